@@ -1,0 +1,1 @@
+"""Who may call: organisations, accounts, their grants and officers."""

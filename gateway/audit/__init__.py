@@ -1,0 +1,1 @@
+"""Evidence: every question and delivery, chained."""

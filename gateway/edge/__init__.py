@@ -1,0 +1,1 @@
+"""The HTTP edge: problems, bodies, limits, request ids, health, logs."""

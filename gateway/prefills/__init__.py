@@ -1,0 +1,1 @@
+"""No re-declaration: registry fields for a form."""

@@ -1,0 +1,1 @@
+"""The essential services: roles, forms, code tables, administrative units."""

@@ -1,0 +1,1 @@
+"""Connection profiles: where each place reaches the registry."""

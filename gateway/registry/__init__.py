@@ -1,0 +1,1 @@
+"""Speaking with C06: the only room that knows its words."""

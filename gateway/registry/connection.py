@@ -1,0 +1,72 @@
+"""A connection: where one profile reaches the registry, as whom, in which dialect.
+
+Its members are those of a revision (docs/contract of operators); secrets never show in a repr.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from gateway.places import Profile
+from gateway.procedures.fields import Operation
+
+DEFAULT_INTEGRATION_CODES: Mapping[Operation, str] = MappingProxyType(
+    {
+        Operation.AUTHENTICATE: "003",
+        Operation.LOOK_UP: "037",
+        Operation.MARITAL_STATUS: "038",
+        Operation.RELATIVES: "039",
+        Operation.HOUSEHOLD: "040",
+    }
+)
+
+
+class Dialect(StrEnum):
+    """How the registry is spoken to: C06's SOAP, or one of three JSON wrappers of a provincial platform."""
+
+    SOAP = "soap"
+    LGSP_PASSTHROUGH = "lgsp-passthrough"
+    LGSP_CAMEL = "lgsp-camel"
+    LGSP_PASCAL = "lgsp-pascal"
+
+
+class TimestampUnit(StrEnum):
+    """The unit of the `Timestamp` header: clients of C06 are seen with both."""
+
+    MILLISECONDS = "ms"
+    SECONDS = "s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """The LGSP adapter's own credential, sent as the `lgspaccesstoken` header."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    app_name: str
+    partner_code: str
+    partner_code_cus: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included."""
+
+    profile: Profile
+    registry_url: str
+    dialect: Dialect = Dialect.SOAP
+    c06_user: str | None = None
+    c06_secret: str | None = field(default=None, repr=False)
+    ngsp_key: str | None = field(default=None, repr=False)
+    ngsp_secret: str | None = field(default=None, repr=False)
+    adapter: Adapter | None = None
+    x_road_client: str | None = None
+    agency: str
+    officer: str
+    timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
+    service_codes: Mapping[str, str] = field(default_factory=dict)
+    integration_codes: Mapping[Operation, str] = DEFAULT_INTEGRATION_CODES
+    deadline_ms: int = 10_000
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Verify once: claims, reuse, receipts."""

@@ -1,0 +1,1 @@
+"""The control face: what tests use, on loopback, with a token."""

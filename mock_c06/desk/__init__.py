@@ -1,0 +1,1 @@
+"""Accounts as C06 issues them, and every authorisation layer."""

@@ -1,0 +1,1 @@
+"""Does this claim agree with that person? One implementation for every face."""

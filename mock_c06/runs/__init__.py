@@ -1,0 +1,1 @@
+"""Isolated worlds for tests: people, journal, clock, duplicates."""
