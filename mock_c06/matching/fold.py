@@ -1,0 +1,33 @@
+"""Fold a name to the form C06 most likely compares: `NGUYENVANAN`.
+
+Sees no difference of case, diacritic, tone place, spacing, apostrophe, hyphen or Unicode form; does see
+every letter, so i/y and a missing middle name stay apart. Refuses to guess at letters and digits outside the
+Latin alphabet: such a name folds to nothing, which matches nobody, instead of to what is left of it.
+Source: three public integrations build exactly this form; the server's own rule is not published, so
+this is an inference (parity ledger).
+"""
+
+import unicodedata
+
+# These do not decompose, so stripping marks leaves them alone: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
+_STROKED = str.maketrans(dict.fromkeys("\u0110\u00d0\u0189", "D"))
+
+# Apostrophes that Unicode counts as letters (the others are punctuation, and fall away as such).
+_LETTER_APOSTROPHES = frozenset(
+    "\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u02ee\ua78b\ua78c"
+)
+
+
+def fold_name(text: str) -> str:
+    """Give the name in `[A-Z0-9]` alone, or "" where it has none or has a letter that cannot be folded."""
+    # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start.
+    upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper())
+    kept = [character for character in upper.translate(_STROKED) if _counts(character)]
+    folded = "".join(kept)
+    return folded if folded.isascii() else ""
+
+
+def _counts(character: str) -> bool:
+    if character in _LETTER_APOSTROPHES:
+        return False
+    return unicodedata.category(character)[0] in {"L", "N"}
