@@ -1,0 +1,46 @@
+# Everything a newcomer types. `make check` is what CI runs first; only `make fix` and `make lock` change files.
+
+PYTHON ?= python3
+BIN := .venv/bin
+FAST := not sockets and not postgresql
+OURS := $(wildcard gateway mock_c06 portal demo migrations tests tools)
+
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check fix lock
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## make .venv with every locked package and the console scripts
+	@$(PYTHON) tools/install.py
+
+demo: install ## run the main job once over real sockets, and say what each step showed
+	@$(BIN)/python -m demo run
+
+serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
+	@$(BIN)/python -m demo serve
+
+test: install ## run the whole suite and print line and branch coverage
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+
+check: install ## run every checker and the fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(OURS)
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
+
+fix: install ## format, mend what ruff can, write openapi/gateway.json anew
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/gateway openapi > .cache/gateway.json && mv .cache/gateway.json openapi/gateway.json
+
+lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" moves one
+	@export UV_CACHE_DIR=.cache/uv UV_PYTHON_DOWNLOADS=never; uv=$$(ls .uv/bin/uv .uv/lib/bin/uv 2>/dev/null | head -n 1); \
+	lock() { $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate $(LOCK) "$$@" > /dev/null; }; \
+	lock pyproject.toml --output-file requirements.lock && \
+	lock pyproject.toml --group dev --output-file requirements-dev.lock && \
+	lock --output-file requirements-uv.lock requirements-uv.in
