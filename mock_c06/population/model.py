@@ -73,10 +73,16 @@ class Person:
 class Persona:
     """A hand-made person of the catalogue: a slug to call them by and the reason why they exist.
 
-    `confirmed` is what a yes/no question about exactly this person's own data must answer.
+    `confirmed` is what a yes/no question about exactly this person's own data must answer. `theme` is the data
+    file it lives in. `legacy_mismatch`: the number contradicts gender or year on purpose; `unit_mismatch`: an
+    address contradicts its code on purpose. `same_human_as`: the slug of the same human's other record.
     """
 
     slug: str
     why: str
     person: Person
     confirmed: bool
+    theme: str = ""
+    legacy_mismatch: bool = False
+    unit_mismatch: bool = False
+    same_human_as: str | None = None
