@@ -1,0 +1,125 @@
+"""Does the wording of an address contradict what its codes mean in a list of units?
+
+Compares folded words (no case, marks or punctuation) per level. Where it can't tell, it says that they
+contradict: a wrong list gives a citizen a wrong home. Leaves out streets and house numbers. Source: the
+registry's wording, "PHƯỜNG TRÚC BẠCH, QUẬN BA ĐÌNH, THÀNH PHỐ HÀ NỘI", and how people shorten it.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Level(Enum):
+    """A level of units, and the words that a unit of it may begin with."""
+
+    WARD = ("phường", "xã", "thị trấn", "đặc khu")
+    DISTRICT = ("quận", "huyện", "thị xã", "thành phố")
+    PROVINCE = ("tỉnh", "thành phố")
+
+
+_SHORT = {
+    "tp": "thành phố",
+    "tx": "thị xã",
+    "tt": "thị trấn",
+    "t": "tỉnh",
+    "h": "huyện",
+    "q": "quận",
+    "p": "phường",
+    "x": "xã",
+}
+# "P. Trúc Bạch", "TP.Hà Nội", "TP Hà Nội", "Q1"; a lone letter without a dot or number is no kind of unit.
+_SHORTENED = re.compile(r"(?:(tp|tx|tt|t|h|q|p|x)\.|(tp|tx|tt)(?= )|(q|p)(?= ?[0-9]+$))\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The names that an address's codes have in one list, lowest level first; `levels` the list has."""
+
+    names: dict[Level, str]
+    levels: frozenset[Level]
+
+    def plain_names(self) -> frozenset[str]:
+        """Return the names folded and without the kind of unit."""
+        return frozenset(_plain(name) for name in self.names.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    words: str
+    levels: frozenset[Level]
+
+    def says(self, name: str) -> bool:
+        return f" {self.words}".endswith(f" {fold(name)}")
+
+
+def contradicts(detail: str, here: Meaning, elsewhere: Meaning) -> bool:
+    """Say whether the wording doesn't fit the codes' meaning `here`; `elsewhere` is the other list's."""
+    parts = [
+        part for part in map(_read_part, re.split(r"[,;\n]", detail)) if part.words not in {"", "viet nam"}
+    ]
+    if Level.WARD in here.names and _ends_in_all(parts, here):
+        return False
+    if any(_names_another(part, here) for part in parts):
+        return True
+    return _means_elsewhere(parts, here, elsewhere) or not _lowest_is_named(parts, here)
+
+
+def fold(text: str) -> str:
+    """Return lower-case ASCII words, one space between, numbers without leading zeros."""
+    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    bare = "".join(sign for sign in decomposed if unicodedata.category(sign) != "Mn")
+    return " ".join(word.lstrip("0") or word for word in re.split(r"[^a-z0-9]+", bare) if word)
+
+
+def _read_part(text: str) -> _Part:
+    written = unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+    short = _SHORTENED.match(written)
+    if short is not None:
+        written = f"{_SHORT[short[short.lastindex or 0]]} {written[short.end() :]}"
+    # "quán thánh" is no quận: a kind counts in its own marks, or in none at all.
+    begins = frozenset(level for level in Level if any(_begins(written, kind) for kind in level.value))
+    return _Part(fold(written), begins)
+
+
+def _begins(written: str, kind: str) -> bool:
+    return written.startswith((f"{kind} ", f"{fold(kind)} "))
+
+
+def _plain(name: str) -> str:
+    for kind in (kind for level in Level for kind in level.value):
+        if _begins(name.casefold(), kind):
+            return fold(name[len(kind) :])
+    return fold(name)
+
+
+def _ends_in_all(parts: list[_Part], here: Meaning) -> bool:
+    """Say whether the wording ends in every name in full, with or without commas."""
+    whole = " ".join(part.words for part in parts)
+    return f" {whole}".endswith("".join(f" {fold(name)}" for name in here.names.values()))
+
+
+def _names_another(part: _Part, here: Meaning) -> bool:
+    """Say whether a part names a unit of a level whose code means another, or of a level the list lacks."""
+    undecided = any(level in here.levels and level not in here.names for level in part.levels)
+    if not part.levels or undecided:
+        return False
+    return not any(level in part.levels and part.says(name) for level, name in here.names.items())
+
+
+def _means_elsewhere(parts: list[_Part], here: Meaning, elsewhere: Meaning) -> bool:
+    """Say whether a part is what the same codes mean in the other list only."""
+    return any(part.words in elsewhere.plain_names() - here.plain_names() for part in parts)
+
+
+def _lowest_is_named(parts: list[_Part], here: Meaning) -> bool:
+    """Say whether the lowest unit is named, or no unit is: a street and number decide nothing."""
+    named = [name for name in here.names.values() if any(_names(part, name) for part in parts)]
+    if not named:
+        return not any(part.levels for part in parts)
+    return named[0] == next(iter(here.names.values()))
+
+
+def _names(part: _Part, name: str) -> bool:
+    return part.says(name) or part.words == _plain(name)

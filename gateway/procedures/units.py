@@ -1,0 +1,97 @@
+"""Administrative units in both lists, and which list an address's codes are to be read in.
+
+Since July 2025 codes are re-used with another meaning (ward 00004 was Trúc Bạch and is Ba Đình), so a code
+without its list means nothing. Refuses to guess: unknown codes, codes that don't belong together, and a
+wording that contradicts them give no list. Source: `data/units/README.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from gateway.procedures.unit_words import Level, Meaning, contradicts
+
+WITH_DISTRICTS = "units-2025-01"
+WITHOUT_DISTRICTS = "units-2025-07"
+_FOLDER = Path(__file__).parent / "data" / "units"
+_DIGITS = {Level.WARD: 5, Level.DISTRICT: 3, Level.PROVINCE: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit's name with its kind, and the code of the unit above; None above a province."""
+
+    name: str
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitList:
+    """One list of units by code; a code's length tells its level."""
+
+    units: Mapping[str, Unit]
+    levels: frozenset[Level]
+
+    def find(self, code: str) -> Unit | None:
+        """Return the unit of that code in this list."""
+        return self.units.get(code)
+
+
+@cache
+def load_units(code_list: str) -> UnitList:
+    """Read a list once; KeyError where there is no such list."""
+    if code_list not in {WITH_DISTRICTS, WITHOUT_DISTRICTS}:
+        raise KeyError(code_list)
+    _, *lines = (_FOLDER / f"{code_list}.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines)
+    units = {code: Unit(name, parent or None) for code, name, parent in rows}
+    return UnitList(units, frozenset(level for level in Level if _DIGITS[level] in set(map(len, units))))
+
+
+def unit_name(code_list: str, code: str) -> str | None:
+    """Return what a code means in that list; KeyError where there is no such list."""
+    unit = load_units(code_list).find(code)
+    return None if unit is None else unit.name
+
+
+def code_list_of(
+    *,
+    province_code: str | None,
+    district_code: str | None,
+    ward_code: str | None,
+    detail: str | None = None,
+    country: str | None = None,
+) -> str | None:
+    """Return the list in which an address's codes are to be read, None where that can't be told.
+
+    A district means the older list, none the newer. Without `detail` the codes decide alone.
+    """
+    codes = {
+        level: code.zfill(_DIGITS[level])
+        for level, code in zip(Level, (ward_code, district_code, province_code), strict=True)
+        if code
+    }
+    if not codes or (country or "VN").upper() != "VN":
+        return None
+    here, elsewhere = WITH_DISTRICTS, WITHOUT_DISTRICTS
+    if Level.DISTRICT not in codes:
+        here, elsewhere = elsewhere, here
+    if not _belong_together(list(codes.values()), load_units(here)):
+        return None
+    if detail and contradicts(detail, _meaning(codes, here), _meaning(codes, elsewhere)):
+        return None
+    return here
+
+
+def _belong_together(codes: list[str], units: UnitList) -> bool:
+    """Say whether all codes (lowest first) are known and each lies in the one that follows."""
+    found = [units.find(code) for code in codes]
+    parents = [unit.parent for unit in found if unit is not None]
+    return len(parents) == len(codes) and parents[: len(codes) - 1] == codes[1:]
+
+
+def _meaning(codes: dict[Level, str], code_list: str) -> Meaning:
+    units = load_units(code_list)
+    found = {level: units.find(code) for level, code in codes.items()}
+    return Meaning({level: unit.name for level, unit in found.items() if unit is not None}, units.levels)
