@@ -66,7 +66,7 @@ class Connection:
     officer: str
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
     service_codes: Mapping[str, str] = field(default_factory=dict)
-    integration_codes: Mapping[Operation, str] = DEFAULT_INTEGRATION_CODES
+    integration_codes: Mapping[Operation, str] = field(default_factory=lambda: DEFAULT_INTEGRATION_CODES)
     deadline_ms: int = 10_000
     hosts: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()

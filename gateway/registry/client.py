@@ -1,0 +1,25 @@
+"""Open the registry behind one connection: the room's front door.
+
+Chooses the implementation by dialect and joins its parts; one long-lived registry per profile and epoch.
+Refuses a connection whose place or credentials can't work, before any packet.
+"""
+
+import httpx
+
+from gateway.clock import Clock
+from gateway.registry.connection import Connection, Dialect
+from gateway.registry.guard import Guard
+from gateway.registry.lgsp_json import LgspJsonRegistry
+from gateway.registry.model import Registry
+from gateway.registry.outbound import Outbound
+from gateway.registry.session import Session
+from gateway.registry.soap import SoapRegistry
+
+
+def open_registry(connection: Connection, *, transport: httpx.AsyncBaseTransport, clock: Clock) -> Registry:
+    """Return the registry behind this connection; raises `SettingInvalid`. Closing it closes the transport."""
+    guard = Guard(connection)
+    session = Session(connection, Outbound(transport, guard), guard, clock)
+    if connection.dialect is Dialect.SOAP:
+        return SoapRegistry(session, connection, clock)
+    return LgspJsonRegistry(session, connection, clock)

@@ -1,0 +1,108 @@
+"""The last look before a packet leaves: this profile's question, to this connection's own place, or nothing.
+
+Refuses: a question of the other profile, a URL elsewhere than the connection's, plain mistakes in the URL
+(userinfo, query), hosts outside the connection's `hosts` and `networks`, and always link-local and metadata
+addresses. An address behind a name is checked in `transport.py`, where it is resolved and connected to.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import httpx
+
+from gateway.errors import ProfileMismatch, SettingInvalid
+from gateway.places import Profile
+from gateway.registry.connection import Connection
+
+IpAddress = IPv4Address | IPv6Address
+
+_NEVER = tuple(
+    ip_network(network)
+    for network in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "100.100.100.200/32",
+        "192.0.0.192/32",
+        "fd00:ec2::254/128",
+        "0.0.0.0/32",
+        "::/128",
+        "224.0.0.0/4",
+        "ff00::/8",
+        "255.255.255.255/32",
+    )
+)
+_EMBEDDED_V4 = (ip_network("::/96"), ip_network("64:ff9b::/96"))
+_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
+
+
+class Guard:
+    """What one connection may reach. Made once per connection: a bad place stops it there."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._profile = connection.profile
+        self._networks = tuple(ip_network(network) for network in connection.networks)
+        self.base = _base_url(connection.registry_url)
+        self._place = _place(self.base)
+        self._path = f"{self.base.path.rstrip('/')}/"
+        host = self.base.host.rstrip(".").lower()
+        if connection.hosts and host not in {allowed.rstrip(".").lower() for allowed in connection.hosts}:
+            raise SettingInvalid("registry_url: its host is not among the profile's hosts")
+        address = _literal(host)
+        if host in _METADATA_NAMES or (address is not None and not self.allows(address)):
+            raise SettingInvalid("registry_url: no profile may reach this address")
+
+    def allows(self, address: IpAddress) -> bool:
+        """Tell whether a packet may go to this address."""
+        address = _unwrapped(address)
+        if any(address in network for network in _NEVER):
+            return False
+        return not self._networks or any(address in network for network in self._networks)
+
+    def check(self, profile: Profile, url: httpx.URL) -> None:
+        """Raise `ProfileMismatch` unless this profile's packet goes to this connection's own place."""
+        if profile is not self._profile or _place(url) != self._place or not url.path.startswith(self._path):
+            raise ProfileMismatch
+
+
+def _base_url(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        raise SettingInvalid("registry_url: not a URL") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise SettingInvalid("registry_url: an absolute http or https URL is expected")
+    if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
+        raise SettingInvalid("registry_url: without user, query and fragment")
+    if "/." in text or "//" in url.path:
+        raise SettingInvalid("registry_url: without dot segments and empty segments")
+    return url
+
+
+def _place(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _literal(host: str) -> IpAddress | None:
+    """Return the address that a host writes out; None for a name."""
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        # Resolvers also take 2852039166, 0xa9fea9fe and 169.254.43518 for addresses.
+        return IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    except OSError:
+        return None
+
+
+def _unwrapped(address: IpAddress) -> IpAddress:
+    """Return the IPv4 address inside an IPv6 one that carries it, else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if any(address in network for network in _EMBEDDED_V4) and int(address) & 0xFFFFFFFF > 1:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

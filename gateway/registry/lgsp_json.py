@@ -1,0 +1,145 @@
+"""Ask C06 through a provincial platform (LGSP) that re-wraps it as JSON; three wrappers are seen.
+
+`passthrough` is the SOAP message turned into JSON; `camel` answers `{"data": …}`; `pascal` answers the whole SOAP
+envelope as a string. Refuses what `json_in.py`, `xml_in.py`, `records.py` and `verdicts.py` refuse.
+"""
+
+import json
+from collections.abc import Callable
+
+from gateway.clock import Clock, today
+from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
+from gateway.places import Profile
+from gateway.procedures.fields import Operation
+from gateway.registry import wire_names as names
+from gateway.registry.connection import Connection, Dialect
+from gateway.registry.json_in import parse_object
+from gateway.registry.model import Found, NobodyFound, Question
+from gateway.registry.outbound import Answer
+from gateway.registry.records import read_answer
+from gateway.registry.refusals import refuse_error_code, refuse_fault
+from gateway.registry.session import Session
+from gateway.registry.tree import Branch, branch_of, branches_of, leaf
+from gateway.registry.verdicts import read_verdict
+from gateway.registry.wire import Message, message_of
+from gateway.registry.xml_in import parse_envelope
+
+_HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "application/json"}
+
+
+class LgspJsonRegistry:
+    """The registry behind one profile, spoken to through a platform's JSON."""
+
+    def __init__(self, session: Session, connection: Connection, clock: Clock) -> None:
+        self._session = session
+        self._connection = connection
+        self._clock = clock
+
+    @property
+    def profile(self) -> Profile:
+        """The only profile whose questions may pass."""
+        return self._connection.profile
+
+    async def confirm(self, question: Question) -> bool:
+        """Ask yes or no; raises `RegistryError`."""
+        return read_verdict(await self._ask(question))
+
+    async def find_record(self, question: Question) -> Found | NobodyFound:
+        """Ask for the part of a record that the operation brings; raises `RegistryError`."""
+        return read_answer(await self._ask(question), question.claim, today(self._clock))
+
+    async def aclose(self) -> None:
+        """Close the outbound client."""
+        await self._session.aclose()
+
+    async def _ask(self, question: Question) -> Branch:
+        dialect = self._connection.dialect
+        message = message_of(question, self._connection)
+        content = json.dumps(_WRITERS[dialect](message), ensure_ascii=False).encode()
+        path = _first_lower(question.operation.value)
+        answer = await self._session.call(question, path, _HEADERS, content)
+        body = _READERS[dialect](_object(answer), question.operation)
+        refuse_fault(body)
+        return body
+
+
+def write_passthrough(message: Message) -> dict[str, object]:
+    """Return the SOAP request's body as JSON."""
+    part = names.BIRTH_YEAR if message.birth_date is None else names.BIRTH_DATE
+    return {**dict(message.members), names.BIRTH: {part: message.compact_birth}}
+
+
+def write_camel(message: Message) -> dict[str, object]:
+    """Return the flat camelCase request, its date with hyphens."""
+    members = {_first_lower(name): value for name, value in message.members}
+    return {**members, names.CAMEL_BIRTH: message.birth("%Y-%m-%d")}
+
+
+def write_pascal(message: Message) -> dict[str, object]:
+    """Return the flat PascalCase request, its date without hyphens."""
+    return {**dict(message.members), names.BIRTH: message.compact_birth}
+
+
+def _first_lower(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+def _object(answer: Answer) -> Branch:
+    try:
+        found = parse_object(answer.content)
+    except RegistryAnswerInvalid:
+        if answer.status >= 500:  # A proxy's page about an error, not the platform's own word.
+            raise RegistryUnavailable from None
+        raise
+    refuse_error_code(found)
+    if answer.status >= 500:
+        raise RegistryUnavailable
+    if answer.status != 200:
+        raise RegistryAnswerInvalid("unexpected status")
+    return found
+
+
+def _read_passthrough(found: Branch, _operation: Operation) -> Branch:
+    envelope = branch_of(found["Envelope"]) if "Envelope" in found else found
+    if "Body" not in envelope:
+        raise RegistryAnswerInvalid("answer without a body")
+    return branch_of(envelope["Body"])
+
+
+def _read_camel(found: Branch, operation: Operation) -> Branch:
+    """Bring `data` into the shape of the SOAP body: a word for a verdict, else a person or a collection."""
+    if "data" not in found:
+        raise RegistryAnswerInvalid("answer without data")
+    data = found["data"]
+    if operation is Operation.AUTHENTICATE:
+        return {names.VERDICT_RESULT: {names.VERDICT_EXISTS: data}}
+    people = branches_of(data)
+    if len(people) == 1 and names.COLLECTION in people[0]:
+        return people[0]
+    if len(people) == 1 and names.CITIZEN in people[0]:
+        return {names.COLLECTION: dict(people[0])}
+    as_of = leaf(people[0], names.COLLECTION_AS_OF) if len(people) == 1 else ""
+    return {names.COLLECTION: {names.CITIZEN: data, names.COLLECTION_AS_OF: as_of}}
+
+
+def _read_pascal(found: Branch, _operation: Operation) -> Branch:
+    message = found.get("message")
+    if not isinstance(message, str) or not message:
+        raise RegistryAnswerInvalid("answer without a message")
+    try:
+        raw = message.encode()
+    except UnicodeEncodeError:
+        raise RegistryAnswerInvalid("encoding is not UTF-8") from None
+    return parse_envelope(raw)
+
+
+_WRITERS: dict[Dialect, Callable[[Message], dict[str, object]]] = {
+    Dialect.LGSP_PASSTHROUGH: write_passthrough,
+    Dialect.LGSP_CAMEL: write_camel,
+    Dialect.LGSP_PASCAL: write_pascal,
+}
+_READERS: dict[Dialect, Callable[[Branch, Operation], Branch]] = {
+    Dialect.LGSP_PASSTHROUGH: _read_passthrough,
+    Dialect.LGSP_CAMEL: _read_camel,
+    Dialect.LGSP_PASCAL: _read_pascal,
+}

@@ -1,0 +1,77 @@
+"""Turn the registry's refusals into our errors: SOAP faults, a platform's `error_code`, HTTP's own statuses.
+
+Passes on a refusal's short code and nothing else: fault texts may quote a person.
+"""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from gateway.errors import (
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryRefused,
+    RegistryUnavailable,
+)
+from gateway.registry import wire_names as names
+from gateway.registry.tree import Branch, branch_of, leaf
+
+_CODE = re.compile(r"[0-9A-Za-z]{1,8}")
+_SUCCESS = frozenset({"0", "00"})
+_UNAVAILABLE = frozenset({429, 502, 503, 504})
+_RETRY_SECONDS = re.compile(r"[0-9]{1,6}")
+_RETRY_DEFAULT = 5
+_RETRY_LONGEST = 300
+
+
+def refuse_fault(body: Branch) -> None:
+    """Raise what a SOAP fault means, if the body holds one."""
+    if names.FAULT not in body:
+        return
+    fault = branch_of(body[names.FAULT])
+    code = leaf(branch_of(fault.get(names.FAULT_DETAIL)), names.REFUSAL_CODE)
+    if code:
+        raise RegistryRefused(_short(code))
+    if leaf(fault, names.FAULT_CODE).rpartition(":")[2] == "Server":
+        raise RegistryUnavailable
+    raise RegistryAnswerInvalid("fault without a code")
+
+
+def refuse_error_code(answer: Branch) -> None:
+    """Raise the refusal that a platform's answer carries, if it carries one."""
+    code = leaf(answer, "error_code")
+    if code and code not in _SUCCESS:
+        raise RegistryRefused(_short(code))
+
+
+def refuse_status(status: int, retry_after: str, now: datetime) -> None:
+    """Raise what the status alone means; 200, 400 and 500 are left to be read."""
+    if status in {401, 403}:
+        raise RegistryCredentialsRejected
+    if status in _UNAVAILABLE:
+        raise RegistryUnavailable(_seconds(retry_after, now))
+    if 300 <= status < 400:
+        raise RegistryAnswerInvalid("redirected")
+    if status > 500:
+        raise RegistryUnavailable
+    if status not in {200, 400, 500}:
+        raise RegistryAnswerInvalid("unexpected status")
+
+
+def _short(code: str) -> str:
+    if _CODE.fullmatch(code) is None:
+        raise RegistryAnswerInvalid("malformed refusal code")
+    return code
+
+
+def _seconds(retry_after: str, now: datetime) -> int:
+    """Read `Retry-After`, seconds or a date (RFC 9110 §10.2.3), within what a caller may be told."""
+    if _RETRY_SECONDS.fullmatch(retry_after) is not None:
+        return min(max(int(retry_after), 1), _RETRY_LONGEST)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return _RETRY_DEFAULT
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(max(int((until - now).total_seconds()), 1), _RETRY_LONGEST)

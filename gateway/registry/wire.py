@@ -1,0 +1,92 @@
+"""Put a question into C06's words: which members, in which order, with the name folded as it expects.
+
+Refuses a value that C06's lengths or plain text don't allow, before anything leaves. The form of the message
+is `soap.py`'s and `lgsp_json.py`'s. Source: specification of the NDXP services §4.3, public clients.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.errors import ClaimInvalid, FieldError, RequestInvalid
+from gateway.registry import wire_names as names
+from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection
+from gateway.registry.model import Question
+
+_NOT_PLAIN = re.compile(r"[^A-Z0-9]")
+_BARRED_D = str.maketrans("Đ\u00d0\u0189", "DDD")
+_NAME_LIMIT = 100
+_LIMITS = {
+    names.REQUEST_CODE: ("request_code", 40),
+    names.SERVICE_CODE: ("procedure", 20),
+    names.INTEGRATION_CODE: ("operation", 20),
+    names.OFFICER: ("initiated_by.id", 20),
+    names.AGENCY: ("organisation", 35),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Message:
+    """A question in C06's words: plain members in order, then the date of birth or the year."""
+
+    members: tuple[tuple[str, str], ...]
+    birth_date: date | None
+    birth_year: int | None
+
+    @property
+    def compact_birth(self) -> str:
+        """Return the date as `yyyyMMdd`, or the year."""
+        return self.birth("%Y%m%d")
+
+    def birth(self, form: str) -> str:
+        """Return the date in a form of `strftime`, or the year."""
+        if self.birth_date is None:
+            return f"{self.birth_year:04d}"
+        # Not %Y of strftime alone: it doesn't pad years below 1000 on every platform.
+        return self.birth_date.strftime(form.replace("%Y", f"{self.birth_date.year:04d}"))
+
+
+def message_of(question: Question, connection: Connection) -> Message:
+    """Return the question in C06's words; the connection may have its own codes and is the agency."""
+    operation = question.operation
+    claim = question.claim
+    integration = connection.integration_codes.get(operation, DEFAULT_INTEGRATION_CODES[operation])
+    plain = (
+        (names.REQUEST_CODE, question.request_code),
+        (names.SERVICE_CODE, connection.service_codes.get(question.procedure, question.service_code)),
+        (names.INTEGRATION_CODE, integration),
+        (names.OFFICER, question.officer),
+        (names.AGENCY, connection.agency),
+    )
+    for name, value in plain:
+        _check_plain(name, value)
+    number = (
+        (names.CITIZEN_ID, claim.citizen_id)
+        if claim.citizen_id is not None
+        else (names.ID_CARD_NUMBER, claim.id_card_number or "")
+    )
+    return Message(
+        members=(*plain, number, (names.FULL_NAME, fold_name(claim.full_name))),
+        birth_date=claim.birth_date,
+        birth_year=claim.birth_year,
+    )
+
+
+def fold_name(full_name: str) -> str:
+    """Return a name as three known clients send it: upper case, no marks, no spaces, `[A-Z0-9]` alone."""
+    decomposed = unicodedata.normalize("NFKD", full_name.upper()).upper()
+    folded = _NOT_PLAIN.sub("", decomposed.translate(_BARRED_D))
+    if not folded or len(folded) > _NAME_LIMIT:
+        raise ClaimInvalid((_fault("claim.full_name"),))
+    return folded
+
+
+def _check_plain(name: str, value: str) -> None:
+    field, limit = _LIMITS[name]
+    if len(value) > limit or not value.isprintable():
+        raise RequestInvalid((_fault(field),))
+
+
+def _fault(field: str) -> FieldError:
+    return FieldError(field=field, code="not_for_registry", detail="the registry takes no such value")

@@ -1,0 +1,138 @@
+"""Read a SOAP 1.1 answer from hostile bytes into a bounded tree.
+
+Refuses: entities and DTDs, encodings other than UTF-8, NUL, more than 32 levels or 10,000 tags, repeated
+elements that are not repeatable, foreign namespaces, a comment inside a value (readers differ on what the
+value then is), text between the elements of a record. Leaves stray text in the envelope alone: real
+peers send it. Size is bounded before, in `outbound.py`.
+"""
+
+import re
+
+from lxml import etree
+
+from gateway.errors import RegistryAnswerInvalid
+from gateway.registry import wire_names as names
+from gateway.registry.tree import MAX_DEPTH, MAX_NODES, Tree
+
+_BOM = b"\xef\xbb\xbf"
+_DECLARED = re.compile(rb"^<\?xml[^>]*?encoding\s*=\s*[\"']([^\"'>]*)[\"']")
+_ENCODINGS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
+_ENVELOPE = f"{{{names.SOAP_NAMESPACE}}}Envelope"
+_BODY = f"{{{names.SOAP_NAMESPACE}}}Body"
+_FAULT = f"{{{names.SOAP_NAMESPACE}}}{names.FAULT}"
+_ANSWER = f"{{{names.ANSWER_NAMESPACE}}}"
+
+# The encoding is settled before parsing, so that the parser never follows the declaration.
+_PARSER = etree.XMLParser(
+    encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
+)  # fmt: skip
+
+
+def parse_envelope(raw: bytes) -> dict[str, Tree]:
+    """Return the SOAP body as `{payload's name: its tree}`; raises `RegistryAnswerInvalid`.
+
+    The payload's own attributes become members beside its elements.
+    """
+    root = _parse(_checked(raw))
+    if root.tag != _ENVELOPE:
+        raise RegistryAnswerInvalid("not a SOAP envelope")
+    bodies = [child for child in root if child.tag == _BODY]
+    if len(bodies) != 1:
+        raise RegistryAnswerInvalid("envelope without one body")
+    payloads = [child for child in bodies[0] if isinstance(child.tag, str)]
+    if len(payloads) != 1:
+        raise RegistryAnswerInvalid("body without one payload")
+    payload = payloads[0]
+    if payload.tag == _FAULT:
+        return {names.FAULT: _fault(payload)}
+    return {_name(str(payload.tag)): _with_attributes(payload, _tree(payload, 3))}
+
+
+def _checked(raw: bytes) -> bytes:
+    body = raw.removeprefix(_BOM).strip()
+    if b"\0" in body:
+        raise RegistryAnswerInvalid("NUL in the answer")
+    declared = _DECLARED.match(body)
+    if declared is not None and declared[1].lower() not in _ENCODINGS:
+        raise RegistryAnswerInvalid("encoding is not UTF-8")
+    # Before the parser sees them: what it never reads can't be expanded.
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        raise RegistryAnswerInvalid("DTD in the answer")
+    if body.count(b"<") > MAX_NODES:
+        raise RegistryAnswerInvalid("too many elements")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RegistryAnswerInvalid("encoding is not UTF-8") from None
+    return body
+
+
+def _parse(body: bytes) -> etree._Element:
+    try:
+        root = etree.fromstring(body, _PARSER)
+    except (etree.XMLSyntaxError, ValueError):
+        # The parser's text may quote a value: it is not passed on.
+        raise RegistryAnswerInvalid("not well-formed XML") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise RegistryAnswerInvalid("DTD in the answer")
+    return root
+
+
+def _tree(element: etree._Element, depth: int) -> Tree:
+    if depth > MAX_DEPTH:
+        raise RegistryAnswerInvalid("nested too deep")
+    if not len(element):
+        return element.text or ""
+    members: dict[str, Tree] = {}
+    stray = element.text or ""
+    for child in element:
+        stray += child.tail or ""
+        if isinstance(child.tag, str):
+            _add(members, _name(child.tag), _tree(child, depth + 1))
+    if not members:
+        raise RegistryAnswerInvalid("comment inside a value")
+    if stray.strip():
+        raise RegistryAnswerInvalid("text between elements")
+    return members
+
+
+def _name(tag: str) -> str:
+    if not tag.startswith(_ANSWER):
+        raise RegistryAnswerInvalid("wrong namespace")
+    return tag[len(_ANSWER) :]
+
+
+def _add(members: dict[str, Tree], name: str, value: Tree) -> None:
+    if name not in members:
+        members[name] = value
+    elif name not in names.REPEATABLE:
+        raise RegistryAnswerInvalid("element repeated")
+    else:
+        present = members[name]
+        members[name] = [*present, value] if isinstance(present, list) else [present, value]
+
+
+def _with_attributes(payload: etree._Element, tree: Tree) -> Tree:
+    attributes: dict[str, Tree] = {str(name): str(value) for name, value in payload.attrib.items()}
+    if not attributes:
+        return tree
+    if isinstance(tree, str):
+        return attributes if not tree.strip() else tree
+    if not isinstance(tree, dict) or attributes.keys() & tree.keys():
+        raise RegistryAnswerInvalid("element repeated")
+    return {**tree, **attributes}
+
+
+def _fault(fault: etree._Element) -> Tree:
+    """Keep of a fault what is read: its code, and the leaves of its detail, of any namespace."""
+    found: dict[str, Tree] = {}
+    for child in fault:
+        local = etree.QName(child).localname if isinstance(child.tag, str) else ""
+        if local == names.FAULT_CODE:
+            found[local] = child.text or ""
+        elif local == names.FAULT_DETAIL:
+            codes = [found_code.text or "" for found_code in child.iter(f"{{*}}{names.REFUSAL_CODE}")]
+            if len(codes) > 1:
+                raise RegistryAnswerInvalid("element repeated")
+            found[local] = {names.REFUSAL_CODE: codes[0]} if codes else ""
+    return found

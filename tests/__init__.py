@@ -1,0 +1,1 @@
+"""Facts about the programs, in folders that mirror the source."""
