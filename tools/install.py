@@ -4,7 +4,7 @@ Runs on a bare Python (standard library only) and writes inside the project fold
 what it can't know: which package index this machine uses is the machine's own setting. A second run is
 quick: a stamp in `.venv` holds the hashes of all that the environment is made from.
 
-Why uv, and why inside the project: docs/decisions/0020-install-with-uv.md.
+Why uv, and why inside the project: docs/decisions/0020.
 """
 
 from __future__ import annotations

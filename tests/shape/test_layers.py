@@ -24,7 +24,7 @@ HTTP_WORDS = {"status_code", "HTTPStatus", "HTTPException", "Request", "Response
 BUILT_ONCE = {
     "FastAPI": {"gateway/app.py", "mock_c06/app.py", "portal/app.py"},
     "create_async_engine": {"gateway/database.py"},
-    "AiohttpTransport": {"gateway/app.py"},
+    "AiohttpTransport": {"gateway/registry/transport.py"},
 }
 MAY_IMPORT = {("demo", "portal")}
 
