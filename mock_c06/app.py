@@ -1,0 +1,81 @@
+"""Where the mock's parts meet: two registry faces, one for each environment, and the control face.
+
+Building has no effect outside: nothing is bound or read from the environment. Tests call it too, and speak to
+the apps in-process.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from mock_c06.clock import Clock, SystemClock
+from mock_c06.control.web import ControlParts, build_control
+from mock_c06.desk.accounts import Environment
+from mock_c06.desk.ready_made import ready_made
+from mock_c06.desk.register import Register
+from mock_c06.population.model import Persona
+from mock_c06.population.personas import load_personas
+from mock_c06.population.world_index import WorldIndex
+from mock_c06.runs.run import Runs
+from mock_c06.settings import Settings
+from mock_c06.wire.exchange import Exchange
+from mock_c06.wire.face import RegistryFace
+from mock_c06.wire.token_call import TokenDesk
+from mock_c06.wire.wsdl import load_wsdl
+
+DEFAULT_SEED = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MockRegistry:
+    """The three ASGI apps, and the token that opens the third."""
+
+    test: ASGIApp
+    official: ASGIApp
+    control: ASGIApp
+    control_token: str
+    runs: Runs
+    register: Register
+
+
+def secret_seed(settings: Settings, seed: str = DEFAULT_SEED) -> str:
+    """Say which seed secrets come from: the setting wins over the command's option."""
+    return settings.secret_seed or seed
+
+
+def build_mock(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    seed: str = DEFAULT_SEED,
+    personas: tuple[Persona, ...] | None = None,
+) -> MockRegistry:
+    """Build a whole mock registry that shares nothing with another."""
+    clock = clock or SystemClock()
+    secret = secret_seed(settings, seed)
+    register = Register(ready_made(secret))
+    people = load_personas() if personas is None else personas
+    runs = Runs(base=WorldIndex(persona.person for persona in people), clock=clock)
+    token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
+    wsdl = load_wsdl()
+
+    def face(environment: Environment) -> RegistryFace:
+        return RegistryFace(
+            environment=environment,
+            runs=runs,
+            exchange=Exchange(register),
+            tokens=TokenDesk(register),
+            clock=clock,
+            wsdl=wsdl,
+        )
+
+    parts = ControlParts(runs=runs, register=register, personas=people, secret_seed=secret, token=token)
+    return MockRegistry(
+        test=face(Environment.TEST),
+        official=face(Environment.OFFICIAL),
+        control=build_control(parts),
+        control_token=token,
+        runs=runs,
+        register=register,
+    )

@@ -1,0 +1,191 @@
+"""`mock-c06`: start the mock registry, list its people and accounts, explain why a claim doesn't match.
+
+Personal data comes by stdin, never by an argument. Prints no escapes, so that its lines are the same everywhere.
+"""
+
+import ipaddress
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from mock_c06 import __version__
+from mock_c06.app import DEFAULT_SEED, build_mock, secret_seed
+from mock_c06.control.bodies import account_json, persona_json
+from mock_c06.desk.ready_made import ready_made
+from mock_c06.errors import StartRefused
+from mock_c06.matching.explain import explain as explain_claim
+from mock_c06.population.personas import load_personas
+from mock_c06.population.selfcheck import check
+from mock_c06.population.world_index import WorldIndex
+from mock_c06.runs.faults import Kind
+from mock_c06.runs.world import World
+from mock_c06.serving import Face, bind, serve
+from mock_c06.settings import read_settings
+
+LOOPBACK = "127.0.0.1"
+BANNER = "mock-c06: TEST DATA ONLY. A mock of the population registry; every person in it is synthetic."
+_EXAMPLES = """A mock of C06's population registry, with synthetic people only.
+
+\b
+Examples:
+  mock-c06 serve --port 8100 --official-port 8110 --control-port 8101
+  mock-c06 personas --json
+  mock-c06 accounts --json
+  echo '{"citizen_id": "001090000123", "full_name": "Nguyễn Văn An",
+         "birth_date": "1990-01-31"}' | mock-c06 explain
+"""
+
+app = typer.Typer(
+    help=_EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
+Seed = Annotated[str, typer.Option(help="Seed of secrets; MOCK_C06_SECRET_SEED wins over it.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mock-c06 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address of the registry's two faces.")] = LOOPBACK,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Test environment; 0 is any free.")] = 8100,
+    official_port: Annotated[int, typer.Option(min=0, max=65535, help="Official environment.")] = 8110,
+    control_port: Annotated[int, typer.Option(min=0, max=65535, help="Control face, on loopback.")] = 8101,
+    population: Annotated[int, typer.Option(min=0, help="Generated people beside the catalogue.")] = 0,
+    seed: Seed = DEFAULT_SEED,
+    allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
+) -> None:
+    """Answer as the registry until Ctrl-C.
+
+    \b
+    Examples:
+      mock-c06 serve
+      mock-c06 serve --port 0 --official-port 0 --control-port 0
+    """
+    if population:
+        raise typer.BadParameter("a generated population is not available yet: leave it at 0")
+    if not allow_public and not _is_loopback(host):
+        raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
+    mock = build_mock(read_settings(), seed=seed)
+    faces = [
+        Face(name="test", app=mock.test, listener=bind(host, port)),
+        Face(name="official", app=mock.official, listener=bind(host, official_port)),
+        Face(name="control", app=mock.control, listener=bind(LOOPBACK, control_port)),
+    ]
+
+    def announce() -> None:
+        test, official, control = (face.address for face in faces)
+        print(BANNER)
+        print(f"test: {test}")
+        print(f"official: {official}")
+        print(f"control: {control} token={mock.control_token}", flush=True)
+
+    serve(faces, ready=announce)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@app.command("personas")
+def personas_command(as_json: AsJson = False) -> None:
+    """List the hand-made people and why each exists."""
+    people = [persona_json(persona) for persona in load_personas()]
+    rows = [(p["slug"], p["citizen_id"] or p["id_card_number"], p["full_name"], p["why"]) for p in people]
+    _print(people, rows, as_json=as_json)
+
+
+@app.command("accounts")
+def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None:
+    """List the ready-made accounts; their secrets are synthetic and shown."""
+    accounts = [account_json(account) for account in ready_made(secret_seed(read_settings(), seed))]
+    rows = [(a["name"], a["environment"], a["status"], a["dialect"], a["secret"]) for a in accounts]
+    _print(accounts, rows, as_json=as_json)
+
+
+@app.command("faults")
+def faults_command(as_json: AsJson = False) -> None:
+    """List the kinds of misbehaviour that the control face can plan."""
+    _print([kind.value for kind in Kind], [(kind.value,) for kind in Kind], as_json=as_json)
+
+
+@app.command("selfcheck")
+def selfcheck_command() -> None:
+    """Check the catalogue of people against its own rules."""
+    people = load_personas()
+    complaints = check(people)
+    for complaint in complaints:
+        print(complaint)
+    print(f"selfcheck: {len(people)} people, {len(complaints)} complaints")
+    raise typer.Exit(1 if complaints else 0)
+
+
+@app.command("explain")
+def explain_command(as_json: AsJson = False) -> None:
+    """Say which part of a claim differs from the registry. The claim is one JSON object on stdin.
+
+    \b
+    Members: citizen_id or id_card_number, full_name, birth_date or birth_year.
+    """
+    claim = _read_claim()
+    world = World(WorldIndex(persona.person for persona in load_personas()))
+    found = world.find(citizen_id=claim["citizen_id"], id_card_number=claim["id_card_number"])
+    # Several may share nine digits: the nearest tells the most.
+    parts = min((explain_claim(person, **claim) for person in found or (None,)), key=len)
+    statuses = sorted({person.status.name.lower() for person in found})
+    if as_json:
+        print(json.dumps({"differs": list(parts), "status": statuses}, ensure_ascii=False))
+    else:
+        print(f"differs: {', '.join(parts) or 'nothing'}")
+        print(f"status: {', '.join(statuses) or 'nobody has this number'}")
+
+
+def _read_claim() -> dict[str, Any]:
+    try:
+        sent = json.loads(sys.stdin.buffer.read())
+        birth_date = date.fromisoformat(sent["birth_date"]) if sent.get("birth_date") else None
+        year = sent.get("birth_year")
+        return {
+            "citizen_id": sent.get("citizen_id"),
+            "id_card_number": sent.get("id_card_number"),
+            "full_name": str(sent["full_name"]),
+            "birth_date": birth_date,
+            "birth_year": None if year is None else int(year),
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StartRefused(
+            "stdin must be one JSON object with full_name, a number and birth_date or birth_year"
+        ) from error
+
+
+def _print(value: Sequence[Any], rows: Sequence[tuple[Any, ...]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        print("  ".join(str(cell) for cell in row))

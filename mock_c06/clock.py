@@ -1,0 +1,37 @@
+"""Time as a part that is handed in. A run's own clock, which tests freeze, is runs/clock.py."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+class Clock(Protocol):
+    """What the mock asks of time."""
+
+    def now(self) -> datetime:
+        """Return the instant in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean anything."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the instant in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - the one place that reads the wall clock
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic counter in seconds."""
+        return time.monotonic()
+
+
+def rfc3339(instant: datetime) -> str:
+    """Write an instant as RFC 3339 in UTC with milliseconds, ending in `Z`."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"

@@ -1,0 +1,53 @@
+"""The control face's errors, one row a class: a test's author reads them, so they say what to change."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from mock_c06.errors import (
+    AccountInvalid,
+    ControlError,
+    FaultUnknown,
+    PersonIncomplete,
+    RunExists,
+    RunNameInvalid,
+    RunUnknown,
+)
+
+_ROWS: dict[type[ControlError], tuple[int, str]] = {
+    RunUnknown: (404, "no such run: create it by POST /runs"),
+    RunExists: (409, "a run of that name exists: drop it first"),
+    RunNameInvalid: (422, "a run's name is 1 to 64 of A-Z a-z 0-9 . _ -"),
+    FaultUnknown: (404, "no such fault in this run"),
+    PersonIncomplete: (422, "a person is incomplete"),
+    AccountInvalid: (422, "an account can't be so"),
+}
+
+
+def install_problems(app: FastAPI) -> None:
+    """Answer our errors, and malformed bodies, as problems that name the member."""
+
+    @app.exception_handler(ControlError)
+    async def refuse(_request: Request, error: ControlError) -> JSONResponse:
+        status, title = _ROWS[type(error)]
+        errors = []
+        if isinstance(error, PersonIncomplete | AccountInvalid):
+            errors = [{"field": error.field, "detail": error.detail}]
+        return _problem(status, title, errors)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"field": ".".join(str(part) for part in each["loc"][1:]), "detail": each["msg"]}
+            for each in error.errors()
+        ]
+        return _problem(422, "the request has wrong members", errors)
+
+
+def _problem(status: int, title: str, errors: list[dict[str, Any]]) -> JSONResponse:
+    content: dict[str, Any] = {"status": status, "title": title}
+    if errors:
+        content["errors"] = errors
+    return JSONResponse(content, status_code=status, media_type="application/problem+json")

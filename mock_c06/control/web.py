@@ -1,0 +1,207 @@
+"""The control face: where tests make runs, people, faults and accounts, and read the journal.
+
+On loopback with a bearer token of its own; the registry face knows none of these words. Secrets are shown,
+because they are synthetic.
+"""
+
+import hmac
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from mock_c06 import __version__
+from mock_c06.control.bodies import (
+    AccountBody,
+    ClockBody,
+    FaultBody,
+    RunBody,
+    account_json,
+    clock_json,
+    persona_json,
+)
+from mock_c06.control.people_json import WorldBody, is_alive, make_person
+from mock_c06.control.problems import install_problems
+from mock_c06.desk.accounts import Environment
+from mock_c06.desk.procedures import SERVICE_CODES
+from mock_c06.desk.ready_made import make_account
+from mock_c06.desk.register import Register
+from mock_c06.errors import AccountInvalid, PersonIncomplete
+from mock_c06.population.model import Person, Persona
+from mock_c06.runs.faults import Fault
+from mock_c06.runs.run import Run, Runs
+
+_BEARER = HTTPBearer(auto_error=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlParts:
+    """What the control face works on."""
+
+    runs: Runs
+    register: Register
+    personas: tuple[Persona, ...]
+    secret_seed: str
+    token: str
+
+
+def build_control(parts: ControlParts) -> FastAPI:
+    """Build the control face."""
+    app = FastAPI(
+        title="mock-c06 control face",
+        version=__version__,
+        description="TEST DATA ONLY: every person, number and secret is synthetic.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_problems(app)
+
+    def require_token(
+        sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    ) -> None:
+        """Refuse whoever doesn't hold the token."""
+        offered = sent.credentials if sent is not None else ""
+        if not hmac.compare_digest(offered.encode(), parts.token.encode()):
+            raise HTTPException(401, "bearer token required", {"WWW-Authenticate": "Bearer"})
+
+    runs = parts.runs
+    for router in (_run_routes(runs), _world_routes(runs), _fault_routes(runs), _catalogue_routes(parts)):
+        app.include_router(router, dependencies=[Depends(require_token)])
+    return app
+
+
+def _run_routes(runs: Runs) -> APIRouter:
+    router = APIRouter(tags=["runs"])
+
+    @router.get("/runs")
+    async def list_runs() -> dict[str, Any]:
+        """List the runs."""
+        return {"runs": [{"name": name} for name in runs.names()]}
+
+    @router.post("/runs", status_code=201)
+    async def create_run(body: RunBody) -> dict[str, str]:
+        """Make a run of its own: its registry is under `base_path`."""
+        run = runs.create(body.name)
+        return {"name": run.name, "base_path": f"/r/{run.name}"}
+
+    @router.delete("/runs/{run}", status_code=204)
+    async def drop_run(run: str) -> Response:
+        """Forget a run; `default` is emptied."""
+        runs.drop(run)
+        return Response(status_code=204)
+
+    return router
+
+
+def _world_routes(runs: Runs) -> APIRouter:
+    router = APIRouter(tags=["runs"])
+
+    @router.get("/runs/{run}/world")
+    async def read_world(run: str) -> dict[str, Any]:
+        """Give everybody this run sees."""
+        return {"people": [_person_json(person) for person in runs.get(run).world.everybody()]}
+
+    @router.put("/runs/{run}/world")
+    async def change_world(run: str, body: WorldBody) -> dict[str, Any]:
+        """Add or change people in this run; all or nobody."""
+        found = runs.get(run)
+        people = _make_people(found, body)
+        for person in people:
+            found.world.put(person)
+        return {"people": [_person_json(person) for person in people]}
+
+    @router.get("/runs/{run}/journal")
+    async def read_journal(
+        run: str, environment: Environment | None = None, operation: str | None = None
+    ) -> dict[str, Any]:
+        """Give the calls that came to this run, oldest first."""
+        entries = runs.get(run).journal.entries(environment=environment, operation=operation)
+        return {"entries": [asdict(entry) for entry in entries]}
+
+    @router.post("/runs/{run}/clock")
+    async def set_clock(run: str, body: ClockBody) -> dict[str, Any]:
+        """Freeze, advance or release the run's clock; login timestamps go by the wall all the same."""
+        clock = runs.get(run).clock
+        if body.freeze is not None:
+            clock.freeze(body.freeze)
+        elif body.advance_s is not None:
+            clock.advance(body.advance_s)
+        else:
+            clock.release()
+        return clock_json(clock.now(), frozen=clock.is_frozen)
+
+    return router
+
+
+def _fault_routes(runs: Runs) -> APIRouter:
+    router = APIRouter(tags=["faults"])
+
+    @router.get("/runs/{run}/faults")
+    async def list_faults(run: str) -> dict[str, Any]:
+        """Give the planned faults with the times they have left."""
+        planned = runs.get(run).faults.planned()
+        faults = [
+            {"id": each, **asdict(fault), "times_left": left} for each, (fault, left) in planned.items()
+        ]
+        return {"faults": faults}
+
+    @router.post("/runs/{run}/faults", status_code=201)
+    async def plan_fault(run: str, body: FaultBody) -> dict[str, str]:
+        """Plan a fault."""
+        return {"id": runs.get(run).faults.plan(Fault(**body.model_dump()))}
+
+    @router.delete("/runs/{run}/faults", status_code=204)
+    async def clear_faults(run: str) -> Response:
+        """Forget all planned faults."""
+        runs.get(run).faults.clear()
+        return Response(status_code=204)
+
+    @router.delete("/runs/{run}/faults/{fault}", status_code=204)
+    async def drop_fault(run: str, fault: str) -> Response:
+        """Forget one planned fault."""
+        runs.get(run).faults.drop(fault)
+        return Response(status_code=204)
+
+    return router
+
+
+def _catalogue_routes(parts: ControlParts) -> APIRouter:
+    router = APIRouter(tags=["catalogue"])
+
+    @router.get("/personas")
+    async def list_personas() -> list[dict[str, Any]]:
+        """Give the hand-made people."""
+        return [persona_json(persona) for persona in parts.personas]
+
+    @router.get("/accounts")
+    async def list_accounts() -> list[dict[str, Any]]:
+        """Give the accounts with their secrets."""
+        return [account_json(account) for account in parts.register.everybody()]
+
+    @router.post("/accounts", status_code=201)
+    async def put_account(body: AccountBody) -> dict[str, Any]:
+        """Make an account, or put it in the place of the one with that name."""
+        if not set(body.procedures) <= set(SERVICE_CODES):
+            raise AccountInvalid("procedures", "has a slug that is no procedure")
+        derived = make_account(parts.secret_seed, body.name, body.environment, body.dialect)
+        account = body.over(derived)
+        parts.register.put(account)
+        return account_json(account)
+
+    return router
+
+
+def _make_people(run: Run, body: WorldBody) -> list[Person]:
+    people: list[Person] = []
+    for position, person in enumerate(body.people):
+        try:
+            people.append(make_person(person, run.world.find_by_key(person.key())))
+        except PersonIncomplete as error:
+            raise PersonIncomplete(f"people.{position}.{error.field}", error.detail) from error
+    return people
+
+
+def _person_json(person: Person) -> dict[str, Any]:
+    """Write a person so that PUT takes them back unchanged."""
+    return asdict(person) | {"status": person.status.name.lower(), "alive": is_alive(person.status)}

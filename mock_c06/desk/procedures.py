@@ -1,0 +1,30 @@
+"""The 25 essential services and the `MaDVC` that licences one. Only khai-sinh's was seen; the rest are guesses."""
+
+SERVICE_CODES = {
+    "xac-nhan-cmnd": "G01-CA01",
+    "cap-doi-cccd": "G01-CA02",
+    "dang-ky-thuong-tru": "G01-CA03",
+    "dang-ky-tam-tru": "G01-CA04",
+    "khai-bao-tam-vang": "G01-CA05",
+    "thong-bao-luu-tru": "G01-CA06",
+    "dang-ky-xe-may": "G01-CA07",
+    "nop-phat-giao-thong": "G01-CA08",
+    "khai-sinh": "G15-TP110",
+    "khai-tu": "G15-TP111",
+    "ket-hon": "G15-TP112",
+    "ho-chieu": "G01-CA09",
+    "con-dau-moi": "G01-CA10",
+    "con-dau-thu-nho": "G01-CA11",
+    "lien-thong-khai-sinh": "G15-TP113",
+    "lien-thong-khai-tu": "G15-TP114",
+    "giam-tru-bhyt": "G24-BH01",
+    "dang-ky-thue": "G12-TC01",
+    "bien-dong-dat-dai": "G13-TN01",
+    "doi-giay-phep-lai-xe": "G09-GT01",
+    "thi-tot-nghiep": "G22-GD01",
+    "ly-lich-tu-phap": "G15-TP115",
+    "tro-cap-that-nghiep": "G14-LD01",
+    "cap-dien-moi": "G04-CT01",
+    "doi-chu-hop-dong-dien": "G04-CT02",
+}
+PROCEDURES = {code: slug for slug, code in SERVICE_CODES.items()}

@@ -1,0 +1,44 @@
+"""All accounts, found only within their environment: at the other door they don't exist."""
+
+from collections.abc import Callable, Iterable
+
+from mock_c06.desk.accounts import Account, Environment
+from mock_c06.errors import AccountInvalid
+
+
+class Register:
+    """Accounts by name, by C06 user and by platform key."""
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        self._accounts: dict[str, Account] = {}
+        for account in accounts:
+            self.put(account)
+
+    def put(self, account: Account) -> None:
+        """Add the account, or take the place of the one with the same name; its user must be nobody else's."""
+        holder = self.find_by_user(account.environment, account.user)
+        if holder is not None and holder.name != account.name:
+            raise AccountInvalid("user", "another account of this environment has this user")
+        self._accounts[account.name] = account
+
+    def find(self, name: str) -> Account | None:
+        """Give the account of that name."""
+        return self._accounts.get(name)
+
+    def find_by_user(self, environment: Environment, user: str) -> Account | None:
+        """Give the account whose C06 login this is, here."""
+        return self._first(environment, lambda account: account.user == user)
+
+    def find_by_key(self, environment: Environment, key: str) -> Account | None:
+        """Give the account whose platform key this is, here."""
+        return self._first(environment, lambda account: account.ngsp_key == key)
+
+    def _first(self, environment: Environment, test: Callable[[Account], bool]) -> Account | None:
+        for account in self._accounts.values():
+            if account.environment is environment and test(account):
+                return account
+        return None
+
+    def everybody(self) -> tuple[Account, ...]:
+        """Give all accounts, oldest first."""
+        return tuple(self._accounts.values())

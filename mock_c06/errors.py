@@ -1,0 +1,90 @@
+"""Everything that can go wrong, in the mock's words. Facts only; each face writes them its own way.
+
+MockError
+├── CallRefused                 a call at the registry face
+│   ├── Unauthorised            login, timestamp, replay, token: the caller never learns which
+│   ├── AccountNotActive        suspended or revoked
+│   ├── Throttled               more calls a second than the account may make
+│   └── RequestRefused          01, 004, 005, 006, 007
+└── ControlError                a test's own mistake at the control face or the command line
+    └── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
+"""
+
+
+class MockError(Exception):
+    """Root of all the mock's errors."""
+
+
+class CallRefused(MockError):
+    """A call at the registry face that gets no answer."""
+
+
+class Unauthorised(CallRefused):
+    """Not logged in. `reason` is for the journal's reader alone."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AccountNotActive(CallRefused):
+    """The account is known and proven, but suspended, revoked or not yet active."""
+
+
+class Throttled(CallRefused):
+    """Too many calls a second."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"retry after {retry_after} s")
+        self.retry_after = retry_after
+
+
+class RequestRefused(CallRefused):
+    """The request itself is refused with one of C06's codes; `message` is Vietnamese and names no value."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class ControlError(MockError):
+    """What a test asked of the control face, or an operator of the command, can't be done."""
+
+
+class RunUnknown(ControlError):
+    """No run by that name."""
+
+
+class RunExists(ControlError):
+    """A run by that name is there already."""
+
+
+class RunNameInvalid(ControlError):
+    """A run's name is a path segment: 1 to 64 of letters, digits, dot, dash, underscore."""
+
+
+class FaultUnknown(ControlError):
+    """No planned fault by that id in this run."""
+
+
+class PersonIncomplete(ControlError):
+    """A person lacks a member that has no default, or contradicts itself; `field` says where."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class AccountInvalid(ControlError):
+    """An account that can't be: `field` says which member."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class StartRefused(ControlError):
+    """The program can't start as asked; the message is the one line it prints."""

@@ -1,0 +1,35 @@
+"""A run's own clock: frozen or set ahead by a test. Login timestamps never follow it (they follow the wall)."""
+
+from datetime import datetime, timedelta
+
+from mock_c06.clock import Clock
+
+
+class RunClock:
+    """What time the registry believes it is in this run: `ThoiDiemDuLieu` and the life of tokens follow it."""
+
+    def __init__(self, wall: Clock) -> None:
+        self._wall = wall
+        self._frozen: datetime | None = None
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """Return the run's instant in UTC."""
+        return (self._frozen or self._wall.now()) + self._ahead
+
+    @property
+    def is_frozen(self) -> bool:
+        """Say whether the clock stands still."""
+        return self._frozen is not None
+
+    def freeze(self, instant: datetime) -> None:
+        """Stand still at the instant."""
+        self._frozen, self._ahead = instant, timedelta()
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead, frozen or not."""
+        self._ahead += timedelta(seconds=seconds)
+
+    def release(self) -> None:
+        """Go by the wall again."""
+        self._frozen, self._ahead = None, timedelta()

@@ -1,0 +1,60 @@
+"""The registry's core: who is meant, and what this account may be told about them. Both faces ask it.
+
+An unknown number, a wrong name, a deceased and a cancelled person all come out as the same empty answer to a
+yes/no question; a record is told of the deceased and the cancelled too, with their status.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mock_c06.desk.accounts import Account
+from mock_c06.matching.match import matches
+from mock_c06.operations import Operation
+from mock_c06.population.model import LifeStatus, Person
+from mock_c06.runs.world import World
+from mock_c06.wire.enquiry import Enquiry
+from mock_c06.wire.record import Teller, Tree
+
+_NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is said: how many people, and their records where the operation brings any."""
+
+    operation: Operation
+    count: int
+    records: tuple[Tree, ...] = ()
+    as_of: datetime
+
+
+def answer_enquiry(enquiry: Enquiry, account: Account, world: World, *, as_of: datetime) -> Answer:
+    """Find who agrees in number, name and birth, and tell what was asked."""
+    people = _find_people(enquiry, account, world)
+    if enquiry.operation is Operation.AUTHENTICATE:
+        confirmed = [person for person in people if person.status not in _NEVER_CONFIRMED]
+        return Answer(operation=enquiry.operation, count=len(confirmed), as_of=as_of)
+    teller = Teller(account=account, asked_by=enquiry.number)
+    records = tuple(teller.tell(person, _household(person, world), enquiry.operation) for person in people)
+    return Answer(operation=enquiry.operation, count=len(records), records=records, as_of=as_of)
+
+
+def _household(person: Person, world: World) -> tuple[Person, ...]:
+    return world.household(person.household) if person.household else ()
+
+
+def _find_people(enquiry: Enquiry, account: Account, world: World) -> list[Person]:
+    candidates = world.find(citizen_id=enquiry.citizen_id, id_card_number=enquiry.id_card_number)
+    return [
+        person
+        for person in candidates
+        if matches(
+            person,
+            citizen_id=enquiry.citizen_id,
+            id_card_number=enquiry.id_card_number,
+            full_name=enquiry.full_name,
+            birth_date=enquiry.birth_date,
+            birth_year=enquiry.birth_year,
+            year_matches_date=account.switches.year_matches_date,
+        )
+    ]

@@ -1,0 +1,159 @@
+"""One call from door to answer: planned fault, login, rules, the question, the journal's entry.
+
+The order is C06's as far as it shows: login, state of the account, rate, request, operation, procedure,
+officer, duplicate. A fault that stands before the registry (down, throttled) leaves no trace in its memory.
+"""
+
+from dataclasses import dataclass, replace
+
+from mock_c06.clock import rfc3339
+from mock_c06.desk.accounts import Account
+from mock_c06.desk.grants import admit, license_enquiry
+from mock_c06.desk.register import Register
+from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused, Throttled, Unauthorised
+from mock_c06.operations import Operation
+from mock_c06.runs.faults import Fault
+from mock_c06.runs.journal import Entry, Outcome, mask_subject
+from mock_c06.wire.answering import Answer, answer_enquiry
+from mock_c06.wire.call import Call
+from mock_c06.wire.enquiry import Enquiry
+from mock_c06.wire.misbehaviour import INSTEAD, bend_answer, bend_reply, changes_outcome
+from mock_c06.wire.reply import Reply
+from mock_c06.wire.routes import Door
+from mock_c06.wire.voices import JsonVoice, SoapVoice, Voice, operation_of, require_own_operation
+
+_ANSWERED = {Outcome.FOUND, Outcome.NOT_FOUND}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a call ended, for its reply and its journal entry."""
+
+    reply: Reply
+    outcome: Outcome
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What can be told of a call before its caller is proven."""
+
+    operation: Operation | None
+    account: Account | None
+    enquiry: Enquiry | None
+    refusal: RequestRefused | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Answers the five operations through either voice."""
+
+    register: Register
+
+    def answer(self, call: Call) -> Reply:
+        """Answer a call and write it in the journal."""
+        voice: Voice = JsonVoice(self.register) if call.route.door is Door.LGSP else SoapVoice(self.register)
+        reading = _read(call, voice)
+        fault = call.run.faults.pick(
+            operation=reading.operation,
+            account=reading.account.name if reading.account else None,
+            number=reading.enquiry.number if reading.enquiry else None,
+        )
+        ending = self._end(call, voice, reading, fault)
+        if fault is not None and changes_outcome(fault.kind) and ending.outcome in _ANSWERED:
+            ending = replace(ending, outcome=Outcome.FAULT)
+        record_call(call, reading.operation, reading.account, reading.enquiry, ending, fault)
+        return ending.reply
+
+    def _end(self, call: Call, voice: Voice, reading: _Reading, fault: Fault | None) -> Ending:
+        if fault is not None and fault.kind in INSTEAD:
+            return Ending(reply=bend_reply(INSTEAD[fault.kind](fault), fault), outcome=Outcome.FAULT)
+        try:
+            account = voice.verify_caller(call)
+            admit(account, call.run.memory, monotonic=call.monotonic)
+            ending = _ask(call, voice, account, reading, fault)
+        except CallRefused as refusal:
+            ending = end_refused(refusal, voice.write_refusal(refusal, reading.account))
+        return replace(ending, reply=bend_reply(ending.reply, fault))
+
+
+def _read(call: Call, voice: Voice) -> _Reading:
+    account = voice.claimed_account(call)
+    try:
+        enquiry = voice.parse(call, account)
+    except RequestRefused as refusal:
+        operation = operation_of(call)
+        return _Reading(operation=operation, account=account, enquiry=None, refusal=refusal)
+    return _Reading(operation=enquiry.operation, account=account, enquiry=enquiry, refusal=None)
+
+
+def _ask(call: Call, voice: Voice, account: Account, reading: _Reading, fault: Fault | None) -> Ending:
+    enquiry = reading.enquiry
+    if enquiry is None:
+        raise reading.refusal or RequestRefused("01", "Thông điệp không hợp lệ")
+    require_own_operation(enquiry, account)
+    license_enquiry(
+        account,
+        operation=enquiry.operation,
+        service_code=enquiry.service_code,
+        officer=enquiry.officer,
+        agency=enquiry.agency,
+    )
+    answer = bend_answer(_answer_once(call, account, enquiry), fault)
+    outcome = Outcome.FOUND if answer.count else Outcome.NOT_FOUND
+    return Ending(reply=voice.write_answer(answer, account), outcome=outcome)
+
+
+def _answer_once(call: Call, account: Account, enquiry: Enquiry) -> Answer:
+    """Answer, unless the account has used this MaYeuCau before: then refuse, or say the same again."""
+    answers = call.run.memory.answers
+    key = (account.name, enquiry.ma_yeu_cau)
+    stored = answers.get(key)
+    if key in answers:
+        if isinstance(stored, Answer) and stored.operation is enquiry.operation:
+            return stored
+        raise RequestRefused("007", "MaYeuCau đã được sử dụng")
+    answer = answer_enquiry(enquiry, account, call.run.world, as_of=call.run.clock.now())
+    answers[key] = answer if account.switches.stored_answer else None
+    return answer
+
+
+def end_refused(refusal: CallRefused, reply: Reply) -> Ending:
+    """Say how a refusal stands in the journal."""
+    match refusal:
+        case RequestRefused():
+            return Ending(reply=reply, outcome=Outcome.REFUSED, code=refusal.code)
+        case Unauthorised():
+            return Ending(reply=reply, outcome=Outcome.UNAUTHORISED, code="401")
+        case Throttled():
+            return Ending(reply=reply, outcome=Outcome.THROTTLED, code="429")
+        case AccountNotActive():
+            return Ending(reply=reply, outcome=Outcome.REFUSED, code="403")
+    return Ending(reply=reply, outcome=Outcome.REFUSED)
+
+
+def record_call(
+    call: Call,
+    operation: str | None,
+    account: Account | None,
+    enquiry: Enquiry | None,
+    ending: Ending,
+    fault: Fault | None,
+) -> None:
+    """Write the call into the run's journal, before its answer leaves."""
+    journal = call.run.journal
+    journal.append(
+        Entry(
+            n=journal.next_number(),
+            at=rfc3339(call.wall),
+            environment=call.environment.value,
+            operation=operation,
+            account=account.name if account else None,
+            ma_yeu_cau=enquiry.ma_yeu_cau if enquiry else None,
+            outcome=ending.outcome,
+            code=ending.code,
+            fault=fault.kind.value if fault else None,
+            subject=mask_subject(enquiry.citizen_id, enquiry.id_card_number) if enquiry else None,
+            body_sha256=call.body_sha256,
+        )
+    )

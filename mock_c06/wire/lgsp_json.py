@@ -1,0 +1,131 @@
+"""The JSON of provincial platforms in its three variants: read a request into the common fields, write answers.
+
+`passthrough` is the SOAP body turned into JSON; `camel` flattens it; `pascal` wraps the whole XML envelope in a
+string. Refusals come with HTTP 200 and an error code (a guess, parity ledger). Source: domain §1.1.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mock_c06.desk.accounts import Account, Dialect, Switches
+from mock_c06.errors import RequestRefused
+from mock_c06.operations import Operation
+from mock_c06.wire.answering import Answer
+from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
+from mock_c06.wire.record import Tree
+from mock_c06.wire.soap_in import MAX_BODY
+from mock_c06.wire.soap_out import TEST_DATA, as_of_text, write_envelope
+
+_PLAIN = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen")
+_IGNORED_BY_CAMEL = "userNameService"
+_CAMEL = {name[0].lower() + name[1:]: name for name in _PLAIN} | {"ngayThangNam": "NgayThangNam"}
+_PASCAL = {name: name for name in _PLAIN} | {"NgayThangNamSinh": "NgayThangNam"}
+
+
+def require_json(content_type: str | None) -> None:
+    """Refuse another media type; raises `RequestRefused`."""
+    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+        raise wrong("Content-Type phải là application/json")
+
+
+def parse_json(body: bytes, operation: Operation, dialect: Dialect) -> Enquiry:
+    """Read a request of the account's variant; raises `RequestRefused` 01."""
+    members = _load(body)
+    match dialect:
+        case Dialect.LGSP_PASSTHROUGH:
+            birth = members.pop("NgayThangNamSinh", None)
+            if not isinstance(birth, dict) or not set(birth) <= set(BIRTH):
+                raise wrong("NgayThangNamSinh không hợp lệ")
+            names = {name: name for name in (*_PLAIN, *BIRTH)}
+            return parse_enquiry(operation, _fields(members | birth, names))
+        case Dialect.LGSP_CAMEL:
+            members.pop(_IGNORED_BY_CAMEL, None)
+            return parse_enquiry(operation, _fields(members, _CAMEL))
+        case Dialect.LGSP_PASCAL:
+            return parse_enquiry(operation, _fields(members, _PASCAL))
+    raise wrong("Tài khoản không dùng JSON")
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_BODY:
+        raise wrong("Thông điệp quá lớn")
+    try:
+        members = json.loads(body.decode("utf-8"), object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as exc:
+        raise wrong("Thông điệp không phải JSON hợp lệ") from exc
+    if not isinstance(members, dict):
+        raise wrong("Thông điệp phải là một đối tượng JSON")
+    return members
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
+
+
+def _fields(members: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    if not set(members) <= set(names):
+        raise wrong("Có trường không được định nghĩa")
+    if not all(isinstance(value, str) for value in members.values()):
+        raise wrong("Mọi giá trị phải là chuỗi")
+    return {names[member]: value for member, value in members.items()}
+
+
+def write_json(answer: Answer, account: Account) -> dict[str, Any]:
+    """Write the answer in the account's variant."""
+    match account.dialect:
+        case Dialect.LGSP_CAMEL:
+            return {"data": _camel_data(answer, account.switches)}
+        case Dialect.LGSP_PASCAL:
+            return {"error_code": "0", "message": write_envelope(answer, account.switches)}
+    body = {"Body": _passthrough_body(answer, account.switches)}
+    return {"Envelope": body} if account.switches.json_envelope else body
+
+
+def write_refusal(refusal: RequestRefused, dialect: Dialect) -> dict[str, Any]:
+    """Write a refusal in the variant."""
+    text = "message" if dialect is Dialect.LGSP_PASCAL else "error_message"
+    return {"error_code": refusal.code, text: refusal.message}
+
+
+def _camel_data(answer: Answer, switches: Switches) -> Any:
+    if answer.operation is Operation.AUTHENTICATE:
+        exists = answer.count > 0
+        return str(exists).lower() if switches.text_verdict else exists
+    return _one_or_list(answer) if answer.records else None
+
+
+def _passthrough_body(answer: Answer, switches: Switches) -> dict[str, Any]:
+    if answer.operation is not Operation.AUTHENTICATE:
+        attributes = {
+            "SoCongDan": str(answer.count),
+            "ThoiDiemDuLieu": as_of_text(answer),
+            "GhiChu": TEST_DATA,
+        }
+        people = {"CongDan": _one_or_list(answer)} if answer.records else {}
+        return {"CongdanCollection": attributes | people}
+    if switches.exists_verdict:
+        return {"KetQuaXacThuc": {"TonTai": str(answer.count > 0).lower()}}
+    return {f"{Operation.AUTHENTICATE}Response": {"SoLuongCongDan": str(answer.count)}}
+
+
+def _one_or_list(answer: Answer) -> Any:
+    """Write one person as an object and several as a list, as converters of XML do."""
+    people = [_members(record) for record in answer.records]
+    return people[0] if len(people) == 1 else people
+
+
+def _members(tree: Tree) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in tree:
+        written = value if isinstance(value, str) else _members(value)
+        if name not in members:
+            members[name] = written
+        elif isinstance(members[name], list):
+            members[name].append(written)
+        else:
+            members[name] = [members[name], written]
+    return members

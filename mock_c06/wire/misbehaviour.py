@@ -1,0 +1,178 @@
+"""What a planned fault does: before the question is looked at, to the answer, or to the bytes that leave.
+
+One small function a kind, in three tables; each kind stands in exactly one of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mock_c06.runs.faults import Fault, Kind
+from mock_c06.wire.answering import Answer
+from mock_c06.wire.record import Tree
+from mock_c06.wire.reply import HTML, JSON, TEXT, XML, Reply
+from mock_c06.wire.soap_out import RESPONSE, write_server_fault
+
+OVERSIZED_BYTES = 16 * 1024 * 1024
+FOREIGN_NAMESPACE = "http://gtel.vn/qldc"
+_STRANGER = "001199000999"
+_HANG_MS = 3_600_000
+
+_HTML = (
+    b"<html><head><title>502 Bad Gateway</title></head>"
+    b"<body><center><h1>502 Bad Gateway</h1></center></body></html>"
+)
+
+
+def _unavailable(_fault: Fault) -> Reply:
+    return Reply(status=503, body=b"503 Service Unavailable", content_type=TEXT)
+
+
+def _maintenance(fault: Fault) -> Reply:
+    text = "Hệ thống đang bảo trì, vui lòng quay lại sau".encode()
+    return Reply(status=503, body=text, content_type=TEXT, headers={"Retry-After": _seconds(fault, 120_000)})
+
+
+def _html_error(_fault: Fault) -> Reply:
+    return Reply(status=502, body=_HTML, content_type=HTML)
+
+
+def _unauthorised(_fault: Fault) -> Reply:
+    return Reply(status=401, body=b"401 Unauthorized", content_type=TEXT)
+
+
+def _throttle(fault: Fault) -> Reply:
+    headers = {"Retry-After": _seconds(fault, 1000)}
+    return Reply(status=429, body=b"429 Too Many Requests", content_type=TEXT, headers=headers)
+
+
+def _seconds(fault: Fault, default_ms: int) -> str:
+    return str(max(1, (fault.delay_ms or default_ms) // 1000))
+
+
+def _empty(answer: Answer) -> Answer:
+    return replace(answer, count=0, records=())
+
+
+def _two_people(answer: Answer) -> Answer:
+    doubled = (*answer.records, *(_with(record, SoDinhDanh=_STRANGER) for record in answer.records))
+    return replace(answer, count=2, records=doubled)
+
+
+def _wrong_person(answer: Answer) -> Answer:
+    return replace(
+        answer,
+        records=tuple(_with(record, SoDinhDanh=_STRANGER, SoCMND="") for record in answer.records),
+    )
+
+
+def _swapped_fields(answer: Answer) -> Answer:
+    """Do what a real portal did: nationality in religion's place, religion in ethnicity's (domain §1.6)."""
+    swapped: list[Tree] = []
+    for record in answer.records:
+        values = {name: value for name, value in record if isinstance(value, str)}
+        changes = {"DanToc": values.get("TonGiao", ""), "TonGiao": values.get("QuocTich", "")}
+        swapped.append(_with(record, **changes))
+    return replace(answer, records=tuple(swapped))
+
+
+def _with(record: Tree, **changes: str) -> Tree:
+    return [(name, changes.get(name, value)) for name, value in record]
+
+
+def _soap_fault(reply: Reply, _fault: Fault) -> Reply:
+    if reply.content_type == JSON:
+        body = '{"error_code": "99", "error_message": "Lỗi hệ thống"}'
+        return replace(reply, status=500, body=body.encode())
+    return Reply(status=500, body=write_server_fault().encode(), content_type=XML)
+
+
+def _truncated(reply: Reply, _fault: Fault) -> Reply:
+    return replace(reply, body=reply.body[: len(reply.body) // 2])
+
+
+def _garbled(reply: Reply, _fault: Fault) -> Reply:
+    middle = len(reply.body) // 2
+    return replace(reply, body=reply.body[:middle] + b"\x00\xff</garbled{" + reply.body[middle:])
+
+
+def _wrong_encoding(reply: Reply, _fault: Fault) -> Reply:
+    """Still say UTF-8, in header and declaration, over UTF-16 bytes."""
+    return replace(reply, body=reply.body.decode().encode("utf-16-le"))
+
+
+def _wrong_namespace(reply: Reply, _fault: Fault) -> Reply:
+    return replace(reply, body=reply.body.replace(RESPONSE.encode(), FOREIGN_NAMESPACE.encode()))
+
+
+def _oversized(reply: Reply, _fault: Fault) -> Reply:
+    """Stay well-formed: blank space inside the document, before its last tag or bracket."""
+    last = max(reply.body.rfind(b"</"), reply.body.rfind(b"}"))
+    padding = b" " * OVERSIZED_BYTES
+    return replace(reply, body=reply.body[:last] + padding + reply.body[last:])
+
+
+def _latency(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, delay_s=_or(fault.delay_ms, 2000) / 1000)
+
+
+def _hang(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, delay_s=_or(fault.delay_ms, _HANG_MS) / 1000, reset=True)
+
+
+def _reset(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, delay_s=_or(fault.delay_ms, 0) / 1000, reset=True)
+
+
+def _trickle(reply: Reply, fault: Fault) -> Reply:
+    return replace(reply, trickle_s=_or(fault.delay_ms, 1000) / 1000)
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+INSTEAD: dict[Kind, Callable[[Fault], Reply]] = {
+    Kind.UNAVAILABLE: _unavailable,
+    Kind.MAINTENANCE: _maintenance,
+    Kind.HTML_ERROR: _html_error,
+    Kind.UNAUTHORISED_ONCE: _unauthorised,
+    Kind.THROTTLE: _throttle,
+}
+TO_ANSWER: dict[Kind, Callable[[Answer], Answer]] = {
+    Kind.EMPTY: _empty,
+    Kind.TWO_PEOPLE: _two_people,
+    Kind.WRONG_PERSON: _wrong_person,
+    Kind.SWAPPED_FIELDS: _swapped_fields,
+}
+TO_REPLY: dict[Kind, Callable[[Reply, Fault], Reply]] = {
+    Kind.SOAP_FAULT: _soap_fault,
+    Kind.TRUNCATED: _truncated,
+    Kind.GARBLED: _garbled,
+    Kind.WRONG_ENCODING: _wrong_encoding,
+    Kind.WRONG_NAMESPACE: _wrong_namespace,
+    Kind.OVERSIZED: _oversized,
+    Kind.LATENCY: _latency,
+    Kind.HANG: _hang,
+    Kind.RESET: _reset,
+    Kind.TRICKLE: _trickle,
+}
+
+
+def changes_outcome(kind: Kind) -> bool:
+    """Say whether the caller gets no proper answer: the journal then says `fault` (latency still answers)."""
+    return kind not in {Kind.LATENCY, Kind.TRICKLE, Kind.TOKEN_EXPIRES_EARLY}
+
+
+def bend_answer(answer: Answer, fault: Fault | None) -> Answer:
+    """Let a fault change what is said."""
+    bend = TO_ANSWER.get(fault.kind) if fault is not None else None
+    return bend(answer) if bend is not None else answer
+
+
+def bend_reply(reply: Reply, fault: Fault | None) -> Reply:
+    """Let a fault change the bytes and their pace, and name it in a header."""
+    if fault is None:
+        return reply
+    bend = TO_REPLY.get(fault.kind)
+    bent = bend(reply, fault) if bend is not None else reply
+    return replace(bent, headers={**bent.headers, "X-Mock-Fault": fault.kind.value})

@@ -1,0 +1,151 @@
+"""A person as the wire tells them: an ordered tree of element names, which both faces write out.
+
+What the account was not granted is an empty element, as is what nobody knows. The number asked by is always
+answered: the caller knows it, and checks by it that the record is the right one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mock_c06.desk.accounts import Account, Switches
+from mock_c06.operations import Operation
+from mock_c06.population.model import Address, Kin, Person
+from mock_c06.runs.world import HEAD_OF_HOUSEHOLD
+
+Tree: TypeAlias = "list[tuple[str, Value]]"
+Value: TypeAlias = "str | Tree"
+
+_ELEMENTS = {
+    "GioiTinh": "gender",
+    "DanToc": "ethnicity",
+    "TonGiao": "religion",
+    "TinhTrangHonNhan": "marital_status",
+    "NhomMau": "blood_type",
+    "NoiDangKyKhaiSinh": "birth_registration_place",
+    "QuocTich": "nationality",
+    "QueQuan": "native_place",
+    "ThuongTru": "permanent_residence",
+    "NoiOHienTai": "current_residence",
+    "Cha": "father",
+    "Me": "mother",
+    "VoChong": "spouse",
+    "NguoiDaiDien": "representative",
+}
+_WHOLE = (
+    *("GioiTinh", "DanToc", "TonGiao", "TinhTrangHonNhan", "NhomMau", "NgayThangNamSinh"),
+    *("NoiDangKyKhaiSinh", "QuocTich", "QueQuan", "ThuongTru", "NoiOHienTai"),
+    *("Cha", "Me", "VoChong", "NguoiDaiDien", "ChuHo", "SoSoHoKhau", "TrangThai"),
+)
+_PARTS = {
+    Operation.LOOK_UP: _WHOLE,
+    Operation.MARITAL_STATUS: ("TinhTrangHonNhan", "VoChong"),
+    Operation.RELATIVES: ("Cha", "Me", "VoChong", "NguoiDaiDien"),
+    Operation.HOUSEHOLD: ("ChuHo", "ThanhVien"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teller:
+    """Tells one account about people: `asked_by` is the number that was asked by."""
+
+    account: Account
+    asked_by: str | None
+
+    def tell(self, person: Person, household: Iterable[Person], operation: Operation) -> Tree:
+        """Write the part of the record that the operation brings."""
+        tree: Tree = [
+            ("SoDinhDanh", self._number("citizen_id", person.citizen_id)),
+            ("SoCMND", self._number("id_card_number", person.id_card_number)),
+            ("HoVaTen", self._name(person) if self._sees("full_name") else ""),
+        ]
+        members = list(household)
+        for element in _PARTS[operation]:
+            if element == "ThanhVien":
+                tree += self._members(members)
+            else:
+                tree.append((element, self._part(element, person, members)))
+        return tree
+
+    def _sees(self, *fields: str) -> bool:
+        return any(field in self.account.fields for field in fields)
+
+    def _number(self, field: str, number: str | None) -> str:
+        return number if number and (self._sees(field) or number == self.asked_by) else ""
+
+    def _name(self, person: Person) -> Tree:
+        words = person.full_name.upper().split()
+        if self.account.switches.split_name and len(words) > 1:
+            return [("Ho", words[0]), ("ChuDem", " ".join(words[1:-1])), ("Ten", words[-1])]
+        return [("Ho", ""), ("ChuDem", ""), ("Ten", person.full_name.upper())]
+
+    def _part(self, element: str, person: Person, household: list[Person]) -> Value:
+        match element:
+            case "NgayThangNamSinh":
+                return self._birth(person)
+            case "ChuHo":
+                return self._head(household)
+            case "SoSoHoKhau":
+                return (person.household_book or "") if self._sees("household_head") else ""
+            case "TrangThai":
+                return person.status.value
+        field = _ELEMENTS[element]
+        if not self._sees(field):
+            return ""
+        return _write(getattr(person, field), self.account.switches)
+
+    def _birth(self, person: Person) -> Tree:
+        full = person.birth_date is not None and self._sees("birth_date")
+        return [
+            ("Nam", f"{person.birth_year:04d}" if self._sees("birth_year", "birth_date") else ""),
+            ("NgayThangNam", f"{person.birth_date:%Y%m%d}" if full else ""),
+        ]
+
+    def _head(self, household: list[Person]) -> Value:
+        head = next((p for p in household if p.relation_to_head == HEAD_OF_HOUSEHOLD), None)
+        if head is None or not self._sees("household_head"):
+            return ""
+        return [
+            ("QuanHe", HEAD_OF_HOUSEHOLD),
+            ("SoDinhDanh", head.citizen_id or ""),
+            ("SoCMND", head.id_card_number or ""),
+            ("HoVaTen", _kin_name(head.full_name, self.account.switches)),
+        ]
+
+    def _members(self, household: list[Person]) -> Tree:
+        if not household or not self._sees("household_members"):
+            return [("ThanhVien", "")]
+        return [("ThanhVien", self._member(member)) for member in household]
+
+    def _member(self, member: Person) -> Tree:
+        return [
+            ("QuanHe", member.relation_to_head or ""),
+            ("SoDinhDanh", member.citizen_id or ""),
+            ("HoVaTen", _kin_name(member.full_name, self.account.switches)),
+        ]
+
+
+def _write(value: str | Address | Kin | None, switches: Switches) -> Value:
+    match value:
+        case Address():
+            return [
+                ("MaTinhThanh", value.province_code or ""),
+                ("MaQuanHuyen", value.district_code or ""),
+                ("MaPhuongXa", value.ward_code or ""),
+                ("ChiTiet", value.detail.upper()),
+                ("QuocGia", value.country),
+            ]
+        case Kin():
+            return [
+                ("HoVaTen", _kin_name(value.full_name, switches)),
+                ("QuocTich", value.nationality),
+                ("SoDinhDanh", value.citizen_id or ""),
+                ("SoCMND", value.id_card_number or ""),
+            ]
+    return value or ""
+
+
+def _kin_name(full_name: str, switches: Switches) -> Value:
+    """Write a relative's name: a plain string, or the parts under the switch."""
+    name = full_name.upper()
+    return [("Ho", ""), ("ChuDem", ""), ("Ten", name)] if switches.structured_relatives else name

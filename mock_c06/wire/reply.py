@@ -1,0 +1,22 @@
+"""An HTTP answer as a value, with the pace at which it leaves: faults change it before it is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+XML = "text/xml; charset=utf-8"
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """`delay_s` comes before the first byte, `trickle_s` between single bytes; `reset` cuts instead of answering."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    trickle_s: float = 0.0
+    reset: bool = False

@@ -1,0 +1,123 @@
+"""Read a SOAP 1.1 request strictly: bounded, without DTD, in UTF-8, right namespaces, known elements, in order.
+
+Text between the envelope's elements is ignored, since a real client sends some there. The order is checked
+up to MaCanBo, unless the account's `strict_order` asks for all of it. Refuses with 01 and repeats no value.
+"""
+
+from lxml import etree
+
+from mock_c06.errors import RequestRefused
+from mock_c06.operations import Operation
+from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
+
+MAX_BODY = 64 * 1024
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+REQUEST = "http://dancuquocgia.bca"
+_BIRTH = "NgayThangNamSinh"
+_KNOWN = {*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH}
+_DOCUMENTED = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH)
+_MEDIA_TYPES = {"text/xml", "application/xml"}
+
+
+def require_xml(content_type: str | None) -> None:
+    """Refuse another media type or charset; raises `RequestRefused`."""
+    media_type, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
+    charsets = {p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")}
+    if media_type not in _MEDIA_TYPES or not charsets <= {"utf-8"}:
+        raise wrong("Content-Type phải là text/xml; charset=utf-8")
+
+
+def parse_root(body: bytes) -> etree._Element:
+    """Give the Body's one element; raises `RequestRefused`."""
+    if len(body) > MAX_BODY:
+        raise wrong("Thông điệp quá lớn")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
+    )
+    try:
+        envelope = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError) as exc:
+        raise wrong("Thông điệp không phải XML hợp lệ") from exc
+    document = envelope.getroottree().docinfo
+    # Even the hardened parser reads a DTD and keeps its entities as nodes: none is let in.
+    if document.internalDTD is not None or document.doctype:
+        raise wrong("Không chấp nhận DTD")
+    if (document.encoding or "UTF-8").upper() != "UTF-8":
+        raise wrong("Thông điệp phải dùng UTF-8")
+    return _payload(envelope)
+
+
+def _payload(envelope: etree._Element) -> etree._Element:
+    if envelope.tag != f"{{{SOAP}}}Envelope":
+        raise wrong("Không phải SOAP 1.1 Envelope")
+    parts = _without_comments(envelope)
+    if [part.tag for part in parts] not in ([f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"], [f"{{{SOAP}}}Body"]):
+        raise wrong("Envelope phải có Header và Body")
+    payload = _without_comments(parts[-1])
+    if len(payload) != 1:
+        raise wrong("Body phải có đúng một phần tử")
+    return payload[0]
+
+
+def _without_comments(parent: etree._Element) -> list[etree._Element]:
+    return [child for child in parent if isinstance(child.tag, str)]
+
+
+def find_operation(root: etree._Element) -> Operation | None:
+    """Give the operation that a root element names, or None."""
+    name = etree.QName(root)
+    if name.namespace != REQUEST or name.localname not in set(Operation):
+        return None
+    return Operation(name.localname)
+
+
+def parse_soap(root: etree._Element, operation: Operation, *, strict_order: bool = False) -> Enquiry:
+    """Read the operation's element into an enquiry; raises `RequestRefused`."""
+    if find_operation(root) is not operation:
+        raise wrong(f"Body phải là {operation} trong không gian tên {REQUEST}")
+    names = [_local_name(child) for child in _elements(root)]
+    _require_order(names, strict_order=strict_order)
+    fields: dict[str, str] = {}
+    for name, child in zip(names, root, strict=True):
+        fields |= _birth(child) if name == _BIRTH else {name: _text(child, name)}
+    return parse_enquiry(operation, fields)
+
+
+def _elements(parent: etree._Element) -> list[etree._Element]:
+    """Give the children, refusing comments and text between them."""
+    between = [parent.text, *(child.tail for child in parent)]
+    if any(text and text.strip() for text in between):
+        raise wrong("Có chữ thừa giữa các phần tử")
+    return list(parent)
+
+
+def _local_name(element: etree._Element) -> str:
+    if not isinstance(element.tag, str) or etree.QName(element).namespace != REQUEST:
+        raise wrong(f"Phần tử ngoài không gian tên {REQUEST}")
+    return etree.QName(element).localname
+
+
+def _require_order(names: list[str], *, strict_order: bool) -> None:
+    if not set(names) <= _KNOWN:
+        raise wrong("Có phần tử không được định nghĩa")
+    if len(set(names)) != len(names):
+        raise wrong("Có phần tử lặp lại")
+    if tuple(names[: len(HEAD)]) != HEAD:
+        raise wrong(f"Thứ tự phải là {', '.join(HEAD)}")
+    if strict_order and names != [name for name in _DOCUMENTED if name in names]:
+        raise wrong("Sai thứ tự phần tử")
+
+
+def _birth(element: etree._Element) -> dict[str, str]:
+    children = _elements(element)
+    names = [_local_name(child) for child in children]
+    if len(names) != 1 or names[0] not in BIRTH:
+        raise wrong(f"{_BIRTH} phải có đúng một trong hai: {', '.join(BIRTH)}")
+    return {names[0]: _text(children[0], names[0])}
+
+
+def _text(element: etree._Element, name: str) -> str:
+    """Give the text of an element that has no children: no comment may split a value."""
+    if len(element):
+        raise RequestRefused("01", f"{name} phải là chữ")
+    return element.text or ""

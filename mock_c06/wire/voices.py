@@ -1,0 +1,176 @@
+"""The two ways to be spoken to, SOAP and JSON: who calls, what they ask, how they are answered.
+
+A voice knows no fault, no journal and no run's rules: exchange.py joins these.
+"""
+
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mock_c06.desk.accounts import Account, Dialect
+from mock_c06.desk.basic import find_login, verify_login
+from mock_c06.desk.register import Register
+from mock_c06.desk.tokens import find_holder, verify_token
+from mock_c06.errors import CallRefused, RequestRefused, Throttled, Unauthorised
+from mock_c06.operations import Operation
+from mock_c06.wire.answering import Answer
+from mock_c06.wire.call import Call
+from mock_c06.wire.enquiry import Enquiry, wrong
+from mock_c06.wire.lgsp_json import parse_json, require_json, write_json, write_refusal
+from mock_c06.wire.reply import JSON, TEXT, XML, Reply
+from mock_c06.wire.soap_in import find_operation, parse_root, parse_soap, require_xml
+from mock_c06.wire.soap_out import write_envelope, write_fault
+
+_ADAPTER = "lgspaccesstoken"
+
+
+class Voice(Protocol):
+    """What the exchange needs of a face."""
+
+    def claimed_account(self, call: Call) -> Account | None:
+        """Give whose call this claims to be, unproven."""
+        ...
+
+    def verify_caller(self, call: Call) -> Account:
+        """Prove who calls; raises `Unauthorised`."""
+        ...
+
+    def parse(self, call: Call, account: Account | None) -> Enquiry:
+        """Read the enquiry as the account writes it; raises `RequestRefused`."""
+        ...
+
+    def write_answer(self, answer: Answer, account: Account) -> Reply:
+        """Write an answer."""
+        ...
+
+    def write_refusal(self, refusal: CallRefused, account: Account | None, /) -> Reply:
+        """Write a refusal; the same for every reason not to be logged in."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SoapVoice:
+    """C06's own face."""
+
+    register: Register
+
+    def claimed_account(self, call: Call) -> Account | None:
+        """Look the user of the Basic header up."""
+        login = find_login(call.headers.get("authorization"))
+        return self.register.find_by_user(call.environment, login.user) if login else None
+
+    def verify_caller(self, call: Call) -> Account:
+        """Prove the digest and the timestamp, and that the packet wasn't seen before."""
+        timestamp = call.headers.get("timestamp")
+        login = find_login(call.headers.get("authorization"))
+        account = verify_login(
+            self.register, call.environment, login, url=call.url, timestamp=timestamp, now=call.wall
+        )
+        if call.run.memory.is_replay(
+            account=account.name,
+            timestamp=timestamp or "",
+            body_sha256=call.body_sha256,
+            monotonic=call.monotonic,
+        ):
+            raise Unauthorised("replay")
+        return account
+
+    def parse(self, call: Call, account: Account | None) -> Enquiry:
+        """Read the envelope; at `/soap` its root says which operation."""
+        require_xml(call.headers.get("content-type"))
+        root = parse_root(call.body)
+        operation = call.route.operation or find_operation(root)
+        if operation is None:
+            raise wrong("Không có dịch vụ này")
+        strict_order = account is not None and account.switches.strict_order
+        return parse_soap(root, operation, strict_order=strict_order)
+
+    def write_answer(self, answer: Answer, account: Account) -> Reply:
+        """Write the envelope."""
+        return _xml(200, write_envelope(answer, account.switches))
+
+    def write_refusal(self, refusal: CallRefused, _account: Account | None, /) -> Reply:
+        """Write a fault with its code, or the bare status."""
+        if isinstance(refusal, RequestRefused):
+            return _xml(500, write_fault(refusal))
+        return _bare(refusal, challenge='Basic realm="C06"')
+
+
+@dataclass(frozen=True, slots=True)
+class JsonVoice:
+    """A provincial platform's face."""
+
+    register: Register
+
+    def claimed_account(self, call: Call) -> Account | None:
+        """Look the holder of the Bearer token up."""
+        token = _bearer(call)
+        return find_holder(self.register, call.environment, call.run.memory, token) if token else None
+
+    def verify_caller(self, call: Call) -> Account:
+        """Prove the token, by the run's clock, and the adapter header."""
+        account = self.claimed_account(call)
+        header = call.headers.get(_ADAPTER)
+        return verify_token(account, call.run.memory, _bearer(call), header, now=call.run.clock.now())
+
+    def parse(self, call: Call, account: Account | None) -> Enquiry:
+        """Read the account's variant; without an account there is none to read."""
+        if account is None or call.route.operation is None:
+            raise wrong("Không rõ tài khoản")
+        require_json(call.headers.get("content-type"))
+        return parse_json(call.body, call.route.operation, account.dialect)
+
+    def write_answer(self, answer: Answer, account: Account) -> Reply:
+        """Write the account's variant."""
+        return _json(200, write_json(answer, account))
+
+    def write_refusal(self, refusal: CallRefused, account: Account | None, /) -> Reply:
+        """Write the error code with HTTP 200, or the bare status."""
+        if isinstance(refusal, RequestRefused):
+            dialect = account.dialect if account is not None else Dialect.LGSP_CAMEL
+            return _json(200, write_refusal(refusal, dialect))
+        return _bare(refusal, challenge='Bearer realm="LGSP"')
+
+
+def require_own_operation(enquiry: Enquiry, account: Account) -> None:
+    """Refuse another operation's MaTichHop, and a missing MaDonVi where the account must send it."""
+    expected = enquiry.operation.integration_code
+    if not hmac.compare_digest(enquiry.integration_code, expected):
+        raise wrong("MaTichHop không thuộc dịch vụ này")
+    if account.switches.require_agency and enquiry.agency is None:
+        raise wrong("Thiếu MaDonVi")
+
+
+def operation_of(call: Call) -> Operation | None:
+    """Say which operation the call is about, as far as its path or body's root tells."""
+    if call.route.operation is not None:
+        return call.route.operation
+    try:
+        return find_operation(parse_root(call.body))
+    except RequestRefused:
+        return None
+
+
+def _bearer(call: Call) -> str:
+    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _xml(status: int, text: str) -> Reply:
+    return Reply(status=status, body=text.encode(), content_type=XML)
+
+
+def _json(status: int, value: dict[str, Any]) -> Reply:
+    return Reply(status=status, body=json.dumps(value, ensure_ascii=False).encode(), content_type=JSON)
+
+
+def _bare(refusal: CallRefused, *, challenge: str) -> Reply:
+    match refusal:
+        case Unauthorised():
+            headers = {"WWW-Authenticate": challenge}
+            return Reply(status=401, body=b"401 Unauthorized", content_type=TEXT, headers=headers)
+        case Throttled():
+            headers = {"Retry-After": str(refusal.retry_after)}
+            return Reply(status=429, body=b"429 Too Many Requests", content_type=TEXT, headers=headers)
+    return Reply(status=403, body=b"403 Forbidden", content_type=TEXT)
