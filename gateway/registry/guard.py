@@ -12,7 +12,10 @@ import httpx
 
 from gateway.errors import ProfileMismatch, SettingInvalid
 from gateway.places import Profile
-from gateway.registry.connection import Connection
+from gateway.registry.connection import Connection, Dialect
+
+PLATFORM_FOLDER = "/lgsp"
+"""Where a platform keeps the services; some write it into the URL, its token endpoint is beside it."""
 
 IpAddress = IPv4Address | IPv6Address
 
@@ -41,7 +44,7 @@ class Guard:
     def __init__(self, connection: Connection) -> None:
         self._profile = connection.profile
         self._networks = tuple(ip_network(network) for network in connection.networks)
-        self.base = _base_url(connection.registry_url)
+        self.base = _base_url(connection)
         self._place = _place(self.base)
         self._path = f"{self.base.path.rstrip('/')}/"
         host = self.base.host.rstrip(".").lower()
@@ -64,18 +67,27 @@ class Guard:
             raise ProfileMismatch
 
 
-def _base_url(text: str) -> httpx.URL:
+def _base_url(connection: Connection) -> httpx.URL:
+    """Return the URL below which everything is called: services and token endpoint alike."""
+    text = connection.registry_url
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
         raise SettingInvalid("registry_url: not a URL") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.host or not _is_port(url.port):
         raise SettingInvalid("registry_url: an absolute http or https URL is expected")
     if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
         raise SettingInvalid("registry_url: without user, query and fragment")
     if "/." in text or "//" in url.path:
         raise SettingInvalid("registry_url: without dot segments and empty segments")
-    return url
+    path = url.path.rstrip("/")
+    if connection.dialect is not Dialect.SOAP:
+        path = path.removesuffix(PLATFORM_FOLDER)
+    return url.copy_with(path=path or "/")
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 < port < 1 << 16
 
 
 def _place(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -11,16 +11,15 @@ from collections.abc import Mapping
 import httpx
 
 from gateway.clock import Clock
-from gateway.errors import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryTimeout, SettingInvalid
+from gateway.errors import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable, SettingInvalid
 from gateway.registry.authorisation import C06Login, Timestamps, basic, check_credentials, standing_headers
 from gateway.registry.connection import Connection, Dialect
-from gateway.registry.guard import Guard
+from gateway.registry.guard import PLATFORM_FOLDER, Guard
 from gateway.registry.model import Question
 from gateway.registry.outbound import Answer, Outbound
 from gateway.registry.refusals import refuse_status
 from gateway.registry.tokens import Token, TokenKeeper, read_token
 
-_PLATFORM_PATH = "/lgsp"
 _FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
 
 
@@ -35,8 +34,9 @@ class Session:
         self._clock = clock
         self._standing = standing_headers(connection)
         self._urls: dict[str, httpx.URL] = {}
-        self._service_path, token_path = _paths(guard.base.path, connection.dialect)
-        self._token_url = guard.base.copy_with(path=token_path)
+        root = guard.base.path.rstrip("/")
+        self._folder = root if connection.dialect is Dialect.SOAP else f"{root}{PLATFORM_FOLDER}"
+        self._token_url = guard.base.copy_with(path=f"{root}/token")
         self._login = _login(connection, clock)
         self._tokens = TokenKeeper(self._fetch_token, clock, connection.profile)
 
@@ -88,27 +88,18 @@ class Session:
         if answer.status == 400:  # RFC 6749 §5.2: invalid_client may come so
             raise RegistryCredentialsRejected
         if answer.status != 200:
-            raise RegistryAnswerInvalid("unexpected status")
+            raise RegistryUnavailable
         return read_token(answer.content, self._clock.monotonic())
 
     def _url(self, path: str) -> httpx.URL:
         url = self._urls.get(path)
         if url is None:
-            url = self._urls[path] = self._guard.base.copy_with(path=f"{self._service_path}/{path}")
+            url = self._urls[path] = self._guard.base.copy_with(path=f"{self._folder}/{path}")
         return url
 
 
 def _bearer(token: Token) -> dict[str, str]:
     return {"authorization": f"Bearer {token.value}"}
-
-
-def _paths(base: str, dialect: Dialect) -> tuple[str, str]:
-    """Return where the services and the token endpoint are; a platform's services have a folder of their own."""
-    root = base.rstrip("/")
-    if dialect is Dialect.SOAP:
-        return root, f"{root}/token"
-    root = root.removesuffix(_PLATFORM_PATH)
-    return f"{root}{_PLATFORM_PATH}", f"{root}/token"
 
 
 def _login(connection: Connection, clock: Clock) -> C06Login | None:

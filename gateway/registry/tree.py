@@ -16,6 +16,7 @@ MAX_DEPTH = 32
 MAX_NODES = 10_000
 
 _EMPTY: Branch = {}
+_BLANKS = " \t\r\n"
 
 
 def leaf(branch: Branch, name: str) -> str:
@@ -25,12 +26,12 @@ def leaf(branch: Branch, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise RegistryAnswerInvalid("structure where a value belongs")
-    return value.strip()
+    return value.strip(_BLANKS)
 
 
 def branch_of(value: Tree | None) -> Branch:
     """Return a value as a branch; an absent or empty one has no members."""
-    if not value or (isinstance(value, str) and not value.strip()):
+    if not value or (isinstance(value, str) and not value.strip(_BLANKS)):
         return _EMPTY
     if not isinstance(value, dict):
         raise RegistryAnswerInvalid("value where a structure belongs")

@@ -131,8 +131,7 @@ def _fault(fault: etree._Element) -> Tree:
         if local == names.FAULT_CODE:
             found[local] = child.text or ""
         elif local == names.FAULT_DETAIL:
-            codes = [found_code.text or "" for found_code in child.iter(f"{{*}}{names.REFUSAL_CODE}")]
-            if len(codes) > 1:
-                raise RegistryAnswerInvalid("element repeated")
-            found[local] = {names.REFUSAL_CODE: codes[0]} if codes else ""
+            # A repeated code stays a list, which the reader of a single value refuses.
+            codes: list[Tree] = [code.text or "" for code in child.iter(f"{{*}}{names.REFUSAL_CODE}")]
+            found[local] = {names.REFUSAL_CODE: codes[0] if len(codes) == 1 else codes}
     return found

@@ -3,6 +3,7 @@
 Synthetic people only. Answers are built from the wire samples, never by the code under test.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -130,6 +131,18 @@ def envelope(payload: str) -> bytes:
     ).encode()
 
 
+def says_yes(dialect: Dialect) -> bytes:
+    """A yes in the words of a dialect."""
+    passed_through = {"Body": {"XacThucThongTinCongDanResponse": {"SoLuongCongDan": "1"}}}
+    message = {"error_code": "0", "message": verdict().decode()}
+    forms = {
+        Dialect.LGSP_PASSTHROUGH: passed_through,
+        Dialect.LGSP_CAMEL: {"data": True},
+        Dialect.LGSP_PASCAL: message,
+    }
+    return verdict() if dialect is Dialect.SOAP else json.dumps(forms[dialect]).encode()
+
+
 def verdict(word: str = "1") -> bytes:
     return envelope(
         '<XacThucThongTinCongDanResponse xmlns="http://www.mic.gov.vn/dancu/1.0">'
@@ -152,6 +165,18 @@ PERSON = (
     f"<ChuHo><QuanHe>CH01</QuanHe><SoDinhDanh>{NUMBER}</SoDinhDanh><SoCMND/><HoVaTen>NGUYỄN VĂN AN</HoVaTen></ChuHo>"
     "<SoSoHoKhau/><TrangThai>1</TrangThai>"
 )
+
+
+JSON_PERSON = {
+    "SoDinhDanh": NUMBER,
+    "SoCMND": None,
+    "HoVaTen": {"Ho": "", "ChuDem": None, "Ten": "NGUYỄN VĂN AN"},
+    "GioiTinh": 1,
+    "NgayThangNamSinh": {"Nam": 1990, "NgayThangNam": "19900131"},
+    "QueQuan": {},
+    "Cha": {"HoVaTen": "NGUYỄN VĂN BÌNH"},
+    "ThanhVien": {"QuanHe": "CH02", "HoVaTen": "LÊ THỊ HOA"},
+}
 
 
 def people(*persons: str, count: str | None = None, extra: str = "") -> bytes:
