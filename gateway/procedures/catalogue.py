@@ -17,7 +17,7 @@ from gateway.procedures.fields import FIELD_OPERATIONS
 from gateway.procedures.model import Procedure
 from gateway.procedures.service_file import parse_procedure
 from gateway.procedures.toml_table import LineInvalid, read_toml
-from gateway.procedures.vocabulary import Vocabulary, parse_vocabulary
+from gateway.procedures.vocabulary import Vocabulary, parse_fields, parse_sources
 
 DATA = Path(__file__).parent / "data"
 
@@ -62,9 +62,10 @@ def load_catalogue(folder: Path = DATA) -> Catalogue:
 
 def _read_vocabulary(folder: Path) -> Vocabulary:
     with _naming(folder / "sources.toml"):
-        sources = read_toml(folder / "sources.toml")
+        sources = parse_sources(read_toml(folder / "sources.toml"))
     with _naming(folder / "fields.toml"):
-        return parse_vocabulary(read_toml(folder / "fields.toml"), sources)
+        fields = parse_fields(read_toml(folder / "fields.toml"))
+    return Vocabulary(fields, sources)
 
 
 def _read_service(file: Path, words: Vocabulary) -> Procedure:

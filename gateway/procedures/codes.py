@@ -30,7 +30,8 @@ def canonical(code_list: str, code: str) -> str:
     labels = _labels(code_list)
     if code in labels or not (code.isascii() and code.isdigit()):
         return code
-    return next((known for known in labels if known.isdigit() and int(known) == int(code)), code)
+    number = code.lstrip("0")
+    return next((known for known in labels if known.isdigit() and known.lstrip("0") == number), code)
 
 
 def codes_of(code_list: str) -> dict[str, str]:

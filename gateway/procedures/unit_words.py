@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 
 class Level(Enum):
@@ -51,7 +52,7 @@ class _Part:
     levels: frozenset[Level]
 
     def says(self, name: str) -> bool:
-        return f" {self.words}".endswith(f" {fold(name)}")
+        return f" {self.words}".endswith(f" {_full(name)}")
 
 
 def contradicts(detail: str, here: Meaning, elsewhere: Meaning) -> bool:
@@ -87,17 +88,23 @@ def _begins(written: str, kind: str) -> bool:
     return written.startswith((f"{kind} ", f"{fold(kind)} "))
 
 
-def _plain(name: str) -> str:
-    for kind in (kind for level in Level for kind in level.value):
-        if _begins(name.casefold(), kind):
-            return fold(name[len(kind) :])
+# Only the lists' own names are kept, never the wording of somebody's address.
+@cache
+def _full(name: str) -> str:
     return fold(name)
+
+
+@cache
+def _plain(name: str) -> str:
+    """Return a unit's name folded and without its kind."""
+    kinds = (kind for level in Level for kind in level.value if _begins(name.casefold(), kind))
+    return fold(name[len(next(kinds, "")) :])
 
 
 def _ends_in_all(parts: list[_Part], here: Meaning) -> bool:
     """Say whether the wording ends in every name in full, with or without commas."""
     whole = " ".join(part.words for part in parts)
-    return f" {whole}".endswith("".join(f" {fold(name)}" for name in here.names.values()))
+    return f" {whole}".endswith("".join(f" {_full(name)}" for name in here.names.values()))
 
 
 def _names_another(part: _Part, here: Meaning) -> bool:

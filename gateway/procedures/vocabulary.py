@@ -22,13 +22,12 @@ class FieldMeaning:
     code_list: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All known fields by name, and the source keys: those that speak for themselves, those that guess."""
+    """All known fields, and all known sources with whether a line from them is a guess."""
 
     fields: dict[str, FieldMeaning]
-    sources: frozenset[str]
-    guessing_sources: frozenset[str]
+    sources: dict[str, bool]
 
     def check_source(self, table: Table) -> str:
         """Return a line's `source`, a listed key and perhaps `: place`; a guessing one needs `guess`."""
@@ -36,25 +35,26 @@ class Vocabulary:
         key = source.partition(":")[0]
         if key not in self.sources:
             raise LineInvalid(table.at("source"), f"unknown source {key!r}")
-        if key in self.guessing_sources and not table.flag("guess"):
+        if self.sources[key] and not table.flag("guess"):
             raise LineInvalid(table.at("guess"), f"a line from {key!r} must say guess = true")
         return source
 
 
-def parse_vocabulary(fields: Table, sources: Table) -> Vocabulary:
-    """Read both word lists; raises `LineInvalid`."""
-    known = {name: _meaning(table) for name, table in fields.entries()}
+def parse_sources(file: Table) -> dict[str, bool]:
+    """Read the source keys; raises `LineInvalid`."""
+    for _, table in file.entries():
+        table.only("title", "guess")
+        table.text("title")
+    return {name: table.flag("guess") for name, table in file.entries()}
+
+
+def parse_fields(file: Table) -> dict[str, FieldMeaning]:
+    """Read what every field means; raises `LineInvalid`."""
+    known = {name: _meaning(table) for name, table in file.entries()}
     for name in FIELD_OPERATIONS:
         if name not in known:
             raise LineInvalid(name, "the registry brings this field, but it has no label")
-    for _, table in sources.entries():
-        table.only("title", "guess")
-        table.text("title")
-    return Vocabulary(
-        fields=known,
-        sources=frozenset(sources.members),
-        guessing_sources=frozenset(name for name, table in sources.entries() if table.flag("guess")),
-    )
+    return known
 
 
 def _meaning(table: Table) -> FieldMeaning:

@@ -1,0 +1,172 @@
+"""The 25 services as portals were promised them, and the laws that every line of their files keeps."""
+
+import tomllib
+from datetime import date
+
+import pytest
+
+from gateway.procedures.catalogue import DATA, load_catalogue
+from gateway.procedures.fields import FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation
+from gateway.procedures.model import FormField, Procedure
+from tests.gateway.procedures import expected
+
+SEED_DAY = date(2022, 4, 27)
+TODAY = date(2026, 11, 24)
+
+
+def find_procedure(slug: str) -> Procedure:
+    procedure = load_catalogue().find(slug, TODAY)
+    assert procedure is not None
+    return procedure
+
+
+def names(fields: tuple[FormField, ...], *, from_registry: bool) -> set[str]:
+    return {field.name for field in fields if field.from_registry is from_registry}
+
+
+def test_all_25_services_have_their_slug_service_code_and_roles() -> None:
+    found = {
+        procedure.number: (
+            procedure.slug,
+            procedure.service_code,
+            tuple(role.name for role in procedure.roles),
+        )
+        for procedure in load_catalogue().procedures
+    }
+    assert found == expected.SERVICES
+    assert list(found) == list(range(1, 26))
+
+
+def test_every_service_has_the_codes_of_the_national_list() -> None:
+    found = {
+        procedure.slug: tuple(code.code for code in procedure.codes)
+        for procedure in load_catalogue().procedures
+        if procedure.codes
+    }
+    assert found == expected.CODES
+
+
+@pytest.mark.parametrize(("slug", "role"), expected.HO_TICH_BY_REGISTRY)
+def test_a_ho_tich_form_takes_exactly_these_fields_from_the_registry(slug: str, role: str) -> None:
+    form = find_procedure(slug).form(role)
+    assert names(form, from_registry=True) == set(expected.HO_TICH_BY_REGISTRY[slug, role].split())
+    assert not any(field.guess for field in form)
+
+
+@pytest.mark.parametrize("slug", expected.HO_TICH_BY_CITIZEN)
+def test_a_ho_tich_form_lets_only_the_requester_declare_these_fields(slug: str) -> None:
+    declared = {role.name: names(role.fields, from_registry=False) for role in find_procedure(slug).roles}
+    assert declared.pop("requester") == set(expected.HO_TICH_BY_CITIZEN[slug].split())
+    assert not any(declared.values())
+
+
+@pytest.mark.parametrize("procedure", load_catalogue().procedures, ids=lambda procedure: procedure.slug)
+def test_every_requester_form_takes_the_promised_fields_from_the_registry(procedure: Procedure) -> None:
+    promised = set(expected.REQUESTER.split())
+    assert promised <= names(procedure.form("requester"), from_registry=True)
+    assert names(procedure.form("requester"), from_registry=False), "a form without anything to declare"
+
+
+@pytest.mark.parametrize("procedure", load_catalogue().procedures, ids=lambda procedure: procedure.slug)
+def test_every_field_comes_from_where_its_operation_says(procedure: Procedure) -> None:
+    for field in (field for role in procedure.roles for field in role.fields):
+        assert field.operation == FIELD_OPERATIONS.get(field.name)
+        assert field.from_registry is (field.operation is not None)
+        assert field.sensitive is (field.name in SENSITIVE_FIELDS)
+        assert field.operation is not Operation.AUTHENTICATE
+
+
+@pytest.mark.parametrize("procedure", load_catalogue().procedures, ids=lambda procedure: procedure.slug)
+def test_every_service_says_why_and_on_which_ground_it_reads(procedure: Procedure) -> None:
+    assert procedure.legal_basis
+    assert all(basis.strip() for basis in procedure.legal_basis)
+    assert procedure.purpose.endswith(".")
+    assert procedure.purpose.startswith("Điền sẵn ")
+    assert procedure.purpose_en.startswith("Fill ")
+
+
+def test_only_the_service_code_of_khai_sinh_is_no_guess() -> None:
+    certain = [each.slug for each in load_catalogue().procedures if not each.service_code_guess]
+    assert certain == ["khai-sinh"]
+
+
+def test_every_declared_field_in_the_word_list_is_in_some_form() -> None:
+    known = set(tomllib.loads((DATA / "fields.toml").read_text(encoding="utf-8")))
+    used = {
+        field.name
+        for procedure in load_catalogue().procedures
+        for role in procedure.roles
+        for field in role.fields
+    }
+    assert known - used == set()
+
+
+def test_nobody_but_the_requester_is_asked_to_declare_anything() -> None:
+    others = [
+        role.fields for each in load_catalogue().procedures for role in each.roles if role.name != "requester"
+    ]
+    assert not any(names(fields, from_registry=False) for fields in others)
+
+
+@pytest.mark.parametrize(
+    ("field", "code_list"),
+    [
+        ("gender", "gender"),
+        ("ethnicity", "ethnic-qd121"),
+        ("religion", "religion-portal"),
+        ("nationality", "iso3166-1"),
+        ("blood_type", "blood"),
+        ("marital_status", "marital"),
+        ("full_name", None),
+        ("permanent_residence", None),
+    ],
+)
+def test_threat_29_a_coded_field_is_read_in_its_own_list(field: str, code_list: str | None) -> None:
+    found = find_procedure("cap-doi-cccd").roles[0].find_field(field)
+    assert found is not None
+    assert found.code_list == code_list
+
+
+@pytest.mark.parametrize(
+    ("slug", "seed_day", "today"),
+    [
+        ("khai-sinh", "1.001193", "1.001193"),
+        ("ly-lich-tu-phap", "2.000488", "3.000333"),
+        ("lien-thong-khai-sinh", "2.000986", None),
+        ("dang-ky-xe-may", None, "1.012575"),
+        ("cap-doi-cccd", "2.001195", "1.014063"),
+        ("nop-phat-giao-thong", None, None),
+    ],
+)
+def test_a_code_is_only_the_one_valid_on_the_day(slug: str, seed_day: str | None, today: str | None) -> None:
+    procedure = find_procedure(slug)
+    assert (procedure.code_on(SEED_DAY), procedure.code_on(TODAY)) == (seed_day, today)
+
+
+def test_a_code_is_valid_on_its_first_and_last_day_and_not_beyond() -> None:
+    code = find_procedure("lien-thong-khai-sinh").codes[1]
+    days = [date(2024, 6, 30), date(2024, 7, 1), date(2026, 6, 30), date(2026, 7, 1)]
+    assert [code.valid_on(day) for day in days] == [False, True, True, False]
+
+
+def test_a_service_is_found_by_slug_or_by_a_code_valid_that_day() -> None:
+    catalogue = load_catalogue()
+    assert catalogue.find("1.001193", TODAY) is catalogue.find("khai-sinh", TODAY)
+    assert catalogue.find("1.000757", TODAY) is catalogue.find("cap-doi-cccd", TODAY)
+    assert catalogue.find("2.000488", TODAY) is None
+    assert catalogue.find("3.000333", SEED_DAY) is None
+    assert catalogue.find("khai-sinhh", TODAY) is None
+
+
+def test_a_role_that_the_service_lacks_has_no_form() -> None:
+    procedure = find_procedure("khai-tu")
+    assert procedure.role("father") is None
+    with pytest.raises(KeyError, match="father"):
+        procedure.form("father")
+
+
+def test_a_field_of_any_form_is_known_and_others_are_not() -> None:
+    catalogue = load_catalogue()
+    assert catalogue.knows_field("representative")
+    assert catalogue.knows_field("child_full_name")
+    assert not catalogue.knows_field("salary")
