@@ -5,10 +5,15 @@ Nothing here trusts the wall clock for order: rows are ordered by their number (
 
 import time
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+@cache
+def vietnam() -> ZoneInfo:
+    """Return Asia/Ho_Chi_Minh."""
+    return ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class Clock(Protocol):
@@ -37,7 +42,7 @@ class SystemClock:
 
 def today(clock: Clock) -> date:
     """Return the calendar day in Asia/Ho_Chi_Minh, by which birth dates and code validity are judged."""
-    return clock.now().astimezone(VIETNAM).date()
+    return clock.now().astimezone(vietnam()).date()
 
 
 def rfc3339(instant: datetime) -> str:

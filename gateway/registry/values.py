@@ -8,7 +8,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 
-from gateway.clock import VIETNAM
+from gateway.clock import vietnam
 from gateway.errors import RegistryAnswerInvalid
 
 _BLANKS = re.compile("[ \t\r\n\u00a0]+")
@@ -69,7 +69,7 @@ def instant(raw: str) -> datetime | None:
         found = datetime.fromisoformat(raw)
     except ValueError:
         raise RegistryAnswerInvalid("malformed time of data") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=VIETNAM)
+    return found if found.tzinfo is not None else found.replace(tzinfo=vietnam())
 
 
 def _day(raw: str) -> date:

@@ -1,0 +1,56 @@
+"""Public keys of accounts: a JWK or JWK Set for ES256, EdDSA or PS256, refused with private members.
+
+Source: RFC 7517, RFC 7518 §3; RSA below 2,048 bits is refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+_PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+_EXPECTED = "a public JWK or JWK Set with EC P-256, Ed25519 or RSA keys of 2,048 bits or more"
+
+
+def parse_public_keys(document: Any) -> Sequence[dict[str, Any]]:
+    """Read a JWK or JWK Set.
+
+    Raises:
+        ValueError: says what is expected; a key with private members is refused as such.
+    """
+    jwks = document.get("keys", [document]) if isinstance(document, dict) else None
+    if not isinstance(jwks, list) or not jwks:
+        raise ValueError(_EXPECTED)
+    return [_parse(jwk) for jwk in jwks]
+
+
+def import_public_key(jwk: dict[str, Any]) -> ECKey | OKPKey | RSAKey:
+    """Return the key for verifying. Raises `ValueError` where it is of another kind."""
+    match jwk.get("kty"), jwk.get("crv"):
+        case "EC", "P-256":
+            return ECKey.import_key(jwk)
+        case "OKP", "Ed25519":
+            return OKPKey.import_key(jwk)
+        case "RSA", _:
+            return RSAKey.import_key(jwk)
+    raise ValueError(_EXPECTED)
+
+
+def algorithm_of(key: ECKey | OKPKey | RSAKey) -> str:
+    """Return the one JWS algorithm that a key may be used with here."""
+    return {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}[key.key_type]
+
+
+def _parse(jwk: Any) -> dict[str, Any]:
+    if not isinstance(jwk, dict):
+        raise ValueError(_EXPECTED)  # noqa: TRY004 - one reason for every malformed document
+    if _PRIVATE & set(jwk):
+        raise ValueError("the key has private members: hand over the public key only")
+    try:
+        key = import_public_key(jwk)
+        if isinstance(key, RSAKey) and key.raw_value.key_size < 2048:
+            raise ValueError(_EXPECTED)
+        return {**key.as_dict(private=False), "kid": jwk.get("kid") or key.thumbprint()}
+    except JoseError:
+        raise ValueError(_EXPECTED) from None

@@ -1,0 +1,237 @@
+"""Organisations, accounts, credentials and officers at rest. All SQL of this room."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.accounts.grants import parse_grants
+from gateway.accounts.model import Account, AccountState, Credentials, Organisation, PublicKey, SecretDigest
+from gateway.database import Instant, metadata
+from gateway.identifiers import ClientId, OrganisationId
+from gateway.places import Profile
+
+organisations = sa.Table(
+    "organisations",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("client_id", sa.String(40), primary_key=True),
+    sa.Column("profile", sa.String(16), nullable=False),
+    sa.Column("organisation", sa.ForeignKey("organisations.id"), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("grants", sa.JSON, nullable=False),
+    sa.Column("grant_epoch", sa.Integer, nullable=False),
+    sa.Column("bearer_allowed", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+account_secrets = sa.Table(
+    "account_secrets",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("accounts.client_id"), nullable=False, index=True),
+    sa.Column("key_id", sa.String(40), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+)
+account_keys = sa.Table(
+    "account_keys",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("accounts.client_id"), primary_key=True),
+    sa.Column("thumbprint", sa.String(64), primary_key=True),
+    sa.Column("jwk", sa.JSON, nullable=False),
+    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("retired_at", Instant),
+)
+account_officers = sa.Table(
+    "account_officers",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("accounts.client_id"), primary_key=True),
+    sa.Column("officer", sa.String(64), primary_key=True),
+    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("disabled_at", Instant),
+)
+
+
+async def insert_organisation(
+    connection: AsyncConnection, organisation: Organisation, *, at: datetime
+) -> None:
+    """Add an organisation."""
+    await connection.execute(
+        sa.insert(organisations).values(id=organisation.id, name=organisation.name, created_at=at)
+    )
+
+
+async def find_organisation(connection: AsyncConnection, organisation: str) -> Organisation | None:
+    """Return the organisation by its e-id."""
+    row = (
+        await connection.execute(sa.select(organisations).where(organisations.c.id == organisation))
+    ).first()
+    return Organisation(id=OrganisationId(row.id), name=row.name) if row else None
+
+
+async def list_organisations(connection: AsyncConnection) -> list[Organisation]:
+    """Return every organisation by id."""
+    rows = await connection.execute(sa.select(organisations).order_by(organisations.c.id))
+    return [Organisation(id=OrganisationId(row.id), name=row.name) for row in rows]
+
+
+async def insert_account(connection: AsyncConnection, account: Account) -> None:
+    """Add an account."""
+    await connection.execute(
+        sa.insert(accounts).values(
+            client_id=account.client_id,
+            profile=account.profile.value,
+            organisation=account.organisation,
+            name=account.name,
+            state=account.state.value,
+            scopes=sorted(account.scopes),
+            grants=account.grants.to_details(),
+            grant_epoch=account.grant_epoch,
+            bearer_allowed=account.bearer_allowed,
+            created_at=account.created_at,
+        )
+    )
+
+
+async def find_account(connection: AsyncConnection, client_id: str) -> Account | None:
+    """Return the account, whatever its profile and state."""
+    row = (await connection.execute(sa.select(accounts).where(accounts.c.client_id == client_id))).first()
+    return _account(row) if row else None
+
+
+async def list_accounts(connection: AsyncConnection) -> list[Account]:
+    """Return every account, oldest first."""
+    rows = await connection.execute(sa.select(accounts).order_by(accounts.c.created_at, accounts.c.client_id))
+    return [_account(row) for row in rows]
+
+
+async def update_state(connection: AsyncConnection, client_id: str, state: AccountState) -> None:
+    """Set the state and end live tokens by a new grant epoch."""
+    await connection.execute(
+        sa.update(accounts)
+        .where(accounts.c.client_id == client_id)
+        .values(state=state.value, grant_epoch=accounts.c.grant_epoch + 1)
+    )
+
+
+async def insert_secret(connection: AsyncConnection, client_id: str, secret: SecretDigest) -> None:
+    """Add a secret's digest."""
+    await connection.execute(
+        sa.insert(account_secrets).values(
+            digest=secret.digest,
+            client_id=client_id,
+            key_id=secret.key_id,
+            created_at=secret.created_at,
+            expires_at=secret.expires_at,
+        )
+    )
+
+
+async def expire_secrets(connection: AsyncConnection, client_id: str, *, at: datetime) -> None:
+    """Let secrets without an end end at `at`."""
+    await connection.execute(
+        sa.update(account_secrets)
+        .where(account_secrets.c.client_id == client_id, account_secrets.c.expires_at.is_(None))
+        .values(expires_at=at)
+    )
+
+
+async def retire_keys(connection: AsyncConnection, client_id: str, *, at: datetime) -> None:
+    """Retire the public keys in force."""
+    await connection.execute(
+        sa.update(account_keys)
+        .where(account_keys.c.client_id == client_id, account_keys.c.retired_at.is_(None))
+        .values(retired_at=at)
+    )
+
+
+async def insert_key(
+    connection: AsyncConnection, client_id: str, *, thumbprint: str, jwk: dict[str, Any], at: datetime
+) -> None:
+    """Add a public key."""
+    await connection.execute(
+        sa.insert(account_keys).values(client_id=client_id, thumbprint=thumbprint, jwk=jwk, added_at=at)
+    )
+
+
+async def get_credentials(connection: AsyncConnection, client_id: str) -> Credentials:
+    """Return an account's digests and public keys, retired ones included."""
+    secrets = await connection.execute(
+        sa.select(account_secrets).where(account_secrets.c.client_id == client_id)
+    )
+    keys = await connection.execute(sa.select(account_keys).where(account_keys.c.client_id == client_id))
+    return Credentials(
+        secrets=tuple(
+            SecretDigest(
+                digest=row.digest, key_id=row.key_id, created_at=row.created_at, expires_at=row.expires_at
+            )
+            for row in secrets
+        ),
+        public_keys=tuple(
+            PublicKey(jwk=row.jwk, added_at=row.added_at, retired_at=row.retired_at) for row in keys
+        ),
+    )
+
+
+async def enable_officers(
+    connection: AsyncConnection, client_id: str, officers: Sequence[str], *, at: datetime
+) -> None:
+    """Add officers by pseudonym, or enable them again."""
+    await connection.execute(
+        sa.delete(account_officers).where(
+            account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers)
+        )
+    )
+    await connection.execute(
+        sa.insert(account_officers),
+        [{"client_id": client_id, "officer": officer, "added_at": at} for officer in officers],
+    )
+
+
+async def disable_officers(
+    connection: AsyncConnection, client_id: str, officers: Sequence[str], *, at: datetime
+) -> int:
+    """Disable officers by pseudonym; return how many were enabled before."""
+    result = await connection.execute(
+        sa.update(account_officers)
+        .where(account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers))
+        .where(account_officers.c.disabled_at.is_(None))
+        .values(disabled_at=at)
+    )
+    return int(result.rowcount)
+
+
+async def has_officer(connection: AsyncConnection, client_id: str, officers: Sequence[str]) -> bool:
+    """Say whether any of these pseudonyms is an enabled officer of the account."""
+    query = (
+        sa.select(sa.literal(1))
+        .where(account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers))
+        .where(account_officers.c.disabled_at.is_(None))
+        .limit(1)
+    )
+    return (await connection.execute(query)).first() is not None
+
+
+def _account(row: sa.Row[tuple[Any, ...]]) -> Account:
+    return Account(
+        client_id=ClientId(row.client_id),
+        profile=Profile(row.profile),
+        organisation=OrganisationId(row.organisation),
+        name=row.name,
+        state=AccountState(row.state),
+        scopes=frozenset(row.scopes),
+        grants=parse_grants(row.grants),
+        grant_epoch=row.grant_epoch,
+        bearer_allowed=row.bearer_allowed,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,240 @@
+"""Make, change and end organisations and accounts; each act leaves a `local` audit row.
+
+Secrets are 256 random bits, shown once and kept as a keyed HMAC (docs/decisions/0015).
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from joserfc.jwk import import_key
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.accounts import store
+from gateway.accounts.grants import Grants
+from gateway.accounts.model import Account, AccountState, Organisation, SecretDigest
+from gateway.audit.log import Change
+from gateway.audit.model import AuditEntry, Kind
+from gateway.errors import AlreadyExists, StateWrong, Unknown
+from gateway.identifiers import ClientId, OrganisationId, new_identifier
+from gateway.keys.model import PlaceKeys, Purpose
+from gateway.parts import Parts
+from gateway.places import Profile
+from gateway.profiles.model import Place
+
+SECRET_OVERLAP = timedelta(days=7)
+"""How long the former secret still works after a rotation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """What an account is to be made of; without `public_keys` it gets a secret (sandbox only)."""
+
+    name: str
+    organisation: str
+    profile: Profile
+    scopes: frozenset[str]
+    grants: Grants
+    officers: tuple[str, ...] = ()
+    public_keys: tuple[dict[str, Any], ...] = ()
+    bearer_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedCredential:
+    """What is shown once."""
+
+    client_id: ClientId
+    issuer: str
+    client_secret: str | None = field(default=None, repr=False)
+
+
+async def add_organisation(parts: Parts, organisation_id: str, name: str) -> Organisation:
+    """Add an organisation. Raises `AlreadyExists`."""
+    organisation = Organisation(id=OrganisationId(organisation_id), name=name)
+    async with parts.database.read() as connection:
+        if await store.find_organisation(connection, organisation_id):
+            raise AlreadyExists(f"organisation {organisation_id} exists already")
+
+    async def change(connection: AsyncConnection) -> None:
+        await store.insert_organisation(connection, organisation, at=parts.clock.now())
+
+    await _record(parts, "organisation_added", change=change, organisation=organisation_id)
+    return organisation
+
+
+async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedCredential:
+    """Make an account of a profile and its first credential.
+
+    Raises:
+        Unknown: the organisation does not exist.
+        StateWrong: an official account where only promotion makes one, or without a public key.
+    """
+    await _check_new(parts, place, new)
+    now = parts.clock.now()
+    account = Account(
+        client_id=ClientId(new_identifier("acc")),
+        profile=new.profile,
+        organisation=OrganisationId(new.organisation),
+        name=new.name,
+        state=AccountState.ACTIVE,
+        scopes=new.scopes,
+        grants=new.grants,
+        grant_epoch=1,
+        bearer_allowed=new.bearer_allowed or new.profile is Profile.SANDBOX,
+        created_at=now,
+    )
+    secret = None if new.public_keys else secrets.token_urlsafe(32)
+    officers = [officer_pseudonym(place.keys, new.organisation, officer) for officer in new.officers]
+
+    async def change(connection: AsyncConnection) -> None:
+        await store.insert_account(connection, account)
+        for jwk in new.public_keys:
+            thumbprint = import_key(jwk).thumbprint()
+            await store.insert_key(connection, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+        if secret is not None:
+            await store.insert_secret(connection, account.client_id, _digest(place.keys, secret, parts))
+        if officers:
+            await store.enable_officers(connection, account.client_id, officers, at=now)
+
+    await _record(parts, "account_created", change=change, account=account)
+    return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
+
+
+async def _check_new(parts: Parts, place: Place, new: NewAccount) -> None:
+    async with parts.database.read() as connection:
+        if await store.find_organisation(connection, new.organisation) is None:
+            raise Unknown(
+                f"organisation {new.organisation} does not exist: gateway organisations add ID NAME"
+            )
+    if new.profile is Profile.OFFICIAL and not place.local:
+        raise StateWrong(
+            "an official account is made by promotion; directly only while every GATEWAY_OFFICIAL_NETWORKS "
+            "entry is loopback"
+        )
+    if new.profile is Profile.OFFICIAL and not new.public_keys:
+        raise StateWrong("an official account proves itself by private_key_jwt: give --public-key jwks.json")
+
+
+async def change_state(parts: Parts, client_id: str, state: AccountState) -> Account:
+    """Suspend, resume or revoke an account; its live tokens end. Raises `Unknown`, `StateWrong`."""
+    account = await get_account(parts, client_id)
+    if account.state is AccountState.REVOKED:
+        raise StateWrong(f"{client_id} is revoked for good: create another account")
+    if account.state is state:
+        raise StateWrong(f"{client_id} is {state.value} already")
+
+    async def change(connection: AsyncConnection) -> None:
+        await store.update_state(connection, client_id, state)
+
+    await _record(parts, f"account_{state.value}", change=change, account=account)
+    return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
+
+
+async def rotate_credential(
+    parts: Parts, place: Place, account: Account, *, public_keys: Sequence[dict[str, Any]] = ()
+) -> IssuedCredential:
+    """Give a new secret or public key; the former secret lives on for `SECRET_OVERLAP`.
+
+    Raises:
+        StateWrong: the account is revoked, or an official one was given no key.
+    """
+    if account.state is AccountState.REVOKED:
+        raise StateWrong(f"{account.client_id} is revoked")
+    if account.profile is Profile.OFFICIAL and not public_keys:
+        raise StateWrong("an official account proves itself by private_key_jwt: give --public-key jwks.json")
+    now = parts.clock.now()
+    secret = None if public_keys else secrets.token_urlsafe(32)
+
+    async def change(connection: AsyncConnection) -> None:
+        if secret is not None:
+            await store.expire_secrets(connection, account.client_id, at=now + SECRET_OVERLAP)
+            await store.insert_secret(connection, account.client_id, _digest(place.keys, secret, parts))
+            return
+        await store.retire_keys(connection, account.client_id, at=now)
+        for jwk in public_keys:
+            thumbprint = import_key(jwk).thumbprint()
+            await store.insert_key(connection, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+
+    await _record(parts, "credential_rotated", change=change, account=account)
+    return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
+
+
+async def add_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
+    """Let officers be named by this account; kept as keyed pseudonyms only."""
+    pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
+
+    async def change(connection: AsyncConnection) -> None:
+        await store.enable_officers(connection, account.client_id, pseudonyms, at=parts.clock.now())
+
+    await _record(parts, "officers_added", change=change, account=account)
+
+
+async def disable_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
+    """Forbid officers from now on. Raises `Unknown` where one was not enabled; then none changes."""
+    pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
+
+    async def change(connection: AsyncConnection) -> None:
+        changed = await store.disable_officers(
+            connection, account.client_id, pseudonyms, at=parts.clock.now()
+        )
+        if changed != len(set(pseudonyms)):
+            raise Unknown("an officer named is not among the account's enabled officers; none was changed")
+
+    await _record(parts, "officers_disabled", change=change, account=account)
+
+
+async def get_account(parts: Parts, client_id: str) -> Account:
+    """Return an account. Raises `Unknown`."""
+    async with parts.database.read() as connection:
+        account = await store.find_account(connection, client_id)
+    if account is None:
+        raise Unknown(f"account {client_id} does not exist: gateway accounts list")
+    return account
+
+
+def officer_pseudonym(keys: PlaceKeys, organisation: str, officer: str) -> str:
+    """Return the keyed HMAC that stands for an officer in the store, the audit and the ledger."""
+    return keys.pseudonym("officer", organisation, officer)
+
+
+def _digest(keys: PlaceKeys, secret: str, parts: Parts) -> SecretDigest:
+    key = keys.current(Purpose.CREDENTIAL)
+    return SecretDigest(digest=key.mac(secret), key_id=key.kid, created_at=parts.clock.now())
+
+
+async def _record(
+    parts: Parts,
+    outcome: str,
+    *,
+    change: Change,
+    account: Account | None = None,
+    organisation: str | None = None,
+) -> None:
+    entry = AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.LOCAL,
+        profile=account.profile if account else None,
+        act=new_identifier("act"),
+        client_id=account.client_id if account else None,
+        organisation=account.organisation if account else organisation,
+        outcome=outcome,
+        actor="local",
+    )
+    await parts.audit.record(entry, change=change)
+
+
+async def list_credentials(parts: Parts, account: Account) -> list[tuple[str, datetime | None]]:
+    """Return the kind and end of each live credential; never the credential."""
+    now = parts.clock.now()
+    async with parts.database.read() as connection:
+        found = await store.get_credentials(connection, account.client_id)
+    live_keys = [("private_key_jwt", None) for key in found.public_keys if key.retired_at is None]
+    live_secrets = [
+        ("client_secret", secret.expires_at)
+        for secret in found.secrets
+        if secret.expires_at is None or secret.expires_at > now
+    ]
+    return [*live_keys, *live_secrets]

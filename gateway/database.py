@@ -1,0 +1,142 @@
+"""The store's engine and transactions: SQLite (embedded, one worker) or PostgreSQL, same code on both.
+
+A use case opens `write()` and commits before it answers (docs/decisions/0011). On SQLite writers queue
+on one lock and begin IMMEDIATE, since a deferred begin loses concurrent read-modify-writes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from gateway.errors import Overloaded
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant in UTC on both databases (SQLite would give naive local time)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Write UTC; SQLite gets it without an offset."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the decorator's signature
+        """Read as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One engine. `read()` and `write()` give a connection inside a transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.embedded = engine.dialect.name == "sqlite"
+        self._writers = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writer = asyncio.Lock() if self.embedded else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads. Raises `Overloaded` where the store can't be reached."""
+        with _store_errors():
+            async with self.engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that commits when the block ends. Raises `Overloaded` like `read`."""
+        with _store_errors():
+            async with (
+                self._writer or nullcontext(),
+                self._writers.connect() as connection,
+                connection.begin(),
+            ):
+                yield connection
+
+    async def truncate_journal(self) -> None:
+        """On SQLite, empty the write-ahead log, so that what was deleted is gone from the disk."""
+        if self.embedded:
+            without_begin = self.engine.execution_options(sqlite_begin="SELECT 1")
+            async with without_begin.connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+class _store_errors:  # noqa: N801 - reads as a statement in a `with`
+    """Name the store's outages ours; constraint violations pass, use cases read them."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError):
+            raise Overloaded from error
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise Overloaded from error
+
+
+def open_database(url: str) -> Database:
+    """Open the store by its public URL (`sqlite:///path`, `postgresql://…`); makes no connection yet."""
+    if url.startswith("sqlite:///"):
+        path = database_path(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{path}", hide_parameters=True, connect_args={"timeout": 10}
+        )
+        sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            hide_parameters=True,
+            pool_size=10,
+            pool_pre_ping=True,
+        )
+    return Database(engine)
+
+
+def database_path(url: str) -> Path:
+    """Return the file behind a `sqlite:///` URL."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def _prepare_sqlite(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - the event's signature
+    dbapi_connection.isolation_level = None  # the driver must not begin by itself
+    cursor = dbapi_connection.cursor()
+    # FULL: a commit is on the disk before an answer leaves. secure_delete: deleted keys are overwritten.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

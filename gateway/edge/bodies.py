@@ -1,0 +1,110 @@
+"""Request bodies, read where the order of guards puts them: media types, JSON, shape.
+
+FastAPI would parse a body before it asks who is calling; here a body is a dependency like the guards
+before it, and the order of a route's parameters is their order (docs/decisions/0019).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+
+from gateway.clock import Clock, today
+from gateway.edge.strict_json import parse_object
+from gateway.errors import (
+    ClaimInvalid,
+    FieldError,
+    FieldsError,
+    MediaTypeUnsupported,
+    NotAcceptable,
+    RequestInvalid,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_ACCEPTABLE = ("*/*", "application/*", "application/json", "application/problem+json")
+
+
+class Body(BaseModel):
+    """A request body: frozen, exact types, no unknown members."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class StrictBody(Generic[Model]):
+    """A dependency that reads the body as `model`. `model` is also what the OpenAPI document shows."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+
+    async def __call__(self, request: Request) -> Model:
+        """Return the body.
+
+        Raises:
+            MediaTypeUnsupported, NotAcceptable, JsonInvalid, RequestInvalid, ClaimInvalid
+        """
+        check_media_types(request)
+        members = parse_object(await request.body())
+        clock: Clock = request.app.state.clock
+        return parse_members(self.model, members, on=today(clock))
+
+
+def check_media_types(request: Request) -> None:
+    """Raise `MediaTypeUnsupported` for anything but plain JSON, `NotAcceptable` where none is accepted."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != "application/json" or charset not in {"", "utf-8"}:
+        raise MediaTypeUnsupported
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise MediaTypeUnsupported
+    check_acceptable(request)
+
+
+def check_acceptable(request: Request) -> None:
+    """Raise `NotAcceptable` where the caller accepts no JSON."""
+    accepted = request.headers.get("accept", "*/*").lower().split(",")
+    if not any(part.partition(";")[0].strip() in _ACCEPTABLE for part in accepted):
+        raise NotAcceptable
+
+
+def parse_members(model: type[Model], members: Mapping[str, Any], *, on: date) -> Model:
+    """Read members as `model`, with `on` as today. Raises `RequestInvalid` or `ClaimInvalid`."""
+    try:
+        return model.model_validate(members, context={"today": on})
+    except ValidationError as error:
+        raise _refusal(error, members) from None
+
+
+def _refusal(error: ValidationError, members: Mapping[str, Any]) -> FieldsError:
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    errors = tuple(
+        _field_error(problem["loc"], problem["type"], problem["msg"], members) for problem in problems
+    )
+    about_claim = all(found.code == "claim_invalid" for found in errors)
+    return ClaimInvalid(errors) if about_claim else RequestInvalid(errors)
+
+
+def _field_error(
+    loc: tuple[int | str, ...], kind: str, message: str, members: Mapping[str, Any]
+) -> FieldError:
+    if kind == "extra_forbidden":
+        return _unknown_member(loc, members)
+    code = "claim_invalid" if len(loc) > 1 and loc[0] == "claim" else "request_invalid"
+    detail = message.removeprefix("Value error, ")
+    return FieldError(field=".".join(map(str, loc)) or "body", code=code, detail=detail)
+
+
+def _unknown_member(loc: tuple[int | str, ...], members: Mapping[str, Any]) -> FieldError:
+    """Name the parent and the position, never the member: its name may be a person's number."""
+    parent: Any = members
+    for step in loc[:-1]:
+        parent = parent[step]
+    place = ".".join(map(str, loc[:-1])) or "body"
+    position = list(parent).index(loc[-1])
+    return FieldError(
+        field=f"{place}.{position}",
+        code="request_invalid",
+        detail=f"the member at position {position} of {place} (counting from 0) is not known here",
+    )

@@ -1,0 +1,161 @@
+"""The outermost edge: request ids, size bounds, answer headers, one log line, and the last resort.
+
+The body (at most 64 KiB) is read before anything else looks at the request, so that 413 comes first.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.clock import Clock
+from gateway.edge.problems import MEDIA_TYPE, Internal, problem_body, problem_headers
+from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge
+from gateway.identifiers import new_identifier
+
+MAX_BODY = 64 * 1024
+MAX_HEADERS = 32 * 1024
+BODY_SECONDS = 15.0
+DIGIT_RUN = re.compile(r"[0-9]{9}")
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+log = structlog.get_logger("gateway.edge")
+
+
+class BodySlow(Exception):
+    """The body did not arrive in time; the connection is given up without an answer."""
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, base: str, clock: Clock, test_data: Mapping[str, bool]) -> None:
+        self._app = app
+        self._base = base
+        self._clock = clock
+        self._test_data = test_data
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_identifier("req")
+        scope.setdefault("state", {}).update(
+            request_id=request_id, correlation_id=find_correlation_id(Request(scope))
+        )
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = self._clock.monotonic(), 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *self._headers(scope, request_id)]
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, send_with_headers)
+        except BodySlow:
+            log.warning("body_slow")
+        except Exception:  # the outermost edge: whatever it was, only the request id leaves
+            log.exception("internal")
+            if not status:
+                await self._refuse(Internal(), scope, send_with_headers)
+        milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
+        route = getattr(scope.get("route"), "path", "unmatched")
+        log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check_headers(scope)
+            body = await _read_body(Request(scope), receive)
+        except (HeadersTooLarge, BodyTooLarge) as error:
+            await self._refuse(error, scope, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _refuse(self, error: GatewayError, scope: Scope, send: Send) -> None:
+        response = problem_response(error, base=self._base, request_id=scope["state"]["request_id"])
+        response.headers["Connection"] = "close"
+        await response(scope, _nothing, send)
+
+    def _headers(self, scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
+        place = scope["path"].split("/", 2)[1]
+        headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        if place in self._test_data:
+            headers.append((b"cache-control", b"no-store"))
+            if self._test_data[place]:
+                headers.append((b"x-test-data", b"true"))
+        return headers
+
+
+def find_correlation_id(request: Request) -> str | None:
+    """Return the caller's own request id where it keeps the rules, else None: it is ignored, not refused."""
+    found = request.headers.get("x-request-id", "")
+    return found if _CORRELATION.fullmatch(found) and not DIGIT_RUN.search(found) else None
+
+
+def problem_response(
+    error: GatewayError, *, base: str, request_id: str, metadata_url: str | None = None
+) -> Response:
+    """Return an error as `application/problem+json`."""
+    body: dict[str, Any] = problem_body(error, base=base, request_id=request_id)
+    headers = {"Cache-Control": "no-store"} if metadata_url is None else {}
+    return JSONResponse(
+        body,
+        status_code=body["status"],
+        media_type=MEDIA_TYPE,
+        headers=headers | problem_headers(error, metadata_url=metadata_url),
+    )
+
+
+def _check_headers(scope: Scope) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        raise HeadersTooLarge
+
+
+async def _read_body(request: Request, receive: Receive) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > MAX_BODY:
+                    raise BodyTooLarge
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        raise BodySlow from None
+    return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,127 @@
+"""Errors as portals see them: one row for each class (RFC 9457), Vietnamese and English.
+
+No inner text, no status inside the gateway, no value of a person: what a row says is all that leaves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import errors
+from gateway.errors import FieldError, GatewayError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one error looks outside."""
+
+    status: int
+    code: str
+    title: str
+    title_vi: str
+    detail: str
+
+
+class Internal(GatewayError):
+    """Anything that was not foreseen; only the request id leaves."""
+
+
+_ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
+    (errors.JsonInvalid, Problem(400, "json_invalid", "Malformed JSON", "JSON không hợp lệ", "Send one JSON object in UTF-8 with distinct member names.")),
+    (errors.TokenMissing, Problem(401, "token_missing", "No access token", "Thiếu mã truy cập", "Send Authorization: Bearer or DPoP with a token of this profile.")),
+    (errors.TokenInvalid, Problem(401, "token_invalid", "Access token not accepted", "Mã truy cập không được chấp nhận", "Fetch a new token at this profile's token endpoint.")),
+    (errors.TokenExpired, Problem(401, "token_expired", "Access token expired", "Mã truy cập đã hết hạn", "Fetch a new token at this profile's token endpoint.")),
+    (errors.DpopProofInvalid, Problem(401, "dpop_proof_invalid", "DPoP proof not accepted", "Bằng chứng DPoP không được chấp nhận", "Send a fresh proof for this method, address and token, signed with the token's key.")),
+    (errors.ScopeMissing, Problem(403, "scope_missing", "Scope missing", "Thiếu phạm vi truy cập", "The token lacks the scope that this needs; ask for it at the token endpoint.")),
+    (errors.ProcedureNotGranted, Problem(403, "procedure_not_granted", "Procedure not granted", "Thủ tục chưa được cấp quyền", "This account may not act in this procedure.")),
+    (errors.SubjectRoleNotGranted, Problem(403, "subject_role_not_granted", "Role not granted", "Vai trò chưa được cấp quyền", "This account may not ask about this role in this procedure.")),
+    (errors.FieldNotGranted, Problem(403, "field_not_granted", "Field not granted", "Trường dữ liệu chưa được cấp quyền", "Ask only for fields in the account's authorization_details; nothing was asked of the registry.")),
+    (errors.OfficerNotGranted, Problem(403, "officer_not_granted", "Officer not granted", "Cán bộ chưa được cấp quyền", "Name one of the account's officers.")),
+    (errors.ProfileMismatch, Problem(403, "profile_mismatch", "Token of the other profile", "Mã truy cập thuộc môi trường khác", "This token is good at the other profile only; nothing crosses.")),
+    (errors.AccountSuspended, Problem(403, "account_suspended", "Account suspended", "Tài khoản bị tạm ngưng", "Ask the gateway's operators to resume the account.")),
+    (errors.NotFound, Problem(404, "not_found", "Not found", "Không tìm thấy", "There is nothing here that this account may see.")),
+    (errors.MethodNotAllowed, Problem(405, "method_not_allowed", "Method not allowed", "Phương thức không được phép", "See the Allow header.")),
+    (errors.NotAcceptable, Problem(406, "not_acceptable", "Not acceptable", "Không có định dạng phù hợp", "Accept application/json.")),
+    (errors.VerificationExpired, Problem(409, "verification_expired", "Verification expired", "Kết quả xác thực đã hết hạn", "Verify the citizen again.")),
+    (errors.VerificationNotConfirmed, Problem(409, "verification_not_confirmed", "Verification not confirmed", "Chưa xác thực được công dân", "Only a confirmed verification can carry a prefill.")),
+    (errors.VerificationInvalidated, Problem(409, "verification_invalidated", "Verification invalidated", "Kết quả xác thực không còn giá trị", "The registry's data changed or the verification was revoked; verify again.")),
+    (errors.BodyTooLarge, Problem(413, "body_too_large", "Body too large", "Nội dung quá lớn", "Send at most 64 KiB.")),
+    (errors.MediaTypeUnsupported, Problem(415, "media_type_unsupported", "Media type unsupported", "Kiểu nội dung không được hỗ trợ", "Send application/json in UTF-8, not encoded.")),
+    (errors.RequestInvalid, Problem(422, "request_invalid", "Request invalid", "Yêu cầu không hợp lệ", "Correct the fields named in errors.")),
+    (errors.ClaimInvalid, Problem(422, "claim_invalid", "Claim invalid", "Thông tin công dân không hợp lệ", "Correct the fields named in errors; nothing was asked of the registry.")),
+    (errors.FieldUnknown, Problem(422, "field_unknown", "Field unknown", "Trường dữ liệu không tồn tại", "Ask for fields that GET procedures lists.")),
+    (errors.FieldNotInProcedure, Problem(422, "field_not_in_procedure", "Field not in this procedure", "Trường dữ liệu không thuộc thủ tục này", "Ask for fields of this procedure's form for this role.")),
+    (errors.ProcedureUnknown, Problem(422, "procedure_unknown", "Procedure unknown", "Thủ tục không tồn tại", "Use a slug, or a procedure code that is valid today.")),
+    (errors.SubjectRoleUnknown, Problem(422, "subject_role_unknown", "Role unknown", "Vai trò không tồn tại", "Use a role of this procedure.")),
+    (errors.ReceiptInvalid, Problem(422, "receipt_invalid", "Receipt not accepted", "Biên nhận không được chấp nhận", "Use a receipt of this account, profile, procedure, dossier and role.")),
+    (errors.RateLimited, Problem(429, "rate_limited", "Too many requests", "Quá nhiều yêu cầu", "Wait as Retry-After says.")),
+    (errors.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "Too many claims were not confirmed; wait as Retry-After says.")),
+    (errors.HeadersTooLarge, Problem(431, "headers_too_large", "Headers too large", "Phần đầu yêu cầu quá lớn", "Send fewer or shorter headers.")),
+    (Internal, Problem(500, "internal", "Internal error", "Lỗi hệ thống", "Tell the gateway's operators the request_id.")),
+    (errors.RegistryRefused, Problem(502, "registry_refused", "Registry refused", "Cơ sở dữ liệu từ chối", "The registry refused with the code in registry_code.")),
+    (errors.RegistryAnswerInvalid, Problem(502, "registry_answer_invalid", "Registry answer invalid", "Kết quả từ cơ sở dữ liệu không hợp lệ", "The registry's answer failed our checks; nothing of it is delivered.")),
+    (errors.RegistryCredentialsRejected, Problem(502, "registry_credentials_rejected", "Registry login rejected", "Cơ sở dữ liệu từ chối đăng nhập", "The gateway's own connection needs its operators.")),
+    (errors.RegistryUnavailable, Problem(503, "registry_unavailable", "Registry unavailable", "Cơ sở dữ liệu tạm ngừng", "Try again as Retry-After says, or let the citizen declare.")),
+    (errors.ProfileSuspended, Problem(503, "profile_suspended", "Profile suspended", "Kết nối đang tạm ngưng", "The gateway's operators suspended this profile.")),
+    (errors.ProfileUnconfigured, Problem(503, "profile_unconfigured", "Profile not connected", "Chưa cấu hình kết nối", "This profile has no connection to a registry yet.")),
+    (errors.Overloaded, Problem(503, "overloaded", "Overloaded", "Hệ thống quá tải", "Nothing was asked of the registry; try again as Retry-After says.")),
+    (errors.RegistryTimeout, Problem(504, "registry_timeout", "Registry timeout", "Cơ sở dữ liệu không trả lời kịp", "The registry did not answer within the deadline.")),
+)  # fmt: skip
+
+PROBLEMS: Mapping[type[GatewayError], Problem] = dict(_ROWS)
+
+
+def find_problem(error: GatewayError) -> Problem:
+    """Return an error's row; an error of a command, which no portal meets, is `internal`."""
+    return PROBLEMS.get(type(error), PROBLEMS[Internal])
+
+
+def problem_body(error: GatewayError, *, base: str, request_id: str) -> dict[str, Any]:
+    """Return the RFC 9457 members of an error."""
+    problem = find_problem(error)
+    body: dict[str, Any] = {
+        "type": f"{base}/problems/{problem.code}",
+        "title": problem.title,
+        "title_vi": problem.title_vi,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if problem.status in {403, 422}:
+        body["errors"] = [_field(found) for found in getattr(error, "errors", ())]
+    if isinstance(error, errors.RegistryRefused):
+        body["registry_code"] = error.registry_code
+    if isinstance(error, errors.VerificationInvalidated) and error.verification:
+        body["verification"] = error.verification
+    return body
+
+
+def problem_headers(error: GatewayError, *, metadata_url: str | None) -> dict[str, str]:
+    """Return `Retry-After` (429, 503) and `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1)."""
+    headers: dict[str, str] = {}
+    if find_problem(error).status in {429, 503}:
+        headers["Retry-After"] = str(getattr(error, "retry_after", 5))
+    if metadata_url is not None and (challenge := _challenge(error)) is not None:
+        separator = ", " if "=" in challenge else " "
+        headers["WWW-Authenticate"] = f'{challenge}{separator}resource_metadata="{metadata_url}"'
+    return headers
+
+
+def _challenge(error: GatewayError) -> str | None:
+    match error:
+        case errors.TokenMissing():
+            return "Bearer"
+        case errors.TokenInvalid() | errors.TokenExpired():
+            return f'Bearer error="invalid_token", error_description="{find_problem(error).title}"'
+        case errors.DpopProofInvalid():
+            return 'DPoP error="invalid_dpop_proof", algs="ES256 EdDSA PS256"'
+        case errors.ScopeMissing(scope=scope):
+            return f'Bearer error="insufficient_scope", scope="{scope}"'
+    return None
+
+
+def _field(error: FieldError) -> dict[str, str]:
+    return {"field": error.field, "code": error.code, "detail": error.detail}

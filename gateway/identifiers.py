@@ -1,0 +1,28 @@
+"""Identifiers: what each names, and how ours are made.
+
+Ours are random and lower-case base32, so that no run of nine digits can be taken for a person's number.
+"""
+
+import base64
+import secrets
+from typing import NewType
+
+ClientId = NewType("ClientId", str)
+OrganisationId = NewType("OrganisationId", str)
+VerificationId = NewType("VerificationId", str)
+ActId = NewType("ActId", str)
+RequestId = NewType("RequestId", str)
+
+
+def new_identifier(prefix: str) -> str:
+    """Return `prefix_` and 125 random bits in 25 letters or digits 2–7."""
+    return f"{prefix}_{_random_base32(16)[:25]}"
+
+
+def new_request_code() -> str:
+    """Return a code for one question to the registry: 100 random bits behind `GW-`, at most 40 characters, unique by construction."""
+    return f"GW-{_random_base32(13)[:20].upper()}"
+
+
+def _random_base32(size: int) -> str:
+    return base64.b32encode(secrets.token_bytes(size)).decode().rstrip("=").lower()

@@ -1,0 +1,75 @@
+"""Compact JWS, strictly: one algorithm a key, one `typ` a use, claims are one JSON object (RFC 8725).
+
+A key is found by exact `kid` on our own list. Members of a header that bring a key or point to one (`jwk`,
+`jku`, `x5u`, `x5c`) are refused, except where a DPoP proof must carry its own public key.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+ALGORITHMS = ("ES256", "EdDSA", "PS256")
+MAX_LENGTH = 8192
+_KEY_BRINGING = {"jwk", "jku", "x5u", "x5c", "crit", "b64"}
+
+AnyKey = ECKey | OKPKey | RSAKey
+FindKey = Callable[[Mapping[str, Any]], AnyKey | None]
+
+
+class JwsInvalid(Exception):
+    """Malformed, of another type, of an algorithm or key that is not ours to accept, or not signed by it."""
+
+
+def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> str:
+    """Return an ES256 compact JWS over the claims."""
+    payload = json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode()
+    return jws.serialize_compact({"alg": "ES256", "typ": typ, "kid": kid}, payload, key, algorithms=["ES256"])
+
+
+def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> dict[str, Any]:
+    """Return the protected header, its form checked but nothing verified. Raises `JwsInvalid`."""
+    if len(raw) > MAX_LENGTH or raw.count(".") != 2:
+        raise JwsInvalid
+    try:
+        header = dict(jws.extract_compact(raw.encode("ascii")).headers())
+    except (JoseError, ValueError, UnicodeError, TypeError, AttributeError):
+        raise JwsInvalid from None
+    if header.get("alg") not in ALGORITHMS or (typ is not None and header.get("typ") != typ):
+        raise JwsInvalid
+    if (_KEY_BRINGING - ({"jwk"} if may_bring_key else set())) & set(header):
+        raise JwsInvalid
+    return header
+
+
+def verify_jws(raw: str, *, key: AnyKey, algorithm: str) -> dict[str, Any]:
+    """Return the claims that `key` signed with `algorithm`. Raises `JwsInvalid`."""
+    try:
+        signed = jws.deserialize_compact(raw, key, algorithms=[algorithm])
+        claims = json.loads(signed.payload)
+    except (JoseError, ValueError, UnicodeError, TypeError):
+        raise JwsInvalid from None
+    if not isinstance(claims, dict):
+        raise JwsInvalid
+    return claims
+
+
+def peek_claims(raw: str) -> dict[str, Any]:
+    """Return the claims without any verification, to find whose key to verify with. Raises `JwsInvalid`."""
+    try:
+        claims = json.loads(jws.extract_compact(raw.encode("ascii")).payload)
+    except (JoseError, ValueError, UnicodeError, TypeError):
+        raise JwsInvalid from None
+    if not isinstance(claims, dict):
+        raise JwsInvalid
+    return claims
+
+
+def whole_seconds(value: object) -> int | None:
+    """Return a NumericDate that is a plain, plausible integer, else None: no text, fraction or 10^18."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**33:
+        return None
+    return value

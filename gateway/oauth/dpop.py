@@ -1,0 +1,73 @@
+"""DPoP proofs (RFC 9449 §4.3): a signed note that the caller holds the key, for this method and address.
+
+Decides on the proof in hand; that its `jti` was never used with this key is the store's to say.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_keys
+from gateway.errors import DpopProofInvalid
+from gateway.keys.jws import AnyKey, JwsInvalid, read_header, verify_jws, whole_seconds
+
+TYP = "dpop+jwt"
+WINDOW_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A proof that holds: the key's thumbprint (RFC 7638) and the id to be spent."""
+
+    thumbprint: str
+    jti: str
+
+
+def verify_proof(raw: str, *, method: str, address: str, now: int, access_token: str | None = None) -> Proof:
+    """Return what a proof for this method, address and (at the API) token shows.
+
+    Raises:
+        DpopProofInvalid: malformed, stale, for something else, or not signed by the key it carries.
+    """
+    try:
+        header = read_header(raw, typ=TYP, may_bring_key=True)
+        key = _own_key(header)
+        claims = verify_jws(raw, key=key, algorithm=header["alg"])
+    except JwsInvalid:
+        raise DpopProofInvalid from None
+    issued_at = whole_seconds(claims.get("iat"))
+    if issued_at is None or abs(now - issued_at) > WINDOW_S:
+        raise DpopProofInvalid
+    if claims.get("htm") != method or _without_query(claims.get("htu")) != address:
+        raise DpopProofInvalid
+    if access_token is not None and not _same(claims.get("ath"), _hash(access_token)):
+        raise DpopProofInvalid
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 1 <= len(jti) <= 128:
+        raise DpopProofInvalid
+    return Proof(thumbprint=key.thumbprint(), jti=jti)
+
+
+def _own_key(header: dict[str, Any]) -> AnyKey:
+    try:
+        (jwk,) = parse_public_keys(header.get("jwk"))
+        key = import_public_key(jwk)
+    except ValueError:
+        raise JwsInvalid from None
+    if algorithm_of(key) != header["alg"]:
+        raise JwsInvalid
+    return key
+
+
+def _without_query(address: object) -> str | None:
+    return address.partition("?")[0].partition("#")[0] if isinstance(address, str) else None
+
+
+def _hash(access_token: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).decode().rstrip("=")
+
+
+def _same(found: object, expected: str) -> bool:
+    return isinstance(found, str) and hmac.compare_digest(found.encode(), expected.encode())

@@ -1,0 +1,56 @@
+"""Single-use ids and revoked tokens. A UNIQUE insert decides, so that two workers never both win."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.database import Instant, metadata
+
+spent_ids = sa.Table(
+    "spent_ids",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.String(80), primary_key=True),
+    sa.Column("jti", sa.String(128), primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+revoked_tokens = sa.Table(
+    "revoked_tokens",
+    metadata,
+    sa.Column("jti", sa.String(40), primary_key=True),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+
+
+async def spend(
+    connection: AsyncConnection, *, kind: str, owner: str, jti: str, expires_at: datetime
+) -> bool:
+    """Use up an id of this owner; False where it was used before."""
+    try:
+        async with connection.begin_nested():
+            await connection.execute(
+                sa.insert(spent_ids).values(kind=kind, owner=owner, jti=jti, expires_at=expires_at)
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+async def insert_revoked(connection: AsyncConnection, *, jti: str, expires_at: datetime) -> None:
+    """Remember a revoked token until it would have expired."""
+    if not await is_revoked(connection, jti):
+        await connection.execute(sa.insert(revoked_tokens).values(jti=jti, expires_at=expires_at))
+
+
+async def is_revoked(connection: AsyncConnection, jti: str) -> bool:
+    """Say whether the token was revoked."""
+    query = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == jti)
+    return (await connection.execute(query)).first() is not None
+
+
+async def delete_expired(connection: AsyncConnection, *, at: datetime) -> None:
+    """Forget what can no longer be replayed."""
+    for table in (spent_ids, revoked_tokens):
+        await connection.execute(sa.delete(table).where(table.c.expires_at < at))

@@ -1,0 +1,129 @@
+"""Access tokens: RFC 9068 JWTs, ES256, 300 seconds, for one profile.
+
+Decides on signature, type, issuer, audience and time. Whether the account still stands and its
+`grant_epoch` still counts is `bearer.py`'s.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.accounts.grants import Grants, parse_grants
+from gateway.accounts.model import Account
+from gateway.errors import TokenExpired, TokenInvalid
+from gateway.identifiers import new_identifier
+from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws, whole_seconds
+from gateway.profiles.model import Place
+
+TYP = "at+jwt"
+LIFETIME_S = 300
+SKEW_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenClaims:
+    """What a verified access token says."""
+
+    client_id: str
+    scopes: frozenset[str]
+    grant_epoch: int
+    jti: str
+    issued_at: int
+    expires_at: int
+    thumbprint: str | None
+    grants: Grants | None
+
+
+def issue_token(
+    place: Place,
+    account: Account,
+    *,
+    scope: str,
+    now: datetime,
+    thumbprint: str | None,
+    narrowed: Grants | None,
+) -> str:
+    """Sign an access token for the account; `thumbprint` binds it to a DPoP key (RFC 9449 §6)."""
+    issued_at = int(now.timestamp())
+    claims: dict[str, Any] = {
+        "iss": place.issuer,
+        "aud": place.audience,
+        "sub": account.client_id,
+        "client_id": account.client_id,
+        "scope": scope,
+        "iat": issued_at,
+        "exp": issued_at + LIFETIME_S,
+        "jti": new_identifier("tok"),
+        "grant_epoch": account.grant_epoch,
+    }
+    if thumbprint is not None:
+        claims["cnf"] = {"jkt": thumbprint}
+    if narrowed is not None:
+        claims["authorization_details"] = narrowed.to_details()
+    return sign_jws(claims, key=place.tokens.current, kid=place.tokens.current_kid, typ=TYP)
+
+
+def verify_token(place: Place, raw: str, *, now: datetime) -> TokenClaims:
+    """Return what a token of this place says.
+
+    Raises:
+        TokenExpired: it was good, and its time is over.
+        TokenInvalid: anything else.
+    """
+    try:
+        header = read_header(raw, typ=TYP)
+        key = place.tokens.find(header.get("kid"))
+        if key is None or header["alg"] != "ES256":
+            raise TokenInvalid
+        members = verify_jws(raw, key=key, algorithm="ES256")
+    except JwsInvalid:
+        raise TokenInvalid from None
+    claims = _read_claims(place, members)
+    _check_times(claims, now=int(now.timestamp()))
+    return claims
+
+
+def _read_claims(place: Place, members: Mapping[str, Any]) -> TokenClaims:
+    issued_at, expires_at = whole_seconds(members.get("iat")), whole_seconds(members.get("exp"))
+    if members.get("iss") != place.issuer or members.get("aud") != place.audience:
+        raise TokenInvalid
+    if issued_at is None or expires_at is None:
+        raise TokenInvalid
+    try:
+        details = members.get("authorization_details")
+        return TokenClaims(
+            client_id=members["client_id"],
+            scopes=frozenset(members["scope"].split()),
+            grant_epoch=members["grant_epoch"],
+            jti=members["jti"],
+            issued_at=issued_at,
+            expires_at=expires_at,
+            thumbprint=members["cnf"]["jkt"] if "cnf" in members else None,
+            grants=None if details is None else parse_grants(details),
+        )
+    except (KeyError, AttributeError, TypeError, ValueError):
+        raise TokenInvalid from None
+
+
+def _check_times(claims: TokenClaims, *, now: int) -> None:
+    if claims.issued_at > now + SKEW_S or claims.expires_at - claims.issued_at > LIFETIME_S:
+        raise TokenInvalid
+    if claims.expires_at <= now:
+        raise TokenExpired
+
+
+def parse_authorization_details(text: str, account: Account) -> Grants:
+    """Read a token request's `authorization_details` (RFC 9396 §6), which may only narrow.
+
+    Raises:
+        ValueError: malformed, or wider than the account's grants.
+    """
+    details = json.loads(text)
+    if not isinstance(details, list) or not details:
+        raise ValueError("a list of objects")
+    wanted = parse_grants(details)
+    if not all(account.grants.covers(entry) for entry in wanted.entries):
+        raise ValueError("wider than granted")
+    return wanted

@@ -1,0 +1,226 @@
+"""The three OAuth acts: issue a token, look into one's own, revoke one's own.
+
+Each proves the client first. Ids of assertions and proofs are spent before anything is issued.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.accounts import store as accounts
+from gateway.accounts.grants import Grants
+from gateway.accounts.model import Account, Credentials
+from gateway.audit.model import AuditEntry, Kind
+from gateway.errors import DpopProofInvalid, TokenExpired, TokenInvalid
+from gateway.identifiers import new_identifier
+from gateway.oauth import store
+from gateway.oauth.clients import (
+    AssertionProof,
+    ClientUnproven,
+    ProofMalformed,
+    SecretProof,
+    Spendable,
+    parse_proof,
+    stands,
+    verify_assertion,
+    verify_secret,
+)
+from gateway.oauth.dpop import WINDOW_S, verify_proof
+from gateway.oauth.server import OAuthAnswer, ProvenClient, TokenServer
+from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_details, verify_token
+from gateway.parts import Parts
+from gateway.profiles.model import Place
+
+NOBODY = Credentials()
+
+
+class OAuthRefusal(Exception):
+    """An RFC 6749 §5.2 error."""
+
+    def __init__(self, error: str, description: str | None = None, *, status: int = 400) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthRequest:
+    """What arrived at an OAuth endpoint: distinct form members, `Authorization` and `DPoP` headers."""
+
+    path: str
+    form: Mapping[str, str]
+    authorization: list[str]
+    proofs: list[str]
+
+
+async def grant_token(parts: Parts, place: Place, request: OAuthRequest) -> OAuthAnswer:
+    """Issue an access token. Raises `OAuthRefusal`."""
+    account = await prove_client(parts, place, request)
+    if "grant_type" not in request.form:
+        raise OAuthRefusal("invalid_request", "grant_type is missing")
+    if request.form.get("resource", place.audience) != place.audience:
+        raise OAuthRefusal("invalid_target", "resource must be this profile's API")
+    narrowed = _narrow(request.form, account)
+    thumbprint = await _bind(parts, place, account, request)
+
+    def sign(scope: str) -> str:
+        return issue_token(
+            place, account, scope=scope, now=parts.clock.now(), thumbprint=thumbprint, narrowed=narrowed
+        )
+
+    answer = TokenServer(ProvenClient(account), sign, "DPoP" if thumbprint else "Bearer").answer(request.form)
+    if answer.status == 200 and narrowed is not None:
+        answer.members["authorization_details"] = narrowed.to_details()
+    return answer
+
+
+async def introspect(parts: Parts, place: Place, request: OAuthRequest) -> dict[str, Any]:
+    """Say what one's own token is good for (RFC 7662); anyone else's is `{"active": false}`."""
+    account = await prove_client(parts, place, request)
+    claims = await _own_token(parts, place, account, request.form)
+    if claims is None:
+        return {"active": False}
+    return {
+        "active": True,
+        "client_id": claims.client_id,
+        "sub": claims.client_id,
+        "scope": " ".join(sorted(claims.scopes)),
+        "token_type": "DPoP" if claims.thumbprint else "Bearer",
+        "iss": place.issuer,
+        "aud": place.audience,
+        "iat": claims.issued_at,
+        "exp": claims.expires_at,
+        "jti": claims.jti,
+    }
+
+
+async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
+    """End one's own token (RFC 7009); anything else is quietly left alone."""
+    account = await prove_client(parts, place, request)
+    claims = await _own_token(parts, place, account, request.form)
+    if claims is None:
+        return
+    expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
+    async with parts.database.write() as connection:
+        await store.insert_revoked(connection, jti=claims.jti, expires_at=expires_at)
+
+
+async def prove_client(parts: Parts, place: Place, request: OAuthRequest) -> Account:
+    """Return the active account of this place that the request proves. Raises `OAuthRefusal`."""
+    try:
+        proof = parse_proof(request.authorization, request.form)
+        async with parts.database.read() as connection:
+            account = await accounts.find_account(connection, proof.client_id)
+            known = account is not None and account.profile is place.profile
+            credentials = await accounts.get_credentials(connection, proof.client_id) if known else NOBODY
+        await _verify_proof(parts, place, proof, account, credentials)
+    except ProofMalformed:
+        raise OAuthRefusal("invalid_request", "send exactly one client authentication") from None
+    except ClientUnproven as error:
+        await _record_refusal(parts, place)
+        raise OAuthRefusal("invalid_client", error.reason, status=401) from None
+    if account is None or not stands(account, place):
+        raise OAuthRefusal("invalid_client", status=401)
+    return account
+
+
+async def _verify_proof(
+    parts: Parts,
+    place: Place,
+    proof: SecretProof | AssertionProof,
+    account: Account | None,
+    credentials: Credentials,
+) -> None:
+    now = parts.clock.now()
+    if isinstance(proof, SecretProof):
+        verify_secret(proof, place, account, credentials, now=now)
+        return
+    spendable = verify_assertion(proof, place, account, credentials, now=int(now.timestamp()))
+    if not await _spend(parts, "assertion", proof.client_id, spendable):
+        raise ClientUnproven("jti was used before")
+
+
+async def _spend(parts: Parts, kind: str, owner: str, spendable: Spendable) -> bool:
+    async with parts.database.write() as connection:
+        return await store.spend(
+            connection,
+            kind=kind,
+            owner=owner,
+            jti=spendable.jti,
+            # Kept a little longer than it is good, so that a clock set back opens no second use.
+            expires_at=datetime.fromtimestamp(spendable.expires_at, UTC) + timedelta(hours=2),
+        )
+
+
+async def spend_proof(parts: Parts, *, thumbprint: str, jti: str) -> None:
+    """Use up a DPoP proof's id with its key. Raises `DpopProofInvalid` where it was used before."""
+    expires_at = int(parts.clock.now().timestamp()) + 2 * WINDOW_S
+    if not await _spend(parts, "dpop", thumbprint, Spendable(jti=jti, expires_at=expires_at)):
+        raise DpopProofInvalid
+
+
+def the_only_proof(proofs: Sequence[str]) -> str:
+    """Return the request's one `DPoP` header. Raises `DpopProofInvalid` for none or several."""
+    if len(proofs) != 1:
+        raise DpopProofInvalid
+    return proofs[0]
+
+
+def _narrow(form: Mapping[str, str], account: Account) -> Grants | None:
+    if "authorization_details" not in form:
+        return None
+    try:
+        return parse_authorization_details(form["authorization_details"], account)
+    except (ValueError, RecursionError):
+        raise OAuthRefusal(
+            "invalid_authorization_details", "objects of type citizen_enquiry within the account's grants"
+        ) from None
+
+
+async def _bind(parts: Parts, place: Place, account: Account, request: OAuthRequest) -> str | None:
+    """Return the thumbprint that the token is to be bound to; a proof is required unless Bearer is allowed."""
+    if not request.proofs:
+        if not account.bearer_allowed:
+            raise OAuthRefusal(
+                "invalid_dpop_proof", "this account's tokens are DPoP-bound: send a DPoP proof"
+            )
+        return None
+    try:
+        proof = verify_proof(
+            the_only_proof(request.proofs),
+            method="POST",
+            address=f"{place.base}{request.path}",
+            now=int(parts.clock.now().timestamp()),
+        )
+        await spend_proof(parts, thumbprint=proof.thumbprint, jti=proof.jti)
+    except DpopProofInvalid:
+        raise OAuthRefusal("invalid_dpop_proof", "a fresh proof for this method and address") from None
+    return proof.thumbprint
+
+
+async def _own_token(
+    parts: Parts, place: Place, account: Account, form: Mapping[str, str]
+) -> TokenClaims | None:
+    if "token" not in form:
+        raise OAuthRefusal("invalid_request", "token is missing")
+    try:
+        claims = verify_token(place, form["token"], now=parts.clock.now())
+    except (TokenInvalid, TokenExpired):
+        return None
+    async with parts.database.read() as connection:
+        revoked = await store.is_revoked(connection, claims.jti)
+    good = claims.client_id == account.client_id and claims.grant_epoch == account.grant_epoch
+    return claims if good and not revoked else None
+
+
+async def _record_refusal(parts: Parts, place: Place) -> None:
+    entry = AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        outcome="invalid_client",
+    )
+    await parts.audit.record(entry)

@@ -1,0 +1,192 @@
+"""The OAuth endpoints of a place and its metadata (RFC 6749, 7009, 7662, 8414, 9728, 7517)."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from gateway.accounts.model import SCOPES
+from gateway.errors import NotFound
+from gateway.keys.jws import ALGORITHMS
+from gateway.oauth.bearer import Presented, identify_caller
+from gateway.oauth.model import Caller
+from gateway.oauth.use_cases import OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
+from gateway.places import Profile
+from gateway.profiles.model import Gateway, Place
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_MAX_MEMBERS = 32
+
+
+def gateway_of(request: Request) -> Gateway:
+    """Return the parts that `build_app` put beside the application."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def place_of(request: Request, profile: str) -> Place:
+    """Return the place of a path. Raises `NotFound` for any other word."""
+    try:
+        return gateway_of(request).places[Profile(profile)]
+    except ValueError:
+        raise NotFound from None
+
+
+AtPlace = Annotated[Place, Depends(place_of)]
+
+
+class Bearer:
+    """A dependency that says who is calling and holds a scope (None: any token of this place)."""
+
+    def __init__(self, scope: str | None) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request, place: AtPlace) -> Caller:
+        """Return the caller; the contract's guards from 401 to `scope_missing`."""
+        presented = Presented(
+            authorization=request.headers.getlist("authorization"),
+            proofs=request.headers.getlist("dpop"),
+            method=request.method,
+            path=request.url.path,
+            request_id=request.state.request_id,
+            correlation_id=request.state.correlation_id,
+        )
+        return await identify_caller(gateway_of(request), place, presented, scope=self.scope)
+
+
+def build_router() -> APIRouter:
+    """Return the routes of every place."""
+    router = APIRouter(tags=["oauth"])
+    router.add_api_route("/{profile}/oauth2/token", _token, methods=["POST"], summary="Issue an access token")
+    router.add_api_route(
+        "/{profile}/oauth2/introspect", _introspect, methods=["POST"], summary="Look into one's own token"
+    )
+    router.add_api_route(
+        "/{profile}/oauth2/revoke", _revoke, methods=["POST"], summary="Revoke one's own token"
+    )
+    router.add_api_route(
+        "/{profile}/jwks.json", _token_keys, methods=["GET"], summary="Keys of access tokens"
+    )
+    router.add_api_route(
+        "/{profile}/receipt-keys.json", _receipt_keys, methods=["GET"], summary="Keys of receipts"
+    )
+    router.add_api_route(
+        "/.well-known/oauth-authorization-server/{profile}",
+        _server_metadata,
+        methods=["GET"],
+        summary="RFC 8414 metadata",
+    )
+    router.add_api_route(
+        "/.well-known/oauth-protected-resource/{profile}/v1",
+        _resource_metadata,
+        methods=["GET"],
+        summary="RFC 9728 metadata",
+    )
+    return router
+
+
+async def _token(request: Request, place: AtPlace) -> Response:
+    try:
+        answer = await grant_token(gateway_of(request).parts, place, await _read(request))
+    except OAuthRefusal as refusal:
+        return _refused(request, refusal)
+    return JSONResponse(answer.members, status_code=answer.status, headers=_NO_STORE)
+
+
+async def _introspect(request: Request, place: AtPlace) -> Response:
+    try:
+        members = await introspect(gateway_of(request).parts, place, await _read(request))
+    except OAuthRefusal as refusal:
+        return _refused(request, refusal)
+    return JSONResponse(members, headers=_NO_STORE)
+
+
+async def _revoke(request: Request, place: AtPlace) -> Response:
+    try:
+        await revoke(gateway_of(request).parts, place, await _read(request))
+    except OAuthRefusal as refusal:
+        return _refused(request, refusal)
+    return JSONResponse({}, headers=_NO_STORE)
+
+
+async def _read(request: Request) -> OAuthRequest:
+    """Read the form: UTF-8, each parameter once (RFC 6749 §3.2). Raises `OAuthRefusal`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise OAuthRefusal("invalid_request", "send application/x-www-form-urlencoded")
+    try:
+        pairs = parse_qsl(
+            (await request.body()).decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_MEMBERS,
+        )
+    except ValueError:
+        raise OAuthRefusal("invalid_request", "the form can't be read") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise OAuthRefusal("invalid_request", "a parameter is repeated")
+    return OAuthRequest(
+        path=request.url.path,
+        form=form,
+        authorization=request.headers.getlist("authorization"),
+        proofs=request.headers.getlist("dpop"),
+    )
+
+
+def _refused(request: Request, refusal: OAuthRefusal) -> Response:
+    members = {"error": refusal.error}
+    if refusal.description is not None:
+        members["error_description"] = refusal.description
+    headers = dict(_NO_STORE)
+    if refusal.status == 401 and "authorization" in request.headers:
+        headers["WWW-Authenticate"] = 'Basic realm="oauth2"'
+    return JSONResponse(members, status_code=refusal.status, headers=headers)
+
+
+async def _token_keys(place: AtPlace) -> Response:
+    return JSONResponse(place.tokens.public_set(), headers={"Cache-Control": "public, max-age=60"})
+
+
+async def _receipt_keys(place: AtPlace) -> Response:
+    return JSONResponse(place.receipts.public_set(), headers={"Cache-Control": "public, max-age=60"})
+
+
+async def _server_metadata(place: AtPlace) -> Response:
+    methods = ["private_key_jwt"]
+    if place.profile is Profile.SANDBOX:
+        methods.append("client_secret_basic")
+    endpoints: dict[str, Any] = {}
+    for name, path in (("token", "token"), ("introspection", "introspect"), ("revocation", "revoke")):
+        endpoints[f"{name}_endpoint"] = f"{place.issuer}/oauth2/{path}"
+        endpoints[f"{name}_endpoint_auth_methods_supported"] = methods
+        endpoints[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
+    return JSONResponse(
+        {
+            "issuer": place.issuer,
+            "jwks_uri": f"{place.issuer}/jwks.json",
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "scopes_supported": list(SCOPES),
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
+            "authorization_details_types_supported": ["citizen_enquiry"],
+            **endpoints,
+        }
+    )
+
+
+async def _resource_metadata(place: AtPlace) -> Response:
+    return JSONResponse(
+        {
+            "resource": place.audience,
+            "authorization_servers": [place.issuer],
+            "scopes_supported": list(SCOPES),
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
+            "dpop_bound_access_tokens_required": place.profile is Profile.OFFICIAL,
+            "authorization_details_types_supported": ["citizen_enquiry"],
+        }
+    )

@@ -1,0 +1,62 @@
+"""A prefill: the registry's values for a form's fields, and what is left to declare. Never stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gateway.identifiers import VerificationId
+from gateway.places import Profile
+from gateway.verifications.model import InitiatedBy
+
+
+class Reason(StrEnum):
+    """Why a field is left to declare."""
+
+    REGISTRY_HAS_NONE = "registry_has_none"
+    REGISTRY_UNAVAILABLE = "registry_unavailable"
+    REGISTRY_REFUSED = "registry_refused"
+    NOT_GRANTED = "not_granted"
+    NOT_FROM_REGISTRY = "not_from_registry"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillRequest:
+    """What a portal asks: these fields, for the act that a receipt or verification id stands for."""
+
+    receipt: str | None = field(default=None, repr=False)
+    verification: str | None = None
+    procedure: str
+    dossier: str
+    subject_role: str
+    fields: tuple[str, ...]
+    initiated_by: InitiatedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Filled:
+    """A value of the registry in the contract's shape, with its time. `as_of` is the registry's own."""
+
+    value: Any
+    as_of: datetime | None
+    retrieved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToDeclare:
+    """A field that the citizen must still fill."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefill:
+    """The answer: each field asked, and everything of the role's form still to declare, in form order."""
+
+    id: str
+    profile: Profile
+    verification: VerificationId
+    fields: Mapping[str, Filled | ToDeclare] = field(repr=False)
+    to_declare: Sequence[tuple[str, Reason]]

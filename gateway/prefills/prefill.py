@@ -1,0 +1,240 @@
+"""No re-declaration: ask the registry for a form's fields, deliver what was asked and granted, nothing more.
+
+All guards come before any packet. One packet an operation, all under one deadline; all `intended` rows in one
+commit before them, all `answered` rows and one `delivered` in one after. A failed operation leaves its fields to
+declare. Nobody found, a deceased person or a cancelled number ends the verification and its family.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.edge.problems import find_problem
+from gateway.errors import RegistryError, RegistryRefused, VerificationInvalidated
+from gateway.identifiers import new_identifier, new_request_code
+from gateway.oauth.model import Caller
+from gateway.parts import Parts
+from gateway.prefills.model import Filled, Prefill, PrefillRequest, Reason, ToDeclare
+from gateway.prefills.values import value_of
+from gateway.procedures.fields import FIELD_OPERATIONS, Operation
+from gateway.procedures.model import Procedure, Role
+from gateway.profiles.model import Link, Place
+from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
+from gateway.verifications import store as verifications
+from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded
+from gateway.verifications.guards import check_grants, check_officer, find_act, get_link, is_registry_field
+from gateway.verifications.model import Verification
+from gateway.verifications.receipts import Receipt, check_act
+from gateway.verifications.sealed_claims import open_claim
+from gateway.verifications.use_cases import check_live, get_verification, open_receipt
+
+Answer = Found | NobodyFound | RegistryError
+ENDED = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Act:
+    """One call, its guards passed."""
+
+    place: Place
+    caller: Caller
+    request: PrefillRequest
+    procedure: Procedure
+    role: Role
+    verification: Verification
+    entry: AuditEntry
+
+
+async def prefill_form(parts: Parts, place: Place, caller: Caller, request: PrefillRequest) -> Prefill:
+    """Return the registry's values for the fields asked, and what is left to declare.
+
+    Raises:
+        FieldsError, GrantError, VerificationError, ProfileError, NotFound: before anything was asked.
+        VerificationInvalidated: also when the registry no longer knows such a living person.
+    """
+    procedure, role = find_act(parts, request.procedure, request.subject_role, request.fields)
+    entry = replace(
+        open_act(
+            parts,
+            place,
+            caller,
+            procedure=procedure.slug,
+            dossier=request.dossier,
+            subject_role=request.subject_role,
+        ),
+        initiated_by=request.initiated_by.kind,
+        authentication=request.initiated_by.authentication,
+        legal_basis=procedure.legal_basis,
+    )
+    async with refusals_recorded(parts, entry):
+        check_grants(caller, procedure, role, request.fields)
+        officer = await check_officer(parts, place, caller, request.initiated_by)
+        verification = await _open_verification(parts, place, caller, request, procedure)
+        link = get_link(place)
+    act = _Act(
+        place=place,
+        caller=caller,
+        request=request,
+        procedure=procedure,
+        role=role,
+        verification=verification,
+        entry=replace(
+            entry,
+            officer=officer,
+            verification=verification.id,
+            citizen=verification.subject,
+            citizen_key=verification.subject_key,
+        ),
+    )
+    return await _ask_and_deliver(parts, act, link)
+
+
+async def _open_verification(
+    parts: Parts, place: Place, caller: Caller, request: PrefillRequest, procedure: Procedure
+) -> Verification:
+    """Return the live verification for exactly this act, by receipt or by id."""
+    if request.receipt is not None:
+        receipt, verification = await open_receipt(parts, place, caller, request.receipt)
+    else:
+        verification = await get_verification(parts, place, caller, request.verification or "")
+        receipt = Receipt(
+            verification=verification.id,
+            procedure=verification.procedure,
+            dossier=verification.dossier,
+            subject_role=verification.subject_role,
+        )
+    check_act(receipt, procedure=procedure.slug, dossier=request.dossier, subject_role=request.subject_role)
+    check_live(verification, parts.clock.now())
+    return verification
+
+
+async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
+    questions = _questions(parts, act, link)
+    intended = [
+        replace(entry, at=parts.clock.now(), kind=Kind.INTENDED)
+        for entry in (_entry(act, question) for question in questions)
+    ]
+    if intended:
+        await parts.audit.record(*intended)
+    answers = await asyncio.gather(*(_ask(link, question) for question in questions))
+    answered = [
+        replace(_entry(act, question), at=parts.clock.now(), kind=Kind.ANSWERED, outcome=_outcome(answer))
+        for question, answer in zip(questions, answers, strict=True)
+    ]
+    if any(_is_gone(answer) for answer in answers):
+        await _invalidate(parts, act, answered)
+        raise VerificationInvalidated(verification=act.verification.id)
+    prefill = _shape(
+        parts, act, dict(zip((question.operation for question in questions), answers, strict=True))
+    )
+    filled = tuple(name for name, field in prefill.fields.items() if isinstance(field, Filled))
+    delivered = replace(
+        act.entry, at=parts.clock.now(), kind=Kind.DELIVERED, fields=filled, outcome=prefill.id
+    )
+    await parts.audit.record(*answered, delivered)
+    return prefill
+
+
+def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
+    """One question for each operation that a field asked needs, in a fixed order."""
+    needed = {FIELD_OPERATIONS[name] for name in act.request.fields if is_registry_field(act.role, name)}
+    claim = open_claim(act.place.keys, act.verification)
+    deadline = parts.clock.monotonic() + link.connection.deadline_ms / 1000
+    return [
+        Question(
+            profile=act.place.profile,
+            operation=operation,
+            request_code=new_request_code(),
+            procedure=act.procedure.slug,
+            service_code=act.procedure.service_code,
+            officer=act.request.initiated_by.officer or link.connection.officer,
+            claim=claim,
+            deadline=deadline,
+        )
+        for operation in Operation
+        if operation in needed
+    ]
+
+
+async def _ask(link: Link, question: Question) -> Answer:
+    try:
+        return await link.registry.find_record(question)
+    except RegistryError as error:
+        raise_alarm(error, question.operation)
+        return error
+
+
+def _entry(act: _Act, question: Question) -> AuditEntry:
+    return replace(
+        act.entry,
+        operation=question.operation.value,
+        request_code=question.request_code,
+        origin="registry",
+    )
+
+
+def _outcome(answer: Answer) -> str:
+    match answer:
+        case Found():
+            return "found"
+        case NobodyFound():
+            return "nobody_found"
+    return find_problem(answer).code
+
+
+def _is_gone(answer: Answer) -> bool:
+    """Nobody by that number, name and date any more, or no living person by that number."""
+    if isinstance(answer, Found):
+        return answer.record.life_status in ENDED
+    return isinstance(answer, NobodyFound)
+
+
+async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry]) -> None:
+    async def change(connection: AsyncConnection) -> None:
+        await verifications.invalidate_all(connection, act.verification.root)
+
+    ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
+    await parts.audit.record(*answered, ended, change=change)
+    await parts.database.truncate_journal()
+
+
+def _shape(parts: Parts, act: _Act, answers: Mapping[Operation, Answer]) -> Prefill:
+    fields = {name: _fill(parts, act, name, answers) for name in act.request.fields}
+    to_declare: list[tuple[str, Reason]] = []
+    for field in act.role.fields:
+        asked = fields.get(field.name)
+        if isinstance(asked, ToDeclare):
+            to_declare.append((field.name, asked.reason))
+        elif asked is None:
+            to_declare.append((field.name, _reason_not_asked(act, field.name)))
+    return Prefill(
+        id=new_identifier("pre"),
+        profile=act.place.profile,
+        verification=act.verification.id,
+        fields=fields,
+        to_declare=to_declare,
+    )
+
+
+def _fill(parts: Parts, act: _Act, name: str, answers: Mapping[Operation, Answer]) -> Filled | ToDeclare:
+    if not is_registry_field(act.role, name):
+        return ToDeclare(Reason.NOT_FROM_REGISTRY)
+    answer = answers[FIELD_OPERATIONS[name]]
+    if isinstance(answer, RegistryRefused):
+        return ToDeclare(Reason.REGISTRY_REFUSED)
+    if not isinstance(answer, Found):
+        return ToDeclare(Reason.REGISTRY_UNAVAILABLE)
+    value = value_of(name, answer.record)
+    if value is None:
+        return ToDeclare(Reason.REGISTRY_HAS_NONE)
+    return Filled(value=value, as_of=answer.record.as_of, retrieved_at=parts.clock.now())
+
+
+def _reason_not_asked(act: _Act, name: str) -> Reason:
+    if not is_registry_field(act.role, name):
+        return Reason.NOT_FROM_REGISTRY
+    granted = act.caller.grants.allows_field(act.procedure.slug, act.role.name, name)
+    return Reason.NOT_ASKED if granted else Reason.NOT_GRANTED

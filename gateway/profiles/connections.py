@@ -1,0 +1,98 @@
+"""Build the places from settings: each with its own keys, policy and outbound client.
+
+`local` says that whatever an official place could reach is this machine; only then may an official account be made
+without promotion.
+"""
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway.clock import Clock
+from gateway.errors import SettingInvalid
+from gateway.keys.model import PlaceKeys, Purpose, SigningRing
+from gateway.places import Profile
+from gateway.profiles.model import Link, Place, Policy
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.settings import ProfileSettings, Settings
+
+OpenTransport = Callable[[Connection], httpx.AsyncBaseTransport]
+
+_DEFAULTS: Mapping[Profile, Policy] = {
+    Profile.SANDBOX: Policy(
+        reuse="account", reuse_seconds=1800, budget_account_hour=1000, budget_subject_day=50
+    ),
+    Profile.OFFICIAL: Policy(
+        reuse="dossier", reuse_seconds=1800, budget_account_hour=30, budget_subject_day=5
+    ),
+}
+
+
+def open_place(
+    profile: Profile,
+    settings: Settings,
+    *,
+    base: str,
+    keys: PlaceKeys,
+    clock: Clock,
+    open_transport: OpenTransport | None,
+) -> Place:
+    """Return a place; without `open_transport` (commands that ask nothing) it has no link.
+
+    Raises:
+        SettingInvalid: the connection can't work, or `account` reuse on official without an approved change.
+    """
+    own = settings.of(profile)
+    if profile is Profile.OFFICIAL and own.reuse == "account":
+        raise SettingInvalid(
+            "GATEWAY_OFFICIAL_REUSE: account needs an approved change that cites its legal basis; use dossier"
+        )
+    connection = own.connection(profile)
+    link = None
+    if connection is not None and open_transport is not None:
+        registry = open_registry(connection, transport=open_transport(connection), clock=clock)
+        link = Link(connection=connection, registry=registry)
+    local = is_local(own)
+    return Place(
+        profile=profile,
+        base=base,
+        keys=keys,
+        tokens=SigningRing(keys, Purpose.TOKEN),
+        receipts=SigningRing(keys, Purpose.RECEIPT),
+        policy=_policy(profile, own),
+        link=link,
+        test_data=profile is Profile.SANDBOX or (connection is not None and local),
+        local=local,
+    )
+
+
+def is_local(settings: ProfileSettings) -> bool:
+    """Say whether every network a profile may reach, or else its registry's address, is loopback."""
+    if settings.networks:
+        return all(_is_loopback_network(network) for network in settings.networks)
+    if settings.registry_url is None:
+        return True
+    try:
+        return ip_address(urlsplit(settings.registry_url).hostname or "").is_loopback
+    except ValueError:
+        return urlsplit(settings.registry_url).hostname == "localhost"
+
+
+def _is_loopback_network(network: str) -> bool:
+    try:
+        return ip_network(network).is_loopback
+    except ValueError:
+        return False
+
+
+def _policy(profile: Profile, own: ProfileSettings) -> Policy:
+    default = _DEFAULTS[profile]
+    return Policy(
+        reuse=own.reuse or default.reuse,
+        reuse_seconds=own.reuse_seconds,
+        budget_account_hour=own.budget_account_hour or default.budget_account_hour,
+        budget_subject_day=own.budget_subject_day or default.budget_subject_day,
+    )

@@ -1,0 +1,232 @@
+"""The only reader of the environment: `GATEWAY_*` variables and an optional `.env`, read once.
+
+An unknown or malformed setting stops the start, naming it and what is expected. A profile without a
+connection does not: it answers `profile_unconfigured`. Nothing of `official` has a default.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import from_json
+
+from gateway.errors import SettingInvalid
+from gateway.places import Profile
+from gateway.procedures.fields import Operation
+from gateway.registry.connection import Adapter, Connection, Dialect, TimestampUnit
+
+PREFIX = "GATEWAY_"
+DEFAULT_BASE = "http://127.0.0.1:8000"
+
+
+def _split_commas(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _parse_json(value: object) -> object:
+    return from_json(value) if isinstance(value, str) else value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username
+    ):
+        raise ValueError("an http or https address without user, query and fragment")
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("sqlite:///path or postgresql://user@host/name")
+    return value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+JsonMap = Annotated[dict[str, str], BeforeValidator(_parse_json)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AdapterSettings(_Strict):
+    """Members of the LGSP adapter's header."""
+
+    access_key: SecretStr
+    secret_key: SecretStr
+    app_name: str
+    partner_code: str
+    partner_code_cus: str
+
+
+class ProfileSettings(_Strict):
+    """One profile's `GATEWAY_<PROFILE>_*`: its first connection, where it may connect, its policy."""
+
+    registry_url: HttpUrl | None = None
+    dialect: Dialect = Dialect.SOAP
+    c06_user: str | None = None
+    c06_secret: SecretStr | None = None
+    ngsp_key: SecretStr | None = None
+    ngsp_secret: SecretStr | None = None
+    adapter: Annotated[AdapterSettings | None, BeforeValidator(_parse_json)] = None
+    x_road_client: str | None = None
+    agency: str | None = None
+    officer: str | None = None
+    timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
+    service_codes: JsonMap = Field(default_factory=dict)
+    integration_codes: Annotated[dict[Operation, str], BeforeValidator(_parse_json)] = Field(
+        default_factory=dict
+    )
+    deadline_ms: int = Field(default=10_000, ge=100, le=120_000)
+    expires_on: date | None = None
+    contact: str | None = None
+    hosts: CommaList = ()
+    networks: CommaList = ()
+    reuse: Literal["account", "dossier"] | None = None
+    reuse_seconds: int = Field(default=1800, ge=1)
+    budget_account_hour: int | None = Field(default=None, ge=1)
+    budget_subject_day: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.registry_url is None:
+            return self
+        needed: dict[str, object] = {"agency": self.agency, "officer": self.officer}
+        if self.dialect is Dialect.SOAP:
+            needed |= {"c06_user": self.c06_user, "c06_secret": self.c06_secret}
+        else:
+            needed |= {"ngsp_key": self.ngsp_key, "ngsp_secret": self.ngsp_secret}
+        missing = sorted(name.upper() for name, value in needed.items() if value is None)
+        if missing:
+            raise ValueError(f"with REGISTRY_URL set, {', '.join(missing)} must be set too")
+        return self
+
+    def connection(self, profile: Profile) -> Connection | None:
+        """Return the connection these settings describe, or None where none is configured."""
+        if self.registry_url is None or self.agency is None or self.officer is None:
+            return None
+        return Connection(
+            profile=profile,
+            registry_url=self.registry_url,
+            dialect=self.dialect,
+            c06_user=self.c06_user,
+            c06_secret=_reveal(self.c06_secret),
+            ngsp_key=_reveal(self.ngsp_key),
+            ngsp_secret=_reveal(self.ngsp_secret),
+            adapter=_adapter(self.adapter),
+            x_road_client=self.x_road_client,
+            agency=self.agency,
+            officer=self.officer,
+            timestamp_unit=self.timestamp_unit,
+            service_codes=self.service_codes,
+            integration_codes=self.integration_codes,
+            deadline_ms=self.deadline_ms,
+            hosts=self.hosts,
+            networks=self.networks,
+        )
+
+
+class Settings(_Strict):
+    """Everything the gateway is told from outside."""
+
+    database_url: DatabaseUrl = "sqlite:///var/gateway.db"
+    master_key: SecretStr | None = None
+    public_url: HttpUrl | None = None
+    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sandbox: ProfileSettings = ProfileSettings()
+    official: ProfileSettings = ProfileSettings()
+
+    def of(self, profile: Profile) -> ProfileSettings:
+        """Return the settings of one profile."""
+        return self.sandbox if profile is Profile.SANDBOX else self.official
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read `GATEWAY_*` from `.env` and then the environment, which wins.
+
+    Raises:
+        SettingInvalid: a variable is unknown or malformed, named in the reason.
+    """
+    found: dict[str, str] = {}
+    if dotenv is not None and dotenv.is_file():
+        found |= {key: value or "" for key, value in dotenv_values(dotenv).items()}
+    found |= os.environ if environ is None else environ  # noqa: TID251 - this is settings.py
+    try:
+        return Settings.model_validate(_nest({k: v for k, v in found.items() if k.startswith(PREFIX)}))
+    except ValidationError as error:
+        raise SettingInvalid(_explain(error)) from None
+
+
+def _nest(variables: Mapping[str, str]) -> dict[str, object]:
+    nested: dict[str, object] = {}
+    profiles: dict[str, dict[str, str]] = {profile.value: {} for profile in Profile}
+    for variable, value in variables.items():
+        name = variable.removeprefix(PREFIX).lower()
+        if name == "operator_token":
+            continue
+        content = _read_secret_file(variable, value) if name.endswith("_file") else value
+        name = name.removesuffix("_file")
+        place, _, member = name.partition("_")
+        if place in profiles:
+            profiles[place][member] = content
+        else:
+            nested[name] = content
+    return nested | dict(profiles)
+
+
+def _read_secret_file(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{variable}: can't read the file it names ({type(error).__name__})") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        expected = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"{variable.rstrip('_')}: {expected}")
+    return "; ".join(lines)
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _adapter(adapter: AdapterSettings | None) -> Adapter | None:
+    if adapter is None:
+        return None
+    return Adapter(
+        access_key=adapter.access_key.get_secret_value(),
+        secret_key=adapter.secret_key.get_secret_value(),
+        app_name=adapter.app_name,
+        partner_code=adapter.partner_code,
+        partner_code_cus=adapter.partner_code_cus,
+    )

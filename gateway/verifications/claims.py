@@ -1,0 +1,69 @@
+"""A claim about a citizen: text in, a typed value or one named reason out.
+
+Refuses control and bidi characters (they hide what an officer reads); zero-width characters, BOM and NBSP
+are only folded away. Dates are judged by the day in Asia/Ho_Chi_Minh. Source: domain facts in docs/registry.md.
+"""
+
+import re
+import unicodedata
+from datetime import date
+
+EARLIEST_YEAR = 1875
+MAX_NAME = 100
+
+_CITIZEN_ID = re.compile(r"[0-9]{12}")
+_ID_CARD = re.compile(r"[0-9]{9}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FOLDED_AWAY = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def parse_citizen_id(text: str) -> str:
+    """Return a 12-digit number. Raises `ValueError` with what is expected."""
+    if not _CITIZEN_ID.fullmatch(text):
+        raise ValueError("12 digits, as printed on the card")
+    return text
+
+
+def parse_id_card_number(text: str) -> str:
+    """Return a 9-digit number. Raises `ValueError` with what is expected."""
+    if not _ID_CARD.fullmatch(text):
+        raise ValueError("9 digits, as printed on the card")
+    return text
+
+
+def parse_full_name(text: str) -> str:
+    """Return a name of 1 to 100 characters with a letter in it. Raises `ValueError`."""
+    if len(text) > MAX_NAME:
+        raise ValueError(f"at most {MAX_NAME} characters")
+    if any(_is_refused(character) for character in text):
+        raise ValueError("no control, bidirectional or unassigned characters")
+    if not any(character.isalpha() for character in text):
+        raise ValueError("at least one letter")
+    return text
+
+
+def parse_birth_date(text: str, *, today: date) -> date:
+    """Return a date that exists and is not in the future. Raises `ValueError`."""
+    if not _DATE.fullmatch(text):
+        raise ValueError("a date written YYYY-MM-DD")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a day that exists in the calendar") from None
+    if day > today:
+        raise ValueError("a day that is not in the future")
+    if day.year < EARLIEST_YEAR:
+        raise ValueError(f"a day in {EARLIEST_YEAR} or later")
+    return day
+
+
+def parse_birth_year(year: int, *, today: date) -> int:
+    """Return a year from 1875 to this one. Raises `ValueError`."""
+    if not EARLIEST_YEAR <= year <= today.year:
+        raise ValueError(f"a year from {EARLIEST_YEAR} to this year")
+    return year
+
+
+def _is_refused(character: str) -> bool:
+    return character not in _FOLDED_AWAY and unicodedata.category(character) in _REFUSED_CATEGORIES

@@ -1,0 +1,68 @@
+"""Audit entries of an act: one template with who, what for and about whom, varied row by row."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import structlog
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.edge.problems import find_problem
+from gateway.errors import GatewayError, RegistryAnswerInvalid, RegistryError
+from gateway.identifiers import new_identifier
+from gateway.keys.model import Purpose
+from gateway.oauth.model import Caller
+from gateway.parts import Parts
+from gateway.procedures.fields import Operation
+from gateway.profiles.model import Place
+from gateway.registry.model import Claim
+
+log = structlog.get_logger("gateway.verifications")
+
+
+def open_act(
+    parts: Parts, place: Place, caller: Caller, *, procedure: str, dossier: str, subject_role: str
+) -> AuditEntry:
+    """Return the template of an act's rows. `procedure` must be one of ours, `dossier` of the checked form."""
+    return AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        request_id=caller.request_id,
+        correlation_id=caller.correlation_id,
+        client_id=caller.account.client_id,
+        organisation=caller.account.organisation,
+        procedure=procedure,
+        dossier=dossier,
+        subject_role=subject_role,
+    )
+
+
+def about(act: AuditEntry, place: Place, claim: Claim) -> AuditEntry:
+    """Add whom the act is about, as the organisation's pseudonym."""
+    number = claim.citizen_id or claim.id_card_number or ""
+    return replace(
+        act,
+        citizen=place.keys.pseudonym("citizen", act.organisation or "", number),
+        citizen_key=place.keys.current(Purpose.PSEUDONYM).kid,
+    )
+
+
+@asynccontextmanager
+async def refusals_recorded(parts: Parts, act: AuditEntry) -> AsyncIterator[None]:
+    """Record a guard that held, in a transaction of its own; the registry's failures have rows already."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except GatewayError as error:
+        code = find_problem(error).code
+        await parts.audit.record(replace(act, at=parts.clock.now(), kind=Kind.REFUSED, outcome=code))
+        raise
+
+
+def raise_alarm(error: RegistryError, operation: Operation) -> None:
+    """Log an answer that failed our checks as an alarm: the check's name, never a value."""
+    if isinstance(error, RegistryAnswerInvalid):
+        log.warning("registry_answer_invalid", operation=operation.value, reason=error.reason)

@@ -1,0 +1,132 @@
+"""Verifications at rest. All SQL of this room; ending one deletes its data key in the same statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.database import Instant, metadata
+from gateway.identifiers import VerificationId
+from gateway.places import Profile
+from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
+
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("profile", sa.String(16), nullable=False),
+    sa.Column("client_id", sa.ForeignKey("accounts.client_id"), nullable=False),
+    sa.Column("organisation", sa.String(64), nullable=False),
+    sa.Column("procedure", sa.String(64), nullable=False),
+    sa.Column("procedure_code", sa.String(32)),
+    sa.Column("dossier", sa.String(64), nullable=False),
+    sa.Column("subject_role", sa.String(32), nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("derived_from", sa.String(40)),
+    sa.Column("verified_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("subject_key", sa.String(40), nullable=False),
+    sa.Column("claim_key", sa.String(64), nullable=False),
+    sa.Column("claim_key_id", sa.String(40), nullable=False),
+    sa.Column("sealed_claim", sa.LargeBinary),
+    sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Index(None, "profile", "client_id", "claim_key"),
+    sa.Index(None, "derived_from"),
+    sa.Index(None, "expires_at"),
+)
+
+_WITHOUT_CLAIM = {"sealed_claim": None, "wrapped_key": None}
+
+
+async def insert_verification(connection: AsyncConnection, verification: Verification) -> None:
+    """Add a verification."""
+    members = {column.name: getattr(verification, column.name) for column in verifications.columns}
+    for name in ("profile", "verdict", "origin", "state"):
+        members[name] = members[name].value
+    await connection.execute(sa.insert(verifications).values(members))
+
+
+async def find_verification(
+    connection: AsyncConnection, verification_id: str, *, profile: Profile, client_id: str
+) -> Verification | None:
+    """Return an account's own verification, whatever its state."""
+    query = sa.select(verifications).where(
+        verifications.c.id == verification_id,
+        verifications.c.profile == profile.value,
+        verifications.c.client_id == client_id,
+    )
+    row = (await connection.execute(query)).first()
+    return _verification(row) if row else None
+
+
+async def list_reusable(
+    connection: AsyncConnection,
+    *,
+    profile: Profile,
+    client_id: str,
+    claim_keys: Sequence[str],
+    now: datetime,
+) -> list[Verification]:
+    """Return the account's live confirmed verifications of a claim, the latest asked first."""
+    query = (
+        sa.select(verifications)
+        .where(
+            verifications.c.profile == profile.value,
+            verifications.c.client_id == client_id,
+            verifications.c.claim_key.in_(claim_keys),
+            verifications.c.verdict == Verdict.CONFIRMED.value,
+            verifications.c.state == VerificationState.LIVE.value,
+            verifications.c.expires_at > now,
+        )
+        .order_by(verifications.c.verified_at.desc(), verifications.c.derived_from.is_not(None))
+    )
+    return [_verification(row) for row in await connection.execute(query)]
+
+
+async def end_one(
+    connection: AsyncConnection, verification_id: VerificationId, state: VerificationState
+) -> None:
+    """End one live verification and delete its data key."""
+    await connection.execute(
+        sa.update(verifications)
+        .where(verifications.c.id == verification_id, verifications.c.state == VerificationState.LIVE.value)
+        .values(state=state.value, **_WITHOUT_CLAIM)
+    )
+
+
+async def invalidate_all(connection: AsyncConnection, root: VerificationId) -> None:
+    """End a root and all derived from it, and delete their data keys."""
+    family = sa.or_(verifications.c.id == root, verifications.c.derived_from == root)
+    await connection.execute(
+        sa.update(verifications)
+        .where(family, verifications.c.state == VerificationState.LIVE.value)
+        .values(state=VerificationState.INVALIDATED.value, **_WITHOUT_CLAIM)
+    )
+
+
+async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> int:
+    """Mark what has expired and delete its data keys; return how many there were."""
+    result = await connection.execute(
+        sa.update(verifications)
+        .where(verifications.c.expires_at <= now, verifications.c.state == VerificationState.LIVE.value)
+        .values(state=VerificationState.EXPIRED.value, **_WITHOUT_CLAIM)
+    )
+    return int(result.rowcount)
+
+
+def _verification(row: sa.Row[tuple[Any, ...]]) -> Verification:
+    members = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    return Verification(
+        **members
+        | {
+            "profile": Profile(row.profile),
+            "verdict": Verdict(row.verdict),
+            "origin": Origin(row.origin),
+            "state": VerificationState(row.state),
+        }
+    )

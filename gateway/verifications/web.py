@@ -1,0 +1,264 @@
+"""Verifications, receipts and the ledger over HTTP: parse, call one use case, shape the answer."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from gateway.clock import rfc3339
+from gateway.edge.bodies import Body, StrictBody
+from gateway.edge.context import DIGIT_RUN
+from gateway.oauth.model import Caller
+from gateway.oauth.web import AtPlace, Bearer, gateway_of
+from gateway.profiles.model import Place
+from gateway.registry.model import Claim
+from gateway.verifications.claims import (
+    parse_birth_date,
+    parse_birth_year,
+    parse_citizen_id,
+    parse_full_name,
+    parse_id_card_number,
+)
+from gateway.verifications.model import (
+    Enquiry,
+    InitiatedBy,
+    Origin,
+    Verdict,
+    Verification,
+    VerificationState,
+)
+from gateway.verifications.receipts import issue_receipt
+from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
+from gateway.verifications.verify import verify_citizen
+
+_DOSSIER = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+_OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
+
+
+def parse_dossier(text: str) -> str:
+    """Return a dossier's id. Raises `ValueError` for other characters or a run of nine digits."""
+    if not _DOSSIER.fullmatch(text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ / -")
+    if DIGIT_RUN.search(text):
+        raise ValueError("no run of nine or more digits: it could be a person's number")
+    return text
+
+
+def _parse_officer(text: str) -> str:
+    if not _OFFICER.fullmatch(text):
+        raise ValueError("1 to 20 of A-Z a-z 0-9 . _ @ -")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Dossier = Annotated[str, AfterValidator(parse_dossier)]
+
+
+class AuthenticationBody(Body):
+    """How the portal says the person was authenticated; recorded as asserted, never believed."""
+
+    method: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")] | None = None
+    acr: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")] | None = None
+    auth_time: Annotated[str, Field(max_length=32, pattern=r"^[0-9TZ:.+-]+$")] | None = None
+
+
+class InitiatedByBody(Body):
+    """Who at the portal started this."""
+
+    kind: Literal["citizen", "officer"]
+    id: Annotated[str, AfterValidator(_parse_officer)] | None = None
+    authentication: AuthenticationBody | None = None
+
+    @model_validator(mode="after")
+    def _officer_has_id(self) -> Self:
+        if (self.kind == "officer") != (self.id is not None):
+            raise PydanticCustomError("officer_id", "an id for an officer, none for a citizen")
+        return self
+
+    def to_model(self) -> InitiatedBy:
+        """Return the value that use cases take."""
+        asserted = self.authentication.model_dump_json(exclude_none=True) if self.authentication else None
+        return InitiatedBy(kind=self.kind, officer=self.id, authentication=asserted)
+
+
+class ClaimBody(Body):
+    """What a citizen claims: one number, a name, a birth date or year."""
+
+    citizen_id: Annotated[str, AfterValidator(parse_citizen_id)] | None = Field(
+        default=None, examples=["001090000123"]
+    )
+    id_card_number: Annotated[str, AfterValidator(parse_id_card_number)] | None = None
+    full_name: Annotated[str, AfterValidator(parse_full_name)] = Field(examples=["Nguyễn Văn An"])
+    birth_date: str | None = Field(default=None, examples=["1990-01-31"])
+    birth_year: int | None = None
+
+    @field_validator("birth_date")
+    @classmethod
+    def _possible_date(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else parse_birth_date(value, today=info.context["today"]).isoformat()  # type: ignore[index]  # StrictBody always gives one
+
+    @field_validator("birth_year")
+    @classmethod
+    def _possible_year(cls, value: int | None, info: ValidationInfo) -> int | None:
+        return None if value is None else parse_birth_year(value, today=info.context["today"])  # type: ignore[index]  # StrictBody always gives one
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.citizen_id is None) == (self.id_card_number is None):
+            raise PydanticCustomError("one_number", "exactly one of citizen_id and id_card_number")
+        if (self.birth_date is None) == (self.birth_year is None):
+            raise PydanticCustomError("one_birth", "exactly one of birth_date and birth_year")
+        return self
+
+    def to_model(self) -> Claim:
+        """Return the value that use cases take."""
+        return Claim(
+            citizen_id=self.citizen_id,
+            id_card_number=self.id_card_number,
+            full_name=self.full_name,
+            birth_date=date.fromisoformat(self.birth_date) if self.birth_date else None,
+            birth_year=self.birth_year,
+        )
+
+
+class VerificationBody(Body):
+    """`POST /verifications`."""
+
+    procedure: Word = Field(examples=["khai-sinh"])
+    dossier: Dossier = Field(examples=["HN-2022-000123"])
+    subject_role: Word = Field(examples=["father"])
+    claim: ClaimBody
+    initiated_by: InitiatedByBody
+    fresh: bool = False
+
+
+class ReceiptBody(Body):
+    """A receipt to check, or to show the ledger of."""
+
+    receipt: Annotated[str, Field(min_length=1, max_length=8192)]
+
+
+def build_router() -> APIRouter:
+    """Return the routes of every place."""
+    router = APIRouter(prefix="/{profile}/v1", tags=["verifications"])
+    router.add_api_route("/verifications", _verify, methods=["POST"], summary="Verify a citizen once")
+    router.add_api_route(
+        "/verifications/{verification_id}",
+        _get,
+        methods=["GET"],
+        summary="One of the account's own verifications",
+    )
+    router.add_api_route("/receipts/check", _check, methods=["POST"], summary="Does a receipt still stand?")
+    router.add_api_route(
+        "/ledger", _ledger, methods=["POST"], summary="The organisation's own enquiries on a citizen"
+    )
+    return router
+
+
+async def _verify(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("verify"))],
+    body: Annotated[VerificationBody, Depends(StrictBody(VerificationBody))],
+) -> Response:
+    parts = gateway_of(request).parts
+    enquiry = Enquiry(
+        procedure=body.procedure,
+        dossier=body.dossier,
+        subject_role=body.subject_role,
+        claim=body.claim.to_model(),
+        initiated_by=body.initiated_by.to_model(),
+        fresh=body.fresh,
+    )
+    outcome = await verify_citizen(parts, place, request.app.state.flights, caller, enquiry)
+    members = shape_verification(place, outcome.verification, outcome.origin, parts.clock.now())
+    return JSONResponse(members, status_code=201 if outcome.origin is Origin.REGISTRY else 200)
+
+
+async def _get(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("verify"))],
+    verification_id: str,
+) -> Response:
+    parts = gateway_of(request).parts
+    found = await get_verification(parts, place, caller, verification_id)
+    return JSONResponse(shape_verification(place, found, found.origin, parts.clock.now()))
+
+
+async def _check(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("verify"))],
+    body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
+) -> Response:
+    check = await check_receipt(gateway_of(request).parts, place, caller, body.receipt)
+    found, valid = check.verification, check.state is VerificationState.LIVE
+    return JSONResponse(
+        {
+            "valid": valid,
+            "reason": None if valid else check.state.value,
+            "verification": found.id,
+            "procedure": found.procedure,
+            "dossier": found.dossier,
+            "subject_role": found.subject_role,
+            "verified_at": rfc3339(found.verified_at),
+            "expires_at": rfc3339(found.expires_at) if found.expires_at else None,
+        }
+    )
+
+
+async def _ledger(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("ledger"))],
+    body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
+) -> Response:
+    rows = await show_ledger(gateway_of(request).parts, place, caller, body.receipt)
+    return JSONResponse({"entries": [_entry(row) for row in rows]})
+
+
+def shape_verification(place: Place, found: Verification, origin: Origin, now: Any) -> dict[str, Any]:
+    """Return the contract's members; the receipt only while the verification can be used."""
+    state = found.state_at(now)
+    usable = found.verdict is Verdict.CONFIRMED and state is VerificationState.LIVE
+    return {
+        "id": found.id,
+        "state": state.value,
+        "verdict": found.verdict.value,
+        "origin": origin.value,
+        "derived_from": found.derived_from,
+        "profile": found.profile.value,
+        "test_data": place.test_data,
+        "procedure": found.procedure,
+        "procedure_code": found.procedure_code,
+        "dossier": found.dossier,
+        "subject_role": found.subject_role,
+        "verified_at": rfc3339(found.verified_at),
+        "expires_at": rfc3339(found.expires_at) if found.expires_at else None,
+        "receipt": issue_receipt(place, found, now=now) if usable else None,
+        "prefill": None,
+    }
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    initiated_by: dict[str, Any] = {"kind": row.get("initiated_by")}
+    if "officer" in row:
+        initiated_by["officer"] = row["officer"]
+    return {
+        "at": row["at"].replace("+00:00", "Z"),
+        "kind": row["kind"],
+        "procedure": row.get("procedure"),
+        "dossier": row.get("dossier"),
+        "subject_role": row.get("subject_role"),
+        "fields": row.get("fields", []),
+        "origin": row.get("origin"),
+        "outcome": row.get("outcome"),
+        "legal_basis": row.get("legal_basis", []),
+        "initiated_by": initiated_by,
+    }
