@@ -1,0 +1,165 @@
+"""The real way out over loopback sockets: what httpx-aiohttp and aiohttp do must end in our words too."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.errors import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
+from gateway.registry.client import open_registry
+from gateway.registry.model import Registry
+from gateway.registry.transport import open_transport
+from tests.gateway.registry.scene import CLOCK, connection, question, verdict
+
+pytestmark = pytest.mark.sockets
+Speaker = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _served(
+    speak: Speaker, host: str = "127.0.0.1", network: str = "127.0.0.0/8"
+) -> AsyncIterator[Registry]:
+    """A registry that leads over a real socket to a server that speaks as given."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await speak(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    made = connection(registry_url=f"http://{host}:{port}", networks=(network,))
+    registry = open_registry(made, transport=open_transport(made), clock=CLOCK)
+    try:
+        yield registry
+    finally:
+        await registry.aclose()
+        server.close()
+        await server.wait_closed()
+
+
+async def _packet(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    (length,) = [
+        line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    ]
+    return head + await reader.readexactly(int(length))
+
+
+def _http(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def _saying(content: bytes) -> Speaker:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        writer.write(content)
+        await writer.drain()
+
+    return speak
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_two_questions_share_one_connection_and_send_no_more_than_they_must(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    connections: list[list[bytes]] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        packets: list[bytes] = []
+        connections.append(packets)
+        while True:
+            packets.append(await _packet(reader))
+            writer.write(_http("200 OK", verdict(), "Set-Cookie: session=1"))
+
+    async with _served(speak, host) as registry:
+        assert await registry.confirm(question()) is True
+        assert await registry.confirm(question()) is True
+    ((first, second),) = connections
+    assert b"cookie" not in second.lower()
+    names = {line.split(b":")[0].lower() for line in first.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]}
+    assert names == {
+        *(b"host", b"content-length", b"content-type", b"accept", b"accept-encoding", b"user-agent"),
+        *(b"soapaction", b"authorization", b"timestamp"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "failure"),
+    [
+        (b"", RegistryUnavailable),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n<soap", RegistryUnavailable),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", RegistryAnswerInvalid),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", RegistryAnswerInvalid),
+        (_http("302 Found", b"", "Location: http://169.254.169.254/"), RegistryAnswerInvalid),
+        (_http("503 Service Unavailable", b"<html>"), RegistryUnavailable),
+        (_http("200 OK", b"x" * (2 << 20)), RegistryAnswerInvalid),
+        (_http("200 OK", b"\x1f\x8b", "Content-Encoding: gzip"), RegistryAnswerInvalid),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", RegistryAnswerInvalid),
+    ],
+    ids=[
+        "closed",
+        "cut off",
+        "not HTTP",
+        "header flood",
+        "redirect",
+        "down",
+        "too large",
+        "gzip",
+        "bad chunk",
+    ],
+)
+async def test_a_peer_that_misbehaves_on_the_socket_becomes_our_word_for_it(
+    content: bytes, failure: type[Exception]
+) -> None:
+    async with _served(_saying(content)) as registry:
+        with pytest.raises(failure):
+            await registry.confirm(question())
+
+
+async def test_threat_25_a_trickle_on_a_real_socket_ends_at_the_deadline() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        for byte in _http("200 OK", verdict()):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with _served(speak) as registry:
+        with pytest.raises(RegistryTimeout):
+            await registry.confirm(question(within=0.2))
+
+
+async def test_threat_32_a_peer_that_never_answers_ends_at_the_deadline() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with _served(speak) as registry:
+        with pytest.raises(RegistryTimeout):
+            await registry.confirm(question(within=0.1))
+
+
+async def test_a_peer_that_is_not_there_is_unavailable() -> None:
+    made = connection(registry_url="http://127.0.0.1:1")
+    registry = open_registry(made, transport=open_transport(made), clock=CLOCK)
+    with pytest.raises(RegistryUnavailable):
+        await registry.confirm(question())
+    await registry.aclose()
+
+
+async def test_threat_16_a_name_that_resolves_outside_the_networks_is_not_connected_to() -> None:
+    heard: list[bytes] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await _packet(reader))
+
+    async with _served(speak, "localhost", "10.0.0.0/8") as registry:
+        with pytest.raises(RegistryUnavailable):
+            await registry.confirm(question())
+    assert heard == []
