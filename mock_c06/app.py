@@ -7,10 +7,12 @@ the apps in-process.
 import secrets
 from dataclasses import dataclass
 
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from mock_c06 import __version__
 from mock_c06.clock import Clock, SystemClock
-from mock_c06.control.web import ControlParts, build_control
+from mock_c06.control.web import ControlParts, install_control
 from mock_c06.desk.accounts import Environment
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
@@ -74,8 +76,20 @@ def build_mock(
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=build_control(parts),
+        control=_control_face(parts),
         control_token=token,
         runs=runs,
         register=register,
     )
+
+
+def _control_face(parts: ControlParts) -> FastAPI:
+    app = FastAPI(
+        title="mock-c06 control face",
+        version=__version__,
+        description="TEST DATA ONLY: every person, number and secret is synthetic.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_control(app, parts)
+    return app

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from mock_c06 import __version__
 from mock_c06.control.bodies import (
     AccountBody,
     ClockBody,
@@ -46,15 +45,8 @@ class ControlParts:
     token: str
 
 
-def build_control(parts: ControlParts) -> FastAPI:
-    """Build the control face."""
-    app = FastAPI(
-        title="mock-c06 control face",
-        version=__version__,
-        description="TEST DATA ONLY: every person, number and secret is synthetic.",
-        docs_url=None,
-        redoc_url=None,
-    )
+def install_control(app: FastAPI, parts: ControlParts) -> None:
+    """Put the control face's routes and its errors on the app that was built for it."""
     install_problems(app)
 
     def require_token(
@@ -68,7 +60,6 @@ def build_control(parts: ControlParts) -> FastAPI:
     runs = parts.runs
     for router in (_run_routes(runs), _world_routes(runs), _fault_routes(runs), _catalogue_routes(parts)):
         app.include_router(router, dependencies=[Depends(require_token)])
-    return app
 
 
 def _run_routes(runs: Runs) -> APIRouter:

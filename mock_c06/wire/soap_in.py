@@ -31,6 +31,7 @@ def parse_root(body: bytes) -> etree._Element:
     """Give the Body's one element; raises `RequestRefused`."""
     if len(body) > MAX_BODY:
         raise wrong("Thông điệp quá lớn")
+    _require_utf8(body)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
     )
@@ -45,6 +46,16 @@ def parse_root(body: bytes) -> etree._Element:
     if (document.encoding or "UTF-8").upper() != "UTF-8":
         raise wrong("Thông điệp phải dùng UTF-8")
     return _payload(envelope)
+
+
+def _require_utf8(body: bytes) -> None:
+    """Refuse other encodings by their bytes: libxml2 would detect UTF-16 by itself, and not say so."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise wrong("Thông điệp phải dùng UTF-8") from exc
+    if "\x00" in text:
+        raise wrong("Thông điệp phải dùng UTF-8")
 
 
 def _payload(envelope: etree._Element) -> etree._Element:

@@ -1,0 +1,174 @@
+"""Callers of the mock, written from the wire samples alone: a SOAP portal, a platform's client, a test's control.
+
+They import nothing of the mock's writers, so that a mistake there is not repeated here.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Any
+from xml.sax.saxutils import escape
+
+import httpx
+
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+AN = {
+    "SoDinhDanh": "001090000123",
+    "HoVaTen": "NGUYENVANAN",
+    "NgayThangNam": "19900131",
+}
+CODES = {
+    "XacThucThongTinCongDan": "003",
+    "TraCuuThongTinCongDan": "037",
+    "XacMinhTinhTrangHonNhan": "038",
+    "XacMinhThongTinNhanThan": "039",
+    "CungCapThongTinHoGiaDinh": "040",
+}
+Fields = dict[str, str | None]
+
+
+class HandClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Return the seconds gone."""
+        return self._seconds
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time go by."""
+        self._now = datetime.fromtimestamp(self._now.timestamp() + seconds, self._now.tzinfo)
+        self._seconds += seconds
+
+
+def sign(account: Mapping[str, Any], url: str, timestamp: str) -> str:
+    """Write C06's Basic header."""
+    text = f"{url}{account['user']}{timestamp}{account['secret']}"
+    login = f"{account['user']}:{hashlib.sha256(text.encode()).hexdigest()}"
+    return "Basic " + base64.b64encode(login.encode()).decode()
+
+
+def envelope(operation: str, fields: Mapping[str, str | None]) -> str:
+    """Write a request as the samples show it; a field that is None is left out."""
+    parts = []
+    for name, value in fields.items():
+        if value is None:
+            continue
+        element = f"<dan:{name}>{escape(value)}</dan:{name}>"
+        birth = name in {"NgayThangNam", "Nam"}
+        parts.append(f"<dan:NgayThangNamSinh>{element}</dan:NgayThangNamSinh>" if birth else element)
+    return (
+        f'<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" xmlns:dan="http://dancuquocgia.bca">'
+        f"<soapenv:Header/><soapenv:Body><dan:{operation}>{''.join(parts)}</dan:{operation}>"
+        "</soapenv:Body></soapenv:Envelope>"
+    )
+
+
+@dataclass(slots=True)
+class SoapPortal:
+    """A portal that speaks SOAP under one account, through one client."""
+
+    http: httpx.AsyncClient
+    account: Mapping[str, Any]
+    clock: HandClock
+    base: str = "http://registry.test"
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def fields(self, operation: str, **changes: str | None) -> Fields:
+        """Give a right request about An, with changes."""
+        fields: Fields = {
+            "MaYeuCau": f"HN-{self.account['name']}-{next(self._numbers)}"[:40],
+            "MaDVC": "G15-TP110",
+            "MaTichHop": CODES[operation],
+            "MaCanBo": "can.bo.01",
+            "MaDonVi": "000.00.01.H26",
+            **AN,
+        }
+        return {**fields, **changes}
+
+    async def ask(self, operation: str, **changes: str | None) -> httpx.Response:
+        """Ask about An, or somebody else by changes."""
+        return await self.send(envelope(operation, self.fields(operation, **changes)), f"/{operation}")
+
+    async def verdict(self, **changes: str | None) -> httpx.Response:
+        """Ask yes or no."""
+        return await self.ask("XacThucThongTinCongDan", **changes)
+
+    async def record(self, **changes: str | None) -> httpx.Response:
+        """Ask for the record."""
+        return await self.ask("TraCuuThongTinCongDan", **changes)
+
+    async def send(
+        self, body: str | bytes, path: str = "/XacThucThongTinCongDan", **headers: str
+    ) -> httpx.Response:
+        """Send bytes as they are, signed."""
+        url = self.base + path
+        timestamp = headers.pop("timestamp", str(int(self.clock.now().timestamp() * 1000)))
+        sent = {
+            "Content-Type": "text/xml; charset=utf-8",
+            "SOAPAction": '""',
+            "Timestamp": timestamp,
+            "Authorization": sign(self.account, url, timestamp),
+            **headers,
+        }
+        return await self.http.post(url, content=body, headers=sent)
+
+
+@dataclass(slots=True)
+class PlatformClient:
+    """A portal behind a provincial platform."""
+
+    http: httpx.AsyncClient
+    account: Mapping[str, Any]
+    base: str = "http://registry.test"
+    token: str = ""
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def adapter(self, **changes: str) -> str:
+        """Write the adapter's header."""
+        adapter = self.account["adapter"] | changes
+        wire = {
+            "AccessKey": adapter["access_key"],
+            "SecretKey": adapter["secret_key"],
+            "AppName": adapter["app_name"],
+            "PartnerCode": adapter["partner_code"],
+            "PartnerCodeCus": adapter["partner_code_cus"],
+        }
+        return base64.b64encode(json.dumps(wire).encode()).decode()
+
+    async def log_in(self, grant: str = "client_credentials", **changes: str) -> httpx.Response:
+        """Get a token and keep it."""
+        login = (self.account["ngsp_key"], changes.get("secret", self.account["ngsp_secret"]))
+        answer = await self.http.post(
+            self.base + "/token",
+            data={"grant_type": grant},
+            auth=login,
+            headers={"lgspaccesstoken": changes.get("adapter", self.adapter())},
+        )
+        self.token = answer.json().get("access_token", self.token)
+        return answer
+
+    async def ask(self, operation: str, body: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Call an operation; the operation's own codes are put in where the body has none."""
+        upper = self.account["dialect"] != "lgsp-camel"
+        own = {
+            "MaYeuCau": f"HN-{next(self._numbers)}",
+            "MaDVC": "G15-TP110",
+            "MaTichHop": CODES[operation],
+            "MaCanBo": "can.bo.01",
+        }
+        own = own if upper else {name[0].lower() + name[1:]: value for name, value in own.items()}
+        sent = {"Authorization": f"Bearer {self.token}", "lgspaccesstoken": self.adapter(), **headers}
+        path = f"/lgsp/{operation[0].lower()}{operation[1:]}"
+        return await self.http.post(self.base + path, json={**own, **body}, headers=sent)

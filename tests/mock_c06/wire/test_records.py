@@ -1,0 +1,153 @@
+"""The four operations that answer with a record, whole or in part."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from lxml import etree
+
+from tests.mock_c06.callers import CODES, SoapPortal
+
+D = "{http://www.mic.gov.vn/dancu/1.0}"
+
+
+def citizen(answer: httpx.Response) -> etree._Element:
+    found = etree.fromstring(answer.content).find(f".//{D}CongDan")
+    assert found is not None
+    return found
+
+
+def children(element: etree._Element) -> list[str]:
+    return [etree.QName(child).localname for child in element]
+
+
+async def test_a_record_has_the_whole_name_in_ten_upper_case(portal: SoapPortal) -> None:
+    name = citizen(await portal.record()).find(f"{D}HoVaTen")
+    assert name is not None
+    assert [(etree.QName(part).localname, part.text) for part in name] == [
+        ("Ho", None),
+        ("ChuDem", None),
+        ("Ten", "NGUYỄN VĂN AN"),
+    ]
+
+
+async def test_a_record_stamps_its_moment_and_says_test_data(portal: SoapPortal) -> None:
+    collection = etree.fromstring((await portal.record()).content).find(f".//{D}CongdanCollection")
+    assert collection is not None
+    assert dict(collection.attrib) == {
+        "SoCongDan": "1",
+        "ThoiDiemDuLieu": "2026-11-24T08:00:00+07:00",
+        "GhiChu": "DU LIEU THU NGHIEM",
+    }
+
+
+async def test_a_record_carries_codes_address_and_relatives(portal: SoapPortal) -> None:
+    person = citizen(await portal.record())
+    assert person.findtext(f"{D}SoCMND") == "012345678"
+    assert person.findtext(f"{D}NgayThangNamSinh/{D}Nam") == "1990"
+    assert person.findtext(f"{D}NgayThangNamSinh/{D}NgayThangNam") == "19900131"
+    assert person.findtext(f"{D}ThuongTru/{D}MaPhuongXa") == "00004"
+    assert person.findtext(f"{D}Cha/{D}HoVaTen") == "NGUYỄN VĂN BÌNH"
+    assert person.findtext(f"{D}ChuHo/{D}QuanHe") == "CH01"
+    assert person.findtext(f"{D}TrangThai") == "1"
+
+
+async def test_a_person_known_by_year_has_an_empty_date(portal: SoapPortal) -> None:
+    claim = {"SoDinhDanh": "002058000709", "HoVaTen": "GIANGATHU", "NgayThangNam": None, "Nam": "1958"}
+    birth = citizen(await portal.record(**claim)).find(f"{D}NgayThangNamSinh")
+    assert birth is not None
+    assert [part.text for part in birth] == ["1958", None]
+
+
+async def test_a_deceased_person_is_answered_with_their_status(portal: SoapPortal) -> None:
+    claim = {"SoDinhDanh": "001050000404", "HoVaTen": "PHIVANKHUAT", "NgayThangNam": "19500220"}
+    assert citizen(await portal.record(**claim)).findtext(f"{D}TrangThai") == "2"
+
+
+async def test_nobody_found_is_an_empty_collection(portal: SoapPortal) -> None:
+    answer = await portal.record(HoVaTen="NGUYENVANANH")
+    collection = etree.fromstring(answer.content).find(f".//{D}CongdanCollection")
+    assert answer.status_code == 200
+    assert collection is not None
+    assert collection.get("SoCongDan") == "0"
+    assert len(collection) == 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ("XacMinhTinhTrangHonNhan", ["TinhTrangHonNhan", "VoChong"]),
+        ("XacMinhThongTinNhanThan", ["Cha", "Me", "VoChong", "NguoiDaiDien"]),
+    ],
+)
+async def test_other_operations_carry_only_their_part(
+    portal: SoapPortal, operation: str, expected: list[str]
+) -> None:
+    assert children(citizen(await portal.ask(operation))) == ["SoDinhDanh", "SoCMND", "HoVaTen", *expected]
+
+
+async def test_a_household_is_its_head_and_all_members(portal: SoapPortal) -> None:
+    person = citizen(await portal.ask("CungCapThongTinHoGiaDinh"))
+    members = person.findall(f"{D}ThanhVien")
+    assert person.findtext(f"{D}ChuHo/{D}HoVaTen") == "NGUYỄN VĂN AN"
+    assert [children(member) for member in members] == [["QuanHe", "SoDinhDanh", "HoVaTen"]] * len(members)
+    assert "LÊ THỊ DUNG" in [member.findtext(f"{D}HoVaTen") for member in members]
+
+
+async def test_every_answer_about_every_persona_fits_the_schema(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    wrong = []
+    for persona in (await control.get("/personas")).json():
+        date = persona["birth_date"]
+        claim = {
+            "SoDinhDanh": persona["citizen_id"],
+            "SoCMND": None if persona["citizen_id"] else persona["id_card_number"],
+            "HoVaTen": persona["full_name"],
+            "NgayThangNam": date.replace("-", "") if date else None,
+            "Nam": None if date else f"{persona['birth_year']:04d}",
+        }
+        for operation in CODES:
+            answer = await portal.ask(operation, **claim)
+            if answer.status_code != 200 or not is_valid(answer.content):
+                wrong.append((persona["slug"], operation))
+    assert wrong == []
+
+
+async def test_only_granted_fields_are_answered_the_rest_is_empty(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    granted = {"name": "narrow", "fields": ["full_name", "birth_year", "gender"]}
+    portal.account = (await control.post("/accounts", json=granted)).json()
+    answer = await portal.record()
+    person = citizen(answer)
+    assert person.findtext(f"{D}GioiTinh") == "1"
+    assert person.findtext(f"{D}NgayThangNamSinh/{D}NgayThangNam") == ""
+    assert person.findtext(f"{D}SoDinhDanh") == "001090000123"
+    empty = ["SoCMND", "DanToc", "TonGiao", "QuocTich", "ThuongTru", "Cha", "ChuHo", "SoSoHoKhau"]
+    assert [name for name in empty if (person.findtext(f"{D}{name}") or "") != ""] == []
+    assert is_valid(answer.content)
+
+
+async def test_a_name_that_carries_markup_is_written_as_text(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    person = {"citizen_id": "001090000998", "full_name": "A</Ten><Ten>&", "birth_date": "1990-01-01"}
+    await control.put("/runs/default/world", json={"people": [person]})
+    claim = {"SoDinhDanh": "001090000998", "HoVaTen": "A</Ten><Ten>&", "NgayThangNam": "19900101"}
+    answer = await portal.record(**claim)
+    assert citizen(answer).findtext(f"{D}HoVaTen/{D}Ten") == "A</TEN><TEN>&"
+    assert is_valid(answer.content)
+
+
+async def test_switches_split_names_and_structure_relatives(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    switched = {"name": "other-guess", "switches": {"split_name": True, "structured_relatives": True}}
+    portal.account = (await control.post("/accounts", json=switched)).json()
+    answer = await portal.record()
+    person = citizen(answer)
+    assert person.findtext(f"{D}HoVaTen/{D}Ho") == "NGUYỄN"
+    assert person.findtext(f"{D}HoVaTen/{D}ChuDem") == "VĂN"
+    assert person.findtext(f"{D}Cha/{D}HoVaTen/{D}Ten") == "NGUYỄN VĂN BÌNH"
+    assert is_valid(answer.content)
