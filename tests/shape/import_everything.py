@@ -31,6 +31,8 @@ def main(root: Path, modules: list[str]) -> int:
     effects: list[str] = []
 
     def note(what: str) -> None:
+        if what.startswith("environment PYDANTIC_"):
+            return  # pydantic looks at its own switches whenever a model is defined
         culprit = _find_culprit(sys._getframe(1), root)
         if culprit:
             effects.append(f"{culprit}: {what}")
