@@ -96,8 +96,9 @@ def _garbled(reply: Reply, _fault: Fault) -> Reply:
 
 
 def _wrong_encoding(reply: Reply, _fault: Fault) -> Reply:
-    """Still say UTF-8, in header and declaration, over UTF-16 bytes."""
-    return replace(reply, body=reply.body.decode().encode("utf-16-le"))
+    """Still say UTF-8 over Latin-1 bytes. (UTF-16 would not do: parsers detect it, whatever is declared.)"""
+    marked = _insert_before_end(reply.body, "\u00a0".encode())
+    return replace(reply, body=marked.decode().encode("latin-1", "replace"))
 
 
 def _wrong_namespace(reply: Reply, _fault: Fault) -> Reply:
@@ -106,9 +107,12 @@ def _wrong_namespace(reply: Reply, _fault: Fault) -> Reply:
 
 def _oversized(reply: Reply, _fault: Fault) -> Reply:
     """Stay well-formed: blank space inside the document, before its last tag or bracket."""
-    last = max(reply.body.rfind(b"</"), reply.body.rfind(b"}"))
-    padding = b" " * OVERSIZED_BYTES
-    return replace(reply, body=reply.body[:last] + padding + reply.body[last:])
+    return replace(reply, body=_insert_before_end(reply.body, b" " * OVERSIZED_BYTES))
+
+
+def _insert_before_end(body: bytes, inserted: bytes) -> bytes:
+    last = max(body.rfind(b"</"), body.rfind(b"}"), 0)
+    return body[:last] + inserted + body[last:]
 
 
 def _latency(reply: Reply, fault: Fault) -> Reply:

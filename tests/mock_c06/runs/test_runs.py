@@ -1,0 +1,186 @@
+"""Runs are registries of their own: people, duplicates, faults, tokens and journals don't cross."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.mock_c06.callers import AN, HandClock, PlatformClient, SoapPortal
+from tests.mock_c06.wire.test_soap_requests import refusal_code
+
+NEW = {"citizen_id": "001090000990", "full_name": "Phạm Thị Mới", "birth_date": "1990-05-06"}
+NEW_CLAIM = {"SoDinhDanh": "001090000990", "HoVaTen": "PHAMTHIMOI", "NgayThangNam": "19900506"}
+YES = "<SoLuongCongDan>1<"
+
+
+@pytest.fixture
+async def own_run(portal: SoapPortal, control: httpx.AsyncClient) -> SoapPortal:
+    answer = await control.post("/runs", json={"name": "mine.1"})
+    assert (answer.status_code, answer.json()["base_path"]) == (201, "/r/mine.1")
+    return SoapPortal(portal.http, portal.account, portal.clock, base="http://registry.test/r/mine.1")
+
+
+async def entries(control: httpx.AsyncClient, run: str, **filters: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await control.get(f"/runs/{run}/journal", params=filters)).json()[
+        "entries"
+    ]
+    return found
+
+
+async def test_a_person_put_into_a_run_is_only_there(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    assert (await control.put("/runs/mine.1/world", json={"people": [NEW]})).status_code == 200
+    assert YES in (await own_run.verdict(**NEW_CLAIM)).text
+    assert YES not in (await portal.verdict(**NEW_CLAIM)).text
+    assert YES in (await own_run.verdict()).text
+
+
+async def test_a_request_code_may_be_used_again_in_another_run(
+    portal: SoapPortal, own_run: SoapPortal
+) -> None:
+    answers = [await portal.verdict(MaYeuCau="x"), await own_run.verdict(MaYeuCau="x")]
+    again = await own_run.record(MaYeuCau="x")
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert refusal_code(again) == "007"
+
+
+async def test_a_fault_of_one_run_leaves_others_alone(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await control.post("/runs/mine.1/faults", json={"kind": "unavailable"})
+    assert (await own_run.verdict()).status_code == 503
+    assert (await portal.verdict()).status_code == 200
+
+
+async def test_an_unknown_run_is_not_found_at_either_face(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    portal.base = "http://registry.test/r/nowhere"
+    answers = [
+        await portal.verdict(),
+        await control.get("/runs/nowhere/journal"),
+        await control.put("/runs/nowhere/world", json={"people": []}),
+        await control.delete("/runs/nowhere"),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
+async def test_a_dropped_run_is_gone_and_default_is_only_emptied(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict()
+    statuses = [(await control.delete(f"/runs/{run}")).status_code for run in ("mine.1", "default")]
+    assert statuses == [204, 204]
+    assert (await own_run.verdict()).status_code == 404
+    assert await entries(control, "default") == []
+    assert (await control.get("/runs")).json() == {"runs": [{"name": "default"}]}
+
+
+@pytest.mark.parametrize(("name", "status"), [("default", 409), ("", 422), ("a/b", 422), ("x" * 65, 422)])
+async def test_a_run_needs_a_new_name_that_fits_a_path(
+    control: httpx.AsyncClient, name: str, status: int
+) -> None:
+    assert (await control.post("/runs", json={"name": name})).status_code == status
+
+
+async def test_the_journal_tells_each_call_and_masks_the_number(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict(MaYeuCau="HN-1")
+    await portal.verdict(MaYeuCau="HN-2", HoVaTen="SOMEBODYELSE")
+    await portal.record(MaYeuCau="HN-3", MaDVC="G18-YT04")
+    first, second, third = await entries(control, "default")
+    digest = first.pop("body_sha256")
+    assert first == {
+        "n": 1,
+        "at": "2026-11-24T01:00:00.000Z",
+        "environment": "test",
+        "operation": "XacThucThongTinCongDan",
+        "account": "dvctt-hanoi",
+        "ma_yeu_cau": "HN-1",
+        "outcome": "found",
+        "code": None,
+        "fault": None,
+        "subject": "001090***123",
+    }
+    assert len(digest) == 64
+    assert (second["outcome"], second["code"]) == ("not_found", None)
+    assert (third["outcome"], third["code"], third["operation"]) == (
+        "refused",
+        "004",
+        "TraCuuThongTinCongDan",
+    )
+
+
+async def test_the_journal_holds_no_name_date_or_whole_number(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict()
+    await portal.record(SoDinhDanh=None, SoCMND="012345678")
+    text = (await control.get("/runs/default/journal")).text
+    assert "012***678" in text
+    assert [each for each in (*AN.values(), "012345678") if each in text] == []
+
+
+async def test_unauthorised_malformed_and_token_calls_are_journalled_too(
+    portal: SoapPortal, control: httpx.AsyncClient, accounts: dict[str, Any], clock: HandClock
+) -> None:
+    client = PlatformClient(portal.http, accounts["dvctt-lgsp-camel"])
+    await client.log_in()
+    await client.log_in(secret="wrong")
+    await portal.send("not xml")
+    portal.account = {**portal.account, "user": "nobody"}
+    await portal.verdict()
+    found = [
+        (entry["operation"], entry["account"], entry["outcome"], entry["code"])
+        for entry in await entries(control, "default")
+    ]
+    assert found == [
+        ("token", "dvctt-lgsp-camel", "found", None),
+        ("token", "dvctt-lgsp-camel", "unauthorised", "401"),
+        ("XacThucThongTinCongDan", "dvctt-hanoi", "refused", "01"),
+        ("XacThucThongTinCongDan", None, "unauthorised", "401"),
+    ]
+
+
+async def test_the_journal_is_filtered_by_environment_and_operation(
+    portal: SoapPortal,
+    official_door: httpx.AsyncClient,
+    control: httpx.AsyncClient,
+    accounts: dict[str, Any],
+    clock: HandClock,
+) -> None:
+    await portal.verdict()
+    await portal.record()
+    await SoapPortal(official_door, accounts["dvctt-hanoi-official"], clock).verdict()
+    official = await entries(control, "default", environment="official")
+    records = await entries(control, "default", environment="test", operation="TraCuuThongTinCongDan")
+    assert [entry["n"] for entry in official] == [3]
+    assert [entry["n"] for entry in records] == [2]
+
+
+async def test_a_frozen_clock_stamps_records_but_not_logins(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    frozen = await control.post("/runs/default/clock", json={"freeze": "2030-01-01T00:00:00Z"})
+    await control.post("/runs/default/clock", json={"advance_s": 3600})
+    stamped = await portal.record()
+    await control.post("/runs/default/clock", json={"release": True})
+    released = await portal.record()
+    assert frozen.json() == {"now": "2030-01-01T00:00:00Z", "frozen": True}
+    assert 'ThoiDiemDuLieu="2030-01-01T08:00:00+07:00"' in stamped.text
+    assert 'ThoiDiemDuLieu="2026-11-24T08:00:00+07:00"' in released.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"freeze": "2030-01-01T00:00:00Z", "release": True},
+        {"release": False},
+        {"freeze": "2030-01-01T00:00:00"},
+    ],
+)
+async def test_a_clock_takes_exactly_one_act(control: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    assert (await control.post("/runs/default/clock", json=body)).status_code == 422
