@@ -4,6 +4,8 @@ Chooses the implementation by dialect and joins its parts; one long-lived regist
 Refuses a connection whose place or credentials can't work, before any packet.
 """
 
+from typing import TypeAlias
+
 import httpx
 
 from gateway.clock import Clock
@@ -15,8 +17,11 @@ from gateway.registry.outbound import Outbound
 from gateway.registry.session import Session
 from gateway.registry.soap import SoapRegistry
 
+Transport: TypeAlias = httpx.AsyncBaseTransport
+"""What carries packets; handed in, so that rooms that pass it on need not know the HTTP library."""
 
-def open_registry(connection: Connection, *, transport: httpx.AsyncBaseTransport, clock: Clock) -> Registry:
+
+def open_registry(connection: Connection, *, transport: Transport, clock: Clock) -> Registry:
     """Return the registry behind this connection; raises `SettingInvalid`. Closing it closes the transport."""
     guard = Guard(connection)
     session = Session(connection, Outbound(transport, guard), guard, clock)

@@ -78,8 +78,9 @@ def _base_url(connection: Connection) -> httpx.URL:
         raise SettingInvalid("registry_url: an absolute http or https URL is expected")
     if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
         raise SettingInvalid("registry_url: without user, query and fragment")
-    if "/." in text or "//" in url.path:
-        raise SettingInvalid("registry_url: without dot segments and empty segments")
+    # The login is a hash over the URL: nothing in it may be written in two ways.
+    if "/." in text or "//" in url.path or "%" in text:
+        raise SettingInvalid("registry_url: without dot segments, empty segments and percent signs")
     path = url.path.rstrip("/")
     if connection.dialect is not Dialect.SOAP:
         path = path.removesuffix(PLATFORM_FOLDER)

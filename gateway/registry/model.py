@@ -1,6 +1,6 @@
 """What is asked of the registry and what it answers, in our words, and the Protocol between.
 
-Refuses nothing itself: parsing is `wire.py`'s, checking `guard.py`'s. Source: docs/registry.md.
+Refuses nothing itself: reading is `records.py`'s, the last check before a packet `guard.py`'s. Source: docs/registry.md.
 """
 
 from dataclasses import dataclass

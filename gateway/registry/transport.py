@@ -45,18 +45,22 @@ class GuardedResolver(AbstractResolver):
 
 
 def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
-    """Return a transport for this connection alone; must be called inside a running event loop."""
+    """Return a transport for this connection alone; it takes hold of the event loop at its first packet."""
+    guard = Guard(connection)
     ssl_context = httpx.create_ssl_context(trust_env=False)
-    connector = aiohttp.TCPConnector(
-        limit=_MAX_CONNECTIONS,
-        keepalive_timeout=_KEEPALIVE_SECONDS,
-        resolver=GuardedResolver(Guard(connection), aiohttp.ThreadedResolver()),
-        ssl=ssl_context,
-    )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-    )
-    return AiohttpTransport(verify=ssl_context, trust_env=False, client=session)
+
+    def open_session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=_MAX_CONNECTIONS,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            resolver=GuardedResolver(guard, aiohttp.ThreadedResolver()),
+            ssl=ssl_context,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        )
+
+    return AiohttpTransport(verify=ssl_context, trust_env=False, client=open_session)

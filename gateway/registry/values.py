@@ -22,12 +22,14 @@ def text(raw: str, limit: int) -> str | None:
     """Return words as shown to people, in NFC with single spaces; None where there are none."""
     if not raw:
         return None
-    value = _BLANKS.sub(" ", raw.translate(_ZERO_WIDTH)).strip(" ")
+    # Most values need no tidying, and telling so is ten times cheaper than tidying.
+    tidy = raw.isprintable() and "  " not in raw
+    value = (raw if tidy else _BLANKS.sub(" ", raw.translate(_ZERO_WIDTH))).strip(" ")
     if not value:
         return None
     if len(value) > limit:
         raise RegistryAnswerInvalid("value too long")
-    if not value.isprintable():
+    if not tidy and not value.isprintable():
         raise RegistryAnswerInvalid("control character in a value")
     return unicodedata.normalize("NFC", value)
 

@@ -76,6 +76,7 @@ def test_threat_16_link_local_and_metadata_addresses_are_refused_for_every_profi
         "http://registry.test/#part",
         "http://registry.test/a/../b",
         "http://registry.test//b",
+        "http://registry.test/r/%6Fne",
         "http://[::1",
         "http://registry.test:99999",
         "http://reg\nistry.test",
@@ -90,6 +91,10 @@ def test_threat_16_a_host_outside_the_deployments_list_is_refused() -> None:
     with pytest.raises(SettingInvalid, match="hosts"):
         Guard(connection(hosts=("registry.gov.vn",)))
     assert Guard(connection(hosts=("registry.gov.vn", "Registry.Test."))).base.host == "registry.test"
+
+
+def test_a_name_that_begins_with_a_digit_is_still_a_name() -> None:
+    assert Guard(connection(registry_url="http://1st.registry.test:8100/")).base.host == "1st.registry.test"
 
 
 def test_threat_16_an_address_outside_the_deployments_networks_is_refused() -> None:

@@ -42,6 +42,7 @@ HOSTILE = {
     "no body": (PASSTHROUGH, '{"Envelope": {}}', "answer without a body"),
     "a body of text": (PASSTHROUGH, '{"Body": "x"}', "value where a structure belongs"),
     "another operation": (PASSTHROUGH, '{"Body": {}}', "answer to another operation"),
+    "a name between two operations": (CAMEL, '{"data": {"KetQuaXacThuc": "x"}}', "another person"),
     "message missing": (PASCAL, '{"error_code": "0"}', "answer without a message"),
     "message not text": (PASCAL, '{"error_code": "0", "message": {}}', "answer without a message"),
     "message of half a pair": (PASCAL, '{"error_code": "0", "message": "\\ud800"}', "encoding is not UTF-8"),

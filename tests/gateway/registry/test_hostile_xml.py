@@ -78,6 +78,8 @@ ATTACKS = {
     "a page": (b"<html><body>Xin ch\xc3\xa0o</body></html>", "not a SOAP envelope"),
     "two payloads": (envelope("<a xmlns='x'/><b xmlns='x'/>"), "body without one payload"),
     "no payload": (envelope(""), "body without one payload"),
+    "two bodies": (_WELL.replace(b"<soapenv:Header/>", b"<soapenv:Body/>"), "envelope without one body"),
+    "an attribute and an element alike": (people(PERSON, extra="<SoCongDan>1</SoCongDan>"), "element repeated"),
     "verdict in place of a record": (verdict(), "answer to another operation"),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from gateway.errors import RegistryRefused, RegistryUnavailable
+from gateway.errors import RegistryAnswerInvalid, RegistryRefused, RegistryUnavailable
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Claim, Found, NobodyFound
@@ -190,3 +190,8 @@ def _check(found: Found | NobodyFound) -> None:
     assert (record.citizen_id, record.full_name, record.gender) == (NUMBER, "NGUYỄN VĂN AN", "1")
     assert record.native_place is None
     assert [member.full_name for member in record.household_members] == ["LÊ THỊ HOA"]
+
+
+async def test_a_client_error_of_the_platform_without_a_code_is_no_answer() -> None:
+    with pytest.raises(RegistryAnswerInvalid, match="unexpected status"):
+        await registry_of(answering(httpx.Response(400, text="{}")), CAMEL).confirm(question())

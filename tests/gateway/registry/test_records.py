@@ -74,6 +74,8 @@ async def test_threat_29_ethnicity_religion_and_nationality_stay_in_their_places
         ("<Ho/><ChuDem/><Ten>NGUYỄN VĂN AN", "<Ho>NGUYỄN</Ho><ChuDem>VĂN</ChuDem><Ten>AN", "full_name", "NGUYỄN VĂN AN"),
         ("<Ten>NGUYỄN VĂN AN", "<Ten>=cmd|'/C'!A1 &lt;b&gt;", "full_name", "=cmd|'/C'!A1 <b>"),
         ("<Ten>NGUYỄN VĂN AN</Ten>", "<Ten/>", "full_name", None),
+        ("<Ten>NGUYỄN VĂN AN", "<Ten>\u200b\u00a0", "full_name", None),
+        ("<Nam>1990</Nam><NgayThangNam>19900131", "<Nam/><NgayThangNam>1990", "birth_year", 1990),
         ("<Cha><HoVaTen>NGUYỄN VĂN BÌNH</HoVaTen>", "<Cha><HoVaTen/>", "father", None),
         ("<Nam>1990</Nam><NgayThangNam>19900131", "<Nam/><NgayThangNam>1990-01-31", "birth_date", date(1990, 1, 31)),
         ("<NgayThangNam>19900131</NgayThangNam>", "<NgayThangNam/>", "birth_date", None),

@@ -239,3 +239,11 @@ def test_a_connection_that_could_never_log_in_is_not_opened(
 ) -> None:
     with pytest.raises(SettingInvalid):
         registry_of(answering(verdict()), dialect, **members)
+
+
+async def test_soap_behind_a_platform_is_asked_with_the_platforms_token() -> None:
+    double = answering(verdict())
+    registry = registry_of(double, c06_user=None, c06_secret=None, ngsp_key="key", ngsp_secret="synthetic")
+    assert await registry.confirm(question()) is True
+    assert double.packets[0].headers["authorization"] == "Bearer token-1"
+    assert "timestamp" not in double.packets[0].headers

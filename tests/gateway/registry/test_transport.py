@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
+from pytest_httpx import HTTPXMock
 
 from gateway.errors import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
 from gateway.registry.client import open_registry
@@ -163,3 +165,13 @@ async def test_threat_16_a_name_that_resolves_outside_the_networks_is_not_connec
         with pytest.raises(RegistryUnavailable):
             await registry.confirm(question())
     assert heard == []
+
+
+async def test_httpx_own_transport_serves_as_well_and_can_be_spoken_for(httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(
+        method="POST", url="http://registry.test/XacThucThongTinCongDan", content=verdict()
+    )
+    made = connection()
+    registry = open_registry(made, transport=httpx.AsyncHTTPTransport(trust_env=False), clock=CLOCK)
+    assert await registry.confirm(question()) is True
+    await registry.aclose()
