@@ -1,0 +1,107 @@
+"""The command line as its users meet it: run as a program, judged by lines and exit codes."""
+
+import json
+import socket
+
+import pytest
+
+from mock_c06 import __version__
+from tests.mock_c06.programs import run
+
+CLAIM = {"citizen_id": "001090000123", "full_name": "nguyễn văn an", "birth_date": "1990-01-31"}
+
+
+def test_version_and_help_exit_zero_with_examples() -> None:
+    version, shown = run("--version"), run("--help")
+    assert (version.returncode, version.stdout.decode()) == (0, f"mock-c06 {__version__}\n")
+    assert shown.returncode == 0
+    assert b"mock-c06 serve --port" in shown.stdout
+    assert b"\x1b" not in shown.stdout
+
+
+def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
+    listed = run("personas", "--json", LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    personas = json.loads(listed.stdout.decode("utf-8"))
+    assert listed.returncode == 0
+    assert personas[0]["full_name"] == "Nguyễn Văn An"
+    assert "Nguyễn Văn An" in run("personas", LC_ALL="C").stdout.decode("utf-8")
+
+
+def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
+    plain, again = (run("accounts", "--json").stdout for _ in range(2))
+    seeded = run("accounts", "--json", "--seed", "7").stdout
+    overridden = run("accounts", "--json", "--seed", "9", MOCK_C06_SECRET_SEED="7").stdout
+    assert plain == again
+    assert plain != seeded
+    assert seeded == overridden
+    assert json.loads(plain)[0]["name"] == "dvctt-hanoi"
+
+
+def test_the_catalogue_passes_its_own_check() -> None:
+    checked = run("selfcheck")
+    assert checked.returncode == 0
+    assert checked.stdout.decode().endswith("0 complaints\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({}, []),
+        ({"full_name": "Nguyễn An"}, ["name", "hint:middle_name"]),
+        ({"birth_date": "1990-02-01"}, ["birth"]),
+        ({"citizen_id": "000000000000"}, ["number"]),
+    ],
+)
+def test_explain_names_the_part_that_differs(change: dict[str, str], differs: list[str]) -> None:
+    told = run("explain", "--json", stdin=json.dumps(CLAIM | change))
+    assert told.returncode == 0
+    assert json.loads(told.stdout)["differs"] == differs
+
+
+def test_explain_says_the_status_in_words() -> None:
+    told = run("explain", stdin=json.dumps(CLAIM)).stdout.decode()
+    assert told == "differs: nothing\nstatus: living\n"
+
+
+@pytest.mark.parametrize("stdin", ["", "[]", "{}", '{"full_name": "A", "birth_date": "31/1/1990"}', "x"])
+def test_a_claim_that_cannot_be_read_is_one_line_and_exit_one(stdin: str) -> None:
+    refused = run("explain", stdin=stdin)
+    assert refused.returncode == 1
+    assert refused.stderr.decode().count("\n") == 1
+    assert b"stdin must be one JSON object" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["serve", "--population", "5"], ["serve", "--port", "70000"], ["nothing"]]
+)
+def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None:
+    refused = run(*arguments)
+    assert refused.returncode == 2
+    assert b"Traceback" not in refused.stderr
+
+
+def test_a_public_address_is_refused_unless_allowed() -> None:
+    refused = run("serve", "--host", "0.0.0.0")
+    assert refused.returncode == 1
+    assert b"--allow-public" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_an_unknown_setting_is_one_line_and_exit_one() -> None:
+    refused = run("serve", MOCK_C06_PORT="1")
+    assert refused.returncode == 1
+    assert refused.stderr.decode().startswith("mock-c06: unknown setting MOCK_C06_PORT")
+
+
+@pytest.mark.sockets
+def test_a_port_in_use_is_one_line_that_names_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run("serve", "--port", str(port), "--official-port", "0", "--control-port", "0")
+    assert refused.returncode == 1
+    assert (
+        refused.stderr.decode()
+        == f"mock-c06: can't listen on 127.0.0.1 port {port}: Address already in use\n"
+    )

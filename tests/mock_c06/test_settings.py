@@ -1,0 +1,55 @@
+"""Settings: an unknown or malformed one stops the start and is named."""
+
+from pathlib import Path
+
+import pytest
+
+from mock_c06.errors import StartRefused
+from mock_c06.settings import read_settings
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ENV", raising=False)
+    return tmp_path
+
+
+def test_without_settings_everything_has_its_default() -> None:
+    settings = read_settings()
+    assert (settings.control_token, settings.secret_seed) == (None, None)
+
+
+def test_environment_and_env_file_are_both_read(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_folder / ".env").write_text("MOCK_C06_SECRET_SEED=seven\nGATEWAY_MASTER_KEY=x\n")
+    monkeypatch.setenv("MOCK_C06_CONTROL_TOKEN", "a-long-token")
+    settings = read_settings()
+    assert settings.control_token is not None
+    assert settings.control_token.get_secret_value() == "a-long-token"
+    assert settings.secret_seed == "seven"
+    assert "a-long-token" not in repr(settings)
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_an_unknown_setting_stops_the_start_and_is_named(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "file":
+        (empty_folder / ".env").write_text("MOCK_C06_TOKEN=x\n")
+    else:
+        monkeypatch.setenv("MOCK_C06_TOKEN", "x")
+    with pytest.raises(StartRefused, match="MOCK_C06_TOKEN: expected one of MOCK_C06_CONTROL_TOKEN"):
+        read_settings()
+
+
+def test_a_malformed_setting_stops_the_start_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_C06_CONTROL_TOKEN", "short")
+    with pytest.raises(StartRefused, match="MOCK_C06_CONTROL_TOKEN") as refused:
+        read_settings()
+    assert "short" not in str(refused.value).replace("should", "")
+
+
+def test_threat_43_the_mock_does_not_start_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENV", "production")
+    with pytest.raises(StartRefused, match="production"):
+        read_settings()
