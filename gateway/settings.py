@@ -7,6 +7,7 @@ connection does not: it answers `profile_unconfigured`. Nothing of `official` ha
 import os
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -63,7 +64,15 @@ def _database_url(value: str) -> str:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+def _network(value: str) -> str:
+    ip_network(value)
+    return value
+
+
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split_commas)]
 JsonMap = Annotated[dict[str, str], BeforeValidator(_parse_json)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
@@ -104,7 +113,7 @@ class ProfileSettings(_Strict):
     expires_on: date | None = None
     contact: str | None = None
     hosts: CommaList = ()
-    networks: CommaList = ()
+    networks: Networks = ()
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: int = Field(default=1800, ge=1)
     budget_account_hour: int | None = Field(default=None, ge=1)

@@ -11,6 +11,7 @@ from gateway.clock import rfc3339
 from gateway.edge.bodies import check_acceptable
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
+from gateway.verifications.use_cases import count_wrong_claims
 
 
 def build_router() -> APIRouter:
@@ -22,7 +23,9 @@ def build_router() -> APIRouter:
 
 async def _me(request: Request, place: AtPlace, caller: Annotated[Caller, Depends(Bearer(None))]) -> Response:
     account = caller.account
-    credentials = await list_credentials(gateway_of(request).parts, account)
+    parts = gateway_of(request).parts
+    credentials = await list_credentials(parts, account)
+    used = await count_wrong_claims(parts, place, caller)
     return JSONResponse(
         {
             "client_id": account.client_id,
@@ -32,7 +35,7 @@ async def _me(request: Request, place: AtPlace, caller: Annotated[Caller, Depend
             "authorization_details": caller.grants.to_details(),
             "scopes": sorted(caller.scopes),
             "budgets": {
-                "account_hour": {"limit": place.policy.budget_account_hour, "used": 0},
+                "account_hour": {"limit": place.policy.budget_account_hour, "used": used},
                 "subject_day": {"limit": place.policy.budget_subject_day},
             },
             "credentials": [

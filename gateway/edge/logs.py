@@ -10,7 +10,17 @@ from typing import Literal
 
 import structlog
 
-_QUIET = ("httpx", "httpcore", "aiohttp", "asyncio", "aiosqlite", "sqlalchemy", "authlib", "uvicorn.access")
+_QUIET = (
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "asyncio",
+    "aiosqlite",
+    "sqlalchemy",
+    "authlib",
+    "alembic",
+    "uvicorn.access",
+)
 
 
 def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:

@@ -5,6 +5,7 @@ Keys are made once and read by every worker; rotation adds a serial and keeps th
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -41,7 +42,7 @@ class Key:
 
     def signing_key(self) -> ECKey:
         """Return the private key for JWS ES256."""
-        return ECKey.import_key(self.material, {"kid": self.kid, "alg": "ES256", "use": "sig"})
+        return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ES256", "use": "sig"})
 
     def mac(self, text: str) -> str:
         """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""

@@ -38,6 +38,7 @@ verifications = sa.Table(
     sa.Index(None, "profile", "client_id", "claim_key"),
     sa.Index(None, "derived_from"),
     sa.Index(None, "expires_at"),
+    sa.Index(None, "profile", "organisation", "subject"),
 )
 
 _WITHOUT_CLAIM = {"sealed_claim": None, "wrapped_key": None}

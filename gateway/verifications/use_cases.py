@@ -16,7 +16,7 @@ from gateway.oauth.model import Caller
 from gateway.oauth.store import delete_expired
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-from gateway.verifications import store
+from gateway.verifications import budgets, store
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.receipts import Receipt, verify_receipt
 
@@ -87,6 +87,18 @@ async def sweep(parts: Parts) -> int:
     async with parts.database.write() as connection:
         deleted = await store.delete_expired_keys(connection, now=now)
         await delete_expired(connection, at=now)
+        await budgets.delete_ended(connection, now=now)
     if deleted:
         await parts.database.truncate_journal()
     return deleted
+
+
+async def count_wrong_claims(parts: Parts, place: Place, caller: Caller) -> int:
+    """Return how much of the account's hourly budget is used."""
+    async with parts.database.read() as connection:
+        return await budgets.count_account_hour(
+            connection,
+            profile=place.profile.value,
+            client_id=caller.account.client_id,
+            now=parts.clock.now(),
+        )

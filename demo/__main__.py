@@ -1,0 +1,101 @@
+"""`python -m demo run` shows the main job; `python -m demo serve` keeps its programs up."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+import typer
+
+from demo.processes import Programs, StartFailed
+from demo.report import Report
+from demo.scene import Scene, set_up
+from demo.settings import caller_setting
+from demo.steps import MainJob, StepFailed
+from portal.gateway_client import GatewayClient, TokenRefused
+
+VAR = Path(__file__).resolve().parent.parent / "var"
+SERVE_PORTS = (8100, 8110, 8101, 8000)
+
+app = typer.Typer(
+    help="The main job end to end, with synthetic people only.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command(epilog="Example: python -m demo run")
+def run() -> None:
+    """Play the main job on free loopback ports, print its evidence, leave nothing running."""
+    report = Report()
+    report.note("TEST DATA ONLY: mock registry, synthetic people, loopback.")
+    VAR.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
+    try:
+        with Programs(folder) as programs:
+            scene = set_up(programs, _extra())
+            report.note(f"gateway {scene.gateway}, mock registry {scene.mock.test} and {scene.mock.official}")
+            asyncio.run(_play(scene, report))
+    except (StartFailed, StepFailed, TokenRefused) as error:
+        report.failed(f"{error} (logs: {folder})")
+        raise typer.Exit(1) from None
+    except httpx.HTTPError as error:
+        report.failed(f"{type(error).__name__} on the way to a program (logs: {folder})")
+        raise typer.Exit(1) from None
+    shutil.rmtree(folder)
+    report.done()
+
+
+@app.command(epilog="Example: python -m demo serve")
+def serve() -> None:
+    """Keep mock and gateway up on the default ports until Ctrl-C; print addresses and test accounts."""
+    folder = VAR / "serve"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with Programs(folder) as programs:
+            _describe(set_up(programs, {}, ports=SERVE_PORTS))
+            programs.wait()
+    except StartFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("stopped")
+        return
+    typer.echo(f"error: a program ended by itself; logs: {folder}", err=True)
+    raise typer.Exit(1)
+
+
+def _extra() -> dict[str, str]:
+    """Let the caller put the demo's gateway on another store."""
+    names = ("GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY")
+    return {name: value for name in names if (value := caller_setting(name)) is not None}
+
+
+async def _play(scene: Scene, report: Report) -> None:
+    async with GatewayClient(scene.sandbox) as sandbox, GatewayClient(scene.official) as official:
+        await MainJob(scene, sandbox, official).play(report)
+
+
+def _describe(scene: Scene) -> None:
+    lines = (
+        "TEST DATA ONLY: mock registry, synthetic people, loopback.",
+        f"gateway          {scene.gateway}",
+        f"  sandbox API    {scene.sandbox.issuer}/v1",
+        f"  official API   {scene.official.issuer}/v1",
+        f"mock registry    {scene.mock.test} (test), {scene.mock.official} (official)",
+        f"mock control     {scene.mock.control}  token {scene.mock.control_token}",
+        f"sandbox account  {scene.sandbox.client_id}  secret {scene.sandbox.client_secret}",
+        f"official account {scene.official.client_id}  (private_key_jwt; its key lives in this process only)",
+        "Ctrl-C ends all.",
+    )
+    typer.echo("\n".join(lines))
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="replace")
+    app(prog_name="python -m demo")

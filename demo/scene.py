@@ -1,0 +1,90 @@
+"""The scene that the demo and `make serve` play in: two registries, one gateway, two accounts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from demo.processes import MockAddresses, Programs
+from portal.gateway_client import PortalAccount
+
+AGENCY = "000.00.01.H26"
+FIELDS = ("full_name", "birth_date", "gender", "nationality", "permanent_residence", "current_residence")
+OUTSIDE_GRANT = "citizen_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything that runs, and who may call."""
+
+    programs: Programs
+    mock: MockAddresses
+    gateway: str
+    sandbox: PortalAccount
+    official: PortalAccount
+
+
+def set_up(
+    programs: Programs, extra: Mapping[str, str], *, ports: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> Scene:
+    """Start everything and make the accounts, through the same commands an operator types."""
+    port, official_port, control_port, gateway_port = ports
+    mock = programs.start_mock(port=port, official_port=official_port, control_port=control_port)
+    registry = {account["name"]: account for account in programs.mock("accounts")}
+    settings = {
+        **_connection("SANDBOX", mock.test, registry["dvctt-hanoi"]),
+        **_connection("OFFICIAL", mock.official, registry["dvctt-hanoi-official"]),
+        "GATEWAY_LOG_FORMAT": "json",
+        **extra,
+    }
+    address = programs.start_gateway(settings, port=gateway_port)
+    programs.gateway("organisations", "add", AGENCY, "UBND thành phố Hà Nội (dữ liệu thử nghiệm)")
+    return Scene(
+        programs=programs,
+        mock=mock,
+        gateway=address,
+        sandbox=_make_account(programs, "sandbox"),
+        official=_make_account(programs, "official", key=ECKey.generate_key("P-256")),
+    )
+
+
+def _connection(profile: str, url: str, account: Mapping[str, Any]) -> dict[str, str]:
+    members = {
+        "REGISTRY_URL": url,
+        "DIALECT": "soap",
+        "C06_USER": account["user"],
+        "C06_SECRET": account["secret"],
+        "AGENCY": account["agency"],
+        "OFFICER": "dvctt.dichvu",
+        "NETWORKS": "127.0.0.0/8",
+    }
+    return {f"GATEWAY_{profile}_{name}": value for name, value in members.items()}
+
+
+def _make_account(programs: Programs, profile: str, *, key: ECKey | None = None) -> PortalAccount:
+    arguments = ["accounts", "create", f"dvctt-{profile}", "--organisation", AGENCY, "--profile", profile]
+    arguments += ["--procedure", "khai-sinh", "--procedure", "ket-hon"]
+    for scope in ("verify", "prefill", "ledger"):
+        arguments += ["--scope", scope]
+    for field in FIELDS:
+        arguments += ["--field", field]
+    officers = _write(programs.folder / "officers.txt", "can.bo.01\n")
+    arguments += ["--officers-file", str(officers)]
+    if key is not None:
+        public = json.dumps(key.as_dict(private=False))
+        arguments += ["--public-key", str(_write(programs.folder / f"{profile}.jwk.json", public))]
+    made = programs.gateway(*arguments)
+    return PortalAccount(
+        client_id=made["client_id"],
+        issuer=made["issuer"],
+        client_secret=made.get("client_secret"),
+        key=key,
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,184 @@
+"""The main job, step by step, as a portal would do it. A step that does not hold raises `StepFailed`.
+
+Facts about the people come from the mock's catalogue of personas; what left for the registry, from its journal.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import httpx
+
+from demo.report import Report
+from demo.scene import FIELDS, OUTSIDE_GRANT, Scene
+from portal.gateway_client import Answer, GatewayClient
+
+KHAI_SINH = {"procedure": "khai-sinh", "dossier": "HN-2022-000123", "subject_role": "requester"}
+KET_HON = {"procedure": "ket-hon", "dossier": "HN-2022-000124", "subject_role": "requester"}
+CITIZEN = {"initiated_by": {"kind": "citizen"}}
+
+Evidence = Sequence[tuple[str, str]]
+
+
+class StepFailed(Exception):
+    """What was expected and what was seen."""
+
+
+class MainJob:
+    """The steps share what earlier ones found: the citizen's claim and the receipt."""
+
+    def __init__(self, scene: Scene, sandbox: GatewayClient, official: GatewayClient) -> None:
+        self._scene = scene
+        self._sandbox = sandbox
+        self._official = official
+        self._claim: dict[str, Any] = {}
+        self._receipt = ""
+
+    async def play(self, report: Report) -> None:
+        """Show every step. Raises `StepFailed` at the first that does not hold."""
+        steps: Sequence[tuple[str, Callable[[], Awaitable[Evidence]]]] = (
+            ("an account got a token", self._get_token),
+            ("the requester was verified for khai sinh", self._verify),
+            ("the form was filled without re-declaration", self._prefill),
+            ("the next procedure (kết hôn) reused it, no second question", self._reuse),
+            ("a wrong name was not confirmed", self._wrong_name),
+            ("a field outside the grant was refused, nothing left", self._outside_grant),
+            ("nothing crossed between sandbox and official", self._fence),
+            ("the audit holds, and shows the enquiries", self._audit),
+        )
+        for title, step in steps:
+            report.step(title, await step())
+
+    async def _get_token(self) -> Evidence:
+        token = await self._sandbox.token()
+        _expect("token_type", token["token_type"], "Bearer")
+        return (
+            ("account", self._scene.sandbox.client_id),
+            ("issuer", self._scene.sandbox.issuer),
+            ("token", f"{token['token_type']}, {token['expires_in']} s, scope {token['scope']}"),
+        )
+
+    async def _verify(self) -> Evidence:
+        self._claim = await self._claim_of("nguyen-van-an")
+        answer = await self._sandbox.verify(KHAI_SINH | CITIZEN | {"claim": self._claim})
+        _expect_status(answer, 201)
+        _expect("verdict", answer.members["verdict"], "confirmed")
+        _expect("origin", answer.members["origin"], "registry")
+        self._receipt = answer.members["receipt"]
+        asked = await self._journal("test")
+        _expect("questions in the journal", len(asked), 1)
+        return (
+            ("verdict", f"confirmed, origin registry, id {answer.members['id']}"),
+            ("valid", f"{answer.members['verified_at']} to {answer.members['expires_at']}"),
+            ("journal", f"1 question: {asked[0]['operation']} about {asked[0]['subject']}"),
+        )
+
+    async def _prefill(self) -> Evidence:
+        answer = await self._sandbox.prefill(
+            KHAI_SINH | CITIZEN | {"receipt": self._receipt, "fields": list(FIELDS)}
+        )
+        _expect_status(answer, 200)
+        filled = {
+            name: field for name, field in answer.members["fields"].items() if field["state"] == "filled"
+        }
+        _expect("fields filled", sorted(filled), sorted(FIELDS))
+        _expect("locked", all(field["locked"] for field in filled.values()), True)
+        left = [entry["field"] for entry in answer.members["to_declare"]]
+        return (
+            *(
+                (name, f"{_show(field['value'])} (locked, {field['source']})")
+                for name, field in filled.items()
+            ),
+            ("to declare", ", ".join(left)),
+        )
+
+    async def _reuse(self) -> Evidence:
+        before = len(await self._journal("test"))
+        answer = await self._sandbox.verify(KET_HON | CITIZEN | {"claim": self._claim})
+        _expect_status(answer, 200)
+        _expect("origin", answer.members["origin"], "reuse")
+        _expect("questions since", len(await self._journal("test")) - before, 0)
+        return (
+            ("verdict", f"{answer.members['verdict']}, origin reuse"),
+            ("derived from", answer.members["derived_from"]),
+            ("journal", "no second question"),
+        )
+
+    async def _wrong_name(self) -> Evidence:
+        claim = self._claim | {"full_name": "Nguyễn Văn Ân Sai"}
+        answer = await self._sandbox.verify(KHAI_SINH | CITIZEN | {"claim": claim})
+        _expect_status(answer, 201)
+        _expect("verdict", answer.members["verdict"], "not_confirmed")
+        _expect("receipt", answer.members["receipt"], None)
+        return (("verdict", "not_confirmed, no receipt, no hint which part differed"),)
+
+    async def _outside_grant(self) -> Evidence:
+        before = len(await self._journal("test"))
+        answer = await self._sandbox.prefill(
+            KHAI_SINH | CITIZEN | {"receipt": self._receipt, "fields": ["full_name", OUTSIDE_GRANT]}
+        )
+        _expect("code", answer.members.get("code"), "field_not_granted")
+        _expect("questions since", len(await self._journal("test")) - before, 0)
+        return (
+            ("answer", f"{answer.status} field_not_granted, naming {answer.members['errors'][0]['field']}"),
+            ("journal", "unchanged"),
+        )
+
+    async def _fence(self) -> Evidence:
+        enquiry = KHAI_SINH | CITIZEN | {"claim": self._claim}
+        crossed = await self._sandbox.verify_elsewhere(self._scene.official.issuer, enquiry)
+        _expect("code", crossed.members.get("code"), "profile_mismatch")
+        request = KHAI_SINH | CITIZEN | {"receipt": self._receipt, "fields": ["full_name"]}
+        foreign = await self._official.prefill(request)
+        _expect("code", foreign.members.get("code"), "receipt_invalid")
+        _expect("official journal", len(await self._journal("official")), 0)
+        return (
+            ("sandbox token at the official door", f"{crossed.status} profile_mismatch"),
+            ("sandbox receipt with an official account", f"{foreign.status} receipt_invalid"),
+            ("official journal", "empty"),
+        )
+
+    async def _audit(self) -> Evidence:
+        checked = self._scene.programs.gateway("audit", "verify")
+        ledger = await self._sandbox.ledger(self._receipt)
+        _expect_status(ledger, 200)
+        kinds = [entry["kind"] for entry in ledger.members["entries"]]
+        for kind in ("answered", "delivered", "reused"):
+            _expect(f"a ledger entry {kind}", kind in kinds, True)
+        return (
+            ("audit", f"{checked['rows']} rows, chain verified"),
+            ("ledger", f"{len(kinds)} entries of this organisation: {', '.join(kinds)}"),
+        )
+
+    async def _claim_of(self, slug: str) -> dict[str, Any]:
+        people = await self._control("/personas")
+        person = next(found for found in people if found["slug"] == slug)
+        return {name: person[name] for name in ("citizen_id", "full_name", "birth_date")}
+
+    async def _journal(self, environment: str) -> list[dict[str, Any]]:
+        found = await self._control(f"/runs/default/journal?environment={environment}")
+        return [entry for entry in found["entries"] if entry["operation"] != "token"]
+
+    async def _control(self, path: str) -> Any:
+        mock = self._scene.mock
+        headers = {"Authorization": f"Bearer {mock.control_token}"}
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+            response = await http.get(mock.control + path, headers=headers)
+        response.raise_for_status()
+        return response.json()
+
+
+def _expect(what: str, seen: object, expected: object) -> None:
+    if seen != expected:
+        raise StepFailed(f"{what}: expected {expected!r}, saw {seen!r}")
+
+
+def _expect_status(answer: Answer, expected: int) -> None:
+    if answer.status != expected:
+        code = answer.members.get("code", "")
+        raise StepFailed(f"status: expected {expected}, saw {answer.status} {code}".rstrip())
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict):
+        return str(value.get("label") or value.get("detail"))
+    return str(value)

@@ -1,0 +1,78 @@
+"""Serve the application on a socket: bind first, so that the address is known, then open the parts.
+
+SQLite has one worker; more are refused. Listening on all addresses needs `GATEWAY_PUBLIC_URL`.
+"""
+
+import ipaddress
+import socket
+
+import uvicorn
+
+from gateway.app import build_app, open_gateway, sweeping
+from gateway.clock import Clock
+from gateway.errors import SettingInvalid, StateWrong
+from gateway.registry.transport import open_transport
+from gateway.settings import Settings
+
+
+async def serve(settings: Settings, *, clock: Clock, host: str, port: int, workers: int) -> None:
+    """Answer until SIGINT or SIGTERM; requests in flight are finished.
+
+    Raises:
+        StateWrong: the port is taken, or more workers than the store can take.
+        SettingInvalid, MasterKeyWrong, SchemaOld
+    """
+    if workers > 1:
+        reason = "SQLite serves one worker" if settings.database_url.startswith("sqlite") else "not built yet"
+        raise StateWrong(f"--workers {workers}: {reason}; use --workers 1")
+    with _bind(host, port) as listener:
+        base = _base(settings, host, listener.getsockname()[1])
+        async with open_gateway(settings, clock=clock, base=base, open_transport=open_transport) as gateway:
+            print(f"gateway: {gateway.parts.base}", flush=True)  # noqa: T201 - tells the port that was free
+            for place in gateway.places.values():
+                state = "test data" if place.test_data else "real data"
+                link = f"connected, {state}" if place.link else "no connection configured"
+                print(f"  {place.profile.value}: {place.issuer} ({link})", flush=True)  # noqa: T201 - as above
+            server = uvicorn.Server(_config(gateway_app=build_app(gateway)))
+            async with sweeping(gateway.parts):
+                await server.serve(sockets=[listener])
+
+
+def _config(gateway_app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        gateway_app,  # type: ignore[arg-type]  # uvicorn's own union of ASGI types
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=20,
+        backlog=2048,
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; try --port 0") from None
+    listener.listen(2048)
+    return listener
+
+
+def _base(settings: Settings, host: str, port: int) -> str:
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    if everywhere and settings.public_url is None:
+        raise SettingInvalid(
+            f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"
+        )
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

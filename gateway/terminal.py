@@ -1,0 +1,81 @@
+"""How commands talk to people: one clear line on stderr when refused, JSON or aligned text otherwise.
+
+Never a traceback, no escapes, UTF-8 whatever the locale. Exit 1 for refused or failed; wrong usage is 2.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from gateway.errors import GatewayError, Overloaded
+from gateway.profiles.model import Gateway
+
+Result = TypeVar("Result")
+OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def new_typer(help_text: str) -> typer.Typer:
+    """Return a command group in the house style."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's work; one of our errors becomes one line and exit 1."""
+    try:
+        return asyncio.run(coroutine)
+    except Overloaded as error:
+        fail(f"the database can't be used ({type(error.__cause__).__name__}): check GATEWAY_DATABASE_URL")
+    except GatewayError as error:
+        fail(str(error) or type(error).__name__)
+
+
+def fail(reason: str) -> NoReturn:
+    """Print one line on stderr and exit 1."""
+    typer.echo(f"error: {reason}", err=True)
+    raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns, words for states, nothing but a header where there are no rows."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo(line.rstrip())
+
+
+def read_json_file(path: Path) -> Any:
+    """Return a JSON file's content; one line and exit 1 where it can't be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    except ValueError:
+        fail(f"{path}: not a JSON file")
+
+
+def read_lines(text: str) -> list[str]:
+    """Return the lines that hold something, without their white space."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def read_stdin() -> str:
+    """Return standard input as UTF-8."""
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace")

@@ -1,0 +1,65 @@
+"""One verification call, its guards passed, and the new verifications it can give rise to."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gateway.audit.model import AuditEntry
+from gateway.clock import today
+from gateway.identifiers import VerificationId, new_identifier
+from gateway.keys.model import Purpose
+from gateway.oauth.model import Caller
+from gateway.parts import Parts
+from gateway.procedures.model import Procedure
+from gateway.profiles.model import Place
+from gateway.verifications.fold import fold_claim
+from gateway.verifications.model import Enquiry, Origin, Verdict, Verification, VerificationState
+from gateway.verifications.sealed_claims import seal_claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One call, its guards passed."""
+
+    place: Place
+    caller: Caller
+    enquiry: Enquiry
+    procedure: Procedure
+    entry: AuditEntry
+
+    def keyed_fold(self) -> tuple[str, ...]:
+        """Return the claim's keyed fold under every look-up key, the current first."""
+        text = f"claim|{self.caller.account.client_id}|{fold_claim(self.enquiry.claim)}"
+        return tuple(key.mac(text) for key in self.place.keys.all(Purpose.LOOKUP))
+
+
+def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
+    """Return a verification that the registry was asked for just now; a confirmed one seals its claim."""
+    now = parts.clock.now()
+    confirmed = verdict is Verdict.CONFIRMED
+    verification = Verification(
+        id=VerificationId(new_identifier("ver")),
+        profile=act.place.profile,
+        client_id=act.caller.account.client_id,
+        organisation=act.caller.account.organisation,
+        procedure=act.procedure.slug,
+        procedure_code=act.procedure.code_on(today(parts.clock)),
+        dossier=act.enquiry.dossier,
+        subject_role=act.enquiry.subject_role,
+        verdict=verdict,
+        origin=Origin.REGISTRY,
+        derived_from=None,
+        verified_at=now,
+        expires_at=now + timedelta(seconds=act.place.policy.reuse_seconds) if confirmed else None,
+        state=VerificationState.LIVE,
+        subject=act.entry.citizen or "",
+        subject_key=act.entry.citizen_key or "",
+        claim_key=act.keyed_fold()[0],
+        claim_key_id=act.place.keys.current(Purpose.LOOKUP).kid,
+    )
+    return _sealed(act, verification) if confirmed else verification
+
+
+def _sealed(act: Act, verification: Verification) -> Verification:
+    """Return the verification with its claim sealed under a new data key."""
+    sealed_claim, wrapped = seal_claim(act.place.keys, verification.id, act.enquiry.claim)
+    return replace(verification, sealed_claim=sealed_claim, wrapped_key=wrapped)

@@ -1,0 +1,78 @@
+"""Reuse: the same live verification again, or a new one derived from its root, as far as the policy goes.
+
+Never across accounts, never extended: a derived verification has its root's times. Source: docs/decisions/0004.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.parts import Parts
+from gateway.verifications import store
+from gateway.verifications.act import Act, new_verification
+from gateway.verifications.model import Origin, Outcome, Verdict, Verification
+
+
+async def reuse(parts: Parts, act: Act) -> Outcome | None:
+    """Serve the same live verification again, or derive a new one, as far as the policy goes."""
+    async with parts.database.read() as connection:
+        if _choose(act, await _list_reusable(parts, act, connection)) is None:
+            return None
+    found: list[Verification] = []
+
+    async def decide(connection: AsyncConnection) -> Sequence[AuditEntry]:
+        # Read again where nobody else writes: the root may have ended since, or a twin been derived.
+        chosen = _choose(act, await _list_reusable(parts, act, connection))
+        if chosen is None:
+            return ()
+        if not chosen.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
+            chosen = _derive(parts, act, chosen)
+            await store.insert_verification(connection, chosen)
+        found.append(chosen)
+        return [
+            replace(
+                act.entry,
+                at=parts.clock.now(),
+                kind=Kind.REUSED,
+                verification=chosen.id,
+                origin=Origin.REUSE.value,
+                outcome=chosen.verdict.value,
+            )
+        ]
+
+    await parts.audit.commit(decide)
+    return Outcome(verification=found[0], origin=Origin.REUSE) if found else None
+
+
+async def _list_reusable(parts: Parts, act: Act, connection: AsyncConnection) -> list[Verification]:
+    return await store.list_reusable(
+        connection,
+        profile=act.place.profile,
+        client_id=act.caller.account.client_id,
+        claim_keys=act.keyed_fold(),
+        now=parts.clock.now(),
+    )
+
+
+def _choose(act: Act, candidates: Sequence[Verification]) -> Verification | None:
+    """Return the one for exactly this act, else the latest that the policy lets reach here."""
+    for candidate in candidates:
+        if candidate.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
+            return candidate
+    for candidate in candidates:
+        if act.place.policy.reuse == "account" or candidate.dossier == act.enquiry.dossier:
+            return candidate
+    return None
+
+
+def _derive(parts: Parts, act: Act, source: Verification) -> Verification:
+    """Return a new verification from a root: its own id and seal, the root's times."""
+    return replace(
+        new_verification(parts, act, Verdict.CONFIRMED),
+        origin=Origin.REUSE,
+        derived_from=source.root,
+        verified_at=source.verified_at,
+        expires_at=source.expires_at,
+    )

@@ -1,0 +1,154 @@
+"""How a portal calls the gateway: find the endpoints, get a token, verify once, prefill, show the ledger.
+
+The example integration: everything a portal needs on the wire, in one file, with nothing of the gateway imported.
+Proves itself by secret (sandbox only) or by `private_key_jwt`; with a key it binds its tokens by DPoP (RFC 9449).
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_EARLY_S = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Status and members of an answer; a problem's `code` is in the members (RFC 9457)."""
+
+    status: int
+    members: dict[str, Any]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalAccount:
+    """What `gateway accounts create --json` printed, and the private key where the account has one."""
+
+    client_id: str
+    issuer: str
+    client_secret: str | None = field(default=None, repr=False)
+    key: ECKey | None = field(default=None, repr=False)
+
+
+class TokenRefused(Exception):
+    """The token endpoint refused; `error` is RFC 6749's word."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class GatewayClient:
+    """One account at one profile of the gateway. Use as an async context manager."""
+
+    def __init__(self, account: PortalAccount, *, http: httpx.AsyncClient | None = None) -> None:
+        self._account = account
+        self._http = http or httpx.AsyncClient(timeout=30, trust_env=False)
+        self._metadata: dict[str, Any] = {}
+        self._token: dict[str, Any] = {}
+        self._token_until = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Open the client."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close the HTTP connections."""
+        await self._http.aclose()
+
+    async def token(self) -> dict[str, Any]:
+        """Return the token endpoint's answer, fetching a new token shortly before the old one ends."""
+        if time.monotonic() < self._token_until:  # a duration of this process, nothing to inject
+            return self._token
+        endpoint = (await self._find_endpoints())["token_endpoint"]
+        form = {"grant_type": "client_credentials"}
+        auth: httpx.Auth = httpx.Auth()
+        if self._account.key is not None:
+            form |= {"client_assertion_type": _ASSERTION, "client_assertion": self._assertion()}
+        elif self._account.client_secret is not None:
+            auth = httpx.BasicAuth(self._account.client_id, self._account.client_secret)
+        headers = {"DPoP": self._proof("POST", endpoint)} if self._account.key else {}
+        response = await self._http.post(endpoint, data=form, headers=headers, auth=auth)
+        members = response.json()
+        if response.status_code != 200:
+            raise TokenRefused(members.get("error", str(response.status_code)))
+        self._token = members
+        self._token_until = time.monotonic() + members["expires_in"] - _EARLY_S
+        return self._token
+
+    async def verify(self, enquiry: dict[str, Any]) -> Answer:
+        """`POST /verifications`."""
+        return await self._call("POST", "/verifications", enquiry)
+
+    async def prefill(self, request: dict[str, Any]) -> Answer:
+        """`POST /prefills`."""
+        return await self._call("POST", "/prefills", request)
+
+    async def ledger(self, receipt: str) -> Answer:
+        """`POST /ledger`."""
+        return await self._call("POST", "/ledger", {"receipt": receipt})
+
+    async def verify_elsewhere(self, issuer: str, enquiry: dict[str, Any]) -> Answer:
+        """Present this account's token at another profile's door: what the fence must refuse."""
+        return await self._call("POST", "/verifications", enquiry, issuer=issuer)
+
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any], *, issuer: str | None = None
+    ) -> Answer:
+        token = await self.token()
+        address = f"{issuer or self._account.issuer}/v1{path}"
+        headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
+        if self._account.key is not None:
+            headers["DPoP"] = self._proof(method, address, token["access_token"])
+        response = await self._http.request(method, address, json=body, headers=headers)
+        return Answer(status=response.status_code, members=response.json(), headers=dict(response.headers))
+
+    async def _find_endpoints(self) -> dict[str, Any]:
+        """Read the issuer's metadata (RFC 8414) once."""
+        if not self._metadata:
+            base, _, profile = self._account.issuer.rpartition("/")
+            response = await self._http.get(f"{base}/.well-known/oauth-authorization-server/{profile}")
+            response.raise_for_status()
+            self._metadata = response.json()
+        return self._metadata
+
+    def _assertion(self) -> str:
+        """Sign who we are, for this issuer only (RFC 7523)."""
+        now = int(time.time())  # noqa: TID251 - a portal has the machine's clock
+        claims = {
+            "iss": self._account.client_id,
+            "sub": self._account.client_id,
+            "aud": self._account.issuer,
+            "iat": now,
+            "exp": now + 60,
+            "jti": secrets.token_urlsafe(16),
+        }
+        return self._sign({"typ": "JWT"}, claims)
+
+    def _proof(self, method: str, address: str, access_token: str | None = None) -> str:
+        """Show that we hold the key, for this call only (RFC 9449)."""
+        assert self._account.key is not None
+        claims: dict[str, Any] = {
+            "htm": method,
+            "htu": address,
+            "iat": int(time.time()),  # noqa: TID251 - a portal has the machine's clock
+            "jti": secrets.token_urlsafe(16),
+        }
+        if access_token is not None:
+            digest = hashlib.sha256(access_token.encode()).digest()
+            claims["ath"] = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return self._sign({"typ": "dpop+jwt", "jwk": self._account.key.as_dict(private=False)}, claims)
+
+    def _sign(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
+        assert self._account.key is not None
+        payload = json.dumps(claims).encode()
+        return jws.serialize_compact({"alg": "ES256", **header}, payload, self._account.key)
