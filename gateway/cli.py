@@ -10,7 +10,7 @@ import typer
 from gateway import __version__
 from gateway.accounts import cli as accounts_cli
 from gateway.accounts import organisations_cli
-from gateway.app import build_document, open_gateway
+from gateway.app import open_gateway
 from gateway.audit import cli as audit_cli
 from gateway.clock import Clock, SystemClock
 from gateway.database import open_database
@@ -20,7 +20,6 @@ from gateway.keys import cli as keys_cli
 from gateway.procedures import cli as procedures_cli
 from gateway.profiles.model import Gateway
 from gateway.schema import migrate
-from gateway.serving import serve
 from gateway.settings import Settings, read_settings
 from gateway.terminal import fail, new_typer, run
 
@@ -86,6 +85,8 @@ def _add_serve(app: typer.Typer, clock: Clock) -> None:
         workers: Annotated[int, typer.Option(min=1, help="SQLite: one.")] = 1,
     ) -> None:
         """Answer portals until Ctrl-C. An embedded database is migrated first."""
+        from gateway.serving import serve  # noqa: PLC0415 - the web's libraries are slow to load
+
         settings = _settings()
         run(serve(settings, clock=clock, host=host, port=port, workers=workers))
 
@@ -109,6 +110,8 @@ def _add_schema(app: typer.Typer, clock: Clock) -> None:
     @app.command("openapi", epilog="Example: gateway openapi > openapi/gateway.json")
     def openapi() -> None:
         """Print the API's OpenAPI document; your settings and database are not looked at."""
+
+        from gateway.web import build_document  # noqa: PLC0415 - the web's libraries are slow to load
 
         async def work(folder: str) -> dict[str, object]:
             settings = Settings(database_url=f"sqlite:///{folder}/openapi.db")

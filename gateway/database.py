@@ -19,6 +19,9 @@ from sqlalchemy.types import TypeDecorator
 
 from gateway.errors import Overloaded
 
+Transaction = AsyncConnection
+"""What a store's function works in: a connection inside a transaction that `Database` opened."""
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -62,14 +65,14 @@ class Database:
         self._writer = asyncio.Lock() if self.embedded else None
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Transaction]:
         """Open a transaction that only reads. Raises `Overloaded` where the store can't be reached."""
         with _store_errors():
             async with self.engine.connect() as connection, connection.begin():
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction that commits when the block ends. Raises `Overloaded` like `read`."""
         with _store_errors():
             async with (

@@ -8,11 +8,15 @@ import socket
 
 import uvicorn
 
-from gateway.app import build_app, open_gateway, sweeping
+from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.errors import SettingInvalid, StateWrong
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.registry.model import Registry
 from gateway.registry.transport import open_transport
 from gateway.settings import Settings
+from gateway.web import build_app, sweeping
 
 
 async def serve(settings: Settings, *, clock: Clock, host: str, port: int, workers: int) -> None:
@@ -25,9 +29,13 @@ async def serve(settings: Settings, *, clock: Clock, host: str, port: int, worke
     if workers > 1:
         reason = "SQLite serves one worker" if settings.database_url.startswith("sqlite") else "not built yet"
         raise StateWrong(f"--workers {workers}: {reason}; use --workers 1")
+
+    def connect(connection: Connection) -> Registry:
+        return open_registry(connection, transport=open_transport(connection), clock=clock)
+
     with _bind(host, port) as listener:
         base = _base(settings, host, listener.getsockname()[1])
-        async with open_gateway(settings, clock=clock, base=base, open_transport=open_transport) as gateway:
+        async with open_gateway(settings, clock=clock, base=base, open_registry=connect) as gateway:
             print(f"gateway: {gateway.parts.base}", flush=True)  # noqa: T201 - tells the port that was free
             for place in gateway.places.values():
                 state = "test data" if place.test_data else "real data"

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc.jwk import import_key
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts import store
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, AccountState, Organisation, SecretDigest
 from gateway.audit.log import Change
 from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
 from gateway.errors import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
 from gateway.keys.model import PlaceKeys, Purpose
@@ -58,8 +58,8 @@ async def add_organisation(parts: Parts, organisation_id: str, name: str) -> Org
         if await store.find_organisation(connection, organisation_id):
             raise AlreadyExists(f"organisation {organisation_id} exists already")
 
-    async def change(connection: AsyncConnection) -> None:
-        await store.insert_organisation(connection, organisation, at=parts.clock.now())
+    async def change(transaction: Transaction) -> None:
+        await store.insert_organisation(transaction, organisation, at=parts.clock.now())
 
     await _record(parts, "organisation_added", change=change, organisation=organisation_id)
     return organisation
@@ -89,15 +89,15 @@ async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedC
     secret = None if new.public_keys else secrets.token_urlsafe(32)
     officers = [officer_pseudonym(place.keys, new.organisation, officer) for officer in new.officers]
 
-    async def change(connection: AsyncConnection) -> None:
-        await store.insert_account(connection, account)
+    async def change(transaction: Transaction) -> None:
+        await store.insert_account(transaction, account)
         for jwk in new.public_keys:
             thumbprint = import_key(jwk).thumbprint()
-            await store.insert_key(connection, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+            await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
         if secret is not None:
-            await store.insert_secret(connection, account.client_id, _digest(place.keys, secret, parts))
+            await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
         if officers:
-            await store.enable_officers(connection, account.client_id, officers, at=now)
+            await store.enable_officers(transaction, account.client_id, officers, at=now)
 
     await _record(parts, "account_created", change=change, account=account)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
@@ -126,8 +126,8 @@ async def change_state(parts: Parts, client_id: str, state: AccountState) -> Acc
     if account.state is state:
         raise StateWrong(f"{client_id} is {state.value} already")
 
-    async def change(connection: AsyncConnection) -> None:
-        await store.update_state(connection, client_id, state)
+    async def change(transaction: Transaction) -> None:
+        await store.update_state(transaction, client_id, state)
 
     await _record(parts, f"account_{state.value}", change=change, account=account)
     return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
@@ -148,15 +148,15 @@ async def rotate_credential(
     now = parts.clock.now()
     secret = None if public_keys else secrets.token_urlsafe(32)
 
-    async def change(connection: AsyncConnection) -> None:
+    async def change(transaction: Transaction) -> None:
         if secret is not None:
-            await store.expire_secrets(connection, account.client_id, at=now + SECRET_OVERLAP)
-            await store.insert_secret(connection, account.client_id, _digest(place.keys, secret, parts))
+            await store.expire_secrets(transaction, account.client_id, at=now + SECRET_OVERLAP)
+            await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
             return
-        await store.retire_keys(connection, account.client_id, at=now)
+        await store.retire_keys(transaction, account.client_id, at=now)
         for jwk in public_keys:
             thumbprint = import_key(jwk).thumbprint()
-            await store.insert_key(connection, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+            await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
 
     await _record(parts, "credential_rotated", change=change, account=account)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
@@ -166,8 +166,8 @@ async def add_officers(parts: Parts, place: Place, account: Account, officers: S
     """Let officers be named by this account; kept as keyed pseudonyms only."""
     pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
 
-    async def change(connection: AsyncConnection) -> None:
-        await store.enable_officers(connection, account.client_id, pseudonyms, at=parts.clock.now())
+    async def change(transaction: Transaction) -> None:
+        await store.enable_officers(transaction, account.client_id, pseudonyms, at=parts.clock.now())
 
     await _record(parts, "officers_added", change=change, account=account)
 
@@ -176,9 +176,9 @@ async def disable_officers(parts: Parts, place: Place, account: Account, officer
     """Forbid officers from now on. Raises `Unknown` where one was not enabled; then none changes."""
     pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
 
-    async def change(connection: AsyncConnection) -> None:
+    async def change(transaction: Transaction) -> None:
         changed = await store.disable_officers(
-            connection, account.client_id, pseudonyms, at=parts.clock.now()
+            transaction, account.client_id, pseudonyms, at=parts.clock.now()
         )
         if changed != len(set(pseudonyms)):
             raise Unknown("an officer named is not among the account's enabled officers; none was changed")

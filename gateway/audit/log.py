@@ -6,14 +6,12 @@ concurrent records share a commit behind the same method.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.audit import store
 from gateway.audit.model import AuditEntry
-from gateway.database import Database
+from gateway.database import Database, Transaction
 
-Change = Callable[[AsyncConnection], Awaitable[None]]
-Decision = Callable[[AsyncConnection], Awaitable[Sequence[AuditEntry]]]
+Change = Callable[[Transaction], Awaitable[None]]
+Decision = Callable[[Transaction], Awaitable[Sequence[AuditEntry]]]
 
 
 class AuditLog:

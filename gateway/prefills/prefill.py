@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
 from gateway.edge.problems import find_problem
 from gateway.errors import RegistryError, RegistryRefused, VerificationInvalidated
 from gateway.identifiers import new_identifier, new_request_code
@@ -193,8 +192,8 @@ def _is_gone(answer: Answer) -> bool:
 
 
 async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry]) -> None:
-    async def change(connection: AsyncConnection) -> None:
-        await verifications.invalidate_all(connection, act.verification.root)
+    async def change(transaction: Transaction) -> None:
+        await verifications.invalidate_all(transaction, act.verification.root)
 
     ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
     await parts.audit.record(*answered, ended, change=change)

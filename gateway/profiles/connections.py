@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-import httpx
-
-from gateway.clock import Clock
 from gateway.errors import SettingInvalid
 from gateway.keys.model import PlaceKeys, Purpose, SigningRing
 from gateway.places import Profile
 from gateway.profiles.model import Link, Place, Policy
-from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
+from gateway.registry.model import Registry
 from gateway.settings import ProfileSettings, Settings
 
-OpenTransport = Callable[[Connection], httpx.AsyncBaseTransport]
+OpenRegistry = Callable[[Connection], Registry]
+"""Opens the outbound client of a connection; handed in, so that commands which ask nothing load none."""
 
 _DEFAULTS: Mapping[Profile, Policy] = {
     Profile.SANDBOX: Policy(
@@ -37,10 +35,9 @@ def open_place(
     *,
     base: str,
     keys: PlaceKeys,
-    clock: Clock,
-    open_transport: OpenTransport | None,
+    open_registry: OpenRegistry | None,
 ) -> Place:
-    """Return a place; without `open_transport` (commands that ask nothing) it has no link.
+    """Return a place; without `open_registry` (commands that ask nothing) it has no link.
 
     Raises:
         SettingInvalid: the connection can't work, or `account` reuse on official without an approved change.
@@ -52,9 +49,8 @@ def open_place(
         )
     connection = own.connection(profile)
     link = None
-    if connection is not None and open_transport is not None:
-        registry = open_registry(connection, transport=open_transport(connection), clock=clock)
-        link = Link(connection=connection, registry=registry)
+    if connection is not None and open_registry is not None:
+        link = Link(connection=connection, registry=open_registry(connection))
     local = is_local(own)
     return Place(
         profile=profile,

@@ -6,9 +6,8 @@ Never across accounts, never extended: a derived verification has its root's tim
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
 from gateway.parts import Parts
 from gateway.verifications import store
 from gateway.verifications.act import Act, new_verification
@@ -22,14 +21,14 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
             return None
     found: list[Verification] = []
 
-    async def decide(connection: AsyncConnection) -> Sequence[AuditEntry]:
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         # Read again where nobody else writes: the root may have ended since, or a twin been derived.
-        chosen = _choose(act, await _list_reusable(parts, act, connection))
+        chosen = _choose(act, await _list_reusable(parts, act, transaction))
         if chosen is None:
             return ()
         if not chosen.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
             chosen = _derive(parts, act, chosen)
-            await store.insert_verification(connection, chosen)
+            await store.insert_verification(transaction, chosen)
         found.append(chosen)
         return [
             replace(
@@ -46,9 +45,9 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
     return Outcome(verification=found[0], origin=Origin.REUSE) if found else None
 
 
-async def _list_reusable(parts: Parts, act: Act, connection: AsyncConnection) -> list[Verification]:
+async def _list_reusable(parts: Parts, act: Act, transaction: Transaction) -> list[Verification]:
     return await store.list_reusable(
-        connection,
+        transaction,
         profile=act.place.profile,
         client_id=act.caller.account.client_id,
         claim_keys=act.keyed_fold(),

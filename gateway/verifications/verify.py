@@ -7,9 +7,8 @@ Order: meaning, grants, officer, connection, reuse, question. `intended` is dura
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
 from gateway.edge.problems import find_problem
 from gateway.errors import RegistryError
 from gateway.identifiers import new_request_code
@@ -115,15 +114,15 @@ async def _record_intent(parts: Parts, act: Act, link: Link, entry: AuditEntry) 
         ends_at=now + timedelta(milliseconds=link.connection.deadline_ms, seconds=_GRACE_S),
     )
 
-    async def change(connection: AsyncConnection) -> None:
-        await budgets.reserve(connection, wanted, act.place.policy, now=now)
+    async def change(transaction: Transaction) -> None:
+        await budgets.reserve(transaction, wanted, act.place.policy, now=now)
 
     await parts.audit.record(replace(entry, at=now, kind=Kind.INTENDED), change=change)
 
 
 async def _record_failure(parts: Parts, entry: AuditEntry, error: RegistryError) -> None:
-    async def change(connection: AsyncConnection) -> None:
-        await budgets.give_back(connection, entry.act)
+    async def change(transaction: Transaction) -> None:
+        await budgets.give_back(transaction, entry.act)
 
     answered = replace(entry, at=parts.clock.now(), kind=Kind.ANSWERED, outcome=find_problem(error).code)
     await parts.audit.record(answered, change=change)
@@ -147,9 +146,9 @@ async def _record_answer(parts: Parts, entry: AuditEntry, verification: Verifica
         verification=verification.id,
     )
 
-    async def change(connection: AsyncConnection) -> None:
-        await store.insert_verification(connection, verification)
-        await budgets.give_back(connection, entry.act)
+    async def change(transaction: Transaction) -> None:
+        await store.insert_verification(transaction, verification)
+        await budgets.give_back(transaction, entry.act)
 
     await parts.audit.record(answered, change=change)
 

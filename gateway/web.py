@@ -1,0 +1,122 @@
+"""The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gateway import __version__
+from gateway.accounts import web as accounts_web
+from gateway.edge import health
+from gateway.edge.context import Edge, problem_response
+from gateway.edge.openapi import build_openapi
+from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
+from gateway.oauth import web as oauth_web
+from gateway.parts import Parts
+from gateway.places import Profile
+from gateway.prefills import web as prefills_web
+from gateway.procedures import web as procedures_web
+from gateway.profiles.model import Gateway
+from gateway.verifications import web as verifications_web
+from gateway.verifications.flights import Flights
+from gateway.verifications.use_cases import sweep
+
+SWEEP_SECONDS = 20.0
+
+log = structlog.get_logger("gateway")
+
+
+def build_app(gateway: Gateway) -> ASGIApp:
+    """Return the web application around opened parts, the edge outermost."""
+    test_data = {profile.value: place.test_data for profile, place in gateway.places.items()}
+    parts = gateway.parts
+    return Edge(_build_routes(gateway), base=parts.base, clock=parts.clock, test_data=test_data)
+
+
+def build_document(gateway: Gateway) -> dict[str, object]:
+    """Return the OpenAPI document of the application."""
+    return build_openapi(_build_routes(gateway))
+
+
+def _build_routes(gateway: Gateway) -> FastAPI:
+    app = FastAPI(
+        title="dancu-gateway",
+        version=__version__,
+        description="Verify a citizen once; fill forms without re-declaration. One place a profile.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.gateway = gateway
+    app.state.clock = gateway.parts.clock
+    app.state.flights = Flights()
+    states = {
+        profile.value: "ready" if place.link else "unconfigured" for profile, place in gateway.places.items()
+    }
+    app.include_router(health.build_router(gateway.parts.database, states=states))
+    for room in (oauth_web, verifications_web, prefills_web, procedures_web, accounts_web):
+        app.include_router(room.build_router())
+    _add_document(app)
+    _add_problems(app, base=gateway.parts.base)
+    return app
+
+
+def _add_document(app: FastAPI) -> None:
+    document: dict[str, object] = {}
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, object]:
+        if not document:
+            document.update(build_openapi(app))
+        return document
+
+
+def _add_problems(app: FastAPI, *, base: str) -> None:
+    """Turn our errors, and the router's own, into problems."""
+
+    def respond(request: Request, error: GatewayError) -> Response:
+        first = request.url.path.split("/", 2)[1]
+        at_place = first in {profile.value for profile in Profile}
+        metadata_url = f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place else None
+        request_id = request.state.request_id
+        return problem_response(error, base=base, request_id=request_id, metadata_url=metadata_url)
+
+    @app.exception_handler(GatewayError)
+    async def ours(request: Request, error: GatewayError) -> Response:
+        return respond(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def routers_own(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            response = respond(request, MethodNotAllowed())
+            response.headers.update(error.headers or {})
+            return response
+        return respond(request, NotFound())
+
+
+@asynccontextmanager
+async def sweeping(parts: Parts) -> AsyncIterator[None]:
+    """Delete expired keys in the background while the block runs."""
+
+    async def forever() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await sweep(parts)
+            except Overloaded:
+                log.warning("sweep_postponed")
+
+    task = asyncio.create_task(forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
