@@ -22,7 +22,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
     )
 
-    control_token: SecretStr | None = Field(default=None, min_length=8)
+    control_token: SecretStr | None = Field(default=None, min_length=1)
     secret_seed: str | None = Field(default=None, min_length=1)
     env: str = Field(default="", validation_alias="ENV")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -29,7 +29,7 @@ class FaultBody(_Body):
     """A fault to plan; without `times` it stays until it is dropped."""
 
     kind: Kind
-    operation: str | None = None
+    operation: Operation | Literal["token"] | None = None
     account: str | None = None
     citizen_id: str | None = None
     times: int | None = Field(default=None, ge=1)

@@ -20,7 +20,7 @@ _UNKNOWN_GENDER = "0"
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 
 class AddressBody(_Body):

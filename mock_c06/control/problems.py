@@ -16,7 +16,7 @@ from mock_c06.errors import (
     RunUnknown,
 )
 
-_ROWS: dict[type[ControlError], tuple[int, str]] = {
+ROWS: dict[type[ControlError], tuple[int, str]] = {
     RunUnknown: (404, "no such run: create it by POST /runs"),
     RunExists: (409, "a run of that name exists: drop it first"),
     RunNameInvalid: (422, "a run's name is 1 to 64 of A-Z a-z 0-9 . _ -"),
@@ -31,7 +31,7 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(ControlError)
     async def refuse(_request: Request, error: ControlError) -> JSONResponse:
-        status, title = _ROWS[type(error)]
+        status, title = ROWS[type(error)]
         errors = []
         if isinstance(error, PersonIncomplete | AccountInvalid):
             errors = [{"field": error.field, "detail": error.detail}]

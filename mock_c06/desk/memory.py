@@ -26,10 +26,9 @@ class DeskMemory:
 
     def is_replay(self, *, account: str, timestamp: str, body_sha256: str, monotonic: float) -> bool:
         """Say whether this very packet came within the window; if not, remember it."""
-        for packet, seen in list(self._packets.items()):
-            if monotonic - seen <= WINDOW_SECONDS:
-                break
-            del self._packets[packet]
+        # Oldest first, as they came: each is looked at once and dropped once.
+        while self._packets and monotonic - next(iter(self._packets.values())) > WINDOW_SECONDS:
+            del self._packets[next(iter(self._packets))]
         packet = (account, timestamp, body_sha256)
         if packet in self._packets:
             return True

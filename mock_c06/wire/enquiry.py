@@ -31,6 +31,8 @@ _PATTERNS = {
     "NgayThangNam": re.compile(r"[0-9]{4}|[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "Nam": re.compile(r"[0-9]{4}"),
 }
+# JSON could carry what XML can't: controls and halves of a surrogate pair.
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _REQUIRED = (*HEAD, "HoVaTen")
 
 
@@ -68,7 +70,7 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
         if not values.get(name):
             raise wrong(f"Thiếu {name}")
     for name, value in values.items():
-        if not _PATTERNS[name].fullmatch(value):
+        if _UNWRITABLE.search(value) or not _PATTERNS[name].fullmatch(value):
             raise wrong(f"Giá trị của {name} không hợp lệ")
     _require_one(values, NUMBERS)
     _require_one(values, BIRTH)

@@ -53,7 +53,7 @@ class RegistryFace:
         run = self.runs.find(route.run) if route is not None else None
         if route is None or run is None:
             return _NOT_FOUND
-        if request.method == "GET" and route.door is Door.SOAP and "wsdl" in request.query_params:
+        if request.method == "GET" and route.door is Door.SOAP and _asks_for_wsdl(request):
             wsdl = write_wsdl(self.wsdl, address=called_url(request))
             return Reply(status=200, body=wsdl, content_type=XML)
         if request.method != "POST":
@@ -74,11 +74,15 @@ class RegistryFace:
         return self.tokens.answer(call) if route.door is Door.TOKEN else self.exchange.answer(call)
 
 
+def _asks_for_wsdl(request: Request) -> bool:
+    return any(name.lower() == "wsdl" for name in request.query_params)
+
+
 async def _deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
     if reply.delay_s and await _is_gone_within(reply.delay_s, receive):
         return
     if reply.reset:
-        _abort(scope)
+        await _abort(scope, receive)
         return
     await send({"type": "http.response.start", "status": reply.status, "headers": _headers(reply)})
     size = 1 if reply.trickle_s else _CHUNK
@@ -101,12 +105,14 @@ async def _is_gone_within(seconds: float, receive: Receive) -> bool:
     return False
 
 
-def _abort(scope: Scope) -> None:
+async def _abort(scope: Scope, receive: Receive) -> None:
     """Cut the connection where the server lets us; in a test without a server, fail as a cut one does."""
     abort = scope.get("state", {}).get(ABORT)
     if abort is None:
         raise ConnectionResetError("the registry cut the connection")
     abort()
+    # Until the server has noticed: before, it would take a missing answer for our mistake.
+    await _is_gone_within(1, receive)
 
 
 def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:

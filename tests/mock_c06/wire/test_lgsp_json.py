@@ -134,6 +134,8 @@ async def test_a_refusal_has_a_code_and_http_200(platform: Platform, variant: st
         {"hoVaTen": None},
         {"hoVaTen": 5},
         {"hoVaTen": "x" * 101},
+        {"hoVaTen": "A\ud800"},
+        {"maYeuCau": "A\x00B"},
         {"gioiTinh": "1"},
         {"soCMND": "012345678"},
         {"ngayThangNam": "31/01/1990"},

@@ -119,7 +119,7 @@ async def test_swapped_fields_put_religion_in_ethnicitys_place(portal: SoapPorta
     assert swapped.findtext(".//{*}TonGiao") == right.findtext(".//{*}QuocTich")
 
 
-async def test_latency_delays_a_right_answer(
+async def test_latency_only_delays_a_right_answer(
     portal: SoapPortal, control: httpx.AsyncClient, plan: Plan
 ) -> None:
     await plan("latency", delay_ms=60)

@@ -151,3 +151,17 @@ async def test_switches_split_names_and_structure_relatives(
     assert person.findtext(f"{D}HoVaTen/{D}ChuDem") == "VĂN"
     assert person.findtext(f"{D}Cha/{D}HoVaTen/{D}Ten") == "NGUYỄN VĂN BÌNH"
     assert is_valid(answer.content)
+
+
+async def test_threat_28_a_name_with_controls_leaves_the_answer_well_formed(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    person = {
+        "citizen_id": "001090000997",
+        "full_name": "Lê\x01 \x1b[31mThị\r\nThử\u202e",
+        "birth_date": "1990-01-01",
+    }
+    await control.put("/runs/default/world", json={"people": [person]})
+    answer = await portal.record(SoDinhDanh="001090000997", HoVaTen="LE31MTHITHU", NgayThangNam="19900101")
+    assert citizen(answer).findtext(f"{D}HoVaTen/{D}Ten") == "LÊ [31MTHỊ\r\nTHỬ\u202e"
+    assert is_valid(answer.content)
