@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+PYDANTIC_PLUGINS = "pydantic/plugin/_loader.py"
+"""Pydantic looks for its plugins when the first model is defined."""
 WATCHED = (
     "open",
     "os.mkdir",
@@ -31,8 +33,6 @@ def main(root: Path, modules: list[str]) -> int:
     effects: list[str] = []
 
     def note(what: str) -> None:
-        if what.startswith("environment PYDANTIC_"):
-            return  # pydantic looks at its own switches whenever a model is defined
         culprit = _find_culprit(sys._getframe(1), root)
         if culprit:
             effects.append(f"{culprit}: {what}")
@@ -78,7 +78,7 @@ class _WatchedEnvironment(MutableMapping[str, str]):
 def _find_culprit(frame: FrameType | None, root: Path) -> str | None:
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith("<frozen importlib"):
+        if name.startswith("<frozen importlib") or name.endswith(PYDANTIC_PLUGINS):
             return None
         if Path(name).is_relative_to(root) and ".venv" not in name and Path(name) != Path(__file__):
             return f"{Path(name).relative_to(root)}:{frame.f_lineno}"

@@ -24,7 +24,7 @@ OUTER_LIBRARIES = {
 }
 HTTP_WORDS = {"status_code", "HTTPStatus", "HTTPException", "Request", "Response", "JSONResponse"}
 BUILT_ONCE = {
-    "FastAPI": {"gateway/app.py", "mock_c06/app.py", "portal/app.py"},
+    "FastAPI": {"gateway/web.py", "mock_c06/app.py", "portal/app.py"},
     "create_async_engine": {"gateway/database.py"},
     "AiohttpTransport": {"gateway/registry/transport.py"},
 }
