@@ -1,0 +1,94 @@
+"""A fresh store for each test, on both databases, cloned from a template that the real migrations made."""
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gateway.database import open_database
+from gateway.schema import migrate
+from mock_c06.app import MockRegistry, build_mock
+from mock_c06.settings import Settings as MockSettings
+from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
+from tests.postgresql import PostgresqlMissing, Server, running_postgresql
+
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    asyncio.run(_migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    try:
+        with running_postgresql() as server:
+            asyncio.run(_execute(server.url("postgres"), "CREATE DATABASE template_gateway"))
+            asyncio.run(_migrate(server.url("template_gateway")))
+            yield server
+    except PostgresqlMissing:
+        reason = "no initdb and postgres on the PATH: install PostgreSQL's server"
+        if os.environ.get("CI"):  # noqa: TID251 - CI must not pass without PostgreSQL
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, migrated store on each of the two databases."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        shutil.copy(template, tmp_path / "gateway.db")
+        return f"sqlite:///{tmp_path / 'gateway.db'}"
+    server: Server = request.getfixturevalue("postgresql_server")
+    name = f"gateway_{next(_numbers)}"
+    asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE template_gateway"))
+    return server.url(name)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def mock(clock: HandClock) -> MockRegistry:
+    return build_mock(
+        MockSettings.model_validate({"control_token": "control-token-of-this-test"}), clock=clock
+    )
+
+
+@pytest.fixture
+async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
+    async with open_scene(settings_for(database_url, mock), mock, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def portal(scene: Scene) -> Portal:
+    return await scene.portal()
+
+
+async def _migrate(url: str) -> None:
+    database = open_database(url)
+    await migrate(database)
+    await database.close()
+
+
+async def _execute(url: str, statement: str) -> None:
+    engine = create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
+    )
+    async with engine.connect() as connection:
+        await connection.execute(sa.text(statement))
+    await engine.dispose()
