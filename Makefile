@@ -32,9 +32,10 @@ check: install ## run every checker and the fast tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
 
-fix: install ## format, mend what ruff can, write openapi/gateway.json anew
+fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python tools/threats.py
 	$(BIN)/gateway openapi > .cache/gateway.json && mv .cache/gateway.json openapi/gateway.json
 
 lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" moves one

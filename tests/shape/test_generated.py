@@ -1,4 +1,4 @@
-"""What is generated is what the code gives: `openapi/gateway.json` is never edited by hand."""
+"""What is generated is what the code gives: the OpenAPI document, and the threat model's column of tests."""
 
 import subprocess
 import sys
@@ -12,3 +12,9 @@ def test_the_openapi_file_is_what_the_gateway_prints() -> None:
     )
     stored = (ROOT / "openapi" / "gateway.json").read_bytes()
     assert printed.stdout == stored, "run `make fix` and look at what changed in the contract"
+
+
+def test_the_threat_model_names_the_tests_that_there_are() -> None:
+    command = [sys.executable, "tools/threats.py", "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert checked.stderr == ""
