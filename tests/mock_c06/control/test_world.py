@@ -115,3 +115,11 @@ async def test_a_wrong_person_is_refused_naming_the_member_and_nobody_is_put(
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert YES in (await portal.verdict()).text
+
+
+@pytest.mark.parametrize(("written", "code"), [("male", "1"), ("Nữ", "2"), (2, "2"), ("0", "0")])
+async def test_gender_is_taken_as_word_or_as_code(
+    control: httpx.AsyncClient, written: str | int, code: str
+) -> None:
+    answer = await put(control, {**NEW, "gender": written})
+    assert answer.json()["people"][0]["gender"] == code

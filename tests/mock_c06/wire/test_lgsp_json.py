@@ -226,3 +226,32 @@ async def test_a_soap_account_without_a_platform_key_gets_no_token(
     )
     assert answer.status_code == 401
     assert json.loads(answer.content)["error"] == "invalid_client"
+
+
+async def test_a_platform_account_is_suspended_and_throttled_like_any(
+    platform: Platform, control: httpx.AsyncClient
+) -> None:
+    body = {"name": "paced", "dialect": "lgsp-camel", "rate_per_second": 1}
+    client = PlatformClient(platform("camel").http, (await control.post("/accounts", json=body)).json())
+    await client.log_in()
+    paced = [(await client.ask(VERDICT, BODIES["camel"])).status_code for _ in range(2)]
+    await control.post("/accounts", json=body | {"status": "suspended"})
+    suspended = [
+        (await client.ask(VERDICT, BODIES["camel"])).status_code,
+        (await client.log_in()).status_code,
+    ]
+    assert (paced, suspended) == ([200, 429], [403, 403])
+
+
+async def test_a_year_alone_is_read_in_every_variant(platform: Platform) -> None:
+    year_only = {"SoDinhDanh": "002058000709", "HoVaTen": "GIANGATHU"}
+    camel = {"soDinhDanh": "002058000709", "hoVaTen": "GIANGATHU", "ngayThangNam": "1958"}
+    passthrough = year_only | {"NgayThangNamSinh": {"Nam": "1958"}}
+    pascal = year_only | {"NgayThangNamSinh": "1958"}
+    answers = [
+        (await (await logged_in(platform, variant)).ask(VERDICT, body)).text
+        for variant, body in (("camel", camel), ("passthrough", passthrough), ("pascal", pascal))
+    ]
+    assert answers[0] == '{"data": true}'
+    assert '"SoLuongCongDan": "1"' in answers[1]
+    assert "<SoLuongCongDan>1<" in answers[2]

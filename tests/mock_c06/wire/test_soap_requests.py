@@ -1,12 +1,12 @@
 """What a SOAP request must look like; everything else is refused with 01 and repeats no value."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 from lxml import etree
 
-from tests.mock_c06.callers import ENVELOPE, SoapPortal, envelope
+from tests.mock_c06.callers import ENVELOPE, SoapPortal, envelope, sign
 
 OPERATION = "XacThucThongTinCongDan"
 REQUEST = "http://dancuquocgia.bca"
@@ -199,3 +199,30 @@ async def test_a_path_or_method_that_is_not_there_says_so(portal: SoapPortal) ->
     assert missing.status_code == 404
     assert wrong_method.status_code == 405
     assert wrong_method.headers["allow"] == "POST"
+
+
+async def test_the_wsdl_is_served_under_the_callers_host_and_run(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await control.post("/runs", json={"name": "own"})
+    answer = await portal.http.get("http://elsewhere.test:8100/r/own/soap?WSDL")
+    address = etree.fromstring(answer.content).find(".//{http://schemas.xmlsoap.org/wsdl/soap/}address")
+    assert address is not None
+    assert address.get("location") == "http://elsewhere.test:8100/r/own/soap"
+
+
+async def test_a_body_that_never_ends_is_refused_unread(portal: SoapPortal) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1024
+            yield b" " * 1024
+
+    url = f"{portal.base}/{OPERATION}"
+    timestamp = str(int(portal.clock.now().timestamp() * 1000))
+    headers = {"Timestamp": timestamp, "Authorization": sign(portal.account, url, timestamp)}
+    answer = await portal.http.post(url, content=endless(), headers=headers | {"Content-Type": "text/xml"})
+    assert refusal_code(answer) == "01"
+    assert sent < 80_000

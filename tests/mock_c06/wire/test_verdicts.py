@@ -1,5 +1,7 @@
 """`XacThucThongTinCongDan`: yes or no, and no hint why not."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
@@ -79,3 +81,15 @@ async def test_every_persona_is_confirmed_as_the_catalogue_expects(
         if (YES if persona["expect"]["confirmed"] else NO) not in answer.text:
             wrong.append(persona["slug"])
     assert wrong == []
+
+
+async def test_a_switch_answers_by_true_and_false_instead(
+    portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
+) -> None:
+    switched = {"name": "exists", "switches": {"exists_verdict": True, "year_matches_date": True}}
+    portal.account = (await control.post("/accounts", json=switched)).json()
+    yes = await portal.verdict(NgayThangNam=None, Nam="1990")
+    no = await portal.verdict(HoVaTen="SOMEBODYELSE")
+    assert "<TonTai>true</TonTai>" in yes.text
+    assert "<TonTai>false</TonTai>" in no.text
+    assert [is_valid(yes.content), is_valid(no.content)] == [True, True]

@@ -1,0 +1,80 @@
+"""Whatever comes in, a reader refuses it with 01 or reads it; whatever a person is called, the answer is XML."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from mock_c06.desk.accounts import Account, Dialect, Environment, Switches
+from mock_c06.desk.ready_made import make_account
+from mock_c06.errors import RequestRefused
+from mock_c06.operations import Operation
+from mock_c06.population.model import Address, Person
+from mock_c06.wire.answering import Answer
+from mock_c06.wire.lgsp_json import parse_json, write_json
+from mock_c06.wire.record import Teller
+from mock_c06.wire.soap_in import parse_root, parse_soap
+from mock_c06.wire.soap_out import write_envelope
+from tests.mock_c06.callers import envelope
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+MEMBERS = st.sampled_from(
+    ["MaYeuCau", "MaDVC", "HoVaTen", "hoVaTen", "SoDinhDanh", "NgayThangNamSinh", "Nam"]
+)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_with_01_and_nothing_else(body: bytes) -> None:
+    with suppress(RequestRefused):
+        parse_soap(parse_root(body), Operation.LOOK_UP)
+
+
+@given(st.dictionaries(MEMBERS, st.text(max_size=120)))
+def test_any_fields_in_an_envelope_are_read_or_refused(fields: dict[str, str]) -> None:
+    body = envelope(Operation.LOOK_UP, fields).encode("utf-8", "surrogatepass")
+    with suppress(RequestRefused):
+        parse_soap(parse_root(body), Operation.LOOK_UP)
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@given(st.dictionaries(MEMBERS, JSON_VALUES) | JSON_VALUES)
+def test_any_json_is_read_or_refused_with_01(dialect: Dialect, value: object) -> None:
+    with suppress(RequestRefused):
+        parse_json(json.dumps(value).encode(), Operation.LOOK_UP, dialect)
+
+
+def _answer_about(name: str, account: Account) -> Answer:
+    person = Person(
+        citizen_id="001090000990",
+        full_name=name,
+        gender="1",
+        birth_date=None,
+        birth_year=1990,
+        permanent_residence=Address(detail=name),
+    )
+    record = Teller(account=account, asked_by=None).tell(person, [person], Operation.LOOK_UP)
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    return Answer(operation=Operation.LOOK_UP, count=1, records=(record,), as_of=at)
+
+
+@given(st.text())
+def test_any_name_leaves_the_answer_valid_against_the_schema(schema: etree.XMLSchema, name: str) -> None:
+    account = make_account("1", "any", Environment.TEST)
+    body = etree.fromstring(write_envelope(_answer_about(name, account), Switches()).encode()).find("{*}Body")
+    assert body is not None
+    assert schema.validate(body[0])
+
+
+@pytest.mark.parametrize("dialect", [Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_CAMEL, Dialect.LGSP_PASCAL])
+@given(st.text())
+def test_any_name_survives_the_json_faces_as_text(dialect: Dialect, name: str) -> None:
+    account = make_account("1", "any", Environment.TEST, dialect)
+    assert json.loads(json.dumps(write_json(_answer_about(name, account), account)))
