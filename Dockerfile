@@ -14,6 +14,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY gateway gateway
 COPY mock_c06 mock_c06
 COPY migrations migrations
+COPY openapi openapi
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /build/wheels . \
  && /opt/dancu/bin/pip install --no-deps --no-index /build/wheels/*.whl \
  && /opt/dancu/bin/python -m compileall -q /opt/dancu/lib \
