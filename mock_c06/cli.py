@@ -6,6 +6,7 @@ Personal data comes by stdin, never by an argument. Prints no escapes, so that i
 import ipaddress
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from mock_c06.runs.world import World
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
 
+COLUMNS = 80
 LOOPBACK = "127.0.0.1"
 BANNER = "mock-c06: TEST DATA ONLY. A mock of the population registry; every person in it is synthetic."
 _EXAMPLES = """A mock of C06's population registry, with synthetic people only.
@@ -116,7 +118,9 @@ def _is_loopback(host: str) -> bool:
 def personas_command(as_json: AsJson = False) -> None:
     """List the hand-made people and why each exists."""
     people = [persona_json(persona) for persona in load_personas()]
-    rows = [(p["slug"], p["citizen_id"] or p["id_card_number"], p["full_name"], p["why"]) for p in people]
+    rows = [
+        (f"{p['slug']}  {p['citizen_id'] or p['id_card_number']}  {p['full_name']}", p["why"]) for p in people
+    ]
     _print(people, rows, as_json=as_json)
 
 
@@ -124,14 +128,17 @@ def personas_command(as_json: AsJson = False) -> None:
 def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None:
     """List the ready-made accounts; their secrets are synthetic and shown."""
     accounts = [account_json(account) for account in ready_made(secret_seed(read_settings(), seed))]
-    rows = [(a["name"], a["environment"], a["status"], a["dialect"], a["secret"]) for a in accounts]
+    rows = [
+        (f"{a['name']}  {a['environment']}  {a['status']}  {a['dialect']}", f"secret {a['secret']}")
+        for a in accounts
+    ]
     _print(accounts, rows, as_json=as_json)
 
 
 @app.command("faults")
 def faults_command(as_json: AsJson = False) -> None:
     """List the kinds of misbehaviour that the control face can plan."""
-    _print([kind.value for kind in Kind], [(kind.value,) for kind in Kind], as_json=as_json)
+    _print([kind.value for kind in Kind], [(kind.value, "") for kind in Kind], as_json=as_json)
 
 
 @app.command("selfcheck")
@@ -183,9 +190,12 @@ def _read_claim() -> dict[str, Any]:
         ) from error
 
 
-def _print(value: Sequence[Any], rows: Sequence[tuple[Any, ...]], *, as_json: bool) -> None:
+def _print(value: Sequence[Any], rows: Sequence[tuple[str, str]], *, as_json: bool) -> None:
+    """Print the JSON array, or for each row its line with what is to be said of it below, in 80 columns."""
     if as_json:
         print(json.dumps(value, ensure_ascii=False, indent=2))
         return
-    for row in rows:
-        print("  ".join(str(cell) for cell in row))
+    for line, below in rows:
+        print(line if len(line) <= COLUMNS else f"{line[: COLUMNS - 1]}…")
+        for wrapped in textwrap.wrap(below, COLUMNS - 4, break_on_hyphens=False):
+            print(f"    {wrapped}")

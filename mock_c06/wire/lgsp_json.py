@@ -95,26 +95,27 @@ def _camel_data(answer: Answer, switches: Switches) -> Any:
     if answer.operation is Operation.AUTHENTICATE:
         exists = answer.count > 0
         return str(exists).lower() if switches.text_verdict else exists
-    return _one_or_list(answer) if answer.records else None
+    # Flattened, so each person carries what the collection's attributes said.
+    people = [_members(record) | _stamp(answer) for record in answer.records]
+    return _one_or_list(people) if people else None
+
+
+def _stamp(answer: Answer) -> dict[str, Any]:
+    return {"ThoiDiemDuLieu": as_of_text(answer), "GhiChu": TEST_DATA}
 
 
 def _passthrough_body(answer: Answer, switches: Switches) -> dict[str, Any]:
     if answer.operation is not Operation.AUTHENTICATE:
-        attributes = {
-            "SoCongDan": str(answer.count),
-            "ThoiDiemDuLieu": as_of_text(answer),
-            "GhiChu": TEST_DATA,
-        }
-        people = {"CongDan": _one_or_list(answer)} if answer.records else {}
-        return {"CongdanCollection": attributes | people}
+        people = [_members(record) for record in answer.records]
+        found = {"CongDan": _one_or_list(people)} if people else {}
+        return {"CongdanCollection": {"SoCongDan": str(answer.count)} | _stamp(answer) | found}
     if switches.exists_verdict:
         return {"KetQuaXacThuc": {"TonTai": str(answer.count > 0).lower()}}
     return {f"{Operation.AUTHENTICATE}Response": {"SoLuongCongDan": str(answer.count)}}
 
 
-def _one_or_list(answer: Answer) -> Any:
+def _one_or_list(people: list[dict[str, Any]]) -> Any:
     """Write one person as an object and several as a list, as converters of XML do."""
-    people = [_members(record) for record in answer.records]
     return people[0] if len(people) == 1 else people
 
 

@@ -27,6 +27,12 @@ def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
     assert "Nguyễn Văn An" in run("personas", LC_ALL="C").stdout.decode("utf-8")
 
 
+def test_tables_keep_to_eighty_columns_and_no_escapes() -> None:
+    printed = "".join(run(table).stdout.decode() for table in ("personas", "accounts", "faults"))
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    assert "\x1b" not in printed
+
+
 def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
     plain, again = (run("accounts", "--json").stdout for _ in range(2))
     seeded = run("accounts", "--json", "--seed", "7").stdout

@@ -107,6 +107,7 @@ async def test_a_household_lists_its_members_in_json(platform: Platform) -> None
     client = await logged_in(platform, "camel")
     record = (await client.ask("CungCapThongTinHoGiaDinh", BODIES["camel"])).json()["data"]
     assert record["ChuHo"]["HoVaTen"] == "NGUYỄN VĂN AN"
+    assert (record["ThoiDiemDuLieu"], record["GhiChu"]) == ("2026-11-24T08:00:00+07:00", "DU LIEU THU NGHIEM")
     assert len(record["ThanhVien"]) > 2
 
 
