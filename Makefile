@@ -23,7 +23,7 @@ serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
 	@$(BIN)/python -m demo serve
 
 test: install ## run the whole suite and print line and branch coverage
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 check: install ## run every checker and the fast tests
 	$(BIN)/ruff check .
