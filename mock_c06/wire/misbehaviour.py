@@ -54,6 +54,8 @@ def _empty(answer: Answer) -> Answer:
 
 
 def _two_people(answer: Answer) -> Answer:
+    if not answer.count:
+        return answer
     doubled = (*answer.records, *(_with(record, SoDinhDanh=_STRANGER) for record in answer.records))
     return replace(answer, count=2, records=doubled)
 

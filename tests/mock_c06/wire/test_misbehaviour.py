@@ -98,6 +98,7 @@ async def test_an_empty_answer_hides_a_person_who_is_there(portal: SoapPortal, p
 async def test_two_people_come_for_one_number(portal: SoapPortal, plan: Plan) -> None:
     await plan("two_people")
     assert "<SoLuongCongDan>2<" in (await portal.verdict()).text
+    assert "<SoLuongCongDan>0<" in (await portal.verdict(HoVaTen="SOMEBODYELSE")).text
     assert len(etree.fromstring((await portal.record()).content).findall(".//{*}CongDan")) == 2
 
 
