@@ -63,11 +63,12 @@ async def open_gateway(
             )
             for profile in Profile
         }
-        gateway = Gateway(parts=parts, places=places)
-        yield gateway
-        for place in places.values():
-            if place.link is not None:
-                await place.link.registry.aclose()
+        try:
+            yield Gateway(parts=parts, places=places)
+        finally:
+            for place in places.values():
+                if place.link is not None:
+                    await place.link.registry.aclose()
     finally:
         await database.close()
 
@@ -80,8 +81,14 @@ def _master_key(settings: Settings) -> bytes:
             "GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL: 32 bytes as base64url"
         )
     folder = database_path(settings.database_url).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    return load_or_make_master_key(folder / "master.key")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return load_or_make_master_key(folder / "master.key")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
+        raise SettingInvalid(
+            f"{folder / 'master.key'} can't be read or made ({kind}): set GATEWAY_MASTER_KEY"
+        ) from error
 
 
 async def _settle_base(database: Database, base: str | None) -> str:

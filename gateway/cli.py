@@ -85,10 +85,11 @@ def _add_serve(app: typer.Typer, clock: Clock) -> None:
         workers: Annotated[int, typer.Option(min=1, help="SQLite: one.")] = 1,
     ) -> None:
         """Answer portals until Ctrl-C. An embedded database is migrated first."""
-        from gateway.serving import serve  # noqa: PLC0415 - the web's libraries are slow to load
+        from gateway.serving import loop_factory, serve  # noqa: PLC0415 - the web's libraries are slow to load
 
         settings = _settings()
-        run(serve(settings, clock=clock, host=host, port=port, workers=workers))
+        work = serve(settings, clock=clock, host=host, port=port, workers=workers)
+        run(work, loop_factory=loop_factory())
 
 
 def _add_schema(app: typer.Typer, clock: Clock) -> None:

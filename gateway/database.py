@@ -61,6 +61,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.embedded = engine.dialect.name == "sqlite"
+        self._file = Path(engine.url.database or "") if self.embedded else None
         self._writers = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._writer = asyncio.Lock() if self.embedded else None
 
@@ -68,6 +69,7 @@ class Database:
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a transaction that only reads. Raises `Overloaded` where the store can't be reached."""
         with _store_errors():
+            self._check_file()
             async with self.engine.connect() as connection, connection.begin():
                 yield connection
 
@@ -75,12 +77,18 @@ class Database:
     async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction that commits when the block ends. Raises `Overloaded` like `read`."""
         with _store_errors():
+            self._check_file()
             async with (
                 self._writer or nullcontext(),
                 self._writers.connect() as connection,
                 connection.begin(),
             ):
                 yield connection
+
+    def _check_file(self) -> None:
+        """Find a deleted embedded database: its open connections would go on writing to nowhere."""
+        if self._file is not None:
+            self._file.stat()
 
     async def truncate_journal(self) -> None:
         """On SQLite, empty the write-ahead log, so that what was deleted is gone from the disk."""
@@ -108,13 +116,17 @@ class _store_errors:  # noqa: N801 - reads as a statement in a `with`
 
 
 def open_database(url: str) -> Database:
-    """Open the store by its public URL (`sqlite:///path`, `postgresql://…`); makes no connection yet."""
+    """Open the store by its public URL (`sqlite:///path`, `postgresql://…`); makes no connection yet.
+
+    Raises:
+        Overloaded: the file of an embedded database can't be made.
+    """
     if url.startswith("sqlite:///"):
         path = database_path(url)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", hide_parameters=True, connect_args={"timeout": 10}
-        )
+        with _store_errors():
+            _make_file(path)
+        address = sa.URL.create("sqlite+aiosqlite", database=str(path))
+        engine = create_async_engine(address, hide_parameters=True, connect_args={"timeout": 10})
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
@@ -125,6 +137,13 @@ def open_database(url: str) -> Database:
             pool_pre_ping=True,
         )
     return Database(engine)
+
+
+def _make_file(path: Path) -> None:
+    """Make an embedded database's file for its owner only; what SQLite puts beside it takes the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
 
 
 def database_path(url: str) -> Path:

@@ -3,7 +3,7 @@
     GatewayError
     ├── RequestError                    the request itself
     │   ├── JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
-    │   ├── BodyTooLarge  HeadersTooLarge  MediaTypeUnsupported
+    │   ├── BodyTooLarge  BodySlow  HeadersTooLarge  MediaTypeUnsupported
     │   └── FieldsError                 names fields: RequestInvalid  ClaimInvalid  FieldUnknown
     │                                   FieldNotInProcedure  ProcedureUnknown  SubjectRoleUnknown
     ├── CallerError                     who is asking
@@ -68,6 +68,10 @@ class NotAcceptable(RequestError):
 
 class BodyTooLarge(RequestError):
     """The body passes 64 KiB."""
+
+
+class BodySlow(RequestError):
+    """The body did not arrive in time."""
 
 
 class HeadersTooLarge(RequestError):

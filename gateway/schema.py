@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from gateway.database import Database
-from gateway.errors import SchemaOld
+from gateway.errors import SchemaOld, StateWrong
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 NEWEST = "0001"
@@ -18,7 +18,11 @@ _ADVISORY_LOCK = 0x736368656D61  # "schema"
 
 
 async def migrate(database: Database) -> tuple[str | None, str | None]:
-    """Bring the schema to the newest revision in one transaction; return the revision before and after."""
+    """Bring the schema to the newest revision in one transaction; return the revision before and after.
+
+    Raises:
+        StateWrong: the schema is of another version of the gateway, such as a newer one.
+    """
     async with database.read() as transaction:
         before = await transaction.run_sync(_current)
     if before == NEWEST:
@@ -49,8 +53,15 @@ def _upgrade(connection: sa.Connection) -> None:
     # Alembic costs a third of a second to load, which a command on a current schema need not pay.
     from alembic import command  # noqa: PLC0415 - as said
     from alembic.config import Config  # noqa: PLC0415 - as said
+    from alembic.util import CommandError  # noqa: PLC0415 - as said
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, NEWEST)
+    try:
+        command.upgrade(config, NEWEST)
+    except CommandError:
+        raise StateWrong(
+            f"the database's schema is at {_current(connection)}, which this version of the gateway doesn't "
+            "know: install the version that made it"
+        ) from None

@@ -3,8 +3,12 @@
 SQLite has one worker; more are refused. Listening on all addresses needs `GATEWAY_PUBLIC_URL`.
 """
 
+import asyncio
+import contextlib
 import ipaddress
+import signal
 import socket
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
@@ -34,16 +38,35 @@ async def serve(settings: Settings, *, clock: Clock, host: str, port: int, worke
         return open_registry(connection, transport=open_transport(connection), clock=clock)
 
     with _bind(host, port) as listener:
-        base = _base(settings, host, listener.getsockname()[1])
+        base = _base(settings, host, *listener.getsockname()[:2])
         async with open_gateway(settings, clock=clock, base=base, open_registry=connect) as gateway:
             print(f"gateway: {gateway.parts.base}", flush=True)  # noqa: T201 - tells the port that was free
             for place in gateway.places.values():
                 state = "test data" if place.test_data else "real data"
                 link = f"connected, {state}" if place.link else "no connection configured"
                 print(f"  {place.profile.value}: {place.issuer} ({link})", flush=True)  # noqa: T201 - as above
-            server = uvicorn.Server(_config(gateway_app=build_app(gateway)))
+            server = _Server(_config(gateway_app=build_app(gateway)))
             async with sweeping(gateway.parts):
                 await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that ends by itself: uvicorn's own raises the signal again, which would kill the process
+    before the parts are closed, with an exit code that says it failed.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM end the serving; requests in flight are finished."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the fastest event loop there is, uvloop where it is installed."""
+    return uvicorn.Config("").get_loop_factory()
 
 
 def _config(gateway_app: object) -> uvicorn.Config:
@@ -74,12 +97,9 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _base(settings: Settings, host: str, port: int) -> str:
-    try:
-        everywhere = ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        everywhere = False
-    if everywhere and settings.public_url is None:
+def _base(settings: Settings, host: str, bound: str, port: int) -> str:
+    """Return the address callers use; `bound` is what the socket made of `host` ("" and "0" are everywhere)."""
+    if ipaddress.ip_address(bound).is_unspecified and settings.public_url is None:
         raise SettingInvalid(
             f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"
         )

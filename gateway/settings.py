@@ -10,7 +10,7 @@ from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -45,22 +45,35 @@ def _parse_json(value: object) -> object:
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = _split_url(value)
     if (
-        parts.scheme not in {"http", "https"}
+        parts is None
+        or parts.scheme not in {"http", "https"}
         or not parts.hostname
         or parts.query
         or parts.fragment
-        or parts.username
+        or parts.username is not None
     ):
-        raise ValueError("an http or https address without user, query and fragment")
+        raise ValueError("an http or https address without user, query and fragment is expected")
     return value.rstrip("/")
 
 
 def _database_url(value: str) -> str:
-    if not value.startswith(("sqlite:///", "postgresql://")):
-        raise ValueError("sqlite:///path or postgresql://user@host/name")
+    parts = _split_url(value)
+    embedded = value.startswith("sqlite:///") and len(value) > len("sqlite:///") and ":memory:" not in value
+    server = parts is not None and parts.scheme == "postgresql" and len(parts.path) > 1
+    if not embedded and not server:
+        raise ValueError("sqlite:///path or postgresql://user@host/name is expected")
     return value
+
+
+def _split_url(value: str) -> SplitResult | None:
+    """Split an address, or None where it isn't one; the library's own reason may repeat a password."""
+    try:
+        parts = urlsplit(value)
+        return parts if parts.port != 0 and value.isprintable() else None
+    except ValueError:
+        return None
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
@@ -89,6 +102,20 @@ class AdapterSettings(_Strict):
     app_name: str
     partner_code: str
     partner_code_cus: str
+
+
+_WITHOUT_CONNECTION = frozenset(
+    {
+        "registry_url",
+        "hosts",
+        "networks",
+        "reuse",
+        "reuse_seconds",
+        "budget_account_hour",
+        "budget_subject_day",
+    }
+)
+"""Where a profile may connect and its policy: these may stand without a connection."""
 
 
 class ProfileSettings(_Strict):
@@ -122,6 +149,8 @@ class ProfileSettings(_Strict):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.registry_url is None:
+            if beside := sorted(self.model_fields_set - _WITHOUT_CONNECTION):
+                raise ValueError(f"with {beside[0].upper()} set, REGISTRY_URL must be set too")
             return self
         needed: dict[str, object] = {"agency": self.agency, "officer": self.officer}
         if self.dialect is Dialect.SOAP:
@@ -161,7 +190,7 @@ class ProfileSettings(_Strict):
 class Settings(_Strict):
     """Everything the gateway is told from outside."""
 
-    database_url: DatabaseUrl = "sqlite:///var/gateway.db"
+    database_url: DatabaseUrl = Field(default="sqlite:///var/gateway.db", repr=False)  # may hold a password
     master_key: SecretStr | None = None
     public_url: HttpUrl | None = None
     log_format: Literal["json", "console"] = "console"
@@ -182,25 +211,45 @@ def read_settings(
     Raises:
         SettingInvalid: a variable is unknown or malformed, named in the reason.
     """
-    found: dict[str, str] = {}
-    if dotenv is not None and dotenv.is_file():
-        found |= {key: value or "" for key, value in dotenv_values(dotenv).items()}
-    found |= os.environ if environ is None else environ  # noqa: TID251 - this is settings.py
+    outer = _keep_ours(os.environ if environ is None else environ)  # noqa: TID251 - this is settings.py
+    inner = {} if dotenv is None or not dotenv.is_file() else _read_dotenv(dotenv)
+    told = {_stem(variable) for variable in outer}
+    found = {name: value for name, value in inner.items() if _stem(name) not in told} | outer
     try:
-        return Settings.model_validate(_nest({k: v for k, v in found.items() if k.startswith(PREFIX)}))
+        return Settings.model_validate(_nest(found))
     except ValidationError as error:
         raise SettingInvalid(_explain(error)) from None
+
+
+def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Read a `.env`; a secret's `$` is a dollar, nothing is expanded."""
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{path}: can't be read as UTF-8 text ({type(error).__name__})") from None
+    return _keep_ours({name: value or "" for name, value in found.items()})
+
+
+def _stem(variable: str) -> str:
+    """Return a variable's name without `_FILE`: both say the same setting."""
+    return variable.removesuffix("_FILE")
 
 
 def _nest(variables: Mapping[str, str]) -> dict[str, object]:
     nested: dict[str, object] = {}
     profiles: dict[str, dict[str, str]] = {profile.value: {} for profile in Profile}
     for variable, value in variables.items():
-        name = variable.removeprefix(PREFIX).lower()
+        stem = _stem(variable)
+        if stem != variable and stem in variables:
+            raise SettingInvalid(f"{stem} and {variable}: set one of the two")
+        name = stem.removeprefix(PREFIX).lower()
         if name == "operator_token":
             continue
-        content = _read_secret_file(variable, value) if name.endswith("_file") else value
-        name = name.removesuffix("_file")
+        content = value if stem == variable else _read_secret_file(variable, value)
         place, _, member = name.partition("_")
         if place in profiles:
             profiles[place][member] = content
@@ -221,6 +270,7 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors(include_input=False, include_url=False):
         variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         expected = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+        expected = expected.removeprefix("Value error, ")
         lines.append(f"{variable.rstrip('_')}: {expected}")
     return "; ".join(lines)
 

@@ -6,6 +6,7 @@ Never a traceback, no escapes, UTF-8 whatever the locale. Exit 1 for refused or 
 import asyncio
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,8 +17,11 @@ import typer
 from gateway.errors import GatewayError, Overloaded
 from gateway.profiles.model import Gateway
 
+COLUMNS = 80
+
 Result = TypeVar("Result")
 OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -32,10 +36,11 @@ def new_typer(help_text: str) -> typer.Typer:
     )
 
 
-def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | None = None) -> Result:
     """Run a command's work; one of our errors becomes one line and exit 1."""
     try:
-        return asyncio.run(coroutine)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(coroutine)
     except Overloaded as error:
         fail(f"the database can't be used ({type(error.__cause__).__name__}): check GATEWAY_DATABASE_URL")
     except GatewayError as error:
@@ -48,17 +53,29 @@ def fail(reason: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that is empty, over 200 characters, or would move a terminal's cursor."""
+    if not 1 <= len(name.strip()) <= 200 or not name.isprintable():
+        fail("NAME is 1 to 200 printable characters")
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns, words for states, nothing but a header where there are no rows."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo(line.rstrip())
+    """Print aligned columns, words for states, nothing but a header where there are no rows.
+
+    The last column is the one that may be long: it goes on below itself at 80 columns.
+    """
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    for *cells, last in [header, *rows]:
+        lead = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True))
+        for line in textwrap.wrap(last, max(COLUMNS - indent, 16)) or [""]:
+            typer.echo(f"{lead}{line}".rstrip())
+            lead = " " * indent
 
 
 def read_json_file(path: Path) -> Any:

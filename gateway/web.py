@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 from gateway import __version__
 from gateway.accounts import web as accounts_web
 from gateway.edge import health
-from gateway.edge.context import Edge, problem_response
+from gateway.edge.context import Edge, first_segment, problem_response
 from gateway.edge.openapi import build_openapi
+from gateway.edge.problems import Internal
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
 from gateway.oauth import web as oauth_web
 from gateway.parts import Parts
@@ -82,7 +83,7 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
     """Turn our errors, and the router's own, into problems."""
 
     def respond(request: Request, error: GatewayError) -> Response:
-        first = request.url.path.split("/", 2)[1]
+        first = first_segment(request.url.path)
         at_place = first in {profile.value for profile in Profile}
         metadata_url = f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place else None
         request_id = request.state.request_id
@@ -91,6 +92,11 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
     @app.exception_handler(GatewayError)
     async def ours(request: Request, error: GatewayError) -> Response:
         return respond(request, error)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        del error  # the framework raises it again, and the edge logs it
+        return respond(request, Internal())
 
     @app.exception_handler(HTTPException)
     async def routers_own(request: Request, error: HTTPException) -> Response:

@@ -27,6 +27,7 @@ from gateway.places import Profile
 from gateway.terminal import (
     AsJson,
     OpenGateway,
+    check_name,
     fail,
     new_typer,
     print_json,
@@ -85,6 +86,7 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Make an account and print its credential; a secret is shown this once."""
+        check_name(name)
         if bool(procedure) == all_procedures:
             fail("name procedures (--procedure SLUG) or give --all-procedures, one of the two")
         if field and all_fields and set(field) - {"ethnicity", "religion"}:
@@ -147,7 +149,7 @@ def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
         if as_json:
             print_json(found)
         else:
-            print_table(("MEMBER", "VALUE"), [(key, str(value)) for key, value in found.items()])
+            print_table(("MEMBER", "VALUE"), [(key, _show(value)) for key, value in found.items()])
 
 
 def _add_rotate(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -206,6 +208,21 @@ def _read_public_keys(path: Path | None) -> Sequence[dict[str, Any]]:
         return parse_public_keys(read_json_file(path))
     except ValueError as error:
         fail(f"--public-key {path}: {error}")
+
+
+def _show(value: Any) -> str:
+    """Return a member in words for people; `--json` has the exact form."""
+    if isinstance(value, list):
+        return "; ".join(map(_show, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_show_inner(inner)}" for name, inner in value.items() if inner is not None)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _show_inner(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _print_credential(credential: IssuedCredential, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from gateway.accounts import store
 from gateway.accounts.use_cases import add_organisation
-from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
+from gateway.terminal import AsJson, OpenGateway, check_name, fail, new_typer, print_json, print_table, run
 
 _ORGANISATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -24,15 +24,18 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         """Add an agency by its e-id (QĐ 20/2020/QĐ-TTg)."""
-        if not _ORGANISATION.fullmatch(organisation) or not 1 <= len(name.strip()) <= 200:
-            fail("ID is 1 to 64 of A-Z a-z 0-9 . _ -, NAME 1 to 200 characters")
+        check_name(name)
+        if not _ORGANISATION.fullmatch(organisation):
+            fail("ID is 1 to 64 of A-Z a-z 0-9 . _ -")
 
         async def work() -> None:
             async with open_gateway() as gateway:
                 await add_organisation(gateway.parts, organisation, name.strip())
 
         run(work())
-        print_json({"id": organisation, "name": name}) if as_json else typer.echo(f"added {organisation}")
+        print_json({"id": organisation, "name": name.strip()}) if as_json else typer.echo(
+            f"added {organisation}"
+        )
 
     @app.command("list", epilog="Example: gateway organisations list --json")
     def list_all(*, as_json: AsJson = False) -> None:

@@ -1,5 +1,6 @@
 """`gateway audit`: check the chain, and print its head to be kept elsewhere."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from gateway.audit.model import AuditHead
 from gateway.audit.use_cases import read_audit_head, verify_audit
 from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, read_json_file, run
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
@@ -33,11 +36,12 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         if as_json:
             print_json({"ok": True, "rows": head.rows, "hash": head.hash})
         else:
-            typer.echo(f"ok: {head.rows} rows, head {head.hash}")
+            typer.echo(f"ok: {head.rows} rows\nhead: {head.hash}")
 
     @app.command("checkpoint", epilog="Example: gateway audit checkpoint > head.json")
-    def print_checkpoint() -> None:
-        """Print the number of rows and the last row's hash, as JSON. Not signed yet: keep it safe."""
+    def print_checkpoint(*, as_json: AsJson = False) -> None:
+        """Print the number of rows and the last row's hash, always as JSON. Not signed yet: keep it safe."""
+        del as_json  # accepted like everywhere
 
         async def work() -> AuditHead:
             async with open_gateway() as gateway:
@@ -51,7 +55,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
 def _read_head(path: Path) -> AuditHead:
     members = read_json_file(path)
-    try:
-        return AuditHead(rows=int(members["rows"]), hash=str(members["hash"]))
-    except (KeyError, TypeError, ValueError):
+    rows, digest = (members.get("rows"), members.get("hash")) if isinstance(members, dict) else (None, None)
+    if type(rows) is not int or rows < 0 or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         fail(f"{path}: not a checkpoint; expected what `gateway audit checkpoint` prints")
+    return AuditHead(rows=rows, hash=digest)

@@ -15,7 +15,11 @@ Decision = Callable[[Transaction], Awaitable[Sequence[AuditEntry]]]
 
 
 class AuditLog:
-    """Appends entries, and the change they are evidence of, in one durable commit."""
+    """Appends entries, and the change they are evidence of, in one durable commit.
+
+    Records queue before their change looks at the store, so that on PostgreSQL, as on SQLite, what a change
+    reads is still so when it writes: two workers never take the same last place of a budget.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,6 +31,7 @@ class AuditLog:
             Overloaded: the store can't take them; nothing was kept.
         """
         async with self._database.write() as connection:
+            await store.lock(connection)
             if change is not None:
                 await change(connection)
             await store.append(connection, entries)
@@ -38,5 +43,6 @@ class AuditLog:
             Overloaded: the store can't take them; nothing was kept.
         """
         async with self._database.write() as connection:
+            await store.lock(connection)
             if entries := await decide(connection):
                 await store.append(connection, entries)

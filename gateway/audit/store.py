@@ -29,8 +29,8 @@ _ADVISORY_LOCK = 0x6175646974  # "audit"
 
 
 async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> None:
-    """Chain entries behind the last row, inside the caller's write transaction."""
-    head = await _lock_head(connection)
+    """Chain entries behind the last row, inside the caller's write transaction, after `lock`."""
+    head = await read_head(connection)
     rows = []
     for entry in entries:
         number, body = head.rows + 1, entry.canonical()
@@ -51,11 +51,10 @@ async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> 
     await connection.execute(sa.insert(audit_rows), rows)
 
 
-async def _lock_head(connection: AsyncConnection) -> AuditHead:
-    """Read the last row while no other worker can append: SQLite's writer is alone already."""
+async def lock(connection: AsyncConnection) -> None:
+    """Let no other worker append until this transaction ends: SQLite's writer is alone already."""
     if connection.dialect.name == "postgresql":
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-    return await read_head(connection)
 
 
 async def read_head(connection: AsyncConnection) -> AuditHead:

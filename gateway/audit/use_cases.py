@@ -33,16 +33,28 @@ async def verify_audit(database: Database, *, known: AuditHead | None = None) ->
 
 
 def _check_row(row: AuditRow, columns: dict[str, str | None], *, after: AuditHead) -> None:
-    if row.row != after.rows + 1:
+    if row.row > after.rows + 1:
         raise AuditBroken(f"row {after.rows + 1}: missing")
+    if row.row != after.rows + 1:
+        raise AuditBroken(f"row {row.row}: rows count from 1")
     if row.previous != after.hash:
         raise AuditBroken(f"row {row.row}: does not follow the row before it")
     if row.hash != row_hash(row=row.row, previous=row.previous, body=row.body):
         raise AuditBroken(f"row {row.row}: its content was changed")
-    body = json.loads(row.body)
+    body = _read_body(row)
     for name, value in columns.items():
         if body.get(name) != value:
             raise AuditBroken(f"row {row.row}: column {name} differs from its content")
+
+
+def _read_body(row: AuditRow) -> dict[str, object]:
+    try:
+        body = json.loads(row.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise AuditBroken(f"row {row.row}: its content is not an entry")
+    return body
 
 
 async def list_enquiries(

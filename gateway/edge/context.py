@@ -5,7 +5,7 @@ The body (at most 64 KiB) is read before anything else looks at the request, so 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
 from gateway.edge.problems import MEDIA_TYPE, Internal, problem_body, problem_headers
-from gateway.errors import BodyTooLarge, GatewayError, HeadersTooLarge
+from gateway.errors import BodySlow, BodyTooLarge, GatewayError, HeadersTooLarge, NotFound
 from gateway.identifiers import new_identifier
 
 MAX_BODY = 64 * 1024
@@ -24,11 +24,13 @@ BODY_SECONDS = 15.0
 DIGIT_RUN = re.compile(r"[0-9]{9}")
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
+RawHeader = tuple[bytes, bytes]
+
 log = structlog.get_logger("gateway.edge")
 
 
-class BodySlow(Exception):
-    """The body did not arrive in time; the connection is given up without an answer."""
+class _CallerGone(Exception):
+    """The caller left before its body was whole; there is nobody to answer."""
 
 
 class Edge:
@@ -57,13 +59,13 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._headers(scope, request_id)]
+                message["headers"] = self._add_headers(message.get("headers", ()), scope)
             await send(message)
 
         try:
             await self._serve(scope, receive, send_with_headers)
-        except BodySlow:
-            log.warning("body_slow")
+        except _CallerGone:
+            log.info("caller_gone")
         except Exception:  # the outermost edge: whatever it was, only the request id leaves
             log.exception("internal")
             if not status:
@@ -76,8 +78,11 @@ class Edge:
         try:
             _check_headers(scope)
             body = await _read_body(Request(scope), receive)
-        except (HeadersTooLarge, BodyTooLarge) as error:
+        except (HeadersTooLarge, BodyTooLarge, BodySlow) as error:
             await self._refuse(error, scope, send)
+            return
+        if "\0" in scope["path"]:  # PostgreSQL takes it in no text; nothing of ours holds one
+            await self._refuse(NotFound(), scope, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
@@ -86,14 +91,21 @@ class Edge:
         response.headers["Connection"] = "close"
         await response(scope, _nothing, send)
 
-    def _headers(self, scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
-        place = scope["path"].split("/", 2)[1]
-        headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    def _add_headers(self, given: Iterable[RawHeader], scope: Scope) -> list[RawHeader]:
+        headers = [*given]
+        present = {name for name, _ in headers}
+        place = first_segment(scope["path"])
+        ours = {b"x-request-id": scope["state"]["request_id"].encode(), b"x-content-type-options": b"nosniff"}
         if place in self._test_data:
-            headers.append((b"cache-control", b"no-store"))
+            ours[b"cache-control"] = b"no-store"
             if self._test_data[place]:
-                headers.append((b"x-test-data", b"true"))
-        return headers
+                ours[b"x-test-data"] = b"true"
+        return headers + [(name, value) for name, value in ours.items() if name not in present]
+
+
+def first_segment(path: str) -> str:
+    """Return what stands before the second slash: a place's name at its routes."""
+    return path.lstrip("/").partition("/")[0]
 
 
 def find_correlation_id(request: Request) -> str | None:
@@ -117,30 +129,34 @@ def problem_response(
 
 
 def _check_headers(scope: Scope) -> None:
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+    target = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    if target + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
         raise HeadersTooLarge
 
 
 async def _read_body(request: Request, receive: Receive) -> bytes:
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BODY:
+    if declared.isdecimal() and (len(declared) > 12 or int(declared) > MAX_BODY):
         raise BodyTooLarge
-    chunks: list[bytes] = []
-    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    break
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > MAX_BODY:
-                    raise BodyTooLarge
-                if not message.get("more_body", False):
-                    break
+            return await _gather(receive)
     except TimeoutError:
         raise BodySlow from None
+
+
+async def _gather(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _CallerGone
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            raise BodyTooLarge
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 

@@ -23,7 +23,7 @@ def build_router(database: Database, *, states: dict[str, str]) -> APIRouter:
     async def readyz() -> JSONResponse:
         try:
             async with database.read() as connection:
-                await connection.execute(sa.text("SELECT 1"))
+                await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
         except Overloaded:
             return JSONResponse({"status": "store_unavailable", "profiles": states}, status_code=503)
         return JSONResponse({"status": "ok", "profiles": states})

@@ -1,11 +1,14 @@
 """Structured logs on standard error: JSON or console lines, each with the request's id.
 
 Events name things by our ids only. Messages of libraries pass through the same writer; what an HTTP library
-says of addresses is kept out, and a traceback carries no local values.
+says of addresses is kept out. A traceback tells places and kinds, never an error's own text, which may repeat
+a person's data.
 """
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Literal
 
 import structlog
@@ -28,9 +31,7 @@ def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
     render = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback, pad_event_to=24
-        )
+        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=24)
     )
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -44,9 +45,10 @@ def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    finish: list[structlog.types.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if form == "json":
-        finish.append(structlog.processors.format_exc_info)
+    finish: list[structlog.types.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.ExceptionRenderer(_tell_error),
+    ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*finish, _one_line, render])
@@ -56,6 +58,19 @@ def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _tell_error(exc_info: structlog.typing.ExcInfo) -> str:
+    return "\n".join(_tell_chain(exc_info[1]))
+
+
+def _tell_chain(error: BaseException | None) -> Iterator[str]:
+    """Yield kind and places of an error, then of what caused it; no message, no source line."""
+    while error is not None:
+        yield type(error).__qualname__
+        for frame in traceback.extract_tb(error.__traceback__):
+            yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _one_line(logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

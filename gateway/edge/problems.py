@@ -44,6 +44,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.NotFound, Problem(404, "not_found", "Not found", "Không tìm thấy", "There is nothing here that this account may see.")),
     (errors.MethodNotAllowed, Problem(405, "method_not_allowed", "Method not allowed", "Phương thức không được phép", "See the Allow header.")),
     (errors.NotAcceptable, Problem(406, "not_acceptable", "Not acceptable", "Không có định dạng phù hợp", "Accept application/json.")),
+    (errors.BodySlow, Problem(408, "body_slow", "Body too slow", "Nội dung gửi quá chậm", "Send the whole body within 15 seconds.")),
     (errors.VerificationExpired, Problem(409, "verification_expired", "Verification expired", "Kết quả xác thực đã hết hạn", "Verify the citizen again.")),
     (errors.VerificationNotConfirmed, Problem(409, "verification_not_confirmed", "Verification not confirmed", "Chưa xác thực được công dân", "Only a confirmed verification can carry a prefill.")),
     (errors.VerificationInvalidated, Problem(409, "verification_invalidated", "Verification invalidated", "Kết quả xác thực không còn giá trị", "The registry's data changed or the verification was revoked; verify again.")),

@@ -36,7 +36,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         if as_json:
             print_json(found)
             return
-        header = ("KID", "PROFILE", "PURPOSE", "SERIAL", "CREATED_AT")
+        header = ("KID", "PROFILE", "PURPOSE", "NO", "CREATED_AT")
         print_table(header, [[str(value) for value in row.values()] for row in found])
 
     return app

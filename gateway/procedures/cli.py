@@ -3,20 +3,19 @@
 Holds no personal data and asks nobody. Refuses a data file that doesn't hold with one line that names it.
 """
 
-import json
 import textwrap
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from gateway.clock import Clock, SystemClock, today
 from gateway.procedures.catalogue import DATA, Catalogue, CatalogueInvalid, load_catalogue
 from gateway.procedures.model import FormField, Procedure
+from gateway.terminal import AsJson, fail, new_typer, print_json
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Folder = Annotated[
     Path, typer.Option("--folder", help="Data folder to check.", show_default="the built-in one")
 ]
@@ -24,7 +23,7 @@ Folder = Annotated[
 
 def build_cli(clock: Clock | None = None) -> typer.Typer:
     """Return the commands; `clock` tells which mã TTHC is valid today."""
-    app = typer.Typer(help="The essential services: forms, codes, legal basis.", no_args_is_help=True)
+    app = new_typer("The essential services: forms, codes, legal basis.")
     app.command(epilog="Example: gateway procedures lint")(lint)
     _add_list(app, clock or SystemClock())
     _add_show(app, clock or SystemClock())
@@ -49,7 +48,7 @@ def _add_list(app: typer.Typer, clock: Clock) -> None:
         """List the services in the order of Đề án 06."""
         day, procedures = today(clock), _load(DATA).procedures
         if as_json:
-            _print_json([_summary(procedure, day) for procedure in procedures])
+            print_json([_summary(procedure, day) for procedure in procedures])
             return
         for procedure in procedures:
             name = textwrap.shorten(procedure.name_vi, 42, placeholder=" …")
@@ -64,9 +63,9 @@ def _add_show(app: typer.Typer, clock: Clock) -> None:
         day = today(clock)
         found = _load(DATA).find(procedure, day)
         if found is None:
-            _refuse("no such service; `gateway procedures list` names them")
+            fail("no such service; `gateway procedures list` names them")
         if as_json:
-            _print_json(_description(found, day))
+            print_json(_description(found, day))
             return
         for line in _lines(found, day):
             typer.echo(line)
@@ -76,16 +75,7 @@ def _load(folder: Path) -> Catalogue:
     try:
         return load_catalogue(folder)
     except CatalogueInvalid as exc:
-        _refuse(str(exc))
-
-
-def _refuse(reason: str) -> NoReturn:
-    typer.echo(f"error: {reason}", err=True)
-    raise typer.Exit(1)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+        fail(str(exc))
 
 
 def _summary(procedure: Procedure, day: date) -> dict[str, object]:
