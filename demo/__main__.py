@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,9 @@ def run() -> None:
         raise typer.Exit(1) from None
     except httpx.HTTPError as error:
         report.failed(f"{type(error).__name__} on the way to a program (logs: {folder})")
+        raise typer.Exit(1) from None
+    except Exception as error:  # noqa: BLE001 - the outermost edge: an answer of another form is a failed step
+        report.failed(f"an answer could not be read: {error!r} (logs: {folder})")
         raise typer.Exit(1) from None
     shutil.rmtree(folder)
     report.done()
@@ -95,7 +99,15 @@ def _describe(scene: Scene) -> None:
     typer.echo("\n".join(lines))
 
 
+def _end_like_ctrl_c(number: int, frame: object) -> None:
+    """Let a SIGTERM or a closed terminal end the children too."""
+    del number, frame
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end_like_ctrl_c)
     for stream in (sys.stdout, sys.stderr):
         getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="replace")
     app(prog_name="python -m demo")

@@ -104,13 +104,20 @@ class GatewayClient:
     async def _call(
         self, method: str, path: str, body: dict[str, Any], *, issuer: str | None = None
     ) -> Answer:
-        token = await self.token()
+        """Call the API; a token that ended early, by a change at the gateway, is fetched once more."""
         address = f"{issuer or self._account.issuer}/v1{path}"
+        response = await self._send(method, address, body)
+        if response.status_code == 401 and issuer is None:
+            self._token_until = 0.0
+            response = await self._send(method, address, body)
+        return Answer(status=response.status_code, members=response.json(), headers=dict(response.headers))
+
+    async def _send(self, method: str, address: str, body: dict[str, Any]) -> httpx.Response:
+        token = await self.token()
         headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
         if self._account.key is not None:
             headers["DPoP"] = self._proof(method, address, token["access_token"])
-        response = await self._http.request(method, address, json=body, headers=headers)
-        return Answer(status=response.status_code, members=response.json(), headers=dict(response.headers))
+        return await self._http.request(method, address, json=body, headers=headers)
 
     async def _find_endpoints(self) -> dict[str, Any]:
         """Read the issuer's metadata (RFC 8414) once."""
