@@ -1,6 +1,5 @@
 """Administrative units: both lists whole, and a code read only together with the list it belongs to."""
 
-import time
 
 import pytest
 
@@ -161,13 +160,3 @@ def test_a_part_of_the_codes_is_enough_when_the_rest_is_absent() -> None:
 def test_a_list_of_units_that_does_not_exist_is_a_programming_error() -> None:
     with pytest.raises(KeyError, match="units-2022-04"):
         load_units("units-2022-04")
-
-
-def test_loading_both_lists_takes_less_than_50_ms_of_one_core() -> None:
-    took = []
-    for _ in range(3):
-        load_units.cache_clear()
-        began = time.process_time()
-        load_units(WITH_DISTRICTS), load_units(WITHOUT_DISTRICTS)
-        took.append(time.process_time() - began)
-    assert min(took) < 0.05
