@@ -4,11 +4,13 @@ FastAPI would parse a body before it asks who is calling; here a body is a depen
 before it, and the order of a route's parameters is their order (docs/decisions/0019).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from gateway.clock import Clock, today
@@ -24,7 +26,11 @@ from gateway.errors import (
 
 Model = TypeVar("Model", bound=BaseModel)
 
+REPEATED = "repeated_item"
+"""The type of a validator's error about a list's item; its context says at which `position`."""
+
 _ACCEPTABLE = ("*/*", "application/*", "application/json", "application/problem+json")
+_NEVER = re.compile(r"q=0(\.0{0,3})?")
 
 
 class Body(BaseModel):
@@ -63,10 +69,15 @@ def check_media_types(request: Request) -> None:
 
 
 def check_acceptable(request: Request) -> None:
-    """Raise `NotAcceptable` where the caller accepts no JSON."""
-    accepted = request.headers.get("accept", "*/*").lower().split(",")
-    if not any(part.partition(";")[0].strip() in _ACCEPTABLE for part in accepted):
+    """Raise `NotAcceptable` where the caller accepts no JSON; a dependency of routes without a body."""
+    accepted = ",".join(request.headers.getlist("accept")) or "*/*"
+    if not any(_accepts_json(part) for part in accepted.lower().split(",")):
         raise NotAcceptable
+
+
+def _accepts_json(part: str) -> bool:
+    media_type, *parameters = (word.replace(" ", "") for word in part.split(";"))
+    return media_type in _ACCEPTABLE and not any(_NEVER.fullmatch(word) for word in parameters)
 
 
 def parse_members(model: type[Model], members: Mapping[str, Any], *, on: date) -> Model:
@@ -78,21 +89,20 @@ def parse_members(model: type[Model], members: Mapping[str, Any], *, on: date) -
 
 
 def _refusal(error: ValidationError, members: Mapping[str, Any]) -> FieldsError:
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    errors = tuple(
-        _field_error(problem["loc"], problem["type"], problem["msg"], members) for problem in problems
-    )
+    problems = error.errors(include_input=False, include_url=False)
+    errors = tuple(_field_error(problem, members) for problem in problems)
     about_claim = all(found.code == "claim_invalid" for found in errors)
     return ClaimInvalid(errors) if about_claim else RequestInvalid(errors)
 
 
-def _field_error(
-    loc: tuple[int | str, ...], kind: str, message: str, members: Mapping[str, Any]
-) -> FieldError:
-    if kind == "extra_forbidden":
+def _field_error(problem: ErrorDetails, members: Mapping[str, Any]) -> FieldError:
+    loc = problem["loc"]
+    if problem["type"] == "extra_forbidden":
         return _unknown_member(loc, members)
-    code = "claim_invalid" if len(loc) > 1 and loc[0] == "claim" else "request_invalid"
-    detail = message.removeprefix("Value error, ")
+    if problem["type"] == REPEATED:
+        loc = (*loc, problem["ctx"]["position"])
+    code = "claim_invalid" if loc[:1] == ("claim",) and "claim" in members else "request_invalid"
+    detail = problem["msg"].removeprefix("Value error, ")
     return FieldError(field=".".join(map(str, loc)) or "body", code=code, detail=detail)
 
 

@@ -23,8 +23,15 @@ from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Link, Place
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
 from gateway.verifications import store as verifications
-from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded
-from gateway.verifications.guards import check_grants, check_officer, find_act, get_link, is_registry_field
+from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded, within
+from gateway.verifications.guards import (
+    check_fields,
+    check_grants,
+    check_officer,
+    find_act,
+    get_link,
+    is_registry_field,
+)
 from gateway.verifications.model import Verification
 from gateway.verifications.receipts import Receipt, check_act
 from gateway.verifications.sealed_claims import open_claim
@@ -54,21 +61,12 @@ async def prefill_form(parts: Parts, place: Place, caller: Caller, request: Pref
         FieldsError, GrantError, VerificationError, ProfileError, NotFound: before anything was asked.
         VerificationInvalidated: also when the registry no longer knows such a living person.
     """
-    procedure, role = find_act(parts, request.procedure, request.subject_role, request.fields)
-    entry = replace(
-        open_act(
-            parts,
-            place,
-            caller,
-            procedure=procedure.slug,
-            dossier=request.dossier,
-            subject_role=request.subject_role,
-        ),
-        initiated_by=request.initiated_by.kind,
-        authentication=request.initiated_by.authentication,
-        legal_basis=procedure.legal_basis,
-    )
+    opened = open_act(parts, place, caller, dossier=request.dossier, initiated_by=request.initiated_by)
+    async with refusals_recorded(parts, opened):
+        procedure, role = find_act(parts, request.procedure, request.subject_role)
+    entry = within(opened, procedure, role)
     async with refusals_recorded(parts, entry):
+        check_fields(parts, role, request.fields)
         check_grants(caller, procedure, role, request.fields)
         officer = await check_officer(parts, place, caller, request.initiated_by)
         verification = await _open_verification(parts, place, caller, request, procedure)
@@ -193,7 +191,7 @@ def _is_gone(answer: Answer) -> bool:
 
 async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry]) -> None:
     async def change(transaction: Transaction) -> None:
-        await verifications.invalidate_all(transaction, act.verification.root)
+        await verifications.invalidate_family(transaction, act.verification)
 
     ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
     await parts.audit.record(*answered, ended, change=change)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway.clock import rfc3339
-from gateway.edge.bodies import Body, StrictBody
+from gateway.edge.bodies import REPEATED, Body, StrictBody
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.model import Filled, Prefill, PrefillRequest, ToDeclare
@@ -36,11 +36,7 @@ class PrefillBody(Body):
     def _distinct(cls, value: list[str]) -> list[str]:
         for position, name in enumerate(value):
             if name in value[:position]:
-                raise PydanticCustomError(
-                    "repeated_field",
-                    "each field once; position {position} repeats one",
-                    {"position": position},
-                )
+                raise PydanticCustomError(REPEATED, "each field once", {"position": position})
         return value
 
     @model_validator(mode="after")

@@ -14,11 +14,12 @@ from gateway.oauth.web import Bearer, gateway_of
 from gateway.procedures.model import FormField, Procedure, Role
 
 AnyCaller = Annotated[Caller, Depends(Bearer(None))]
+Acceptable = Annotated[None, Depends(check_acceptable)]
 
 
 def build_router() -> APIRouter:
     """Return the routes of every place."""
-    router = APIRouter(prefix="/{profile}/v1", tags=["procedures"], dependencies=[Depends(check_acceptable)])
+    router = APIRouter(prefix="/{profile}/v1", tags=["procedures"])
     router.add_api_route("/procedures", _list, methods=["GET"], summary="The essential services")
     router.add_api_route(
         "/procedures/{procedure}", _show, methods=["GET"], summary="One service and its forms"
@@ -26,8 +27,8 @@ def build_router() -> APIRouter:
     return router
 
 
-async def _list(request: Request, caller: AnyCaller) -> Response:
-    del caller
+async def _list(request: Request, caller: AnyCaller, acceptable: Acceptable) -> Response:
+    del caller, acceptable
     parts = gateway_of(request).parts
     day = today(parts.clock)
     return JSONResponse(
@@ -39,7 +40,8 @@ async def _list(request: Request, caller: AnyCaller) -> Response:
     )
 
 
-async def _show(request: Request, caller: AnyCaller, procedure: str) -> Response:
+async def _show(request: Request, caller: AnyCaller, acceptable: Acceptable, procedure: str) -> Response:
+    del acceptable
     parts = gateway_of(request).parts
     day = today(parts.clock)
     found = parts.catalogue.find(procedure, day)

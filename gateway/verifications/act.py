@@ -27,8 +27,11 @@ class Act:
     entry: AuditEntry
 
     def keyed_fold(self) -> tuple[str, ...]:
-        """Return the claim's keyed fold under every look-up key, the current first."""
-        text = f"claim|{self.caller.account.client_id}|{fold_claim(self.enquiry.claim)}"
+        """Return the claim's keyed fold under every look-up key, the current first.
+
+        One for the whole organisation, whose accounts share the budget of a number; reuse looks by account too.
+        """
+        text = f"claim|{self.caller.account.organisation}|{fold_claim(self.enquiry.claim)}"
         return tuple(key.mac(text) for key in self.place.keys.all(Purpose.LOOKUP))
 
 

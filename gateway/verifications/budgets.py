@@ -2,7 +2,8 @@
 
 A place is reserved with the `intended` row, in one transaction, so that a hundred claims at once can't pass
 together; it is given back when the registry confirms or fails. A claim that was not confirmed before costs
-nothing again. Whether the number exists makes no difference. Source: the contract's budgets.
+nothing again, whichever account of the organisation made it where the number's budget is concerned. Whether
+the number exists makes no difference. Source: the contract's budgets.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gateway.database import Instant, metadata
 from gateway.errors import EnquiryBudgetSpent
 from gateway.profiles.model import Policy
 from gateway.verifications.model import Verdict
-from gateway.verifications.store import verifications
+from gateway.verifications.store import lock_organisation, verifications
 
 reservations = sa.Table(
     "reservations",
@@ -50,15 +51,14 @@ async def reserve(connection: AsyncConnection, wanted: Reservation, policy: Poli
     """Take a place in both budgets, inside a write transaction.
 
     Raises:
-        EnquiryBudgetSpent: one of them is full and this claim was not counted before.
+        EnquiryBudgetSpent: one of them is full and did not count this claim before.
     """
+    await lock_organisation(connection, profile=wanted.profile, organisation=wanted.organisation)
     account = await _wrong_claims(connection, wanted, by_subject=False, now=now)
-    subject = await _wrong_claims(connection, wanted, by_subject=True, now=now)
-    if wanted.claim_key in account | subject:
-        return
-    if len(account) >= policy.budget_account_hour:
+    if wanted.claim_key not in account and len(account) >= policy.budget_account_hour:
         raise EnquiryBudgetSpent(int(HOUR.total_seconds()))
-    if len(subject) >= policy.budget_subject_day:
+    subject = await _wrong_claims(connection, wanted, by_subject=True, now=now)
+    if wanted.claim_key not in subject and len(subject) >= policy.budget_subject_day:
         raise EnquiryBudgetSpent(int(DAY.total_seconds()))
     await connection.execute(
         sa.insert(reservations).values(

@@ -8,6 +8,9 @@ import re
 import unicodedata
 from datetime import date
 
+from gateway.errors import ClaimInvalid
+from gateway.registry.wire import fold_name as registry_name
+
 EARLIEST_YEAR = 1875
 MAX_NAME = 100
 
@@ -33,13 +36,20 @@ def parse_id_card_number(text: str) -> str:
 
 
 def parse_full_name(text: str) -> str:
-    """Return a name of 1 to 100 characters with a letter in it. Raises `ValueError`."""
-    if len(text) > MAX_NAME:
+    """Return a name of 1 to 100 characters, however its marks are written, that the registry can be asked about.
+
+    Raises `ValueError` with what is expected.
+    """
+    if len(unicodedata.normalize("NFC", text)) > MAX_NAME:
         raise ValueError(f"at most {MAX_NAME} characters")
     if any(_is_refused(character) for character in text):
         raise ValueError("no control, bidirectional or unassigned characters")
-    if not any(character.isalpha() for character in text):
-        raise ValueError("at least one letter")
+    try:
+        asked = registry_name(text)
+    except ClaimInvalid:
+        asked = ""
+    if not any(character.isalpha() for character in asked):
+        raise ValueError("at least one letter of the Latin alphabet, at most 100 once written without marks")
     return text
 
 

@@ -14,16 +14,18 @@ from gateway.keys.model import Purpose
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.procedures.fields import Operation
+from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Place
 from gateway.registry.model import Claim
+from gateway.verifications.model import InitiatedBy
 
 log = structlog.get_logger("gateway.verifications")
 
 
 def open_act(
-    parts: Parts, place: Place, caller: Caller, *, procedure: str, dossier: str, subject_role: str
+    parts: Parts, place: Place, caller: Caller, *, dossier: str, initiated_by: InitiatedBy
 ) -> AuditEntry:
-    """Return the template of an act's rows. `procedure` must be one of ours, `dossier` of the checked form."""
+    """Return the template of an act's rows. `dossier` must be of the checked form."""
     return AuditEntry(
         at=parts.clock.now(),
         kind=Kind.REFUSED,
@@ -33,10 +35,15 @@ def open_act(
         correlation_id=caller.correlation_id,
         client_id=caller.account.client_id,
         organisation=caller.account.organisation,
-        procedure=procedure,
         dossier=dossier,
-        subject_role=subject_role,
+        initiated_by=initiated_by.kind,
+        authentication=initiated_by.authentication,
     )
+
+
+def within(act: AuditEntry, procedure: Procedure, role: Role) -> AuditEntry:
+    """Add what the act is for; only names of ours, since a caller's own could be a person's number."""
+    return replace(act, procedure=procedure.slug, subject_role=role.name, legal_basis=procedure.legal_basis)
 
 
 def about(act: AuditEntry, place: Place, claim: Claim) -> AuditEntry:
@@ -62,7 +69,7 @@ async def refusals_recorded(parts: Parts, act: AuditEntry) -> AsyncIterator[None
         raise
 
 
-def raise_alarm(error: RegistryError, operation: Operation) -> None:
+def raise_alarm(error: GatewayError, operation: Operation) -> None:
     """Log an answer that failed our checks as an alarm: the check's name, never a value."""
     if isinstance(error, RegistryAnswerInvalid):
         log.warning("registry_answer_invalid", operation=operation.value, reason=error.reason)

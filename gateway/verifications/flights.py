@@ -16,18 +16,23 @@ class Flights(Generic[Answer]):
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Answer]] = {}
 
-    async def join(self, key: str, ask: Callable[[], Awaitable[Answer]]) -> tuple[Answer, bool]:
-        """Return the answer and whether this call was the one that asked.
+    def __contains__(self, key: str) -> bool:
+        """Say whether such a question is under way: whoever comes now waits for it."""
+        return key in self._tasks
 
-        The question goes on when a waiter is cancelled: what was asked must still be recorded.
+    async def wait(self, key: str) -> Answer:
+        """Return the answer to the question under way."""
+        return await asyncio.shield(self._tasks[key])
+
+    async def ask(self, key: str, question: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Put a question and return its answer.
+
+        It goes on when the caller is cancelled: what was asked must still be recorded.
         """
-        task = self._tasks.get(key)
-        asked_here = task is None
-        if task is None:
-            task = asyncio.ensure_future(ask())
-            self._tasks[key] = task
-            task.add_done_callback(lambda done: self._land(key, done))
-        return await asyncio.shield(task), asked_here
+        task = asyncio.ensure_future(question())
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._land(key, done))
+        return await self.wait(key)
 
     def _land(self, key: str, task: asyncio.Task[Answer]) -> None:
         del self._tasks[key]

@@ -18,13 +18,17 @@ _LOOK_ALIKES = str.maketrans(
 )
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _TONE = re.compile(f"[{_TONES}]")
-_OPEN = re.compile(r"(?<!q)u\u0079$|o[ae]$")
+_OPEN = re.compile(r"(?<!q)uy$|o[ae]$")
 
 
 def fold_name(name: str) -> str:
     """Return the form of a name under which spellings of one name are equal."""
     visible = unicodedata.normalize("NFC", name).translate(_INVISIBLE).lower().translate(_LOOK_ALIKES)
-    return " ".join(_fold_syllable(word) for word in visible.split())
+    return " ".join(_fold_word(word) for word in visible.split())
+
+
+def _fold_word(word: str) -> str:
+    return "-".join(_fold_syllable(syllable) for syllable in word.split("-"))
 
 
 def _fold_syllable(word: str) -> str:

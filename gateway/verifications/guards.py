@@ -32,14 +32,8 @@ from gateway.verifications.model import InitiatedBy
 SENSITIVE_SCOPE = "prefill.sensitive"
 
 
-def find_act(
-    parts: Parts, procedure: str, subject_role: str, fields: Sequence[str] = ()
-) -> tuple[Procedure, Role]:
-    """Return the procedure and role meant.
-
-    Raises:
-        ProcedureUnknown, SubjectRoleUnknown, FieldUnknown, FieldNotInProcedure
-    """
+def find_act(parts: Parts, procedure: str, subject_role: str) -> tuple[Procedure, Role]:
+    """Return the procedure and role meant. Raises `ProcedureUnknown`, `SubjectRoleUnknown`."""
     found = parts.catalogue.find(procedure, today(parts.clock))
     if found is None:
         raise ProcedureUnknown(
@@ -49,6 +43,11 @@ def find_act(
     if role is None:
         names = ", ".join(role.name for role in found.roles)
         raise SubjectRoleUnknown((_error("subject_role", "subject_role_unknown", f"one of {names}"),))
+    return found, role
+
+
+def check_fields(parts: Parts, role: Role, fields: Sequence[str]) -> None:
+    """Let only fields of the role's form pass. Raises `FieldUnknown`, `FieldNotInProcedure`."""
     unknown = tuple(
         _error(f"fields.{position}", "field_unknown", "a field that GET procedures lists")
         for position, name in enumerate(fields)
@@ -63,7 +62,6 @@ def find_act(
     )
     if outside:
         raise FieldNotInProcedure(outside)
-    return found, role
 
 
 def check_grants(caller: Caller, procedure: Procedure, role: Role, fields: Sequence[str] = ()) -> None:

@@ -1,5 +1,6 @@
 """What can be done with a verification that exists: find, open by receipt, check, show the ledger, sweep."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from gateway.verifications import budgets, store
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.receipts import Receipt, verify_receipt
 
+_ID = re.compile(r"ver_[a-z2-7]{25}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptCheck:
@@ -31,6 +34,8 @@ class ReceiptCheck:
 
 async def get_verification(parts: Parts, place: Place, caller: Caller, verification_id: str) -> Verification:
     """Return the account's own verification, whatever its state. Raises `NotFound`."""
+    if not _ID.fullmatch(verification_id):
+        raise NotFound  # before the store, which can't even be asked about some characters
     async with parts.database.read() as connection:
         found = await store.find_verification(
             connection, verification_id, profile=place.profile, client_id=caller.account.client_id

@@ -10,7 +10,7 @@ from datetime import timedelta
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.edge.problems import find_problem
-from gateway.errors import RegistryError
+from gateway.errors import GatewayError, RegistryError
 from gateway.identifiers import new_request_code
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
@@ -19,13 +19,13 @@ from gateway.profiles.model import Link, Place
 from gateway.registry.model import Question
 from gateway.verifications import budgets, store
 from gateway.verifications.act import Act, new_verification
-from gateway.verifications.evidence import about, open_act, raise_alarm, refusals_recorded
+from gateway.verifications.evidence import about, open_act, raise_alarm, refusals_recorded, within
 from gateway.verifications.flights import Flights
 from gateway.verifications.guards import check_grants, check_officer, find_act, get_link
 from gateway.verifications.model import Enquiry, Origin, Outcome, Verdict, Verification
 from gateway.verifications.reuse import reuse
 
-VerificationFlights = Flights[Verification]
+VerificationFlights = Flights[Outcome]
 
 _GRACE_S = 5
 
@@ -39,21 +39,11 @@ async def verify_citizen(
         FieldsError, GrantError, ProfileError: before anything was asked.
         RegistryError: the registry gave no usable answer.
     """
-    procedure, role = find_act(parts, enquiry.procedure, enquiry.subject_role)
-    entry = open_act(
-        parts,
-        place,
-        caller,
-        procedure=procedure.slug,
-        dossier=enquiry.dossier,
-        subject_role=enquiry.subject_role,
-    )
-    entry = replace(
-        about(entry, place, enquiry.claim),
-        initiated_by=enquiry.initiated_by.kind,
-        authentication=enquiry.initiated_by.authentication,
-        legal_basis=procedure.legal_basis,
-    )
+    opened = open_act(parts, place, caller, dossier=enquiry.dossier, initiated_by=enquiry.initiated_by)
+    opened = about(opened, place, enquiry.claim)
+    async with refusals_recorded(parts, opened):
+        procedure, role = find_act(parts, enquiry.procedure, enquiry.subject_role)
+    entry = within(opened, procedure, role)
     async with refusals_recorded(parts, entry):
         check_grants(caller, procedure, role)
         officer = await check_officer(parts, place, caller, enquiry.initiated_by)
@@ -73,13 +63,32 @@ async def verify_citizen(
 async def _ask_once(parts: Parts, flights: VerificationFlights, act: Act, link: Link) -> Outcome:
     """Ask, or wait for the same question in flight and share its verdict."""
     scope = act.enquiry.dossier if act.place.policy.reuse == "dossier" else ""
-    key = f"{act.place.profile}|{act.keyed_fold()[0]}|{scope}"
-    verification, asked_here = await flights.join(key, lambda: _ask(parts, act, link))
-    if asked_here:
-        return Outcome(verification=verification, origin=Origin.REGISTRY)
-    if verification.verdict is Verdict.CONFIRMED and (shared := await reuse(parts, act)):
-        return shared
-    return await _share_verdict(parts, act, verification)
+    key = f"{act.place.profile}|{act.caller.account.client_id}|{act.keyed_fold()[0]}|{scope}"
+    if key not in flights:
+        return await flights.ask(key, lambda: _ask_unless_known(parts, act, link))
+    shared = (await _await_twin(parts, flights, act, key)).verification
+    if shared.verdict is Verdict.NOT_CONFIRMED:
+        return await _share_verdict(parts, act, shared)
+    # What the first was given may have ended since: then nothing is left to share, and it is asked anew.
+    return await reuse(parts, act) or await _ask_once(parts, flights, act, link)
+
+
+async def _await_twin(parts: Parts, flights: VerificationFlights, act: Act, key: str) -> Outcome:
+    """Wait for the same question in flight; its failure is this act's too, and is recorded as such."""
+    try:
+        return await flights.wait(key)
+    except GatewayError as error:
+        kind = Kind.ANSWERED if isinstance(error, RegistryError) else Kind.REFUSED
+        outcome = find_problem(error).code
+        await parts.audit.record(replace(act.entry, at=parts.clock.now(), kind=kind, outcome=outcome))
+        raise
+
+
+async def _ask_unless_known(parts: Parts, act: Act, link: Link) -> Outcome:
+    """Look again, then ask: a twin may have been answered between the first look and this flight."""
+    if not act.enquiry.fresh and (known := await reuse(parts, act)):
+        return known
+    return Outcome(verification=await _ask(parts, act, link), origin=Origin.REGISTRY)
 
 
 async def _ask(parts: Parts, act: Act, link: Link) -> Verification:
@@ -92,7 +101,7 @@ async def _ask(parts: Parts, act: Act, link: Link) -> Verification:
         await _record_intent(parts, act, link, entry)
     try:
         confirmed = await link.registry.confirm(question)
-    except RegistryError as error:
+    except GatewayError as error:
         raise_alarm(error, question.operation)
         await _record_failure(parts, entry, error)
         raise
@@ -120,7 +129,7 @@ async def _record_intent(parts: Parts, act: Act, link: Link, entry: AuditEntry) 
     await parts.audit.record(replace(entry, at=now, kind=Kind.INTENDED), change=change)
 
 
-async def _record_failure(parts: Parts, entry: AuditEntry, error: RegistryError) -> None:
+async def _record_failure(parts: Parts, entry: AuditEntry, error: GatewayError) -> None:
     async def change(transaction: Transaction) -> None:
         await budgets.give_back(transaction, entry.act)
 
@@ -129,28 +138,32 @@ async def _record_failure(parts: Parts, entry: AuditEntry, error: RegistryError)
 
 
 async def _share_verdict(parts: Parts, act: Act, asked: Verification) -> Outcome:
-    """Give a waiter the verdict that the first was given; for another act, as a verification of its own."""
+    """Give a waiter the `not_confirmed` that the first was given; for another act, as a verification of its own."""
+    entry = replace(act.entry, origin="registry")
     if asked.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
+        await parts.audit.record(_answered(parts, entry, asked))
         return Outcome(verification=asked, origin=Origin.REGISTRY)
     verification = new_verification(parts, act, asked.verdict)
-    await _record_answer(parts, replace(act.entry, origin="registry"), verification)
+    await _record_answer(parts, entry, verification)
     return Outcome(verification=verification, origin=Origin.REGISTRY)
 
 
 async def _record_answer(parts: Parts, entry: AuditEntry, verification: Verification) -> None:
-    answered = replace(
+    async def change(transaction: Transaction) -> None:
+        await store.insert_verification(transaction, verification)
+        await budgets.give_back(transaction, entry.act)
+
+    await parts.audit.record(_answered(parts, entry, verification), change=change)
+
+
+def _answered(parts: Parts, entry: AuditEntry, verification: Verification) -> AuditEntry:
+    return replace(
         entry,
         at=parts.clock.now(),
         kind=Kind.ANSWERED,
         outcome=verification.verdict.value,
         verification=verification.id,
     )
-
-    async def change(transaction: Transaction) -> None:
-        await store.insert_verification(transaction, verification)
-        await budgets.give_back(transaction, entry.act)
-
-    await parts.audit.record(answered, change=change)
 
 
 def _question(parts: Parts, act: Act, link: Link) -> Question:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway.clock import rfc3339
-from gateway.edge.bodies import Body, StrictBody
+from gateway.edge.bodies import Body, StrictBody, check_acceptable
 from gateway.edge.context import DIGIT_RUN
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
@@ -38,6 +38,10 @@ from gateway.verifications.verify import verify_citizen
 
 _DOSSIER = re.compile(r"[A-Za-z0-9._/-]{1,64}")
 _OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
+_ASSERTED = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def parse_dossier(text: str) -> str:
@@ -55,6 +59,20 @@ def _parse_officer(text: str) -> str:
     return text
 
 
+def _parse_asserted(text: str) -> str:
+    if not _ASSERTED.fullmatch(text):
+        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ : / -")
+    if DIGIT_RUN.search(text):
+        raise ValueError("no run of nine or more digits: it could be a person's number")
+    return text
+
+
+def _parse_instant(text: str) -> str:
+    if not _INSTANT.fullmatch(text):
+        raise ValueError("an instant written YYYY-MM-DDThh:mm:ssZ")
+    return text
+
+
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Dossier = Annotated[str, AfterValidator(parse_dossier)]
 
@@ -62,9 +80,9 @@ Dossier = Annotated[str, AfterValidator(parse_dossier)]
 class AuthenticationBody(Body):
     """How the portal says the person was authenticated; recorded as asserted, never believed."""
 
-    method: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")] | None = None
-    acr: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9._:/-]+$")] | None = None
-    auth_time: Annotated[str, Field(max_length=32, pattern=r"^[0-9TZ:.+-]+$")] | None = None
+    method: Annotated[str, AfterValidator(_parse_asserted)] | None = None
+    acr: Annotated[str, AfterValidator(_parse_asserted)] | None = None
+    auth_time: Annotated[str, AfterValidator(_parse_instant)] | None = None
 
 
 class InitiatedByBody(Body):
@@ -184,8 +202,10 @@ async def _get(
     request: Request,
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
+    acceptable: Annotated[None, Depends(check_acceptable)],
     verification_id: str,
 ) -> Response:
+    del acceptable
     parts = gateway_of(request).parts
     found = await get_verification(parts, place, caller, verification_id)
     return JSONResponse(shape_verification(place, found, found.origin, parts.clock.now()))

@@ -1,8 +1,14 @@
-"""Verify once: the verdict is the registry's, and the question is put once."""
+"""Verify once: the verdict is the registry's, the question is put once, the answer says what the contract says."""
 
-import asyncio
+from datetime import datetime, timedelta
 
+import pytest
+
+from gateway.places import Profile
 from tests.gateway.scene import AN, Portal, Scene
+
+CHIN = {"id_card_number": "024000301", "full_name": "Vũ Thị Chín", "birth_date": "1957-03-12"}
+AT = {"citizen_id": "001044000401", "full_name": "Nguyễn Văn Ất", "birth_year": 1944}
 
 
 async def test_a_matching_claim_is_confirmed_by_the_registry(scene: Scene, portal: Portal) -> None:
@@ -15,12 +21,44 @@ async def test_a_matching_claim_is_confirmed_by_the_registry(scene: Scene, porta
     assert [entry["operation"] for entry in await scene.journal()] == ["XacThucThongTinCongDan"]
 
 
-async def test_identical_claims_in_flight_are_asked_once(scene: Scene, portal: Portal) -> None:
-    answers = await asyncio.gather(*(portal.verify() for _ in range(20)))
+async def test_the_answer_has_exactly_the_members_of_the_contract(portal: Portal) -> None:
+    members = (await portal.verify()).json()
 
-    assert len(await scene.journal()) == 1
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
+    assert set(members) == {
+        "id", "state", "verdict", "origin", "derived_from", "profile", "test_data", "procedure", "procedure_code",
+        "dossier", "subject_role", "verified_at", "expires_at", "receipt", "prefill",
+    }  # fmt: skip
+    assert members["id"].startswith("ver_")
+    assert (members["derived_from"], members["profile"], members["test_data"]) == (None, "sandbox", True)
+    assert (members["procedure"], members["procedure_code"]) == ("khai-sinh", "1.001193")
+    assert (members["dossier"], members["subject_role"]) == ("HN-2022-000123", "requester")
+    assert members["prefill"] is None
+
+
+async def test_a_verification_expires_after_the_seconds_of_the_policy(portal: Portal) -> None:
+    members = (await portal.verify()).json()
+
+    times = [datetime.fromisoformat(members[name]) for name in ("verified_at", "expires_at")]
+    assert times[1] - times[0] == timedelta(seconds=1800)
+    assert members["verified_at"].endswith("Z")
+
+
+async def test_every_answer_is_stamped_and_never_cached(portal: Portal) -> None:
+    answer = await portal.verify()
+
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-test-data"] == "true"
+
+
+async def test_an_official_answer_behind_the_mock_says_that_it_is_test_data(scene: Scene) -> None:
+    official = await scene.portal(Profile.OFFICIAL)
+
+    answer = await official.verify()
+
+    assert (answer.json()["profile"], answer.json()["test_data"]) == ("official", True)
+    assert answer.headers["x-test-data"] == "true"
+    assert (len(await scene.journal()), len(await scene.journal("official"))) == (0, 1)
 
 
 async def test_a_wrong_name_is_not_confirmed_without_a_hint(portal: Portal) -> None:
@@ -30,3 +68,87 @@ async def test_a_wrong_name_is_not_confirmed_without_a_hint(portal: Portal) -> N
     assert answer.json()["verdict"] == "not_confirmed"
     assert answer.json()["receipt"] is None
     assert answer.json()["expires_at"] is None
+
+
+@pytest.mark.parametrize("claim", [CHIN, AT], ids=["nine digits", "a year alone"])
+async def test_who_has_only_a_card_or_a_year_is_confirmed_by_it(
+    portal: Portal, claim: dict[str, str]
+) -> None:
+    answer = await portal.verify(claim=claim)
+
+    assert answer.json()["verdict"] == "confirmed"
+
+
+async def test_a_procedure_may_be_named_by_a_code_valid_today(portal: Portal) -> None:
+    by_code = (await portal.verify(procedure="1.001193")).json()
+    by_slug = await portal.verify()
+
+    assert (by_code["procedure"], by_code["procedure_code"]) == ("khai-sinh", "1.001193")
+    assert (by_slug.status_code, by_slug.json()["id"]) == (200, by_code["id"])
+
+
+async def test_a_procedure_without_a_valid_code_says_null(scene: Scene, portal: Portal) -> None:
+    listed = (await portal.call("GET", "/procedures")).json()["procedures"]
+    without = next(each for each in listed if each["code"] is None)
+
+    answer = await portal.verify(procedure=without["slug"])
+
+    assert (answer.status_code, answer.json()["procedure_code"]) == (201, None)
+
+
+async def test_a_code_that_is_no_longer_valid_names_no_procedure(scene: Scene, portal: Portal) -> None:
+    answer = await portal.verify(procedure="2.000986")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "procedure_unknown")
+    assert [error["field"] for error in answer.json()["errors"]] == ["procedure"]
+    assert await scene.journal() == []
+
+
+async def test_a_role_of_another_procedure_is_unknown_here(scene: Scene, portal: Portal) -> None:
+    answer = await portal.verify(subject_role="husband")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "subject_role_unknown")
+    assert [error["field"] for error in answer.json()["errors"]] == ["subject_role"]
+    assert await scene.journal() == []
+
+
+async def test_a_verification_is_found_by_its_account_as_it_first_came(portal: Portal) -> None:
+    first = (await portal.verify()).json()
+    again = (await portal.verify()).json()
+
+    found = await portal.call("GET", f"/verifications/{first['id']}")
+
+    assert (again["origin"], found.status_code, found.json()["origin"]) == ("reuse", 200, "registry")
+    assert {**found.json(), "receipt": None} == {**first, "receipt": None}
+
+
+async def test_an_expired_verification_is_still_found_but_gives_no_receipt(
+    scene: Scene, portal: Portal
+) -> None:
+    first = (await portal.verify()).json()
+    scene.clock.advance(1801)
+    await portal.log_in()
+
+    found = await portal.call("GET", f"/verifications/{first['id']}")
+
+    assert (found.status_code, found.json()["state"], found.json()["receipt"]) == (200, "expired", None)
+
+
+@pytest.mark.parametrize("name", ["ver_" + "a" * 25, "001090000123", "%00", "ver_%ff", "..", "a" * 300])
+async def test_an_id_that_names_nothing_is_not_found(portal: Portal, name: str) -> None:
+    answer = await portal.call("GET", f"/verifications/{name}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_threat_20_another_accounts_verification_is_as_if_it_did_not_exist(
+    scene: Scene, portal: Portal
+) -> None:
+    first = (await portal.verify()).json()
+    strangers = [await scene.portal(), await scene.portal(Profile.OFFICIAL)]
+
+    for stranger in strangers:
+        theirs = await stranger.call("GET", f"/verifications/{first['id']}")
+        nothing = await stranger.call("GET", f"/verifications/ver_{'a' * 25}")
+        assert theirs.status_code == nothing.status_code == 404
+        assert theirs.json() | {"request_id": ""} == nothing.json() | {"request_id": ""}
