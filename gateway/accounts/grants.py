@@ -4,6 +4,7 @@ Entries add up, each for itself: a procedure of one never mixes with a role or f
 `fields` never includes a sensitive field (NĐ 13/2023 Đ2 k4), which must be named.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from gateway.procedures.fields import SENSITIVE_FIELDS
 
 TYPE = "citizen_enquiry"
 ANY = "*"
+_NAME = re.compile(r"[a-z0-9_-]{1,64}|\*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,9 @@ def _parse_entry(detail: Any) -> Grant:
 
 
 def _names(value: Any, member: str) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and _NAME.fullmatch(name) for name in value
+    ):
         raise ValueError(f"{member}: a list of names")
     return frozenset(value)
 

@@ -1,6 +1,6 @@
 """Public keys of accounts: a JWK or JWK Set for ES256, EdDSA or PS256, refused with private members.
 
-Source: RFC 7517, RFC 7518 §3; RSA below 2,048 bits is refused.
+Source: RFC 7517, RFC 7518 §3; RSA below 2,048 bits is refused, and a key meant for another use or algorithm.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.keys.jws import plain_id
+
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+_MAX_KID = 128
 _EXPECTED = "a public JWK or JWK Set with EC P-256, Ed25519 or RSA keys of 2,048 bits or more"
 
 
@@ -22,7 +25,30 @@ def parse_public_keys(document: Any) -> Sequence[dict[str, Any]]:
     jwks = document.get("keys", [document]) if isinstance(document, dict) else None
     if not isinstance(jwks, list) or not jwks:
         raise ValueError(_EXPECTED)
-    return [_parse(jwk) for jwk in jwks]
+    parsed = [parse_public_key(jwk) for jwk in jwks]
+    if len({import_public_key(jwk).thumbprint() for jwk in parsed}) != len(parsed):
+        raise ValueError("the same key is there twice")
+    return parsed
+
+
+def parse_public_key(jwk: Any) -> dict[str, Any]:
+    """Read one JWK; the answer has a `kid`, its thumbprint where none was given. Raises like the set."""
+    if not isinstance(jwk, dict):
+        raise ValueError(_EXPECTED)  # noqa: TRY004 - one reason for every malformed document
+    if _PRIVATE & set(jwk):
+        raise ValueError("the key has private members: hand over the public key only")
+    try:
+        key = import_public_key(jwk)
+        kid = jwk.get("kid") or key.thumbprint()
+    except (JoseError, ValueError):
+        raise ValueError(_EXPECTED) from None
+    if isinstance(key, RSAKey) and key.raw_value.key_size < 2048:
+        raise ValueError(_EXPECTED)
+    if jwk.get("use", "sig") != "sig" or jwk.get("alg", algorithm_of(key)) != algorithm_of(key):
+        raise ValueError("the key is for another use or algorithm: use sig, alg ES256, EdDSA or PS256")
+    if plain_id(kid, longest=_MAX_KID) is None:
+        raise ValueError(f"kid: a string of 1 to {_MAX_KID} characters")
+    return {**key.as_dict(private=False), "kid": kid}
 
 
 def import_public_key(jwk: dict[str, Any]) -> ECKey | OKPKey | RSAKey:
@@ -40,17 +66,3 @@ def import_public_key(jwk: dict[str, Any]) -> ECKey | OKPKey | RSAKey:
 def algorithm_of(key: ECKey | OKPKey | RSAKey) -> str:
     """Return the one JWS algorithm that a key may be used with here."""
     return {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}[key.key_type]
-
-
-def _parse(jwk: Any) -> dict[str, Any]:
-    if not isinstance(jwk, dict):
-        raise ValueError(_EXPECTED)  # noqa: TRY004 - one reason for every malformed document
-    if _PRIVATE & set(jwk):
-        raise ValueError("the key has private members: hand over the public key only")
-    try:
-        key = import_public_key(jwk)
-        if isinstance(key, RSAKey) and key.raw_value.key_size < 2048:
-            raise ValueError(_EXPECTED)
-        return {**key.as_dict(private=False), "kid": jwk.get("kid") or key.thumbprint()}
-    except JoseError:
-        raise ValueError(_EXPECTED) from None

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.grants import parse_grants
 from gateway.accounts.model import Account, AccountState, Credentials, Organisation, PublicKey, SecretDigest
 from gateway.database import Instant, metadata
+from gateway.errors import AlreadyExists
 from gateway.identifiers import ClientId, OrganisationId
 from gateway.places import Profile
 
@@ -115,13 +117,16 @@ async def list_accounts(connection: AsyncConnection) -> list[Account]:
     return [_account(row) for row in rows]
 
 
-async def update_state(connection: AsyncConnection, client_id: str, state: AccountState) -> None:
-    """Set the state and end live tokens by a new grant epoch."""
-    await connection.execute(
+async def update_state(
+    connection: AsyncConnection, client_id: str, state: AccountState, *, former: AccountState
+) -> bool:
+    """Set the state and end live tokens by a new grant epoch; False where it is no longer `former`."""
+    result = await connection.execute(
         sa.update(accounts)
-        .where(accounts.c.client_id == client_id)
+        .where(accounts.c.client_id == client_id, accounts.c.state == former.value)
         .values(state=state.value, grant_epoch=accounts.c.grant_epoch + 1)
     )
+    return bool(result.rowcount)
 
 
 async def insert_secret(connection: AsyncConnection, client_id: str, secret: SecretDigest) -> None:
@@ -137,12 +142,14 @@ async def insert_secret(connection: AsyncConnection, client_id: str, secret: Sec
     )
 
 
-async def expire_secrets(connection: AsyncConnection, client_id: str, *, at: datetime) -> None:
-    """Let secrets without an end end at `at`."""
+async def expire_secrets(connection: AsyncConnection, client_id: str, *, now: datetime, at: datetime) -> None:
+    """Let the secret without an end end at `at`, and those that were ending already end now."""
+    own = account_secrets.c.client_id == client_id
     await connection.execute(
-        sa.update(account_secrets)
-        .where(account_secrets.c.client_id == client_id, account_secrets.c.expires_at.is_(None))
-        .values(expires_at=at)
+        sa.update(account_secrets).where(own, account_secrets.c.expires_at > now).values(expires_at=now)
+    )
+    await connection.execute(
+        sa.update(account_secrets).where(own, account_secrets.c.expires_at.is_(None)).values(expires_at=at)
     )
 
 
@@ -158,10 +165,18 @@ async def retire_keys(connection: AsyncConnection, client_id: str, *, at: dateti
 async def insert_key(
     connection: AsyncConnection, client_id: str, *, thumbprint: str, jwk: dict[str, Any], at: datetime
 ) -> None:
-    """Add a public key."""
-    await connection.execute(
-        sa.insert(account_keys).values(client_id=client_id, thumbprint=thumbprint, jwk=jwk, added_at=at)
-    )
+    """Add a public key. Raises `AlreadyExists` for one that the account has, or had."""
+    try:
+        async with connection.begin_nested():
+            await connection.execute(
+                sa.insert(account_keys).values(
+                    client_id=client_id, thumbprint=thumbprint, jwk=jwk, added_at=at
+                )
+            )
+    except IntegrityError:
+        raise AlreadyExists(
+            "the account has or had this key: make a new one, a retired key never comes back"
+        ) from None
 
 
 async def get_credentials(connection: AsyncConnection, client_id: str) -> Credentials:

@@ -70,7 +70,8 @@ async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedC
 
     Raises:
         Unknown: the organisation does not exist.
-        StateWrong: an official account where only promotion makes one, or without a public key.
+        StateWrong: an official account where only promotion makes one, or without a public key; or another
+            profile than the place's.
     """
     await _check_new(parts, place, new)
     now = parts.clock.now()
@@ -87,7 +88,7 @@ async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedC
         created_at=now,
     )
     secret = None if new.public_keys else secrets.token_urlsafe(32)
-    officers = [officer_pseudonym(place.keys, new.organisation, officer) for officer in new.officers]
+    officers = _pseudonyms(place, new.organisation, new.officers)
 
     async def change(transaction: Transaction) -> None:
         await store.insert_account(transaction, account)
@@ -109,6 +110,8 @@ async def _check_new(parts: Parts, place: Place, new: NewAccount) -> None:
             raise Unknown(
                 f"organisation {new.organisation} does not exist: gateway organisations add ID NAME"
             )
+    if new.profile is not place.profile:
+        raise StateWrong(f"an account of {new.profile.value} can't be made at {place.profile.value}")
     if new.profile is Profile.OFFICIAL and not place.local:
         raise StateWrong(
             "an official account is made by promotion; directly only while every GATEWAY_OFFICIAL_NETWORKS "
@@ -127,7 +130,8 @@ async def change_state(parts: Parts, client_id: str, state: AccountState) -> Acc
         raise StateWrong(f"{client_id} is {state.value} already")
 
     async def change(transaction: Transaction) -> None:
-        await store.update_state(transaction, client_id, state)
+        if not await store.update_state(transaction, client_id, state, former=account.state):
+            raise StateWrong(f"{client_id} was changed by another just now: look again")
 
     await _record(parts, f"account_{state.value}", change=change, account=account)
     return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
@@ -136,10 +140,11 @@ async def change_state(parts: Parts, client_id: str, state: AccountState) -> Acc
 async def rotate_credential(
     parts: Parts, place: Place, account: Account, *, public_keys: Sequence[dict[str, Any]] = ()
 ) -> IssuedCredential:
-    """Give a new secret or public key; the former secret lives on for `SECRET_OVERLAP`.
+    """Give a new secret or public key; the former secret lives on for `SECRET_OVERLAP`, older ones end.
 
     Raises:
         StateWrong: the account is revoked, or an official one was given no key.
+        AlreadyExists: a key that the account has, or had.
     """
     if account.state is AccountState.REVOKED:
         raise StateWrong(f"{account.client_id} is revoked")
@@ -150,7 +155,7 @@ async def rotate_credential(
 
     async def change(transaction: Transaction) -> None:
         if secret is not None:
-            await store.expire_secrets(transaction, account.client_id, at=now + SECRET_OVERLAP)
+            await store.expire_secrets(transaction, account.client_id, now=now, at=now + SECRET_OVERLAP)
             await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
             return
         await store.retire_keys(transaction, account.client_id, at=now)
@@ -164,7 +169,7 @@ async def rotate_credential(
 
 async def add_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
     """Let officers be named by this account; kept as keyed pseudonyms only."""
-    pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
+    pseudonyms = _pseudonyms(place, account.organisation, officers)
 
     async def change(transaction: Transaction) -> None:
         await store.enable_officers(transaction, account.client_id, pseudonyms, at=parts.clock.now())
@@ -174,13 +179,13 @@ async def add_officers(parts: Parts, place: Place, account: Account, officers: S
 
 async def disable_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
     """Forbid officers from now on. Raises `Unknown` where one was not enabled; then none changes."""
-    pseudonyms = [officer_pseudonym(place.keys, account.organisation, officer) for officer in officers]
+    pseudonyms = _pseudonyms(place, account.organisation, officers)
 
     async def change(transaction: Transaction) -> None:
         changed = await store.disable_officers(
             transaction, account.client_id, pseudonyms, at=parts.clock.now()
         )
-        if changed != len(set(pseudonyms)):
+        if changed != len(pseudonyms):
             raise Unknown("an officer named is not among the account's enabled officers; none was changed")
 
     await _record(parts, "officers_disabled", change=change, account=account)
@@ -198,6 +203,10 @@ async def get_account(parts: Parts, client_id: str) -> Account:
 def officer_pseudonym(keys: PlaceKeys, organisation: str, officer: str) -> str:
     """Return the keyed HMAC that stands for an officer in the store, the audit and the ledger."""
     return keys.pseudonym("officer", organisation, officer)
+
+
+def _pseudonyms(place: Place, organisation: str, officers: Sequence[str]) -> list[str]:
+    return [officer_pseudonym(place.keys, organisation, officer) for officer in dict.fromkeys(officers)]
 
 
 def _digest(keys: PlaceKeys, secret: str, parts: Parts) -> SecretDigest:

@@ -1,6 +1,6 @@
 """Compact JWS, strictly: one algorithm a key, one `typ` a use, claims are one JSON object (RFC 8725).
 
-A key is found by exact `kid` on our own list. Members of a header that bring a key or point to one (`jwk`,
+A key is found by exact `kid` on our own list. Whatever arrives, deep, long or not text, is `JwsInvalid`. Members of a header that bring a key or point to one (`jwk`,
 `jku`, `x5u`, `x5c`) are refused, except where a DPoP proof must carry its own public key.
 """
 
@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
+from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256")
 MAX_LENGTH = 8192
@@ -20,8 +22,23 @@ AnyKey = ECKey | OKPKey | RSAKey
 FindKey = Callable[[Mapping[str, Any]], AnyKey | None]
 
 
+_MALFORMED = (JoseError, ValueError, TypeError, AttributeError, RecursionError)
+
+
 class JwsInvalid(Exception):
     """Malformed, of another type, of an algorithm or key that is not ours to accept, or not signed by it."""
+
+
+class _Registry(JWSRegistry):
+    """joserfc's rules with room for an RSA key in a header, and no warning about the name EdDSA (RFC 9864)."""
+
+    max_header_length = 4096
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """Return the algorithm where it is among those allowed for this key."""
+        if name not in (self.allowed or ()):
+            raise UnsupportedAlgorithmError(f"Algorithm of '{name}' is not allowed")
+        return self.algorithms[name]
 
 
 def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> str:
@@ -35,8 +52,8 @@ def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> di
     if len(raw) > MAX_LENGTH or raw.count(".") != 2:
         raise JwsInvalid
     try:
-        header = dict(jws.extract_compact(raw.encode("ascii")).headers())
-    except (JoseError, ValueError, UnicodeError, TypeError, AttributeError):
+        header = dict(_extract(raw).headers())
+    except _MALFORMED:
         raise JwsInvalid from None
     if header.get("alg") not in ALGORITHMS or (typ is not None and header.get("typ") != typ):
         raise JwsInvalid
@@ -48,9 +65,9 @@ def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> di
 def verify_jws(raw: str, *, key: AnyKey, algorithm: str) -> dict[str, Any]:
     """Return the claims that `key` signed with `algorithm`. Raises `JwsInvalid`."""
     try:
-        signed = jws.deserialize_compact(raw, key, algorithms=[algorithm])
+        signed = jws.deserialize_compact(raw, key, registry=_rules(algorithm))
         claims = json.loads(signed.payload)
-    except (JoseError, ValueError, UnicodeError, TypeError):
+    except _MALFORMED:
         raise JwsInvalid from None
     if not isinstance(claims, dict):
         raise JwsInvalid
@@ -60,12 +77,19 @@ def verify_jws(raw: str, *, key: AnyKey, algorithm: str) -> dict[str, Any]:
 def peek_claims(raw: str) -> dict[str, Any]:
     """Return the claims without any verification, to find whose key to verify with. Raises `JwsInvalid`."""
     try:
-        claims = json.loads(jws.extract_compact(raw.encode("ascii")).payload)
-    except (JoseError, ValueError, UnicodeError, TypeError):
+        claims = json.loads(_extract(raw).payload)
+    except _MALFORMED:
         raise JwsInvalid from None
     if not isinstance(claims, dict):
         raise JwsInvalid
     return claims
+
+
+def plain_id(value: object, *, longest: int) -> str | None:
+    """Return an identifier that any store can hold, else None: no NUL, control or half character."""
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
+        return None
+    return value
 
 
 def whole_seconds(value: object) -> int | None:
@@ -73,3 +97,12 @@ def whole_seconds(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**33:
         return None
     return value
+
+
+def _extract(raw: str) -> jws.CompactSignature:
+    return jws.extract_compact(raw.encode("ascii"), registry=_rules(*ALGORITHMS))
+
+
+def _rules(*algorithms: str) -> JWSRegistry:
+    # An unknown header member is ignored (RFC 7515 §4); those that would change the rules are refused above.
+    return _Registry(algorithms=algorithms, strict_check_header=False)

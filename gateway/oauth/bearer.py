@@ -5,7 +5,7 @@
 hold at once on every worker.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.accounts import store as accounts
 from gateway.accounts.model import Account, AccountState
@@ -34,8 +34,8 @@ from gateway.profiles.model import Gateway, Place
 class Presented:
     """What arrived: the `Authorization` and `DPoP` headers, and where."""
 
-    authorization: list[str]
-    proofs: list[str]
+    authorization: list[str] = field(repr=False)
+    proofs: list[str] = field(repr=False)
     method: str
     path: str
     request_id: str
@@ -51,11 +51,11 @@ async def identify_caller(
         TokenMissing, TokenInvalid, TokenExpired, DpopProofInvalid, ProfileMismatch, AccountSuspended,
         ScopeMissing
     """
+    claims, account = await _identify(gateway, place, presented)
     try:
-        claims, account = await _identify(gateway, place, presented)
         _check_standing(claims, account, scope=scope)
-    except (ProfileMismatch, AccountSuspended, ScopeMissing) as refusal:
-        await _record_refusal(gateway.parts, place, presented, refusal)
+    except (AccountSuspended, ScopeMissing) as refusal:
+        await _record_refusal(gateway.parts, place, presented, refusal, account)
         raise
     return Caller(
         account=account,
@@ -82,7 +82,9 @@ def _check_standing(claims: TokenClaims, account: Account, *, scope: str | None)
         raise ScopeMissing(scope)
 
 
-async def _record_refusal(parts: Parts, place: Place, presented: Presented, refusal: CallerError) -> None:
+async def _record_refusal(
+    parts: Parts, place: Place, presented: Presented, refusal: CallerError, account: Account
+) -> None:
     entry = AuditEntry(
         at=parts.clock.now(),
         kind=Kind.REFUSED,
@@ -90,6 +92,8 @@ async def _record_refusal(parts: Parts, place: Place, presented: Presented, refu
         act=new_identifier("act"),
         request_id=presented.request_id,
         correlation_id=presented.correlation_id,
+        client_id=account.client_id,
+        organisation=account.organisation,
         outcome=find_problem(refusal).code,
     )
     await parts.audit.record(entry)
@@ -152,4 +156,6 @@ async def _raise_if_foreign(
     except CallerError:
         return
     if account.state is AccountState.ACTIVE:
-        raise ProfileMismatch
+        mismatch = ProfileMismatch()
+        await _record_refusal(gateway.parts, place, presented, mismatch, account)
+        raise mismatch

@@ -1,13 +1,14 @@
 """How an account proves itself at the OAuth endpoints: `private_key_jwt`, or a secret on sandbox.
 
-Decides on rows that were loaded before; an unknown client costs and answers like a wrong secret.
+Decides on rows that were loaded before; an unknown client costs and answers like a wrong secret. Why an
+assertion is refused is said only to who holds one of the account's keys.
 Source: RFC 7523 §3, RFC 6749 §2.3; contract: `aud` is the issuer as a string, `exp` ≤ 120 s ahead.
 """
 
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from gateway.accounts.model import Account, AccountState, Credentials
 from gateway.accounts.public_keys import algorithm_of, import_public_key
-from gateway.keys.jws import JwsInvalid, peek_claims, read_header, verify_jws, whole_seconds
+from gateway.keys.jws import JwsInvalid, peek_claims, plain_id, read_header, verify_jws, whole_seconds
 from gateway.keys.model import Purpose
 from gateway.places import Profile
 from gateway.profiles.model import Place
@@ -23,6 +24,8 @@ from gateway.profiles.model import Place
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_AHEAD_S = 120
 SKEW_S = 30
+_MAX_CLIENT_ID = 64
+_MAX_JTI = 128
 
 
 class ClientUnproven(Exception):
@@ -47,11 +50,20 @@ class SecretProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssertionProof:
-    """A signed assertion; `client_id` is what it claims, not yet believed."""
+    """A signed assertion; `claimants` are the accounts it names as `sub` and `iss`, not yet believed."""
 
-    client_id: str
+    claimants: tuple[str, ...]
+    named: str | None
     raw: str = field(repr=False)
     header: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What is on record for a client id that was presented: no account for an unknown one."""
+
+    account: Account | None
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +78,11 @@ def parse_proof(authorization: list[str], form: Mapping[str, str]) -> SecretProo
     """Find the one proof in a request.
 
     Raises:
-        ProofMalformed: two of them, a secret in the body, or a header that can't be read.
-        ClientUnproven: none at all, or an assertion that is no JWS of ours to accept.
+        ProofMalformed: two of them.
+        ClientUnproven: none at all, one of a kind that we don't take (a secret in the body), or malformed.
     """
     assertion = "client_assertion" in form or "client_assertion_type" in form
-    if len(authorization) > 1 or "client_secret" in form or (authorization and assertion):
+    if len(authorization) + assertion + ("client_secret" in form) > 1:
         raise ProofMalformed
     if authorization:
         return _parse_basic(authorization[0], form)
@@ -89,7 +101,9 @@ def _parse_basic(header: str, form: Mapping[str, str]) -> SecretProof:
         user, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise ClientUnproven from None
-    client_id = unquote_plus(user)
+    client_id = plain_id(unquote_plus(user), longest=_MAX_CLIENT_ID)
+    if client_id is None:
+        raise ClientUnproven
     if form.get("client_id", client_id) != client_id:
         raise ProofMalformed
     return SecretProof(client_id=client_id, secret=unquote_plus(secret))
@@ -99,81 +113,94 @@ def _parse_assertion(form: Mapping[str, str]) -> AssertionProof:
     raw = form.get("client_assertion", "")
     try:
         header = read_header(raw, typ=None)
-        claimed = _peek_subject(raw)
+        claimants = _peek_claimants(raw)
     except JwsInvalid:
         raise ClientUnproven from None
-    if header.get("typ", "JWT").lower() not in {"jwt", "client-authentication+jwt"}:
+    if str(header.get("typ", "JWT")).lower() not in {"jwt", "client-authentication+jwt"}:
         raise ClientUnproven
-    if form.get("client_id", claimed) != claimed:
-        raise ClientUnproven
-    return AssertionProof(client_id=claimed, raw=raw, header=header)
+    return AssertionProof(claimants=claimants, named=form.get("client_id"), raw=raw, header=header)
 
 
-def verify_secret(
-    proof: SecretProof, place: Place, account: Account | None, credentials: Credentials, *, now: datetime
-) -> None:
-    """Raise `ClientUnproven` unless the secret is a live one of a live sandbox account of this place."""
+def verify_secret(proof: SecretProof, place: Place, candidate: Candidate, *, now: datetime) -> Account:
+    """Return the account whose live secret this is. Raises `ClientUnproven`, always so on official."""
     digests = {key.kid: key.mac(proof.secret) for key in place.keys.all(Purpose.CREDENTIAL)}
     matched = False
-    for secret in credentials.secrets or ():
+    for secret in candidate.credentials.secrets:
         live = secret.expires_at is None or secret.expires_at > now
         matched |= hmac.compare_digest(digests.get(secret.key_id, ""), secret.digest) and live
-    if place.profile is not Profile.SANDBOX or not matched or not stands(account, place):
+    if place.profile is not Profile.SANDBOX or not matched:
         raise ClientUnproven
+    return _standing(candidate.account, place)
 
 
 def verify_assertion(
-    proof: AssertionProof, place: Place, account: Account | None, credentials: Credentials, *, now: int
-) -> Spendable:
-    """Return the id to spend of an assertion that a live key of this live account signed for us.
+    proof: AssertionProof, place: Place, candidates: Sequence[Candidate], *, now: int
+) -> tuple[Account, Spendable]:
+    """Return the account that signed the assertion for us with a live key, and the id to spend.
 
     Raises:
         ClientUnproven: with the wrong claim's name where the signature holds.
     """
-    claims = _verify_signature(proof, credentials)
-    if not stands(account, place):
-        raise ClientUnproven
-    expires_at, issued_at = whole_seconds(claims.get("exp")), whole_seconds(claims.get("iat", now))
-    jti = claims.get("jti")
-    if claims.get("iss") != proof.client_id or claims.get("sub") != proof.client_id:
+    signer, claims = _find_signer(proof, candidates)
+    account = _standing(signer.account, place)
+    if claims.get("iss") != account.client_id or claims.get("sub") != account.client_id:
         raise ClientUnproven("iss and sub must both be the client_id")
+    if proof.named not in {None, account.client_id}:
+        raise ClientUnproven("client_id must be the assertion's iss and sub")
     if claims.get("aud") != place.issuer:
         raise ClientUnproven("aud must be this profile's issuer, as one string")
+    return account, _check_single_use(claims, now=now)
+
+
+def _check_single_use(claims: Mapping[str, Any], *, now: int) -> Spendable:
+    expires_at, issued_at = whole_seconds(claims.get("exp")), whole_seconds(claims.get("iat", now))
+    not_before = whole_seconds(claims.get("nbf", now))
+    jti = plain_id(claims.get("jti"), longest=_MAX_JTI)
     if expires_at is None or not now < expires_at <= now + MAX_AHEAD_S:
-        raise ClientUnproven("exp must be whole seconds in the future, at most 120 ahead")
+        raise ClientUnproven(f"exp must be whole seconds in the future, at most {MAX_AHEAD_S} ahead")
     if issued_at is None or issued_at > now + SKEW_S:
         raise ClientUnproven("iat must be whole seconds, not in the future")
-    if "nbf" in claims and (whole_seconds(claims["nbf"]) or now + SKEW_S + 1) > now + SKEW_S:
+    if not_before is None or not_before > now + SKEW_S:
         raise ClientUnproven("nbf must be whole seconds, not in the future")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= 128:
-        raise ClientUnproven("jti must be a string of 1 to 128 characters")
+    if jti is None:
+        raise ClientUnproven(f"jti must be a string of 1 to {_MAX_JTI} printable characters")
     return Spendable(jti=jti, expires_at=expires_at)
 
 
-def stands(account: Account | None, place: Place) -> bool:
-    """Say whether the account is this place's and active."""
-    return account is not None and account.profile is place.profile and account.state is AccountState.ACTIVE
+def _standing(account: Account | None, place: Place) -> Account:
+    if account is None or account.profile is not place.profile or account.state is not AccountState.ACTIVE:
+        raise ClientUnproven
+    return account
 
 
-def _peek_subject(raw: str) -> str:
-    """Read whose assertion it claims to be, unverified, only to load that account's keys."""
-    subject = peek_claims(raw).get("sub")
-    if not isinstance(subject, str) or not 1 <= len(subject) <= 64:
+def _peek_claimants(raw: str) -> tuple[str, ...]:
+    """Read whose assertion it claims to be, unverified, only to load those accounts' keys."""
+    claims = peek_claims(raw)
+    named = (plain_id(claims.get(name), longest=_MAX_CLIENT_ID) for name in ("sub", "iss"))
+    if not (claimants := tuple(dict.fromkeys(name for name in named if name is not None))):
         raise JwsInvalid
-    return subject
+    return claimants
 
 
-def _verify_signature(proof: AssertionProof, credentials: Credentials) -> dict[str, Any]:
-    for candidate in credentials.public_keys:
-        if candidate.retired_at is not None:
-            continue
-        if "kid" in proof.header and candidate.jwk.get("kid") != proof.header["kid"]:
-            continue
-        key = import_public_key(candidate.jwk)
-        if algorithm_of(key) != proof.header["alg"]:
-            continue
-        try:
-            return verify_jws(proof.raw, key=key, algorithm=proof.header["alg"])
-        except JwsInvalid:
-            continue
+def _find_signer(
+    proof: AssertionProof, candidates: Sequence[Candidate]
+) -> tuple[Candidate, Mapping[str, Any]]:
+    for candidate in candidates:
+        for jwk in _usable_keys(proof, candidate.credentials):
+            try:
+                claims = verify_jws(proof.raw, key=import_public_key(jwk), algorithm=proof.header["alg"])
+            except JwsInvalid:
+                continue
+            return candidate, claims
     raise ClientUnproven
+
+
+def _usable_keys(proof: AssertionProof, credentials: Credentials) -> Sequence[dict[str, Any]]:
+    """Return the keys in force that the header's `kid` (where it has one) and `alg` allow."""
+    return [
+        key.jwk
+        for key in credentials.public_keys
+        if key.retired_at is None
+        and proof.header.get("kid", key.jwk.get("kid")) == key.jwk.get("kid")
+        and algorithm_of(import_public_key(key.jwk)) == proof.header["alg"]
+    ]

@@ -5,16 +5,16 @@ Decides on the proof in hand; that its `jti` was never used with this key is the
 
 import base64
 import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_keys
+from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_key
 from gateway.errors import DpopProofInvalid
-from gateway.keys.jws import AnyKey, JwsInvalid, read_header, verify_jws, whole_seconds
+from gateway.keys.jws import AnyKey, JwsInvalid, plain_id, read_header, verify_jws, whole_seconds
 
 TYP = "dpop+jwt"
 WINDOW_S = 60
+MAX_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +42,17 @@ def verify_proof(raw: str, *, method: str, address: str, now: int, access_token:
         raise DpopProofInvalid
     if claims.get("htm") != method or _without_query(claims.get("htu")) != address:
         raise DpopProofInvalid
-    if access_token is not None and not _same(claims.get("ath"), _hash(access_token)):
+    if access_token is not None and claims.get("ath") != _hash(access_token):
         raise DpopProofInvalid
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= 128:
+    jti = plain_id(claims.get("jti"), longest=MAX_ID)
+    if jti is None:
         raise DpopProofInvalid
     return Proof(thumbprint=key.thumbprint(), jti=jti)
 
 
 def _own_key(header: dict[str, Any]) -> AnyKey:
     try:
-        (jwk,) = parse_public_keys(header.get("jwk"))
-        key = import_public_key(jwk)
+        key = import_public_key(parse_public_key(header.get("jwk")))
     except ValueError:
         raise JwsInvalid from None
     if algorithm_of(key) != header["alg"]:
@@ -67,7 +66,3 @@ def _without_query(address: object) -> str | None:
 
 def _hash(access_token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).decode().rstrip("=")
-
-
-def _same(found: object, expected: str) -> bool:
-    return isinstance(found, str) and hmac.compare_digest(found.encode(), expected.encode())

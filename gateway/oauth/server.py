@@ -5,7 +5,7 @@ stored after. Source: RFC 6749 §4.4, §5.2.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
@@ -25,7 +25,7 @@ class OAuthAnswer:
     """Status and members of an answer of the token endpoint."""
 
     status: int
-    members: dict[str, Any]
+    members: dict[str, Any] = field(repr=False)
 
 
 class ProvenClient(ClientMixin):
@@ -42,9 +42,9 @@ class ProvenClient(ClientMixin):
         """Return the scopes to issue. Raises Authlib's `invalid_scope` where one is not granted."""
         if not scope:
             return " ".join(sorted(self.account.scopes - NOT_BY_DEFAULT))
-        asked = scope.split()
+        asked = scope.split(" ")
         if not set(asked) <= self.account.scopes or len(asked) != len(set(asked)):
-            raise InvalidScopeError(description="a scope that is not granted to this account")
+            raise InvalidScopeError(description="a scope twice, malformed or not granted to this account")
         return scope
 
     def check_grant_type(self, grant_type: str) -> bool:

@@ -40,8 +40,11 @@ async def spend(
 
 async def insert_revoked(connection: AsyncConnection, *, jti: str, expires_at: datetime) -> None:
     """Remember a revoked token until it would have expired."""
-    if not await is_revoked(connection, jti):
-        await connection.execute(sa.insert(revoked_tokens).values(jti=jti, expires_at=expires_at))
+    try:
+        async with connection.begin_nested():
+            await connection.execute(sa.insert(revoked_tokens).values(jti=jti, expires_at=expires_at))
+    except IntegrityError:
+        return  # revoked already, perhaps by another worker just now
 
 
 async def is_revoked(connection: AsyncConnection, jti: str) -> bool:

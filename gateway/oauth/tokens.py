@@ -20,6 +20,7 @@ from gateway.profiles.model import Place
 TYP = "at+jwt"
 LIFETIME_S = 300
 SKEW_S = 30
+_MAX_DETAILS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,8 @@ def parse_authorization_details(text: str, account: Account) -> Grants:
     Raises:
         ValueError: malformed, or wider than the account's grants.
     """
+    if len(text) > _MAX_DETAILS:  # what narrows a token rides in it, and headers are bounded
+        raise ValueError(f"at most {_MAX_DETAILS} characters")
     details = json.loads(text)
     if not isinstance(details, list) or not details:
         raise ValueError("a list of objects")

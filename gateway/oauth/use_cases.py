@@ -4,7 +4,7 @@ Each proves the client first. Ids of assertions and proofs are spent before anyt
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,12 @@ from gateway.identifiers import new_identifier
 from gateway.oauth import store
 from gateway.oauth.clients import (
     AssertionProof,
+    Candidate,
     ClientUnproven,
     ProofMalformed,
     SecretProof,
     Spendable,
     parse_proof,
-    stands,
     verify_assertion,
     verify_secret,
 )
@@ -31,8 +31,6 @@ from gateway.oauth.server import OAuthAnswer, ProvenClient, TokenServer
 from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_details, verify_token
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-
-NOBODY = Credentials()
 
 
 class OAuthRefusal(Exception):
@@ -50,9 +48,10 @@ class OAuthRequest:
     """What arrived at an OAuth endpoint: distinct form members, `Authorization` and `DPoP` headers."""
 
     path: str
-    form: Mapping[str, str]
-    authorization: list[str]
-    proofs: list[str]
+    request_id: str
+    form: Mapping[str, str] = field(repr=False)
+    authorization: list[str] = field(repr=False)
+    proofs: list[str] = field(repr=False)
 
 
 async def grant_token(parts: Parts, place: Place, request: OAuthRequest) -> OAuthAnswer:
@@ -82,7 +81,7 @@ async def introspect(parts: Parts, place: Place, request: OAuthRequest) -> dict[
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return {"active": False}
-    return {
+    members: dict[str, Any] = {
         "active": True,
         "client_id": claims.client_id,
         "sub": claims.client_id,
@@ -94,6 +93,11 @@ async def introspect(parts: Parts, place: Place, request: OAuthRequest) -> dict[
         "exp": claims.expires_at,
         "jti": claims.jti,
     }
+    if claims.thumbprint is not None:
+        members["cnf"] = {"jkt": claims.thumbprint}
+    if claims.grants is not None:
+        members["authorization_details"] = claims.grants.to_details()
+    return members
 
 
 async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
@@ -110,36 +114,34 @@ async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
 async def prove_client(parts: Parts, place: Place, request: OAuthRequest) -> Account:
     """Return the active account of this place that the request proves. Raises `OAuthRefusal`."""
     try:
-        proof = parse_proof(request.authorization, request.form)
-        async with parts.database.read() as connection:
-            account = await accounts.find_account(connection, proof.client_id)
-            known = account is not None and account.profile is place.profile
-            credentials = await accounts.get_credentials(connection, proof.client_id) if known else NOBODY
-        await _verify_proof(parts, place, proof, account, credentials)
+        return await _verify_proof(parts, place, parse_proof(request.authorization, request.form))
     except ProofMalformed:
         raise OAuthRefusal("invalid_request", "send exactly one client authentication") from None
     except ClientUnproven as error:
-        await _record_refusal(parts, place)
+        await _record_refusal(parts, place, request)
         raise OAuthRefusal("invalid_client", error.reason, status=401) from None
-    if account is None or not stands(account, place):
-        raise OAuthRefusal("invalid_client", status=401)
+
+
+async def _verify_proof(parts: Parts, place: Place, proof: SecretProof | AssertionProof) -> Account:
+    now = parts.clock.now()
+    if isinstance(proof, SecretProof):
+        candidate = await _load(parts, place, proof.client_id)
+        return verify_secret(proof, place, candidate, now=now)
+    candidates = [await _load(parts, place, claimant) for claimant in proof.claimants]
+    account, spendable = verify_assertion(proof, place, candidates, now=int(now.timestamp()))
+    if not await _spend(parts, "assertion", account.client_id, spendable):
+        raise ClientUnproven("jti was used before")
     return account
 
 
-async def _verify_proof(
-    parts: Parts,
-    place: Place,
-    proof: SecretProof | AssertionProof,
-    account: Account | None,
-    credentials: Credentials,
-) -> None:
-    now = parts.clock.now()
-    if isinstance(proof, SecretProof):
-        verify_secret(proof, place, account, credentials, now=now)
-        return
-    spendable = verify_assertion(proof, place, account, credentials, now=int(now.timestamp()))
-    if not await _spend(parts, "assertion", proof.client_id, spendable):
-        raise ClientUnproven("jti was used before")
+async def _load(parts: Parts, place: Place, client_id: str) -> Candidate:
+    """Look up an account of this place. An unknown one costs the same two queries."""
+    async with parts.database.read() as connection:
+        account = await accounts.find_account(connection, client_id)
+        credentials = await accounts.get_credentials(connection, client_id)
+    if account is None or account.profile is not place.profile:
+        return Candidate(account=None, credentials=Credentials())
+    return Candidate(account=account, credentials=credentials)
 
 
 async def _spend(parts: Parts, kind: str, owner: str, spendable: Spendable) -> bool:
@@ -215,12 +217,13 @@ async def _own_token(
     return claims if good and not revoked else None
 
 
-async def _record_refusal(parts: Parts, place: Place) -> None:
+async def _record_refusal(parts: Parts, place: Place, request: OAuthRequest) -> None:
     entry = AuditEntry(
         at=parts.clock.now(),
         kind=Kind.REFUSED,
         profile=place.profile,
         act=new_identifier("act"),
+        request_id=request.request_id,
         outcome="invalid_client",
     )
     await parts.audit.record(entry)

@@ -112,7 +112,11 @@ async def _revoke(request: Request, place: AtPlace) -> Response:
 
 
 async def _read(request: Request) -> OAuthRequest:
-    """Read the form: UTF-8, each parameter once (RFC 6749 §3.2). Raises `OAuthRefusal`."""
+    """Read the form: UTF-8, each parameter once, an empty one as if left out (RFC 6749 §3.2).
+
+    Raises:
+        OAuthRefusal
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise OAuthRefusal("invalid_request", "send application/x-www-form-urlencoded")
@@ -131,7 +135,8 @@ async def _read(request: Request) -> OAuthRequest:
         raise OAuthRefusal("invalid_request", "a parameter is repeated")
     return OAuthRequest(
         path=request.url.path,
-        form=form,
+        request_id=request.state.request_id,
+        form={name: value for name, value in form.items() if value},
         authorization=request.headers.getlist("authorization"),
         proofs=request.headers.getlist("dpop"),
     )

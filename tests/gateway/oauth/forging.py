@@ -1,0 +1,113 @@
+"""Tokens, assertions and proofs as an attacker would make them: any header, any claims, any key."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from joserfc import jws
+from joserfc.jwa import JWSAlgModel
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from gateway.places import Profile
+from tests.gateway.scene import ASSERTION_TYPE, Portal, Scene
+
+AnyKey = ECKey | OKPKey | RSAKey
+ALGORITHMS = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
+
+
+class AnyAlgorithm(jws.JWSRegistry):
+    """joserfc with every check of the header off, as an attacker has it."""
+
+    max_header_length = 8000
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        return self.algorithms[name]
+
+    def check_header(self, header: Mapping[str, Any]) -> None:
+        pass
+
+
+def sign(claims: Mapping[str, Any], *, key: AnyKey, **header: Any) -> str:
+    """Sign with a key, by the algorithm that it is for unless `alg` says otherwise."""
+    payload = json.dumps(claims).encode()
+    members = {"alg": ALGORITHMS[key.key_type], **header}
+    return jws.serialize_compact(members, payload, key, registry=AnyAlgorithm())
+
+
+def sign_by_secret(claims: Mapping[str, Any], *, secret: bytes, **header: Any) -> str:
+    """Sign with HS256, whatever the secret is."""
+    body = f"{encode({'alg': 'HS256', **header})}.{encode(claims)}"
+    return f"{body}.{encode_bytes(hmac.new(secret, body.encode(), hashlib.sha256).digest())}"
+
+
+def encode(members: Any) -> str:
+    """Return JSON as base64url."""
+    return encode_bytes(json.dumps(members).encode())
+
+
+def encode_bytes(content: bytes) -> str:
+    """Return base64url without padding."""
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return header and claims of a JWS, unverified."""
+    header, claims, _ = token.split(".")
+    return _decode(header), _decode(claims)
+
+
+def _decode(part: str) -> dict[str, Any]:
+    members: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return members
+
+
+def resign(
+    scene: Scene, token: str, *, profile: Profile = Profile.SANDBOX, typ: str = "at+jwt", **claims: Any
+) -> str:
+    """Sign a token's claims, changed, with the profile's own token key; a claim given as None is left out."""
+    ring = scene.gateway.places[profile].tokens
+    members = {name: value for name, value in (read(token)[1] | claims).items() if value is not None}
+    return sign(members, key=ring.current, typ=typ, kid=ring.current_kid)
+
+
+async def call_me(portal: Portal, token: str, *, scheme: str = "Bearer", **headers: str) -> httpx.Response:
+    """`GET /me`, which needs a token and no scope, with a token of the caller's own making."""
+    return await portal.call("GET", "/me", Authorization=f"{scheme} {token}", **headers)
+
+
+async def ask_by_assertion(portal: Portal, assertion: str, **form: str) -> httpx.Response:
+    """Ask for a token with an assertion of the caller's own making and no DPoP proof."""
+    members = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion,
+    }
+    return await portal.http.post(f"{portal.issuer}/oauth2/token", data=members | form)
+
+
+def assertion_claims(portal: Portal, **claims: Any) -> dict[str, Any]:
+    """Return an assertion's claims, changed; a claim given as None is left out."""
+    members = {
+        "iss": portal.client_id,
+        "sub": portal.client_id,
+        "aud": portal.issuer,
+        "iat": portal.now,
+        "exp": portal.now + 60,
+        "jti": secrets.token_hex(8),
+    } | claims
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a problem."""
+    return answer.status_code, answer.json()["code"]
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and error of an OAuth refusal."""
+    return answer.status_code, answer.json()["error"]
