@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import RouteContext, iter_route_contexts
 
 from gateway.edge.bodies import StrictBody
 from gateway.edge.problems import MEDIA_TYPE, PROBLEMS
@@ -26,19 +26,25 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = _PROBLEM
     document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    for route in app.routes:
-        if not isinstance(route, APIRoute) or not route.include_in_schema:
-            continue
-        for method in route.methods or ():
-            operation = document["paths"][route.path_format][method.lower()]
-            _add_body(operation, route, schemas)
-            if route.path_format.startswith(_API):
-                _add_problems(operation)
+    for route in iter_route_contexts(app.routes):
+        if route.include_in_schema:
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                _finish_operation(operation, route, schemas)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
     return document
 
 
-def _add_body(operation: dict[str, Any], route: APIRoute, schemas: dict[str, Any]) -> None:
-    for body in _bodies(route.dependant):
+def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:
+    operation["responses"].pop("422", None)  # FastAPI's own form, which never leaves
+    _add_body(operation, route.dependant, schemas)
+    if (route.path_format or "").startswith(_API):
+        _add_problems(operation)
+
+
+def _add_body(operation: dict[str, Any], dependant: Dependant, schemas: dict[str, Any]) -> None:
+    for body in _bodies(dependant):
         schema = body.model.model_json_schema(ref_template=_REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[body.model.__name__] = schema
