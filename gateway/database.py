@@ -111,8 +111,16 @@ class _store_errors:  # noqa: N801 - reads as a statement in a `with`
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError):
             raise Overloaded from error
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_servers(error)):
             raise Overloaded from error
+
+
+def _is_servers(error: DBAPIError) -> bool:
+    """Say whether PostgreSQL itself can't now (no such database, full, shutting down): asyncpg has no class for it.
+
+    A value that it can't take (SQLSTATE class 22) is not the server's.
+    """
+    return type(error) is DBAPIError and not str(getattr(error.orig, "sqlstate", "22")).startswith("22")
 
 
 def open_database(url: str) -> Database:

@@ -42,9 +42,15 @@ def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | N
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(coroutine)
     except Overloaded as error:
-        fail(f"the database can't be used ({type(error.__cause__).__name__}): check GATEWAY_DATABASE_URL")
+        fail(f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL")
     except GatewayError as error:
         fail(str(error) or type(error).__name__)
+
+
+def _find_root(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__
 
 
 def fail(reason: str) -> NoReturn:

@@ -1,0 +1,147 @@
+"""The store: transactions that lose nothing, instants in UTC, outages by name, nothing of a person in errors."""
+
+import asyncio
+import shutil
+import stat
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.database import Database, Instant, open_database
+from gateway.errors import Overloaded
+from tests.gateway.disposable import opened
+
+numbers = sa.Table(
+    "numbers_of_this_test",
+    sa.MetaData(),
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("value", sa.Integer),
+    sa.Column("at", Instant),
+)
+
+
+async def make_table(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.run_sync(numbers.create)
+        await connection.execute(sa.insert(numbers).values(name="n", value=0))
+
+
+async def test_60_concurrent_read_modify_writes_lose_nothing(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await make_table(database)
+
+        async def add_one() -> None:
+            async with database.write() as connection:
+                query = sa.select(numbers.c.value).with_for_update()
+                value = (await connection.execute(query)).scalar_one()
+                await asyncio.sleep(0)
+                await connection.execute(sa.update(numbers).values(value=value + 1))
+
+        await asyncio.gather(*(add_one() for _ in range(60)))
+        async with database.read() as connection:
+            assert (await connection.execute(sa.select(numbers.c.value))).scalar_one() == 60
+
+
+async def test_an_instant_comes_back_aware_and_in_utc(database_url: str) -> None:
+    hanoi = datetime(2026, 11, 24, 8, 30, 15, 123456, tzinfo=timezone(timedelta(hours=7)))
+    async with opened(database_url) as database:
+        await make_table(database)
+        async with database.write() as connection:
+            await connection.execute(sa.update(numbers).values(at=hanoi))
+        async with database.read() as connection:
+            found = (await connection.execute(sa.select(numbers.c.at))).scalar_one()
+        assert found == hanoi
+        assert found.tzinfo is UTC or found.utcoffset() == timedelta()
+
+
+async def test_a_block_that_raises_keeps_nothing_of_its_change(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await make_table(database)
+        with pytest.raises(LookupError):
+            await _change_and_fail(database)
+        async with database.read() as connection:
+            assert (await connection.execute(sa.select(numbers.c.value))).scalar_one() == 0
+
+
+async def test_an_error_of_the_store_repeats_no_parameter(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await make_table(database)
+        with pytest.raises(sa.exc.IntegrityError) as clash:
+            async with database.write() as connection:
+                await connection.execute(sa.insert(numbers).values(name="n", value=109000012))
+        assert "109000012" not in str(clash.value)
+
+
+async def test_a_deleted_embedded_store_is_an_outage_and_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    async with opened(f"sqlite:///{folder}/gateway.db") as database:
+        await make_table(database)
+        shutil.move(folder, tmp_path / "away")
+        for transaction in (database.read, database.write):
+            with pytest.raises(Overloaded) as outage:
+                async with transaction():
+                    pass
+            assert isinstance(outage.value.__cause__, FileNotFoundError)
+        shutil.move(tmp_path / "away", folder)
+        async with database.write() as connection:
+            await connection.execute(sa.update(numbers).values(value=1))
+
+
+async def test_35_a_store_that_another_process_locks_is_an_outage(tmp_path: Path) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await make_table(database)
+        other = sa.create_engine(f"sqlite:///{tmp_path}/gateway.db")
+        with other.connect() as holder:
+            holder.exec_driver_sql("BEGIN EXCLUSIVE")
+            started = asyncio.get_running_loop().time()
+            with pytest.raises(Overloaded):
+                async with database.write():
+                    pass
+            assert asyncio.get_running_loop().time() - started < 15
+        other.dispose()
+        async with database.write():
+            pass
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/gateway"])
+async def test_a_server_that_does_not_listen_is_an_outage(url: str) -> None:
+    async with opened(url) as database:
+        with pytest.raises(Overloaded):
+            async with database.read():
+                pass
+
+
+@pytest.mark.postgresql
+async def test_a_database_that_does_not_exist_is_an_outage(request: pytest.FixtureRequest) -> None:
+    server = request.getfixturevalue("postgresql_server")
+    async with opened(server.url("no_such_database")) as database:
+        with pytest.raises(Overloaded):
+            async with database.read():
+                pass
+
+
+def test_an_embedded_store_is_its_owners_only(tmp_path: Path) -> None:
+    path = tmp_path / "a folder, with ? and %41" / "gateway.db"
+    asyncio.run(_touch(path))
+    assert path.exists()
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+async def _change_and_fail(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(sa.update(numbers).values(value=7))
+        raise LookupError
+
+
+async def _touch(path: Path) -> None:
+    async with opened(f"sqlite:///{path}") as database, database.read() as connection:
+        await connection.execute(sa.text("SELECT 1"))
+
+
+def test_a_folder_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Overloaded):
+        open_database(f"sqlite:///{tmp_path}/file/gateway.db")

@@ -1,0 +1,96 @@
+"""The schema: what the migrations make is what the code's tables say, on both databases."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import gateway.web
+from gateway.app import open_gateway
+from gateway.database import metadata
+from gateway.errors import SchemaOld, StateWrong
+from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
+from gateway.settings import Settings
+from tests.gateway.disposable import opened
+from tests.gateway.scene import MASTER_KEY, HandClock
+
+assert gateway.web  # every room, and so every table, is known to `metadata`
+
+
+def config(connection: sa.Connection | None = None) -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    made.attributes["connection"] = connection
+    return made
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert ScriptDirectory.from_config(config()).get_heads() == [NEWEST]
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: str) -> None:
+    async with opened(database_url) as database, database.read() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+def _differences(connection: sa.Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_a_downgrade_leaves_nothing_and_an_upgrade_comes_back(database_url: str) -> None:
+    async with opened(database_url) as database:
+        async with database.write() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(config(sync), "base"))
+            tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+        assert tables == ["alembic_version"]
+        assert await migrate(database) == (None, NEWEST)
+        assert await migrate(database) == (NEWEST, NEWEST)
+        async with database.read() as connection:
+            assert await connection.run_sync(_differences) == []
+
+
+async def test_two_migrations_that_race_end_at_one_schema(database_url: str) -> None:
+    async with opened(database_url) as one, opened(database_url) as other:
+        async with one.write() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(config(sync), "base"))
+        results = await asyncio.gather(migrate(one), migrate(other))
+        assert {after for _, after in results} == {NEWEST}
+        await require_current(other)
+
+
+async def _set_revision(url: str, revision: str) -> None:
+    async with opened(url) as database, database.write() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+
+
+async def test_a_schema_of_a_newer_gateway_is_refused_by_name(database_url: str) -> None:
+    await _set_revision(database_url, "9999")
+    async with opened(database_url) as database:
+        with pytest.raises(StateWrong, match="at 9999"):
+            await migrate(database)
+
+
+@pytest.mark.postgresql
+async def test_an_old_schema_on_postgresql_is_refused_naming_migrate(
+    request: pytest.FixtureRequest,
+) -> None:
+    server = request.getfixturevalue("postgresql_server")
+    settings = Settings.model_validate({"database_url": server.url("postgres"), "master_key": MASTER_KEY})
+    with pytest.raises(SchemaOld, match="run `gateway migrate` first"):
+        async with open_gateway(settings, clock=HandClock()):
+            pass
+
+
+async def test_an_embedded_store_is_migrated_by_whoever_opens_it(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"database_url": f"sqlite:///{tmp_path}/new/gateway.db", "master_key": MASTER_KEY}
+    )
+    async with open_gateway(settings, clock=HandClock()) as gateway:
+        await require_current(gateway.parts.database)

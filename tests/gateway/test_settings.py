@@ -1,0 +1,208 @@
+"""Settings: one reader, named refusals, no secret ever repeated."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import SettingInvalid
+from gateway.places import Profile
+from gateway.settings import Settings, read_settings
+
+SECRET = "correct-horse-battery"  # a value that must never be seen again
+SOAP = {
+    "GATEWAY_SANDBOX_REGISTRY_URL": "http://127.0.0.1:8100/",
+    "GATEWAY_SANDBOX_C06_USER": "dvctt-hanoi",
+    "GATEWAY_SANDBOX_C06_SECRET": SECRET,
+    "GATEWAY_SANDBOX_AGENCY": "000.00.01.H26",
+    "GATEWAY_SANDBOX_OFFICER": "dvctt.dichvu",
+}
+
+
+def read(environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+    return read_settings(environ, dotenv=dotenv)
+
+
+def refusal(environ: Mapping[str, str], dotenv: Path | None = None) -> str:
+    with pytest.raises(SettingInvalid) as refused:
+        read(environ, dotenv)
+    assert SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_nothing_set_gives_an_embedded_store_and_no_connection() -> None:
+    settings = read({})
+    assert settings.database_url == "sqlite:///var/gateway.db"
+    assert (settings.master_key, settings.public_url) == (None, None)
+    assert [settings.of(profile).connection(profile) for profile in Profile] == [None, None]
+
+
+def test_every_member_of_a_connection_is_read_from_its_variable() -> None:
+    adapter = {
+        "access_key": "a",
+        "secret_key": SECRET,
+        "app_name": "n",
+        "partner_code": "p",
+        "partner_code_cus": "c",
+    }
+    connection = read(
+        {
+            "GATEWAY_OFFICIAL_REGISTRY_URL": "https://registry.example/c06",
+            "GATEWAY_OFFICIAL_DIALECT": "lgsp-camel",
+            "GATEWAY_OFFICIAL_NGSP_KEY": "key",
+            "GATEWAY_OFFICIAL_NGSP_SECRET": SECRET,
+            "GATEWAY_OFFICIAL_ADAPTER": json.dumps(adapter),
+            "GATEWAY_OFFICIAL_X_ROAD_CLIENT": "VN/GOV/1",
+            "GATEWAY_OFFICIAL_AGENCY": "000.00.01.H26",
+            "GATEWAY_OFFICIAL_OFFICER": "dvctt.dichvu",
+            "GATEWAY_OFFICIAL_TIMESTAMP_UNIT": "s",
+            "GATEWAY_OFFICIAL_SERVICE_CODES": '{"khai-sinh": "G15-TP110"}',
+            "GATEWAY_OFFICIAL_INTEGRATION_CODES": '{"XacThucThongTinCongDan": "037"}',
+            "GATEWAY_OFFICIAL_DEADLINE_MS": "2500",
+            "GATEWAY_OFFICIAL_HOSTS": "registry.example, other.example",
+            "GATEWAY_OFFICIAL_NETWORKS": "10.1.0.0/16,127.0.0.0/8",
+            "GATEWAY_OFFICIAL_EXPIRES_ON": "2027-01-31",
+            "GATEWAY_OFFICIAL_CONTACT": "it@example.org",
+        }
+    ).official.connection(Profile.OFFICIAL)
+    assert connection is not None
+    assert (connection.dialect.value, connection.timestamp_unit.value) == ("lgsp-camel", "s")
+    assert connection.hosts == ("registry.example", "other.example")
+    assert connection.networks == ("10.1.0.0/16", "127.0.0.0/8")
+    assert (connection.deadline_ms, connection.x_road_client) == (2500, "VN/GOV/1")
+    assert connection.service_codes == {"khai-sinh": "G15-TP110"}
+    assert [(key.value, code) for key, code in connection.integration_codes.items()] == [
+        ("XacThucThongTinCongDan", "037")
+    ]
+    assert SECRET not in repr(connection)
+
+
+def test_policy_for_tests_is_read_and_stands_without_a_connection() -> None:
+    sandbox = read(
+        {
+            "GATEWAY_SANDBOX_REUSE": "dossier",
+            "GATEWAY_SANDBOX_REUSE_SECONDS": "1",
+            "GATEWAY_SANDBOX_BUDGET_ACCOUNT_HOUR": "3",
+            "GATEWAY_SANDBOX_BUDGET_SUBJECT_DAY": "2",
+            "GATEWAY_SANDBOX_NETWORKS": "127.0.0.0/8",
+            "GATEWAY_SANDBOX_HOSTS": "localhost",
+        }
+    ).sandbox
+    assert (sandbox.reuse, sandbox.reuse_seconds) == ("dossier", 1)
+    assert (sandbox.budget_account_hour, sandbox.budget_subject_day) == (3, 2)
+    assert sandbox.connection(Profile.SANDBOX) is None
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["GATEWAY_COLOUR", "GATEWAY_SANDBOX_COLOUR", "GATEWAY_METRICS_PORT", "GATEWAY_TEST_REGISTRY_URL"],
+)
+def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
+    assert refusal({variable: SECRET}) == f"{variable}: no such setting"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("GATEWAY_DATABASE_URL", f"mysql://u:{SECRET}@h/n", "sqlite:///path or postgresql://"),
+        ("GATEWAY_DATABASE_URL", "sqlite:///", "sqlite:///path or postgresql://"),
+        ("GATEWAY_DATABASE_URL", "sqlite:///:memory:", "sqlite:///path or postgresql://"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h:99999/n", "sqlite:///path or postgresql://"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h", "sqlite:///path or postgresql://"),
+        ("GATEWAY_PUBLIC_URL", f"https://u:{SECRET}@gateway.example", "without user"),
+        ("GATEWAY_PUBLIC_URL", "gateway.example", "http or https address"),
+        ("GATEWAY_PUBLIC_URL", "http://gateway.example:123456", "http or https address"),
+        ("GATEWAY_PUBLIC_URL", "http://[::1", "http or https address"),
+        ("GATEWAY_LOG_FORMAT", "xml", "'json' or 'console'"),
+        ("GATEWAY_SANDBOX_REUSE_SECONDS", "0", "greater than or equal to 1"),
+        ("GATEWAY_SANDBOX_REUSE", "always", "'account' or 'dossier'"),
+        ("GATEWAY_SANDBOX_NETWORKS", "10.0.0.0/99", "10.0.0.0/99"),
+        ("GATEWAY_SANDBOX_DEADLINE_MS", "soon", "valid integer"),
+        ("GATEWAY_SANDBOX_SERVICE_CODES", "{", "EOF while parsing"),
+        ("GATEWAY_SANDBOX_ADAPTER", json.dumps({"secret_key": SECRET}), "Field required"),
+        ("GATEWAY_SANDBOX_EXPIRES_ON", "31/01/2027", "valid date"),
+    ],
+)
+def test_a_malformed_variable_is_named_with_what_is_expected(
+    variable: str, value: str, expected: str
+) -> None:
+    reason = refusal(SOAP | {variable: value})
+    assert reason.startswith(variable)
+    assert expected in reason
+
+
+@pytest.mark.parametrize("missing", ["C06_USER", "C06_SECRET", "AGENCY", "OFFICER"])
+def test_a_connection_with_a_missing_member_stops_naming_it(missing: str) -> None:
+    environ = {name: value for name, value in SOAP.items() if not name.endswith(missing)}
+    assert refusal(environ) == f"GATEWAY_SANDBOX: with REGISTRY_URL set, {missing} must be set too"
+
+
+def test_members_of_a_connection_without_its_address_stop_the_start() -> None:
+    environ = {name: value for name, value in SOAP.items() if not name.endswith("URL")}
+    assert refusal(environ) == "GATEWAY_SANDBOX: with AGENCY set, REGISTRY_URL must be set too"
+
+
+def test_the_environment_wins_over_the_dotenv_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("GATEWAY_LOG_FORMAT=json\nGATEWAY_LOG_LEVEL=debug\nOTHER_TOOL=1\n", encoding="utf-8")
+    settings = read({"GATEWAY_LOG_LEVEL": "error"}, dotenv)
+    assert (settings.log_format, settings.log_level) == ("json", "error")
+
+
+def test_a_dollar_in_a_dotenv_secret_stays_a_dollar(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_MASTER_KEY='a${HOME}b'\n", encoding="utf-8")
+    master = read({}, tmp_path / ".env").master_key
+    assert master is not None
+    assert master.get_secret_value() == "a${HOME}b"
+
+
+def test_an_unknown_variable_in_the_dotenv_file_stops_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_COLOUR=red\n", encoding="utf-8")
+    assert refusal({}, tmp_path / ".env") == "GATEWAY_COLOUR: no such setting"
+
+
+def test_a_dotenv_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"GATEWAY_LOG_LEVEL=\xff\xfe\n")
+    assert ".env: can't be read as UTF-8" in refusal({}, tmp_path / ".env")
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_MASTER_KEY", "GATEWAY_SANDBOX_C06_SECRET"])
+def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n", encoding="utf-8")
+    others = {variable: value for variable, value in SOAP.items() if variable != name}
+    settings = read(others | {f"{name}_FILE": str(file)})
+    found = settings.master_key if name == "GATEWAY_MASTER_KEY" else settings.sandbox.c06_secret
+    assert found is not None
+    assert found.get_secret_value() == SECRET
+
+
+def test_a_secret_file_that_is_not_there_is_named_by_its_variable() -> None:
+    reason = refusal({"GATEWAY_MASTER_KEY_FILE": "/nowhere/key"})
+    assert reason == "GATEWAY_MASTER_KEY_FILE: can't read the file it names (FileNotFoundError)"
+
+
+def test_a_secret_given_twice_is_refused_not_chosen(tmp_path: Path) -> None:
+    twice = {"GATEWAY_MASTER_KEY": SECRET, "GATEWAY_MASTER_KEY_FILE": str(tmp_path)}
+    assert refusal(twice) == "GATEWAY_MASTER_KEY and GATEWAY_MASTER_KEY_FILE: set one of the two"
+
+
+def test_a_secret_file_of_the_environment_wins_over_a_dotenv_secret(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_MASTER_KEY=old\n", encoding="utf-8")
+    (tmp_path / "key").write_text("new", encoding="utf-8")
+    settings = read({"GATEWAY_MASTER_KEY_FILE": str(tmp_path / "key")}, tmp_path / ".env")
+    assert settings.master_key is not None
+    assert settings.master_key.get_secret_value() == "new"
+
+
+def test_no_secret_shows_in_the_settings_repr() -> None:
+    environ = SOAP | {
+        "GATEWAY_MASTER_KEY": SECRET,
+        "GATEWAY_DATABASE_URL": f"postgresql://gateway:{SECRET}@db/gateway",
+    }
+    settings = read(environ)
+    assert SECRET not in repr(settings)
+    assert SECRET not in repr(settings.sandbox.connection(Profile.SANDBOX))
+    assert settings.sandbox.registry_url == "http://127.0.0.1:8100"
