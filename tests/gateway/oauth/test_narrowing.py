@@ -1,0 +1,60 @@
+"""A token request's `authorization_details` (RFC 9396): they only narrow, and the token is held to them."""
+
+import json
+from typing import Any
+
+from gateway.accounts.grants import make_grant
+from tests.gateway.oauth.forging import read, refusal
+from tests.gateway.scene import Portal, Scene
+
+
+def details(procedures: list[str], roles: list[str], fields: list[str]) -> str:
+    """Return `authorization_details` of one entry as a request carries it."""
+    return json.dumps(make_grant(procedures, roles, fields).to_details())
+
+
+async def test_a_narrower_token_says_so_and_is_held_to_it(scene: Scene, portal: Portal) -> None:
+    narrow = details(["khai-sinh"], ["father"], ["full_name"])
+    answer = await portal.ask_token({"authorization_details": narrow})
+    portal.access_token = answer.json()["access_token"]
+
+    assert answer.json()["authorization_details"] == json.loads(narrow)
+    assert read(portal.access_token)[1]["authorization_details"] == json.loads(narrow)
+    refused = [await portal.verify(procedure="ket-hon", subject_role="husband"), await portal.verify()]
+    assert [r.json()["code"] for r in refused] == ["procedure_not_granted", "subject_role_not_granted"]
+    assert await scene.journal() == []
+    assert (await portal.verify(subject_role="father")).status_code == 201
+
+
+async def test_details_wider_than_granted_are_refused(scene: Scene) -> None:
+    portal = await scene.portal(grants=make_grant(["khai-sinh"], ["father"], ["full_name", "birth_date"]))
+    own: list[Any] = json.loads(details(["khai-sinh"], ["father"], ["birth_year"]))
+    assert (await portal.ask_token({"authorization_details": json.dumps(own)})).status_code == 200
+
+    wider_requests: list[Any] = [
+        [own[0] | {"procedures": ["khai-sinh", "ket-hon"]}],
+        [own[0] | {"procedures": ["*"]}],
+        [own[0] | {"subject_roles": ["mother"]}],
+        [own[0] | {"fields": ["*"]}],
+        [own[0] | {"fields": ["ethnicity"]}],
+        [own[0] | {"type": "payment"}],
+        [own[0] | {"locations": ["x"]}],
+        [own[0] | {"procedures": "khai-sinh"}],
+        [own[0] | {"procedures": ["\ud800"]}],
+        [own[0], own[0] | {"subject_roles": ["mother"]}],
+        [],
+        {},
+        own[0],
+        "x",
+    ]
+    for wider in wider_requests:
+        answer = await portal.ask_token({"authorization_details": json.dumps(wider)})
+        assert refusal(answer) == (400, "invalid_authorization_details"), wider
+
+
+async def test_details_too_long_or_no_json_are_refused(portal: Portal) -> None:
+    many = details([f"procedure-{number}" for number in range(500)], ["*"], ["full_name"])
+    odd = json.dumps([{"type": "citizen_enquiry", "procedures": ["a\ud800"], "subject_roles": ["*"]}])
+    for text in ("{", "NaN", "1" * 5000, "[" * 5000, many, odd):
+        answer = await portal.ask_token({"authorization_details": text})
+        assert refusal(answer) == (400, "invalid_authorization_details"), text[:20]
