@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -284,15 +284,21 @@ def connection_settings(mock: MockRegistry, name: str, port: int) -> dict[str, A
 
 
 @asynccontextmanager
-async def open_scene(settings: Settings, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
-    """Open the gateway in front of the mock, in-process."""
+async def open_scene(
+    settings: Settings,
+    mock: MockRegistry,
+    clock: HandClock,
+    *,
+    connect: Callable[[Connection], Registry] | None = None,
+) -> AsyncIterator[Scene]:
+    """Open the gateway in front of the mock, in-process; `connect` puts another registry there."""
 
-    def connect(connection: Connection) -> Registry:
+    def connect_mock(connection: Connection) -> Registry:
         face = mock.test if connection.profile is Profile.SANDBOX else mock.official
         return open_registry(connection, transport=httpx.ASGITransport(face), clock=clock)
 
     async with (
-        open_gateway(settings, clock=clock, open_registry=connect) as gateway,
+        open_gateway(settings, clock=clock, open_registry=connect or connect_mock) as gateway,
         httpx.AsyncClient(transport=httpx.ASGITransport(app := build_app(gateway)), base_url=BASE) as http,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(mock.control),
