@@ -1,0 +1,116 @@
+"""Places from settings: own keys and policy each, and official accounts made directly only on loopback."""
+
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey
+
+from gateway.accounts.grants import make_grant
+from gateway.accounts.use_cases import NewAccount, create_account
+from gateway.errors import SettingInvalid, StateWrong
+from gateway.places import Profile
+from gateway.profiles.connections import is_local
+from gateway.settings import ProfileSettings
+from mock_c06.app import MockRegistry
+from tests.gateway.scene import AGENCY, HandClock, Scene, open_scene, settings_for
+
+
+@pytest.mark.parametrize(
+    ("networks", "local"),
+    [
+        (("127.0.0.0/8",), True),
+        (("127.0.0.1/32", "::1/128"), True),
+        (("127.0.0.0/8", "10.0.0.0/8"), False),
+        (("10.0.0.0/8",), False),
+        (("0.0.0.0/0",), False),
+        (("126.0.0.0/7",), False),
+        (("169.254.169.254/32",), False),
+        (("::/0",), False),
+    ],
+)
+def test_a_profile_is_local_only_where_every_network_is_loopback(
+    networks: tuple[str, ...], local: bool
+) -> None:
+    assert is_local(ProfileSettings(networks=networks)) is local
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        (None, True),
+        ("http://127.0.0.1:8110", True),
+        ("http://[::1]:8110", True),
+        ("http://localhost:8110", True),
+        ("https://c06.example.gov.vn/", False),
+        ("http://127.0.0.1.example.com/", False),
+        ("http://10.0.0.1/", False),
+    ],
+)
+def test_without_networks_the_registrys_address_decides(address: str | None, local: bool) -> None:
+    members: dict[str, Any] = {"registry_url": address}
+    if address is not None:
+        members |= {"agency": AGENCY, "officer": "o", "c06_user": "u", "c06_secret": "s"}
+
+    assert is_local(ProfileSettings.model_validate(members)) is local
+
+
+async def test_an_official_account_is_not_made_directly_where_networks_reach_out(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    settings = settings_for(database_url, mock, official={"networks": ("127.0.0.0/8", "10.0.0.0/8")})
+    async with open_scene(settings, mock, clock) as scene:
+        with pytest.raises(StateWrong, match="promotion"):
+            await scene.portal(Profile.OFFICIAL)
+        rows = await scene.audit()
+
+    assert "account_created" not in {row["outcome"] for row in rows}
+
+
+async def test_account_reuse_on_official_stops_the_start(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    settings = settings_for(database_url, mock, official={"reuse": "account"})
+
+    with pytest.raises(SettingInvalid, match="GATEWAY_OFFICIAL_REUSE"):
+        async with open_scene(settings, mock, clock):
+            pass
+
+
+async def test_the_two_places_share_neither_key_nor_policy(scene: Scene) -> None:
+    sandbox, official = (scene.gateway.places[profile] for profile in Profile)
+
+    assert {key.material for key in sandbox.keys.keys}.isdisjoint(key.material for key in official.keys.keys)
+    assert (sandbox.policy.reuse, sandbox.policy.budget_account_hour) == ("account", 1000)
+    assert (official.policy.reuse, official.policy.budget_account_hour) == ("dossier", 30)
+    assert scene.gateway.other(sandbox) is official
+    assert scene.gateway.other(official) is sandbox
+
+
+async def test_a_profile_without_a_connection_still_issues_tokens(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    settings = settings_for(database_url, mock).model_copy(update={"official": ProfileSettings()})
+    async with open_scene(settings, mock, clock) as scene:
+        official = await scene.portal(Profile.OFFICIAL)
+        answer = await official.verify()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "profile_unconfigured")
+
+
+async def test_nothing_of_the_gateway_shows_a_credential_in_its_repr(scene: Scene) -> None:
+    key = ECKey.generate_key("P-256").as_dict(private=False)
+    new = NewAccount(
+        name="a",
+        organisation=AGENCY,
+        profile=Profile.SANDBOX,
+        scopes=frozenset({"verify"}),
+        grants=make_grant(["*"], ["*"], ["*"]),
+    )
+    made = await create_account(scene.gateway.parts, scene.gateway.places[Profile.SANDBOX], new)
+    shown = f"{scene.gateway!r} {scene.settings!r} {made!r} {new!r} {key['kty']}"
+
+    assert str(made.client_secret) not in shown
+    for name in ("dvctt-hanoi", "dvctt-hanoi-official"):
+        account = scene.mock.register.find(name)
+        assert account is not None
+        assert account.secret not in shown
