@@ -7,6 +7,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_key
 from gateway.errors import DpopProofInvalid
@@ -15,6 +16,7 @@ from gateway.keys.jws import AnyKey, JwsInvalid, plain_id, read_header, verify_j
 TYP = "dpop+jwt"
 WINDOW_S = 60
 MAX_ID = 128
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ def verify_proof(raw: str, *, method: str, address: str, now: int, access_token:
     issued_at = whole_seconds(claims.get("iat"))
     if issued_at is None or abs(now - issued_at) > WINDOW_S:
         raise DpopProofInvalid
-    if claims.get("htm") != method or _without_query(claims.get("htu")) != address:
+    if claims.get("htm") != method or _resource(claims.get("htu")) != _resource(address):
         raise DpopProofInvalid
     if access_token is not None and claims.get("ath") != _hash(access_token):
         raise DpopProofInvalid
@@ -60,8 +62,16 @@ def _own_key(header: dict[str, Any]) -> AnyKey:
     return key
 
 
-def _without_query(address: object) -> str | None:
-    return address.partition("?")[0].partition("#")[0] if isinstance(address, str) else None
+def _resource(address: object) -> tuple[str, str, int, str] | None:
+    """Return an address without query and fragment, as RFC 9449 §4.3 and RFC 3986 §6.2.3 compare it."""
+    if not isinstance(address, str):
+        return None
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return parts.scheme, parts.hostname or "", port, parts.path
 
 
 def _hash(access_token: str) -> str:

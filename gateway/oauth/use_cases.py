@@ -32,6 +32,9 @@ from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_d
 from gateway.parts import Parts
 from gateway.profiles.model import Place
 
+_KEPT_LONGER = timedelta(hours=2)
+"""How much longer spent and revoked ids are kept than they are good: a clock set back revives none."""
+
 
 class OAuthRefusal(Exception):
     """An RFC 6749 §5.2 error."""
@@ -106,7 +109,7 @@ async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return
-    expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
+    expires_at = datetime.fromtimestamp(claims.expires_at, UTC) + _KEPT_LONGER
     async with parts.database.write() as connection:
         await store.insert_revoked(connection, jti=claims.jti, expires_at=expires_at)
 
@@ -151,8 +154,7 @@ async def _spend(parts: Parts, kind: str, owner: str, spendable: Spendable) -> b
             kind=kind,
             owner=owner,
             jti=spendable.jti,
-            # Kept a little longer than it is good, so that a clock set back opens no second use.
-            expires_at=datetime.fromtimestamp(spendable.expires_at, UTC) + timedelta(hours=2),
+            expires_at=datetime.fromtimestamp(spendable.expires_at, UTC) + _KEPT_LONGER,
         )
 
 

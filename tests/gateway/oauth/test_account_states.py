@@ -6,6 +6,7 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.places import Profile
+from gateway.verifications.use_cases import sweep
 from tests.gateway.oauth.forging import call_me, problem, read, refusal, resign, sign
 from tests.gateway.scene import BASE, Portal, Scene
 
@@ -144,6 +145,15 @@ async def test_threat_8_a_token_that_its_owner_revoked_is_no_token(portal: Porta
     assert problem(await portal.call("GET", "/me")) == INVALID
     assert (await at(portal, "introspect", token=portal.access_token)).json() == INACTIVE
     assert (await (await portal.log_in()).call("GET", "/me")).status_code == 200
+
+
+async def test_threat_8_a_revoked_token_stays_so_though_the_clock_jumps(scene: Scene, portal: Portal) -> None:
+    await at(portal, "revoke", token=portal.access_token)
+    for hour in (3600, -3600):
+        scene.clock.advance(hour)
+        await sweep(scene.gateway.parts)
+
+    assert problem(await portal.call("GET", "/me")) == INVALID
 
 
 async def test_revoking_again_or_what_is_no_token_changes_nothing(portal: Portal) -> None:
