@@ -66,7 +66,7 @@ class _Server(uvicorn.Server):
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes the fastest event loop there is, uvloop where it is installed."""
-    return uvicorn.Config("").get_loop_factory()
+    return uvicorn.Config("", log_config=None).get_loop_factory()
 
 
 def _config(gateway_app: object) -> uvicorn.Config:

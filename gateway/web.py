@@ -82,10 +82,14 @@ def _add_document(app: FastAPI) -> None:
 def _add_problems(app: FastAPI, *, base: str) -> None:
     """Turn our errors, and the router's own, into problems."""
 
+    def at_place(request: Request) -> bool:
+        return first_segment(request.url.path) in {profile.value for profile in Profile}
+
     def respond(request: Request, error: GatewayError) -> Response:
         first = first_segment(request.url.path)
-        at_place = first in {profile.value for profile in Profile}
-        metadata_url = f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place else None
+        metadata_url = (
+            f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place(request) else None
+        )
         request_id = request.state.request_id
         return problem_response(error, base=base, request_id=request_id, metadata_url=metadata_url)
 
@@ -100,7 +104,8 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
 
     @app.exception_handler(HTTPException)
     async def routers_own(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 405:
+        at_no_place = "profile" in request.path_params and not at_place(request)
+        if error.status_code == 405 and not at_no_place:
             response = respond(request, MethodNotAllowed())
             response.headers.update(error.headers or {})
             return response

@@ -11,16 +11,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import gateway.web
 from gateway.app import open_gateway
 from gateway.database import metadata
 from gateway.errors import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
 from gateway.settings import Settings
+from gateway.web import build_app
 from tests.gateway.disposable import opened
 from tests.gateway.scene import MASTER_KEY, HandClock
-
-assert gateway.web  # every room, and so every table, is known to `metadata`
 
 
 def config(connection: sa.Connection | None = None) -> Config:
@@ -40,6 +38,7 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: 
 
 
 def _differences(connection: sa.Connection) -> list[object]:
+    assert build_app  # imports every room, and with it every table
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, metadata))
 

@@ -45,8 +45,14 @@ def test_a_body_is_one_json_text_that_says_what_was_recorded(
     body = made.canonical()
     members = json.loads(body)
     assert datetime.fromisoformat(members.pop("at")) == at
-    expected = {"kind": kind.value, "profile": profile, "act": "a", "outcome": outcome, "dossier": dossier}
-    expected["fields"] = list(fields) or None
+    expected = {
+        "kind": kind.value,
+        "profile": profile,
+        "act": "a",
+        "outcome": outcome,
+        "dossier": dossier,
+        "fields": list(fields) or None,
+    }
     assert members == {name: value for name, value in expected.items() if value is not None}
     assert body == made.canonical()
 

@@ -1,0 +1,72 @@
+"""`gateway audit` and `gateway migrate` on a real store in a folder."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.cli.commands import Commands
+
+
+def execute(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "var" / "gateway.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def test_an_audit_that_holds_is_counted(gateway: Commands) -> None:
+    gateway.account("--all-fields")
+    head = gateway("audit", "verify", "--json").json()
+    assert head["ok"] is True
+    assert head["rows"] == 2
+    assert gateway("audit", "verify").out == f"ok: 2 rows\nhead: {head['hash']}\n"
+
+
+def test_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tmp_path: Path) -> None:
+    gateway.account("--all-fields")
+    execute(tmp_path, "UPDATE audit_rows SET body = replace(body, 'added', 'nothing') WHERE row = 1")
+    assert gateway("audit", "verify").reason() == "row 1: its content was changed"
+    assert gateway("audit", "verify", "--json").reason() == "row 1: its content was changed"
+
+
+def test_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(gateway: Commands, tmp_path: Path) -> None:
+    gateway.account("--all-fields")
+    checkpoint = tmp_path / "head.json"
+    checkpoint.write_text(gateway("audit", "checkpoint", "--json").out, encoding="utf-8")
+    assert gateway("audit", "verify", "--checkpoint", str(checkpoint)).code == 0
+    execute(tmp_path, "DELETE FROM audit_rows WHERE row = 2")
+    assert gateway("audit", "verify").code == 0
+    found = gateway("audit", "verify", "--checkpoint", str(checkpoint)).reason()
+    assert found == "row 2: missing, the checkpoint saw 2 rows"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        json.dumps({"rows": "2", "hash": "0" * 64}),
+        json.dumps({"rows": -1, "hash": "0" * 64}),
+        json.dumps({"rows": True, "hash": "0" * 64}),
+        json.dumps({"rows": 2, "hash": "short"}),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(gateway: Commands, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "head.json"
+    file.write_text(content, encoding="utf-8")
+    reason = gateway("audit", "verify", "--checkpoint", str(file)).reason()
+    assert reason.startswith(str(file))
+
+
+def test_migrating_twice_says_what_changed_and_what_did_not(gateway: Commands) -> None:
+    assert gateway("migrate").out == "schema: None → 0001\n"
+    assert gateway("migrate").out == "schema: 0001 (unchanged)\n"
+
+
+def test_the_document_is_printed_without_looking_at_settings(gateway: Commands, tmp_path: Path) -> None:
+    document = gateway("openapi", GATEWAY_DATABASE_URL="mysql://nowhere").json()
+    assert document["openapi"].startswith("3.1")
+    assert list(tmp_path.iterdir()) == []

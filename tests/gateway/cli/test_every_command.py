@@ -1,0 +1,130 @@
+"""What holds for every command: help with an example, exit codes, one line when refused, plain UTF-8."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gateway import __version__
+from gateway.cli import build_cli
+from tests.gateway.cli.commands import Commands
+
+
+def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield every command's path."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from walk(below, (*path, name))
+
+
+ROOT = build_cli()
+PATHS = sorted(walk(typer.main.get_command(ROOT)))
+LEAVES = [path for path in PATHS if not any(other[:-1] == path for other in PATHS if other)]
+
+
+def test_the_commands_of_the_contract_are_there() -> None:
+    named = """serve; migrate; openapi; keys list; organisations add; organisations list; accounts create;
+        accounts list; accounts show; accounts rotate; accounts suspend; accounts resume; accounts revoke;
+        accounts officers add; accounts officers disable; audit verify; audit checkpoint; procedures list;
+        procedures show; procedures lint"""
+    assert {tuple(name.split()) for name in named.split(";")} == set(LEAVES)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_exits_zero_fits_80_columns_and_leaves_show_an_example(path: Sequence[str]) -> None:
+    result = CliRunner().invoke(ROOT, [*path, "--help"], terminal_width=80)
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output
+    assert "Usage: " in result.output
+    if path in LEAVES or not path:
+        assert "Example" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_the_version_is_one_line(gateway: Commands) -> None:
+    done = gateway.program("--version")
+    assert (done.code, done.out, done.err) == (0, f"gateway {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nothing",), ("serve", "--port", "70000"), ("accounts", "create"), ("accounts", "list", "--colour")],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_without_a_traceback(gateway: Commands, arguments: Sequence[str]) -> None:
+    done = gateway(*arguments)
+    assert done.code == 2
+    assert "Usage: " in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"GATEWAY_COLOUR": "red"}, "GATEWAY_COLOUR: no such setting"),
+        ({"GATEWAY_MASTER_KEY": "short"}, "GATEWAY_MASTER_KEY: 32 bytes as base64url"),
+        ({"GATEWAY_DATABASE_URL": "mysql://h/n"}, "GATEWAY_DATABASE_URL: sqlite:///path or postgresql://"),
+        ({"GATEWAY_DATABASE_URL": "postgresql://h/n"}, "GATEWAY_MASTER_KEY (or _FILE) is compulsory"),
+        (
+            {"GATEWAY_DATABASE_URL": "postgresql://u@127.0.0.1:1/n", "GATEWAY_MASTER_KEY": "A" * 43},
+            "the database can't be used (ConnectionRefusedError): check GATEWAY_DATABASE_URL",
+        ),
+        (
+            {"GATEWAY_DATABASE_URL": "sqlite:////dev/null/x/gateway.db"},
+            "/dev/null/x/master.key can't be read",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(
+    gateway: Commands, environment: dict[str, str], named: str
+) -> None:
+    assert named in gateway("accounts", "list", **environment).reason()
+
+
+def test_the_wrong_master_key_is_named_and_nothing_is_opened(gateway: Commands, tmp_path: Path) -> None:
+    assert gateway("keys", "list").code == 0
+    assert "master key does not open" in gateway("keys", "list", GATEWAY_MASTER_KEY="A" * 43).reason()
+    (tmp_path / "var" / "master.key").write_bytes(b"\xff\xfe")
+    assert "32 bytes as base64url" in gateway("keys", "list").reason()
+
+
+def test_what_nobody_foresaw_is_one_line_without_a_traceback(gateway: Commands) -> None:
+    url = "postgresql://u:correct-horse@127.0.0.1:1/n?no_such_option=1"
+    done = gateway.program("accounts", "list", GATEWAY_DATABASE_URL=url, GATEWAY_MASTER_KEY="A" * 43)
+    assert done.reason().startswith("unexpected ")
+    assert "correct-horse" not in done.err
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}])
+def test_text_is_utf_8_whatever_the_locale(gateway: Commands, locale: dict[str, str]) -> None:
+    done = gateway.program("--help", **locale)
+    assert done.code == 0
+    assert "UBND TP Hà Nội" in done.out
+
+
+def test_human_output_is_plain_words_within_80_columns(gateway: Commands) -> None:
+    made = gateway.account("--all-fields")
+    gateway("organisations", "add", "000.00.02.H26", "Ủy ban nhân dân " + "thành phố rất dài " * 9)
+    for arguments in (
+        ("accounts", "list"),
+        ("accounts", "show", made["client_id"]),
+        ("organisations", "list"),
+        ("keys", "list"),
+        ("audit", "verify"),
+        ("procedures", "list"),
+        ("procedures", "show", "khai-sinh"),
+    ):
+        done = gateway(*arguments, FORCE_COLOR="1")
+        assert (done.code, done.err) == (0, "")
+        assert "\x1b" not in done.out
+        assert max(map(len, done.out.splitlines())) <= 80, arguments
+
+
+def test_first_use_makes_store_and_key_for_the_owner_only(gateway: Commands, tmp_path: Path) -> None:
+    assert gateway("accounts", "list", "--json").json() == []
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
+    assert modes["gateway.db"] == modes["master.key"] == 0o600
+    assert set(modes.values()) == {0o600}

@@ -1,0 +1,140 @@
+"""`gateway serve` on real sockets: starts, restarts, signals, and what a command changes meanwhile."""
+
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.cli.commands import Commands
+from tests.mock_c06.programs import Served
+from tests.sockets.programs import Place, control_headers, enquiry, log_in, place_beside
+
+
+def test_the_start_tells_addresses_and_what_is_behind_them(place: Place) -> None:
+    with place.serving() as running:
+        assert running.lines == (
+            f"gateway: {running.address}",
+            f"sandbox: {running.address}/sandbox (connected, test data)",
+            f"official: {running.address}/official (no connection configured)",
+        )
+        assert httpx.URL(running.address).host == "127.0.0.1"
+        ready = httpx.get(f"{running.address}/readyz")
+        assert ready.json()["profiles"] == {"sandbox": "ready", "official": "unconfigured"}
+        assert "server" not in ready.headers
+
+
+def test_a_first_start_makes_store_and_key_for_the_owner_only(mock: Served, tmp_path: Path) -> None:
+    with place_beside(mock, tmp_path).serving():
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
+    assert modes["gateway.db"] == modes["master.key"] == 0o600
+    assert set(modes.values()) == {0o600}
+
+
+def test_accounts_name_the_address_of_the_last_serve(place: Place) -> None:
+    with place.serving() as first:
+        assert place.make_account()["issuer"] == f"{first.address}/sandbox"
+    with place.serving() as second:
+        assert second.address != first.address
+    assert place.make_account()["issuer"] == f"{second.address}/sandbox"
+
+
+def test_a_second_start_keeps_keys_tokens_and_receipts(place: Place) -> None:
+    account = place.make_account()
+    with place.serving() as first, log_in(first, account) as portal:
+        keys = httpx.get(f"{first.address}/sandbox/jwks.json").json()
+        receipt = portal.post("/verifications", json=enquiry()).json()["receipt"]
+        token = portal.headers["authorization"]
+        port = httpx.URL(first.address).port
+        assert first.end() == 0
+    assert port is not None
+    with place.serving(port) as second:
+        assert httpx.get(f"{second.address}/sandbox/jwks.json").json() == keys
+        checked = httpx.post(
+            f"{second.address}/sandbox/v1/receipts/check",
+            json={"receipt": receipt},
+            headers={"Authorization": token},
+        )
+        assert checked.json()["valid"] is True
+
+
+def test_8_a_suspension_by_command_holds_within_a_second(place: Place) -> None:
+    account = place.make_account()
+    with place.serving() as running, log_in(running, account) as portal:
+        assert portal.get("/me").status_code == 200
+        place.run("accounts", "suspend", account["client_id"])
+        time.sleep(1)
+        suspended = portal.get("/me")
+        assert (suspended.status_code, suspended.json()["code"]) == (403, "account_suspended")
+        place.run("accounts", "resume", account["client_id"])
+        time.sleep(1)
+        assert portal.get("/me").json()["code"] == "token_invalid"
+        with log_in(running, account) as again:
+            assert again.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
+    place: Place, mock: Served, ending: signal.Signals
+) -> None:
+    account = place.make_account()
+    slow = {"kind": "latency", "delay_ms": 1500, "times": 1}
+    httpx.post(f"{mock.control}/runs/default/faults", json=slow, headers=control_headers(mock))
+    answers: list[httpx.Response] = []
+    with place.serving() as running, log_in(running, account) as portal:
+        caller = threading.Thread(
+            target=lambda: answers.append(portal.post("/verifications", json=enquiry()))
+        )
+        caller.start()
+        time.sleep(0.7)
+        code = running.end(ending)
+        caller.join(30)
+    assert code == 0
+    assert [answer.status_code for answer in answers] == [201]
+    assert place.run("audit", "verify")["ok"] is True
+
+
+def test_an_oversized_body_is_answered_before_the_line_is_cut(place: Place) -> None:
+    with place.serving() as running:
+        answer = httpx.post(f"{running.address}/sandbox/v1/verifications", content=b"x" * 3_000_000)
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://other.example/livez HTTP/1.1\r\nHost: other.example\r\n\r\n",
+        "GET /%ff%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GARBAGE\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_odd_requests_are_refused_and_the_server_stays(place: Place, request_text: str) -> None:
+    with place.serving() as running:
+        address = httpx.URL(running.address)
+        with socket.create_connection((address.host, address.port or 0), timeout=10) as line:
+            line.sendall(request_text.encode())
+            status = line.recv(4096).split(b" ")[1]
+        assert status in {b"200", b"400", b"404", b"405"}
+        assert httpx.get(f"{running.address}/livez").status_code == 200
+    assert "Traceback" not in place.log()
+    assert '"internal"' not in place.log()
+
+
+def test_a_start_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    gateway = Commands(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"can't listen on 127.0.0.1 port {port}" in gateway.program("serve", "--port", port).reason()
+    assert gateway.program("serve", "--workers", "2").reason().startswith("--workers 2: SQLite serves one")
+    for host in ("0.0.0.0", "::", "0"):
+        reason = gateway.program("serve", "--host", host, "--port", "0").reason()
+        assert reason == f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"
+    assert not (tmp_path / "var").exists()
