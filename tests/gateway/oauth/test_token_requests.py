@@ -5,6 +5,9 @@ import base64
 import httpx
 from joserfc.jwk import ECKey
 
+from gateway.accounts.model import SecretDigest
+from gateway.accounts.store import insert_secret
+from gateway.keys.model import Purpose
 from gateway.places import Profile
 from tests.gateway.oauth.forging import read, refusal
 from tests.gateway.scene import ASSERTION_TYPE, BASE, Portal, Scene
@@ -179,6 +182,20 @@ async def test_official_never_takes_a_secret(scene: Scene, portal: Portal) -> No
             headers=basic(client_id, str(portal.secret)),
         )
         assert refusal(answer) == UNPROVEN
+
+
+async def test_a_secret_that_got_into_officials_store_still_proves_nothing(scene: Scene) -> None:
+    official = await scene.portal(Profile.OFFICIAL, log_in=False)
+    key = scene.gateway.places[Profile.OFFICIAL].keys.current(Purpose.CREDENTIAL)
+    planted = SecretDigest(digest=key.mac("planted"), key_id=key.kid, created_at=scene.clock.now())
+    async with scene.gateway.parts.database.write() as connection:
+        await insert_secret(connection, official.client_id, planted)
+
+    answer = await post(
+        official, "grant_type=client_credentials", *basic(official.client_id, "planted").items()
+    )
+
+    assert refusal(answer) == UNPROVEN
 
 
 async def test_without_a_scope_all_granted_but_the_sensitive_one_is_issued(scene: Scene) -> None:
