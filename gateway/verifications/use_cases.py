@@ -17,7 +17,7 @@ from gateway.oauth.model import Caller
 from gateway.oauth.store import delete_expired
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-from gateway.verifications import budgets, store
+from gateway.verifications import budgets, budgets_store, store
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.receipts import Receipt, verify_receipt
 
@@ -92,7 +92,7 @@ async def sweep(parts: Parts) -> int:
     async with parts.database.write() as connection:
         deleted = await store.delete_expired_keys(connection, now=now)
         await delete_expired(connection, at=now)
-        await budgets.delete_ended(connection, now=now)
+        await budgets_store.delete_ended(connection, now=now)
     if deleted:
         await parts.database.truncate_journal()
     return deleted

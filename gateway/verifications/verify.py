@@ -19,6 +19,7 @@ from gateway.profiles.model import Link, Place
 from gateway.registry.model import Question
 from gateway.verifications import budgets, store
 from gateway.verifications.act import Act, new_verification
+from gateway.verifications.budgets_store import Reservation
 from gateway.verifications.evidence import about, open_act, raise_alarm, refusals_recorded, within
 from gateway.verifications.flights import Flights
 from gateway.verifications.guards import check_grants, check_officer, find_act, get_link
@@ -113,7 +114,7 @@ async def _ask(parts: Parts, act: Act, link: Link) -> Verification:
 async def _record_intent(parts: Parts, act: Act, link: Link, entry: AuditEntry) -> None:
     """Reserve a place in the budgets with the row that says what will be asked. Raises `EnquiryBudgetSpent`."""
     now = parts.clock.now()
-    wanted = budgets.Reservation(
+    wanted = Reservation(
         act=entry.act,
         profile=act.place.profile.value,
         client_id=act.caller.account.client_id,

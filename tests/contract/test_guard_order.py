@@ -308,7 +308,7 @@ async def test_a_place_without_a_connection_says_so_behind_the_guards_of_the_cal
     assert prefill.json()["code"] == ("receipt_invalid" if winner == "profile_unconfigured" else winner)
 
 
-async def test_a_refused_request_asks_nothing(stage: Stage) -> None:
+async def test_a_refused_request_asks_the_registry_nothing(stage: Stage) -> None:
     for body in (b"x", json.dumps(enquiry(procedure="ket-hon")).encode()):
         await stage.post("/verifications", body)
 

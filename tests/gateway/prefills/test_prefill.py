@@ -85,7 +85,7 @@ async def test_every_field_of_a_wide_form_has_the_contracts_shape(scene: Scene, 
     }
 
 
-async def test_a_relatives_number_leaves_nowhere(portal: Portal) -> None:
+async def test_a_relatives_number_is_in_no_answer(portal: Portal) -> None:
     answer = await (await verified(portal, CARD)).fill("father", "mother", "spouse")
 
     for number in ("001060000456", "036162000457", "012000457", "001192000124"):

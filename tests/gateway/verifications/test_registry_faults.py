@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
-from gateway.verifications.budgets import reservations
+from gateway.verifications.budgets_store import reservations
 from gateway.verifications.store import verifications
 from mock_c06.app import MockRegistry
 from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
