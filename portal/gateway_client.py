@@ -57,6 +57,11 @@ class GatewayClient:
         self._token: dict[str, Any] = {}
         self._token_until = 0.0
 
+    @property
+    def client_id(self) -> str:
+        """Return the account's id."""
+        return self._account.client_id
+
     async def __aenter__(self) -> Self:
         """Open the client."""
         return self

@@ -3,6 +3,7 @@
 As root the server runs as `nobody`, since PostgreSQL refuses root. Durability is off: it dies with the suite.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 
 class PostgresqlMissing(Exception):
@@ -84,8 +88,19 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError("PostgreSQL ended at start")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if asyncio.run(_answers(port)):
+            return
         time.sleep(0.05)
-    raise RuntimeError("PostgreSQL did not listen within 15 s")
+    raise RuntimeError("PostgreSQL did not answer within 15 s")
+
+
+async def _answers(port: int) -> bool:
+    """Say whether a session can be opened: the port listens a while before it can."""
+    engine = create_async_engine(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres")
+    try:
+        async with engine.connect():
+            return True
+    except (OSError, DBAPIError):
+        return False
+    finally:
+        await engine.dispose()

@@ -38,7 +38,7 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: 
 
 
 def _differences(connection: sa.Connection) -> list[object]:
-    assert build_app  # imports every room, and with it every table
+    assert callable(build_app)  # its module imports every room, and with it every table
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, metadata))
 

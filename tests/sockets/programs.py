@@ -48,7 +48,7 @@ class Place:
             input=stdin.encode(),
             capture_output=True,
             cwd=self.folder,
-            env=BARE | self.settings,
+            env={**BARE, **self.settings},
             timeout=60,
             check=False,
         )
@@ -66,7 +66,7 @@ class Place:
                 text=True,
                 encoding="utf-8",
                 cwd=self.folder,
-                env=BARE | self.settings,
+                env={**BARE, **self.settings},
             )
         try:
             assert process.stdout is not None

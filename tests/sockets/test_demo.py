@@ -1,0 +1,111 @@
+"""`python -m demo run`: eight steps and nothing left; a wrong world is a failed step."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from demo.processes import Programs
+from demo.report import Report
+from demo.scene import set_up
+from demo.steps import MainJob, StepFailed
+from portal.gateway_client import GatewayClient
+from tests.shape.source import ROOT
+
+COMMAND = [sys.executable, "-m", "demo", "run"]
+VAR = ROOT / "var"
+
+
+def leftovers() -> set[str]:
+    return {path.name for path in VAR.glob("demo-*")} if VAR.exists() else set()
+
+
+def children_of(parent: int) -> set[int]:
+    """Return the ids of the processes that a process started and that still run."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            if int(fields[1]) == parent and fields[0] != "Z":
+                found.add(int(process.name))
+    return found
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 90
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_the_demo_shows_eight_steps_and_leaves_nothing() -> None:
+    before = leftovers()
+    done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, timeout=180, check=False)
+    lines = done.stdout.decode("utf-8").splitlines()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
+        f"step {number} ok" for number in range(1, 9)
+    ]
+    assert lines[-1] == "demo: ok (8 steps)"
+    assert b"\x1b" not in done.stdout
+    gateway = lines[1].split()[1].rstrip(",")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(gateway)
+    wait_until(lambda: leftovers() <= before)  # another test's demo may still be running
+
+
+def test_a_demo_that_is_ended_early_ends_its_programs() -> None:
+    process = subprocess.Popen(
+        COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: len(children_of(process.pid)) == 2)
+    children = children_of(process.pid)
+    folder = (Path("/proc") / str(min(children)) / "cwd").readlink()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) != 0
+    assert process.stdout is not None
+    assert b"ok (8 steps)" not in process.stdout.read()
+    process.stdout.close()
+    assert not any((Path("/proc") / str(child)).exists() for child in children)
+    shutil.rmtree(folder)
+
+
+def test_a_registry_that_knows_another_person_fails_the_second_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Programs(tmp_path) as programs:
+        scene = set_up(programs, {})
+        other = {
+            "citizen_id": "001090000123",
+            "full_name": "Trần Thị Khác",
+            "birth_date": "1990-01-31",
+            "gender": "female",
+        }
+        headers = {"Authorization": f"Bearer {scene.mock.control_token}"}
+        address = f"{scene.mock.control}/runs/default/world"
+        assert httpx.put(address, json={"people": [other]}, headers=headers).status_code < 300
+
+        async def play() -> None:
+            async with GatewayClient(scene.sandbox) as sandbox, GatewayClient(scene.official) as official:
+                await MainJob(scene, sandbox, official).play(Report())
+
+        with pytest.raises(StepFailed, match=r"^verdict: expected 'confirmed', saw 'not_confirmed'$"):
+            asyncio.run(play())
+    assert "step 1 ok" in capsys.readouterr().out
+
+
+def test_a_store_that_cannot_be_used_is_a_failed_step_with_its_reason() -> None:
+    environment = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": "mysql://nowhere"}
+    done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, timeout=180, check=False)
+    lines = done.stdout.decode("utf-8").splitlines()
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert lines[-1].startswith("step 1 FAILED: gateway ended at start: error: GATEWAY_DATABASE_URL")
+    shutil.rmtree(lines[-1].rpartition("(logs: ")[2].rstrip(")"))
