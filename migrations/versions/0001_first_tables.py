@@ -17,6 +17,7 @@ def upgrade() -> None:
     _make_audit()
     _make_deployment_and_keys()
     _make_accounts()
+    _make_credentials()
     _make_single_use()
     _make_verifications()
 
@@ -102,6 +103,9 @@ def _make_accounts() -> None:
         ),
         sa.PrimaryKeyConstraint("client_id", name=op.f("pk_accounts")),
     )
+
+
+def _make_credentials() -> None:
     op.create_table(
         "account_keys",
         sa.Column("client_id", sa.String(length=40), nullable=False),

@@ -44,7 +44,7 @@ def test_help_exits_zero_fits_80_columns_and_leaves_show_an_example(path: Sequen
     assert max(map(len, result.output.splitlines())) <= 80
 
 
-def test_the_version_is_one_line(gateway: Commands) -> None:
+def test_the_version_is_printed_as_one_line(gateway: Commands) -> None:
     done = gateway.program("--version")
     assert (done.code, done.out, done.err) == (0, f"gateway {__version__}\n", "")
 

@@ -18,13 +18,13 @@ from tests.gateway.scene import HandClock, Scene, open_scene, settings_for
 CODES = sorted({problem.code for problem in PROBLEMS.values()})
 
 
-async def test_livez_answers_without_the_store(scene: Scene) -> None:
+async def test_livez_answers_200_without_the_store(scene: Scene) -> None:
     await scene.gateway.parts.database.close()
     answer = await scene.http.get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_readyz_tells_each_profiles_state(scene: Scene) -> None:
+async def test_readyz_tells_the_state_of_each_profile(scene: Scene) -> None:
     answer = await scene.http.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "profiles": {"sandbox": "ready", "official": "ready"}}

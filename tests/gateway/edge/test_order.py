@@ -79,7 +79,7 @@ async def test_media_types_come_before_malformed_json(
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/*", "application/json;q=0.9, text/html", "application/problem+json"]
 )
-async def test_what_accepts_json_is_served(portal: Portal, accept: str) -> None:
+async def test_a_caller_that_accepts_json_is_served(portal: Portal, accept: str) -> None:
     answer = await portal.call("POST", "/verifications", enquiry(), Accept=accept)
     assert answer.status_code in {200, 201}
 
