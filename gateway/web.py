@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
 from gateway.edge import health
 from gateway.edge.context import Edge, first_segment, problem_response
+from gateway.edge.docs_page import docs_page
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
@@ -70,13 +72,21 @@ def _build_routes(gateway: Gateway) -> FastAPI:
 
 
 def _add_document(app: FastAPI) -> None:
-    document: dict[str, object] = {}
+    """Serve the document, and the page made from it; both are made at the first call."""
+    made: list[dict[str, Any]] = []
+
+    def document() -> dict[str, Any]:
+        if not made:
+            made.append(build_openapi(app))
+        return made[0]
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, object]:
-        if not document:
-            document.update(build_openapi(app))
-        return document
+    async def openapi() -> JSONResponse:
+        return JSONResponse(document())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(document()))
 
 
 def _add_problems(app: FastAPI, *, base: str) -> None:

@@ -173,7 +173,7 @@ async def test_a_refused_client_leaves_an_audit_row(scene: Scene, portal: Portal
     assert row["request_id"] == answer.headers["x-request-id"]
 
 
-async def test_official_never_takes_a_secret(scene: Scene, portal: Portal) -> None:
+async def test_official_never_takes_a_secret_for_proof(scene: Scene, portal: Portal) -> None:
     official = await scene.portal(Profile.OFFICIAL, log_in=False)
     for client_id in (portal.client_id, official.client_id):
         answer = await portal.http.post(

@@ -1,6 +1,5 @@
 """Administrative units: both lists whole, and a code read only together with the list it belongs to."""
 
-
 import pytest
 
 from gateway.procedures.units import (
