@@ -13,19 +13,17 @@ from gateway.errors import EnquiryBudgetSpent
 from gateway.profiles.model import Policy
 from gateway.verifications import budgets_store
 from gateway.verifications.budgets_store import Reservation
-from gateway.verifications.store import lock_organisation
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
 async def reserve(transaction: Transaction, wanted: Reservation, policy: Policy, *, now: datetime) -> None:
-    """Take a place in both budgets.
+    """Take a place in both budgets, inside a record of the audit: nobody else decides meanwhile.
 
     Raises:
         EnquiryBudgetSpent: one of them is full and did not count this claim before.
     """
-    await lock_organisation(transaction, profile=wanted.profile, organisation=wanted.organisation)
     account = await budgets_store.list_claims_of_account(
         transaction, profile=wanted.profile, client_id=wanted.client_id, since=now - HOUR, now=now
     )

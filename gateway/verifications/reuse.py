@@ -23,10 +23,6 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         # Read again where nobody else writes: the root may have ended since, or a twin been derived.
-        account = act.caller.account
-        await store.lock_organisation(
-            transaction, profile=act.place.profile, organisation=account.organisation
-        )
         chosen = _choose(act, await _list_reusable(parts, act, transaction))
         if chosen is None:
             return ()

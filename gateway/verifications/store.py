@@ -1,6 +1,5 @@
 """Verifications at rest. All SQL of this room; ending one deletes its data key in the same statement."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -103,25 +102,12 @@ async def end_one(
 
 async def invalidate_family(connection: AsyncConnection, member: Verification) -> None:
     """End a root and all derived from it, and delete their data keys."""
-    await lock_organisation(connection, profile=member.profile, organisation=member.organisation)
     family = sa.or_(verifications.c.id == member.root, verifications.c.derived_from == member.root)
     await connection.execute(
         sa.update(verifications)
         .where(family, verifications.c.state == VerificationState.LIVE.value)
         .values(state=VerificationState.INVALIDATED.value, **_WITHOUT_CLAIM)
     )
-
-
-async def lock_organisation(connection: AsyncConnection, *, profile: str, organisation: str) -> None:
-    """Let one transaction at a time decide on an organisation's claims: what it read stays true until it commits.
-
-    Without it a budget is overrun by claims that arrive at once, and a verification derived from one that ends.
-    SQLite's writer is alone already.
-    """
-    if connection.dialect.name == "postgresql":
-        digest = hashlib.sha256(f"claims|{profile}|{organisation}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> int:

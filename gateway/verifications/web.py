@@ -2,21 +2,27 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from gateway.clock import rfc3339
+from gateway.edge.answers import respond
 from gateway.edge.bodies import Body, StrictBody, check_acceptable
 from gateway.edge.context import DIGIT_RUN
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
-from gateway.profiles.model import Place
 from gateway.registry.model import Claim
+from gateway.verifications.answers import (
+    LedgerAnswer,
+    ReceiptCheckAnswer,
+    VerificationAnswer,
+    shape_check,
+    shape_entry,
+    shape_verification,
+)
 from gateway.verifications.claims import (
     parse_birth_date,
     parse_birth_year,
@@ -28,11 +34,7 @@ from gateway.verifications.model import (
     Enquiry,
     InitiatedBy,
     Origin,
-    Verdict,
-    Verification,
-    VerificationState,
 )
-from gateway.verifications.receipts import issue_receipt
 from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
 from gateway.verifications.verify import verify_citizen
 
@@ -164,16 +166,37 @@ class ReceiptBody(Body):
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(prefix="/{profile}/v1", tags=["verifications"])
-    router.add_api_route("/verifications", _verify, methods=["POST"], summary="Verify a citizen once")
+    router.add_api_route(
+        "/verifications",
+        _verify,
+        methods=["POST"],
+        summary="Verify a citizen once",
+        status_code=201,
+        responses={
+            200: {"model": VerificationAnswer, "description": "Reused: the registry was not asked"},
+            201: {"model": VerificationAnswer, "description": "The registry was asked"},
+        },
+    )
     router.add_api_route(
         "/verifications/{verification_id}",
         _get,
         methods=["GET"],
         summary="One of the account's own verifications",
+        responses={200: {"model": VerificationAnswer}},
     )
-    router.add_api_route("/receipts/check", _check, methods=["POST"], summary="Does a receipt still stand?")
     router.add_api_route(
-        "/ledger", _ledger, methods=["POST"], summary="The organisation's own enquiries on a citizen"
+        "/receipts/check",
+        _check,
+        methods=["POST"],
+        summary="Does a receipt still stand?",
+        responses={200: {"model": ReceiptCheckAnswer}},
+    )
+    router.add_api_route(
+        "/ledger",
+        _ledger,
+        methods=["POST"],
+        summary="The organisation's own enquiries on a citizen",
+        responses={200: {"model": LedgerAnswer}},
     )
     return router
 
@@ -194,8 +217,8 @@ async def _verify(
         fresh=body.fresh,
     )
     outcome = await verify_citizen(parts, place, request.app.state.flights, caller, enquiry)
-    members = shape_verification(place, outcome.verification, outcome.origin, parts.clock.now())
-    return JSONResponse(members, status_code=201 if outcome.origin is Origin.REGISTRY else 200)
+    answer = shape_verification(place, outcome.verification, outcome.origin, parts.clock.now())
+    return respond(answer, status=201 if outcome.origin is Origin.REGISTRY else 200)
 
 
 async def _get(
@@ -208,7 +231,7 @@ async def _get(
     del acceptable
     parts = gateway_of(request).parts
     found = await get_verification(parts, place, caller, verification_id)
-    return JSONResponse(shape_verification(place, found, found.origin, parts.clock.now()))
+    return respond(shape_verification(place, found, found.origin, parts.clock.now()))
 
 
 async def _check(
@@ -217,20 +240,7 @@ async def _check(
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
 ) -> Response:
-    check = await check_receipt(gateway_of(request).parts, place, caller, body.receipt)
-    found, valid = check.verification, check.state is VerificationState.LIVE
-    return JSONResponse(
-        {
-            "valid": valid,
-            "reason": None if valid else check.state.value,
-            "verification": found.id,
-            "procedure": found.procedure,
-            "dossier": found.dossier,
-            "subject_role": found.subject_role,
-            "verified_at": rfc3339(found.verified_at),
-            "expires_at": rfc3339(found.expires_at) if found.expires_at else None,
-        }
-    )
+    return respond(shape_check(await check_receipt(gateway_of(request).parts, place, caller, body.receipt)))
 
 
 async def _ledger(
@@ -240,45 +250,4 @@ async def _ledger(
     body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
 ) -> Response:
     rows = await show_ledger(gateway_of(request).parts, place, caller, body.receipt)
-    return JSONResponse({"entries": [_entry(row) for row in rows]})
-
-
-def shape_verification(place: Place, found: Verification, origin: Origin, now: Any) -> dict[str, Any]:
-    """Return the contract's members; the receipt only while the verification can be used."""
-    state = found.state_at(now)
-    usable = found.verdict is Verdict.CONFIRMED and state is VerificationState.LIVE
-    return {
-        "id": found.id,
-        "state": state.value,
-        "verdict": found.verdict.value,
-        "origin": origin.value,
-        "derived_from": found.derived_from,
-        "profile": found.profile.value,
-        "test_data": place.test_data,
-        "procedure": found.procedure,
-        "procedure_code": found.procedure_code,
-        "dossier": found.dossier,
-        "subject_role": found.subject_role,
-        "verified_at": rfc3339(found.verified_at),
-        "expires_at": rfc3339(found.expires_at) if found.expires_at else None,
-        "receipt": issue_receipt(place, found, now=now) if usable else None,
-        "prefill": None,
-    }
-
-
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
-    initiated_by: dict[str, Any] = {"kind": row.get("initiated_by")}
-    if "officer" in row:
-        initiated_by["officer"] = row["officer"]
-    return {
-        "at": row["at"].replace("+00:00", "Z"),
-        "kind": row["kind"],
-        "procedure": row.get("procedure"),
-        "dossier": row.get("dossier"),
-        "subject_role": row.get("subject_role"),
-        "fields": row.get("fields", []),
-        "origin": row.get("origin"),
-        "outcome": row.get("outcome"),
-        "legal_basis": row.get("legal_basis", []),
-        "initiated_by": initiated_by,
-    }
+    return respond(LedgerAnswer(entries=[shape_entry(row) for row in rows]))

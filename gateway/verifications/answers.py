@@ -1,0 +1,132 @@
+"""What portals get about verifications, receipts and the ledger: the contract's members, as the document shows them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from gateway.clock import rfc3339
+from gateway.edge.answers import Answer
+from gateway.profiles.model import Place
+from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
+from gateway.verifications.receipts import issue_receipt
+from gateway.verifications.use_cases import ReceiptCheck
+
+
+class VerificationAnswer(Answer):
+    """A verification. `receipt` is a JWS while it can be used, else null."""
+
+    id: str
+    state: Literal["live", "expired", "invalidated", "revoked"]
+    verdict: Literal["confirmed", "not_confirmed"]
+    origin: Literal["registry", "reuse"]
+    derived_from: str | None
+    profile: Literal["sandbox", "official"]
+    test_data: bool
+    procedure: str
+    procedure_code: str | None
+    dossier: str
+    subject_role: str
+    verified_at: str
+    expires_at: str | None
+    receipt: str | None
+    prefill: None
+
+
+class ReceiptCheckAnswer(Answer):
+    """Whether a receipt of this account still stands."""
+
+    valid: bool
+    reason: VerificationState | None
+    verification: str
+    procedure: str
+    dossier: str
+    subject_role: str
+    verified_at: str
+    expires_at: str | None
+
+
+class LedgerInitiator(Answer):
+    """Who started an enquiry; an officer as a pseudonym."""
+
+    kind: str | None
+    officer: str | None = None
+
+
+class LedgerEntry(Answer):
+    """One enquiry of the organisation on the citizen."""
+
+    at: str
+    kind: str
+    procedure: str | None
+    dossier: str | None
+    subject_role: str | None
+    fields: list[str]
+    origin: str | None
+    outcome: str | None
+    legal_basis: list[str]
+    initiated_by: LedgerInitiator
+
+
+class LedgerAnswer(Answer):
+    """The organisation's own enquiries, oldest first."""
+
+    entries: list[LedgerEntry]
+
+
+def shape_verification(
+    place: Place, found: Verification, origin: Origin, now: datetime
+) -> VerificationAnswer:
+    """Return the contract's members; the receipt only while the verification can be used."""
+    state = found.state_at(now)
+    usable = found.verdict is Verdict.CONFIRMED and state is VerificationState.LIVE
+    return VerificationAnswer.model_construct(
+        id=found.id,
+        state=state.value,
+        verdict=found.verdict.value,
+        origin=origin.value,
+        derived_from=found.derived_from,
+        profile=found.profile.value,
+        test_data=place.test_data,
+        procedure=found.procedure,
+        procedure_code=found.procedure_code,
+        dossier=found.dossier,
+        subject_role=found.subject_role,
+        verified_at=rfc3339(found.verified_at),
+        expires_at=rfc3339(found.expires_at) if found.expires_at else None,
+        receipt=issue_receipt(place, found, now=now) if usable else None,
+        prefill=None,
+    )
+
+
+def shape_check(check: ReceiptCheck) -> ReceiptCheckAnswer:
+    """Return whether the receipt stands, and if not, the state that ended it."""
+    found, valid = check.verification, check.state is VerificationState.LIVE
+    return ReceiptCheckAnswer.model_construct(
+        valid=valid,
+        reason=None if valid else check.state,
+        verification=found.id,
+        procedure=found.procedure,
+        dossier=found.dossier,
+        subject_role=found.subject_role,
+        verified_at=rfc3339(found.verified_at),
+        expires_at=rfc3339(found.expires_at) if found.expires_at else None,
+    )
+
+
+def shape_entry(row: Mapping[str, Any]) -> LedgerEntry:
+    """Return one audit row as its organisation may see it."""
+    initiated_by = LedgerInitiator.model_construct(kind=row.get("initiated_by"))
+    if "officer" in row:
+        initiated_by = LedgerInitiator.model_construct(kind=row.get("initiated_by"), officer=row["officer"])
+    return LedgerEntry.model_construct(
+        at=row["at"].replace("+00:00", "Z"),
+        kind=row["kind"],
+        procedure=row.get("procedure"),
+        dossier=row.get("dossier"),
+        subject_role=row.get("subject_role"),
+        fields=row.get("fields", []),
+        origin=row.get("origin"),
+        outcome=row.get("outcome"),
+        legal_basis=row.get("legal_basis", []),
+        initiated_by=initiated_by,
+    )
