@@ -1,23 +1,20 @@
 """Prefills over HTTP: parse, call one use case, shape the answer."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from gateway.clock import rfc3339
+from gateway.edge.answers import respond
 from gateway.edge.bodies import REPEATED, Body, StrictBody
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
-from gateway.prefills.model import Filled, Prefill, PrefillRequest, ToDeclare
+from gateway.prefills.answers import PrefillAnswer, shape_prefill
+from gateway.prefills.model import PrefillRequest
 from gateway.prefills.prefill import prefill_form
-from gateway.profiles.model import Place
 from gateway.verifications.web import Dossier, InitiatedByBody, Word
-
-SOURCE = "csdlqgdc"
 
 
 class PrefillBody(Body):
@@ -49,7 +46,13 @@ class PrefillBody(Body):
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(prefix="/{profile}/v1", tags=["prefills"])
-    router.add_api_route("/prefills", _prefill, methods=["POST"], summary="Fill a form from the registry")
+    router.add_api_route(
+        "/prefills",
+        _prefill,
+        methods=["POST"],
+        summary="Fill a form from the registry",
+        responses={200: {"model": PrefillAnswer}},
+    )
     return router
 
 
@@ -69,29 +72,4 @@ async def _prefill(
         initiated_by=body.initiated_by.to_model(),
     )
     prefill = await prefill_form(gateway_of(request).parts, place, caller, wanted)
-    return JSONResponse(shape_prefill(place, prefill))
-
-
-def shape_prefill(place: Place, prefill: Prefill) -> dict[str, Any]:
-    """Return the contract's members."""
-    return {
-        "id": prefill.id,
-        "profile": prefill.profile.value,
-        "test_data": place.test_data,
-        "verification": prefill.verification,
-        "fields": {name: _shape_field(field) for name, field in prefill.fields.items()},
-        "to_declare": [{"field": name, "reason": reason.value} for name, reason in prefill.to_declare],
-    }
-
-
-def _shape_field(field: Filled | ToDeclare) -> dict[str, Any]:
-    if isinstance(field, ToDeclare):
-        return {"state": "to_declare", "reason": field.reason.value}
-    return {
-        "state": "filled",
-        "value": field.value,
-        "locked": True,
-        "source": SOURCE,
-        "as_of": rfc3339(field.as_of) if field.as_of else None,
-        "retrieved_at": rfc3339(field.retrieved_at),
-    }
+    return respond(shape_prefill(place, prefill))

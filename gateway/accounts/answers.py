@@ -1,0 +1,91 @@
+"""What `GET /me` says: the account, what it may do, what it has used."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from gateway.accounts.model import Account, AccountState
+from gateway.clock import rfc3339
+from gateway.edge.answers import Answer
+from gateway.profiles.model import Policy
+
+
+class GrantAnswer(Answer):
+    """One entry of `authorization_details` (RFC 9396)."""
+
+    type: Literal["citizen_enquiry"]
+    procedures: list[str]
+    subject_roles: list[str]
+    fields: list[str]
+
+
+class AccountHour(Answer):
+    """Distinct claims of the last hour that were not confirmed."""
+
+    limit: int
+    used: int
+
+
+class SubjectDay(Answer):
+    """Distinct wrong claims about one number in a day, for the whole organisation."""
+
+    limit: int
+
+
+class Budgets(Answer):
+    """How many wrong claims the caller has."""
+
+    account_hour: AccountHour
+    subject_day: SubjectDay
+
+
+class CredentialAnswer(Answer):
+    """A live credential's kind and end; never the credential."""
+
+    kind: Literal["private_key_jwt", "client_secret"]
+    expires_at: str | None
+
+
+class PolicyAnswer(Answer):
+    """How far a verification reaches, and for how long."""
+
+    reuse: Literal["account", "dossier"]
+    reuse_seconds: int
+
+
+class MeAnswer(Answer):
+    """The calling account."""
+
+    client_id: str
+    organisation: str
+    profile: Literal["sandbox", "official"]
+    state: AccountState
+    authorization_details: list[GrantAnswer]
+    scopes: list[str]
+    budgets: Budgets
+    credentials: list[CredentialAnswer]
+    policy: PolicyAnswer
+
+
+def shape_me(
+    account: Account, policy: Policy, credentials: Sequence[tuple[str, datetime | None]], *, used: int
+) -> MeAnswer:
+    """Return the contract's members: the account's own scopes and grants, whatever this token was narrowed to."""
+    return MeAnswer.model_validate(
+        {
+            "client_id": account.client_id,
+            "organisation": account.organisation,
+            "profile": account.profile.value,
+            "state": account.state,
+            "authorization_details": account.grants.to_details(),
+            "scopes": sorted(account.scopes),
+            "budgets": {
+                "account_hour": {"limit": policy.budget_account_hour, "used": used},
+                "subject_day": {"limit": policy.budget_subject_day},
+            },
+            "credentials": [
+                {"kind": kind, "expires_at": rfc3339(end) if end else None} for kind, end in credentials
+            ],
+            "policy": {"reuse": policy.reuse, "reuse_seconds": policy.reuse_seconds},
+        }
+    )

@@ -1,0 +1,73 @@
+"""What portals get of a prefill: the contract's members, as the document shows them."""
+
+from typing import Any, Final, Literal
+
+from gateway.clock import rfc3339
+from gateway.edge.answers import Answer
+from gateway.prefills.model import Filled, Prefill, Reason, ToDeclare
+from gateway.profiles.model import Place
+
+SOURCE: Final = "csdlqgdc"
+
+
+class FilledField(Answer):
+    """A value of the registry, locked. Addresses, codes and relatives are objects; see the guide."""
+
+    state: Literal["filled"]
+    value: Any
+    locked: Literal[True]
+    source: Literal["csdlqgdc"]
+    as_of: str | None
+    retrieved_at: str
+
+
+class UnfilledField(Answer):
+    """A field asked for that the citizen must declare."""
+
+    state: Literal["to_declare"]
+    reason: Reason
+
+
+class FieldToDeclare(Answer):
+    """A field of the form that the citizen must still fill, and why."""
+
+    field: str
+    reason: Reason
+
+
+class PrefillAnswer(Answer):
+    """`fields` holds exactly what was asked; `to_declare` is authoritative for the form."""
+
+    id: str
+    profile: Literal["sandbox", "official"]
+    test_data: bool
+    verification: str
+    fields: dict[str, FilledField | UnfilledField]
+    to_declare: list[FieldToDeclare]
+
+
+def shape_prefill(place: Place, prefill: Prefill) -> PrefillAnswer:
+    """Return the contract's members."""
+    return PrefillAnswer.model_construct(
+        id=prefill.id,
+        profile=prefill.profile.value,
+        test_data=place.test_data,
+        verification=prefill.verification,
+        fields={name: _shape_field(field) for name, field in prefill.fields.items()},
+        to_declare=[
+            FieldToDeclare.model_construct(field=name, reason=reason) for name, reason in prefill.to_declare
+        ],
+    )
+
+
+def _shape_field(field: Filled | ToDeclare) -> FilledField | UnfilledField:
+    if isinstance(field, ToDeclare):
+        return UnfilledField.model_construct(state="to_declare", reason=field.reason)
+    return FilledField.model_construct(
+        state="filled",
+        value=field.value,
+        locked=True,
+        source=SOURCE,
+        as_of=rfc3339(field.as_of) if field.as_of else None,
+        retrieved_at=rfc3339(field.retrieved_at),
+    )
