@@ -28,9 +28,17 @@ FAULTS = {
 STRANGER = "001199000999"
 
 
+NEVER = {"hang", "trickle"}
+
+
 @pytest.fixture
-async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
-    settings = settings_for(database_url, mock, sandbox={"deadline_ms": 600})
+async def scene(
+    request: pytest.FixtureRequest, database_url: str, mock: MockRegistry, clock: HandClock
+) -> AsyncIterator[Scene]:
+    """A deadline that is short only where the registry never answers, so that a busy machine changes nothing."""
+    kind = request.node.callspec.params.get("kind", "hang")
+    deadline_ms = 1_500 if kind in NEVER else 10_000
+    settings = settings_for(database_url, mock, sandbox={"deadline_ms": deadline_ms})
     async with open_scene(settings, mock, clock) as opened:
         yield opened
 

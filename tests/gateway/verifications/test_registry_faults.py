@@ -36,9 +36,17 @@ FAULTS = {
 }
 
 
+NEVER = {"hang", "trickle"}
+
+
 @pytest.fixture
-async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
-    settings = settings_for(database_url, mock, sandbox={"deadline_ms": 400})
+async def scene(
+    request: pytest.FixtureRequest, database_url: str, mock: MockRegistry, clock: HandClock
+) -> AsyncIterator[Scene]:
+    """A deadline that is short only where the registry never answers, so that a busy machine changes nothing."""
+    kind = request.node.callspec.params.get("kind", "hang")
+    deadline_ms = 1_500 if kind in NEVER else 10_000
+    settings = settings_for(database_url, mock, sandbox={"deadline_ms": deadline_ms})
     async with open_scene(settings, mock, clock) as opened:
         yield opened
 
@@ -89,7 +97,7 @@ async def test_threat_32_a_registry_that_hangs_is_given_up_at_the_deadline(
     answer = await portal.verify()
 
     assert answer.status_code == 504
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
 
 
 async def test_the_intended_row_is_durable_while_the_registry_keeps_us_waiting(
