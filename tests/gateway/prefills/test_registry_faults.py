@@ -111,7 +111,7 @@ async def test_all_questions_of_one_prefill_share_one_deadline_and_are_asked_at_
     scene: Scene, portal: Portal
 ) -> None:
     act = await verified(portal, CARD)
-    await scene.fault("latency", delay_ms=350)
+    await scene.fault("latency", delay_ms=700)
 
     answer = await act.fill("full_name", "father", "marital_status")
 
