@@ -100,6 +100,8 @@ def _object(answer: Answer) -> Branch:
 
 
 def _read_passthrough(found: Branch, _operation: Operation) -> Branch:
+    if "Envelope" in found and "Body" in found:
+        raise RegistryAnswerInvalid("two bodies")
     envelope = branch_of(found["Envelope"]) if "Envelope" in found else found
     if "Body" not in envelope:
         raise RegistryAnswerInvalid("answer without a body")
@@ -123,6 +125,8 @@ def _read_camel(found: Branch, operation: Operation) -> Branch:
 
 
 def _read_pascal(found: Branch, _operation: Operation) -> Branch:
+    if not leaf(found, "error_code"):  # 0 is how this wrapper says that the message is an answer
+        raise RegistryAnswerInvalid("answer without a code")
     message = found.get("message")
     if not isinstance(message, str) or not message:
         raise RegistryAnswerInvalid("answer without a message")

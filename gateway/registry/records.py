@@ -1,6 +1,6 @@
 """Make a `Record` of an answered tree, and check that it is the answer to the question that was put.
 
-Refuses: a person other than the one asked for, more than one person, a count that disagrees, codes and dates
+Refuses: a person other than the one asked for (number, birth date, name), more than one person, a count that disagrees, codes and dates
 out of form. Ignores what it doesn't know; reads no relative's number, since nothing may deliver it.
 """
 
@@ -12,6 +12,7 @@ from gateway.registry import values
 from gateway.registry import wire_names as names
 from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Record, Relative
 from gateway.registry.tree import Branch, Tree, branch_of, branches_of, leaf
+from gateway.registry.wire import is_same_name
 
 _NAME_LIMIT = 100
 _DETAIL_LIMIT = 500
@@ -64,6 +65,9 @@ def _check_person(record: Record, claim: Claim) -> None:
         raise RegistryAnswerInvalid("another person")
     if claim.birth_date and record.birth_date and claim.birth_date != record.birth_date:
         raise RegistryAnswerInvalid("another birth date")
+    # An account without that field is answered without a name; a name that is there is the one asked for.
+    if record.full_name and not is_same_name(record.full_name, claim.full_name):
+        raise RegistryAnswerInvalid("another name")
 
 
 def _record(person: Branch, as_of: str, today: date) -> Record:

@@ -70,6 +70,8 @@ class Session:
         token = await self._tokens.current()
         answer = await self._outbound.post(question.profile, url, headers | _bearer(token), content)
         if answer.status == 401:
+            # The same request code again: a packet that was not let in was never a question, so the code is still
+            # unused at the registry, and the audit's one pair of rows by this code stands for the one question.
             token = await self._tokens.after_rejection(token)
             answer = await self._outbound.post(question.profile, url, headers | _bearer(token), content)
         return answer

@@ -75,11 +75,20 @@ def message_of(question: Question, connection: Connection) -> Message:
 
 def fold_name(full_name: str) -> str:
     """Return a name as three known clients send it: upper case, no marks, no spaces, `[A-Z0-9]` alone."""
-    decomposed = unicodedata.normalize("NFKD", full_name.upper()).upper()
-    folded = _NOT_PLAIN.sub("", decomposed.translate(_BARRED_D))
+    folded = _folded(full_name)
     if not folded or len(folded) > _NAME_LIMIT:
         raise ClaimInvalid((_fault("claim.full_name"),))
     return folded
+
+
+def is_same_name(answered: str, claimed: str) -> bool:
+    """Tell whether two names are one on the wire: what the registry compared, it must also answer."""
+    return _folded(answered) == _folded(claimed)
+
+
+def _folded(full_name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", full_name.upper()).upper()
+    return _NOT_PLAIN.sub("", decomposed.translate(_BARRED_D))
 
 
 def _check_plain(name: str, value: str) -> None:
@@ -89,4 +98,8 @@ def _check_plain(name: str, value: str) -> None:
 
 
 def _fault(field: str) -> FieldError:
-    return FieldError(field=field, code="not_for_registry", detail="the registry takes no such value")
+    return FieldError(
+        field=field,
+        code="claim_invalid" if field.startswith("claim.") else "request_invalid",
+        detail="the registry takes no such value",
+    )

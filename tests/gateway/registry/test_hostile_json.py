@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
-from tests.gateway.registry.scene import JSON_PERSON, answering, question, registry_of
+from tests.gateway.registry.scene import JSON_PERSON, PERSON, answering, people, question, registry_of
 
 PASSTHROUGH, CAMEL, PASCAL = Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_CAMEL, Dialect.LGSP_PASCAL
 
@@ -43,6 +43,9 @@ HOSTILE = {
     "a body of text": (PASSTHROUGH, '{"Body": "x"}', "value where a structure belongs"),
     "another operation": (PASSTHROUGH, '{"Body": {}}', "answer to another operation"),
     "a name between two operations": (CAMEL, '{"data": {"KetQuaXacThuc": "x"}}', "another person"),
+    "a body beside an envelope": (PASSTHROUGH, '{"Envelope": {"Body": {}}, "Body": {"CongdanCollection": null}}', "two bodies"),
+    "no code": (PASCAL, json.dumps({"message": people(PERSON).decode()}), "answer without a code"),
+    "an empty code": (PASCAL, json.dumps({"error_code": None, "message": people().decode()}), "answer without a code"),
     "message missing": (PASCAL, '{"error_code": "0"}', "answer without a message"),
     "message not text": (PASCAL, '{"error_code": "0", "message": {}}', "answer without a message"),
     "message of half a pair": (PASCAL, '{"error_code": "0", "message": "\\ud800"}', "encoding is not UTF-8"),

@@ -7,7 +7,9 @@ import pytest
 from gateway.errors import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.model import Claim, Found, LifeStatus, Record
-from tests.gateway.registry.scene import CARD, NUMBER, PERSON, answering, people, question, registry_of
+from gateway.registry.records import read_answer
+from gateway.registry.tree import Branch, Tree
+from tests.gateway.registry.scene import CARD, CLAIM, NUMBER, PERSON, answering, people, question, registry_of
 
 _BY_CARD = Claim(id_card_number=CARD, full_name="Nguyễn Văn An", birth_year=1990)
 
@@ -35,6 +37,27 @@ async def test_threat_27_a_record_with_another_card_is_never_delivered(number: s
 async def test_threat_27_a_record_with_another_birth_date_is_never_delivered() -> None:
     with pytest.raises(RegistryAnswerInvalid, match="another birth date"):
         await _record("19900131", "19900201")
+
+
+@pytest.mark.parametrize("name", ["TRẦN VĂN AN", "NGUYỄN VĂN ANH", "NGUYỄN AN", "阮文安", "ß" * 100])
+async def test_threat_27_a_record_with_another_name_is_never_delivered(name: str) -> None:
+    with pytest.raises(RegistryAnswerInvalid, match="another name"):
+        await _record("<Ten>NGUYỄN VĂN AN", f"<Ten>{name}")
+
+
+@pytest.mark.parametrize("name", ["TRẦN VĂN AN", "NGUYỄN VĂN AN", "", None])
+def test_threat_27_the_reader_of_records_takes_the_claims_name_or_none(name: str | None) -> None:
+    person: dict[str, Tree] = {"SoDinhDanh": NUMBER}
+    if name is not None:
+        person["HoVaTen"] = name
+    body: Branch = {"CongdanCollection": {"CongDan": person}}
+    if name == "TRẦN VĂN AN":
+        with pytest.raises(RegistryAnswerInvalid, match="another name"):
+            read_answer(body, CLAIM, date(2022, 4, 27))
+    else:
+        found = read_answer(body, CLAIM, date(2022, 4, 27))
+        assert isinstance(found, Found)
+        assert found.record.full_name == (name or None)
 
 
 async def test_a_record_asked_by_card_may_lack_the_longer_number() -> None:
@@ -72,7 +95,8 @@ async def test_threat_29_ethnicity_religion_and_nationality_stay_in_their_places
         ("<Ten>NGUYỄN VĂN", "<Ten>\n NGUYỄN \u00a0VĂN\u200b", "full_name", "NGUYỄN VĂN AN"),
         ("<HoVaTen><Ho/><ChuDem/><Ten>NGUYỄN VĂN AN</Ten></HoVaTen>", "<HoVaTen>NGUYỄN VĂN AN</HoVaTen>", "full_name", "NGUYỄN VĂN AN"),
         ("<Ho/><ChuDem/><Ten>NGUYỄN VĂN AN", "<Ho>NGUYỄN</Ho><ChuDem>VĂN</ChuDem><Ten>AN", "full_name", "NGUYỄN VĂN AN"),
-        ("<Ten>NGUYỄN VĂN AN", "<Ten>=cmd|'/C'!A1 &lt;b&gt;", "full_name", "=cmd|'/C'!A1 <b>"),
+        ("<Ten>NGUYỄN VĂN AN", "<Ten>=NGUYỄN|'VĂN'! &lt;AN&gt;", "full_name", "=NGUYỄN|'VĂN'! <AN>"),
+        ("<Ten>NGUYỄN VĂN AN", "<Ten>Nguyen  Van  An", "full_name", "Nguyen Van An"),
         ("<Ten>NGUYỄN VĂN AN</Ten>", "<Ten/>", "full_name", None),
         ("<Ten>NGUYỄN VĂN AN", "<Ten>\u200b\u00a0", "full_name", None),
         ("<Nam>1990</Nam><NgayThangNam>19900131", "<Nam/><NgayThangNam>1990", "birth_year", 1990),
