@@ -102,7 +102,8 @@ def _field_error(problem: ErrorDetails, members: Mapping[str, Any]) -> FieldErro
     if problem["type"] == REPEATED:
         loc = (*loc, problem["ctx"]["position"])
     code = "claim_invalid" if loc[:1] == ("claim",) and "claim" in members else "request_invalid"
-    detail = problem["msg"].removeprefix("Value error, ")
+    is_object = problem["type"] in {"model_type", "model_attributes_type", "dict_type"}
+    detail = "a JSON object" if is_object else problem["msg"].removeprefix("Value error, ")
     return FieldError(field=".".join(map(str, loc)) or "body", code=code, detail=detail)
 
 

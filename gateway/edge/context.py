@@ -53,6 +53,8 @@ class Edge:
         )
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        if scope["state"]["correlation_id"] is not None:
+            structlog.contextvars.bind_contextvars(correlation_id=scope["state"]["correlation_id"])
         started, status = self._clock.monotonic(), 0
 
         async def send_with_headers(message: Message) -> None:
@@ -81,7 +83,8 @@ class Edge:
         except (HeadersTooLarge, BodyTooLarge, BodySlow) as error:
             await self._refuse(error, scope, send)
             return
-        if "\0" in scope["path"]:  # PostgreSQL takes it in no text; nothing of ours holds one
+        if b"%" in (scope.get("raw_path") or b"") or "\0" in scope["path"]:
+            # Nothing of ours needs escaping. A second spelling of `/official/` would pass by a proxy's rules.
             await self._refuse(NotFound(), scope, send)
             return
         await self._app(scope, _replay(body, receive), send)

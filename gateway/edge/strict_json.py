@@ -6,20 +6,22 @@ Refuses what Python's reader lets pass (RFC 8259 §4 leaves repeated names open;
 import json
 from typing import Any
 
-from gateway.errors import JsonInvalid
+from gateway.errors import FieldError, JsonInvalid, RequestInvalid
 
 MAX_DEPTH = 16
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Read one JSON object. Raises `JsonInvalid`."""
+    """Read one JSON object. Raises `JsonInvalid`, or `RequestInvalid` for JSON that is no object."""
     try:
         text = body.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse_constant)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise JsonInvalid from None
-    if not isinstance(value, dict) or _too_deep(value, MAX_DEPTH) or _has_surrogate(text):
+    if _too_deep(value, MAX_DEPTH) or _has_surrogate(text):
         raise JsonInvalid
+    if not isinstance(value, dict):
+        raise RequestInvalid((FieldError(field="body", code="request_invalid", detail="a JSON object"),))
     return value
 
 

@@ -24,14 +24,7 @@ from gateway.profiles.model import Link, Place
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
 from gateway.verifications import store as verifications
 from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded, within
-from gateway.verifications.guards import (
-    check_fields,
-    check_grants,
-    check_officer,
-    find_act,
-    get_link,
-    is_registry_field,
-)
+from gateway.verifications.guards import check_grants, find_act, get_link, is_registry_field
 from gateway.verifications.model import Verification
 from gateway.verifications.receipts import Receipt, check_act
 from gateway.verifications.sealed_claims import open_claim
@@ -63,12 +56,12 @@ async def prefill_form(parts: Parts, place: Place, caller: Caller, request: Pref
     """
     opened = open_act(parts, place, caller, dossier=request.dossier, initiated_by=request.initiated_by)
     async with refusals_recorded(parts, opened):
-        procedure, role = find_act(parts, request.procedure, request.subject_role)
+        procedure, role = find_act(parts, request.procedure, request.subject_role, request.fields)
     entry = within(opened, procedure, role)
     async with refusals_recorded(parts, entry):
-        check_fields(parts, role, request.fields)
-        check_grants(caller, procedure, role, request.fields)
-        officer = await check_officer(parts, place, caller, request.initiated_by)
+        officer = await check_grants(
+            parts, place, caller, (procedure, role), request.initiated_by, request.fields
+        )
         verification = await _open_verification(parts, place, caller, request, procedure)
         link = get_link(place)
     act = _Act(
@@ -122,7 +115,7 @@ async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
         for question, answer in zip(questions, answers, strict=True)
     ]
     if any(_is_gone(answer) for answer in answers):
-        await _invalidate(parts, act, answered)
+        await _invalidate(parts, act, answered, whole_person=any(_is_dead(answer) for answer in answers))
         raise VerificationInvalidated(verification=act.verification.id)
     prefill = _shape(
         parts, act, dict(zip((question.operation for question in questions), answers, strict=True))
@@ -184,14 +177,18 @@ def _outcome(answer: Answer) -> str:
 
 def _is_gone(answer: Answer) -> bool:
     """Nobody by that number, name and date any more, or no living person by that number."""
-    if isinstance(answer, Found):
-        return answer.record.life_status in ENDED
-    return isinstance(answer, NobodyFound)
+    return isinstance(answer, NobodyFound) or _is_dead(answer)
 
 
-async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry]) -> None:
+def _is_dead(answer: Answer) -> bool:
+    return isinstance(answer, Found) and answer.record.life_status in ENDED
+
+
+async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry], *, whole_person: bool) -> None:
+    end = verifications.invalidate_person if whole_person else verifications.invalidate_claim
+
     async def change(transaction: Transaction) -> None:
-        await verifications.invalidate_family(transaction, act.verification)
+        await end(transaction, act.verification)
 
     ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
     await parts.audit.record(*answered, ended, change=change)

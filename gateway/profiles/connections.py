@@ -50,7 +50,7 @@ def open_place(
     connection = own.connection(profile)
     link = None
     if connection is not None and open_registry is not None:
-        link = Link(connection=connection, registry=open_registry(connection))
+        link = _open_link(profile, connection, open_registry)
     local = is_local(own)
     return Place(
         profile=profile,
@@ -63,6 +63,15 @@ def open_place(
         test_data=profile is Profile.SANDBOX or (connection is not None and local),
         local=local,
     )
+
+
+def _open_link(profile: Profile, connection: Connection, open_registry: OpenRegistry) -> Link:
+    """Open the outbound client; what is wrong with a member is said of the setting it came from."""
+    try:
+        return Link(connection=connection, registry=open_registry(connection))
+    except SettingInvalid as error:
+        member, _, expected = error.reason.partition(":")
+        raise SettingInvalid(f"GATEWAY_{profile.upper()}_{member.upper()}:{expected}") from None
 
 
 def is_local(settings: ProfileSettings) -> bool:

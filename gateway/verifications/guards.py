@@ -4,7 +4,7 @@ Each class lists all of its own errors; the first class wins. A field's name is 
 ours. Nothing here asks the registry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.accounts import store as accounts
 from gateway.accounts.use_cases import officer_pseudonym
@@ -13,7 +13,9 @@ from gateway.errors import (
     FieldError,
     FieldNotGranted,
     FieldNotInProcedure,
+    FieldsError,
     FieldUnknown,
+    GrantError,
     OfficerNotGranted,
     ProcedureNotGranted,
     ProcedureUnknown,
@@ -31,62 +33,118 @@ from gateway.verifications.model import InitiatedBy
 
 SENSITIVE_SCOPE = "prefill.sensitive"
 
+_MEANING: Mapping[str, type[FieldsError]] = {
+    "procedure_unknown": ProcedureUnknown,
+    "subject_role_unknown": SubjectRoleUnknown,
+    "field_unknown": FieldUnknown,
+    "field_not_in_procedure": FieldNotInProcedure,
+}
+_GRANTS: Mapping[str, type[GrantError]] = {
+    "procedure_not_granted": ProcedureNotGranted,
+    "subject_role_not_granted": SubjectRoleNotGranted,
+    "field_not_granted": FieldNotGranted,
+    "officer_not_granted": OfficerNotGranted,
+}
 
-def find_act(parts: Parts, procedure: str, subject_role: str) -> tuple[Procedure, Role]:
-    """Return the procedure and role meant. Raises `ProcedureUnknown`, `SubjectRoleUnknown`."""
+
+def find_act(
+    parts: Parts, procedure: str, subject_role: str, fields: Sequence[str] = ()
+) -> tuple[Procedure, Role]:
+    """Return the procedure and role meant; only fields of the role's form pass.
+
+    Raises:
+        ProcedureUnknown, SubjectRoleUnknown, FieldUnknown, FieldNotInProcedure: the first that applies, with
+        the errors of all.
+    """
     found = parts.catalogue.find(procedure, today(parts.clock))
+    role = found.role(subject_role) if found is not None else None
+    errors: list[FieldError] = []
     if found is None:
-        raise ProcedureUnknown(
-            (_error("procedure", "procedure_unknown", "a slug, or a code that is valid today"),)
-        )
-    role = found.role(subject_role)
-    if role is None:
-        names = ", ".join(role.name for role in found.roles)
-        raise SubjectRoleUnknown((_error("subject_role", "subject_role_unknown", f"one of {names}"),))
+        errors.append(_error("procedure", "procedure_unknown", "a slug, or a code that is valid today"))
+    elif role is None:
+        names = ", ".join(known.name for known in found.roles)
+        errors.append(_error("subject_role", "subject_role_unknown", f"one of {names}"))
+    errors += _unknown_fields(parts, fields)
+    errors += _fields_outside(parts, role, fields)
+    if found is None or role is None or errors:
+        raise _MEANING[errors[0].code](tuple(errors))
     return found, role
 
 
-def check_fields(parts: Parts, role: Role, fields: Sequence[str]) -> None:
-    """Let only fields of the role's form pass. Raises `FieldUnknown`, `FieldNotInProcedure`."""
-    unknown = tuple(
+def _unknown_fields(parts: Parts, fields: Sequence[str]) -> list[FieldError]:
+    return [
         _error(f"fields.{position}", "field_unknown", "a field that GET procedures lists")
         for position, name in enumerate(fields)
         if not parts.catalogue.knows_field(name)
-    )
-    if unknown:
-        raise FieldUnknown(unknown)
-    outside = tuple(
+    ]
+
+
+def _fields_outside(parts: Parts, role: Role | None, fields: Sequence[str]) -> list[FieldError]:
+    if role is None:
+        return []
+    return [
         _error(name, "field_not_in_procedure", "this procedure's form has no such field for this role")
         for name in fields
-        if role.find_field(name) is None
-    )
-    if outside:
-        raise FieldNotInProcedure(outside)
+        if parts.catalogue.knows_field(name) and role.find_field(name) is None
+    ]
 
 
-def check_grants(caller: Caller, procedure: Procedure, role: Role, fields: Sequence[str] = ()) -> None:
-    """Hold the token's grants against the act.
+async def check_grants(
+    parts: Parts,
+    place: Place,
+    caller: Caller,
+    act: tuple[Procedure, Role],
+    initiated_by: InitiatedBy,
+    fields: Sequence[str] = (),
+) -> str | None:
+    """Hold the token's grants against the act; return the officer's pseudonym, None where a citizen acts.
 
     Raises:
-        ScopeMissing (sensitive fields), ProcedureNotGranted, SubjectRoleNotGranted, FieldNotGranted
+        ScopeMissing (sensitive fields), ProcedureNotGranted, SubjectRoleNotGranted, FieldNotGranted,
+        OfficerNotGranted: the first that applies, with the errors of all.
     """
-    sensitive = [name for name in fields if name in SENSITIVE_FIELDS]
-    if sensitive and SENSITIVE_SCOPE not in caller.scopes:
-        needed = tuple(_error(name, "scope_missing", f"needs scope {SENSITIVE_SCOPE}") for name in sensitive)
-        raise ScopeMissing(SENSITIVE_SCOPE, needed)
-    if not caller.grants.allows_procedure(procedure.slug):
-        raise ProcedureNotGranted((_error("procedure", "procedure_not_granted", "not in the grants"),))
-    if not caller.grants.allows_role(procedure.slug, role.name):
-        raise SubjectRoleNotGranted(
-            (_error("subject_role", "subject_role_not_granted", "not in the grants"),)
-        )
-    refused = tuple(
+    procedure, role = act
+    pseudonym, officer_errors = await _find_officer(parts, place, caller, initiated_by)
+    errors = [
+        *_missing_scope(caller, fields),
+        *_outside_grants(caller, procedure, role, fields),
+        *officer_errors,
+    ]
+    if not errors:
+        return pseudonym
+    if errors[0].code == "scope_missing":
+        raise ScopeMissing(SENSITIVE_SCOPE, tuple(errors))
+    raise _GRANTS[errors[0].code](tuple(errors))
+
+
+def _missing_scope(caller: Caller, fields: Sequence[str]) -> list[FieldError]:
+    if SENSITIVE_SCOPE in caller.scopes:
+        return []
+    return [
+        _error(name, "scope_missing", f"needs scope {SENSITIVE_SCOPE}")
+        for name in fields
+        if name in SENSITIVE_FIELDS
+    ]
+
+
+def _outside_grants(
+    caller: Caller, procedure: Procedure, role: Role, fields: Sequence[str]
+) -> list[FieldError]:
+    """Judge fields by the entries for this procedure and role, or by the nearest where there are none."""
+    errors: list[FieldError] = []
+    entries = caller.grants.entries
+    for_procedure = [entry for entry in entries if entry.covers_procedure(procedure.slug)]
+    for_role = [entry for entry in for_procedure if entry.covers_role(role.name)]
+    if not for_procedure:
+        errors.append(_error("procedure", "procedure_not_granted", "not in the grants"))
+    elif not for_role:
+        errors.append(_error("subject_role", "subject_role_not_granted", "not in the grants"))
+    nearest = for_role or for_procedure or entries
+    return errors + [
         _error(name, "field_not_granted", "not in the grants for this procedure and role")
         for name in fields
-        if is_registry_field(role, name) and not caller.grants.allows_field(procedure.slug, role.name, name)
-    )
-    if refused:
-        raise FieldNotGranted(refused)
+        if is_registry_field(role, name) and not any(entry.covers_field(name) for entry in nearest)
+    ]
 
 
 def is_registry_field(role: Role, name: str) -> bool:
@@ -95,16 +153,16 @@ def is_registry_field(role: Role, name: str) -> bool:
     return field is not None and field.from_registry
 
 
-async def check_officer(parts: Parts, place: Place, caller: Caller, initiated_by: InitiatedBy) -> str | None:
-    """Return the officer's pseudonym, None where a citizen acts. Raises `OfficerNotGranted`."""
+async def _find_officer(
+    parts: Parts, place: Place, caller: Caller, initiated_by: InitiatedBy
+) -> tuple[str | None, list[FieldError]]:
     if initiated_by.officer is None:
-        return None
+        return None, []
     pseudonym = officer_pseudonym(place.keys, caller.account.organisation, initiated_by.officer)
     async with parts.database.read() as connection:
-        if not await accounts.has_officer(connection, caller.account.client_id, [pseudonym]):
-            error = _error("initiated_by.id", "officer_not_granted", "not among the account's officers")
-            raise OfficerNotGranted((error,))
-    return pseudonym
+        if await accounts.has_officer(connection, caller.account.client_id, [pseudonym]):
+            return pseudonym, []
+    return None, [_error("initiated_by.id", "officer_not_granted", "not among the account's officers")]
 
 
 def get_link(place: Place) -> Link:

@@ -100,14 +100,36 @@ async def end_one(
     )
 
 
-async def invalidate_family(connection: AsyncConnection, member: Verification) -> None:
-    """End a root and all derived from it, and delete their data keys."""
+async def invalidate_claim(connection: AsyncConnection, member: Verification) -> int:
+    """End every live verification of the account on the same claim, whatever root it came from.
+
+    The registry's word was on the claim, so a second root is no truer than this one.
+    """
+    return await _invalidate(connection, member, verifications.c.claim_key == member.claim_key)
+
+
+async def invalidate_person(connection: AsyncConnection, member: Verification) -> int:
+    """End every live verification of the account on the same number: nobody living has it any more."""
+    return await _invalidate(connection, member, verifications.c.subject == member.subject)
+
+
+async def _invalidate(
+    connection: AsyncConnection, member: Verification, which: sa.ColumnElement[bool]
+) -> int:
+    """End a family and its likes, and delete their data keys; return how many were live."""
     family = sa.or_(verifications.c.id == member.root, verifications.c.derived_from == member.root)
-    await connection.execute(
+    own = sa.and_(
+        verifications.c.profile == member.profile.value,
+        verifications.c.client_id == member.client_id,
+        which,
+    )
+    result = await connection.execute(
         sa.update(verifications)
-        .where(family, verifications.c.state == VerificationState.LIVE.value)
+        .where(sa.or_(family, own), verifications.c.state == VerificationState.LIVE.value)
+        .where(verifications.c.verdict == Verdict.CONFIRMED.value)
         .values(state=VerificationState.INVALIDATED.value, **_WITHOUT_CLAIM)
     )
+    return int(result.rowcount)
 
 
 async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> int:

@@ -4,6 +4,7 @@ Order: meaning, grants, officer, connection, reuse, question. `intended` is dura
 `answered`, the verification and its receipt's ground are one commit before the answer does.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ from gateway.verifications.act import Act, new_verification
 from gateway.verifications.budgets_store import Reservation
 from gateway.verifications.evidence import about, open_act, raise_alarm, refusals_recorded, within
 from gateway.verifications.flights import Flights
-from gateway.verifications.guards import check_grants, check_officer, find_act, get_link
+from gateway.verifications.guards import check_grants, find_act, get_link
 from gateway.verifications.model import Enquiry, Origin, Outcome, Verdict, Verification
 from gateway.verifications.reuse import reuse
 
@@ -46,8 +47,7 @@ async def verify_citizen(
         procedure, role = find_act(parts, enquiry.procedure, enquiry.subject_role)
     entry = within(opened, procedure, role)
     async with refusals_recorded(parts, entry):
-        check_grants(caller, procedure, role)
-        officer = await check_officer(parts, place, caller, enquiry.initiated_by)
+        officer = await check_grants(parts, place, caller, (procedure, role), enquiry.initiated_by)
         link = get_link(place)
     act = Act(
         place=place,
@@ -150,11 +150,18 @@ async def _share_verdict(parts: Parts, act: Act, asked: Verification) -> Outcome
 
 
 async def _record_answer(parts: Parts, entry: AuditEntry, verification: Verification) -> None:
-    async def change(transaction: Transaction) -> None:
-        await store.insert_verification(transaction, verification)
-        await budgets.give_back(transaction, entry.act)
+    """Keep the verification with its row; a `not_confirmed` ends what the same claim was confirmed as before."""
+    answered = _answered(parts, entry, verification)
 
-    await parts.audit.record(_answered(parts, entry, verification), change=change)
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        await budgets.give_back(transaction, entry.act)
+        ended = 0
+        if verification.verdict is Verdict.NOT_CONFIRMED:
+            ended = await store.invalidate_claim(transaction, verification)
+        await store.insert_verification(transaction, verification)
+        return (answered, replace(answered, kind=Kind.ENDED, outcome="invalidated")) if ended else (answered,)
+
+    await parts.audit.commit(decide)
 
 
 def _answered(parts: Parts, entry: AuditEntry, verification: Verification) -> AuditEntry:

@@ -78,17 +78,29 @@ async def test_nobody_found_ends_a_verification_and_the_next_enquiry_asks_anew(
     assert again.json()["id"] != act.members["id"]
 
 
-async def test_an_ending_does_not_reach_another_accounts_or_another_roots_verifications(
+async def test_an_ending_reaches_every_root_of_the_claim_but_no_other_claim_or_account(
     scene: Scene, portal: Portal
 ) -> None:
     neighbour = await verified(await scene.portal())
     mine = await verified(portal)
-    other_root = await verified(portal, claim={**_an(), "full_name": "Nguyen Van An"})
+    second_root = await verified(portal, fresh=True)
+    other_claim = await verified(portal, claim={**_an(), "full_name": "Nguyen Van An"})
     await scene.fault("empty", operation=LOOK_UP, times=1)
 
     await mine.fill("full_name")
 
-    assert [await act.state() for act in (mine, neighbour, other_root)] == ["invalidated", "live", "live"]
+    states = [await act.state() for act in (mine, second_root, other_claim, neighbour)]
+    assert states == ["invalidated", "invalidated", "live", "live"]
+
+
+async def test_a_death_ends_every_claim_about_the_number(scene: Scene, portal: Portal) -> None:
+    mine = await verified(portal)
+    other_claim = await verified(portal, claim={**_an(), "full_name": "Nguyen Van An"})
+    await scene.set_person(citizen_id=AN, alive=False)
+
+    await mine.fill("full_name")
+
+    assert [await act.state() for act in (mine, other_claim)] == ["invalidated", "invalidated"]
 
 
 async def test_an_expired_verifications_key_goes_with_the_sweep(scene: Scene, portal: Portal) -> None:

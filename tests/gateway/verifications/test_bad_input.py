@@ -129,9 +129,6 @@ BODIES = {
     "broken utf-8": b'{"procedure": "\xff"}',
     "utf-16": json.dumps(enquiry()).encode("utf-16"),
     "a byte order mark": b"\xef\xbb\xbf" + json.dumps(enquiry()).encode(),
-    "a list": b"[]",
-    "a word": b'"khai-sinh"',
-    "null": b"null",
     "not closed": b'{"procedure": "khai-sinh"',
     "two documents": b"{}{}",
     "a comment": b"{} // x",
@@ -157,6 +154,14 @@ async def test_what_is_not_one_plain_json_object_is_refused(
     problem = await refuse(scene, portal, body)
 
     assert (problem["status"], problem["code"]) == (400, "json_invalid")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"khai-sinh"'], ids=["a list", "null", "a word"])
+async def test_json_that_is_no_object_has_the_wrong_shape(scene: Scene, portal: Portal, body: bytes) -> None:
+    problem = await refuse(scene, portal, body)
+
+    assert (problem["status"], problem["code"]) == (422, "request_invalid")
+    assert [error["field"] for error in problem["errors"]] == ["body"]
 
 
 async def test_a_body_over_64_kib_is_refused_and_one_under_it_read(scene: Scene, portal: Portal) -> None:

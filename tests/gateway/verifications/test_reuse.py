@@ -175,3 +175,16 @@ async def test_a_policy_set_to_dossier_holds_on_sandbox_too(
 
     assert answer.status_code == 201
     assert me["policy"] == {"reuse": "dossier", "reuse_seconds": 7}
+
+
+async def test_a_fresh_no_ends_what_the_same_claim_was_confirmed_as(scene: Scene, portal: Portal) -> None:
+    first = (await portal.verify()).json()
+    await scene.set_person(citizen_id=AN["citizen_id"], full_name="Nguyễn Văn Khác")
+
+    fresh = await portal.verify(fresh=True)
+    again = await portal.verify()
+
+    assert fresh.json()["verdict"] == "not_confirmed"
+    assert (again.status_code, again.json()["verdict"]) == (201, "not_confirmed")
+    found = await portal.call("GET", f"/verifications/{first['id']}")
+    assert found.json()["state"] == "invalidated"
