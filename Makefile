@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 FAST := not sockets and not postgresql
-OURS := $(wildcard gateway mock_c06 portal demo migrations tests tools)
+OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools)
 
 export PYTHONUTF8 := 1
 

@@ -1,0 +1,153 @@
+"""`examples/`: each of them runs against what `make serve` starts, and says plainly when it cannot."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.scene import Scene
+from tests.shape.source import ROOT, read_python
+from tests.sockets.scenes import need_curl, run_here, serving_scene
+
+CURL = ROOT / "examples" / "curl"
+PYTHON = ROOT / "examples" / "python"
+ENDED = "http://127.0.0.1:9/sandbox"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with serving_scene(tmp_path_factory.mktemp("serve")) as running:
+        yield running
+
+
+@pytest.fixture
+def official_key(scene: Scene, tmp_path: Path) -> Path:
+    assert scene.official.key is not None
+    path = tmp_path / "key.jwk.json"
+    path.write_text(json.dumps(scene.official.key.as_dict(private=True)), encoding="utf-8")
+    return path
+
+
+def in_curl(script: str, scene: Scene, **other: str) -> "subprocess.CompletedProcess[str]":
+    need_curl()
+    account = {
+        "ISSUER": scene.sandbox.issuer,
+        "CLIENT_ID": scene.sandbox.client_id,
+        "CLIENT_SECRET": scene.sandbox.client_secret or "",
+    }
+    return run_here([CURL / script], **account | other)
+
+
+def in_python(script: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return run_here([sys.executable, PYTHON / script, *arguments])
+
+
+def test_the_walk_in_curl_fills_a_form_and_can_be_repeated(scene: Scene) -> None:
+    for _ in range(2):
+        done = in_curl("walk.sh", scene)
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert "filled: full_name NGUYỄN VĂN AN" in lines
+        assert "next procedure: confirmed, origin reuse" in lines
+        assert lines[-1].startswith("ledger: answered answered delivered reused")
+
+
+def test_the_refusals_in_curl_are_those_that_it_names(scene: Scene) -> None:
+    done = in_curl("refusals.sh", scene)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "401 token_invalid",
+        "201 not_confirmed",
+        "422 claim_invalid",
+        "403 field_not_granted",
+        "422 receipt_invalid",
+        "403 profile_mismatch",
+    ]
+
+
+@pytest.mark.parametrize("script", ["walk.sh", "refusals.sh"])
+def test_a_wrong_secret_ends_a_script_in_curl_with_its_reason(scene: Scene, script: str) -> None:
+    done = in_curl(script, scene, CLIENT_SECRET="wrong")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"failed: {scene.sandbox.issuer}/oauth2/token: expected 200, got 401")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gateway_that_is_away_ends_the_walk_in_curl_plainly(scene: Scene) -> None:
+    done = in_curl("walk.sh", scene, ISSUER=ENDED)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"failed: {ENDED}/oauth2/token gave no answer"
+
+
+def test_the_walk_in_python_signs_its_way_through_official(scene: Scene, official_key: Path) -> None:
+    done = in_python("walk.py", scene.official.issuer, scene.official.client_id, official_key)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "token: DPoP, 300 s, ledger prefill verify"
+    assert "filled: full_name NGUYỄN VĂN AN" in lines
+    assert "next procedure: confirmed, origin registry" in lines  # reuse stays within the dossier there
+
+
+def test_a_key_that_was_made_here_walks_through_sandbox(scene: Scene, tmp_path: Path) -> None:
+    private, public = tmp_path / "private.json", tmp_path / "public.json"
+    made = in_python("make_key.py", private)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "d" not in json.loads(made.stdout)
+    assert private.stat().st_mode & 0o777 == 0o600
+    public.write_text(made.stdout, encoding="utf-8")
+    grants = ["--procedure", "khai-sinh", "--procedure", "ket-hon", "--all-fields", "--scope", "ledger"]
+    grants += ["--scope", "verify", "--scope", "prefill", "--public-key", str(public)]
+    place = ["--organisation", "000.00.01.H26", "--profile", "sandbox"]
+    account = scene.programs.gateway("accounts", "create", "mine", *place, *grants)
+    done = in_python("walk.py", account["issuer"], account["client_id"], private)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "next procedure: confirmed, origin reuse" in done.stdout
+
+
+def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
+    private = tmp_path / "private.json"
+    private.write_text("precious", encoding="utf-8")
+    done = in_python("make_key.py", private)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"failed: {private}: File exists\n"
+    assert private.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_walk_in_python_that_fails_says_why_in_a_line(scene: Scene, official_key: Path) -> None:
+    unknown = in_python("walk.py", scene.official.issuer, "acc_unknown", official_key)
+    assert unknown.returncode == 1
+    assert unknown.stderr == 'failed: /official/oauth2/token: 401 {"error":"invalid_client"}\n'
+    away = in_python("walk.py", ENDED, scene.official.client_id, official_key)
+    assert away.returncode == 1
+    assert re.fullmatch(r"failed: .*\n", away.stderr)
+    official_key.write_text("{}", encoding="utf-8")
+    keyless = in_python("walk.py", scene.official.issuer, scene.official.client_id, official_key)
+    assert keyless.returncode == 1
+    assert re.fullmatch(r"failed: .*\n", keyless.stderr)
+
+
+def test_every_script_of_the_examples_is_run_by_this_file() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    scripts = [path for path in (ROOT / "examples").rglob("*") if path.suffix in {".sh", ".py"}]
+    assert len(scripts) >= 5
+    for script in scripts:
+        assert f'"{script.name}"' in text or script.name == "gateway.sh"
+
+
+def test_the_examples_import_nothing_of_our_programs() -> None:
+    imported = {name.split(".")[0] for source in read_python("examples") for _, name in source.imports()}
+    assert {"httpx", "joserfc"} <= imported
+    assert not imported & {"gateway", "mock_c06", "portal", "demo", "tests"}
+
+
+def test_the_scripts_in_curl_are_written_in_good_bash() -> None:
+    bash = shutil.which("bash")
+    assert bash
+    for script in CURL.glob("*.sh"):
+        assert run_here([bash, "-n", script]).returncode == 0
