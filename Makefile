@@ -8,7 +8,7 @@ OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools)
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check fix lock
+.PHONY: help install demo serve test check bench fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: install ## run every checker and the fast tests
 	$(BIN)/mypy $(OURS)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
+
+bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
+	@$(BIN)/python -m benchmarks
 
 fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .

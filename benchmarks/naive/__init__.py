@@ -1,0 +1,1 @@
+"""The naive gateway that ours is measured against."""
