@@ -15,6 +15,7 @@ from gateway.registry.lgsp_json import LgspJsonRegistry
 from gateway.registry.model import Registry
 from gateway.registry.outbound import Outbound
 from gateway.registry.session import Session
+from gateway.registry.shelter import ShelteredRegistry
 from gateway.registry.soap import SoapRegistry
 
 Transport: TypeAlias = httpx.AsyncBaseTransport
@@ -25,6 +26,5 @@ def open_registry(connection: Connection, *, transport: Transport, clock: Clock)
     """Return the registry behind this connection; raises `SettingInvalid`. Closing it closes the transport."""
     guard = Guard(connection)
     session = Session(connection, Outbound(transport, guard), guard, clock)
-    if connection.dialect is Dialect.SOAP:
-        return SoapRegistry(session, connection, clock)
-    return LgspJsonRegistry(session, connection, clock)
+    speaks = SoapRegistry if connection.dialect is Dialect.SOAP else LgspJsonRegistry
+    return ShelteredRegistry(speaks(session, connection, clock), connection, clock)

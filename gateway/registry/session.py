@@ -1,8 +1,9 @@
 """One profile's standing with the registry: who we are, on which URL, until when.
 
 Puts the authorisation layers on each packet and holds one deadline over a whole exchange, token fetch and
-second attempt included. Refuses, through `guard.py`, whatever is not this profile's. Retries once and only
-after a 401 on a token: that packet was not taken in, so its request code is still unused.
+second attempt included. Refuses, through `guard.py`, whatever is not this profile's, and through `latch.py` a
+login that was refused too often. Retries once and only after a 401 on a token: that packet was not taken in, so
+its request code is still unused.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from gateway.errors import RegistryCredentialsRejected, RegistryTimeout, Registr
 from gateway.registry.authorisation import C06Login, Timestamps, basic, check_credentials, standing_headers
 from gateway.registry.connection import Connection, Dialect
 from gateway.registry.guard import PLATFORM_FOLDER, Guard
+from gateway.registry.latch import LoginLatch
 from gateway.registry.model import Question
 from gateway.registry.outbound import Answer, Outbound
 from gateway.registry.refusals import refuse_status
@@ -38,6 +40,7 @@ class Session:
         self._folder = root if connection.dialect is Dialect.SOAP else f"{root}{PLATFORM_FOLDER}"
         self._token_url = guard.base.copy_with(path=f"{root}/token")
         self._login = _login(connection, clock)
+        self._latch = LoginLatch(clock, connection.profile)
         self._tokens = TokenKeeper(self._fetch_token, clock, connection.profile)
 
     async def call(self, question: Question, path: str, headers: Mapping[str, str], content: bytes) -> Answer:
@@ -50,11 +53,9 @@ class Session:
             raise RegistryTimeout
         try:
             async with asyncio.timeout(remaining):
-                answer = await self._exchange(question, url, {**self._standing, **headers}, content)
+                return await self._latch.run(lambda: self._exchange(question, url, headers, content))
         except TimeoutError as exc:
             raise RegistryTimeout from exc
-        refuse_status(answer.status, answer.retry_after, self._clock.now())
-        return answer
 
     async def aclose(self) -> None:
         """Close the outbound client."""
@@ -62,11 +63,20 @@ class Session:
         await self._outbound.aclose()
 
     async def _exchange(
-        self, question: Question, url: httpx.URL, headers: dict[str, str], content: bytes
+        self, question: Question, url: httpx.URL, headers: Mapping[str, str], content: bytes
     ) -> Answer:
+        headers = {**self._standing, **headers}
         if self._login is not None:
             headers |= self._login.headers(str(url))
-            return await self._outbound.post(question.profile, url, headers, content)
+            answer = await self._outbound.post(question.profile, url, headers, content)
+        else:
+            answer = await self._exchange_with_token(question, url, headers, content)
+        refuse_status(answer.status, answer.retry_after, self._clock.now())
+        return answer
+
+    async def _exchange_with_token(
+        self, question: Question, url: httpx.URL, headers: dict[str, str], content: bytes
+    ) -> Answer:
         token = await self._tokens.current()
         answer = await self._outbound.post(question.profile, url, headers | _bearer(token), content)
         if answer.status == 401:

@@ -3,6 +3,7 @@
 Synthetic people only. Answers are built from the wire samples, never by the code under test.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ def question(
     code: str = "HN-01J9Z0K4Q8",
     within: float = 2.0,
     officer: str = "can.bo.01",
+    clock: StillClock = CLOCK,
 ) -> Question:
     return Question(
         profile=profile,
@@ -82,7 +84,7 @@ def question(
         service_code="G15-TP110",
         officer=officer,
         claim=claim,
-        deadline=CLOCK.monotonic() + within,
+        deadline=clock.monotonic() + within,
     )
 
 
@@ -101,6 +103,34 @@ class Double:
             return self.token(request) if self.token is not None else token_answer()
         self.packets.append(request)
         return self.answer(request)
+
+
+class Held(httpx.AsyncBaseTransport):
+    """A registry that takes questions in and keeps them until it is let go."""
+
+    def __init__(self, inner: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.inner = inner
+        self.let_go = asyncio.Event()
+        self.taken = 0
+        self.inside = 0
+        self.most = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.taken += 1
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            await self.let_go.wait()
+            await asyncio.sleep(0)  # no packet comes back before another could leave
+        finally:
+            self.inside -= 1
+        return self.inner(request)
+
+
+async def settled() -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 def answering(response: httpx.Response | bytes | str) -> Double:

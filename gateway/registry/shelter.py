@@ -1,0 +1,88 @@
+"""A registry that can't drag the gateway down: so many questions at once, and none while it is out.
+
+Stands around either implementation, so that it sees each answer read to the end. What it refuses costs no packet.
+A question waits for its place within its own deadline; the login's latch is `session.py`'s.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from gateway.clock import Clock
+from gateway.errors import RegistryAnswerInvalid, RegistryRefused, RegistryTimeout, RegistryUnavailable
+from gateway.places import Profile
+from gateway.registry.breaker import Breaker
+from gateway.registry.connection import Connection
+from gateway.registry.model import Found, NobodyFound, Question, Registry
+
+PLACES = 64
+"""Questions of one connection that may be on their way at once; below the transport's connections."""
+
+Answered = TypeVar("Answered")
+
+
+class ShelteredRegistry:
+    """The registry behind one profile, with a breaker and a bulkhead of its own."""
+
+    def __init__(self, inner: Registry, connection: Connection, clock: Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._breaker = Breaker(clock, connection.profile)
+        self._places = asyncio.Semaphore(PLACES)
+        self._fair_s = connection.deadline_ms / 2000
+
+    @property
+    def profile(self) -> Profile:
+        """The only profile whose questions may pass."""
+        return self._inner.profile
+
+    async def confirm(self, question: Question) -> bool:
+        """Ask yes or no; raises `RegistryError`."""
+        return await self._ask(question, self._inner.confirm)
+
+    async def find_record(self, question: Question) -> Found | NobodyFound:
+        """Ask for the part of a record that the operation brings; raises `RegistryError`."""
+        return await self._ask(question, self._inner.find_record)
+
+    async def aclose(self) -> None:
+        """Close the registry inside."""
+        await self._inner.aclose()
+
+    async def _ask(self, question: Question, ask: Callable[[Question], Awaitable[Answered]]) -> Answered:
+        admission = self._breaker.admit()
+        try:
+            await self._take_place(question.deadline)
+            try:
+                admission = self._breaker.renew(admission)
+                return await self._watched(admission, question, ask)
+            finally:
+                self._places.release()
+        finally:
+            self._breaker.leave(admission)
+
+    async def _take_place(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline - self._clock.monotonic()):
+                await self._places.acquire()
+        except TimeoutError as exc:
+            raise RegistryTimeout from exc
+
+    async def _watched(
+        self, admission: int, question: Question, ask: Callable[[Question], Awaitable[Answered]]
+    ) -> Answered:
+        # Who spent most of its time waiting for a place and then ran out of it says nothing of the registry.
+        is_fair = question.deadline - self._clock.monotonic() >= self._fair_s
+        try:
+            answer = await ask(question)
+        except (RegistryRefused, RegistryAnswerInvalid):
+            self._breaker.answered(admission)
+            raise
+        except RegistryUnavailable:
+            self._breaker.failed(admission)
+            raise
+        except RegistryTimeout:
+            if is_fair:
+                self._breaker.failed(admission)
+            raise
+        self._breaker.answered(admission)
+        return answer
