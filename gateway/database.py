@@ -134,7 +134,10 @@ def open_database(url: str) -> Database:
         with _store_errors():
             _make_file(path)
         address = sa.URL.create("sqlite+aiosqlite", database=str(path))
-        engine = create_async_engine(address, hide_parameters=True, connect_args={"timeout": 10})
+        # No overflow: a connection beyond the pool would be opened, prepared and thrown away for one read.
+        engine = create_async_engine(
+            address, hide_parameters=True, pool_size=8, max_overflow=0, connect_args={"timeout": 10}
+        )
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
