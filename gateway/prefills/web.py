@@ -14,7 +14,7 @@ from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.answers import PrefillAnswer, shape_prefill
 from gateway.prefills.model import PrefillRequest
 from gateway.prefills.prefill import prefill_form
-from gateway.verifications.web import Dossier, InitiatedByBody, Word
+from gateway.verifications.bodies import Dossier, InitiatedByBody, Word
 
 
 class PrefillBody(Body):

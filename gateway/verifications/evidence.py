@@ -17,7 +17,7 @@ from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Place
 from gateway.registry.model import Claim
-from gateway.verifications.model import InitiatedBy
+from gateway.verifications.model import InitiatedBy, Verification
 
 log = structlog.get_logger("gateway.verifications")
 
@@ -53,6 +53,26 @@ def about(act: AuditEntry, place: Place, claim: Claim) -> AuditEntry:
         act,
         citizen=place.keys.pseudonym("citizen", act.organisation or "", number),
         citizen_key=place.keys.current(Purpose.PSEUDONYM).kid,
+    )
+
+
+def of_verification(parts: Parts, place: Place, caller: Caller, verification: Verification) -> AuditEntry:
+    """Return the template of rows about a verification that stands already."""
+    return AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        request_id=caller.request_id,
+        correlation_id=caller.correlation_id,
+        client_id=caller.account.client_id,
+        organisation=caller.account.organisation,
+        procedure=verification.procedure,
+        dossier=verification.dossier,
+        subject_role=verification.subject_role,
+        citizen=verification.subject,
+        citizen_key=verification.subject_key,
+        verification=verification.id,
     )
 
 

@@ -1,20 +1,14 @@
 """Verifications, receipts and the ledger over HTTP: parse, call one use case, shape the answer."""
 
-import re
-from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway.edge.answers import respond
-from gateway.edge.bodies import Body, StrictBody, check_acceptable
-from gateway.edge.context import DIGIT_RUN
+from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
-from gateway.registry.model import Claim
 from gateway.verifications.answers import (
     LedgerAnswer,
     ReceiptCheckAnswer,
@@ -23,144 +17,11 @@ from gateway.verifications.answers import (
     shape_entry,
     shape_verification,
 )
-from gateway.verifications.claims import (
-    parse_birth_date,
-    parse_birth_year,
-    parse_citizen_id,
-    parse_full_name,
-    parse_id_card_number,
-)
-from gateway.verifications.model import (
-    Enquiry,
-    InitiatedBy,
-    Origin,
-)
+from gateway.verifications.bodies import ReceiptBody, VerificationBody
+from gateway.verifications.model import Enquiry, Origin
+from gateway.verifications.revoke import revoke_verification
 from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
 from gateway.verifications.verify import verify_citizen
-
-_DOSSIER = re.compile(r"[A-Za-z0-9._/-]{1,64}")
-_OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
-_ASSERTED = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
-def parse_dossier(text: str) -> str:
-    """Return a dossier's id. Raises `ValueError` for other characters or a run of nine digits."""
-    if not _DOSSIER.fullmatch(text):
-        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ / -")
-    if DIGIT_RUN.search(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
-    return text
-
-
-def _parse_officer(text: str) -> str:
-    if not _OFFICER.fullmatch(text):
-        raise ValueError("1 to 20 of A-Z a-z 0-9 . _ @ -")
-    return text
-
-
-def _parse_asserted(text: str) -> str:
-    if not _ASSERTED.fullmatch(text):
-        raise ValueError("1 to 64 of A-Z a-z 0-9 . _ : / -")
-    if DIGIT_RUN.search(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
-    return text
-
-
-def _parse_instant(text: str) -> str:
-    if not _INSTANT.fullmatch(text):
-        raise ValueError("an instant written YYYY-MM-DDThh:mm:ssZ")
-    return text
-
-
-Word = Annotated[str, Field(min_length=1, max_length=64)]
-Dossier = Annotated[str, AfterValidator(parse_dossier)]
-
-
-class AuthenticationBody(Body):
-    """How the portal says the person was authenticated; recorded as asserted, never believed."""
-
-    method: Annotated[str, AfterValidator(_parse_asserted)] | None = None
-    acr: Annotated[str, AfterValidator(_parse_asserted)] | None = None
-    auth_time: Annotated[str, AfterValidator(_parse_instant)] | None = None
-
-
-class InitiatedByBody(Body):
-    """Who at the portal started this."""
-
-    kind: Literal["citizen", "officer"]
-    id: Annotated[str, AfterValidator(_parse_officer)] | None = None
-    authentication: AuthenticationBody | None = None
-
-    @model_validator(mode="after")
-    def _officer_has_id(self) -> Self:
-        if (self.kind == "officer") != (self.id is not None):
-            raise PydanticCustomError("officer_id", "an id for an officer, none for a citizen")
-        return self
-
-    def to_model(self) -> InitiatedBy:
-        """Return the value that use cases take."""
-        asserted = self.authentication.model_dump_json(exclude_none=True) if self.authentication else None
-        return InitiatedBy(kind=self.kind, officer=self.id, authentication=asserted)
-
-
-class ClaimBody(Body):
-    """What a citizen claims: one number, a name, a birth date or year."""
-
-    citizen_id: Annotated[str, AfterValidator(parse_citizen_id)] | None = Field(
-        default=None, examples=["001090000123"]
-    )
-    id_card_number: Annotated[str, AfterValidator(parse_id_card_number)] | None = None
-    full_name: Annotated[str, AfterValidator(parse_full_name)] = Field(examples=["Nguyễn Văn An"])
-    birth_date: str | None = Field(default=None, examples=["1990-01-31"])
-    birth_year: int | None = None
-
-    @field_validator("birth_date")
-    @classmethod
-    def _possible_date(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return None if value is None else parse_birth_date(value, today=info.context["today"]).isoformat()  # type: ignore[index]  # StrictBody always gives one
-
-    @field_validator("birth_year")
-    @classmethod
-    def _possible_year(cls, value: int | None, info: ValidationInfo) -> int | None:
-        return None if value is None else parse_birth_year(value, today=info.context["today"])  # type: ignore[index]  # StrictBody always gives one
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if (self.citizen_id is None) == (self.id_card_number is None):
-            raise PydanticCustomError("one_number", "exactly one of citizen_id and id_card_number")
-        if (self.birth_date is None) == (self.birth_year is None):
-            raise PydanticCustomError("one_birth", "exactly one of birth_date and birth_year")
-        return self
-
-    def to_model(self) -> Claim:
-        """Return the value that use cases take."""
-        return Claim(
-            citizen_id=self.citizen_id,
-            id_card_number=self.id_card_number,
-            full_name=self.full_name,
-            birth_date=date.fromisoformat(self.birth_date) if self.birth_date else None,
-            birth_year=self.birth_year,
-        )
-
-
-class VerificationBody(Body):
-    """`POST /verifications`."""
-
-    procedure: Word = Field(examples=["khai-sinh"])
-    dossier: Dossier = Field(examples=["HN-2022-000123"])
-    subject_role: Word = Field(examples=["father"])
-    claim: ClaimBody
-    initiated_by: InitiatedByBody
-    fresh: bool = False
-
-
-class ReceiptBody(Body):
-    """A receipt to check, or to show the ledger of."""
-
-    receipt: Annotated[str, Field(min_length=1, max_length=8192)]
 
 
 def build_router() -> APIRouter:
@@ -182,6 +43,13 @@ def build_router() -> APIRouter:
         _get,
         methods=["GET"],
         summary="One of the account's own verifications",
+        responses={200: {"model": VerificationAnswer}},
+    )
+    router.add_api_route(
+        "/verifications/{verification_id}/revoke",
+        _revoke,
+        methods=["POST"],
+        summary="End one of the account's own verifications",
         responses={200: {"model": VerificationAnswer}},
     )
     router.add_api_route(
@@ -232,6 +100,19 @@ async def _get(
     parts = gateway_of(request).parts
     found = await get_verification(parts, place, caller, verification_id)
     return respond(shape_verification(place, found, found.origin, parts.clock.now()))
+
+
+async def _revoke(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("verify"))],
+    empty: Annotated[None, Depends(check_empty)],
+    verification_id: str,
+) -> Response:
+    del empty
+    parts = gateway_of(request).parts
+    ended = await revoke_verification(parts, place, caller, verification_id)
+    return respond(shape_verification(place, ended, ended.origin, parts.clock.now()))
 
 
 async def _check(

@@ -1,0 +1,181 @@
+"""Revocation: a portal ends one of its verifications, and the sealed claim goes with it."""
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.accounts.grants import make_grant
+from gateway.verifications.store import verifications
+from tests.gateway.scene import Portal, Scene
+
+NUMBER = "001090000123"
+WRONG = {"citizen_id": NUMBER, "full_name": "Nguyễn Văn Sai", "birth_date": "1990-01-31"}
+
+
+async def keys_left(scene: Scene, verification: str) -> bool:
+    """Say whether any of a verification's sealed claim is left."""
+    query = sa.select(verifications.c.sealed_claim, verifications.c.wrapped_key)
+    async with scene.gateway.parts.database.read() as connection:
+        row = (await connection.execute(query.where(verifications.c.id == verification))).one()
+    return row != (None, None)
+
+
+async def test_a_revoked_verification_is_returned_without_its_receipt_and_loses_its_key(
+    scene: Scene, portal: Portal
+) -> None:
+    before = (await portal.verify()).json()
+    assert await keys_left(scene, before["id"])
+
+    answer = await portal.call("POST", f"/verifications/{before['id']}/revoke")
+
+    assert answer.status_code == 200
+    assert answer.json() == before | {"state": "revoked", "receipt": None}
+    assert not await keys_left(scene, before["id"])
+    assert (await portal.call("GET", f"/verifications/{before['id']}")).json() == answer.json()
+
+
+async def test_a_revocation_leaves_one_row_that_says_which_verification_ended(
+    scene: Scene, portal: Portal
+) -> None:
+    found = (await portal.verify()).json()
+    asked = (await scene.audit())[-1]
+
+    answer = await portal.call(
+        "POST", f"/verifications/{found['id']}/revoke", **{"X-Request-Id": "revoke-it-please"}
+    )
+
+    row = (await scene.audit())[-1]
+    assert (row["kind"], row["outcome"], row["verification"]) == ("ended", "revoked", found["id"])
+    assert (row["citizen"], row["client_id"]) == (asked["citizen"], portal.client_id)
+    assert (row["request_id"], row["correlation_id"]) == (answer.headers["x-request-id"], "revoke-it-please")
+
+
+async def test_what_a_revoked_verification_carried_is_refused_as_invalidated(
+    scene: Scene, portal: Portal
+) -> None:
+    found = (await portal.verify()).json()
+    await portal.call("POST", f"/verifications/{found['id']}/revoke")
+    asked = len(await scene.journal())
+
+    answer = await portal.prefill(found["receipt"], ["full_name"])
+    checked = await portal.call("POST", "/receipts/check", {"receipt": found["receipt"]})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "verification_invalidated")
+    assert answer.json()["verification"] == found["id"]
+    assert (checked.json()["valid"], checked.json()["reason"]) == (False, "revoked")
+    assert len(await scene.journal()) == asked
+
+
+async def test_the_next_enquiry_on_a_revoked_claim_asks_the_registry_anew(
+    scene: Scene, portal: Portal
+) -> None:
+    found = (await portal.verify()).json()
+    await portal.call("POST", f"/verifications/{found['id']}/revoke")
+
+    again = await portal.verify()
+
+    assert (again.status_code, again.json()["origin"]) == (201, "registry")
+    assert len(await scene.journal()) == 2
+
+
+async def test_revoking_one_verification_leaves_its_root_and_its_sisters_live(portal: Portal) -> None:
+    root = (await portal.verify()).json()
+    derived = (await portal.verify(procedure="ket-hon")).json()
+    sister = (await portal.verify(subject_role="father")).json()
+
+    await portal.call("POST", f"/verifications/{derived['id']}/revoke")
+
+    states = [
+        (await portal.call("GET", f"/verifications/{each['id']}")).json()["state"]
+        for each in (root, derived, sister)
+    ]
+    assert states == ["live", "revoked", "live"]
+
+
+async def test_a_second_revocation_returns_it_as_it_is_and_records_nothing(
+    scene: Scene, portal: Portal
+) -> None:
+    found = (await portal.verify()).json()
+    first = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+    rows = len(await scene.audit())
+
+    again = await portal.call("POST", f"/verifications/{found['id']}/revoke", {})
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len(await scene.audit()) == rows
+
+
+async def test_an_expired_verification_stays_expired_when_it_is_revoked(scene: Scene, portal: Portal) -> None:
+    found = (await portal.verify()).json()
+    scene.clock.advance(1801)
+    await portal.log_in()
+
+    answer = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "expired")
+
+
+async def test_a_revoked_refusal_of_the_registry_still_counts_in_the_budget(
+    scene: Scene, portal: Portal
+) -> None:
+    found = (await portal.verify(claim=WRONG)).json()
+
+    answer = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+    spent = (await portal.call("GET", "/me")).json()["budgets"]["account_hour"]["used"]
+
+    assert (answer.json()["state"], answer.json()["verdict"], spent) == ("revoked", "not_confirmed", 1)
+
+
+async def test_another_accounts_verification_is_not_there_to_be_revoked(scene: Scene, portal: Portal) -> None:
+    found = (await (await scene.portal()).verify()).json()
+
+    answer = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await keys_left(scene, found["id"])
+
+
+@pytest.mark.parametrize("name", [NUMBER, "ver_" + "a" * 25, "nothing-there"])
+async def test_an_id_of_nothing_can_not_be_revoked_and_is_not_repeated(portal: Portal, name: str) -> None:
+    answer = await portal.call("POST", f"/verifications/{name}/revoke")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert name not in answer.text
+
+
+async def test_revoking_needs_the_scope_of_verifications_but_no_grant(scene: Scene) -> None:
+    portal = await scene.portal(grants=make_grant(["khai-sinh"], ["requester"], []))
+    found = (await portal.verify()).json()
+    await portal.log_in(scope="prefill")
+
+    refused = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+    await portal.log_in(scope="verify")
+    allowed = await portal.call("POST", f"/verifications/{found['id']}/revoke")
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    assert allowed.json()["state"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "json_invalid"),
+        (b"[]", 422, "request_invalid"),
+        (b'{"001090000123": 1}', 422, "request_invalid"),
+    ],
+)
+async def test_a_body_with_anything_in_it_is_refused_and_nothing_ends(
+    portal: Portal, body: bytes, status: int, code: str
+) -> None:
+    found = (await portal.verify()).json()
+
+    answer = await portal.call("POST", f"/verifications/{found['id']}/revoke", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert NUMBER not in answer.text
+    assert (await portal.call("GET", f"/verifications/{found['id']}")).json()["state"] == "live"
+
+
+async def test_a_revocation_accepts_only_callers_that_read_json(portal: Portal) -> None:
+    answer = await portal.call("POST", "/verifications/x/revoke", Accept="text/html")
+
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
