@@ -16,14 +16,14 @@ from joserfc import jws
 
 from demo.__main__ import _describe
 from demo.processes import MockAddresses, Programs
-from demo.scene import Scene, set_up
+from demo.scene import Scene
 from gateway.edge.problems import PROBLEMS
 from gateway.places import Profile
 from gateway.profiles.connections import _DEFAULTS
 from portal.gateway_client import PortalAccount
 from tests.shape.source import ROOT
 from tests.sockets.guide import BASE, Block, Message, Reader, read_blocks, read_json, read_message
-from tests.sockets.scenes import run_here
+from tests.sockets.scenes import need_curl, run_here, serving_scene
 
 TEXT = (ROOT / "docs" / "portal-developers.md").read_text(encoding="utf-8")
 BLOCKS = read_blocks(TEXT)
@@ -33,8 +33,8 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """What `make serve` keeps up, its files under `serve` as there under `var/serve`."""
-    with Programs(tmp_path / "serve") as programs:
-        yield set_up(programs, {})
+    with serving_scene(tmp_path / "serve") as running:
+        yield running
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ def test_every_request_of_the_guide_gets_the_answer_it_shows(reader: Reader) -> 
 
 
 def test_every_command_of_the_guide_prints_what_it_shows(reader: Reader, tmp_path: Path) -> None:
+    need_curl()
     bash = shutil.which("bash")
     assert bash
     commands = [block for block in BLOCKS if block.words == "sh"]
