@@ -33,7 +33,7 @@ check: install ## run every checker and the fast tests
 	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.verifications
 
 fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("gateway", "mock_c06", "portal", "demo")
-PYTHON_FOLDERS = (*PROGRAMS, "examples", "migrations", "tests", "tools")
+PYTHON_FOLDERS = (*PROGRAMS, "benchmarks", "examples", "migrations", "tests", "tools")
 UNTRACKED = {"var", "htmlcov", "__pycache__"}
 """Folders of `.gitignore`; every folder whose name opens with a dot but `.ci` is left out too."""
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: verification asked and reused, ours beside the naive gateway, as ratios.
+"""`python -m benchmarks.verifications`: verification asked and reused, ours beside the naive gateway, as ratios.
 
 Both ask the same mock registry over real sockets, with the same callers and people, one after the other. Ours runs
 with its durable audit, sealed claims and signed receipts on; that is what the ratios price.
