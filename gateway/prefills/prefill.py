@@ -24,7 +24,13 @@ from gateway.profiles.model import Link, Place
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
 from gateway.verifications import store as verifications
 from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded, within
-from gateway.verifications.guards import check_grants, find_act, get_link, is_registry_field
+from gateway.verifications.guards import (
+    check_grants,
+    find_act,
+    get_link,
+    is_registry_field,
+    needed_operations,
+)
 from gateway.verifications.model import Verification
 from gateway.verifications.receipts import Receipt, check_act
 from gateway.verifications.sealed_claims import open_claim
@@ -130,7 +136,6 @@ async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
 
 def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
     """One question for each operation that a field asked needs, in a fixed order."""
-    needed = {FIELD_OPERATIONS[name] for name in act.request.fields if is_registry_field(act.role, name)}
     claim = open_claim(act.place.keys, act.verification)
     deadline = parts.clock.monotonic() + link.connection.deadline_ms / 1000
     return [
@@ -144,8 +149,7 @@ def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
             claim=claim,
             deadline=deadline,
         )
-        for operation in Operation
-        if operation in needed
+        for operation in needed_operations(act.role, act.request.fields)
     ]
 
 

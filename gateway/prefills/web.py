@@ -3,18 +3,18 @@
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway.edge.answers import respond
-from gateway.edge.bodies import REPEATED, Body, StrictBody
+from gateway.edge.bodies import Body, StrictBody
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.answers import PrefillAnswer, shape_prefill
 from gateway.prefills.model import PrefillRequest
 from gateway.prefills.prefill import prefill_form
-from gateway.verifications.bodies import Dossier, InitiatedByBody, Word
+from gateway.verifications.bodies import Dossier, Fields, InitiatedByBody, Word
 
 
 class PrefillBody(Body):
@@ -25,16 +25,8 @@ class PrefillBody(Body):
     procedure: Word = Field(examples=["khai-sinh"])
     dossier: Dossier
     subject_role: Word = Field(examples=["requester"])
-    fields: Annotated[list[Word], Field(min_length=1, max_length=64)]
+    fields: Fields
     initiated_by: InitiatedByBody
-
-    @field_validator("fields")
-    @classmethod
-    def _distinct(cls, value: list[str]) -> list[str]:
-        for position, name in enumerate(value):
-            if name in value[:position]:
-                raise PydanticCustomError(REPEATED, "each field once", {"position": position})
-        return value
 
     @model_validator(mode="after")
     def _one_reference(self) -> Self:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
+from gateway.procedures.fields import Operation
 from gateway.profiles.model import Place
+from gateway.verifications.evaluate import Evaluation
 from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
 from gateway.verifications.receipts import issue_receipt
 from gateway.verifications.use_cases import ReceiptCheck
@@ -30,6 +32,21 @@ class VerificationAnswer(Answer):
     expires_at: str | None
     receipt: str | None
     prefill: None
+
+
+class Refusal(Answer):
+    """What the token lacks: for a field by its name, or for all of `fields`, the procedure or the role."""
+
+    field: str
+    code: Literal["scope_missing", "procedure_not_granted", "subject_role_not_granted", "field_not_granted"]
+
+
+class EvaluationAnswer(Answer):
+    """Whether a prefill would pass scopes and grants, and the registry's operations that it would then take."""
+
+    allowed: bool
+    refusals: list[Refusal]
+    operations: list[Operation]
 
 
 class ReceiptCheckAnswer(Answer):
@@ -95,6 +112,18 @@ def shape_verification(
         expires_at=rfc3339(found.expires_at) if found.expires_at else None,
         receipt=issue_receipt(place, found, now=now) if usable else None,
         prefill=None,
+    )
+
+
+def shape_evaluation(evaluation: Evaluation) -> EvaluationAnswer:
+    """Return the contract's members."""
+    return EvaluationAnswer.model_construct(
+        allowed=not evaluation.refusals,
+        refusals=[
+            Refusal.model_construct(field=found.field, code=found.code)  # type: ignore[arg-type]  # the guards' own codes
+            for found in evaluation.refusals
+        ],
+        operations=list(evaluation.operations),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.edge.bodies import Body
+from gateway.edge.bodies import REPEATED, Body
 from gateway.edge.context import DIGIT_RUN
 from gateway.registry.model import Claim
 from gateway.verifications.claims import (
@@ -58,6 +58,16 @@ def _parse_instant(text: str) -> str:
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Dossier = Annotated[str, AfterValidator(parse_dossier)]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise PydanticCustomError(REPEATED, "each field once", {"position": position})
+    return names
+
+
+Fields = Annotated[list[Word], Field(min_length=1, max_length=64), AfterValidator(_distinct)]
 
 
 class AuthenticationBody(Body):
@@ -136,6 +146,14 @@ class VerificationBody(Body):
     claim: ClaimBody
     initiated_by: InitiatedByBody
     fresh: bool = False
+
+
+class EvaluationBody(Body):
+    """`POST /evaluations`: an act and fields, without a claim."""
+
+    procedure: Word = Field(examples=["khai-sinh"])
+    subject_role: Word = Field(examples=["father"])
+    fields: Fields
 
 
 class ReceiptBody(Body):

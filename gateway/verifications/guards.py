@@ -26,12 +26,15 @@ from gateway.errors import (
 )
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
-from gateway.procedures.fields import SENSITIVE_FIELDS
+from gateway.procedures.fields import FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation
 from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Link, Place
 from gateway.verifications.model import InitiatedBy
 
+PREFILL_SCOPE = "prefill"
 SENSITIVE_SCOPE = "prefill.sensitive"
+FIELDS = "fields"
+"""Where a request's fields stand, unless its use case says otherwise."""
 
 _MEANING: Mapping[str, type[FieldsError]] = {
     "procedure_unknown": ProcedureUnknown,
@@ -48,9 +51,9 @@ _GRANTS: Mapping[str, type[GrantError]] = {
 
 
 def find_act(
-    parts: Parts, procedure: str, subject_role: str, fields: Sequence[str] = ()
+    parts: Parts, procedure: str, subject_role: str, fields: Sequence[str] = (), *, at: str = FIELDS
 ) -> tuple[Procedure, Role]:
-    """Return the procedure and role meant; only fields of the role's form pass.
+    """Return the procedure and role meant; only fields of the role's form pass. `at` is where the fields stand.
 
     Raises:
         ProcedureUnknown, SubjectRoleUnknown, FieldUnknown, FieldNotInProcedure: the first that applies, with
@@ -64,16 +67,16 @@ def find_act(
     elif role is None:
         names = ", ".join(known.name for known in found.roles)
         errors.append(_error("subject_role", "subject_role_unknown", f"one of {names}"))
-    errors += _unknown_fields(parts, fields)
+    errors += _unknown_fields(parts, fields, at)
     errors += _fields_outside(parts, role, fields)
     if found is None or role is None or errors:
         raise _MEANING[errors[0].code](tuple(errors))
     return found, role
 
 
-def _unknown_fields(parts: Parts, fields: Sequence[str]) -> list[FieldError]:
+def _unknown_fields(parts: Parts, fields: Sequence[str], at: str) -> list[FieldError]:
     return [
-        _error(f"fields.{position}", "field_unknown", "a field that GET procedures lists")
+        _error(f"{at}.{position}", "field_unknown", "a field that GET procedures lists")
         for position, name in enumerate(fields)
         if not parts.catalogue.knows_field(name)
     ]
@@ -96,35 +99,46 @@ async def check_grants(
     act: tuple[Procedure, Role],
     initiated_by: InitiatedBy,
     fields: Sequence[str] = (),
+    *,
+    at: str = FIELDS,
 ) -> str | None:
     """Hold the token's grants against the act; return the officer's pseudonym, None where a citizen acts.
 
     Raises:
-        ScopeMissing (sensitive fields), ProcedureNotGranted, SubjectRoleNotGranted, FieldNotGranted,
+        ScopeMissing (fields at all, sensitive ones), ProcedureNotGranted, SubjectRoleNotGranted, FieldNotGranted,
         OfficerNotGranted: the first that applies, with the errors of all.
     """
     procedure, role = act
     pseudonym, officer_errors = await _find_officer(parts, place, caller, initiated_by)
-    errors = [
-        *_missing_scope(caller, fields),
-        *_outside_grants(caller, procedure, role, fields),
-        *officer_errors,
-    ]
+    errors = [*list_refusals(caller, procedure, role, fields, at=at), *officer_errors]
     if not errors:
         return pseudonym
     if errors[0].code == "scope_missing":
-        raise ScopeMissing(SENSITIVE_SCOPE, tuple(errors))
+        raise ScopeMissing(" ".join(_missing_scopes(caller, fields)), tuple(errors))
     raise _GRANTS[errors[0].code](tuple(errors))
 
 
-def _missing_scope(caller: Caller, fields: Sequence[str]) -> list[FieldError]:
-    if SENSITIVE_SCOPE in caller.scopes:
-        return []
-    return [
-        _error(name, "scope_missing", f"needs scope {SENSITIVE_SCOPE}")
-        for name in fields
-        if name in SENSITIVE_FIELDS
-    ]
+def list_refusals(
+    caller: Caller, procedure: Procedure, role: Role, fields: Sequence[str], *, at: str = FIELDS
+) -> list[FieldError]:
+    """Return everything that the token's scopes and grants lack for these fields, scopes first."""
+    missing = _missing_scopes(caller, fields)
+    errors = [_error(at, "scope_missing", f"needs scope {PREFILL_SCOPE}")] if PREFILL_SCOPE in missing else []
+    if SENSITIVE_SCOPE in missing:
+        errors += [
+            _error(name, "scope_missing", f"needs scope {SENSITIVE_SCOPE}")
+            for name in fields
+            if name in SENSITIVE_FIELDS
+        ]
+    return errors + _outside_grants(caller, procedure, role, fields)
+
+
+def _missing_scopes(caller: Caller, fields: Sequence[str]) -> list[str]:
+    """Return the scopes that these fields hang on and the token has not."""
+    wanted = [PREFILL_SCOPE] if fields else []
+    if not SENSITIVE_FIELDS.isdisjoint(fields):
+        wanted.append(SENSITIVE_SCOPE)
+    return [scope for scope in wanted if scope not in caller.scopes]
 
 
 def _outside_grants(
@@ -151,6 +165,12 @@ def is_registry_field(role: Role, name: str) -> bool:
     """Say whether the registry brings this field of the role's form."""
     field = role.find_field(name)
     return field is not None and field.from_registry
+
+
+def needed_operations(role: Role, fields: Sequence[str]) -> tuple[Operation, ...]:
+    """Return the registry's operations that bring these fields, each once, in a fixed order."""
+    needed = {FIELD_OPERATIONS[name] for name in fields if is_registry_field(role, name)}
+    return tuple(operation for operation in Operation if operation in needed)
 
 
 async def _find_officer(

@@ -10,14 +10,17 @@ from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.verifications.answers import (
+    EvaluationAnswer,
     LedgerAnswer,
     ReceiptCheckAnswer,
     VerificationAnswer,
     shape_check,
     shape_entry,
+    shape_evaluation,
     shape_verification,
 )
-from gateway.verifications.bodies import ReceiptBody, VerificationBody
+from gateway.verifications.bodies import EvaluationBody, ReceiptBody, VerificationBody
+from gateway.verifications.evaluate import evaluate
 from gateway.verifications.model import Enquiry, Origin
 from gateway.verifications.revoke import revoke_verification
 from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
@@ -51,6 +54,13 @@ def build_router() -> APIRouter:
         methods=["POST"],
         summary="End one of the account's own verifications",
         responses={200: {"model": VerificationAnswer}},
+    )
+    router.add_api_route(
+        "/evaluations",
+        _evaluate,
+        methods=["POST"],
+        summary="Would these fields be refused?",
+        responses={200: {"model": EvaluationAnswer}},
     )
     router.add_api_route(
         "/receipts/check",
@@ -113,6 +123,23 @@ async def _revoke(
     parts = gateway_of(request).parts
     ended = await revoke_verification(parts, place, caller, verification_id)
     return respond(shape_verification(place, ended, ended.origin, parts.clock.now()))
+
+
+async def _evaluate(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("verify"))],
+    body: Annotated[EvaluationBody, Depends(StrictBody(EvaluationBody))],
+) -> Response:
+    del place  # the caller was identified at it
+    evaluation = evaluate(
+        gateway_of(request).parts,
+        caller,
+        procedure=body.procedure,
+        subject_role=body.subject_role,
+        fields=body.fields,
+    )
+    return respond(shape_evaluation(evaluation))
 
 
 async def _check(
