@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
+from gateway.prefills.answers import PrefillAnswer, shape_prefill
+from gateway.prefills.model import Prefill
 from gateway.procedures.fields import Operation
 from gateway.profiles.model import Place
 from gateway.verifications.evaluate import Evaluation
@@ -31,7 +33,7 @@ class VerificationAnswer(Answer):
     verified_at: str
     expires_at: str | None
     receipt: str | None
-    prefill: None
+    prefill: PrefillAnswer | None
 
 
 class Refusal(Answer):
@@ -91,7 +93,7 @@ class LedgerAnswer(Answer):
 
 
 def shape_verification(
-    place: Place, found: Verification, origin: Origin, now: datetime
+    place: Place, found: Verification, origin: Origin, now: datetime, prefill: Prefill | None = None
 ) -> VerificationAnswer:
     """Return the contract's members; the receipt only while the verification can be used."""
     state = found.state_at(now)
@@ -111,7 +113,7 @@ def shape_verification(
         verified_at=rfc3339(found.verified_at),
         expires_at=rfc3339(found.expires_at) if found.expires_at else None,
         receipt=issue_receipt(place, found, now=now) if usable else None,
-        prefill=None,
+        prefill=shape_prefill(place, prefill) if prefill else None,
     )
 
 

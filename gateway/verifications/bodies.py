@@ -137,6 +137,12 @@ class ClaimBody(Body):
         )
 
 
+class FieldsBody(Body):
+    """Fields of the form to fill in the same trip."""
+
+    fields: Fields
+
+
 class VerificationBody(Body):
     """`POST /verifications`."""
 
@@ -146,6 +152,7 @@ class VerificationBody(Body):
     claim: ClaimBody
     initiated_by: InitiatedByBody
     fresh: bool = False
+    prefill: FieldsBody | None = None
 
 
 class EvaluationBody(Body):

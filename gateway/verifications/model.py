@@ -43,7 +43,10 @@ class InitiatedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enquiry:
-    """What a portal asks: this claim, for this procedure, dossier and role."""
+    """What a portal asks: this claim, for this procedure, dossier and role.
+
+    `fields` are those of the form that it wants filled in the same trip; they are guarded before the question.
+    """
 
     procedure: str
     dossier: str
@@ -51,6 +54,7 @@ class Enquiry:
     claim: Claim
     initiated_by: InitiatedBy
     fresh: bool = False
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from gateway.verifications.reuse import reuse
 VerificationFlights = Flights[Outcome]
 
 _GRACE_S = 5
+_FIELDS = "prefill.fields"
 
 
 async def verify_citizen(
@@ -44,10 +45,12 @@ async def verify_citizen(
     opened = open_act(parts, place, caller, dossier=enquiry.dossier, initiated_by=enquiry.initiated_by)
     opened = about(opened, place, enquiry.claim)
     async with refusals_recorded(parts, opened):
-        procedure, role = find_act(parts, enquiry.procedure, enquiry.subject_role)
+        procedure, role = find_act(parts, enquiry.procedure, enquiry.subject_role, enquiry.fields, at=_FIELDS)
     entry = within(opened, procedure, role)
     async with refusals_recorded(parts, entry):
-        officer = await check_grants(parts, place, caller, (procedure, role), enquiry.initiated_by)
+        officer = await check_grants(
+            parts, place, caller, (procedure, role), enquiry.initiated_by, enquiry.fields, at=_FIELDS
+        )
         link = get_link(place)
     act = Act(
         place=place,

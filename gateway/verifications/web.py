@@ -9,6 +9,7 @@ from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
+from gateway.prefills.one_trip import verify_and_fill
 from gateway.verifications.answers import (
     EvaluationAnswer,
     LedgerAnswer,
@@ -24,7 +25,6 @@ from gateway.verifications.evaluate import evaluate
 from gateway.verifications.model import Enquiry, Origin
 from gateway.verifications.revoke import revoke_verification
 from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
-from gateway.verifications.verify import verify_citizen
 
 
 def build_router() -> APIRouter:
@@ -93,10 +93,12 @@ async def _verify(
         claim=body.claim.to_model(),
         initiated_by=body.initiated_by.to_model(),
         fresh=body.fresh,
+        fields=tuple(body.prefill.fields) if body.prefill else (),
     )
-    outcome = await verify_citizen(parts, place, request.app.state.flights, caller, enquiry)
-    answer = shape_verification(place, outcome.verification, outcome.origin, parts.clock.now())
-    return respond(answer, status=201 if outcome.origin is Origin.REGISTRY else 200)
+    trip = await verify_and_fill(parts, place, request.app.state.flights, caller, enquiry)
+    found, origin = trip.outcome.verification, trip.outcome.origin
+    answer = shape_verification(place, found, origin, parts.clock.now(), trip.prefill)
+    return respond(answer, status=201 if origin is Origin.REGISTRY else 200)
 
 
 async def _get(

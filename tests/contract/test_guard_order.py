@@ -214,6 +214,31 @@ async def _(stage: Stage) -> httpx.Response:
     return await stage.post("/prefills", body)
 
 
+@first("field_unknown", before="scope_missing of a prefill inside a verification")
+async def _(stage: Stage) -> httpx.Response:
+    portal = await stage.scene.portal(scopes=["verify"])
+    return await stage.post("/verifications", enquiry(prefill={"fields": ["nothing"]}), portal)
+
+
+@first("scope_missing", before="procedure_not_granted where a verification wants a prefill")
+async def _(stage: Stage) -> httpx.Response:
+    portal = await stage.scene.portal(scopes=["verify"], grants=GRANTS)
+    body = enquiry(procedure="ket-hon", prefill={"fields": ["full_name"]})
+    return await stage.post("/verifications", body, portal)
+
+
+@first("field_not_granted", before="officer_not_granted where a verification wants a prefill")
+async def _(stage: Stage) -> httpx.Response:
+    body = enquiry(prefill={"fields": ["gender"]}, initiated_by=OFFICER)
+    return await stage.post("/verifications", body)
+
+
+@first("field_not_granted", before="enquiry_budget_spent")
+async def _(stage: Stage) -> httpx.Response:
+    await stage.post("/verifications", enquiry(claim=WRONG))
+    return await stage.post("/verifications", enquiry(prefill={"fields": ["gender"]}))
+
+
 @first("procedure_not_granted", before="subject_role_not_granted")
 async def _(stage: Stage) -> httpx.Response:
     return await stage.post("/verifications", enquiry(procedure="ket-hon", subject_role="husband"))
