@@ -38,7 +38,6 @@ class Breaker:
         if left > 0 or self._probing:
             raise RegistryUnavailable(max(ceil(left), 1))
         self._probing = True
-        self._admission += 1
         return self._admission
 
     def renew(self, admission: int) -> int:

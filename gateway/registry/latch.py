@@ -7,6 +7,7 @@ questions that were sent together count once. An outage says nothing of a login.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TypeVar
 
 import structlog
@@ -33,11 +34,11 @@ class LoginLatch:
         self._works = False
         self._wave = 0
         self._refused = 0
-        self._shut_until = 0.0
+        self._shut_until = -inf
 
     async def run(self, attempt: Callable[[], Awaitable[Answered]]) -> Answered:
         """Return what an attempt brings; raises `RegistryCredentialsRejected` without one while shut."""
-        if self._refused >= TRIES and self._clock.monotonic() < self._shut_until:
+        if self._clock.monotonic() < self._shut_until:
             raise RegistryCredentialsRejected
         wave = self._wave
         if not self._works:

@@ -189,7 +189,9 @@ async def test_threat_32_a_hung_registry_costs_its_own_profile_a_deadline_and_th
         ended = {type(result) for result in await hung}
     assert RegistryTimeout in ended <= {RegistryTimeout, RegistryUnavailable}
     assert all(others)
-    assert (held.taken, held.most) == (1 + PLACES, PLACES)
+    assert held.most == PLACES
+    # Places that came free before the breaker had seen failures enough were taken again.
+    assert PLACES < (taken := held.taken) <= PLACES + FAILURES
 
     for attempt in (1, 2, 3):
         with pytest.raises(RegistryUnavailable):
@@ -197,7 +199,7 @@ async def test_threat_32_a_hung_registry_costs_its_own_profile_a_deadline_and_th
         clock.seconds += COOLING_S
         probes = [asyncio.create_task(sandbox.confirm(question(clock=clock, within=0.1))) for _ in range(50)]
         await asyncio.gather(*probes, return_exceptions=True)
-        assert held.taken == 1 + PLACES + attempt
+        assert held.taken == taken + attempt
     clock.seconds += COOLING_S
     held.let_go.set()
     assert await sandbox.confirm(question(clock=clock)) is True

@@ -72,7 +72,7 @@ async def test_threat_32_who_waited_while_the_breaker_opened_is_refused_without_
     registry = await _logged_in(held, clock, deadline_ms=100)
     inside = _ask(registry, clock, PLACES, within=0.1)
     await settled()
-    waiting = _ask(registry, clock, 40)
+    waiting = _ask(registry, clock, 40, within=1)
     ended = await asyncio.gather(*inside, return_exceptions=True)
     assert {type(result) for result in ended} == {RegistryTimeout}
     refused = await asyncio.gather(*waiting, return_exceptions=True)

@@ -114,6 +114,22 @@ async def test_threat_31_refusals_of_questions_sent_together_are_one_try() -> No
     assert await registry.confirm(question(clock=clock)) is True
 
 
+async def test_threat_31_a_yes_from_before_a_refusal_doesnt_prove_the_login_anew() -> None:
+    clock, replies = StillClock(), iter([YES, REFUSED, YES])
+    double = Double(lambda _request: answering(next(replies, REFUSED)).answer(_request))
+    held = Held(double)
+    held.let_go.set()
+    registry = open_registry(connection(), transport=held, clock=clock)
+    await registry.confirm(question(clock=clock))
+    held.let_go.clear()
+    flying = [asyncio.create_task(registry.confirm(question(clock=clock))) for _ in range(2)]
+    await settled()
+    held.let_go.set()
+    await asyncio.gather(*flying, return_exceptions=True)
+    assert await _wave(registry, clock) == {RegistryCredentialsRejected}
+    assert held.taken == 1 + 2 + 1
+
+
 async def test_an_outage_between_two_refusals_says_nothing_of_the_login() -> None:
     clock, double = StillClock(), answering(REFUSED)
     registry = _opened(double, clock)
@@ -139,3 +155,4 @@ async def test_while_a_login_is_unproven_an_outage_lets_the_next_question_try() 
     held.let_go.set()
     assert all(await asyncio.gather(*others))
     assert held.taken == 21
+    assert held.most > 1  # once one has shown that the login works, the others go together
