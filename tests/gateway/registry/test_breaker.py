@@ -88,10 +88,10 @@ async def test_who_answers_at_all_is_up_whatever_the_answer(
     clock, double = StillClock(), answering(OUT)
     registry = _opened(clock, double)
     bad, good = double.answer, answering(answer).answer
-    for reply in (bad, bad, bad, bad, good) * 3:
+    for reply in ([bad] * (FAILURES - 1) + [good]) * 3:
         double.answer = reply
         await asyncio.gather(registry.confirm(question(clock=clock)), return_exceptions=True)
-    assert len(double.packets) == 15
+    assert len(double.packets) == FAILURES * 3
     await _fail_with(registry, clock, error)
 
 
