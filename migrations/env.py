@@ -11,6 +11,7 @@ import gateway.audit.store
 import gateway.deployment
 import gateway.keys.store
 import gateway.oauth.store
+import gateway.prefills.store
 import gateway.verifications.budgets_store
 import gateway.verifications.store  # noqa: F401 - each store adds its tables to the metadata
 from gateway.database import metadata

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     ENDED = "ended"
+    FILED = "filed"
     LOCAL = "local"
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
-from gateway.prefills.model import Filled, Prefill, Reason, ToDeclare
+from gateway.prefills.model import Discrepancy, DiscrepancyState, Filled, Prefill, Reason, ToDeclare
 from gateway.profiles.model import Place
 
 SOURCE: Final = "csdlqgdc"
@@ -44,6 +44,27 @@ class PrefillAnswer(Answer):
     verification: str
     fields: dict[str, FilledField | UnfilledField]
     to_declare: list[FieldToDeclare]
+
+
+class DiscrepancyAnswer(Answer):
+    """A discrepancy as filed; the note is not repeated."""
+
+    id: str
+    prefill: str
+    field: str
+    state: DiscrepancyState
+    filed_at: str
+
+
+def shape_discrepancy(found: Discrepancy) -> DiscrepancyAnswer:
+    """Return the contract's members."""
+    return DiscrepancyAnswer.model_construct(
+        id=found.id,
+        prefill=found.prefill,
+        field=found.field,
+        state=found.state,
+        filed_at=rfc3339(found.filed_at),
+    )
 
 
 def shape_prefill(place: Place, prefill: Prefill) -> PrefillAnswer:

@@ -1,7 +1,11 @@
-"""A prefill: the registry's values for a form's fields, and what is left to declare. Never stored."""
+"""A prefill: the registry's values for a form's fields, and what is left to declare. No value is ever stored.
+
+What is kept of one is its trace: whose it was and which fields were asked, so that a discrepancy can be filed.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,13 +24,14 @@ class Reason(StrEnum):
     NOT_GRANTED = "not_granted"
     NOT_FROM_REGISTRY = "not_from_registry"
     NOT_ASKED = "not_asked"
+    UNDER_CORRECTION = "under_correction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefillRequest:
     """What a portal asks: these fields, for the act that a receipt or verification id stands for."""
 
-    receipt: str | None = field(default=None, repr=False)
+    receipt: str | None = member(default=None, repr=False)
     verification: str | None = None
     procedure: str
     dossier: str
@@ -58,5 +63,49 @@ class Prefill:
     id: str
     profile: Profile
     verification: VerificationId
-    fields: Mapping[str, Filled | ToDeclare] = field(repr=False)
+    fields: Mapping[str, Filled | ToDeclare] = member(repr=False)
     to_declare: Sequence[tuple[str, Reason]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What is kept of a prefill: names of the registry's fields that were asked, no value."""
+
+    id: str
+    profile: Profile
+    client_id: str
+    verification: VerificationId
+    fields: tuple[str, ...]
+    made_at: datetime
+
+
+class DiscrepancyState(StrEnum):
+    """While open, the field is the citizen's to declare."""
+
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """What a portal files: the registry's value of this field is not the citizen's."""
+
+    prefill: str
+    field: str
+    note: str = member(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discrepancy:
+    """A request to correct one field of a citizen. The note is sealed: it may say anything of the person."""
+
+    id: str
+    prefill: str
+    profile: Profile
+    client_id: str
+    subject: str
+    subject_key: str
+    field: str
+    state: DiscrepancyState
+    filed_at: datetime
+    sealed_note: bytes = member(repr=False)
+    wrapped_key: bytes = member(repr=False)

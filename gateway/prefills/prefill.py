@@ -16,7 +16,8 @@ from gateway.errors import RegistryError, RegistryRefused, VerificationInvalidat
 from gateway.identifiers import new_identifier, new_request_code
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
-from gateway.prefills.model import Filled, Prefill, PrefillRequest, Reason, ToDeclare
+from gateway.prefills import store
+from gateway.prefills.model import Filled, Prefill, PrefillRequest, Reason, ToDeclare, Trace
 from gateway.prefills.values import value_of
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.procedures.model import Procedure, Role
@@ -50,6 +51,7 @@ class _Act:
     procedure: Procedure
     role: Role
     verification: Verification
+    under_correction: frozenset[str]
     entry: AuditEntry
 
 
@@ -77,6 +79,7 @@ async def prefill_form(parts: Parts, place: Place, caller: Caller, request: Pref
         procedure=procedure,
         role=role,
         verification=verification,
+        under_correction=await _list_under_correction(parts, verification),
         entry=replace(
             entry,
             officer=officer,
@@ -107,6 +110,16 @@ async def _open_verification(
     return verification
 
 
+async def _list_under_correction(parts: Parts, verification: Verification) -> frozenset[str]:
+    async with parts.database.read() as connection:
+        return await store.list_open_fields(
+            connection,
+            profile=verification.profile,
+            client_id=verification.client_id,
+            subject=verification.subject,
+        )
+
+
 async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
     questions = _questions(parts, act, link)
     intended = [
@@ -130,12 +143,28 @@ async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
     delivered = replace(
         act.entry, at=parts.clock.now(), kind=Kind.DELIVERED, fields=filled, outcome=prefill.id
     )
-    await parts.audit.record(*answered, delivered)
+
+    async def change(transaction: Transaction) -> None:
+        await store.insert_trace(transaction, _trace(parts, act, prefill))
+
+    await parts.audit.record(*answered, delivered, change=change)
     return prefill
 
 
+def _trace(parts: Parts, act: _Act, prefill: Prefill) -> Trace:
+    return Trace(
+        id=prefill.id,
+        profile=prefill.profile,
+        client_id=act.verification.client_id,
+        verification=prefill.verification,
+        fields=tuple(name for name in prefill.fields if is_registry_field(act.role, name)),
+        made_at=parts.clock.now(),
+    )
+
+
 def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
-    """One question for each operation that a field asked needs, in a fixed order."""
+    """One question for each operation that a field asked needs, in a fixed order; none for one under correction."""
+    fields = [name for name in act.request.fields if name not in act.under_correction]
     claim = open_claim(act.place.keys, act.verification)
     deadline = parts.clock.monotonic() + link.connection.deadline_ms / 1000
     return [
@@ -149,7 +178,7 @@ def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
             claim=claim,
             deadline=deadline,
         )
-        for operation in needed_operations(act.role, act.request.fields)
+        for operation in needed_operations(act.role, fields)
     ]
 
 
@@ -220,6 +249,8 @@ def _shape(parts: Parts, act: _Act, answers: Mapping[Operation, Answer]) -> Pref
 def _fill(parts: Parts, act: _Act, name: str, answers: Mapping[Operation, Answer]) -> Filled | ToDeclare:
     if not is_registry_field(act.role, name):
         return ToDeclare(Reason.NOT_FROM_REGISTRY)
+    if name in act.under_correction:
+        return ToDeclare(Reason.UNDER_CORRECTION)
     answer = answers[FIELD_OPERATIONS[name]]
     if isinstance(answer, RegistryRefused):
         return ToDeclare(Reason.REGISTRY_REFUSED)

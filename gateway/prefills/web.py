@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
@@ -11,8 +11,9 @@ from gateway.edge.answers import respond
 from gateway.edge.bodies import Body, StrictBody
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
-from gateway.prefills.answers import PrefillAnswer, shape_prefill
-from gateway.prefills.model import PrefillRequest
+from gateway.prefills.answers import DiscrepancyAnswer, PrefillAnswer, shape_discrepancy, shape_prefill
+from gateway.prefills.discrepancies import MAX_NOTE, file_discrepancy, parse_note
+from gateway.prefills.model import Filing, PrefillRequest
 from gateway.prefills.prefill import prefill_form
 from gateway.verifications.bodies import Dossier, Fields, InitiatedByBody, Word
 
@@ -35,6 +36,16 @@ class PrefillBody(Body):
         return self
 
 
+class DiscrepancyBody(Body):
+    """`POST /discrepancies`: a field of a prefill that is not so, and why."""
+
+    prefill: Annotated[str, Field(min_length=1, max_length=64)]
+    field: Word = Field(examples=["permanent_residence"])
+    note: Annotated[
+        str, AfterValidator(parse_note), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NOTE})
+    ]
+
+
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(prefix="/{profile}/v1", tags=["prefills"])
@@ -44,6 +55,14 @@ def build_router() -> APIRouter:
         methods=["POST"],
         summary="Fill a form from the registry",
         responses={200: {"model": PrefillAnswer}},
+    )
+    router.add_api_route(
+        "/discrepancies",
+        _file,
+        methods=["POST"],
+        summary="Say that a field of the registry is not so",
+        status_code=201,
+        responses={201: {"model": DiscrepancyAnswer}},
     )
     return router
 
@@ -65,3 +84,14 @@ async def _prefill(
     )
     prefill = await prefill_form(gateway_of(request).parts, place, caller, wanted)
     return respond(shape_prefill(place, prefill))
+
+
+async def _file(
+    request: Request,
+    place: AtPlace,
+    caller: Annotated[Caller, Depends(Bearer("prefill"))],
+    body: Annotated[DiscrepancyBody, Depends(StrictBody(DiscrepancyBody))],
+) -> Response:
+    filing = Filing(prefill=body.prefill, field=body.field, note=body.note)
+    found = await file_discrepancy(gateway_of(request).parts, place, caller, filing)
+    return respond(shape_discrepancy(found), status=201)

@@ -42,8 +42,7 @@ def parse_full_name(text: str) -> str:
     """
     if len(unicodedata.normalize("NFC", text)) > MAX_NAME:
         raise ValueError(f"at most {MAX_NAME} characters")
-    if any(_is_refused(character) for character in text):
-        raise ValueError("no control, bidirectional or unassigned characters")
+    refuse_hidden(text)
     try:
         asked = registry_name(text)
     except ClaimInvalid:
@@ -73,6 +72,12 @@ def parse_birth_year(year: int, *, today: date) -> int:
     if not EARLIEST_YEAR <= year <= today.year:
         raise ValueError(f"a year from {EARLIEST_YEAR} to this year")
     return year
+
+
+def refuse_hidden(text: str) -> None:
+    """Raise `ValueError` for characters that hide what an officer reads."""
+    if any(_is_refused(character) for character in text):
+        raise ValueError("no control, bidirectional or unassigned characters")
 
 
 def _is_refused(character: str) -> bool:

@@ -26,6 +26,16 @@ def open_act(
     parts: Parts, place: Place, caller: Caller, *, dossier: str, initiated_by: InitiatedBy
 ) -> AuditEntry:
     """Return the template of an act's rows. `dossier` must be of the checked form."""
+    return replace(
+        of_call(parts, place, caller),
+        dossier=dossier,
+        initiated_by=initiated_by.kind,
+        authentication=initiated_by.authentication,
+    )
+
+
+def of_call(parts: Parts, place: Place, caller: Caller) -> AuditEntry:
+    """Return the template of the rows of one call, before it is known what it is about."""
     return AuditEntry(
         at=parts.clock.now(),
         kind=Kind.REFUSED,
@@ -35,9 +45,6 @@ def open_act(
         correlation_id=caller.correlation_id,
         client_id=caller.account.client_id,
         organisation=caller.account.organisation,
-        dossier=dossier,
-        initiated_by=initiated_by.kind,
-        authentication=initiated_by.authentication,
     )
 
 
@@ -56,17 +63,10 @@ def about(act: AuditEntry, place: Place, claim: Claim) -> AuditEntry:
     )
 
 
-def of_verification(parts: Parts, place: Place, caller: Caller, verification: Verification) -> AuditEntry:
-    """Return the template of rows about a verification that stands already."""
-    return AuditEntry(
-        at=parts.clock.now(),
-        kind=Kind.REFUSED,
-        profile=place.profile,
-        act=new_identifier("act"),
-        request_id=caller.request_id,
-        correlation_id=caller.correlation_id,
-        client_id=caller.account.client_id,
-        organisation=caller.account.organisation,
+def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
+    """Add the verification that a call is about, with what that stands for."""
+    return replace(
+        call,
         procedure=verification.procedure,
         dossier=verification.dossier,
         subject_role=verification.subject_role,

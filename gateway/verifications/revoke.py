@@ -14,7 +14,7 @@ from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.profiles.model import Place
 from gateway.verifications import store
-from gateway.verifications.evidence import of_verification
+from gateway.verifications.evidence import of_call, of_verification
 from gateway.verifications.model import Verification, VerificationState
 from gateway.verifications.use_cases import get_verification
 
@@ -24,7 +24,7 @@ async def revoke_verification(
 ) -> Verification:
     """Return the account's own verification, ended. Raises `NotFound`."""
     found = await get_verification(parts, place, caller, verification_id)
-    entry = of_verification(parts, place, caller, found)
+    entry = of_verification(of_call(parts, place, caller), found)
     ended: list[VerificationState] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:

@@ -1,21 +1,17 @@
-"""A claim at rest: sealed under a random data key, the data key wrapped by the place's (docs/decisions/0005).
-
-Deleting the wrapped key deletes the claim. Both are bound to their verification: neither can be moved.
-"""
+"""A claim at rest: sealed under a data key of its own, so that deleting the key deletes it (docs/decisions/0005)."""
 
 import json
 from datetime import date
 
 from gateway.errors import VerificationExpired
-from gateway.keys.model import PlaceKeys, Purpose
-from gateway.keys.sealing import SealBroken, new_key, seal, unseal
+from gateway.keys.data_keys import seal_with_data_key, unseal_with_data_key
+from gateway.keys.model import PlaceKeys
 from gateway.registry.model import Claim
 from gateway.verifications.model import Verification
 
 
 def seal_claim(keys: PlaceKeys, verification_id: str, claim: Claim) -> tuple[bytes, bytes]:
     """Return the sealed claim and its wrapped data key."""
-    data_key = new_key()
     members = {
         "citizen_id": claim.citizen_id,
         "id_card_number": claim.id_card_number,
@@ -23,9 +19,8 @@ def seal_claim(keys: PlaceKeys, verification_id: str, claim: Claim) -> tuple[byt
         "birth_date": claim.birth_date.isoformat() if claim.birth_date else None,
         "birth_year": claim.birth_year,
     }
-    sealed = seal(data_key, json.dumps(members).encode(), place=f"verification/{verification_id}/claim")
-    wrapping = keys.current(Purpose.DATA)
-    return sealed, seal(wrapping.material, data_key, place=f"verification/{verification_id}/key")
+    owner = f"verification/{verification_id}"
+    return seal_with_data_key(keys, json.dumps(members).encode(), owner=owner, part="claim")
 
 
 def open_claim(keys: PlaceKeys, verification: Verification) -> Claim:
@@ -36,18 +31,10 @@ def open_claim(keys: PlaceKeys, verification: Verification) -> Claim:
     """
     if verification.sealed_claim is None or verification.wrapped_key is None:
         raise VerificationExpired
-    data_key = _unwrap(keys, verification.id, verification.wrapped_key)
-    plain = unseal(data_key, verification.sealed_claim, place=f"verification/{verification.id}/claim")
+    owner = f"verification/{verification.id}"
+    plain = unseal_with_data_key(
+        keys, verification.sealed_claim, verification.wrapped_key, owner=owner, part="claim"
+    )
     members = json.loads(plain)
     born = members.pop("birth_date")
     return Claim(**members, birth_date=date.fromisoformat(born) if born else None)
-
-
-def _unwrap(keys: PlaceKeys, verification_id: str, wrapped: bytes) -> bytes:
-    """Try every wrapping key, newest first: a rotation leaves older verifications readable."""
-    for key in keys.all(Purpose.DATA):
-        try:
-            return unseal(key.material, wrapped, place=f"verification/{verification_id}/key")
-        except SealBroken:
-            continue
-    raise SealBroken

@@ -12,13 +12,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gateway.app import open_gateway
-from gateway.database import metadata
+from gateway.database import Database, metadata
 from gateway.errors import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
 from gateway.settings import Settings
 from gateway.web import build_app
 from tests.gateway.disposable import opened
-from tests.gateway.scene import MASTER_KEY, HandClock
+from tests.gateway.scene import MASTER_KEY, HandClock, Portal, Scene
 
 
 def config(connection: sa.Connection | None = None) -> Config:
@@ -53,6 +53,34 @@ async def test_a_downgrade_leaves_nothing_and_an_upgrade_comes_back(database_url
         assert await migrate(database) == (NEWEST, NEWEST)
         async with database.read() as connection:
             assert await connection.run_sync(_differences) == []
+
+
+async def test_an_upgrade_of_the_first_schema_keeps_every_row_and_serves_on(
+    scene: Scene, portal: Portal
+) -> None:
+    receipt = await portal.receipt()
+    database = scene.gateway.parts.database
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0001"))
+    before = await _rows(database)
+
+    assert await migrate(database) == ("0001", NEWEST)
+
+    assert {name: rows for name, rows in (await _rows(database)).items() if name in before} == before
+    assert len(before["verifications"]) == 1
+    prefill = (await portal.prefill(receipt, ["full_name"])).json()
+    body = {"prefill": prefill["id"], "field": "full_name", "note": "không đúng"}
+    assert (await portal.call("POST", "/discrepancies", body)).status_code == 201
+
+
+async def _rows(database: Database) -> dict[str, list[object]]:
+    """Return every row of every table that there is, but the schema's own."""
+    async with database.read() as connection:
+        names = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+        tables = [table for table in metadata.sorted_tables if table.name in names]
+        return {
+            table.name: [tuple(row) for row in await connection.execute(sa.select(table))] for table in tables
+        }
 
 
 async def test_two_migrations_that_race_end_at_one_schema(database_url: str) -> None:
