@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.errors import RegistryUnavailable
 from gateway.places import Profile
 
-FAILURES = 8
+FAILURES = 16
 COOLING_S = 5.0
 
 _log = structlog.get_logger(__name__)
