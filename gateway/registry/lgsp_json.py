@@ -7,50 +7,24 @@ envelope as a string. Refuses what `json_in.py`, `xml_in.py`, `records.py` and `
 import json
 from collections.abc import Callable
 
-from gateway.clock import Clock, today
 from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
-from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.registry import wire_names as names
-from gateway.registry.connection import Connection, Dialect
+from gateway.registry.connection import Dialect
 from gateway.registry.json_in import parse_object
-from gateway.registry.model import Found, NobodyFound, Question
+from gateway.registry.model import Question
 from gateway.registry.outbound import Answer
-from gateway.registry.records import read_answer
 from gateway.registry.refusals import refuse_error_code, refuse_fault
-from gateway.registry.session import Session
+from gateway.registry.spoken import SpokenRegistry
 from gateway.registry.tree import Branch, branch_of, branches_of, leaf
-from gateway.registry.verdicts import read_verdict
 from gateway.registry.wire import Message, message_of
 from gateway.registry.xml_in import parse_envelope
 
 _HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "application/json"}
 
 
-class LgspJsonRegistry:
+class LgspJsonRegistry(SpokenRegistry):
     """The registry behind one profile, spoken to through a platform's JSON."""
-
-    def __init__(self, session: Session, connection: Connection, clock: Clock) -> None:
-        self._session = session
-        self._connection = connection
-        self._clock = clock
-
-    @property
-    def profile(self) -> Profile:
-        """The only profile whose questions may pass."""
-        return self._connection.profile
-
-    async def confirm(self, question: Question) -> bool:
-        """Ask yes or no; raises `RegistryError`."""
-        return read_verdict(await self._ask(question))
-
-    async def find_record(self, question: Question) -> Found | NobodyFound:
-        """Ask for the part of a record that the operation brings; raises `RegistryError`."""
-        return read_answer(await self._ask(question), question.claim, today(self._clock))
-
-    async def aclose(self) -> None:
-        """Close the outbound client."""
-        await self._session.aclose()
 
     async def _ask(self, question: Question) -> Branch:
         dialect = self._connection.dialect
