@@ -2,7 +2,7 @@
 
 One is filed on a registry field of an own prefill, whether it was filled or the registry had none. While it is
 open, later prefills of this account for the same citizen don't ask for the field (`under_correction`). Who
-forwards it to the registry, and who closes it, is outside this service.
+forwards it to the registry, and who closes it, is outside this service (docs/decisions/0026).
 """
 
 import re

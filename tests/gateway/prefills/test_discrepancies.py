@@ -132,7 +132,7 @@ async def test_one_row_says_who_filed_what_about_whom_and_no_word_of_the_note(
     await verify_audit(scene.gateway.parts.database)
 
 
-async def test_the_note_is_sealed_under_a_key_of_its_own_and_readable_nowhere(
+async def test_threat_15_the_note_is_sealed_under_a_key_of_its_own_and_readable_nowhere(
     scene: Scene, portal: Portal
 ) -> None:
     _, prefill = await filled(portal)
@@ -175,7 +175,9 @@ async def test_a_discrepancy_can_be_filed_when_the_verification_has_ended(
     assert reasons(await (await verified(portal)).fill("gender"))["gender"] == "under_correction"
 
 
-async def test_another_accounts_prefill_is_not_there_to_be_disputed(scene: Scene, portal: Portal) -> None:
+async def test_threat_20_another_accounts_prefill_is_not_there_to_be_disputed(
+    scene: Scene, portal: Portal
+) -> None:
     _, prefill = await filled(await scene.portal())
 
     answer = await filed(portal, prefill)

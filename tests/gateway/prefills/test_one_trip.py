@@ -131,7 +131,7 @@ async def test_the_rows_of_both_acts_name_the_one_request(scene: Scene, portal: 
         ({"fields": ["full_name"], NUMBER: 1}, "request_invalid", ["prefill.1"]),
     ],
 )
-async def test_fields_that_mean_nothing_are_refused_before_the_first_question(
+async def test_threat_19_fields_that_mean_nothing_are_refused_before_the_first_question(
     scene: Scene, portal: Portal, prefill: Any, code: str, named: list[str]
 ) -> None:
     answer = await portal.verify(prefill=prefill)
@@ -142,7 +142,7 @@ async def test_fields_that_mean_nothing_are_refused_before_the_first_question(
     assert await scene.journal() == []
 
 
-async def test_a_field_outside_the_grant_is_refused_before_the_first_question(scene: Scene) -> None:
+async def test_threat_19_a_field_outside_the_grant_is_refused_before_the_first_question(scene: Scene) -> None:
     portal = await scene.portal(grants=make_grant(["khai-sinh"], ["*"], ["full_name"]))
 
     answer = await trip(portal, "full_name", "gender")

@@ -1,5 +1,7 @@
 """Revocation: a portal ends one of its verifications, and the sealed claim goes with it."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -104,6 +106,15 @@ async def test_a_second_revocation_returns_it_as_it_is_and_records_nothing(
     assert len(await scene.audit()) == rows
 
 
+async def test_two_revocations_at_once_end_it_once(scene: Scene, portal: Portal) -> None:
+    path = f"/verifications/{(await portal.verify()).json()['id']}/revoke"
+
+    answers = await asyncio.gather(*(portal.call("POST", path) for _ in range(8)))
+
+    assert {(answer.status_code, answer.json()["state"]) for answer in answers} == {(200, "revoked")}
+    assert [row["kind"] for row in await scene.audit()].count("ended") == 1
+
+
 async def test_an_expired_verification_stays_expired_when_it_is_revoked(scene: Scene, portal: Portal) -> None:
     found = (await portal.verify()).json()
     scene.clock.advance(1801)
@@ -125,7 +136,9 @@ async def test_a_revoked_refusal_of_the_registry_still_counts_in_the_budget(
     assert (answer.json()["state"], answer.json()["verdict"], spent) == ("revoked", "not_confirmed", 1)
 
 
-async def test_another_accounts_verification_is_not_there_to_be_revoked(scene: Scene, portal: Portal) -> None:
+async def test_threat_20_another_accounts_verification_is_not_there_to_be_revoked(
+    scene: Scene, portal: Portal
+) -> None:
     found = (await (await scene.portal()).verify()).json()
 
     answer = await portal.call("POST", f"/verifications/{found['id']}/revoke")
