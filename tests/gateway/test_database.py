@@ -89,7 +89,7 @@ async def test_a_deleted_embedded_store_is_an_outage_and_comes_back(tmp_path: Pa
             await connection.execute(sa.update(numbers).values(value=1))
 
 
-async def test_35_a_store_that_another_process_locks_is_an_outage(tmp_path: Path) -> None:
+async def test_threat_35_a_store_that_another_process_locks_is_an_outage(tmp_path: Path) -> None:
     async with opened(f"sqlite:///{tmp_path}/gateway.db") as database:
         await make_table(database)
         other = sa.create_engine(f"sqlite:///{tmp_path}/gateway.db")

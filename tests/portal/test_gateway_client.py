@@ -77,7 +77,9 @@ async def test_an_ended_account_is_told_in_the_servers_word(scene: Scene, client
         await client.verify(ENQUIRY)
 
 
-async def test_9_the_other_profiles_door_refuses_the_token(scene: Scene, client: GatewayClient) -> None:
+async def test_threat_9_the_other_profiles_door_refuses_the_token(
+    scene: Scene, client: GatewayClient
+) -> None:
     crossed = await client.verify_elsewhere(f"{BASE}/official", ENQUIRY)
     assert (crossed.status, crossed.members["code"]) == (403, "profile_mismatch")
     assert await scene.journal("official") == []

@@ -37,7 +37,7 @@ def _play(running: Running, account: dict[str, str]) -> list[str]:
     return [token, token.split(".")[2], first["receipt"], first["receipt"].split(".")[2]]
 
 
-def test_44_a_full_run_leaves_no_person_and_no_secret_behind(place: Place, mock: Served) -> None:
+def test_threat_44_a_full_run_leaves_no_person_and_no_secret_behind(place: Place, mock: Served) -> None:
     account = place.make_account()
     with place.serving() as running:
         on_the_line = _play(running, account)

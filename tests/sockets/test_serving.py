@@ -61,7 +61,7 @@ def test_a_second_start_keeps_keys_tokens_and_receipts(place: Place) -> None:
         assert checked.json()["valid"] is True
 
 
-def test_8_a_suspension_by_command_holds_within_a_second(place: Place) -> None:
+def test_threat_8_a_suspension_by_command_holds_within_a_second(place: Place) -> None:
     account = place.make_account()
     with place.serving() as running, log_in(running, account) as portal:
         assert portal.get("/me").status_code == 200
@@ -77,7 +77,7 @@ def test_8_a_suspension_by_command_holds_within_a_second(place: Place) -> None:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
+def test_threat_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
     place: Place, mock: Served, ending: signal.Signals
 ) -> None:
     account = place.make_account()

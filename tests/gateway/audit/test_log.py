@@ -68,7 +68,7 @@ async def test_rows_that_were_recorded_verify_and_count(database_url: str) -> No
         assert head == await read_audit_head(database)
 
 
-async def test_39_concurrent_workers_append_in_one_order_without_gap(database_url: str) -> None:
+async def test_threat_39_concurrent_workers_append_in_one_order_without_gap(database_url: str) -> None:
     """Several engines stand for several workers on PostgreSQL; SQLite has one worker, many requests."""
     workers = 4 if database_url.startswith("postgresql") else 1
     async with AsyncExitStack() as stack:
@@ -118,7 +118,7 @@ async def test_a_decision_without_entries_records_nothing(database_url: str) -> 
         assert (await verify_audit(database)).rows == 0
 
 
-async def test_17_decisions_of_several_workers_never_share_the_last_place(database_url: str) -> None:
+async def test_threat_17_decisions_of_several_workers_never_share_the_last_place(database_url: str) -> None:
     """What a decision reads is still so when it writes: forty tries for ten places take ten."""
     workers = 4 if database_url.startswith("postgresql") else 1
 
@@ -137,7 +137,7 @@ async def test_17_decisions_of_several_workers_never_share_the_last_place(databa
         assert (await verify_audit(databases[0])).rows == 10
 
 
-async def test_40_a_ledger_shows_the_own_organisations_enquiries_only(database_url: str) -> None:
+async def test_threat_40_a_ledger_shows_the_own_organisations_enquiries_only(database_url: str) -> None:
     async with opened(database_url) as database:
         await AuditLog(database).record(
             entry(act="own"),

@@ -106,7 +106,7 @@ async def change_row_4_and_its_hash(connection: Transaction) -> None:
         (append_a_row_that_is_no_entry, "row 10: its content is not an entry"),
     ],
 )
-async def test_38_a_tampered_row_is_the_first_bad_one_named(
+async def test_threat_38_a_tampered_row_is_the_first_bad_one_named(
     database: Database, tamper: Tamper, reason: str
 ) -> None:
     async with database.write() as connection:
@@ -115,7 +115,7 @@ async def test_38_a_tampered_row_is_the_first_bad_one_named(
         await verify_audit(database)
 
 
-async def test_38_a_tail_cut_off_is_seen_only_against_a_checkpoint(database: Database) -> None:
+async def test_threat_38_a_tail_cut_off_is_seen_only_against_a_checkpoint(database: Database) -> None:
     checkpoint = await read_audit_head(database)
     async with database.write() as connection:
         await connection.execute(sa.delete(audit_rows).where(audit_rows.c.row > 6))
@@ -125,7 +125,7 @@ async def test_38_a_tail_cut_off_is_seen_only_against_a_checkpoint(database: Dat
         await verify_audit(database, known=checkpoint)
 
 
-async def test_38_a_tail_written_anew_is_seen_against_a_checkpoint(database: Database) -> None:
+async def test_threat_38_a_tail_written_anew_is_seen_against_a_checkpoint(database: Database) -> None:
     checkpoint = await read_audit_head(database)
     async with database.write() as connection:
         await connection.execute(sa.delete(audit_rows).where(audit_rows.c.row > 8))
@@ -136,7 +136,7 @@ async def test_38_a_tail_written_anew_is_seen_against_a_checkpoint(database: Dat
         await verify_audit(database, known=checkpoint)
 
 
-async def test_38_an_emptied_audit_is_seen_against_a_checkpoint(database: Database) -> None:
+async def test_threat_38_an_emptied_audit_is_seen_against_a_checkpoint(database: Database) -> None:
     checkpoint = await read_audit_head(database)
     async with database.write() as connection:
         await connection.execute(sa.delete(audit_rows))

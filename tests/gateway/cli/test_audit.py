@@ -25,14 +25,16 @@ def test_an_audit_that_holds_is_counted(gateway: Commands) -> None:
     assert gateway("audit", "verify").out == f"ok: 2 rows\nhead: {head['hash']}\n"
 
 
-def test_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tmp_path: Path) -> None:
+def test_threat_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tmp_path: Path) -> None:
     gateway.account("--all-fields")
     execute(tmp_path, "UPDATE audit_rows SET body = replace(body, 'added', 'nothing') WHERE row = 1")
     assert gateway("audit", "verify").reason() == "row 1: its content was changed"
     assert gateway("audit", "verify", "--json").reason() == "row 1: its content was changed"
 
 
-def test_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(gateway: Commands, tmp_path: Path) -> None:
+def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
+    gateway: Commands, tmp_path: Path
+) -> None:
     gateway.account("--all-fields")
     checkpoint = tmp_path / "head.json"
     checkpoint.write_text(gateway("audit", "checkpoint", "--json").out, encoding="utf-8")

@@ -39,7 +39,9 @@ async def test_each_answer_has_an_id_of_its_own_that_holds_no_number() -> None:
         ("", None),
     ],
 )
-async def test_40_a_callers_id_is_kept_beside_ours_only_by_the_rules(sent: str, kept: str | None) -> None:
+async def test_threat_40_a_callers_id_is_kept_beside_ours_only_by_the_rules(
+    sent: str, kept: str | None
+) -> None:
     echo = Echo()
     async with calling(echo) as http:
         answer = await http.get("/", headers={"X-Request-Id": sent})

@@ -38,7 +38,7 @@ def written(tmp_path: Path, form: str) -> list[str]:
     return done.stderr.decode("utf-8").splitlines()
 
 
-def test_44_json_lines_parse_and_carry_the_request_id(tmp_path: Path) -> None:
+def test_threat_44_json_lines_parse_and_carry_the_request_id(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in written(tmp_path, "json")]
     assert [line["event"] for line in lines] == ["evil", "internal", "said x\\x0ay"]
     assert {line["request_id"] for line in lines} == {"req_one"}
@@ -47,14 +47,14 @@ def test_44_json_lines_parse_and_carry_the_request_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_44_no_value_forges_a_line_or_moves_a_terminal(tmp_path: Path, form: str) -> None:
+def test_threat_44_no_value_forges_a_line_or_moves_a_terminal(tmp_path: Path, form: str) -> None:
     lines = written(tmp_path, form)
     assert not any(line.startswith(("forged", "\x1b")) for line in lines)
     assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for line in lines for sign in line)
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_44_an_error_tells_kind_and_place_but_never_its_text(tmp_path: Path, form: str) -> None:
+def test_threat_44_an_error_tells_kind_and_place_but_never_its_text(tmp_path: Path, form: str) -> None:
     text = "\n".join(written(tmp_path, form))
     assert "LookupError" in text
     assert "ValueError" in text

@@ -53,7 +53,7 @@ async def test_readyz_says_503_while_the_store_is_gone(
     assert back.status_code == 200
 
 
-async def test_35_a_gone_store_refuses_before_anything_is_asked(
+async def test_threat_35_a_gone_store_refuses_before_anything_is_asked(
     tmp_path: Path, mock: MockRegistry, clock: HandClock
 ) -> None:
     folder = tmp_path / "store"
