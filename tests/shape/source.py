@@ -89,5 +89,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         if path.is_dir():
             if path.name == ".ci" or not (path.name.startswith(".") or path.name in UNTRACKED):
                 yield from _walk(path)
-        elif path.name not in {".coverage", ".env"} and not path.is_symlink():
+        elif path.name != ".env" and not path.name.startswith(".coverage") and not path.is_symlink():
+            # Coverage's files come and go while programs that the suite started end.
             yield path
