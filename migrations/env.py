@@ -9,6 +9,7 @@ from alembic import context
 import gateway.accounts.store
 import gateway.audit.store
 import gateway.deployment
+import gateway.idempotency.store
 import gateway.keys.store
 import gateway.oauth.store
 import gateway.prefills.store

@@ -39,6 +39,7 @@ class Key:
     serial: int
     material: bytes = field(repr=False)
     created_at: datetime
+    serves_from: datetime
 
     def signing_key(self) -> ECKey:
         """Return the private key for JWS ES256."""

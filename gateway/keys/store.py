@@ -20,6 +20,7 @@ keys = sa.Table(
     sa.Column("serial", sa.Integer, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("serves_from", Instant, nullable=False),
     sa.UniqueConstraint("profile", "purpose", "serial"),
 )
 
@@ -37,6 +38,7 @@ async def insert_or_skip(connection: AsyncConnection, key: Key, *, master: bytes
                     serial=key.serial,
                     sealed=sealed,
                     created_at=key.created_at,
+                    serves_from=key.serves_from,
                 )
             )
     except IntegrityError:
@@ -58,6 +60,7 @@ def _key(row: sa.Row[tuple[object, ...]], master: bytes) -> Key:
         serial=row.serial,
         material=unseal(master, row.sealed, place=_place(row.kid, profile, purpose)),
         created_at=row.created_at,
+        serves_from=row.serves_from,
     )
 
 

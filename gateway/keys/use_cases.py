@@ -43,11 +43,13 @@ def _new(profile: Profile, purpose: Purpose, clock: Clock) -> Key:
         material = json.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).encode()
     else:
         material = new_key()
+    now = clock.now()
     return Key(
         kid=new_identifier("key"),
         profile=profile,
         purpose=purpose,
         serial=1,
         material=material,
-        created_at=clock.now(),
+        created_at=now,
+        serves_from=now,
     )
