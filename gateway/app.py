@@ -69,6 +69,7 @@ async def open_gateway(
             for place in places.values():
                 if place.link is not None:
                     await place.link.registry.aclose()
+            await parts.audit.aclose()
     finally:
         await database.close()
 

@@ -14,6 +14,7 @@ import gateway.keys.store
 import gateway.oauth.store
 import gateway.prefills.store
 import gateway.verifications.budgets_store
+import gateway.verifications.flights_store
 import gateway.verifications.store  # noqa: F401 - each store adds its tables to the metadata
 from gateway.database import metadata
 

@@ -1,13 +1,14 @@
 """Audit entries: what is recorded of every question, delivery and refusal, and how rows are chained.
 
-A citizen and an officer stand here only as keyed pseudonyms; never a name, number or date.
-Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012.
+A citizen and an officer stand here only as keyed pseudonyms; never a name, number or date. The chain runs over a
+salted digest of each entry, so that a month's entries can be dropped one day and the rows still verify.
+Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012 and 0027.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.places import Profile
@@ -68,15 +69,32 @@ class AuditEntry:
         members["at"] = self.at.isoformat()
         return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
+    @property
+    def month(self) -> str:
+        """Return the month (UTC, `2026-11`) with which the entry would be dropped."""
+        return self.at.astimezone(UTC).strftime("%Y-%m")
+
+
+def parse_entry(body: str) -> AuditEntry:
+    """Read what `canonical` wrote."""
+    members = json.loads(body)
+    lists = {name: tuple(value) for name, value in members.items() if isinstance(value, list)}
+    profile = Profile(members["profile"]) if "profile" in members else None
+    typed = {"at": datetime.fromisoformat(members["at"]), "kind": Kind(members["kind"]), "profile": profile}
+    return AuditEntry(**members | lists | typed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """A stored row: `row` counts from 1 without gaps and is the only order there is."""
+    """A stored row: `row` counts from 1 without gaps and is the only order there is.
+
+    `content` is what the hash is over: the entry's digest, or in rows older than schema 0005 the entry itself.
+    """
 
     row: int
     previous: str
     hash: str
-    body: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +105,11 @@ class AuditHead:
     hash: str
 
 
-def row_hash(*, row: int, previous: str, body: str) -> str:
+def entry_digest(*, salt: str, body: str) -> str:
+    """Return the SHA-256 that stands for an entry; without its salt it gives no guess at the entry away."""
+    return hashlib.sha256(f"{salt}\n{body}".encode()).hexdigest()
+
+
+def row_hash(*, row: int, previous: str, content: str) -> str:
     """Return the SHA-256 that chains a row to the one before it."""
-    return hashlib.sha256(f"{row}\n{previous}\n{body}".encode()).hexdigest()
+    return hashlib.sha256(f"{row}\n{previous}\n{content}".encode()).hexdigest()

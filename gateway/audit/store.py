@@ -1,15 +1,22 @@
-"""Audit rows at rest. Members that are searched by stand beside the body; `audit verify` compares them."""
+"""Audit rows at rest: the chain, which stays, and the entries beside it, which are of a month each.
 
+The chain holds no more than digests, room for a Merkle tree over rows that stay. An entry's searched-by members
+stand beside its body; `audit verify` compares them. See docs/decisions/0027.
+"""
+
+import secrets
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.model import GENESIS, AuditEntry, AuditHead, AuditRow, row_hash
+from gateway.audit.model import GENESIS, AuditEntry, AuditHead, AuditRow, Kind, entry_digest, row_hash
 from gateway.database import RowNumber, metadata
 from gateway.places import Profile
 
-INDEXED = ("profile", "organisation", "citizen", "kind")
+INDEXED = ("profile", "organisation", "citizen", "kind", "request_code")
 
 audit_rows = sa.Table(
     "audit_rows",
@@ -17,38 +24,63 @@ audit_rows = sa.Table(
     sa.Column("row", RowNumber, primary_key=True, autoincrement=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64)),
+)
+audit_entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("row", RowNumber, primary_key=True, autoincrement=False),
+    sa.Column("month", sa.String(7), primary_key=True),  # PostgreSQL partitions by what is in the key
+    sa.Column("salt", sa.String(32)),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("profile", sa.String(16)),
     sa.Column("organisation", sa.String(64)),
     sa.Column("citizen", sa.String(64)),
     sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("request_code", sa.String(40)),
     sa.Index(None, "organisation", "citizen"),
+    sa.Index(None, "request_code"),
 )
 
 _ADVISORY_LOCK = 0x6175646974  # "audit"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it stands beside its row: its digest as computed now, and the searched-by members."""
+
+    body: str
+    digest: str | None
+    columns: dict[str, str | None]
+
+
 async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> None:
     """Chain entries behind the last row, inside the caller's write transaction, after `lock`."""
     head = await read_head(connection)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    beside: list[dict[str, Any]] = []
     for entry in entries:
-        number, body = head.rows + 1, entry.canonical()
-        digest = row_hash(row=number, previous=head.hash, body=body)
-        rows.append(
-            {
-                "row": number,
-                "previous": head.hash,
-                "hash": digest,
-                "body": body,
-                "profile": entry.profile.value if entry.profile else None,
-                "organisation": entry.organisation,
-                "citizen": entry.citizen,
-                "kind": entry.kind.value,
-            }
-        )
-        head = AuditHead(rows=number, hash=digest)
+        number, stored = head.rows + 1, _store(entry)
+        digest = entry_digest(salt=stored["salt"], body=stored["body"])
+        chained = row_hash(row=number, previous=head.hash, content=digest)
+        rows.append({"row": number, "previous": head.hash, "hash": chained, "digest": digest})
+        beside.append({"row": number} | stored)
+        head = AuditHead(rows=number, hash=chained)
     await connection.execute(sa.insert(audit_rows), rows)
+    await connection.execute(sa.insert(audit_entries), beside)
+
+
+def _store(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "month": entry.month,
+        "salt": secrets.token_hex(16),
+        "body": entry.canonical(),
+        "profile": entry.profile.value if entry.profile else None,
+        "organisation": entry.organisation,
+        "citizen": entry.citizen,
+        "kind": entry.kind.value,
+        "request_code": entry.request_code,
+    }
 
 
 async def lock(connection: AsyncConnection) -> None:
@@ -64,11 +96,32 @@ async def read_head(connection: AsyncConnection) -> AuditHead:
     return AuditHead(rows=last.row, hash=last.hash) if last else AuditHead(rows=0, hash=GENESIS)
 
 
-async def stream_rows(connection: AsyncConnection) -> AsyncIterator[tuple[AuditRow, dict[str, str | None]]]:
-    """Yield every row in order, with the searched-by columns as they stand."""
-    async for row in await connection.stream(sa.select(audit_rows).order_by(audit_rows.c.row)):
-        stored = AuditRow(row=row.row, previous=row.previous, hash=row.hash, body=row.body)
-        yield stored, {name: getattr(row, name) for name in INDEXED}
+async def stream_rows(connection: AsyncConnection) -> AsyncIterator[tuple[AuditRow, StoredEntry | None]]:
+    """Yield every row in order with the entry beside it, None where that is gone."""
+    query = (
+        sa.select(audit_rows, audit_entries)
+        .outerjoin_from(audit_rows, audit_entries, audit_rows.c.row == audit_entries.c.row)
+        .order_by(audit_rows.c.row)
+    )
+    async for found in await connection.stream(query):
+        entry = _stored_entry(found) if found.body is not None else None
+        content = found.digest or (entry.body if entry else "")
+        row = AuditRow(row=found[0], previous=found.previous, hash=found.hash, content=content)
+        yield row, entry
+
+
+def _stored_entry(found: sa.Row[tuple[Any, ...]]) -> StoredEntry:
+    digest = None if found.digest is None else entry_digest(salt=found.salt or "", body=found.body)
+    return StoredEntry(
+        body=found.body, digest=digest, columns={name: getattr(found, name) for name in INDEXED}
+    )
+
+
+async def count_strays(connection: AsyncConnection) -> int:
+    """Return how many entries stand beside no row."""
+    strays = ~sa.exists().where(audit_rows.c.row == audit_entries.c.row)
+    query = sa.select(sa.func.count()).select_from(audit_entries).where(strays)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def list_bodies(
@@ -76,10 +129,27 @@ async def list_bodies(
 ) -> list[str]:
     """Return the bodies of one organisation's rows on one citizen (any of their pseudonyms), oldest first."""
     query = (
-        sa.select(audit_rows.c.body)
-        .where(audit_rows.c.profile == profile.value)
-        .where(audit_rows.c.organisation == organisation)
-        .where(audit_rows.c.citizen.in_(citizens))
-        .order_by(audit_rows.c.row)
+        sa.select(audit_entries.c.body)
+        .where(audit_entries.c.profile == profile.value)
+        .where(audit_entries.c.organisation == organisation)
+        .where(audit_entries.c.citizen.in_(citizens))
+        .order_by(audit_entries.c.row)
     )
     return list((await connection.execute(query)).scalars())
+
+
+async def list_intended(
+    connection: AsyncConnection, *, after: int, limit: int
+) -> list[tuple[int, str, bool]]:
+    """Return row, body and whether it was answered, of the questions that were intended after a row."""
+    answered = audit_entries.alias()
+    has_answer = sa.exists().where(
+        answered.c.request_code == audit_entries.c.request_code, answered.c.kind == Kind.ANSWERED.value
+    )
+    query = (
+        sa.select(audit_entries.c.row, audit_entries.c.body, has_answer)
+        .where(audit_entries.c.row > after, audit_entries.c.kind == Kind.INTENDED.value)
+        .order_by(audit_entries.c.row)
+        .limit(limit)
+    )
+    return [(row, body, bool(found)) for row, body, found in await connection.execute(query)]

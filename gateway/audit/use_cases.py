@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gateway.audit import store
 from gateway.audit.model import GENESIS, AuditHead, AuditRow, row_hash
+from gateway.audit.store import StoredEntry
 from gateway.database import Database
 from gateway.errors import AuditBroken
 from gateway.places import Profile
@@ -22,39 +23,45 @@ async def verify_audit(database: Database, *, known: AuditHead | None = None) ->
     """
     head = AuditHead(rows=0, hash=GENESIS)
     async with database.read() as connection:
-        async for row, columns in store.stream_rows(connection):
-            _check_row(row, columns, after=head)
+        async for row, entry in store.stream_rows(connection):
+            _check_row(row, entry, after=head)
             head = AuditHead(rows=row.row, hash=row.hash)
             if known is not None and known.rows == head.rows and known.hash != head.hash:
                 raise AuditBroken(f"row {row.row}: not the row that the checkpoint saw")
+        strays = await store.count_strays(connection)
     if known is not None and known.rows > head.rows:
         raise AuditBroken(f"row {head.rows + 1}: missing, the checkpoint saw {known.rows} rows")
+    if strays:
+        raise AuditBroken(f"row {head.rows + 1}: missing, {strays} entries stand beside no row")
     return head
 
 
-def _check_row(row: AuditRow, columns: dict[str, str | None], *, after: AuditHead) -> None:
+def _check_row(row: AuditRow, entry: StoredEntry | None, *, after: AuditHead) -> None:
     if row.row > after.rows + 1:
         raise AuditBroken(f"row {after.rows + 1}: missing")
     if row.row != after.rows + 1:
         raise AuditBroken(f"row {row.row}: rows count from 1")
     if row.previous != after.hash:
         raise AuditBroken(f"row {row.row}: does not follow the row before it")
-    if row.hash != row_hash(row=row.row, previous=row.previous, body=row.body):
+    if entry is None:
+        raise AuditBroken(f"row {row.row}: its content is missing")
+    if entry.digest not in {None, row.content}:
         raise AuditBroken(f"row {row.row}: its content was changed")
-    body = _read_body(row)
-    for name, value in columns.items():
-        if body.get(name) != value:
-            raise AuditBroken(f"row {row.row}: column {name} differs from its content")
+    if row.hash != row_hash(row=row.row, previous=row.previous, content=row.content):
+        raise AuditBroken(f"row {row.row}: its content was changed")
+    _check_columns(row, entry)
 
 
-def _read_body(row: AuditRow) -> dict[str, object]:
+def _check_columns(row: AuditRow, entry: StoredEntry) -> None:
     try:
-        body = json.loads(row.body)
+        body = json.loads(entry.body)
     except ValueError:
         body = None
     if not isinstance(body, dict):
         raise AuditBroken(f"row {row.row}: its content is not an entry")
-    return body
+    for name, value in entry.columns.items():
+        if body.get(name) != value:
+            raise AuditBroken(f"row {row.row}: column {name} differs from its content")
 
 
 async def list_enquiries(

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from gateway.accounts.grants import Grants, make_grant
 from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
 from gateway.app import open_gateway
-from gateway.audit.store import audit_rows
+from gateway.audit.store import audit_entries
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
@@ -227,7 +227,7 @@ class Scene:
     async def audit(self) -> list[dict[str, Any]]:
         """Return the audit's bodies in order."""
         async with self.gateway.parts.database.read() as connection:
-            bodies = await connection.execute(sa.select(audit_rows.c.body).order_by(audit_rows.c.row))
+            bodies = await connection.execute(sa.select(audit_entries.c.body).order_by(audit_entries.c.row))
             return [json.loads(body) for body in bodies.scalars()]
 
 

@@ -12,6 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gateway.app import open_gateway
+from gateway.audit.model import GENESIS, AuditHead, row_hash
+from gateway.audit.use_cases import verify_audit
 from gateway.database import Database, metadata
 from gateway.errors import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
@@ -63,17 +65,33 @@ async def test_an_upgrade_from_each_revision_keeps_every_row_and_serves_on(
     database = scene.gateway.parts.database
     async with database.write() as connection:
         await connection.run_sync(lambda sync: command.downgrade(config(sync), revision))
+        head = await connection.run_sync(_chain_as_it_was_then)
     before = await _rows(database)
 
     assert await migrate(database) == (revision, NEWEST)
 
+    assert await verify_audit(database, known=head) == head
     after = await _rows(database)
+    pairs = zip(after["audit_rows"], after["audit_entries"], strict=True)
+    after["audit_rows"] = [row | beside for row, beside in pairs]
     for name, rows in before.items():
         assert [{column: row[column] for column in rows[0]} for row in after[name]] == rows, name
     assert len(before["verifications"]) == 1
     prefill = (await portal.prefill(receipt, ["full_name"])).json()
     body = {"prefill": prefill["id"], "field": "full_name", "note": "không đúng"}
     assert (await portal.call("POST", "/discrepancies", body)).status_code == 201
+
+
+def _chain_as_it_was_then(connection: sa.Connection) -> AuditHead:
+    """Chain the rows as before schema 0005, over the entry itself."""
+    head = AuditHead(rows=0, hash=GENESIS)
+    for row, body in connection.execute(sa.text("SELECT row, body FROM audit_rows ORDER BY row")).all():
+        chained = row_hash(row=row, previous=head.hash, content=body)
+        values = {"previous": head.hash, "hash": chained, "row": row}
+        change = sa.text("UPDATE audit_rows SET previous = :previous, hash = :hash WHERE row = :row")
+        connection.execute(change, values)
+        head = AuditHead(rows=row, hash=chained)
+    return head
 
 
 async def _rows(database: Database) -> dict[str, list[dict[str, object]]]:

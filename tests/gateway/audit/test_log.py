@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind
-from gateway.audit.store import audit_rows, read_head
+from gateway.audit.store import audit_entries, read_head
 from gateway.audit.use_cases import list_enquiries, read_audit_head, verify_audit
 from gateway.database import Transaction
 from gateway.deployment import deployment
@@ -79,7 +79,7 @@ async def test_threat_39_concurrent_workers_append_in_one_order_without_gap(data
         assert (await verify_audit(databases[0])).rows == 120
         async with databases[0].read() as connection:
             acts = (
-                await connection.execute(sa.select(audit_rows.c.body).order_by(audit_rows.c.row))
+                await connection.execute(sa.select(audit_entries.c.body).order_by(audit_entries.c.row))
             ).scalars()
             pairs = [json.loads(body)["act"] for body in acts]
         assert all(pairs[place] != "act_one" and pairs[place + 1] == "act_one" for place in range(0, 120, 2))

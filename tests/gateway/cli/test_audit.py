@@ -27,7 +27,7 @@ def test_an_audit_that_holds_is_counted(gateway: Commands) -> None:
 
 def test_threat_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tmp_path: Path) -> None:
     gateway.account("--all-fields")
-    execute(tmp_path, "UPDATE audit_rows SET body = replace(body, 'added', 'nothing') WHERE row = 1")
+    execute(tmp_path, "UPDATE audit_entries SET body = replace(body, 'added', 'nothing') WHERE row = 1")
     assert gateway("audit", "verify").reason() == "row 1: its content was changed"
     assert gateway("audit", "verify", "--json").reason() == "row 1: its content was changed"
 
@@ -40,6 +40,8 @@ def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
     checkpoint.write_text(gateway("audit", "checkpoint", "--json").out, encoding="utf-8")
     assert gateway("audit", "verify", "--checkpoint", str(checkpoint)).code == 0
     execute(tmp_path, "DELETE FROM audit_rows WHERE row = 2")
+    assert gateway("audit", "verify").reason() == "row 2: missing, 1 entries stand beside no row"
+    execute(tmp_path, "DELETE FROM audit_entries WHERE row = 2")
     assert gateway("audit", "verify").code == 0
     found = gateway("audit", "verify", "--checkpoint", str(checkpoint)).reason()
     assert found == "row 2: missing, the checkpoint saw 2 rows"

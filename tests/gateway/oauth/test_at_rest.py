@@ -57,7 +57,7 @@ async def _dump(scene: Scene) -> str:
     async with scene.gateway.parts.database.read() as connection:
         tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
         cells = [cell for table in tables for cell in await _cells(connection, table)]
-    assert {"accounts", "account_secrets", "account_officers", "keys", "audit_rows"} <= set(tables)
+    assert {"accounts", "account_secrets", "account_officers", "keys", "audit_entries"} <= set(tables)
     return "\n".join(cells)
 
 

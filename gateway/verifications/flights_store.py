@@ -1,0 +1,76 @@
+"""Questions on their way, whichever worker asks: a leased row a claim, kept a while after it landed. All its SQL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.database import Instant, metadata
+
+flights = sa.Table(
+    "flights",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("act", sa.String(40), nullable=False),
+    sa.Column("lease_ends_at", Instant, nullable=False, index=True),
+    sa.Column("landed_at", Instant),
+    sa.Column("verification", sa.String(40)),
+    sa.Column("failure", sa.String(64)),
+    sa.Column("registry_code", sa.String(64)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """One question of `act`, on its way until it lands or its lease ends.
+
+    It landed with a verification, or with a failure: a problem's code, and the registry's own where it gave one.
+    """
+
+    key: str
+    act: str
+    lease_ends_at: datetime
+    landed_at: datetime | None = None
+    verification: str | None = None
+    failure: str | None = None
+    registry_code: str | None = None
+
+
+async def find_flight(connection: AsyncConnection, key: str) -> Flight | None:
+    """Return what is known of a claim's last question."""
+    row = (await connection.execute(sa.select(flights).where(flights.c.key == key))).first()
+    return None if row is None else Flight(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+async def put_flight(connection: AsyncConnection, flight: Flight, *, former: Flight | None) -> None:
+    """Start a flight, in the place of a former one; nobody else writes meanwhile."""
+    members: dict[str, Any] = {column.name: getattr(flight, column.name) for column in flights.columns}
+    if former is None:
+        await connection.execute(sa.insert(flights).values(members))
+    else:
+        await connection.execute(sa.update(flights).where(flights.c.key == flight.key).values(members))
+
+
+async def land(
+    connection: AsyncConnection,
+    act: str,
+    *,
+    key: str,
+    at: datetime,
+    verification: str | None = None,
+    failure: str | None = None,
+    registry_code: str | None = None,
+) -> None:
+    """Say how an act's flight ended; one that lost its lease says nothing."""
+    await connection.execute(
+        sa.update(flights)
+        .where(flights.c.key == key, flights.c.act == act)
+        .values(landed_at=at, verification=verification, failure=failure, registry_code=registry_code)
+    )
+
+
+async def delete_landed(connection: AsyncConnection, *, before: datetime) -> None:
+    """Forget the flights whose lease ended before then."""
+    await connection.execute(sa.delete(flights).where(flights.c.lease_ends_at < before))
