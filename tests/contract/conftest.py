@@ -5,9 +5,8 @@ from tests.gateway.conftest import (
     database_url,
     mock,
     portal,
-    postgresql_server,
     scene,
     sqlite_template,
 )
 
-__all__ = ["clock", "database_url", "mock", "portal", "postgresql_server", "scene", "sqlite_template"]
+__all__ = ["clock", "database_url", "mock", "portal", "scene", "sqlite_template"]

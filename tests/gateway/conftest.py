@@ -1,25 +1,20 @@
 """A fresh store for each test, on both databases, cloned from a template that the real migrations made."""
 
 import asyncio
-import itertools
-import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.database import open_database
 from gateway.schema import migrate
 from mock_c06.app import MockRegistry, build_mock
 from mock_c06.settings import Settings as MockSettings
 from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
-from tests.postgresql import PostgresqlMissing, Server, running_postgresql
+from tests.postgresql import Server
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -27,20 +22,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "template.db"
     asyncio.run(_migrate(f"sqlite:///{path}"))
     return path
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Server]:
-    try:
-        with running_postgresql() as server:
-            asyncio.run(_execute(server.url("postgres"), "CREATE DATABASE template_gateway"))
-            asyncio.run(_migrate(server.url("template_gateway")))
-            yield server
-    except PostgresqlMissing:
-        reason = "no initdb and postgres on the PATH: install PostgreSQL's server"
-        if os.environ.get("CI"):  # noqa: TID251 - CI must not pass without PostgreSQL
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 @pytest.fixture(params=BOTH)
@@ -51,9 +32,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(template, tmp_path / "gateway.db")
         return f"sqlite:///{tmp_path / 'gateway.db'}"
     server: Server = request.getfixturevalue("postgresql_server")
-    name = f"gateway_{next(_numbers)}"
-    asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE template_gateway"))
-    return server.url(name)
+    return server.make_database()
 
 
 @pytest.fixture
@@ -83,12 +62,3 @@ async def _migrate(url: str) -> None:
     database = open_database(url)
     await migrate(database)
     await database.close()
-
-
-async def _execute(url: str, statement: str) -> None:
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
-    )
-    async with engine.connect() as connection:
-        await connection.execute(sa.text(statement))
-    await engine.dispose()

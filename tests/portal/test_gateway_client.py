@@ -9,14 +9,13 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from portal.gateway_client import GatewayClient, PortalAccount, TokenRefused
-from tests.gateway.conftest import clock, database_url, mock, postgresql_server, scene, sqlite_template
+from tests.gateway.conftest import clock, database_url, mock, scene, sqlite_template
 from tests.gateway.scene import AN, BASE, CITIZEN, Portal, Scene
 
 __all__ = [
     "clock",
     "database_url",
     "mock",
-    "postgresql_server",
     "scene",
     "sqlite_template",
 ]  # pytest finds them here
