@@ -80,11 +80,17 @@ def _add_document(app: FastAPI) -> None:
             made.append(build_openapi(app))
         return made[0]
 
-    @app.get("/openapi.json", include_in_schema=False)
+    @app.get("/openapi.json", operation_id="get_document", summary="This document", tags=["health"])
     async def openapi() -> JSONResponse:
         return JSONResponse(document())
 
-    @app.get("/docs", include_in_schema=False)
+    @app.get(
+        "/docs",
+        operation_id="get_docs",
+        summary="This document as a page",
+        tags=["health"],
+        response_class=HTMLResponse,
+    )
     async def docs() -> HTMLResponse:
         return HTMLResponse(docs_page(document()))
 

@@ -7,6 +7,7 @@ from typing import Literal
 from gateway.accounts.model import Account, AccountState
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
+from gateway.edge.forms import Instant
 from gateway.profiles.model import Policy
 
 
@@ -43,7 +44,7 @@ class CredentialAnswer(Answer):
     """A live credential's kind and end; never the credential."""
 
     kind: Literal["private_key_jwt", "client_secret"]
-    expires_at: str | None
+    expires_at: Instant | None
 
 
 class PolicyAnswer(Answer):

@@ -18,7 +18,12 @@ def build_router() -> APIRouter:
     """Return the route of every place."""
     router = APIRouter(prefix="/{profile}/v1", tags=["accounts"])
     router.add_api_route(
-        "/me", _me, methods=["GET"], summary="The calling account", responses={200: {"model": MeAnswer}}
+        "/me",
+        _me,
+        methods=["GET"],
+        operation_id="get_me",
+        summary="The calling account",
+        responses={200: {"model": MeAnswer}},
     )
     return router
 

@@ -4,21 +4,25 @@ FastAPI would parse a body before it asks who is calling; here a body is a depen
 before it, and the order of a route's parameters is their order (docs/decisions/0019).
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from gateway.clock import Clock, today
+from gateway.edge.guards import Guard
 from gateway.edge.strict_json import parse_object
 from gateway.errors import (
     ClaimInvalid,
     FieldError,
     FieldsError,
+    GatewayError,
+    JsonInvalid,
     MediaTypeUnsupported,
     NotAcceptable,
     RequestInvalid,
@@ -39,11 +43,32 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class StrictBody(Generic[Model]):
+def exactly_one(*groups: tuple[str, ...]) -> ConfigDict:
+    """Return a body's configuration whose document says that of each group one member stands, the others not."""
+    ways: list[JsonValue] = []
+    for chosen in itertools.product(*groups):
+        left_out = [name for group in groups for name in group if name not in chosen]
+        stands: dict[str, JsonValue] = {name: {"type": ["string", "integer"]} for name in chosen}
+        ways.append(
+            {"required": [*chosen], "properties": stands | {name: {"type": "null"} for name in left_out}}
+        )
+    return ConfigDict(json_schema_extra={"anyOf": ways})
+
+
+class StrictBody(Guard, Generic[Model]):
     """A dependency that reads the body as `model`. `model` is also what the OpenAPI document shows."""
+
+    refuses: tuple[type[GatewayError], ...] = (
+        MediaTypeUnsupported,
+        NotAcceptable,
+        JsonInvalid,
+        RequestInvalid,
+    )
 
     def __init__(self, model: type[Model]) -> None:
         self.model = model
+        if "claim" in model.model_fields:
+            self.refuses = (*StrictBody.refuses, ClaimInvalid)
 
     async def __call__(self, request: Request) -> Model:
         """Return the body.

@@ -1,25 +1,66 @@
 """Open pages of the edge: `/livez`, `/readyz` and `/problems/{code}`."""
 
 from html import escape
+from typing import Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from gateway.database import Database
-from gateway.edge.problems import PROBLEMS
+from gateway.edge.answers import Answer
+from gateway.edge.guards import refuses
+from gateway.edge.problems import PROBLEMS, Internal
 from gateway.errors import NotFound, Overloaded
+
+
+class LiveAnswer(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class ProfileStates(Answer):
+    """Each place's state in a word."""
+
+    sandbox: Literal["ready", "degraded", "suspended", "unconfigured"]
+    official: Literal["ready", "degraded", "suspended", "unconfigured"]
+
+
+class ReadyAnswer(Answer):
+    """The store works."""
+
+    status: Literal["ok"]
+    profiles: ProfileStates
+
+
+class NotReadyAnswer(Answer):
+    """The store doesn't work: nothing of a place can be answered."""
+
+    status: Literal["store_unavailable"]
+    profiles: ProfileStates
 
 
 def build_router(database: Database, *, states: dict[str, str]) -> APIRouter:
     """Return the open routes; `states` says each profile's state in a word."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/livez", summary="The process answers")
+    @router.get(
+        "/livez",
+        operation_id="live",
+        summary="The process answers",
+        responses={200: {"model": LiveAnswer}},
+    )
     async def livez() -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    @router.get("/readyz", summary="The store works; each profile's state")
+    @router.get(
+        "/readyz",
+        operation_id="ready",
+        summary="The store works; each profile's state",
+        openapi_extra=refuses(Internal),
+        responses={200: {"model": ReadyAnswer}, 503: {"model": NotReadyAnswer}},
+    )
     async def readyz() -> JSONResponse:
         try:
             async with database.read() as connection:
@@ -28,7 +69,12 @@ def build_router(database: Database, *, states: dict[str, str]) -> APIRouter:
             return JSONResponse({"status": "store_unavailable", "profiles": states}, status_code=503)
         return JSONResponse({"status": "ok", "profiles": states})
 
-    @router.get("/problems/{code}", summary="What a problem means", response_class=HTMLResponse)
+    @router.get(
+        "/problems/{code}",
+        operation_id="get_problem",
+        summary="What a problem means",
+        response_class=HTMLResponse,
+    )
     async def problem_page(code: str, request: Request) -> HTMLResponse:
         del request
         for problem in PROBLEMS.values():

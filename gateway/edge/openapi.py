@@ -1,9 +1,10 @@
-"""The OpenAPI document: what FastAPI finds, plus bodies that are read by `StrictBody`, plus the problems.
+"""The OpenAPI document: what FastAPI finds, plus bodies that are read by `StrictBody`, plus what may be refused.
 
-`openapi/gateway.json` is this document, and a test holds them equal.
+`openapi/gateway.json` is this document, and a test holds them equal. What a route may refuse is gathered from
+its guards (`edge/guards.py`), from the route itself, and from what holds for every call.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,11 +12,45 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from gateway.edge.bodies import StrictBody
-from gateway.edge.problems import MEDIA_TYPE, PROBLEMS
+from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
+from gateway.edge.forms import VERIFICATION_ID
+from gateway.edge.guards import REFUSALS, CallerGuard, Guard
+from gateway.edge.openapi_answers import HEADERS, PROBLEM, add_headers, problem_responses, share_responses
+from gateway.edge.openapi_security import (
+    headers_of_caller,
+    security_of_api,
+    security_of_oauth,
+    security_schemes,
+)
+from gateway.edge.problems import PROBLEMS, Internal, find_problem
+from gateway.errors import (
+    BodySlow,
+    BodyTooLarge,
+    GatewayError,
+    HeadersTooLarge,
+    JsonInvalid,
+    MediaTypeUnsupported,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    Overloaded,
+    RequestInvalid,
+)
+from gateway.places import Profile
 
 _REF = "#/components/schemas/{model}"
-_API = "/{profile}/v1/"
+_AT_PLACE = "/{profile}/"
+_OF_EVERY_CALL = (BodyTooLarge, BodySlow, HeadersTooLarge, MethodNotAllowed)
+_OF_FUNCTIONS: dict[Callable[..., Any], tuple[type[GatewayError], ...]] = {
+    check_acceptable: (NotAcceptable,),
+    check_empty: (MediaTypeUnsupported, NotAcceptable, JsonInvalid, RequestInvalid),
+}
+_IN_PATH: dict[str, dict[str, Any]] = {
+    "profile": {"type": "string", "enum": [profile.value for profile in Profile]},
+    "verification_id": {"type": "string", "pattern": VERIFICATION_ID},
+    "procedure": {"type": "string", "minLength": 1, "examples": ["khai-sinh", "1.001193"]},
+    "code": {"type": "string", "enum": sorted({problem.code for problem in PROBLEMS.values()})},
+}
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
@@ -23,77 +58,78 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = _PROBLEM
-    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM
+    components["headers"] = HEADERS
+    components["securitySchemes"] = security_schemes()
     for route in iter_route_contexts(app.routes):
         if route.include_in_schema:
             for method in route.methods or ():
                 operation = document["paths"][route.path_format][method.lower()]
                 _finish_operation(operation, route, schemas)
+    components["responses"] = share_responses(document["paths"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
 
 
 def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:
+    path = route.path_format or ""
+    guards = list(_walk(route.dependant))
+    callers = [guard for guard in guards if isinstance(guard, CallerGuard)]
     operation["responses"].pop("422", None)  # FastAPI's own form, which never leaves
-    _add_body(operation, route.dependant, schemas)
-    if (route.path_format or "").startswith(_API):
-        _add_problems(operation)
+    codes = {find_problem(error).code for error in _refusals(path, guards)} | set(operation.pop(REFUSALS, ()))
+    operation["responses"] |= problem_responses(codes)
+    _add_body(operation, guards, schemas)
+    _add_parameters(operation, path)
+    if callers:
+        operation["security"] = security_of_api(callers[0].scope)
+    elif "requestBody" in operation:
+        operation["security"] = security_of_oauth()
+    add_headers(operation["responses"], at_place=path.startswith(_AT_PLACE), asks_token=bool(callers))
 
 
-def _add_body(operation: dict[str, Any], dependant: Dependant, schemas: dict[str, Any]) -> None:
-    for body in _bodies(dependant):
-        schema = body.model.model_json_schema(ref_template=_REF)
-        schemas.update(schema.pop("$defs", {}))
-        schemas[body.model.__name__] = schema
-        reference = {"$ref": _REF.format(model=body.model.__name__)}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
-
-
-def _bodies(dependant: Dependant) -> Iterator[StrictBody[Any]]:
+def _walk(dependant: Dependant) -> Iterator[Any]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, StrictBody):
-            yield dependency.call
+        yield dependency.call
+        yield from _walk(dependency)
 
 
-def _add_problems(operation: dict[str, Any]) -> None:
-    operation["security"] = [{"bearer": []}]
-    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
-    by_status: dict[int, list[str]] = {}
-    for problem in PROBLEMS.values():
-        by_status.setdefault(problem.status, []).append(problem.code)
-    for status, codes in sorted(by_status.items()):
-        operation["responses"][str(status)] = {"description": " · ".join(codes), "content": content}
+def _refusals(path: str, guards: list[Any]) -> Iterator[type[GatewayError]]:
+    yield from _OF_EVERY_CALL
+    if "{" in path:
+        yield NotFound
+    if "{profile}" in path:
+        yield Internal
+    for guard in guards:
+        if isinstance(guard, CallerGuard):
+            yield Overloaded  # who is calling is read from the store
+        if isinstance(guard, Guard):
+            yield from guard.refuses
+        yield from _OF_FUNCTIONS.get(guard, ())
 
 
-_PROBLEM: Mapping[str, Any] = {
-    "title": "Problem",
-    "type": "object",
-    "description": "RFC 9457. `errors` stands for 403 and 422; a wrong value is never echoed.",
-    "required": ["type", "title", "title_vi", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "title_vi": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "registry_code": {"type": "string"},
-        "verification": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "detail"],
-                "properties": {
-                    "field": {"type": "string"},
-                    "code": {"type": "string"},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-    },
-}
+def _add_body(operation: dict[str, Any], guards: list[Any], schemas: dict[str, Any]) -> None:
+    for guard in guards:
+        if isinstance(guard, StrictBody):
+            schema = guard.model.model_json_schema(ref_template=_REF)
+            schemas.update(schema.pop("$defs", {}))
+            schemas[guard.model.__name__] = schema
+            reference = {"$ref": _REF.format(model=guard.model.__name__)}
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": reference}},
+            }
+
+    if check_empty in guards:
+        empty = {"type": "object", "additionalProperties": False}
+        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": empty}}}
+
+
+def _add_parameters(operation: dict[str, Any], path: str) -> None:
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _IN_PATH.get(parameter["name"], parameter["schema"])
+    if path.startswith(_AT_PLACE) and not path.endswith(".json"):
+        parameters += headers_of_caller(proof="/v1/" in path or path.endswith("/oauth2/token"))

@@ -74,9 +74,10 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
 PROBLEMS: Mapping[type[GatewayError], Problem] = dict(_ROWS)
 
 
-def find_problem(error: GatewayError) -> Problem:
-    """Return an error's row; an error of a command, which no portal meets, is `internal`."""
-    return PROBLEMS.get(type(error), PROBLEMS[Internal])
+def find_problem(error: GatewayError | type[GatewayError]) -> Problem:
+    """Return the row of an error or its class; an error of a command, which no portal meets, is `internal`."""
+    kind = error if isinstance(error, type) else type(error)
+    return PROBLEMS.get(kind, PROBLEMS[Internal])
 
 
 def problem_body(error: GatewayError, *, base: str, request_id: str) -> dict[str, Any]:

@@ -8,9 +8,34 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from gateway.accounts.model import SCOPES
-from gateway.errors import NotFound
+from gateway.edge.guards import CallerGuard, refuses
+from gateway.errors import (
+    AccountSuspended,
+    DpopProofInvalid,
+    GatewayError,
+    NotFound,
+    Overloaded,
+    ProfileMismatch,
+    ScopeMissing,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
 from gateway.keys.jws import ALGORITHMS
+from gateway.oauth.answers import (
+    ActiveToken,
+    ClientProofRefused,
+    InactiveToken,
+    PublicKeys,
+    RequestRefused,
+    ResourceMetadata,
+    RevokedAnswer,
+    ServerMetadata,
+    TokenAnswer,
+    TokenRefused,
+)
 from gateway.oauth.bearer import Presented, identify_caller
+from gateway.oauth.bodies import OwnTokenForm, TokenForm, form_body
 from gateway.oauth.model import Caller
 from gateway.oauth.use_cases import OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
 from gateway.places import Profile
@@ -37,11 +62,22 @@ def place_of(request: Request, profile: str) -> Place:
 AtPlace = Annotated[Place, Depends(place_of)]
 
 
-class Bearer:
+class Bearer(CallerGuard):
     """A dependency that says who is calling and holds a scope (None: any token of this place)."""
+
+    refuses: tuple[type[GatewayError], ...] = (
+        TokenMissing,
+        TokenInvalid,
+        TokenExpired,
+        DpopProofInvalid,
+        ProfileMismatch,
+        AccountSuspended,
+    )
 
     def __init__(self, scope: str | None) -> None:
         self.scope = scope
+        if scope is not None:
+            self.refuses = (*Bearer.refuses, ScopeMissing)
 
     async def __call__(self, request: Request, place: AtPlace) -> Caller:
         """Return the caller; the contract's guards from 401 to `scope_missing`."""
@@ -59,32 +95,80 @@ class Bearer:
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(tags=["oauth"])
-    router.add_api_route("/{profile}/oauth2/token", _token, methods=["POST"], summary="Issue an access token")
-    router.add_api_route(
-        "/{profile}/oauth2/introspect", _introspect, methods=["POST"], summary="Look into one's own token"
-    )
-    router.add_api_route(
-        "/{profile}/oauth2/revoke", _revoke, methods=["POST"], summary="Revoke one's own token"
-    )
-    router.add_api_route(
-        "/{profile}/jwks.json", _token_keys, methods=["GET"], summary="Keys of access tokens"
-    )
-    router.add_api_route(
-        "/{profile}/receipt-keys.json", _receipt_keys, methods=["GET"], summary="Keys of receipts"
-    )
-    router.add_api_route(
-        "/.well-known/oauth-authorization-server/{profile}",
-        _server_metadata,
-        methods=["GET"],
-        summary="RFC 8414 metadata",
-    )
-    router.add_api_route(
-        "/.well-known/oauth-protected-resource/{profile}/v1",
-        _resource_metadata,
-        methods=["GET"],
-        summary="RFC 9728 metadata",
-    )
+    _add_endpoints(router)
+    _add_open_documents(router)
     return router
+
+
+def _add_endpoints(router: APIRouter) -> None:
+    router.add_api_route(
+        "/{profile}/oauth2/token",
+        _token,
+        methods=["POST"],
+        operation_id="issue_token",
+        summary="Issue an access token",
+        openapi_extra={"requestBody": form_body(TokenForm), **refuses(Overloaded)},
+        responses={
+            200: {"model": TokenAnswer},
+            400: {"model": TokenRefused},
+            401: {"model": ClientProofRefused},
+        },
+    )
+    router.add_api_route(
+        "/{profile}/oauth2/introspect",
+        _introspect,
+        methods=["POST"],
+        operation_id="introspect_token",
+        summary="Look into one's own token",
+        openapi_extra={"requestBody": form_body(OwnTokenForm), **refuses(Overloaded)},
+        responses={
+            200: {"model": ActiveToken | InactiveToken},
+            400: {"model": RequestRefused},
+            401: {"model": ClientProofRefused},
+        },
+    )
+    router.add_api_route(
+        "/{profile}/oauth2/revoke",
+        _revoke,
+        methods=["POST"],
+        operation_id="revoke_token",
+        summary="Revoke one's own token",
+        openapi_extra={"requestBody": form_body(OwnTokenForm), **refuses(Overloaded)},
+        responses={
+            200: {"model": RevokedAnswer},
+            400: {"model": RequestRefused},
+            401: {"model": ClientProofRefused},
+        },
+    )
+
+
+def _add_open_documents(router: APIRouter) -> None:
+    for path, show, model, name, summary in (
+        ("/{profile}/jwks.json", _token_keys, PublicKeys, "get_token_keys", "Keys of access tokens"),
+        ("/{profile}/receipt-keys.json", _receipt_keys, PublicKeys, "get_receipt_keys", "Keys of receipts"),
+        (
+            "/.well-known/oauth-authorization-server/{profile}",
+            _server_metadata,
+            ServerMetadata,
+            "get_server_metadata",
+            "RFC 8414 metadata",
+        ),
+        (
+            "/.well-known/oauth-protected-resource/{profile}/v1",
+            _resource_metadata,
+            ResourceMetadata,
+            "get_resource_metadata",
+            "RFC 9728 metadata",
+        ),
+    ):
+        router.add_api_route(
+            path,
+            show,
+            methods=["GET"],
+            operation_id=name,
+            summary=summary,
+            responses={200: {"model": model}},
+        )
 
 
 async def _token(request: Request, place: AtPlace) -> Response:

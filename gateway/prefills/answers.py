@@ -1,24 +1,64 @@
 """What portals get of a prefill: the contract's members, as the document shows them."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
+
+from pydantic import SerializeAsAny
 
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
+from gateway.edge.forms import DiscrepancyId, Instant, PrefillId, VerificationId
 from gateway.prefills.model import Discrepancy, DiscrepancyState, Filled, Prefill, Reason, ToDeclare
 from gateway.profiles.model import Place
 
 SOURCE: Final = "csdlqgdc"
 
 
+class AddressValue(Answer):
+    """An address: absent parts are null, `code_list` too where `detail` disagrees with the codes."""
+
+    province_code: str | None
+    district_code: str | None
+    ward_code: str | None
+    code_list: str | None
+    detail: str | None
+    country: str | None
+
+
+class CodeValue(Answer):
+    """A code of a list, with its label."""
+
+    code: str
+    label: str | None
+    code_list: str
+
+
+class RelativeValue(Answer):
+    """A relative: the year is null where the registry gives none."""
+
+    full_name: str
+    birth_year: int | None
+
+
+class MemberValue(Answer):
+    """A member of the household, and how related to its head."""
+
+    full_name: str
+    birth_year: int | None
+    relation: CodeValue | None
+
+
+Value = str | int | AddressValue | CodeValue | RelativeValue | MemberValue | list[MemberValue]
+
+
 class FilledField(Answer):
-    """A value of the registry, locked. Addresses, codes and relatives are objects; see the guide."""
+    """A value of the registry, locked."""
 
     state: Literal["filled"]
-    value: Any
+    value: SerializeAsAny[Value]  # already in shape: not read a second time on its way out
     locked: Literal[True]
     source: Literal["csdlqgdc"]
-    as_of: str | None
-    retrieved_at: str
+    as_of: Instant | None
+    retrieved_at: Instant
 
 
 class UnfilledField(Answer):
@@ -38,10 +78,10 @@ class FieldToDeclare(Answer):
 class PrefillAnswer(Answer):
     """`fields` holds exactly what was asked; `to_declare` is authoritative for the form."""
 
-    id: str
+    id: PrefillId
     profile: Literal["sandbox", "official"]
     test_data: bool
-    verification: str
+    verification: VerificationId
     fields: dict[str, FilledField | UnfilledField]
     to_declare: list[FieldToDeclare]
 
@@ -49,11 +89,11 @@ class PrefillAnswer(Answer):
 class DiscrepancyAnswer(Answer):
     """A discrepancy as filed; the note is not repeated."""
 
-    id: str
-    prefill: str
+    id: DiscrepancyId
+    prefill: PrefillId
     field: str
     state: DiscrepancyState
-    filed_at: str
+    filed_at: Instant
 
 
 def shape_discrepancy(found: Discrepancy) -> DiscrepancyAnswer:

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway.edge.answers import respond
-from gateway.edge.bodies import Body, StrictBody
+from gateway.edge.bodies import Body, StrictBody, exactly_one
+from gateway.edge.guards import WHOLE_BODY, refuses
+from gateway.errors import FieldUnknown, NotFound, RequestInvalid
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.answers import DiscrepancyAnswer, PrefillAnswer, shape_discrepancy, shape_prefill
@@ -16,10 +18,21 @@ from gateway.prefills.discrepancies import MAX_NOTE, file_discrepancy, parse_not
 from gateway.prefills.model import Filing, PrefillRequest
 from gateway.prefills.prefill import prefill_form
 from gateway.verifications.bodies import Dossier, Fields, InitiatedByBody, Word
+from gateway.verifications.document import REFUSED_ACTS, REFUSED_RECEIPTS
+
+_DISPUTE = {
+    "operationId": "file_discrepancy",
+    "description": "What the registry gave is not so.",
+    "parameters": {"profile": "$response.body#/profile"},
+    "requestBody": {"prefill": "$response.body#/id", "field": "full_name", "note": "Sai tên đệm"},
+    **WHOLE_BODY,
+}
 
 
 class PrefillBody(Body):
     """`POST /prefills`: a receipt or a verification's id, and the fields wanted."""
+
+    model_config = exactly_one(("receipt", "verification"))
 
     receipt: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
     verification: Annotated[str, Field(min_length=1, max_length=64)] | None = None
@@ -53,15 +66,19 @@ def build_router() -> APIRouter:
         "/prefills",
         _prefill,
         methods=["POST"],
+        operation_id="prefill_form",
         summary="Fill a form from the registry",
-        responses={200: {"model": PrefillAnswer}},
+        openapi_extra=refuses(*REFUSED_ACTS, *REFUSED_RECEIPTS),
+        responses={200: {"model": PrefillAnswer, "links": {"discrepancy": _DISPUTE}}},
     )
     router.add_api_route(
         "/discrepancies",
         _file,
         methods=["POST"],
+        operation_id="file_discrepancy",
         summary="Say that a field of the registry is not so",
         status_code=201,
+        openapi_extra=refuses(FieldUnknown, NotFound, RequestInvalid),
         responses={201: {"model": DiscrepancyAnswer}},
     )
     return router

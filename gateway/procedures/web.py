@@ -24,6 +24,7 @@ def build_router() -> APIRouter:
         "/procedures",
         _list,
         methods=["GET"],
+        operation_id="list_procedures",
         summary="The essential services",
         responses={200: {"model": ProceduresAnswer}},
     )
@@ -31,6 +32,7 @@ def build_router() -> APIRouter:
         "/procedures/{procedure}",
         _show,
         methods=["GET"],
+        operation_id="get_procedure",
         summary="One service and its forms",
         responses={200: {"model": ProcedureAnswer}},
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gateway.clock import rfc3339
 from gateway.edge.answers import Answer
+from gateway.edge.forms import Instant, Jws, VerificationId
 from gateway.prefills.answers import PrefillAnswer, shape_prefill
 from gateway.prefills.model import Prefill
 from gateway.procedures.fields import Operation
@@ -19,20 +20,20 @@ from gateway.verifications.use_cases import ReceiptCheck
 class VerificationAnswer(Answer):
     """A verification. `receipt` is a JWS while it can be used, else null."""
 
-    id: str
+    id: VerificationId
     state: Literal["live", "expired", "invalidated", "revoked"]
     verdict: Literal["confirmed", "not_confirmed"]
     origin: Literal["registry", "reuse"]
-    derived_from: str | None
+    derived_from: VerificationId | None
     profile: Literal["sandbox", "official"]
     test_data: bool
     procedure: str
     procedure_code: str | None
     dossier: str
     subject_role: str
-    verified_at: str
-    expires_at: str | None
-    receipt: str | None
+    verified_at: Instant
+    expires_at: Instant | None
+    receipt: Jws | None
     prefill: PrefillAnswer | None
 
 
@@ -56,12 +57,12 @@ class ReceiptCheckAnswer(Answer):
 
     valid: bool
     reason: VerificationState | None
-    verification: str
+    verification: VerificationId
     procedure: str
     dossier: str
     subject_role: str
-    verified_at: str
-    expires_at: str | None
+    verified_at: Instant
+    expires_at: Instant | None
 
 
 class LedgerInitiator(Answer):
@@ -74,7 +75,7 @@ class LedgerInitiator(Answer):
 class LedgerEntry(Answer):
     """One enquiry of the organisation on the citizen."""
 
-    at: str
+    at: Instant
     kind: str
     procedure: str | None
     dossier: str | None

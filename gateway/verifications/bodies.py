@@ -4,13 +4,18 @@ import re
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.edge.bodies import REPEATED, Body
+from gateway.edge.bodies import REPEATED, Body, exactly_one
 from gateway.edge.context import DIGIT_RUN
 from gateway.registry.model import Claim
 from gateway.verifications.claims import (
+    CITIZEN_ID,
+    EARLIEST_YEAR,
+    ID_CARD,
+    MAX_NAME,
+    SHOWN_NAME,
     parse_birth_date,
     parse_birth_year,
     parse_citizen_id,
@@ -56,8 +61,18 @@ def _parse_instant(text: str) -> str:
     return text
 
 
+NO_LONG_NUMBER = "(?!.*[0-9]{9})"
+"""What a pattern opens with where a run of nine digits is refused."""
+
+
+def _shown(form: re.Pattern[str], condition: str = "") -> object:
+    """Return the metadata that shows a form in the document."""
+    return Field(json_schema_extra={"pattern": f"^{condition}{form.pattern}$"})
+
+
 Word = Annotated[str, Field(min_length=1, max_length=64)]
-Dossier = Annotated[str, AfterValidator(parse_dossier)]
+Asserted = Annotated[str, AfterValidator(_parse_asserted), _shown(_ASSERTED, NO_LONG_NUMBER)]
+Dossier = Annotated[str, AfterValidator(parse_dossier), _shown(_DOSSIER, NO_LONG_NUMBER)]
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -67,22 +82,38 @@ def _distinct(names: list[str]) -> list[str]:
     return names
 
 
-Fields = Annotated[list[Word], Field(min_length=1, max_length=64), AfterValidator(_distinct)]
+Fields = Annotated[
+    list[Word],
+    Field(min_length=1, max_length=64, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_distinct),
+]
 
 
 class AuthenticationBody(Body):
     """How the portal says the person was authenticated; recorded as asserted, never believed."""
 
-    method: Annotated[str, AfterValidator(_parse_asserted)] | None = None
-    acr: Annotated[str, AfterValidator(_parse_asserted)] | None = None
-    auth_time: Annotated[str, AfterValidator(_parse_instant)] | None = None
+    method: Asserted | None = None
+    acr: Asserted | None = None
+    auth_time: Annotated[str, AfterValidator(_parse_instant), _shown(_INSTANT)] | None = None
 
 
 class InitiatedByBody(Body):
     """Who at the portal started this."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"kind": {"const": "citizen"}, "id": {"type": "null"}}},
+                {
+                    "required": ["id"],
+                    "properties": {"kind": {"const": "officer"}, "id": {"type": "string"}},
+                },
+            ]
+        }
+    )
+
     kind: Literal["citizen", "officer"]
-    id: Annotated[str, AfterValidator(_parse_officer)] | None = None
+    id: Annotated[str, AfterValidator(_parse_officer), _shown(_OFFICER)] | None = None
     authentication: AuthenticationBody | None = None
 
     @model_validator(mode="after")
@@ -100,13 +131,26 @@ class InitiatedByBody(Body):
 class ClaimBody(Body):
     """What a citizen claims: one number, a name, a birth date or year."""
 
-    citizen_id: Annotated[str, AfterValidator(parse_citizen_id)] | None = Field(
+    model_config = exactly_one(("citizen_id", "id_card_number"), ("birth_date", "birth_year"))
+
+    citizen_id: Annotated[str, AfterValidator(parse_citizen_id), _shown(CITIZEN_ID)] | None = Field(
         default=None, examples=["001090000123"]
     )
-    id_card_number: Annotated[str, AfterValidator(parse_id_card_number)] | None = None
-    full_name: Annotated[str, AfterValidator(parse_full_name)] = Field(examples=["Nguyễn Văn An"])
-    birth_date: str | None = Field(default=None, examples=["1990-01-31"])
-    birth_year: int | None = None
+    id_card_number: Annotated[str, AfterValidator(parse_id_card_number), _shown(ID_CARD)] | None = None
+    full_name: Annotated[
+        str,
+        AfterValidator(parse_full_name),
+        Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME, "pattern": SHOWN_NAME}),
+    ] = Field(
+        description="Once composed (NFC). One letter of the Latin alphabet at least, nothing that hides.",
+        examples=["Nguyễn Văn An"],
+    )
+    birth_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = Field(
+        default=None,
+        description="A day from 1875 on that is not in the future in Asia/Ho_Chi_Minh.",
+        examples=["1990-01-31"],
+    )
+    birth_year: Annotated[int, Field(json_schema_extra={"minimum": EARLIEST_YEAR})] | None = None
 
     @field_validator("birth_date")
     @classmethod

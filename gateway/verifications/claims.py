@@ -13,9 +13,11 @@ from gateway.registry.wire import fold_name as registry_name
 
 EARLIEST_YEAR = 1875
 MAX_NAME = 100
+SHOWN_NAME = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$"
+"""What the document says of a name's characters; `parse_full_name` refuses more."""
 
-_CITIZEN_ID = re.compile(r"[0-9]{12}")
-_ID_CARD = re.compile(r"[0-9]{9}")
+CITIZEN_ID = re.compile(r"[0-9]{12}")
+ID_CARD = re.compile(r"[0-9]{9}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FOLDED_AWAY = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -23,14 +25,14 @@ _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def parse_citizen_id(text: str) -> str:
     """Return a 12-digit number. Raises `ValueError` with what is expected."""
-    if not _CITIZEN_ID.fullmatch(text):
+    if not CITIZEN_ID.fullmatch(text):
         raise ValueError("12 digits, as printed on the card")
     return text
 
 
 def parse_id_card_number(text: str) -> str:
     """Return a 9-digit number. Raises `ValueError` with what is expected."""
-    if not _ID_CARD.fullmatch(text):
+    if not ID_CARD.fullmatch(text):
         raise ValueError("9 digits, as printed on the card")
     return text
 

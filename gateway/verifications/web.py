@@ -7,6 +7,8 @@ from starlette.responses import Response
 
 from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
+from gateway.edge.guards import refuses
+from gateway.errors import ReceiptInvalid
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.one_trip import verify_and_fill
@@ -21,6 +23,7 @@ from gateway.verifications.answers import (
     shape_verification,
 )
 from gateway.verifications.bodies import EvaluationBody, ReceiptBody, VerificationBody
+from gateway.verifications.document import AFTER_VERIFYING, REFUSED_ACTS, REFUSED_QUESTIONS, UNKNOWN_ACTS
 from gateway.verifications.evaluate import evaluate
 from gateway.verifications.model import Enquiry, Origin
 from gateway.verifications.revoke import revoke_verification
@@ -34,17 +37,28 @@ def build_router() -> APIRouter:
         "/verifications",
         _verify,
         methods=["POST"],
+        operation_id="verify_citizen",
         summary="Verify a citizen once",
         status_code=201,
+        openapi_extra=refuses(*REFUSED_ACTS, *REFUSED_QUESTIONS),
         responses={
-            200: {"model": VerificationAnswer, "description": "Reused: the registry was not asked"},
-            201: {"model": VerificationAnswer, "description": "The registry was asked"},
+            200: {
+                "model": VerificationAnswer,
+                "description": "Reused: the registry was not asked",
+                "links": AFTER_VERIFYING,
+            },
+            201: {
+                "model": VerificationAnswer,
+                "description": "The registry was asked",
+                "links": AFTER_VERIFYING,
+            },
         },
     )
     router.add_api_route(
         "/verifications/{verification_id}",
         _get,
         methods=["GET"],
+        operation_id="get_verification",
         summary="One of the account's own verifications",
         responses={200: {"model": VerificationAnswer}},
     )
@@ -52,6 +66,7 @@ def build_router() -> APIRouter:
         "/verifications/{verification_id}/revoke",
         _revoke,
         methods=["POST"],
+        operation_id="revoke_verification",
         summary="End one of the account's own verifications",
         responses={200: {"model": VerificationAnswer}},
     )
@@ -59,21 +74,27 @@ def build_router() -> APIRouter:
         "/evaluations",
         _evaluate,
         methods=["POST"],
+        operation_id="evaluate_fields",
         summary="Would these fields be refused?",
+        openapi_extra=refuses(*UNKNOWN_ACTS),
         responses={200: {"model": EvaluationAnswer}},
     )
     router.add_api_route(
         "/receipts/check",
         _check,
         methods=["POST"],
+        operation_id="check_receipt",
         summary="Does a receipt still stand?",
+        openapi_extra=refuses(ReceiptInvalid),
         responses={200: {"model": ReceiptCheckAnswer}},
     )
     router.add_api_route(
         "/ledger",
         _ledger,
         methods=["POST"],
+        operation_id="show_ledger",
         summary="The organisation's own enquiries on a citizen",
+        openapi_extra=refuses(ReceiptInvalid),
         responses={200: {"model": LedgerAnswer}},
     )
     return router
