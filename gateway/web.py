@@ -21,6 +21,7 @@ from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
 from gateway.oauth import web as oauth_web
+from gateway.oauth.guesses import Guesses
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.prefills import web as prefills_web
@@ -60,6 +61,7 @@ def _build_routes(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.state.clock = gateway.parts.clock
     app.state.flights = Flights()
+    app.state.guesses = Guesses(gateway.parts.clock)
     states = {
         profile.value: "ready" if place.link else "unconfigured" for profile, place in gateway.places.items()
     }

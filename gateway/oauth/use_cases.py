@@ -27,6 +27,7 @@ from gateway.oauth.clients import (
     verify_secret,
 )
 from gateway.oauth.dpop import WINDOW_S, verify_proof
+from gateway.oauth.guesses import Guesses, TooManyGuesses
 from gateway.oauth.server import OAuthAnswer, ProvenClient, TokenServer
 from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_details, verify_token
 from gateway.parts import Parts
@@ -37,29 +38,41 @@ _KEPT_LONGER = timedelta(hours=2)
 
 
 class OAuthRefusal(Exception):
-    """An RFC 6749 §5.2 error."""
+    """An RFC 6749 §5.2 error; `retry_after` in seconds where it says to wait."""
 
-    def __init__(self, error: str, description: str | None = None, *, status: int = 400) -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str | None = None,
+        *,
+        status: int = 400,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(error)
         self.error = error
         self.description = description
         self.status = status
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthRequest:
-    """What arrived at an OAuth endpoint: distinct form members, `Authorization` and `DPoP` headers."""
+    """What arrived at an OAuth endpoint: distinct form members, `Authorization` and `DPoP` headers.
+
+    `address` is the other end of the connection: behind a proxy, the proxy's.
+    """
 
     path: str
     request_id: str
+    address: str
     form: Mapping[str, str] = field(repr=False)
     authorization: list[str] = field(repr=False)
     proofs: list[str] = field(repr=False)
 
 
-async def grant_token(parts: Parts, place: Place, request: OAuthRequest) -> OAuthAnswer:
+async def grant_token(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> OAuthAnswer:
     """Issue an access token. Raises `OAuthRefusal`."""
-    account = await prove_client(parts, place, request)
+    account = await prove_client(parts, place, request, guesses)
     if "grant_type" not in request.form:
         raise OAuthRefusal("invalid_request", "grant_type is missing")
     if request.form.get("resource", place.audience) != place.audience:
@@ -78,9 +91,9 @@ async def grant_token(parts: Parts, place: Place, request: OAuthRequest) -> OAut
     return answer
 
 
-async def introspect(parts: Parts, place: Place, request: OAuthRequest) -> dict[str, Any]:
+async def introspect(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> dict[str, Any]:
     """Say what one's own token is good for (RFC 7662); anyone else's is `{"active": false}`."""
-    account = await prove_client(parts, place, request)
+    account = await prove_client(parts, place, request, guesses)
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return {"active": False}
@@ -103,9 +116,9 @@ async def introspect(parts: Parts, place: Place, request: OAuthRequest) -> dict[
     return members
 
 
-async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
+async def revoke(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> None:
     """End one's own token (RFC 7009); anything else is quietly left alone."""
-    account = await prove_client(parts, place, request)
+    account = await prove_client(parts, place, request, guesses)
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return
@@ -114,10 +127,22 @@ async def revoke(parts: Parts, place: Place, request: OAuthRequest) -> None:
         await store.insert_revoked(connection, jti=claims.jti, expires_at=expires_at)
 
 
-async def prove_client(parts: Parts, place: Place, request: OAuthRequest) -> Account:
+async def prove_client(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> Account:
     """Return the active account of this place that the request proves. Raises `OAuthRefusal`."""
     try:
-        return await _verify_proof(parts, place, parse_proof(request.authorization, request.form))
+        proof = parse_proof(request.authorization, request.form)
+        if isinstance(proof, SecretProof):
+            async with guesses.slowing(place.profile, proof.client_id, request.address):
+                return await _verify_secret(parts, place, proof)
+        return await _verify_assertion(parts, place, proof)
+    except TooManyGuesses as error:
+        # Counted, not recorded one by one: the secret was not looked at, and a flood would fill the audit.
+        raise OAuthRefusal(
+            "temporarily_unavailable",
+            "too many wrong secrets from this address: wait as Retry-After says",
+            status=429,
+            retry_after=error.retry_after,
+        ) from None
     except ProofMalformed:
         raise OAuthRefusal("invalid_request", "send exactly one client authentication") from None
     except ClientUnproven as error:
@@ -125,11 +150,13 @@ async def prove_client(parts: Parts, place: Place, request: OAuthRequest) -> Acc
         raise OAuthRefusal("invalid_client", error.reason, status=401) from None
 
 
-async def _verify_proof(parts: Parts, place: Place, proof: SecretProof | AssertionProof) -> Account:
+async def _verify_secret(parts: Parts, place: Place, proof: SecretProof) -> Account:
+    candidate = await _load(parts, place, proof.client_id)
+    return verify_secret(proof, place, candidate, now=parts.clock.now())
+
+
+async def _verify_assertion(parts: Parts, place: Place, proof: AssertionProof) -> Account:
     now = parts.clock.now()
-    if isinstance(proof, SecretProof):
-        candidate = await _load(parts, place, proof.client_id)
-        return verify_secret(proof, place, candidate, now=now)
     candidates = [await _load(parts, place, claimant) for claimant in proof.claimants]
     account, spendable = verify_assertion(proof, place, candidates, now=int(now.timestamp()))
     if not await _spend(parts, "assertion", account.client_id, spendable):

@@ -173,7 +173,9 @@ def _add_open_documents(router: APIRouter) -> None:
 
 async def _token(request: Request, place: AtPlace) -> Response:
     try:
-        answer = await grant_token(gateway_of(request).parts, place, await _read(request))
+        answer = await grant_token(
+            gateway_of(request).parts, place, await _read(request), request.app.state.guesses
+        )
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
     return JSONResponse(answer.members, status_code=answer.status, headers=_NO_STORE)
@@ -181,7 +183,9 @@ async def _token(request: Request, place: AtPlace) -> Response:
 
 async def _introspect(request: Request, place: AtPlace) -> Response:
     try:
-        members = await introspect(gateway_of(request).parts, place, await _read(request))
+        members = await introspect(
+            gateway_of(request).parts, place, await _read(request), request.app.state.guesses
+        )
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
     return JSONResponse(members, headers=_NO_STORE)
@@ -189,7 +193,7 @@ async def _introspect(request: Request, place: AtPlace) -> Response:
 
 async def _revoke(request: Request, place: AtPlace) -> Response:
     try:
-        await revoke(gateway_of(request).parts, place, await _read(request))
+        await revoke(gateway_of(request).parts, place, await _read(request), request.app.state.guesses)
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
     return JSONResponse({}, headers=_NO_STORE)
@@ -220,6 +224,7 @@ async def _read(request: Request) -> OAuthRequest:
     return OAuthRequest(
         path=request.url.path,
         request_id=request.state.request_id,
+        address=request.client.host if request.client else "",
         form={name: value for name, value in form.items() if value},
         authorization=request.headers.getlist("authorization"),
         proofs=request.headers.getlist("dpop"),
@@ -233,6 +238,8 @@ def _refused(request: Request, refusal: OAuthRefusal) -> Response:
     headers = dict(_NO_STORE)
     if refusal.status == 401 and "authorization" in request.headers:
         headers["WWW-Authenticate"] = 'Basic realm="oauth2"'
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
     return JSONResponse(members, status_code=refusal.status, headers=headers)
 
 

@@ -1,0 +1,225 @@
+"""The lines in which secrets are tried: who waits, who is refused unread, and who is left in peace."""
+
+import asyncio
+
+import pytest
+
+from gateway.oauth.clients import ClientUnproven
+from gateway.oauth.guesses import FREE_OF_ADDRESS, FREE_OF_PAIR, WAITING, Guesses, TooManyGuesses, network_of
+from gateway.places import Profile
+from tests.gateway.scene import HandClock
+
+
+class Turned(HandClock):
+    """A clock whose counter is moved too."""
+
+    counter = 1000.0
+
+    def monotonic(self) -> float:
+        """Return the counter."""
+        return self.counter
+
+
+class Door:
+    """Guesses at a door whose right secret is known to the test. Time passes only as somebody waits."""
+
+    def __init__(self, *, kept: int = 1000) -> None:
+        self.clock = Turned()
+        self.waits: list[float] = []
+        self.looked_at = 0
+        self.retry_after: set[int] = set()
+        self.guesses = Guesses(self.clock, sleep=self._wait, kept=kept)
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.clock.counter += seconds
+        await asyncio.sleep(0)
+
+    async def try_in(self, *, right: bool = False, client: str = "acc_one", address: str = "10.0.0.1") -> str:
+        """Try a secret and say what became of it."""
+        try:
+            async with self.guesses.slowing(Profile.SANDBOX, client, address):
+                await self._look(right=right)
+        except ClientUnproven:
+            return "wrong"
+        except TooManyGuesses as refused:
+            self.retry_after.add(refused.retry_after)
+            return "unread"
+        return "in"
+
+    async def _look(self, *, right: bool) -> None:
+        self.looked_at += 1
+        await asyncio.sleep(0)
+        if not right:
+            raise ClientUnproven
+
+    async def fail(self, times: int, **where: str) -> None:
+        """Try wrong secrets one after the other."""
+        for _ in range(times):
+            assert await self.try_in(right=False, **where) == "wrong"
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+async def test_threat_6_free_failures_cost_nothing_and_each_further_try_waits_longer(door: Door) -> None:
+    await door.fail(FREE_OF_PAIR)
+    assert door.waits == []
+
+    await door.fail(6)
+
+    assert door.waits == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
+
+
+async def test_threat_6_guesses_sent_at_once_are_mostly_refused_unread(door: Door) -> None:
+    outcomes = await asyncio.gather(*(door.try_in() for _ in range(500)))
+
+    assert outcomes.count("wrong") == door.looked_at <= FREE_OF_PAIR + WAITING
+    assert outcomes.count("unread") == 500 - door.looked_at == door.guesses.refused
+    assert sorted(door.waits) == door.waits
+    assert door.retry_after <= set(range(1, 9))
+
+
+async def test_threat_6_a_right_guess_among_many_at_once_gains_nothing_by_haste(door: Door) -> None:
+    await door.fail(FREE_OF_PAIR)
+
+    outcomes = await asyncio.gather(*(door.try_in(right=number == 100) for number in range(200)))
+
+    assert "in" not in outcomes
+    assert outcomes.count("unread") >= 200 - WAITING - 1
+
+
+async def test_right_secrets_sent_at_once_all_pass_without_a_wait(door: Door) -> None:
+    assert set(await asyncio.gather(*(door.try_in(right=True) for _ in range(500)))) == {"in"}
+    assert door.waits == []
+
+
+async def test_threat_6_a_strangers_tries_elsewhere_leave_the_right_holder_in_peace(door: Door) -> None:
+    await door.fail(40, address="10.9.9.9")
+    waits = len(door.waits)
+
+    assert await door.try_in(right=True, address="10.0.0.1") == "in"
+    assert len(door.waits) == waits
+
+
+async def test_threat_6_the_right_holder_behind_the_strangers_address_waits_but_gets_in(door: Door) -> None:
+    await door.fail(40)
+
+    assert await door.try_in(right=True) == "in"
+    assert door.waits[-1] == 2.0
+
+
+async def test_a_success_clears_what_the_pair_had_failed(door: Door) -> None:
+    await door.fail(8)
+    await door.try_in(right=True)
+    door.waits.clear()
+
+    await door.fail(FREE_OF_PAIR)
+
+    assert door.waits == []
+
+
+async def test_the_places_lost_to_failures_come_back_after_a_success(door: Door) -> None:
+    await door.fail(8)
+    await door.try_in(right=True)
+
+    outcomes = await asyncio.gather(*(door.try_in() for _ in range(FREE_OF_PAIR)))
+
+    assert outcomes == ["wrong"] * FREE_OF_PAIR
+
+
+async def test_threat_6_walking_over_client_ids_is_slowed_per_address(door: Door) -> None:
+    for number in range(FREE_OF_ADDRESS):
+        await door.fail(1, client=f"acc_{number}")
+    assert door.waits == []
+
+    await door.fail(3, client="acc_next")
+
+    assert door.waits == [0.25, 0.5, 1.0]
+
+
+async def test_threat_6_a_walker_behind_a_shared_address_does_not_slow_who_has_proven_itself(
+    door: Door,
+) -> None:
+    await door.try_in(right=True, client="acc_ours")
+    for number in range(FREE_OF_ADDRESS + 5):
+        await door.fail(1, client=f"acc_{number}")
+    door.waits.clear()
+
+    assert await door.try_in(right=True, client="acc_ours") == "in"
+    assert door.waits == []
+
+
+async def test_one_portal_with_a_stale_secret_does_not_slow_its_neighbours(door: Door) -> None:
+    await door.fail(200, client="acc_stale")
+    door.waits.clear()
+
+    assert await door.try_in(right=True, client="acc_neighbour") == "in"
+    assert door.waits == []
+
+
+async def test_an_own_success_does_not_clear_what_the_address_had_failed(door: Door) -> None:
+    for number in range(FREE_OF_ADDRESS):
+        await door.fail(1, client=f"acc_{number}")
+        await door.try_in(right=True, client="acc_own")
+
+    await door.fail(1, client="acc_next")
+
+    assert door.waits == [0.25]
+
+
+async def test_failures_are_forgotten_after_a_quarter_of_an_hour(door: Door) -> None:
+    await door.fail(FREE_OF_PAIR)
+    door.clock.counter += 901
+
+    await door.fail(1)
+
+    assert door.waits == []
+
+
+async def test_threat_6_what_is_remembered_is_bounded_whoever_walks() -> None:
+    door = Door(kept=10)
+    for number in range(300):
+        await door.try_in(client=f"acc_{number}", address=f"10.0.{number // 200}.{number % 200}")
+        await door.try_in(right=True, client=f"acc_{number}", address=f"10.1.{number // 200}.{number % 200}")
+
+    assert len(door.guesses) <= 30
+
+
+async def test_nothing_is_remembered_of_a_client_refused_by_another_cause(door: Door) -> None:
+    with pytest.raises(LookupError):
+        async with door.guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+            raise LookupError
+
+    assert len(door.guesses) == 0
+
+
+async def test_a_caller_who_leaves_while_waiting_gives_the_place_back(clock: HandClock) -> None:
+    guesses = Guesses(clock)
+    for _ in range(FREE_OF_PAIR):
+        with pytest.raises(ClientUnproven):
+            async with guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+                raise ClientUnproven
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+            pytest.fail("let in before its turn")
+
+    async with asyncio.timeout(2), guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:0db8:0001:0002"),
+        ("fe80::1%eth0", "fe80:0000:0000:0000"),
+        ("", "unknown"),
+        ("a socket", "unknown"),
+    ],
+)
+def test_an_ipv6_address_counts_as_its_network_of_64_bits(address: str, counted: str) -> None:
+    assert network_of(address) == counted
