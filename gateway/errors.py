@@ -16,6 +16,8 @@
     ├── RegistryError                   the registry's side
     │   └── RegistryRefused  RegistryAnswerInvalid  RegistryCredentialsRejected
     │       RegistryUnavailable  RegistryTimeout
+    ├── IdempotencyError                a key that was used before
+    │   └── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
     ├── ProfileError                    ProfileUnconfigured  ProfileSuspended
     ├── Overloaded                      our own store or writer can take no more
     └── OperationError                  a command refused: AlreadyExists  Unknown  StateWrong  SettingInvalid
@@ -220,6 +222,34 @@ class VerificationNotConfirmed(VerificationError):
 @dataclass(eq=False)
 class VerificationInvalidated(VerificationError):
     """The verification was revoked, or the registry no longer knows such a person."""
+
+    verification: str | None = field(default=None, kw_only=True)
+
+
+# --- a key that was used before --------------------------------------------------------------
+
+
+class IdempotencyError(GatewayError):
+    """This request's `Idempotency-Key` was used before, and nothing can be answered under it now."""
+
+
+@dataclass(eq=False)
+class IdempotencyConflict(IdempotencyError):
+    """The key came first with another body."""
+
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(eq=False)
+class IdempotencyInProgress(IdempotencyError):
+    """The same request is being answered; `retry_after` in seconds."""
+
+    retry_after: int = 1
+
+
+@dataclass(eq=False)
+class IdempotencyAnswerGone(IdempotencyError):
+    """The request was answered, and the answer is kept no longer."""
 
     verification: str | None = field(default=None, kw_only=True)
 

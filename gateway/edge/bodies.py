@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from gateway.clock import Clock, today
 from gateway.edge.guards import Guard
+from gateway.edge.idempotency_key import list_key_errors
 from gateway.edge.strict_json import parse_object
 from gateway.errors import (
     ClaimInvalid,
@@ -77,9 +78,22 @@ class StrictBody(Guard, Generic[Model]):
             MediaTypeUnsupported, NotAcceptable, JsonInvalid, RequestInvalid, ClaimInvalid
         """
         check_media_types(request)
-        members = parse_object(await request.body())
-        clock: Clock = request.app.state.clock
-        return parse_members(self.model, members, on=today(clock))
+        return _read(self.model, request, await request.body())
+
+
+def _read(model: type[Model], request: Request, body: bytes) -> Model:
+    """Read a body, and the form of the key beside it: both are shape, so that one answer names what is wrong."""
+    clock: Clock = request.app.state.clock
+    key_errors = list_key_errors(request)
+    try:
+        found = parse_members(model, parse_object(body), on=today(clock))
+    except FieldsError as error:
+        if key_errors:
+            raise RequestInvalid((*error.errors, *key_errors)) from None
+        raise
+    if key_errors:
+        raise RequestInvalid(key_errors)
+    return found
 
 
 def check_media_types(request: Request) -> None:
@@ -107,12 +121,11 @@ async def check_empty(request: Request) -> None:
         MediaTypeUnsupported, NotAcceptable, JsonInvalid, RequestInvalid
     """
     body = await request.body()
-    if not body:
+    if body:
+        check_media_types(request)
+    else:
         check_acceptable(request)
-        return
-    check_media_types(request)
-    clock: Clock = request.app.state.clock
-    parse_members(Body, parse_object(body), on=today(clock))
+    _read(Body, request, body or b"{}")
 
 
 def _accepts_json(part: str) -> bool:

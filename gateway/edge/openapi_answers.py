@@ -33,12 +33,17 @@ def _response(status: int, codes: list[str]) -> dict[str, Any]:
 
 def add_headers(responses: dict[str, Any], *, at_place: bool, asks_token: bool) -> None:
     """Say which headers each answer carries."""
+    keyed = "idempotency_in_progress" in responses.get("409", {}).get("description", "")
     for status, response in responses.items():
         names = ["X-Request-Id", "X-Content-Type-Options"]
         if at_place:
             names += ["Cache-Control", "X-Test-Data"]
         if status in {"429", "503"} and MEDIA_TYPE in response.get("content", {}):
             names.append("Retry-After")
+        if keyed and status in {"200", "201"}:
+            names.append("Idempotent-Replayed")
+        if keyed and status == "409":
+            names.append("Retry-After-In-Progress")
         if status == "401":
             names.append("WWW-Authenticate" if asks_token else "WWW-Authenticate-Basic")
         if status == "403":
@@ -65,7 +70,7 @@ def share_responses(paths: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(name: str) -> str:
-    return "WWW-Authenticate" if name.startswith("WWW-Authenticate") else name
+    return next((shown for shown in ("WWW-Authenticate", "Retry-After") if name.startswith(shown)), name)
 
 
 def _header(description: str, *, required: bool = True, **schema: Any) -> dict[str, Any]:
@@ -80,6 +85,12 @@ HEADERS: Mapping[str, Any] = {
         "There where the registry behind is a mock or a test.", required=False, const="true"
     ),
     "Retry-After": _header("Whole seconds to wait.", pattern="^[0-9]+$"),
+    "Retry-After-In-Progress": _header(
+        "With `idempotency_in_progress`: whole seconds to wait.", required=False, pattern="^[0-9]+$"
+    ),
+    "Idempotent-Replayed": _header(
+        "There where the answer was kept and is given again.", required=False, const="true"
+    ),
     "Allow": _header("The methods that this path has."),
     "WWW-Authenticate": _header("RFC 6750 §3 or RFC 9449 §7.1, with `resource_metadata` (RFC 9728 §5.1)."),
     "WWW-Authenticate-Scope": _header("With `scope_missing`: the scope that is needed.", required=False),
@@ -103,7 +114,7 @@ PROBLEM: Mapping[str, Any] = {
         "registry_code": {"type": "string", "description": "With registry_refused: the registry's own code."},
         "verification": {
             "type": "string",
-            "description": "With verification_invalidated, where there is one.",
+            "description": "With verification_invalidated or idempotency_answer_gone, where there is one.",
         },
         "errors": {
             "type": "array",

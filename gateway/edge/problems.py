@@ -48,6 +48,8 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.VerificationExpired, Problem(409, "verification_expired", "Verification expired", "Kết quả xác thực đã hết hạn", "Verify the citizen again.")),
     (errors.VerificationNotConfirmed, Problem(409, "verification_not_confirmed", "Verification not confirmed", "Chưa xác thực được công dân", "Only a confirmed verification can carry a prefill.")),
     (errors.VerificationInvalidated, Problem(409, "verification_invalidated", "Verification invalidated", "Kết quả xác thực không còn giá trị", "The registry's data changed or the verification was revoked; verify again.")),
+    (errors.IdempotencyInProgress, Problem(409, "idempotency_in_progress", "Request in progress", "Yêu cầu đang được xử lý", "The same request is being answered; send it again as Retry-After says.")),
+    (errors.IdempotencyAnswerGone, Problem(409, "idempotency_answer_gone", "Answer no longer kept", "Kết quả không còn được lưu giữ", "The request was answered, and its answer is kept no longer; send a new request under a new key.")),
     (errors.BodyTooLarge, Problem(413, "body_too_large", "Body too large", "Nội dung quá lớn", "Send at most 64 KiB.")),
     (errors.MediaTypeUnsupported, Problem(415, "media_type_unsupported", "Media type unsupported", "Kiểu nội dung không được hỗ trợ", "Send application/json in UTF-8, not encoded.")),
     (errors.RequestInvalid, Problem(422, "request_invalid", "Request invalid", "Yêu cầu không hợp lệ", "Correct the fields named in errors.")),
@@ -57,6 +59,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.ProcedureUnknown, Problem(422, "procedure_unknown", "Procedure unknown", "Thủ tục không tồn tại", "Use a slug, or a procedure code that is valid today.")),
     (errors.SubjectRoleUnknown, Problem(422, "subject_role_unknown", "Role unknown", "Vai trò không tồn tại", "Use a role of this procedure.")),
     (errors.ReceiptInvalid, Problem(422, "receipt_invalid", "Receipt not accepted", "Biên nhận không được chấp nhận", "Use a receipt of this account, profile, procedure, dossier and role.")),
+    (errors.IdempotencyConflict, Problem(422, "idempotency_conflict", "Key used for another request", "Khóa đã dùng cho yêu cầu khác", "Send the same body as before, or take a new Idempotency-Key.")),
     (errors.RateLimited, Problem(429, "rate_limited", "Too many requests", "Quá nhiều yêu cầu", "Wait as Retry-After says.")),
     (errors.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "Too many claims were not confirmed; wait as Retry-After says.")),
     (errors.HeadersTooLarge, Problem(431, "headers_too_large", "Headers too large", "Phần đầu yêu cầu quá lớn", "Send fewer or shorter headers.")),
@@ -96,15 +99,16 @@ def problem_body(error: GatewayError, *, base: str, request_id: str) -> dict[str
         body["errors"] = [_field(found) for found in getattr(error, "errors", ())]
     if isinstance(error, errors.RegistryRefused):
         body["registry_code"] = error.registry_code
-    if isinstance(error, errors.VerificationInvalidated) and error.verification:
+    names_one = errors.VerificationInvalidated | errors.IdempotencyAnswerGone
+    if isinstance(error, names_one) and error.verification:
         body["verification"] = error.verification
     return body
 
 
 def problem_headers(error: GatewayError, *, metadata_url: str | None) -> dict[str, str]:
-    """Return `Retry-After` (429, 503) and `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1)."""
+    """Return `Retry-After` (429, 503, a request in progress) and `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1)."""
     headers: dict[str, str] = {}
-    if find_problem(error).status in {429, 503}:
+    if find_problem(error).status in {429, 503} or isinstance(error, errors.IdempotencyInProgress):
         headers["Retry-After"] = str(getattr(error, "retry_after", 5))
     if metadata_url is not None and (challenge := _challenge(error)) is not None:
         separator = ", " if "=" in challenge else " "

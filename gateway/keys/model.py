@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     PSEUDONYM = "pseudonym"
     CREDENTIAL = "credential"
     DATA = "data"
+    IDEMPOTENCY = "idempotency"
 
 
 SIGNING = (Purpose.TOKEN, Purpose.RECEIPT)

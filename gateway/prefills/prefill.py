@@ -7,7 +7,7 @@ declare. Nobody found, a deceased person or a cancelled number ends the verifica
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
@@ -17,42 +17,22 @@ from gateway.identifiers import new_identifier, new_request_code
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.prefills import store
+from gateway.prefills.act import Act, pass_guards
 from gateway.prefills.model import Filled, Prefill, PrefillRequest, Reason, ToDeclare, Trace
 from gateway.prefills.values import value_of
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
-from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Link, Place
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
 from gateway.verifications import store as verifications
-from gateway.verifications.evidence import open_act, raise_alarm, refusals_recorded, within
+from gateway.verifications.evidence import raise_alarm
 from gateway.verifications.guards import (
-    check_grants,
-    find_act,
-    get_link,
     is_registry_field,
     needed_operations,
 )
-from gateway.verifications.model import Verification
-from gateway.verifications.receipts import Receipt, check_act
 from gateway.verifications.sealed_claims import open_claim
-from gateway.verifications.use_cases import check_live, get_verification, open_receipt
 
 Answer = Found | NobodyFound | RegistryError
 ENDED = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Act:
-    """One call, its guards passed."""
-
-    place: Place
-    caller: Caller
-    request: PrefillRequest
-    procedure: Procedure
-    role: Role
-    verification: Verification
-    under_correction: frozenset[str]
-    entry: AuditEntry
 
 
 async def prefill_form(parts: Parts, place: Place, caller: Caller, request: PrefillRequest) -> Prefill:
@@ -62,65 +42,11 @@ async def prefill_form(parts: Parts, place: Place, caller: Caller, request: Pref
         FieldsError, GrantError, VerificationError, ProfileError, NotFound: before anything was asked.
         VerificationInvalidated: also when the registry no longer knows such a living person.
     """
-    opened = open_act(parts, place, caller, dossier=request.dossier, initiated_by=request.initiated_by)
-    async with refusals_recorded(parts, opened):
-        procedure, role = find_act(parts, request.procedure, request.subject_role, request.fields)
-    entry = within(opened, procedure, role)
-    async with refusals_recorded(parts, entry):
-        officer = await check_grants(
-            parts, place, caller, (procedure, role), request.initiated_by, request.fields
-        )
-        verification = await _open_verification(parts, place, caller, request, procedure)
-        link = get_link(place)
-    act = _Act(
-        place=place,
-        caller=caller,
-        request=request,
-        procedure=procedure,
-        role=role,
-        verification=verification,
-        under_correction=await _list_under_correction(parts, verification),
-        entry=replace(
-            entry,
-            officer=officer,
-            verification=verification.id,
-            citizen=verification.subject,
-            citizen_key=verification.subject_key,
-        ),
-    )
+    act, link = await pass_guards(parts, place, caller, request)
     return await _ask_and_deliver(parts, act, link)
 
 
-async def _open_verification(
-    parts: Parts, place: Place, caller: Caller, request: PrefillRequest, procedure: Procedure
-) -> Verification:
-    """Return the live verification for exactly this act, by receipt or by id."""
-    if request.receipt is not None:
-        receipt, verification = await open_receipt(parts, place, caller, request.receipt)
-    else:
-        verification = await get_verification(parts, place, caller, request.verification or "")
-        receipt = Receipt(
-            verification=verification.id,
-            procedure=verification.procedure,
-            dossier=verification.dossier,
-            subject_role=verification.subject_role,
-        )
-    check_act(receipt, procedure=procedure.slug, dossier=request.dossier, subject_role=request.subject_role)
-    check_live(verification, parts.clock.now())
-    return verification
-
-
-async def _list_under_correction(parts: Parts, verification: Verification) -> frozenset[str]:
-    async with parts.database.read() as connection:
-        return await store.list_open_fields(
-            connection,
-            profile=verification.profile,
-            client_id=verification.client_id,
-            subject=verification.subject,
-        )
-
-
-async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
+async def _ask_and_deliver(parts: Parts, act: Act, link: Link) -> Prefill:
     questions = _questions(parts, act, link)
     intended = [
         replace(entry, at=parts.clock.now(), kind=Kind.INTENDED)
@@ -151,7 +77,7 @@ async def _ask_and_deliver(parts: Parts, act: _Act, link: Link) -> Prefill:
     return prefill
 
 
-def _trace(parts: Parts, act: _Act, prefill: Prefill) -> Trace:
+def _trace(parts: Parts, act: Act, prefill: Prefill) -> Trace:
     return Trace(
         id=prefill.id,
         profile=prefill.profile,
@@ -162,7 +88,7 @@ def _trace(parts: Parts, act: _Act, prefill: Prefill) -> Trace:
     )
 
 
-def _questions(parts: Parts, act: _Act, link: Link) -> Sequence[Question]:
+def _questions(parts: Parts, act: Act, link: Link) -> Sequence[Question]:
     """One question for each operation that a field asked needs, in a fixed order; none for one under correction."""
     fields = [name for name in act.request.fields if name not in act.under_correction]
     claim = open_claim(act.place.keys, act.verification)
@@ -190,7 +116,7 @@ async def _ask(link: Link, question: Question) -> Answer:
         return error
 
 
-def _entry(act: _Act, question: Question) -> AuditEntry:
+def _entry(act: Act, question: Question) -> AuditEntry:
     return replace(
         act.entry,
         operation=question.operation.value,
@@ -217,7 +143,7 @@ def _is_dead(answer: Answer) -> bool:
     return isinstance(answer, Found) and answer.record.life_status in ENDED
 
 
-async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry], *, whole_person: bool) -> None:
+async def _invalidate(parts: Parts, act: Act, answered: Sequence[AuditEntry], *, whole_person: bool) -> None:
     end = verifications.invalidate_person if whole_person else verifications.invalidate_claim
 
     async def change(transaction: Transaction) -> None:
@@ -228,7 +154,7 @@ async def _invalidate(parts: Parts, act: _Act, answered: Sequence[AuditEntry], *
     await parts.database.truncate_journal()
 
 
-def _shape(parts: Parts, act: _Act, answers: Mapping[Operation, Answer]) -> Prefill:
+def _shape(parts: Parts, act: Act, answers: Mapping[Operation, Answer]) -> Prefill:
     fields = {name: _fill(parts, act, name, answers) for name in act.request.fields}
     to_declare: list[tuple[str, Reason]] = []
     for field in act.role.fields:
@@ -246,7 +172,7 @@ def _shape(parts: Parts, act: _Act, answers: Mapping[Operation, Answer]) -> Pref
     )
 
 
-def _fill(parts: Parts, act: _Act, name: str, answers: Mapping[Operation, Answer]) -> Filled | ToDeclare:
+def _fill(parts: Parts, act: Act, name: str, answers: Mapping[Operation, Answer]) -> Filled | ToDeclare:
     if not is_registry_field(act.role, name):
         return ToDeclare(Reason.NOT_FROM_REGISTRY)
     if name in act.under_correction:
@@ -262,7 +188,7 @@ def _fill(parts: Parts, act: _Act, name: str, answers: Mapping[Operation, Answer
     return Filled(value=value, as_of=answer.record.as_of, retrieved_at=parts.clock.now())
 
 
-def _reason_not_asked(act: _Act, name: str) -> Reason:
+def _reason_not_asked(act: Act, name: str) -> Reason:
     if not is_registry_field(act.role, name):
         return Reason.NOT_FROM_REGISTRY
     granted = act.caller.grants.allows_field(act.procedure.slug, act.role.name, name)

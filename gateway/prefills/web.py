@@ -1,22 +1,24 @@
 """Prefills over HTTP: parse, call one use case, shape the answer."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from gateway.edge.answers import respond
 from gateway.edge.bodies import Body, StrictBody, exactly_one
 from gateway.edge.guards import WHOLE_BODY, refuses
 from gateway.errors import FieldUnknown, NotFound, RequestInvalid
+from gateway.idempotency.model import KeptAnswer
+from gateway.idempotency.web import AtMostOnce, keepable
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.answers import DiscrepancyAnswer, PrefillAnswer, shape_discrepancy, shape_prefill
 from gateway.prefills.discrepancies import MAX_NOTE, file_discrepancy, parse_note
 from gateway.prefills.model import Filing, PrefillRequest
 from gateway.prefills.prefill import prefill_form
+from gateway.prefills.replay import read_kept_form, replay_prefill
 from gateway.verifications.bodies import Dossier, Fields, InitiatedByBody, Word
 from gateway.verifications.document import REFUSED_ACTS, REFUSED_RECEIPTS
 
@@ -89,6 +91,7 @@ async def _prefill(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("prefill"))],
     body: Annotated[PrefillBody, Depends(StrictBody(PrefillBody))],
+    once: AtMostOnce,
 ) -> Response:
     wanted = PrefillRequest(
         receipt=body.receipt,
@@ -99,8 +102,16 @@ async def _prefill(
         fields=tuple(body.fields),
         initiated_by=body.initiated_by.to_model(),
     )
-    prefill = await prefill_form(gateway_of(request).parts, place, caller, wanted)
-    return respond(shape_prefill(place, prefill))
+    parts = gateway_of(request).parts
+
+    async def make() -> KeptAnswer:
+        prefill = await prefill_form(parts, place, caller, wanted)
+        return keepable(shape_prefill(place, prefill), verification=prefill.verification, personal=True)
+
+    async def allow(kept: dict[str, Any]) -> None:
+        await replay_prefill(parts, place, caller, wanted, read_kept_form(kept))
+
+    return await once.answer(caller, make, allow=allow)
 
 
 async def _file(
@@ -108,7 +119,12 @@ async def _file(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("prefill"))],
     body: Annotated[DiscrepancyBody, Depends(StrictBody(DiscrepancyBody))],
+    once: AtMostOnce,
 ) -> Response:
     filing = Filing(prefill=body.prefill, field=body.field, note=body.note)
-    found = await file_discrepancy(gateway_of(request).parts, place, caller, filing)
-    return respond(shape_discrepancy(found), status=201)
+    parts = gateway_of(request).parts
+
+    async def make() -> KeptAnswer:
+        return keepable(shape_discrepancy(await file_discrepancy(parts, place, caller, filing)), status=201)
+
+    return await once.answer(caller, make)

@@ -13,6 +13,7 @@ from gateway.errors import (
     VerificationInvalidated,
     VerificationNotConfirmed,
 )
+from gateway.idempotency.use_cases import delete_ended
 from gateway.oauth.model import Caller
 from gateway.oauth.store import delete_expired
 from gateway.parts import Parts
@@ -87,10 +88,11 @@ async def show_ledger(parts: Parts, place: Place, caller: Caller, raw: str) -> S
 
 
 async def sweep(parts: Parts) -> int:
-    """Delete the data keys of what has expired, and used ids; on SQLite also from the disk's journal."""
+    """Delete the data keys and kept answers whose time is over, and used ids; on SQLite also from the journal."""
     now = parts.clock.now()
     async with parts.database.write() as connection:
         deleted = await store.delete_expired_keys(connection, now=now)
+        deleted += await delete_ended(connection, now=now)
         await delete_expired(connection, at=now)
         await budgets_store.delete_ended(connection, now=now)
     if deleted:

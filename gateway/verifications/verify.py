@@ -42,6 +42,18 @@ async def verify_citizen(
         FieldsError, GrantError, ProfileError: before anything was asked.
         RegistryError: the registry gave no usable answer.
     """
+    act, link = await pass_guards(parts, place, caller, enquiry)
+    if not enquiry.fresh and (reused := await reuse(parts, act)):
+        return reused
+    return await _ask_once(parts, flights, act, link)
+
+
+async def pass_guards(parts: Parts, place: Place, caller: Caller, enquiry: Enquiry) -> tuple[Act, Link]:
+    """Return the act that an enquiry stands for, its guards passed, and the way to the registry.
+
+    Raises:
+        FieldsError, GrantError, ProfileError
+    """
     opened = open_act(parts, place, caller, dossier=enquiry.dossier, initiated_by=enquiry.initiated_by)
     opened = about(opened, place, enquiry.claim)
     async with refusals_recorded(parts, opened):
@@ -59,9 +71,7 @@ async def verify_citizen(
         procedure=procedure,
         entry=replace(entry, officer=officer),
     )
-    if not enquiry.fresh and (reused := await reuse(parts, act)):
-        return reused
-    return await _ask_once(parts, flights, act, link)
+    return act, link
 
 
 async def _ask_once(parts: Parts, flights: VerificationFlights, act: Act, link: Link) -> Outcome:

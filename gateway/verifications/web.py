@@ -1,6 +1,6 @@
 """Verifications, receipts and the ledger over HTTP: parse, call one use case, shape the answer."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -8,10 +8,13 @@ from starlette.responses import Response
 from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.edge.guards import refuses
-from gateway.errors import ReceiptInvalid
+from gateway.errors import ReceiptInvalid, VerificationExpired, VerificationInvalidated
+from gateway.idempotency.model import KeptAnswer
+from gateway.idempotency.web import AtMostOnce, check_unchanged, keepable
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.one_trip import verify_and_fill
+from gateway.prefills.replay import read_kept_form, replay_trip
 from gateway.verifications.answers import (
     EvaluationAnswer,
     LedgerAnswer,
@@ -26,8 +29,9 @@ from gateway.verifications.bodies import EvaluationBody, ReceiptBody, Verificati
 from gateway.verifications.document import AFTER_VERIFYING, REFUSED_ACTS, REFUSED_QUESTIONS, UNKNOWN_ACTS
 from gateway.verifications.evaluate import evaluate
 from gateway.verifications.model import Enquiry, Origin
+from gateway.verifications.replay import check_receipt_again
 from gateway.verifications.revoke import revoke_verification
-from gateway.verifications.use_cases import check_receipt, get_verification, show_ledger
+from gateway.verifications.use_cases import check_receipt, get_verification, open_receipt, show_ledger
 
 
 def build_router() -> APIRouter:
@@ -40,7 +44,7 @@ def build_router() -> APIRouter:
         operation_id="verify_citizen",
         summary="Verify a citizen once",
         status_code=201,
-        openapi_extra=refuses(*REFUSED_ACTS, *REFUSED_QUESTIONS),
+        openapi_extra=refuses(*REFUSED_ACTS, VerificationExpired, *REFUSED_QUESTIONS),
         responses={
             200: {
                 "model": VerificationAnswer,
@@ -85,7 +89,7 @@ def build_router() -> APIRouter:
         methods=["POST"],
         operation_id="check_receipt",
         summary="Does a receipt still stand?",
-        openapi_extra=refuses(ReceiptInvalid),
+        openapi_extra=refuses(ReceiptInvalid, VerificationExpired, VerificationInvalidated),
         responses={200: {"model": ReceiptCheckAnswer}},
     )
     router.add_api_route(
@@ -105,6 +109,7 @@ async def _verify(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     body: Annotated[VerificationBody, Depends(StrictBody(VerificationBody))],
+    once: AtMostOnce,
 ) -> Response:
     parts = gateway_of(request).parts
     enquiry = Enquiry(
@@ -116,10 +121,19 @@ async def _verify(
         fresh=body.fresh,
         fields=tuple(body.prefill.fields) if body.prefill else (),
     )
-    trip = await verify_and_fill(parts, place, request.app.state.flights, caller, enquiry)
-    found, origin = trip.outcome.verification, trip.outcome.origin
-    answer = shape_verification(place, found, origin, parts.clock.now(), trip.prefill)
-    return respond(answer, status=201 if origin is Origin.REGISTRY else 200)
+
+    async def make() -> KeptAnswer:
+        trip = await verify_and_fill(parts, place, request.app.state.flights, caller, enquiry)
+        found, origin = trip.outcome.verification, trip.outcome.origin
+        answer = shape_verification(place, found, origin, parts.clock.now(), trip.prefill)
+        status = 201 if origin is Origin.REGISTRY else 200
+        return keepable(answer, status=status, verification=found.id, personal=trip.prefill is not None)
+
+    async def allow(kept: dict[str, Any]) -> None:
+        form = read_kept_form(kept["prefill"]) if kept["prefill"] else None
+        await replay_trip(parts, place, caller, enquiry, kept["id"], form)
+
+    return await once.answer(caller, make, allow=allow)
 
 
 async def _get(
@@ -140,12 +154,18 @@ async def _revoke(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     empty: Annotated[None, Depends(check_empty)],
+    once: AtMostOnce,
     verification_id: str,
 ) -> Response:
     del empty
     parts = gateway_of(request).parts
-    ended = await revoke_verification(parts, place, caller, verification_id)
-    return respond(shape_verification(place, ended, ended.origin, parts.clock.now()))
+
+    async def make() -> KeptAnswer:
+        ended = await revoke_verification(parts, place, caller, verification_id)
+        answer = shape_verification(place, ended, ended.origin, parts.clock.now())
+        return keepable(answer, verification=ended.id)
+
+    return await once.answer(caller, make)
 
 
 async def _evaluate(
@@ -153,16 +173,21 @@ async def _evaluate(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     body: Annotated[EvaluationBody, Depends(StrictBody(EvaluationBody))],
+    once: AtMostOnce,
 ) -> Response:
     del place  # the caller was identified at it
-    evaluation = evaluate(
-        gateway_of(request).parts,
-        caller,
-        procedure=body.procedure,
-        subject_role=body.subject_role,
-        fields=body.fields,
-    )
-    return respond(shape_evaluation(evaluation))
+    act = {"procedure": body.procedure, "subject_role": body.subject_role}
+
+    def shape() -> EvaluationAnswer:
+        return shape_evaluation(evaluate(gateway_of(request).parts, caller, **act, fields=body.fields))
+
+    async def make() -> KeptAnswer:
+        return keepable(shape())
+
+    async def allow(kept: dict[str, Any]) -> None:
+        check_unchanged(kept, shape())
+
+    return await once.answer(caller, make, allow=allow)
 
 
 async def _check(
@@ -170,8 +195,18 @@ async def _check(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
+    once: AtMostOnce,
 ) -> Response:
-    return respond(shape_check(await check_receipt(gateway_of(request).parts, place, caller, body.receipt)))
+    parts = gateway_of(request).parts
+
+    async def make() -> KeptAnswer:
+        check = await check_receipt(parts, place, caller, body.receipt)
+        return keepable(shape_check(check), verification=check.verification.id)
+
+    async def allow(kept: dict[str, Any]) -> None:
+        await check_receipt_again(parts, place, caller, body.receipt, valid=kept["valid"])
+
+    return await once.answer(caller, make, allow=allow)
 
 
 async def _ledger(
@@ -179,6 +214,16 @@ async def _ledger(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("ledger"))],
     body: Annotated[ReceiptBody, Depends(StrictBody(ReceiptBody))],
+    once: AtMostOnce,
 ) -> Response:
-    rows = await show_ledger(gateway_of(request).parts, place, caller, body.receipt)
-    return respond(LedgerAnswer(entries=[shape_entry(row) for row in rows]))
+    parts = gateway_of(request).parts
+
+    async def make() -> KeptAnswer:
+        rows = await show_ledger(parts, place, caller, body.receipt)
+        return keepable(LedgerAnswer(entries=[shape_entry(row) for row in rows]), personal=True)
+
+    async def allow(kept: dict[str, Any]) -> None:
+        del kept  # what was recorded by then; whether the receipt is this account's is asked again
+        await open_receipt(parts, place, caller, body.receipt)
+
+    return await once.answer(caller, make, allow=allow)
