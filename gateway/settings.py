@@ -113,6 +113,7 @@ _WITHOUT_CONNECTION = frozenset(
         "reuse_seconds",
         "budget_account_hour",
         "budget_subject_day",
+        "rate_per_second",
     }
 )
 """Where a profile may connect and its policy: these may stand without a connection."""
@@ -145,6 +146,7 @@ class ProfileSettings(_Strict):
     reuse_seconds: int = Field(default=1800, ge=1)
     budget_account_hour: int | None = Field(default=None, ge=1)
     budget_subject_day: int | None = Field(default=None, ge=1)
+    rate_per_second: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -19,6 +19,7 @@ from gateway.edge.context import Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal
+from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
 from gateway.oauth import web as oauth_web
 from gateway.oauth.guesses import Guesses
@@ -62,6 +63,7 @@ def _build_routes(gateway: Gateway) -> FastAPI:
     app.state.clock = gateway.parts.clock
     app.state.flights = Flights()
     app.state.guesses = Guesses(gateway.parts.clock)
+    app.state.rates = RateLimits(gateway.parts.clock)
     states = {
         profile.value: "ready" if place.link else "unconfigured" for profile, place in gateway.places.items()
     }

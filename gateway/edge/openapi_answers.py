@@ -38,7 +38,7 @@ def add_headers(responses: dict[str, Any], *, at_place: bool, asks_token: bool) 
         names = ["X-Request-Id", "X-Content-Type-Options"]
         if at_place:
             names += ["Cache-Control", "X-Test-Data"]
-        if status in {"429", "503"} and MEDIA_TYPE in response.get("content", {}):
+        if status == "429" or (status == "503" and MEDIA_TYPE in response.get("content", {})):
             names.append("Retry-After")
         if keyed and status in {"200", "201"}:
             names.append("Idempotent-Replayed")

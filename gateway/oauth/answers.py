@@ -65,6 +65,13 @@ class ClientProofRefused(Answer):
     error_description: str | None = None
 
 
+class GuessesRefused(Answer):
+    """RFC 6585 §4 in the form of RFC 6749 §5.2, 429: too many wrong secrets, and this one was not looked at."""
+
+    error: Literal["temporarily_unavailable"]
+    error_description: str | None = None
+
+
 class RequestRefused(Answer):
     """RFC 6749 §5.2, 400."""
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from gateway.accounts.model import SCOPES
 from gateway.edge.guards import CallerGuard, refuses
+from gateway.edge.rates import RateLimits
 from gateway.errors import (
     AccountSuspended,
     DpopProofInvalid,
@@ -16,6 +17,7 @@ from gateway.errors import (
     NotFound,
     Overloaded,
     ProfileMismatch,
+    RateLimited,
     ScopeMissing,
     TokenExpired,
     TokenInvalid,
@@ -25,6 +27,7 @@ from gateway.keys.jws import ALGORITHMS
 from gateway.oauth.answers import (
     ActiveToken,
     ClientProofRefused,
+    GuessesRefused,
     InactiveToken,
     PublicKeys,
     RequestRefused,
@@ -72,6 +75,7 @@ class Bearer(CallerGuard):
         DpopProofInvalid,
         ProfileMismatch,
         AccountSuspended,
+        RateLimited,
     )
 
     def __init__(self, scope: str | None) -> None:
@@ -80,7 +84,7 @@ class Bearer(CallerGuard):
             self.refuses = (*Bearer.refuses, ScopeMissing)
 
     async def __call__(self, request: Request, place: AtPlace) -> Caller:
-        """Return the caller; the contract's guards from 401 to `scope_missing`."""
+        """Return the caller; the contract's guards from 401 to `rate_limited`."""
         presented = Presented(
             authorization=request.headers.getlist("authorization"),
             proofs=request.headers.getlist("dpop"),
@@ -89,7 +93,10 @@ class Bearer(CallerGuard):
             request_id=request.state.request_id,
             correlation_id=request.state.correlation_id,
         )
-        return await identify_caller(gateway_of(request), place, presented, scope=self.scope)
+        caller = await identify_caller(gateway_of(request), place, presented, scope=self.scope)
+        rates: RateLimits = request.app.state.rates
+        rates.spend(place.profile.value, caller.account.client_id, per_second=place.policy.rate_per_second)
+        return caller
 
 
 def build_router() -> APIRouter:
@@ -112,6 +119,7 @@ def _add_endpoints(router: APIRouter) -> None:
             200: {"model": TokenAnswer},
             400: {"model": TokenRefused},
             401: {"model": ClientProofRefused},
+            429: {"model": GuessesRefused},
         },
     )
     router.add_api_route(
@@ -125,6 +133,7 @@ def _add_endpoints(router: APIRouter) -> None:
             200: {"model": ActiveToken | InactiveToken},
             400: {"model": RequestRefused},
             401: {"model": ClientProofRefused},
+            429: {"model": GuessesRefused},
         },
     )
     router.add_api_route(
@@ -138,6 +147,7 @@ def _add_endpoints(router: APIRouter) -> None:
             200: {"model": RevokedAnswer},
             400: {"model": RequestRefused},
             401: {"model": ClientProofRefused},
+            429: {"model": GuessesRefused},
         },
     )
 

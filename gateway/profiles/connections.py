@@ -21,10 +21,18 @@ OpenRegistry = Callable[[Connection], Registry]
 
 _DEFAULTS: Mapping[Profile, Policy] = {
     Profile.SANDBOX: Policy(
-        reuse="account", reuse_seconds=1800, budget_account_hour=1000, budget_subject_day=50
+        reuse="account",
+        reuse_seconds=1800,
+        budget_account_hour=1000,
+        budget_subject_day=50,
+        rate_per_second=500,
     ),
     Profile.OFFICIAL: Policy(
-        reuse="dossier", reuse_seconds=1800, budget_account_hour=30, budget_subject_day=5
+        reuse="dossier",
+        reuse_seconds=1800,
+        budget_account_hour=30,
+        budget_subject_day=5,
+        rate_per_second=500,
     ),
 }
 
@@ -100,4 +108,5 @@ def _policy(profile: Profile, own: ProfileSettings) -> Policy:
         reuse_seconds=own.reuse_seconds,
         budget_account_hour=own.budget_account_hour or default.budget_account_hour,
         budget_subject_day=own.budget_subject_day or default.budget_subject_day,
+        rate_per_second=own.rate_per_second or default.rate_per_second,
     )

@@ -16,12 +16,16 @@ from gateway.registry.model import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How far a verification reaches (docs/decisions/0004) and how many wrong claims a caller has."""
+    """How far a verification reaches (docs/decisions/0004), and how many wrong claims and calls a caller has.
+
+    `rate_per_second` is one account's, at one worker; four times as many may come at once.
+    """
 
     reuse: Literal["account", "dossier"]
     reuse_seconds: int
     budget_account_hour: int
     budget_subject_day: int
+    rate_per_second: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

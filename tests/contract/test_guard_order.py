@@ -1,8 +1,8 @@
 """The contract's order of guards: a request that breaks two neighbouring ones is told of the first.
 
-413 · 404, 405 · 401 · profile_mismatch · account_suspended · scope_missing · 415, 406 · 400 · 422 shape ·
-422 meaning (procedure, role, field) · 403 (procedure, role, field, officer) · receipt · profile_unconfigured ·
-reuse · budget · registry.
+413 · 404, 405 · 401 · profile_mismatch · account_suspended · scope_missing · rate_limited (`test_rates.py`) ·
+415, 406 · 400 · 422 shape · 422 meaning (procedure, role, field) · 403 (procedure, role, field, officer) ·
+receipt · profile_unconfigured · reuse · budget · registry.
 """
 
 import json

@@ -86,12 +86,14 @@ def test_policy_for_tests_is_read_and_stands_without_a_connection() -> None:
             "GATEWAY_SANDBOX_REUSE_SECONDS": "1",
             "GATEWAY_SANDBOX_BUDGET_ACCOUNT_HOUR": "3",
             "GATEWAY_SANDBOX_BUDGET_SUBJECT_DAY": "2",
+            "GATEWAY_SANDBOX_RATE_PER_SECOND": "7",
             "GATEWAY_SANDBOX_NETWORKS": "127.0.0.0/8",
             "GATEWAY_SANDBOX_HOSTS": "localhost",
         }
     ).sandbox
     assert (sandbox.reuse, sandbox.reuse_seconds) == ("dossier", 1)
     assert (sandbox.budget_account_hour, sandbox.budget_subject_day) == (3, 2)
+    assert sandbox.rate_per_second == 7
     assert sandbox.connection(Profile.SANDBOX) is None
 
 
