@@ -11,13 +11,13 @@ from gateway.clock import Clock
 from gateway.database import Database, database_path, open_database
 from gateway.deployment import find_base, record_base
 from gateway.errors import SettingInvalid
-from gateway.keys.master import load_or_make_master_key, parse_master_key
-from gateway.keys.use_cases import open_key_ring
+from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
+from gateway.keys.vault import Vault
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
 from gateway.profiles.connections import OpenRegistry, open_place
-from gateway.profiles.model import Gateway
+from gateway.profiles.model import Gateway, Places
 from gateway.schema import migrate, require_current
 from gateway.settings import DEFAULT_BASE, Settings
 
@@ -37,14 +37,14 @@ async def open_gateway(
     Raises:
         SettingInvalid, MasterKeyWrong, SchemaOld
     """
-    master = _master_key(settings)
+    vault = _open_vault(settings)
     database = open_database(settings.database_url)
     try:
         if database.embedded:
             await migrate(database)
         else:
             await require_current(database)
-        rings = await open_key_ring(database, master=master, clock=clock)
+        rings = await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
         parts = Parts(
             database=database,
@@ -58,13 +58,13 @@ async def open_gateway(
                 profile,
                 settings,
                 base=public,
-                keys=rings[profile],
+                keys=rings.keys[profile],
                 open_registry=open_registry,
             )
             for profile in Profile
         }
         try:
-            yield Gateway(parts=parts, places=places)
+            yield Gateway(parts=parts, places=Places(places, epoch=rings.epoch), vault=vault)
         finally:
             for place in places.values():
                 if place.link is not None:
@@ -74,9 +74,9 @@ async def open_gateway(
         await database.close()
 
 
-def _master_key(settings: Settings) -> bytes:
+def _open_vault(settings: Settings) -> Vault:
     if settings.master_key is not None:
-        return parse_master_key(settings.master_key.get_secret_value())
+        return Vault(parse_master_key(settings.master_key.get_secret_value()), file=None)
     if not settings.database_url.startswith("sqlite:///"):
         raise SettingInvalid(
             "GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL: 32 bytes as base64url"
@@ -84,7 +84,8 @@ def _master_key(settings: Settings) -> bytes:
     folder = database_path(settings.database_url).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return load_or_make_master_key(folder / "master.key")
+        path = folder / "master.key"
+        return Vault(load_or_make_master_key(path), file=MasterFile(path=path))
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
         raise SettingInvalid(

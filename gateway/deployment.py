@@ -1,4 +1,8 @@
-"""What a deployment remembers of itself: the address that the last `serve` listened on."""
+"""What a deployment remembers of itself: the address that the last `serve` listened on, and its epoch.
+
+The epoch counts changes that every running worker must follow without a restart, such as a rotated key: workers
+look at it twice a second and read anew what hangs on it when it has moved.
+"""
 
 import contextlib
 
@@ -14,20 +18,38 @@ deployment = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(400), nullable=False),
 )
-_BASE = "base"
+_BASE, _EPOCH = "base", "epoch"
 
 
 async def record_base(connection: AsyncConnection, base: str) -> None:
     """Remember the public address, for commands that print an issuer."""
-    change = sa.update(deployment).where(deployment.c.name == _BASE).values(value=base)
-    if (await connection.execute(change)).rowcount:
-        return
-    with contextlib.suppress(IntegrityError):  # another worker's first start was faster
-        async with connection.begin_nested():
-            await connection.execute(sa.insert(deployment).values(name=_BASE, value=base))
+    await _record(connection, _BASE, base)
 
 
 async def find_base(connection: AsyncConnection) -> str | None:
     """Return the address that was recorded last."""
-    query = sa.select(deployment.c.value).where(deployment.c.name == _BASE)
+    return await _find(connection, _BASE)
+
+
+async def advance_epoch(connection: AsyncConnection) -> None:
+    """Tell every worker to look again; inside a record of the audit, since two at once would count as one."""
+    await _record(connection, _EPOCH, str(await read_epoch(connection) + 1))
+
+
+async def read_epoch(connection: AsyncConnection) -> int:
+    """Return the epoch, 0 before the first change."""
+    return int(await _find(connection, _EPOCH) or 0)
+
+
+async def _record(connection: AsyncConnection, name: str, value: str) -> None:
+    change = sa.update(deployment).where(deployment.c.name == name).values(value=value)
+    if (await connection.execute(change)).rowcount:
+        return
+    with contextlib.suppress(IntegrityError):  # another worker's first start was faster
+        async with connection.begin_nested():
+            await connection.execute(sa.insert(deployment).values(name=name, value=value))
+
+
+async def _find(connection: AsyncConnection, name: str) -> str | None:
+    query = sa.select(deployment.c.value).where(deployment.c.name == name)
     return (await connection.execute(query)).scalar_one_or_none()

@@ -1,6 +1,8 @@
 """Open the key ring: make what is missing, insert-or-read, so that all workers hold the same keys."""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 
 from joserfc.jwk import ECKey
 
@@ -28,28 +30,36 @@ async def open_key_ring(database: Database, *, master: bytes, clock: Clock) -> d
         missing = [(place, use) for place in Profile for use in Purpose if (place, use) not in present]
         async with database.write() as connection:
             for profile, purpose in missing:
-                await store.insert_or_skip(connection, _new(profile, purpose, clock), master=master)
+                first = make_key(profile, purpose, serial=1, now=clock.now())
+                await store.insert_or_skip(connection, first, master=master)
             found = await store.list_keys(connection, master=master)
     except SealBroken:
         raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}") from None
+    return by_profile(found)
+
+
+def by_profile(keys: Sequence[Key]) -> dict[Profile, PlaceKeys]:
+    """Return each profile's own keys."""
     return {
-        profile: PlaceKeys(profile=profile, keys=tuple(key for key in found if key.profile is profile))
+        profile: PlaceKeys(profile=profile, keys=tuple(key for key in keys if key.profile is profile))
         for profile in Profile
     }
 
 
-def _new(profile: Profile, purpose: Purpose, clock: Clock) -> Key:
+def make_key(
+    profile: Profile, purpose: Purpose, *, serial: int, now: datetime, serves_from: datetime | None = None
+) -> Key:
+    """Return a new random key; it serves at once unless told from when."""
     if purpose in SIGNING:
         material = json.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).encode()
     else:
         material = new_key()
-    now = clock.now()
     return Key(
         kid=new_identifier("key"),
         profile=profile,
         purpose=purpose,
-        serial=1,
+        serial=serial,
         material=material,
         created_at=now,
-        serves_from=now,
+        serves_from=serves_from or now,
     )

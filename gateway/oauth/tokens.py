@@ -63,7 +63,8 @@ def issue_token(
         claims["cnf"] = {"jkt": thumbprint}
     if narrowed is not None:
         claims["authorization_details"] = narrowed.to_details()
-    return sign_jws(claims, key=place.tokens.current, kid=place.tokens.current_kid, typ=TYP)
+    kid, key = place.tokens.signer(now)
+    return sign_jws(claims, key=key, kid=kid, typ=TYP)
 
 
 def verify_token(place: Place, raw: str, *, now: datetime) -> TokenClaims:
@@ -75,7 +76,7 @@ def verify_token(place: Place, raw: str, *, now: datetime) -> TokenClaims:
     """
     try:
         header = read_header(raw, typ=TYP)
-        key = place.tokens.find(header.get("kid"))
+        key = place.tokens.find(header.get("kid"), now=now)
         if key is None or header["alg"] != "ES256":
             raise TokenInvalid
         members = verify_jws(raw, key=key, algorithm="ES256")

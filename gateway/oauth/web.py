@@ -24,6 +24,7 @@ from gateway.errors import (
     TokenMissing,
 )
 from gateway.keys.jws import ALGORITHMS
+from gateway.keys.model import SigningRing
 from gateway.oauth.answers import (
     ActiveToken,
     ClientProofRefused,
@@ -253,12 +254,18 @@ def _refused(request: Request, refusal: OAuthRefusal) -> Response:
     return JSONResponse(members, status_code=refusal.status, headers=headers)
 
 
-async def _token_keys(place: AtPlace) -> Response:
-    return JSONResponse(place.tokens.public_set(), headers={"Cache-Control": "public, max-age=60"})
+async def _token_keys(request: Request, place: AtPlace) -> Response:
+    return _key_set(request, place.tokens)
 
 
-async def _receipt_keys(place: AtPlace) -> Response:
-    return JSONResponse(place.receipts.public_set(), headers={"Cache-Control": "public, max-age=60"})
+async def _receipt_keys(request: Request, place: AtPlace) -> Response:
+    return _key_set(request, place.receipts)
+
+
+def _key_set(request: Request, keys: SigningRing) -> Response:
+    # A coming key stands here three minutes before it signs: every cached set has it by then.
+    members = keys.public_set(now=gateway_of(request).parts.clock.now())
+    return JSONResponse(members, headers={"Cache-Control": "public, max-age=60"})
 
 
 async def _server_metadata(place: AtPlace) -> Response:

@@ -24,6 +24,7 @@ from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.profiles.model import Link, Place
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Question
 from gateway.verifications import store as verifications
+from gateway.verifications.claim_keys import key_claim
 from gateway.verifications.evidence import raise_alarm
 from gateway.verifications.guards import (
     is_registry_field,
@@ -144,10 +145,15 @@ def _is_dead(answer: Answer) -> bool:
 
 
 async def _invalidate(parts: Parts, act: Act, answered: Sequence[AuditEntry], *, whole_person: bool) -> None:
-    end = verifications.invalidate_person if whole_person else verifications.invalidate_claim
+    member, now = act.verification, parts.clock.now()
+    claim = open_claim(act.place.keys, member)
+    keyed = key_claim(act.place.keys, member.organisation, claim, subject=member.subject, now=now)
 
     async def change(transaction: Transaction) -> None:
-        await end(transaction, act.verification)
+        if whole_person:
+            await verifications.invalidate_person(transaction, member)
+        else:
+            await verifications.invalidate_claim(transaction, member, keyed.all)
 
     ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
     await parts.audit.record(*answered, ended, change=change)

@@ -1,16 +1,16 @@
 """One verification call, its guards passed, and the new verifications it can give rise to."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.audit.model import AuditEntry
 from gateway.clock import today
 from gateway.identifiers import VerificationId, new_identifier
-from gateway.keys.model import Purpose
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.procedures.model import Procedure
 from gateway.profiles.model import Place
+from gateway.verifications.claim_keys import ClaimKeys, key_claim
 from gateway.verifications.fold import fold_claim
 from gateway.verifications.model import Enquiry, Origin, Verdict, Verification, VerificationState
 from gateway.verifications.sealed_claims import seal_claim
@@ -26,19 +26,22 @@ class Act:
     procedure: Procedure
     entry: AuditEntry
 
-    def keyed_fold(self) -> tuple[str, ...]:
-        """Return the claim's keyed fold under every look-up key, the current first.
+    def claim_keys(self, now: datetime) -> ClaimKeys:
+        """Return what stands for the claim in the store."""
+        organisation, subject = self.caller.account.organisation, self.entry.citizen or ""
+        return key_claim(self.place.keys, organisation, self.enquiry.claim, subject=subject, now=now)
 
-        One for the whole organisation, whose accounts share the budget of a number; reuse looks by account too.
-        """
-        text = f"claim|{self.caller.account.organisation}|{fold_claim(self.enquiry.claim)}"
-        return tuple(key.mac(text) for key in self.place.keys.all(Purpose.LOOKUP))
+    def claim_in_flight(self) -> str:
+        """Return what stands for the claim while it is asked: no key of it changes before the answer is there."""
+        organisation = self.caller.account.organisation
+        return self.place.keys.pseudonym("claim in flight", organisation, fold_claim(self.enquiry.claim))
 
 
 def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
     """Return a verification that the registry was asked for just now; a confirmed one seals its claim."""
     now = parts.clock.now()
     confirmed = verdict is Verdict.CONFIRMED
+    claim = act.claim_keys(now)
     verification = Verification(
         id=VerificationId(new_identifier("ver")),
         profile=act.place.profile,
@@ -56,8 +59,8 @@ def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
         state=VerificationState.LIVE,
         subject=act.entry.citizen or "",
         subject_key=act.entry.citizen_key or "",
-        claim_key=act.keyed_fold()[0],
-        claim_key_id=act.place.keys.current(Purpose.LOOKUP).kid,
+        claim_key=claim.current,
+        claim_key_id=claim.key_id,
     )
     return _sealed(act, verification) if confirmed else verification
 

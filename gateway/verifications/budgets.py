@@ -3,7 +3,7 @@
 A place is reserved with the `intended` row, in one transaction, so that a hundred claims at once can't pass
 together; it is given back when the registry confirms or fails. A claim that was not confirmed before costs
 nothing again, whichever account of the organisation made it where the number's budget is concerned. Whether
-the number exists makes no difference. Source: the contract's budgets.
+the number exists makes no difference, nor does a look-up key rotated meanwhile. Source: the contract's budgets.
 """
 
 from datetime import datetime, timedelta
@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from gateway.database import Transaction
 from gateway.errors import EnquiryBudgetSpent
 from gateway.profiles.model import Policy
-from gateway.verifications import budgets_store
+from gateway.verifications import budgets_store, store
 from gateway.verifications.budgets_store import Reservation
+from gateway.verifications.claim_keys import ClaimKeys
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -40,6 +41,13 @@ async def reserve(transaction: Transaction, wanted: Reservation, policy: Policy,
     if wanted.claim_key not in subject and len(subject) >= policy.budget_subject_day:
         raise EnquiryBudgetSpent(int(DAY.total_seconds()))
     await budgets_store.insert_reservation(transaction, wanted)
+
+
+async def unite(transaction: Transaction, claim: ClaimKeys) -> None:
+    """Let a claim that is stored under several look-up keys be one claim, before it is counted or kept."""
+    if claim.others:
+        await store.unite_claim(transaction, claim)
+        await budgets_store.unite_claim(transaction, claim)
 
 
 async def give_back(transaction: Transaction, act: str) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
+from gateway.verifications.claim_keys import ClaimKeys
 from gateway.verifications.model import Verdict
 from gateway.verifications.store import verifications
 
@@ -45,6 +46,20 @@ async def insert_reservation(connection: AsyncConnection, reservation: Reservati
 async def delete_reservation(connection: AsyncConnection, act: str) -> None:
     """Drop an act's reservation, where it has one."""
     await connection.execute(sa.delete(reservations).where(reservations.c.act == act))
+
+
+async def unite_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
+    """Bring an organisation's reservations of one claim, made under other look-up keys, under the serving one."""
+    await connection.execute(
+        sa.update(reservations)
+        .where(
+            reservations.c.profile == claim.profile.value,
+            reservations.c.organisation == claim.organisation,
+            reservations.c.subject == claim.subject,
+            reservations.c.claim_key.in_(claim.others),
+        )
+        .values(claim_key=claim.current)
+    )
 
 
 async def delete_ended(connection: AsyncConnection, *, now: datetime) -> None:

@@ -43,14 +43,15 @@ def issue_receipt(place: Place, verification: Verification, *, now: datetime) ->
         "sub": verification.subject,
         "derived_from": verification.derived_from,
     }
-    return sign_jws(claims, key=place.receipts.current, kid=place.receipts.current_kid, typ=TYP)
+    kid, key = place.receipts.signer(now)
+    return sign_jws(claims, key=key, kid=kid, typ=TYP)
 
 
-def verify_receipt(place: Place, raw: str, *, client_id: str) -> Receipt:
+def verify_receipt(place: Place, raw: str, *, client_id: str, now: datetime) -> Receipt:
     """Return what a receipt of this place for this account says, expired or not. Raises `ReceiptInvalid`."""
     try:
         header = read_header(raw, typ=TYP)
-        key = place.receipts.find(header.get("kid"))
+        key = place.receipts.find(header.get("kid"), now=now)
         if key is None or header["alg"] != "ES256":
             raise _refused()
         claims = verify_jws(raw, key=key, algorithm="ES256")

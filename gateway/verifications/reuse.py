@@ -46,12 +46,13 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
 
 
 async def _list_reusable(parts: Parts, act: Act, transaction: Transaction) -> list[Verification]:
+    now = parts.clock.now()
     return await store.list_reusable(
         transaction,
         profile=act.place.profile,
         client_id=act.caller.account.client_id,
-        claim_keys=act.keyed_fold(),
-        now=parts.clock.now(),
+        claim_keys=act.claim_keys(now).all,
+        now=now,
     )
 
 

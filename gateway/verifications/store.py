@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.database import Instant, metadata
 from gateway.identifiers import VerificationId
 from gateway.places import Profile
+from gateway.verifications.claim_keys import ClaimKeys
 from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
 
 verifications = sa.Table(
@@ -100,17 +101,34 @@ async def end_one(
     )
 
 
-async def invalidate_claim(connection: AsyncConnection, member: Verification) -> int:
-    """End every live verification of the account on the same claim, whatever root it came from.
+async def invalidate_claim(
+    connection: AsyncConnection, member: Verification, claim_keys: Sequence[str]
+) -> int:
+    """End every live verification of the account on the same claim, whatever root or look-up key it came from.
 
     The registry's word was on the claim, so a second root is no truer than this one.
     """
-    return await _invalidate(connection, member, verifications.c.claim_key == member.claim_key)
+    own = {member.claim_key, *claim_keys}
+    return await _invalidate(connection, member, verifications.c.claim_key.in_(own))
 
 
 async def invalidate_person(connection: AsyncConnection, member: Verification) -> int:
     """End every live verification of the account on the same number: nobody living has it any more."""
     return await _invalidate(connection, member, verifications.c.subject == member.subject)
+
+
+async def unite_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
+    """Bring an organisation's rows of one claim, kept under other look-up keys, under the serving one."""
+    await connection.execute(
+        sa.update(verifications)
+        .where(
+            verifications.c.profile == claim.profile.value,
+            verifications.c.organisation == claim.organisation,
+            verifications.c.subject == claim.subject,
+            verifications.c.claim_key.in_(claim.others),
+        )
+        .values(claim_key=claim.current, claim_key_id=claim.key_id)
+    )
 
 
 async def _invalidate(

@@ -48,7 +48,7 @@ async def get_verification(parts: Parts, place: Place, caller: Caller, verificat
 
 async def open_receipt(parts: Parts, place: Place, caller: Caller, raw: str) -> tuple[Receipt, Verification]:
     """Return a genuine receipt of this account and its verification, live or not. Raises `ReceiptInvalid`."""
-    receipt = verify_receipt(place, raw, client_id=caller.account.client_id)
+    receipt = verify_receipt(place, raw, client_id=caller.account.client_id, now=parts.clock.now())
     try:
         return receipt, await get_verification(parts, place, caller, receipt.verification)
     except NotFound:

@@ -77,7 +77,7 @@ async def pass_guards(parts: Parts, place: Place, caller: Caller, enquiry: Enqui
 async def _ask_once(parts: Parts, flights: VerificationFlights, act: Act, link: Link) -> Outcome:
     """Ask, or wait for the same question in flight and share its verdict."""
     scope = act.enquiry.dossier if act.place.policy.reuse == "dossier" else ""
-    key = f"{act.place.profile}|{act.caller.account.client_id}|{act.keyed_fold()[0]}|{scope}"
+    key = f"{act.place.profile}|{act.caller.account.client_id}|{act.claim_in_flight()}|{scope}"
     if key not in flights:
         return await flights.ask(key, lambda: _ask_unless_known(parts, act, link))
     shared = (await _await_twin(parts, flights, act, key)).verification
@@ -120,24 +120,26 @@ async def _ask(parts: Parts, act: Act, link: Link) -> Verification:
         await _record_failure(parts, entry, error)
         raise
     verification = new_verification(parts, act, Verdict.CONFIRMED if confirmed else Verdict.NOT_CONFIRMED)
-    await _record_answer(parts, entry, verification)
+    await _record_answer(parts, act, entry, verification)
     return verification
 
 
 async def _record_intent(parts: Parts, act: Act, link: Link, entry: AuditEntry) -> None:
     """Reserve a place in the budgets with the row that says what will be asked. Raises `EnquiryBudgetSpent`."""
     now = parts.clock.now()
+    claim = act.claim_keys(now)
     wanted = Reservation(
         act=entry.act,
         profile=act.place.profile.value,
         client_id=act.caller.account.client_id,
         organisation=act.caller.account.organisation,
         subject=act.entry.citizen or "",
-        claim_key=act.keyed_fold()[0],
+        claim_key=claim.current,
         ends_at=now + timedelta(milliseconds=link.connection.deadline_ms, seconds=_GRACE_S),
     )
 
     async def change(transaction: Transaction) -> None:
+        await budgets.unite(transaction, claim)
         await budgets.reserve(transaction, wanted, act.place.policy, now=now)
 
     await parts.audit.record(replace(entry, at=now, kind=Kind.INTENDED), change=change)
@@ -158,19 +160,21 @@ async def _share_verdict(parts: Parts, act: Act, asked: Verification) -> Outcome
         await parts.audit.record(_answered(parts, entry, asked))
         return Outcome(verification=asked, origin=Origin.REGISTRY)
     verification = new_verification(parts, act, asked.verdict)
-    await _record_answer(parts, entry, verification)
+    await _record_answer(parts, act, entry, verification)
     return Outcome(verification=verification, origin=Origin.REGISTRY)
 
 
-async def _record_answer(parts: Parts, entry: AuditEntry, verification: Verification) -> None:
+async def _record_answer(parts: Parts, act: Act, entry: AuditEntry, verification: Verification) -> None:
     """Keep the verification with its row; a `not_confirmed` ends what the same claim was confirmed as before."""
     answered = _answered(parts, entry, verification)
+    claim = act.claim_keys(verification.verified_at)
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         await budgets.give_back(transaction, entry.act)
         ended = 0
         if verification.verdict is Verdict.NOT_CONFIRMED:
-            ended = await store.invalidate_claim(transaction, verification)
+            await budgets.unite(transaction, claim)
+            ended = await store.invalidate_claim(transaction, verification, claim.all)
         await store.insert_verification(transaction, verification)
         return (answered, replace(answered, kind=Kind.ENDED, outcome="invalidated")) if ended else (answered,)
 

@@ -1,4 +1,4 @@
-"""a key is published before it serves; those there are serve since they were made.
+"""a key is published before it serves, and accepted a while after; those there are serve since they were made.
 
 Revision ID: 0003
 Revises: 0002
@@ -18,8 +18,10 @@ def upgrade() -> None:
     op.execute("UPDATE keys SET serves_from = created_at")
     with op.batch_alter_table("keys") as batch:
         batch.alter_column("serves_from", existing_type=sa.DateTime(timezone=True), nullable=False)
+        batch.add_column(sa.Column("accepted_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("keys") as batch:
+        batch.drop_column("accepted_until")
         batch.drop_column("serves_from")

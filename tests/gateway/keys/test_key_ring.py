@@ -100,23 +100,26 @@ async def test_keys_never_show_their_secret_in_a_repr(database: Database, clock:
     for key in ring.keys:
         assert repr(key.material) not in shown
         assert key.material.hex() not in shown
-    assert str(signing.current.as_dict(private=True)["d"]) not in shown
+    assert str(signing.signer(clock.now())[1].as_dict(private=True)["d"]) not in shown
 
 
 async def test_a_signing_ring_publishes_no_private_member(database: Database, clock: HandClock) -> None:
     ring = (await _open(database, clock))[Profile.SANDBOX]
 
-    published = str(SigningRing(ring, Purpose.RECEIPT).public_set())
+    signing = SigningRing(ring, Purpose.RECEIPT)
+    published = str(signing.public_set(now=clock.now()))
 
-    assert str(SigningRing(ring, Purpose.RECEIPT).current.as_dict(private=True)["d"]) not in published
+    assert str(signing.signer(clock.now())[1].as_dict(private=True)["d"]) not in published
 
 
 async def test_a_key_is_found_by_its_exact_id_only(database: Database, clock: HandClock) -> None:
     signing = SigningRing((await _open(database, clock))[Profile.SANDBOX], Purpose.TOKEN)
 
-    assert signing.find(signing.current_kid) is signing.current
-    for kid in (signing.current_kid.upper(), f"../{signing.current_kid}", "", None, 0, ["a"]):
-        assert signing.find(kid) is None
+    now = clock.now()
+    own, key = signing.signer(now)
+    assert signing.find(own, now=now) is key
+    for kid in (own.upper(), f"../{own}", "", None, 0, ["a"]):
+        assert signing.find(kid, now=now) is None
 
 
 async def test_pseudonyms_of_two_organisations_never_join(database: Database, clock: HandClock) -> None:

@@ -70,9 +70,9 @@ def resign(
     scene: Scene, token: str, *, profile: Profile = Profile.SANDBOX, typ: str = "at+jwt", **claims: Any
 ) -> str:
     """Sign a token's claims, changed, with the profile's own token key; a claim given as None is left out."""
-    ring = scene.gateway.places[profile].tokens
+    kid, key = scene.gateway.places[profile].tokens.signer(scene.clock.now())
     members = {name: value for name, value in (read(token)[1] | claims).items() if value is not None}
-    return sign(members, key=ring.current, typ=typ, kid=ring.current_kid)
+    return sign(members, key=key, typ=typ, kid=kid)
 
 
 async def call_me(portal: Portal, token: str, *, scheme: str = "Bearer", **headers: str) -> httpx.Response:

@@ -22,8 +22,8 @@ INVALID = (401, "token_invalid")
 BEYOND = 10**18
 
 
-def _ring(scene: Scene, profile: Profile = Profile.SANDBOX) -> Any:
-    return scene.gateway.places[profile].tokens
+def _signer(scene: Scene, profile: Profile = Profile.SANDBOX) -> tuple[str, ECKey]:
+    return scene.gateway.places[profile].tokens.signer(scene.clock.now())
 
 
 async def test_a_token_says_exactly_what_the_contract_lists(portal: Portal) -> None:
@@ -56,15 +56,15 @@ async def test_threat_1_an_unsigned_token_of_alg_none_is_refused(portal: Portal)
 
 
 async def test_threat_1_hs256_with_the_public_key_as_secret_is_refused(scene: Scene, portal: Portal) -> None:
-    ring = _ring(scene)
+    kid, key = _signer(scene)
     _, claims = read(portal.access_token)
-    public = ring.current.as_dict(private=False)
+    public = key.as_dict(private=False)
     secrets = (
-        ring.current.raw_value.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        key.raw_value.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         base64.urlsafe_b64decode(public["x"] + "="),
     )
     for secret in secrets:
-        forged = sign_by_secret(claims, secret=secret, typ="at+jwt", kid=ring.current_kid)
+        forged = sign_by_secret(claims, secret=secret, typ="at+jwt", kid=kid)
         assert problem(await call_me(portal, forged)) == INVALID
 
 
@@ -94,9 +94,9 @@ async def test_threat_1_a_key_that_the_token_brings_itself_is_not_honoured(porta
 async def test_threat_1_a_key_pointer_beside_a_genuine_signature_is_refused(
     scene: Scene, portal: Portal
 ) -> None:
-    ring = _ring(scene)
+    kid, key = _signer(scene)
     _, claims = read(portal.access_token)
-    forged = sign(claims, key=ring.current, typ="at+jwt", kid=ring.current_kid, jku="https://a.example/")
+    forged = sign(claims, key=key, typ="at+jwt", kid=kid, jku="https://a.example/")
 
     assert problem(await call_me(portal, forged)) == INVALID
 
@@ -115,7 +115,7 @@ async def test_threat_1_an_unknown_or_path_like_kid_is_refused(scene: Scene, por
     ]
     for kid in cases:
         _, claims = read(portal.access_token)
-        forged = sign(claims, key=_ring(scene).current, typ="at+jwt", **({} if kid is None else {"kid": kid}))
+        forged = sign(claims, key=_signer(scene)[1], typ="at+jwt", **({} if kid is None else {"kid": kid}))
         assert problem(await call_me(portal, forged)) == INVALID
 
 

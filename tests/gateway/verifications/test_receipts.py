@@ -94,26 +94,27 @@ def altered(scene: Scene, portal: Portal, receipt: str) -> str:
 
 def resigned_with_the_tokens_key(scene: Scene, portal: Portal, receipt: str) -> str:
     place = scene.gateway.places[Profile.SANDBOX]
-    kid = place.tokens.current_kid
-    return sign_jws(claims_of(receipt), key=place.tokens.current, kid=kid, typ="receipt+jwt")
+    kid, key = place.tokens.signer(scene.clock.now())
+    return sign_jws(claims_of(receipt), key=key, kid=kid, typ="receipt+jwt")
 
 
 def tokens_key_under_the_receipts_name(scene: Scene, portal: Portal, receipt: str) -> str:
     place = scene.gateway.places[Profile.SANDBOX]
-    kid = place.receipts.current_kid
-    return sign_jws(claims_of(receipt), key=place.tokens.current, kid=kid, typ="receipt+jwt")
+    kid, _ = place.receipts.signer(scene.clock.now())
+    _, key = place.tokens.signer(scene.clock.now())
+    return sign_jws(claims_of(receipt), key=key, kid=kid, typ="receipt+jwt")
 
 
 def official_receipt_key(scene: Scene, portal: Portal, receipt: str) -> str:
     place = scene.gateway.places[Profile.OFFICIAL]
-    kid = place.receipts.current_kid
-    return sign_jws(claims_of(receipt), key=place.receipts.current, kid=kid, typ="receipt+jwt")
+    kid, key = place.receipts.signer(scene.clock.now())
+    return sign_jws(claims_of(receipt), key=key, kid=kid, typ="receipt+jwt")
 
 
 def of_another_type(scene: Scene, portal: Portal, receipt: str) -> str:
     place = scene.gateway.places[Profile.SANDBOX]
-    kid = place.receipts.current_kid
-    return sign_jws(claims_of(receipt), key=place.receipts.current, kid=kid, typ="JWT")
+    kid, key = place.receipts.signer(scene.clock.now())
+    return sign_jws(claims_of(receipt), key=key, kid=kid, typ="JWT")
 
 
 def unsigned(scene: Scene, portal: Portal, receipt: str) -> str:

@@ -1,0 +1,84 @@
+"""The master key in hand, where it comes from, and the keys it opens. Never shows a key.
+
+A rotation in another process moves the master key under a running worker: beside an embedded database the key
+file is read again, elsewhere the worker keeps the keys that it has unsealed until it is restarted.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.database import Database, Transaction
+from gateway.deployment import read_epoch
+from gateway.errors import MasterKeyWrong, SettingInvalid
+from gateway.keys import store
+from gateway.keys.master import MasterFile
+from gateway.keys.model import PlaceKeys
+from gateway.keys.sealing import SealBroken
+from gateway.keys.use_cases import REMEDY, by_profile, open_key_ring
+from gateway.places import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rings:
+    """Every profile's keys as they stood in an epoch."""
+
+    epoch: int
+    keys: Mapping[Profile, PlaceKeys]
+
+
+class Vault:
+    """Opens keys with the master key. `file` is None where the key is a setting."""
+
+    def __init__(self, master: bytes, *, file: MasterFile | None) -> None:
+        self.master = master
+        self.file = file
+
+    async def open(self, database: Database, clock: Clock) -> Rings:
+        """Return the keys, made where there are none; a rotation that died half-way is ended first.
+
+        Raises:
+            MasterKeyWrong: the master key does not open the keys that are there.
+        """
+        await self._settle(database)
+        async with database.read() as transaction:
+            epoch = await read_epoch(transaction)  # before the keys: what comes in between is read again
+        return Rings(epoch=epoch, keys=await open_key_ring(database, master=self.master, clock=clock))
+
+    async def read(self, transaction: Transaction) -> Rings:
+        """Return the keys as they stand in the store. Raises `MasterKeyWrong` like `open`."""
+        epoch = await read_epoch(transaction)
+        for master in self._candidates():
+            try:
+                found = await store.list_keys(transaction, master=master)
+            except SealBroken:
+                continue
+            self.master = master
+            return Rings(epoch=epoch, keys=by_profile(found))
+        raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}")
+
+    def _candidates(self) -> list[bytes]:
+        found = [self.master]
+        if self.file is not None:
+            with contextlib.suppress(OSError, SettingInvalid):
+                found += self.file.read()
+        return found
+
+    async def _settle(self, database: Database) -> None:
+        """Take the next master key into use where the store's keys hang on it already; else drop it.
+
+        A rotation writes the file and commits inside one write transaction: while this one is open, none is under way.
+        """
+        if self.file is None:
+            return
+        self.master, *coming = self.file.read()
+        if not coming:
+            return
+        async with database.write() as transaction:
+            self.master, *coming = self.file.read()
+            if await store.opens_keys(transaction, master=self.master):
+                self.file.discard()
+            elif coming and await store.opens_keys(transaction, master=coming[0]):
+                self.file.promote(coming[0])
+                self.master = coming[0]

@@ -1,0 +1,102 @@
+"""Rotate the master key: seal every key that hangs on it anew, in one commit with its row.
+
+What a store's dump and the former master key open together stays open to whoever has both: after a leak of the
+master key rotate the others too. Beside an embedded database the new key is made here and replaces the key file, so
+that whenever the process dies one of the two files opens the keys; elsewhere the operator gives it, and sets it.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
+from gateway.deployment import advance_epoch
+from gateway.errors import MasterKeyWrong, StateWrong
+from gateway.identifiers import new_identifier
+from gateway.keys import store
+from gateway.keys.master import MasterFile
+from gateway.keys.sealing import SealBroken, new_key
+from gateway.parts import Parts
+from gateway.profiles.model import Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterRotation:
+    """How many keys were sealed anew, and the key file that holds the new master key, where there is one."""
+
+    resealed: int
+    file: Path | None
+
+
+async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotation:
+    """Seal every key under a new master key, the one `given` where the present one is a setting.
+
+    Raises:
+        StateWrong: no key where one must be given, one given where it is made here, or the present one.
+        MasterKeyWrong: another rotated it meanwhile.
+    """
+    vault, master = gateway.vault, _choose(gateway, given)
+    resealed: list[int] = []
+
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        try:
+            resealed.append(await store.reseal_keys(transaction, former=vault.master, master=master))
+        except SealBroken:
+            raise MasterKeyWrong("another rotated the master key just now: run the command again") from None
+        await advance_epoch(transaction)
+        if vault.file is not None:
+            _stage(vault.file, master)  # last before the commit: on the disk before anything hangs on it
+        return [_entry(gateway.parts)]
+
+    await gateway.parts.audit.commit(decide)
+    vault.master = master
+    if vault.file is not None:
+        await _promote(gateway.parts, vault.file, master)
+    # The write-ahead log still holds the keys as the former master key opens them.
+    await gateway.parts.database.truncate_journal()
+    return MasterRotation(resealed=resealed[0], file=vault.file.path if vault.file else None)
+
+
+def _choose(gateway: Gateway, given: bytes | None) -> bytes:
+    file = gateway.vault.file
+    if file is None and given is None:
+        raise StateWrong("the master key is a setting here: give the new one by --new-key-file FILE")
+    if file is not None and given is not None:
+        raise StateWrong(f"{file.path} is replaced by this command itself: leave --new-key-file out")
+    if given is not None and hmac.compare_digest(given, gateway.vault.master):
+        raise StateWrong("the new key is the present one: give another")
+    return given or new_key()
+
+
+def _stage(file: MasterFile, master: bytes) -> None:
+    try:
+        file.stage(master)
+    except OSError as error:
+        raise StateWrong(
+            f"no new key can be written beside {file.path} ({error.strerror}): nothing changed"
+        ) from None
+
+
+async def _promote(parts: Parts, file: MasterFile, master: bytes) -> None:
+    """Put the new key in the file's place, alone among processes."""
+    async with parts.database.write():
+        try:
+            file.promote(master)
+        except OSError as error:
+            raise StateWrong(
+                f"{file.path}.next holds the new master key and could not be renamed ({error.strerror}): "
+                "the next command, or start, does it"
+            ) from None
+
+
+def _entry(parts: Parts) -> AuditEntry:
+    return AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.LOCAL,
+        profile=None,
+        act=new_identifier("act"),
+        outcome="master_key_rotated",
+        actor="local",
+    )
