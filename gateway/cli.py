@@ -82,10 +82,12 @@ def _add_serve(app: typer.Typer, clock: Clock) -> None:
     def serve_command(
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
-        workers: Annotated[int, typer.Option(min=1, help="SQLite: one.")] = 1,
+        workers: Annotated[int, typer.Option(min=1, help="Processes; SQLite: one.")] = 1,
     ) -> None:
         """Answer portals until Ctrl-C. An embedded database is migrated first."""
-        from gateway.serving import loop_factory, serve  # noqa: PLC0415 - the web's libraries are slow to load
+        # The web's libraries are slow to load.
+        from gateway.server import loop_factory  # noqa: PLC0415 - as said
+        from gateway.workers import serve  # noqa: PLC0415 - as said
 
         settings = _settings()
         work = serve(settings, clock=clock, host=host, port=port, workers=workers)

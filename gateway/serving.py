@@ -1,90 +1,82 @@
-"""Serve the application on a socket: bind first, so that the address is known, then open the parts.
+"""Serve the application: bind first, so that the address is known, then open the parts of each worker.
 
-SQLite has one worker; more are refused. Listening on all addresses needs `GATEWAY_PUBLIC_URL`.
+SQLite has one worker; more are refused. Listening on all addresses needs `GATEWAY_PUBLIC_URL`. What a worker
+does is `answer`, whether it is the only one or one of many (`workers.py`).
 """
 
-import asyncio
-import contextlib
 import ipaddress
-import signal
 import socket
-from collections.abc import Callable, Iterator
-
-import uvicorn
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.errors import SettingInvalid, StateWrong
+from gateway.profiles.connections import OpenRegistry
+from gateway.profiles.epochs import watching
+from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.registry.transport import open_transport
+from gateway.server import Server
 from gateway.settings import Settings
 from gateway.web import build_app, sweeping
 
 
-async def serve(settings: Settings, *, clock: Clock, host: str, port: int, workers: int) -> None:
-    """Answer until SIGINT or SIGTERM; requests in flight are finished.
+async def answer(
+    settings: Settings,
+    *,
+    clock: Clock,
+    base: str,
+    listener: socket.socket,
+    worker: int,
+    started: Callable[[Gateway], None],
+    lifeline: int | None = None,
+) -> None:
+    """Answer on a listening socket until SIGINT or SIGTERM; requests in flight are finished.
+
+    `worker` counts from 0. `started` is called when requests are being accepted; `lifeline` is as `Server` has it.
 
     Raises:
-        StateWrong: the port is taken, or more workers than the store can take.
         SettingInvalid, MasterKeyWrong, SchemaOld
     """
-    if workers > 1:
-        reason = "SQLite serves one worker" if settings.database_url.startswith("sqlite") else "not built yet"
-        raise StateWrong(f"--workers {workers}: {reason}; use --workers 1")
+    async with open_gateway(settings, clock=clock, base=base, open_registry=connector(clock)) as gateway:
+        server = Server(
+            build_app(gateway), listener=listener, started=lambda: started(gateway), lifeline=lifeline
+        )
+        async with _running_beside(gateway, worker=worker):
+            await server.serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def _running_beside(gateway: Gateway, *, worker: int) -> AsyncIterator[None]:
+    """Run what each worker does beside answering: the one place where background tasks stand."""
+    del worker
+    async with sweeping(gateway.parts), watching(gateway):
+        yield
+
+
+def connector(clock: Clock) -> OpenRegistry:
+    """Return what opens the outbound client of a connection."""
 
     def connect(connection: Connection) -> Registry:
         return open_registry(connection, transport=open_transport(connection), clock=clock)
 
-    with _bind(host, port) as listener:
-        base = _base(settings, host, *listener.getsockname()[:2])
-        async with open_gateway(settings, clock=clock, base=base, open_registry=connect) as gateway:
-            print(f"gateway: {gateway.parts.base}", flush=True)  # noqa: T201 - tells the port that was free
-            for place in gateway.places.values():
-                state = "test data" if place.test_data else "real data"
-                link = f"connected, {state}" if place.link else "no connection configured"
-                print(f"  {place.profile.value}: {place.issuer} ({link})", flush=True)  # noqa: T201 - as above
-            server = _Server(_config(gateway_app=build_app(gateway)))
-            async with sweeping(gateway.parts):
-                await server.serve(sockets=[listener])
+    return connect
 
 
-class _Server(uvicorn.Server):
-    """A server that ends by itself: uvicorn's own raises the signal again, which would kill the process
-    before the parts are closed, with an exit code that says it failed.
-    """
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the serving; requests in flight are finished."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
+def announce(gateway: Gateway) -> None:
+    """Print the address, since the port may have been any free one, and what is behind each place."""
+    print(f"gateway: {gateway.parts.base}", flush=True)  # noqa: T201 - tells the port that was free
+    for place in gateway.places.values():
+        state = "test data" if place.test_data else "real data"
+        link = f"connected, {state}" if place.link else "no connection configured"
+        print(f"  {place.profile.value}: {place.issuer} ({link})", flush=True)  # noqa: T201 - as above
 
 
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the fastest event loop there is, uvloop where it is installed."""
-    return uvicorn.Config("", log_config=None).get_loop_factory()
-
-
-def _config(gateway_app: object) -> uvicorn.Config:
-    return uvicorn.Config(
-        gateway_app,  # type: ignore[arg-type]  # uvicorn's own union of ASGI types
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=20,
-        backlog=2048,
-    )
-
-
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `StateWrong` where the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,8 +89,12 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _base(settings: Settings, host: str, bound: str, port: int) -> str:
-    """Return the address callers use; `bound` is what the socket made of `host` ("" and "0" are everywhere)."""
+def find_base(settings: Settings, host: str, listener: socket.socket) -> str:
+    """Return the address callers use. Raises `SettingInvalid` where only the deployment can know it.
+
+    The socket knows what it made of `host` ("" and "0" are everywhere).
+    """
+    bound, port = listener.getsockname()[:2]
     if ipaddress.ip_address(bound).is_unspecified and settings.public_url is None:
         raise SettingInvalid(
             f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"

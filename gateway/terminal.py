@@ -41,10 +41,15 @@ def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | N
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(coroutine)
-    except Overloaded as error:
-        fail(f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL")
     except GatewayError as error:
-        fail(str(error) or type(error).__name__)
+        fail(describe(error))
+
+
+def describe(error: GatewayError) -> str:
+    """Return one of our errors as the one line that a command says."""
+    if isinstance(error, Overloaded):
+        return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
+    return str(error) or type(error).__name__
 
 
 def _find_root(error: BaseException) -> str:

@@ -26,8 +26,8 @@ _QUIET = (
 )
 
 
-def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
-    """Send structlog and the standard logging through one writer."""
+def set_up_logs(*, form: Literal["json", "console"], level: str, worker: int | None = None) -> None:
+    """Send structlog and the standard logging through one writer; one of many workers says which it is."""
     render = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
@@ -38,6 +38,7 @@ def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *_name_worker(worker),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,6 +59,17 @@ def set_up_logs(*, form: Literal["json", "console"], level: str) -> None:
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _name_worker(number: int | None) -> Iterator[structlog.types.Processor]:
+    """Yield what adds the worker's number to each event, where there are many workers."""
+
+    def add(logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        del logger, method
+        return {"worker": number} | dict(event)  # a supervisor's own `worker` wins
+
+    if number is not None:
+        yield add
 
 
 def _tell_error(exc_info: structlog.typing.ExcInfo) -> str:

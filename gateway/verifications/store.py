@@ -151,10 +151,18 @@ async def _invalidate(
 
 
 async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> int:
-    """Mark what has expired and delete its data keys; return how many there were."""
+    """Mark what has expired and delete its data keys; return how many there were.
+
+    Rows that another transaction is ending are left to it: waiting for it with others locked could be a deadlock.
+    """
+    expired = (
+        sa.select(verifications.c.id)
+        .where(verifications.c.expires_at <= now, verifications.c.state == VerificationState.LIVE.value)
+        .with_for_update(skip_locked=True)
+    )
     result = await connection.execute(
         sa.update(verifications)
-        .where(verifications.c.expires_at <= now, verifications.c.state == VerificationState.LIVE.value)
+        .where(verifications.c.id.in_(expired))
         .values(state=VerificationState.EXPIRED.value, **_WITHOUT_CLAIM)
     )
     return int(result.rowcount)

@@ -88,12 +88,18 @@ async def show_ledger(parts: Parts, place: Place, caller: Caller, raw: str) -> S
 
 
 async def sweep(parts: Parts) -> int:
-    """Delete the data keys and kept answers whose time is over, and used ids; on SQLite also from the journal."""
+    """Delete the data keys and kept answers whose time is over, and used ids; on SQLite also from the journal.
+
+    Each in a transaction of its own: workers sweep at the same time, and none may wait for a row with another locked.
+    """
     now = parts.clock.now()
     async with parts.database.write() as connection:
         deleted = await store.delete_expired_keys(connection, now=now)
+    async with parts.database.write() as connection:
         deleted += await delete_ended(connection, now=now)
+    async with parts.database.write() as connection:
         await delete_expired(connection, at=now)
+    async with parts.database.write() as connection:
         await budgets_store.delete_ended(connection, now=now)
     if deleted:
         await parts.database.truncate_journal()

@@ -56,11 +56,11 @@ class Place:
         return json.loads(done.stdout)
 
     @contextmanager
-    def serving(self, port: int = 0) -> Iterator[Running]:
+    def serving(self, port: int = 0, *, workers: int = 1) -> Iterator[Running]:
         """Keep a gateway running; it is ended by its own id. Its log goes to `gateway.log`."""
         with (self.folder / "gateway.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--port", str(port)],
+                [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--workers", str(workers)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -82,6 +82,11 @@ class Place:
     def log(self) -> str:
         """Return what the gateway logged so far."""
         return (self.folder / "gateway.log").read_text(encoding="utf-8")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the events of one name that were logged so far, by whichever worker."""
+        lines = [json.loads(line) for line in self.log().splitlines()]
+        return [line for line in lines if line["event"] == name]
 
     def make_account(self, *more: str) -> dict[str, str]:
         """Make a sandbox account with every procedure and field."""
