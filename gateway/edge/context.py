@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
 from gateway.edge.problems import MEDIA_TYPE, Internal, problem_body, problem_headers
+from gateway.edge.trace_context import find_trace_id
 from gateway.errors import BodySlow, BodyTooLarge, GatewayError, HeadersTooLarge, NotFound
 from gateway.identifiers import new_identifier
 
@@ -55,6 +56,8 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         if scope["state"]["correlation_id"] is not None:
             structlog.contextvars.bind_contextvars(correlation_id=scope["state"]["correlation_id"])
+        if trace_id := find_trace_id(Request(scope).headers.getlist("traceparent")):
+            structlog.contextvars.bind_contextvars(trace_id=trace_id)
         started, status = self._clock.monotonic(), 0
 
         async def send_with_headers(message: Message) -> None:
