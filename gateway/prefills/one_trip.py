@@ -11,8 +11,9 @@ from gateway.parts import Parts
 from gateway.prefills.model import Prefill, PrefillRequest
 from gateway.prefills.prefill import prefill_form
 from gateway.profiles.model import Place
+from gateway.verifications.asking import VerificationFlights
 from gateway.verifications.model import Enquiry, Outcome, Verdict
-from gateway.verifications.verify import VerificationFlights, verify_citizen
+from gateway.verifications.verify import verify_citizen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ async def _ask_and_deliver(parts: Parts, act: Act, link: Link) -> Prefill:
     async def change(transaction: Transaction) -> None:
         await store.insert_trace(transaction, _trace(parts, act, prefill))
 
-    await parts.audit.record(*answered, delivered, change=change)
+    await parts.audit.record(*answered, delivered, change=change, owed=True)
     return prefill
 
 
@@ -156,7 +156,7 @@ async def _invalidate(parts: Parts, act: Act, answered: Sequence[AuditEntry], *,
             await verifications.invalidate_claim(transaction, member, keyed.all)
 
     ended = replace(act.entry, at=parts.clock.now(), kind=Kind.ENDED, outcome="invalidated")
-    await parts.audit.record(*answered, ended, change=change)
+    await parts.audit.record(*answered, ended, change=change, owed=True)
     await parts.database.truncate_journal()
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.audit.use_cases import list_enquiries
 from gateway.errors import (
@@ -18,11 +18,13 @@ from gateway.oauth.model import Caller
 from gateway.oauth.store import delete_expired
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-from gateway.verifications import budgets, budgets_store, store
+from gateway.verifications import budgets, budgets_store, flights_store, store
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.receipts import Receipt, verify_receipt
 
 _ID = re.compile(r"ver_[a-z2-7]{25}")
+_LANDED_KEPT = timedelta(minutes=1)
+"""How much longer a landed question is kept than its lease: longer than any twin is on its way to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ async def sweep(parts: Parts) -> int:
         await delete_expired(connection, at=now)
     async with parts.database.write() as connection:
         await budgets_store.delete_ended(connection, now=now)
+        await flights_store.delete_landed(connection, before=now - _LANDED_KEPT)
     if deleted:
         await parts.database.truncate_journal()
     return deleted
