@@ -18,7 +18,7 @@ deployment = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(400), nullable=False),
 )
-_BASE, _EPOCH = "base", "epoch"
+_BASE, _EPOCH, _SETTLED = "base", "epoch", "audit_settled"
 
 
 async def record_base(connection: AsyncConnection, base: str) -> None:
@@ -39,6 +39,16 @@ async def advance_epoch(connection: AsyncConnection) -> None:
 async def read_epoch(connection: AsyncConnection) -> int:
     """Return the epoch, 0 before the first change."""
     return int(await _find(connection, _EPOCH) or 0)
+
+
+async def record_settled(connection: AsyncConnection, row: int) -> None:
+    """Remember up to which audit row every question has an answer; it never goes back."""
+    await _record(connection, _SETTLED, str(max(row, await read_settled(connection))))
+
+
+async def read_settled(connection: AsyncConnection) -> int:
+    """Return up to which audit row every question is known to have an answer."""
+    return int(await _find(connection, _SETTLED) or 0)
 
 
 async def _record(connection: AsyncConnection, name: str, value: str) -> None:

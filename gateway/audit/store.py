@@ -138,18 +138,20 @@ async def list_bodies(
     return list((await connection.execute(query)).scalars())
 
 
-async def list_intended(
-    connection: AsyncConnection, *, after: int, limit: int
-) -> list[tuple[int, str, bool]]:
-    """Return row, body and whether it was answered, of the questions that were intended after a row."""
-    answered = audit_entries.alias()
-    has_answer = sa.exists().where(
-        answered.c.request_code == audit_entries.c.request_code, answered.c.kind == Kind.ANSWERED.value
+async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:
+    """Return those of the codes that have an answer's row."""
+    query = sa.select(audit_entries.c.request_code).where(
+        audit_entries.c.request_code.in_(request_codes), audit_entries.c.kind == Kind.ANSWERED.value
     )
+    return {str(code) for code in (await connection.execute(query)).scalars()}
+
+
+async def list_intended(connection: AsyncConnection, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """Return row and body of the questions that were intended after a row, in order."""
     query = (
-        sa.select(audit_entries.c.row, audit_entries.c.body, has_answer)
+        sa.select(audit_entries.c.row, audit_entries.c.body)
         .where(audit_entries.c.row > after, audit_entries.c.kind == Kind.INTENDED.value)
         .order_by(audit_entries.c.row)
         .limit(limit)
     )
-    return [(row, body, bool(found)) for row, body, found in await connection.execute(query)]
+    return [(row, body) for row, body in await connection.execute(query)]

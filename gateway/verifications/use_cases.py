@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.audit.orphans import close_orphans
 from gateway.audit.use_cases import list_enquiries
 from gateway.errors import (
     NotFound,
@@ -91,6 +92,7 @@ async def show_ledger(parts: Parts, place: Place, caller: Caller, raw: str) -> S
 
 async def sweep(parts: Parts) -> int:
     """Delete the data keys and kept answers whose time is over, and used ids; on SQLite also from the journal.
+    Close the questions whose worker died.
 
     Each in a transaction of its own: workers sweep at the same time, and none may wait for a row with another locked.
     """
@@ -103,7 +105,9 @@ async def sweep(parts: Parts) -> int:
         await delete_expired(connection, at=now)
     async with parts.database.write() as connection:
         await budgets_store.delete_ended(connection, now=now)
+    async with parts.database.write() as connection:
         await flights_store.delete_landed(connection, before=now - _LANDED_KEPT)
+    await close_orphans(parts.database, parts.audit, now=now)
     if deleted:
         await parts.database.truncate_journal()
     return deleted
