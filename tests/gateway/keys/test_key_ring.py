@@ -66,7 +66,9 @@ async def test_another_master_key_is_refused_with_its_remedy(database: Database,
     with pytest.raises(MasterKeyWrong, match="set GATEWAY_MASTER_KEY"):
         await _open(database, clock, OTHER)
     async with database.read() as connection:
-        assert (await connection.execute(sa.select(sa.func.count()).select_from(key_rows))).scalar() == 2 * len(Purpose)
+        assert (
+            await connection.execute(sa.select(sa.func.count()).select_from(key_rows))
+        ).scalar() == 2 * len(Purpose)
 
 
 async def test_a_key_moved_to_another_profile_or_purpose_is_refused(
