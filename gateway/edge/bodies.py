@@ -104,11 +104,15 @@ def check_media_types(request: Request) -> None:
         raise MediaTypeUnsupported
     if request.headers.get("content-encoding", "identity") != "identity":
         raise MediaTypeUnsupported
-    check_acceptable(request)
+    _check_accept(request)
 
 
-def check_acceptable(request: Request) -> None:
+async def check_acceptable(request: Request) -> None:
     """Raise `NotAcceptable` where the caller accepts no JSON; a dependency of routes without a body."""
+    _check_accept(request)
+
+
+def _check_accept(request: Request) -> None:
     accepted = ",".join(request.headers.getlist("accept")) or "*/*"
     if not any(_accepts_json(part) for part in accepted.lower().split(",")):
         raise NotAcceptable
@@ -124,7 +128,7 @@ async def check_empty(request: Request) -> None:
     if body:
         check_media_types(request)
     else:
-        check_acceptable(request)
+        _check_accept(request)
     _read(Body, request, body or b"{}")
 
 

@@ -55,7 +55,7 @@ def gateway_of(request: Request) -> Gateway:
     return gateway
 
 
-def place_of(request: Request, profile: str) -> Place:
+async def place_of(request: Request, profile: str) -> Place:
     """Return the place of a path. Raises `NotFound` for any other word."""
     try:
         return gateway_of(request).places[Profile(profile)]

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator
 
 from tests.shape.source import PROGRAMS, Source, read_python
 
-ROOMS = {"accounts", "audit", "idempotency", "keys", "oauth", "prefills", "procedures", "profiles", "verifications"}
+ROOMS = {
+    "accounts",
+    "audit",
+    "idempotency",
+    "keys",
+    "oauth",
+    "prefills",
+    "procedures",
+    "profiles",
+    "verifications",
+}
 EDGES = ("store", "web", "answers", "bodies", "cli")
 OUTER_LIBRARIES = {
     "fastapi",
