@@ -17,13 +17,16 @@ from gateway.profiles.master_rotation import MasterRotation, rotate_master
 from gateway.profiles.model import Gateway
 from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
 
-_ROTATE_HELP = """Make a new key of a purpose; running workers take it up within a second.
+_ROTATE_HELP = """Make a new key of a purpose, without stopping anything.
+
+Running workers know it within a second. It serves after three minutes, when
+nobody holds an older key set any more; after a leak, in two seconds.
 
 \b
-token    signs access tokens; the old one is accepted until its last token ends
-receipt  signs receipts; the old one stays accepted, since receipts are evidence
-lookup   finds claims again; the old one is tried while anything hangs on it
-master   seals all the others; they are sealed anew
+token    signs access tokens; the old one is accepted till its last one ends
+receipt  signs receipts; the old one stays accepted: they are evidence
+lookup   finds claims again; the old one is tried while anything needs it
+master   seals all the others, which are sealed anew at once
 """
 _ROTATE_EXAMPLES = """\b
 Examples:

@@ -26,7 +26,7 @@ LEAVES = [path for path in PATHS if not any(other[:-1] == path for other in PATH
 
 
 def test_the_commands_of_the_contract_are_there() -> None:
-    named = """serve; migrate; openapi; keys list; organisations add; organisations list; accounts create;
+    named = """serve; migrate; openapi; keys list; keys rotate; organisations add; organisations list; accounts create;
         accounts list; accounts show; accounts rotate; accounts suspend; accounts resume; accounts revoke;
         accounts officers add; accounts officers disable; audit verify; audit checkpoint; procedures list;
         procedures show; procedures lint"""
