@@ -1,6 +1,6 @@
 """A request that may come twice: what it is known by, the answer that is kept, and who works on it.
 
-Source: draft-ietf-httpapi-idempotency-key-header; what it leaves open is in docs/decisions/0027.
+Source: draft-ietf-httpapi-idempotency-key-header; what it leaves open is in docs/decisions/0030.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 HKDF-SHA-256 (RFC 5869) from the place's key and the header's value: the database opens nothing without the
 header, the header nothing without the master key. The place's key is of a purpose of its own that no rotation
-touches, so a key that was used stays used (docs/decisions/0027).
+touches, so a key that was used stays used (docs/decisions/0030).
 """
 
 import hmac

@@ -1,8 +1,8 @@
 """The contract's order of guards: a request that breaks two neighbouring ones is told of the first.
 
 413 · 404, 405 · 401 · profile_mismatch · account_suspended · scope_missing · rate_limited (`test_rates.py`) ·
-415, 406 · 400 · 422 shape · 422 meaning (procedure, role, field) · 403 (procedure, role, field, officer) ·
-receipt · profile_unconfigured · reuse · budget · registry.
+415, 406 · 400 · 422 shape · idempotency · 422 meaning (procedure, role, field) · 403 (procedure, role, field,
+officer) · receipt · profile_unconfigured · reuse · budget · registry.
 """
 
 import json
@@ -32,6 +32,10 @@ from tests.gateway.scene import (
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
 OFFICER = {"kind": "officer", "id": "can.bo.02"}
 TEXT = {"Content-Type": "text/plain"}
+KEY = {"Idempotency-Key": "kx2p9a7q-e1tz-vb4w"}
+OTHER_FIELDS = json.dumps(
+    [{"type": "citizen_enquiry", "procedures": ["*"], "subject_roles": ["*"], "fields": ["gender"]}]
+)
 GRANTS = make_grant(["khai-sinh"], ["requester", "father"], ["full_name"])
 
 
@@ -175,6 +179,55 @@ async def _(stage: Stage) -> httpx.Response:
 @first("request_invalid", before="field_unknown")
 async def _(stage: Stage) -> httpx.Response:
     return await stage.post("/prefills", prefill_request("x", ["nothing", "nothing"]))
+
+
+@first("json_invalid", before="request_invalid of a malformed key")
+async def _(stage: Stage) -> httpx.Response:
+    return await stage.post("/verifications", b"x", stage.portal, **{"Idempotency-Key": "a b"})
+
+
+@first("request_invalid", before="procedure_unknown where the key is malformed")
+async def _(stage: Stage) -> httpx.Response:
+    return await stage.post(
+        "/verifications", enquiry(procedure="nothing"), stage.portal, **{"Idempotency-Key": "a b"}
+    )
+
+
+@first("request_invalid", before="idempotency_conflict")
+async def _(stage: Stage) -> httpx.Response:
+    await stage.post("/verifications", enquiry(), stage.portal, **KEY)
+    return await stage.post("/verifications", enquiry(fresh="x"), stage.portal, **KEY)
+
+
+@first("idempotency_conflict", before="procedure_unknown")
+async def _(stage: Stage) -> httpx.Response:
+    await stage.post("/verifications", enquiry(), stage.portal, **KEY)
+    return await stage.post("/verifications", enquiry(procedure="nothing"), stage.portal, **KEY)
+
+
+@first("idempotency_conflict", before="officer_not_granted")
+async def _(stage: Stage) -> httpx.Response:
+    await stage.post("/verifications", enquiry(), stage.portal, **KEY)
+    return await stage.post("/verifications", enquiry(initiated_by=OFFICER), stage.portal, **KEY)
+
+
+@first("idempotency_answer_gone", before="verification_expired")
+async def _(stage: Stage) -> httpx.Response:
+    form = prefill_request(await stage.portal.receipt(), ["full_name"])
+    await stage.post("/prefills", form, stage.portal, **KEY)
+    stage.scene.clock.advance(1801)
+    await stage.portal.log_in()
+    return await stage.post("/prefills", form, stage.portal, **KEY)
+
+
+@first("field_not_granted", before="verification_expired where the answer is kept")
+async def _(stage: Stage) -> httpx.Response:
+    trip = enquiry(prefill={"fields": ["full_name"]})
+    wide = await stage.scene.portal()
+    found = await stage.post("/verifications", trip, wide, **KEY)
+    await stage.post(f"/verifications/{found.json()['id']}/revoke", None, wide)
+    await wide.log_in(authorization_details=OTHER_FIELDS)
+    return await stage.post("/verifications", trip, wide, **KEY)
 
 
 @first("procedure_unknown", before="subject_role_unknown")

@@ -1,14 +1,15 @@
 """Requests with a key, as portals send them, and what is stored of them."""
 
-import base64
-import json
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.app import open_gateway
 from gateway.idempotency.store import idempotent_requests
@@ -54,13 +55,6 @@ async def rows(scene: Scene) -> list[dict[str, Any]]:
         return [dict(row) for row in (await connection.execute(sa.select(idempotent_requests))).mappings()]
 
 
-def with_claim_of(token: str) -> dict[str, Any]:
-    """Return the claims of a token, unchecked."""
-    payload = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return claims
-
-
 @asynccontextmanager
 async def another_worker(scene: Scene, portal: Portal) -> AsyncIterator[Portal]:
     """Open a second gateway on the same store, and give the same portal in front of it."""
@@ -74,3 +68,24 @@ async def another_worker(scene: Scene, portal: Portal) -> AsyncIterator[Portal]:
         httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE) as http,
     ):
         yield replace(portal, http=http)
+
+
+@asynccontextmanager
+async def store_away(scene: Scene) -> AsyncIterator[None]:
+    """Take the store away for a while: its file moved, or its server refusing the database."""
+    url = scene.settings.database_url
+    if url.startswith("sqlite"):
+        path = Path(url.removeprefix("sqlite:///"))
+        await asyncio.to_thread(path.rename, path.with_suffix(".away"))
+        yield
+        await asyncio.to_thread(path.with_suffix(".away").rename, path)
+        return
+    server, _, name = url.replace("postgresql://", "postgresql+asyncpg://", 1).rpartition("/")
+    engine = create_async_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(sa.text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        await connection.execute(sa.text(ended), {"name": name})
+        yield
+        await connection.execute(sa.text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    await engine.dispose()
