@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from gateway.app import open_gateway
 from gateway.clock import Clock
+from gateway.edge.metrics import Metrics, serve_metrics
 from gateway.errors import SettingInvalid, StateWrong
 from gateway.profiles.connections import OpenRegistry
 from gateway.profiles.epochs import watching
@@ -36,23 +37,28 @@ async def answer(
 ) -> None:
     """Answer on a listening socket until SIGINT or SIGTERM; requests in flight are finished.
 
-    `worker` counts from 0. `started` is called when requests are being accepted; `lifeline` is as `Server` has it.
+    `worker` counts from 0; its metrics are on the port set and as many further. `started` is called when requests are being accepted; `lifeline` is as `Server` has it.
 
     Raises:
+        StateWrong: the port of the metrics is taken.
         SettingInvalid, MasterKeyWrong, SchemaOld
     """
     async with open_gateway(settings, clock=clock, base=base, open_registry=connector(clock)) as gateway:
+        metrics = Metrics()
+        port = None if settings.metrics_port is None else settings.metrics_port + worker
         server = Server(
-            build_app(gateway), listener=listener, started=lambda: started(gateway), lifeline=lifeline
+            build_app(gateway, metrics=metrics),
+            listener=listener,
+            started=lambda: started(gateway),
+            lifeline=lifeline,
         )
-        async with _running_beside(gateway, worker=worker):
+        async with _running_beside(gateway), serve_metrics(metrics.registry, port):
             await server.serve(sockets=[listener])
 
 
 @asynccontextmanager
-async def _running_beside(gateway: Gateway, *, worker: int) -> AsyncIterator[None]:
+async def _running_beside(gateway: Gateway) -> AsyncIterator[None]:
     """Run what each worker does beside answering: the one place where background tasks stand."""
-    del worker
     async with sweeping(gateway.parts), watching(gateway):
         yield
 

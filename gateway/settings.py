@@ -197,6 +197,7 @@ class Settings(_Strict):
     public_url: HttpUrl | None = None
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
     sandbox: ProfileSettings = ProfileSettings()
     official: ProfileSettings = ProfileSettings()
 

@@ -17,10 +17,12 @@ from gateway.accounts import web as accounts_web
 from gateway.edge import health
 from gateway.edge.context import Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
+from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
-from gateway.edge.problems import Internal
+from gateway.edge.problems import Internal, find_problem
 from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
+from gateway.measures import Measures
 from gateway.oauth import web as oauth_web
 from gateway.oauth.guesses import Guesses
 from gateway.parts import Parts
@@ -37,19 +39,21 @@ SWEEP_SECONDS = 20.0
 log = structlog.get_logger("gateway")
 
 
-def build_app(gateway: Gateway) -> ASGIApp:
-    """Return the web application around opened parts, the edge outermost."""
+def build_app(gateway: Gateway, *, metrics: Metrics | None = None) -> ASGIApp:
+    """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own."""
     test_data = {profile.value: place.test_data for profile, place in gateway.places.items()}
     parts = gateway.parts
-    return Edge(_build_routes(gateway), base=parts.base, clock=parts.clock, test_data=test_data)
+    metrics = metrics or Metrics()
+    routes = _build_routes(gateway, metrics)
+    return Edge(routes, base=parts.base, clock=parts.clock, test_data=test_data, metrics=metrics)
 
 
 def build_document(gateway: Gateway) -> dict[str, object]:
     """Return the OpenAPI document of the application."""
-    return build_openapi(_build_routes(gateway))
+    return build_openapi(_build_routes(gateway, Metrics()))
 
 
-def _build_routes(gateway: Gateway) -> FastAPI:
+def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     app = FastAPI(
         title="dancu-gateway",
         version=__version__,
@@ -62,8 +66,12 @@ def _build_routes(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.state.clock = gateway.parts.clock
     app.state.flights = Flights()
+    app.state.metrics = metrics
     app.state.guesses = Guesses(gateway.parts.clock)
     app.state.rates = RateLimits(gateway.parts.clock)
+    metrics.registry.register(
+        Measures(gateway, rates=app.state.rates, guesses=app.state.guesses),
+    )
     states = {
         profile.value: "ready" if place.link else "unconfigured" for profile, place in gateway.places.items()
     }
@@ -111,6 +119,7 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
             f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place(request) else None
         )
         request_id = request.state.request_id
+        request.state.problem = find_problem(error).code
         return problem_response(error, base=base, request_id=request_id, metadata_url=metadata_url)
 
     @app.exception_handler(GatewayError)

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
-from gateway.edge.problems import MEDIA_TYPE, Internal, problem_body, problem_headers
+from gateway.edge.metrics import Metrics
+from gateway.edge.problems import MEDIA_TYPE, Internal, find_problem, problem_body, problem_headers
 from gateway.edge.trace_context import find_trace_id
 from gateway.errors import BodySlow, BodyTooLarge, GatewayError, HeadersTooLarge, NotFound
 from gateway.identifiers import new_identifier
@@ -37,8 +38,17 @@ class _CallerGone(Exception):
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, base: str, clock: Clock, test_data: Mapping[str, bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        base: str,
+        clock: Clock,
+        test_data: Mapping[str, bool],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._app = app
+        self._metrics = metrics
         self._base = base
         self._clock = clock
         self._test_data = test_data
@@ -75,9 +85,17 @@ class Edge:
             log.exception("internal")
             if not status:
                 await self._refuse(Internal(), scope, send_with_headers)
-        milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
+        self._note(scope, status, self._clock.monotonic() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Leave one log line and one count of a request."""
         route = getattr(scope.get("route"), "path", "unmatched")
-        log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds)
+        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+        if self._metrics is not None:
+            problem = scope["state"].get("problem")
+            self._metrics.count_request(
+                route=route, method=scope["method"], status=status, seconds=seconds, problem=problem
+            )
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -93,6 +111,7 @@ class Edge:
         await self._app(scope, _replay(body, receive), send)
 
     async def _refuse(self, error: GatewayError, scope: Scope, send: Send) -> None:
+        scope["state"]["problem"] = find_problem(error).code
         response = problem_response(error, base=self._base, request_id=scope["state"]["request_id"])
         response.headers["Connection"] = "close"
         await response(scope, _nothing, send)

@@ -30,6 +30,13 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
+    @property
+    def state(self) -> str:
+        """Return `closed`, `open`, or `probing` while one question finds out."""
+        if self._open_until is None:
+            return "closed"
+        return "probing" if self._probing else "open"
+
     def admit(self) -> int:
         """Return a question's admission; raises `RegistryUnavailable` while open or while a probe is out."""
         if self._open_until is None:

@@ -5,11 +5,19 @@ A question waits for its place within its own deadline; the login's latch is `se
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gateway.clock import Clock
-from gateway.errors import RegistryAnswerInvalid, RegistryRefused, RegistryTimeout, RegistryUnavailable
+from gateway.edge.problems import find_problem
+from gateway.errors import (
+    GatewayError,
+    RegistryAnswerInvalid,
+    RegistryRefused,
+    RegistryTimeout,
+    RegistryUnavailable,
+)
 from gateway.places import Profile
 from gateway.registry.breaker import Breaker
 from gateway.registry.connection import Connection
@@ -22,7 +30,10 @@ Answered = TypeVar("Answered")
 
 
 class ShelteredRegistry:
-    """The registry behind one profile, with a breaker and a bulkhead of its own."""
+    """The registry behind one profile, with a breaker and a bulkhead of its own.
+
+    `tally` counts questions by operation and outcome: `answered`, or the code of the problem.
+    """
 
     def __init__(self, inner: Registry, connection: Connection, clock: Clock) -> None:
         self._inner = inner
@@ -30,11 +41,17 @@ class ShelteredRegistry:
         self._breaker = Breaker(clock, connection.profile)
         self._places = asyncio.Semaphore(PLACES)
         self._fair_s = connection.deadline_ms / 2000
+        self.tally: Counter[tuple[str, str]] = Counter()
 
     @property
     def profile(self) -> Profile:
         """The only profile whose questions may pass."""
         return self._inner.profile
+
+    @property
+    def breaker_state(self) -> str:
+        """Return `closed`, `open` or `probing`."""
+        return self._breaker.state
 
     async def confirm(self, question: Question) -> bool:
         """Ask yes or no; raises `RegistryError`."""
@@ -49,6 +66,17 @@ class ShelteredRegistry:
         await self._inner.aclose()
 
     async def _ask(self, question: Question, ask: Callable[[Question], Awaitable[Answered]]) -> Answered:
+        try:
+            answer = await self._ask_sheltered(question, ask)
+        except GatewayError as error:
+            self.tally[question.operation.value, find_problem(error).code] += 1
+            raise
+        self.tally[question.operation.value, "answered"] += 1
+        return answer
+
+    async def _ask_sheltered(
+        self, question: Question, ask: Callable[[Question], Awaitable[Answered]]
+    ) -> Answered:
         admission = self._breaker.admit()
         try:
             await self._take_place(question.deadline)

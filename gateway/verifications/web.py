@@ -126,6 +126,9 @@ async def _verify(
         trip = await verify_and_fill(parts, place, request.app.state.flights, caller, enquiry)
         found, origin = trip.outcome.verification, trip.outcome.origin
         answer = shape_verification(place, found, origin, parts.clock.now(), trip.prefill)
+        request.app.state.metrics.count_verification(
+            profile=place.profile.value, origin=origin.value, verdict=found.verdict.value
+        )
         status = 201 if origin is Origin.REGISTRY else 200
         return keepable(answer, status=status, verification=found.id, personal=trip.prefill is not None)
 

@@ -99,7 +99,7 @@ def test_policy_for_tests_is_read_and_stands_without_a_connection() -> None:
 
 @pytest.mark.parametrize(
     "variable",
-    ["GATEWAY_COLOUR", "GATEWAY_SANDBOX_COLOUR", "GATEWAY_METRICS_PORT", "GATEWAY_TEST_REGISTRY_URL"],
+    ["GATEWAY_COLOUR", "GATEWAY_SANDBOX_COLOUR", "GATEWAY_METRICS_HOST", "GATEWAY_TEST_REGISTRY_URL"],
 )
 def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
     assert refusal({variable: SECRET}) == f"{variable}: no such setting"

@@ -1,0 +1,74 @@
+"""What the parts count by themselves, told to whoever reads the metrics: read at that moment, kept nowhere twice."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway.edge.rates import RateLimits
+from gateway.oauth.guesses import Guesses
+from gateway.profiles.model import Gateway
+from gateway.registry.shelter import ShelteredRegistry
+
+BREAKER_STATES = ("closed", "open", "probing")
+
+
+class Measures(Collector):
+    """The audit's queue, the registries, and what was refused or slowed before anything was asked."""
+
+    def __init__(self, gateway: Gateway, *, rates: RateLimits, guesses: Guesses) -> None:
+        self._gateway = gateway
+        self._rates = rates
+        self._guesses = guesses
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell the figures of now."""
+        yield from self._audit()
+        yield from self._registries()
+        slowed = CounterMetricFamily(
+            "gateway_secret_guesses", "Tries of a client secret slowed or refused unread.", labels=["outcome"]
+        )
+        slowed.add_metric(["waited"], self._guesses.waited)
+        slowed.add_metric(["refused"], self._guesses.refused)
+        yield slowed
+        limited = CounterMetricFamily(
+            "gateway_rate_limited", "Calls refused because an account calls too fast.", labels=["profile"]
+        )
+        for profile in self._gateway.places:
+            limited.add_metric([profile.value], self._rates.refused.get(profile.value, 0))
+        yield limited
+
+    def _audit(self) -> Iterator[Metric]:
+        audit = self._gateway.parts.audit
+        yield GaugeMetricFamily(
+            "gateway_audit_waiting", "Records that wait for their commit.", value=audit.waiting
+        )
+        yield CounterMetricFamily("gateway_audit_commits", "Commits of the audit.", value=audit.groups)
+        yield CounterMetricFamily(
+            "gateway_audit_records", "Records committed; by commits: the mean group.", value=audit.records
+        )
+
+    def _registries(self) -> Iterator[Metric]:
+        questions = CounterMetricFamily(
+            "gateway_registry_questions",
+            "Questions to the registry, those held back by the breaker too.",
+            labels=["profile", "operation", "outcome"],
+        )
+        breaker = GaugeMetricFamily(
+            "gateway_registry_breaker", "1 for the breaker's state of now.", labels=["profile", "state"]
+        )
+        for profile, registry in self._sheltered():
+            for (operation, outcome), count in sorted(registry.tally.items()):
+                questions.add_metric([profile, operation, outcome], count)
+            for state in BREAKER_STATES:
+                breaker.add_metric([profile, state], float(registry.breaker_state == state))
+        yield questions
+        yield breaker
+
+    def _sheltered(self) -> Iterator[tuple[str, ShelteredRegistry]]:
+        for profile, place in self._gateway.places.items():
+            registry: Any = place.link.registry if place.link else None
+            if isinstance(registry, ShelteredRegistry):
+                yield profile.value, registry

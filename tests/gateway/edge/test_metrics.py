@@ -1,0 +1,192 @@
+"""What is counted, on whose port, and that no label is a caller's or a person's value."""
+
+import asyncio
+import base64
+import socket
+import unicodedata
+from urllib.parse import quote
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.edge.metrics import LOOPBACK, Metrics, metrics_page, serve_metrics
+from gateway.errors import StateWrong
+from gateway.verifications.fold import fold_name
+from gateway.web import build_app
+from mock_c06.app import MockRegistry
+from tests.gateway.scene import AN, BASE, HandClock, Scene, enquiry, open_scene, settings_for
+
+SAI = "Nguyễn Văn Sai"
+
+
+class Counted:
+    """The scene's gateway behind an application of its own, and the page of its metrics."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.metrics = Metrics()
+        self.transport = httpx.ASGITransport(build_app(scene.gateway, metrics=self.metrics))
+
+    async def text(self) -> str:
+        """Read the page."""
+        page = httpx.ASGITransport(metrics_page(self.metrics.registry))
+        async with httpx.AsyncClient(transport=page, base_url="http://127.0.0.1:9") as http:
+            answer = await http.get("/metrics")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        return answer.text
+
+    async def value(self, name: str, **labels: str) -> float:
+        """Return one figure; 0 where it was never counted."""
+        for family in text_string_to_metric_families(await self.text()):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return sample.value
+        return 0.0
+
+
+async def test_a_run_is_counted_by_route_problem_verdict_and_operation(scene: Scene) -> None:
+    counted = Counted(scene)
+    async with httpx.AsyncClient(transport=counted.transport, base_url=BASE) as http:
+        portal = await scene.portal()
+        portal.http = http
+        await portal.verify()
+        await portal.verify()
+        await portal.verify(claim=AN | {"full_name": SAI})
+        await portal.verify(procedure="nothing")
+        await http.get("/nowhere")
+
+    route = "/{profile}/v1/verifications"
+    assert await counted.value("gateway_requests_total", route=route, method="POST", status="201") == 2
+    assert await counted.value("gateway_requests_total", route=route, method="POST", status="422") == 1
+    assert await counted.value("gateway_request_seconds_count", route=route) == 4
+    assert await counted.value("gateway_problems_total", code="procedure_unknown") == 1
+    assert await counted.value("gateway_problems_total", code="not_found") == 1
+    sandbox = {"profile": "sandbox"}
+    for origin, verdict in (("registry", "confirmed"), ("reuse", "confirmed"), ("registry", "not_confirmed")):
+        labels = sandbox | {"origin": origin, "verdict": verdict}
+        assert await counted.value("gateway_verifications_total", **labels) == 1, labels
+    asked = sandbox | {"operation": "XacThucThongTinCongDan", "outcome": "answered"}
+    assert await counted.value("gateway_registry_questions_total", **asked) == 2
+    assert await counted.value("gateway_registry_breaker", **sandbox, state="closed") == 1
+    assert await counted.value("gateway_registry_breaker", **sandbox, state="open") == 0
+    assert await counted.value("gateway_audit_records_total") > 2
+    assert await counted.value("gateway_audit_waiting") == 0
+
+
+async def test_an_outage_shows_in_the_breaker_and_in_the_outcomes(scene: Scene) -> None:
+    counted = Counted(scene)
+    portal = await scene.portal()
+    await scene.fault("unavailable")
+    for number in range(20):
+        await portal.verify(dossier=f"HN-{number}", fresh=True)
+
+    labels = {"profile": "sandbox", "outcome": "registry_unavailable"}
+    assert await counted.value("gateway_registry_questions_total", **labels) == 20
+    assert await counted.value("gateway_registry_breaker", profile="sandbox", state="open") == 1
+
+
+async def test_threat_6_slowed_and_refused_guesses_show_in_the_metrics(scene: Scene) -> None:
+    counted = Counted(scene)
+    portal = await scene.portal()
+    async with httpx.AsyncClient(transport=counted.transport, base_url=BASE) as http:
+        form = {"grant_type": "client_credentials"}
+        address = f"{portal.issuer}/oauth2/token"
+        tries = (http.post(address, data=form, auth=(portal.client_id, f"wrong-{n}")) for n in range(20))
+        answers = await asyncio.gather(*tries)
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert await counted.value("gateway_secret_guesses_total", outcome="refused") == len(refused) > 0
+    assert await counted.value("gateway_secret_guesses_total", outcome="waited") > 0
+
+
+async def test_refusals_by_rate_show_by_profile(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    settings = settings_for(database_url, mock, sandbox={"rate_per_second": 1})
+    async with open_scene(settings, mock, clock) as scene:
+        counted = Counted(scene)
+        portal = await scene.portal()
+        async with httpx.AsyncClient(transport=counted.transport, base_url=BASE) as http:
+            portal.http = http
+            answers = await asyncio.gather(*(portal.call("GET", "/me") for _ in range(30)))
+
+    refused = sum(answer.status_code == 429 for answer in answers)
+    assert await counted.value("gateway_rate_limited_total", profile="sandbox") == refused > 0
+    assert await counted.value("gateway_rate_limited_total", profile="official") == 0
+
+
+async def test_threat_44_no_person_secret_or_callers_value_is_in_the_metrics(scene: Scene) -> None:
+    counted = Counted(scene)
+    portal = await scene.portal()
+    async with httpx.AsyncClient(transport=counted.transport, base_url=BASE) as http:
+        portal.http = http
+        await portal.log_in()
+        receipt = await portal.receipt()
+        await portal.prefill(receipt, ["full_name", "permanent_residence"])
+        await portal.verify(claim=AN | {"full_name": SAI})
+        await portal.verify(dossier=AN["citizen_id"])
+        await portal.call("GET", f"/verifications/{AN['citizen_id']}", **{"X-Request-Id": AN["citizen_id"]})
+        await portal.call("POST", f"/{AN['citizen_id']}", enquiry())
+        await http.request(f"GET{AN['citizen_id']}", f"/{quote(SAI)}?number={AN['citizen_id']}")
+        await http.post(
+            f"/{AN['citizen_id']}/oauth2/token", content=b"x", auth=(AN["citizen_id"], str(portal.secret))
+        )
+    told = await counted.text()
+
+    private = [AN["citizen_id"], AN["birth_date"], "1990", "HN-2022-000123", "khai-sinh", portal.client_id]
+    for name in (AN["full_name"], SAI):
+        private += [name, unicodedata.normalize("NFD", name), quote(name), fold_name(name), "Sai", 'An"']
+    private += [str(portal.secret), portal.access_token, receipt, receipt.split(".")[2], "can.bo"]
+    private.append(base64.b64encode(f"{portal.client_id}:{portal.secret}".encode()).decode())
+    assert 'method="other"' in told
+    for word in private:
+        assert word not in told
+
+
+async def test_two_applications_count_each_for_itself(scene: Scene) -> None:
+    first, second = Counted(scene), Counted(scene)
+    async with httpx.AsyncClient(transport=first.transport, base_url=BASE) as http:
+        await http.get("/livez")
+
+    assert await first.value("gateway_requests_total", route="/livez") == 1
+    assert await second.value("gateway_requests_total", route="/livez") == 0
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_the_page_is_served_on_loopback_and_nothing_else_is(free_port: int) -> None:
+    metrics = Metrics()
+    async with serve_metrics(metrics.registry, free_port), httpx.AsyncClient() as http:
+        base = f"http://{LOOPBACK}:{free_port}"
+        assert "gateway_requests" in (await http.get(f"{base}/metrics")).text
+        for path in ("/", "/metrics/", "/metrics/x", "/livez"):
+            assert (await http.get(f"{base}{path}")).status_code == 404
+        posted = await http.post(f"{base}/metrics")
+        assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
+        assert "server" not in posted.headers
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"http://127.0.0.2:{free_port}/metrics")
+    async with httpx.AsyncClient() as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"{base}/metrics")
+
+
+async def test_without_a_port_nothing_is_served() -> None:
+    async with serve_metrics(Metrics().registry, None):
+        pass
+
+
+async def test_a_port_that_is_taken_or_none_stops_with_its_setting_named() -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        for port in (taken.getsockname()[1], 70_000):
+            with pytest.raises(StateWrong, match="GATEWAY_METRICS_PORT"):
+                async with serve_metrics(Metrics().registry, port):
+                    pytest.fail("served")
