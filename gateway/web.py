@@ -110,8 +110,10 @@ def _add_document(app: FastAPI) -> None:
 def _add_problems(app: FastAPI, *, base: str) -> None:
     """Turn our errors, and the router's own, into problems."""
 
+    places = {profile.value for profile in Profile}
+
     def at_place(request: Request) -> bool:
-        return first_segment(request.url.path) in {profile.value for profile in Profile}
+        return first_segment(request.url.path) in places
 
     def respond(request: Request, error: GatewayError) -> Response:
         first = first_segment(request.url.path)
@@ -133,7 +135,7 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
 
     @app.exception_handler(HTTPException)
     async def routers_own(request: Request, error: HTTPException) -> Response:
-        at_no_place = "profile" in request.path_params and not at_place(request)
+        at_no_place = request.path_params.get("profile", Profile.SANDBOX.value) not in places
         if error.status_code == 405 and not at_no_place:
             response = respond(request, MethodNotAllowed())
             response.headers.update(error.headers or {})

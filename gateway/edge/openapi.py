@@ -48,7 +48,11 @@ _OF_FUNCTIONS: dict[Callable[..., Any], tuple[type[GatewayError], ...]] = {
 _IN_PATH: dict[str, dict[str, Any]] = {
     "profile": {"type": "string", "enum": [profile.value for profile in Profile]},
     "verification_id": {"type": "string", "pattern": VERIFICATION_ID},
-    "procedure": {"type": "string", "minLength": 1, "examples": ["khai-sinh", "1.001193"]},
+    "procedure": {
+        "type": "string",
+        "pattern": r"^([a-z0-9-]+|[0-9]\.[0-9]{6})$",
+        "examples": ["khai-sinh", "1.001193"],
+    },
     "code": {"type": "string", "enum": sorted({problem.code for problem in PROBLEMS.values()})},
 }
 

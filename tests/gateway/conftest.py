@@ -27,10 +27,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh, migrated store on each of the two databases."""
-    if request.param == "sqlite":
+    return fresh_store(request, request.param, tmp_path)
+
+
+def fresh_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
+    """Return the address of a fresh, migrated store of this kind."""
+    if kind == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
-        shutil.copy(template, tmp_path / "gateway.db")
-        return f"sqlite:///{tmp_path / 'gateway.db'}"
+        shutil.copy(template, folder / "gateway.db")
+        return f"sqlite:///{folder / 'gateway.db'}"
     server: Server = request.getfixturevalue("postgresql_server")
     return server.make_database()
 

@@ -153,3 +153,12 @@ async def test_open_pages_show_no_version_of_the_server(scene: Scene) -> None:
     ]
     assert all("server" not in answer.headers for answer in answers)
     assert {place.profile for place in scene.gateway.places.values()} == set(Profile)
+
+
+@pytest.mark.parametrize("profile", ["sandbox", "official"])
+async def test_another_method_at_the_metadata_of_a_place_is_told_which_there_are(
+    scene: Scene, profile: str
+) -> None:
+    answer = await scene.http.post(f"/.well-known/oauth-authorization-server/{profile}")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET"
