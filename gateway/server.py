@@ -64,7 +64,9 @@ class Server(uvicorn.Server):
         self.server_state.default_headers.append((b"connection", b"close"))
         for server in self.servers:
             server.close()
-        await self._accept_waiting(loop)
+        for listener in sockets or ():
+            listener.close()
+        await self._accept_waiting(loop)  # from the last copy of the socket: whoever comes now is refused
         until = loop.time() + LAST_CALL_SECONDS
         while self.server_state.connections and not self.force_exit and loop.time() < until:  # noqa: ASYNC110 - uvicorn keeps a set, no event
             await asyncio.sleep(0.02)

@@ -89,6 +89,13 @@ def make_place(mock: Served, server: Server, folder: Path, **settings: str) -> P
     return place
 
 
+def make_account(place: Place) -> dict[str, str]:
+    """Make a sandbox account with a secret."""
+    arguments = ["accounts", "create", "dvctt", "--organisation", AGENCY, "--profile", "sandbox"]
+    made: dict[str, str] = run_command(place, *arguments, "--all-procedures", "--all-fields")
+    return made
+
+
 def ask_all(portal: Portal, calls: Callable[[], Sequence[Awaitable[httpx.Response]]]) -> list[httpx.Response]:
     """Put a portal's calls at once, each on a connection of its own, and return their answers in order."""
 

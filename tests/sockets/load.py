@@ -1,0 +1,71 @@
+"""Steady callers, each on a connection that it keeps: what each was answered, and how each was failed."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.sockets.programs import Running, enquiry, log_in
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What callers have seen so far. Being refused a connection is not a failed request: nothing was taken."""
+
+    answers: list[tuple[int, str]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def wait_for(self, more: int) -> None:
+        """Wait until so many more answers have come."""
+        wanted, until = len(self.answers) + more, time.monotonic() + 30
+        while len(self.answers) < wanted:
+            assert time.monotonic() < until, f"{len(self.answers)} of {wanted} answers, {self.failures}"
+            time.sleep(0.01)
+
+    def statuses(self) -> set[int]:
+        """Return the statuses that were seen."""
+        return {status for status, _ in self.answers}
+
+
+@contextmanager
+def steady_load(
+    running: Running, account: Mapping[str, str], *, callers: int = 6, name: str = "HN"
+) -> Iterator[Load]:
+    """Verify the same citizen in ever new dossiers, from several callers, until the block ends."""
+    load = Load()
+    with log_in(running, account) as portal:
+        address, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
+    threads = [
+        threading.Thread(target=_call, args=(load, address, headers, f"{name}-{number}"))
+        for number in range(callers)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.over.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def _call(load: Load, address: str, headers: Mapping[str, str], dossier: str) -> None:
+    number = 0
+    with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as portal:
+        while not load.over.is_set():
+            number += 1
+            body = enquiry(dossier=f"{dossier}-{number}", fresh=number % 3 == 0)
+            try:
+                answer = portal.post("/verifications", json=body)
+            except httpx.ConnectError as error:
+                load.refusals.append(repr(error))
+                time.sleep(0.02)
+            except httpx.HTTPError as error:
+                load.failures.append(repr(error))
+            else:
+                load.answers.append((answer.status_code, answer.json().get("id", answer.text)))

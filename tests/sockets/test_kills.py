@@ -1,0 +1,80 @@
+"""Threat 34: killed at any moment, again and again, the gateway loses no evidence and needs no repair."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.audit.store import audit_entries
+from gateway.verifications.store import verifications
+from tests.gateway.disposable import opened
+from tests.mock_c06.programs import Served
+from tests.postgresql import Server
+from tests.sockets.groups import find_children, make_account, make_place, run_command
+from tests.sockets.load import steady_load
+from tests.sockets.programs import AGENCY, Place, Running, place_beside
+
+KILLS = 6
+
+
+def test_threat_34_kills_of_the_embedded_gateway_under_load_lose_no_evidence(
+    mock: Served, tmp_path: Path
+) -> None:
+    place = place_beside(mock, tmp_path)
+    run_command(place, "organisations", "add", AGENCY, "UBND TP Hà Nội")
+    _kill_again_and_again(place, workers=1, url=f"sqlite:///{tmp_path}/var/gateway.db")
+
+
+@pytest.mark.postgresql
+def test_threat_34_kills_of_a_group_of_workers_under_load_lose_no_evidence(
+    mock: Served, postgresql_server: Server, tmp_path: Path
+) -> None:
+    place = make_place(mock, postgresql_server, tmp_path)
+    _kill_again_and_again(place, workers=2, url=place.settings["GATEWAY_DATABASE_URL"])
+
+
+def _kill_again_and_again(place: Place, *, workers: int, url: str) -> None:
+    account = make_account(place)
+    answered: list[tuple[int, str]] = []
+    for number in range(KILLS):
+        with (
+            place.serving(workers=workers) as running,
+            steady_load(running, account, callers=4, name=f"HN-{number}") as load,
+        ):
+            load.wait_for(12 + 5 * number)
+            _kill_whole(running)
+            running.process.wait(10)
+        answered += load.answers
+        assert load.statuses() <= {200, 201}
+    assert run_command(place, "audit", "verify")["ok"] is True
+    kinds, stored = asyncio.run(_read_evidence(url))
+    assert [
+        identifier for status, identifier in answered if not _is_shown(status, kinds.get(identifier))
+    ] == []
+    assert stored - set(kinds) == set(), "a verification without evidence"
+    assert {identifier for _, identifier in answered} <= stored
+
+
+def _kill_whole(running: Running) -> None:
+    for process in [running.process.pid, *find_children(running.process.pid)]:
+        os.kill(process, signal.SIGKILL)
+
+
+def _is_shown(status: int, kinds: set[str] | None) -> bool:
+    """Say whether the rows that belong to an answer are there: a question asked, or a reuse."""
+    return kinds is not None and ({"intended", "answered"} <= kinds if status == 201 else "reused" in kinds)
+
+
+async def _read_evidence(url: str) -> tuple[dict[str, set[str]], set[str]]:
+    """Return the kinds of rows of each verification's act, and the verifications that are stored."""
+    async with opened(url) as database, database.read() as connection:
+        bodies = [json.loads(body) for body in await connection.scalars(sa.select(audit_entries.c.body))]
+        stored = set(await connection.scalars(sa.select(verifications.c.id)))
+    acts: dict[str, set[str]] = {}
+    for body in bodies:
+        acts.setdefault(body["act"], set()).add(body["kind"])
+    return {body["verification"]: acts[body["act"]] for body in bodies if "verification" in body}, stored

@@ -1,0 +1,99 @@
+"""The life of a group of workers: how it starts, what it outlives, and how it ends."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.cli.commands import Commands
+from tests.gateway.scene import MASTER_KEY
+from tests.mock_c06.programs import Served
+from tests.postgresql import Server
+from tests.sockets.groups import (
+    WORKERS,
+    Group,
+    find_children,
+    is_running,
+    make_account,
+    make_place,
+    running_group,
+)
+from tests.sockets.load import steady_load
+
+pytestmark = pytest.mark.postgresql
+
+OTHER_KEY = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgISE"
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_threat_37_a_killed_worker_is_outlived_and_a_stop_under_load_fails_no_request(
+    mock: Served, postgresql_server: Server, tmp_path: Path
+) -> None:
+    with running_group(mock, postgresql_server, tmp_path) as group:
+        supervisor = group.running.process.pid
+        workers = find_children(supervisor)
+        assert len(workers) == WORKERS
+        assert group.running.lines[1].endswith("(connected, test data)")
+        account = make_account(group.place)
+        with steady_load(group.running, account) as load:
+            load.wait_for(60)
+            assert load.failures == []
+            os.kill(victim := min(workers), signal.SIGKILL)
+            load.wait_for(60)
+            assert len(load.failures) <= 6  # only those that the killed worker had in its hands
+            wait_until(lambda: bool(group.place.events("worker_started_again")))
+            assert len(find_children(supervisor) - {victim}) == WORKERS
+            failed_by_the_kill = [*load.failures]
+            load.wait_for(60)
+            assert group.running.end() == 0
+        _check_the_end(group, load.failures[len(failed_by_the_kill) :], load.statuses())
+        assert load.refusals
+
+
+def _check_the_end(group: Group, failures: list[str], statuses: set[int]) -> None:
+    assert failures == []
+    assert statuses <= {200, 201}
+    (ended,) = group.place.events("worker_ended")
+    assert ended["code"] == -signal.SIGKILL
+    assert len({line["worker"] for line in group.place.events("request")}) > 1
+    assert group.command("audit", "verify")["ok"] is True
+
+
+def test_threat_37_workers_end_by_themselves_when_their_supervisor_is_killed(
+    mock: Served, postgresql_server: Server, tmp_path: Path
+) -> None:
+    place = make_place(mock, postgresql_server, tmp_path)
+    with place.serving(workers=2) as running:
+        workers = find_children(running.process.pid, named="")  # its helper too
+        running.process.kill()
+        running.process.wait(10)
+        wait_until(lambda: not any(is_running(worker) for worker in workers))
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{running.address}/livez")
+    assert len(place.events("supervisor_gone")) == 2
+
+
+def test_a_group_that_cannot_start_says_why_before_any_worker(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    gateway = Commands(tmp_path)
+    ready, old = postgresql_server.make_database(), postgresql_server.make_database(template="template1")
+    serve = ("serve", "--port", "0", "--workers", "2")
+    keyed = {"GATEWAY_MASTER_KEY": MASTER_KEY}
+    gateway("audit", "verify", GATEWAY_DATABASE_URL=ready, **keyed)  # makes the keys
+    refused = gateway.program(*serve, GATEWAY_DATABASE_URL=old, **keyed)
+    assert "run `gateway migrate` first" in refused.reason()
+    refused = gateway.program(*serve, GATEWAY_DATABASE_URL=ready)
+    assert refused.reason().startswith("GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL")
+    refused = gateway.program(*serve, GATEWAY_DATABASE_URL=ready, GATEWAY_MASTER_KEY=OTHER_KEY)
+    assert refused.reason().startswith("the master key does not open this database's keys")
