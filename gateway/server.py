@@ -30,12 +30,11 @@ class Server(uvicorn.Server):
         self,
         app: ASGIApp,
         *,
-        listener: socket.socket,
         started: Callable[[], None],
         lifeline: int | None = None,
     ) -> None:
         super().__init__(_config(app))
-        self._listener = listener.dup()
+        self._last: list[socket.socket] = []
         self._tell_started = started
         self._lifeline = lifeline
 
@@ -51,6 +50,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, and say so."""
+        self._last = [listener.dup() for listener in sockets or ()]
         await super().startup(sockets)
         self._tell_started()
 
@@ -66,7 +66,8 @@ class Server(uvicorn.Server):
             server.close()
         for listener in sockets or ():
             listener.close()
-        await self._accept_waiting(loop)  # from the last copy of the socket: whoever comes now is refused
+        for listener in self._last:  # whoever comes when this copy is closed too is refused
+            await self._accept_waiting(loop, listener)
         until = loop.time() + LAST_CALL_SECONDS
         while self.server_state.connections and not self.force_exit and loop.time() < until:  # noqa: ASYNC110 - uvicorn keeps a set, no event
             await asyncio.sleep(0.02)
@@ -77,9 +78,9 @@ class Server(uvicorn.Server):
         log.error("supervisor_gone")
         self.handle_exit(signal.SIGTERM, None)
 
-    async def _accept_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _accept_waiting(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
         waiting = []
-        with self._listener as listener, contextlib.suppress(OSError):  # BlockingIOError: nobody waits
+        with listener, contextlib.suppress(OSError):  # BlockingIOError: nobody waits
             listener.setblocking(False)
             while True:
                 waiting.append(listener.accept()[0])

@@ -37,7 +37,8 @@ async def answer(
 ) -> None:
     """Answer on a listening socket until SIGINT or SIGTERM; requests in flight are finished.
 
-    `worker` counts from 0; its metrics are on the port set and as many further. `started` is called when requests are being accepted; `lifeline` is as `Server` has it.
+    `worker` counts from 0; its metrics are on the port set and as many further. `started` is called when requests
+    are being accepted; `lifeline` is as `Server` has it.
 
     Raises:
         StateWrong: the port of the metrics is taken.
@@ -47,10 +48,7 @@ async def answer(
         metrics = Metrics()
         port = None if settings.metrics_port is None else settings.metrics_port + worker
         server = Server(
-            build_app(gateway, metrics=metrics),
-            listener=listener,
-            started=lambda: started(gateway),
-            lifeline=lifeline,
+            build_app(gateway, metrics=metrics), started=lambda: started(gateway), lifeline=lifeline
         )
         async with _running_beside(gateway), serve_metrics(metrics.registry, port):
             await server.serve(sockets=[listener])

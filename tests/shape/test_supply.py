@@ -1,0 +1,96 @@
+"""Threat 45, as far as it shows without a network: locked packages, a plain image, no shell, no banner, no debug page."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from gateway.server import Server
+from tests.shape.source import PROGRAMS, ROOT, Source, read_python
+
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[^\s;*]+( ;[^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
+SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+
+
+def _read_requirements(text: str) -> list[str]:
+    """Return a lock's requirements, each with its hashes on one line."""
+    lines = re.sub(r"\s*\\\n\s*", " ", text).splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _find_loose(text: str) -> list[str]:
+    return [line for line in _read_requirements(text) if not PINNED.fullmatch(line)]
+
+
+def _read_dockerfile() -> list[str]:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    return [line for line in re.sub(r"\\\n", " ", text).splitlines() if line and not line.startswith("#")]
+
+
+def _find_images(lines: Iterable[str]) -> list[str]:
+    """Return the images built upon, arguments put in."""
+    text = "\n".join(lines)
+    arguments = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
+    named = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
+    return [re.sub(r"\$\{(\w+)\}", lambda found: arguments[found[1]], image) for image in named]
+
+
+def _find_shells(sources: Iterable[Source]) -> Iterator[str]:
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call):
+                told = {word.arg for word in node.keywords if not _is_false(word.value)}
+                if "shell" in told or ast.unparse(node.func) in SHELLS:
+                    yield f"{source.place}:{node.lineno}"
+
+
+def _is_false(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is False
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_threat_45_every_locked_package_has_one_version_and_hashes(lock: object) -> None:
+    text = (ROOT / str(lock)).read_text(encoding="utf-8")
+    assert len(_read_requirements(text)) > 0
+    assert _find_loose(text) == []
+
+
+def test_threat_45_the_image_is_of_a_named_version_and_runs_as_nobody_in_particular() -> None:
+    lines = _read_dockerfile()
+    for image in _find_images(lines):
+        name, _, tag = image.partition(":")
+        assert name == "python"
+        assert re.match(r"3\.\d+", tag), f"{image}: a version is expected"
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[-1])
+    installs = [part for line in lines for part in line.split("&&") if "pip install" in part]
+    assert all("--require-hashes" in part or "--no-index" in part for part in installs)
+    assert len(installs) > 2
+
+
+def test_threat_45_no_command_goes_through_a_shell() -> None:
+    assert list(_find_shells(read_python())) == []
+
+
+def test_threat_45_the_server_names_no_software_and_shows_no_debug_page() -> None:
+    async def app(*call: object) -> None:
+        raise AssertionError
+
+    assert Server(app, started=lambda: None).config.server_header is False
+    for source in read_python():
+        if source.is_within(*PROGRAMS):
+            calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
+            debugging = [call for call in calls for word in call.keywords if word.arg == "debug"]
+            assert debugging == [], source.place
+
+
+def test_a_requirement_without_hash_or_with_a_range_is_found() -> None:
+    digest = "--hash=sha256:" + "0" * 64
+    assert _find_loose(f"a==1 \\\n    {digest}\nb==1\nc>=1 \\\n    {digest}\n") == ["b==1", f"c>=1 {digest}"]
+
+
+def test_a_call_through_a_shell_is_found() -> None:
+    text = "import os, subprocess\nos.system('x')\nsubprocess.run('x', shell=True)\nsubprocess.run(['x'])\n"
+    assert list(_find_shells([Source("gateway/x.py", text)])) == ["gateway/x.py:2", "gateway/x.py:3"]
