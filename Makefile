@@ -6,6 +6,8 @@ FAST := not sockets and not postgresql
 OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools)
 
 export PYTHONUTF8 := 1
+# Programs load twice as fast with their bytecode, which is kept inside this folder.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test check bench fix lock

@@ -27,6 +27,7 @@ CACHE = ROOT / ".cache"
 STAMP = VENV / "installed.sha256"
 PYTHON_IN_VENV = VENV / "bin" / "python"
 INPUTS = ("pyproject.toml", "requirements-dev.lock", "requirements-uv.lock")
+LOAD_ONCE = "import demo.__main__, gateway.__main__, gateway.workers, mock_c06.__main__, mock_c06.serving"
 
 
 class InstallFailed(Exception):
@@ -62,6 +63,8 @@ def _install(python: str) -> None:
     _run(uv, "pip", "sync", *into, "--require-hashes", "requirements-dev.lock")
     _say("this project, editable")
     _run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", ".")
+    _say("bytecode of what the programs load, so that each start is half as long")
+    _run(str(PYTHON_IN_VENV), "-c", LOAD_ONCE)
     STAMP.write_text(f"{place}\n{inputs}\n", encoding="utf-8")
     _say(f"done in {time.monotonic() - began:.1f} s")
 
@@ -146,7 +149,8 @@ def _run(*command: str) -> None:
         "UV_CACHE_DIR": str(CACHE / "uv"),
         "UV_PYTHON_DOWNLOADS": "never",
     }
-    surroundings.pop("VIRTUAL_ENV", None)
+    for hindrance in ("VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"):
+        surroundings.pop(hindrance, None)
     try:
         ended = subprocess.run(command, cwd=ROOT, env=surroundings, check=False).returncode
     except OSError as error:
