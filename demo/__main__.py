@@ -13,8 +13,8 @@ import typer
 from demo.processes import Programs, StartFailed
 from demo.report import Report
 from demo.scene import Scene, set_up
-from demo.settings import caller_setting
 from demo.steps import MainJob, StepFailed
+from demo.store import choose_store
 from portal.gateway_client import GatewayClient, TokenRefused
 
 VAR = Path(__file__).resolve().parent.parent / "var"
@@ -38,7 +38,7 @@ def run() -> None:
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
     try:
         with Programs(folder) as programs:
-            scene = set_up(programs, _extra())
+            scene = set_up(programs, choose_store(VAR))
             report.note(f"gateway {scene.gateway}, mock registry {scene.mock.test} and {scene.mock.official}")
             asyncio.run(_play(scene, report))
     except (StartFailed, StepFailed, TokenRefused) as error:
@@ -61,7 +61,7 @@ def serve() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with Programs(folder) as programs:
-            _describe(set_up(programs, {}, ports=SERVE_PORTS))
+            _describe(set_up(programs, choose_store(VAR), ports=SERVE_PORTS))
             programs.wait()
     except StartFailed as error:
         typer.echo(f"error: {error}", err=True)
@@ -71,12 +71,6 @@ def serve() -> None:
         return
     typer.echo(f"error: a program ended by itself; logs: {folder}", err=True)
     raise typer.Exit(1)
-
-
-def _extra() -> dict[str, str]:
-    """Let the caller put the demo's gateway on another store."""
-    names = ("GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY")
-    return {name: value for name in names if (value := caller_setting(name)) is not None}
 
 
 async def _play(scene: Scene, report: Report) -> None:

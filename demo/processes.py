@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -67,15 +67,23 @@ class Programs:
         control = self._wait_for(log, r"^control: (\S+) token=(\S+)")
         return MockAddresses(test=test[1], official=official[1], control=control[1], control_token=control[2])
 
+    def settle(self, settings: Mapping[str, str]) -> None:
+        """Give the gateway's programs their settings from now on."""
+        self._gateway_environment = child_environment(**settings)
+
     def start_gateway(self, settings: Mapping[str, str], *, port: int = 0) -> str:
         """Start `gateway serve` with these settings and return its address."""
-        self._gateway_environment = child_environment(**settings)
+        self.settle(settings)
         log = self._start("gateway", ["serve", "--port", str(port)], self._gateway_environment)
         return self._wait_for(log, r"^gateway: (\S+)")[1]
 
     def gateway(self, *arguments: str) -> Any:
         """Run a `gateway` command of the running gateway's settings and return its JSON."""
-        return json.loads(self._run("gateway", [*arguments, "--json"], self._gateway_environment))
+        return json.loads(self.gateway_says(*arguments, "--json"))
+
+    def gateway_says(self, *arguments: str) -> str:
+        """Run a `gateway` command of the running gateway's settings and return what it prints."""
+        return self._run("gateway", arguments, self._gateway_environment)
 
     def mock(self, *arguments: str) -> Any:
         """Run a `mock-c06` command and return its JSON."""
@@ -113,7 +121,7 @@ class Programs:
             time.sleep(0.05)
         raise StartFailed(f"{log.stem} did not start within {START_SECONDS:.0f} s: see {log}")
 
-    def _run(self, module: str, arguments: list[str], environment: Mapping[str, str]) -> str:
+    def _run(self, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=self.folder,

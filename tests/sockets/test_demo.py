@@ -18,9 +18,12 @@ from demo.report import Report
 from demo.scene import set_up
 from demo.steps import MainJob, StepFailed
 from portal.gateway_client import GatewayClient
+from tests.gateway.scene import MASTER_KEY
+from tests.postgresql import Server
 from tests.shape.source import ROOT
 
 COMMAND = [sys.executable, "-m", "demo", "run"]
+OTHER_KEY = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgISE"
 VAR = ROOT / "var"
 
 
@@ -60,6 +63,23 @@ def test_the_demo_shows_eight_steps_and_leaves_nothing() -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(gateway)
     wait_until(lambda: leftovers() <= before)  # another test's demo may still be running
+
+
+@pytest.mark.postgresql
+def test_the_demo_runs_twice_on_the_same_postgresql_but_not_with_another_key(
+    postgresql_server: Server,
+) -> None:
+    url = postgresql_server.make_database(template="template1")  # without any table: the demo migrates
+    own = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": url, "GATEWAY_MASTER_KEY": MASTER_KEY}
+    for _ in range(2):
+        done = subprocess.run(COMMAND, cwd=ROOT, env=own, capture_output=True, timeout=180, check=False)
+        assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (8 steps)", done.stdout.decode()
+        assert (done.returncode, done.stderr) == (0, b"")
+    other = own | {"GATEWAY_MASTER_KEY": OTHER_KEY}
+    done = subprocess.run(COMMAND, cwd=ROOT, env=other, capture_output=True, timeout=180, check=False)
+    last = done.stdout.decode("utf-8").splitlines()[-1]
+    assert "the master key does not open this database's keys" in last
+    shutil.rmtree(last.rpartition("(logs: ")[2].rstrip(")"))
 
 
 def test_a_demo_that_is_ended_early_ends_its_programs() -> None:
@@ -107,5 +127,5 @@ def test_a_store_that_cannot_be_used_is_a_failed_step_with_its_reason() -> None:
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, timeout=180, check=False)
     lines = done.stdout.decode("utf-8").splitlines()
     assert (done.returncode, done.stderr) == (1, b"")
-    assert lines[-1].startswith("step 1 FAILED: gateway ended at start: error: GATEWAY_DATABASE_URL")
+    assert lines[-1].startswith("step 1 FAILED: gateway organisations add: error: GATEWAY_DATABASE_URL")
     shutil.rmtree(lines[-1].rpartition("(logs: ")[2].rstrip(")"))

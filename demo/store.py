@@ -1,0 +1,38 @@
+"""The store that the demo's gateway runs on: its own embedded one, unless the caller names another.
+
+PostgreSQL wants a master key. Where the caller has none, the demo makes one and keeps it under `var/`, so that the
+same database can be used again. What a database was made with is not guessed: the gateway refuses another key.
+"""
+
+import base64
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from demo.settings import caller_setting
+
+URL, KEY, KEY_FILE = "GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY", "GATEWAY_MASTER_KEY_FILE"
+
+
+def choose_store(var: Path) -> Mapping[str, str]:
+    """Return the settings of the caller's store, empty where the caller names none; a key is made where it must."""
+    given = {name: value for name in (URL, KEY, KEY_FILE) if (value := caller_setting(name)) is not None}
+    if KEY_FILE in given:
+        given[KEY_FILE] = str(Path(given[KEY_FILE]).resolve())
+    elif KEY not in given and is_server(given):
+        given[KEY_FILE] = str(_keep_key(var / "demo.master.key"))
+    return given
+
+
+def is_server(settings: Mapping[str, str]) -> bool:
+    """Say whether the store is a PostgreSQL, whose schema only `gateway migrate` changes."""
+    return settings.get(URL, "").startswith("postgresql:")
+
+
+def _keep_key(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"="))
+    return path
