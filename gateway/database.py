@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
@@ -31,6 +32,9 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_CHANGES = "changes"
+"""Where a connection counts its changes."""
 
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -109,10 +113,15 @@ class _store_errors:  # noqa: N801 - reads as a statement in a `with`
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError):
+        if error is not None and is_outage(error):
             raise Overloaded from error
-        if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_servers(error)):
-            raise Overloaded from error
+
+
+def is_outage(error: BaseException) -> bool:
+    """Say whether the store itself can't now, as against a value or a constraint that it refused."""
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError):
+        return True
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _is_servers(error))
 
 
 def _is_servers(error: DBAPIError) -> bool:
@@ -121,6 +130,17 @@ def _is_servers(error: DBAPIError) -> bool:
     A value that it can't take (SQLSTATE class 22) is not the server's.
     """
     return type(error) is DBAPIError and not str(getattr(error.orig, "sqlstate", "22")).startswith("22")
+
+
+def count_changes(transaction: Transaction) -> int:
+    """Return how many statements but plain reads this connection was given, to be compared with a later count."""
+    return int(transaction.info.get(_CHANGES, 0))
+
+
+def _note_change(**event: Any) -> None:
+    if not event["statement"].startswith("SELECT"):
+        info = event["conn"].info
+        info[_CHANGES] = info.get(_CHANGES, 0) + 1
 
 
 def open_database(url: str) -> Database:
@@ -147,6 +167,7 @@ def open_database(url: str) -> Database:
             pool_size=10,
             pool_pre_ping=True,
         )
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", _note_change, named=True)
     return Database(engine)
 
 

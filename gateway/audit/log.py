@@ -1,8 +1,9 @@
 """The one writer of the audit. `record` returns when the rows, and what goes with them, are durable.
 
 Concurrent records share a commit (group commit): the writer takes what has gathered while the commit before was
-under way, and never waits for more. A record whose change fails leaves its neighbours alone. See
-docs/decisions/0028.
+under way, and never waits for more. A record whose change fails leaves its neighbours alone: one that failed
+before it changed anything is passed over; after one that failed half-way the group is undone, and each record
+committed by itself. See docs/decisions/0028.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from gateway.audit import store
 from gateway.audit.model import AuditEntry
-from gateway.database import Database, Transaction
+from gateway.database import Database, Transaction, count_changes, is_outage
 from gateway.errors import Overloaded
 
 Change = Callable[[Transaction], Awaitable[None]]
@@ -57,7 +58,7 @@ class AuditLog:
     async def commit(self, decide: Decision, *, owed: bool = False) -> None:
         """Commit what `decide` changes together with the entries it returns; none for no change.
 
-        What is `owed` (the registry was asked already) is never refused for the length of the queue.
+        `decide` (a `change` too) may run a second time, after all that the first run did was undone. What is `owed` (the registry was asked already) is never refused for the length of the queue.
 
         Raises:
             Overloaded: the store can't take them, or too many wait; nothing was kept.
@@ -97,6 +98,22 @@ class AuditLog:
                     job.settle()
 
     async def _write(self, group: Sequence["_Job"]) -> None:
+        try:
+            await self._commit(group)
+        except _HalfDone:
+            for job in group:
+                await self._commit_alone(job)
+
+    async def _commit_alone(self, job: "_Job") -> None:
+        job.failed = None
+        try:
+            await self._commit([job])
+        except _HalfDone:
+            return  # what it was undone for stands in the job
+        except Exception as error:  # noqa: BLE001 - its caller gets it
+            job.failed = error
+
+    async def _commit(self, group: Sequence["_Job"]) -> None:
         async with self._database.write() as transaction:
             await store.lock(transaction)
             entries: list[AuditEntry] = []
@@ -106,6 +123,10 @@ class AuditLog:
                 await store.append(transaction, entries)
         self.groups += 1
         self.records += len(group)
+
+
+class _HalfDone(Exception):
+    """A record failed after it had changed something: its transaction must be undone."""
 
 
 class _Job:
@@ -119,25 +140,26 @@ class _Job:
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, transaction: Transaction) -> Sequence[AuditEntry]:
-        """Return the entries to append; a change that fails is undone alone and adds none.
+        """Return the entries to append; of a change that fails before it changed anything, none.
 
         Raises:
-            DBAPIError: the store itself fails, and with it the group.
+            _HalfDone: it failed after that.
+            Whatever the store raises when it can't: the whole group fails.
         """
-        if self._change is None and self._decide is None:
-            return self._entries
+        before = count_changes(transaction)
         try:
-            async with transaction.begin_nested():
-                if self._decide is not None:
-                    return await self._decide(transaction)
-                if self._change is not None:
-                    await self._change(transaction)
-                return self._entries
+            if self._decide is not None:
+                return await self._decide(transaction)
+            if self._change is not None:
+                await self._change(transaction)
         except Exception as error:
-            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+            if is_outage(error):
                 raise
             self.failed = error  # the caller's own, not its neighbours'
+            if count_changes(transaction) != before or isinstance(error, DBAPIError):
+                raise _HalfDone from error
             return ()
+        return self._entries
 
     def settle(self) -> None:
         """Let the caller go on, or raise what its change raised."""

@@ -48,6 +48,7 @@ async def _settle(log: AuditLog, due: Sequence[tuple[int, AuditEntry]], *, now: 
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         # Looked up where nobody else writes: another worker may have closed them just now.
+        closed.clear()
         codes = [entry.request_code or "" for _, entry in due]
         answered = await store.list_answered(transaction, codes)
         closed.extend(

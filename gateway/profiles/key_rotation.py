@@ -59,6 +59,7 @@ async def rotate_keys(
     made: list[Rotation] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        made.clear()
         now = gateway.parts.clock.now()
         rings = (await gateway.vault.read(transaction)).keys
         wanted = [rings[profile] for profile in profiles]

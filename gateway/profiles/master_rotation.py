@@ -41,6 +41,7 @@ async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotat
     resealed: list[int] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        resealed.clear()
         try:
             resealed.append(await store.reseal_keys(transaction, former=vault.master, master=master))
         except SealBroken:

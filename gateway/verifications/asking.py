@@ -117,6 +117,7 @@ async def _take_off(
     found: list[Flight] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        found.clear()
         now = parts.clock.now()
         former = await flights_store.find_flight(transaction, key)
         if former is not None and _is_twin(former, now=now, since=since):

@@ -22,6 +22,7 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
     found: list[Verification] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        found.clear()
         # Read again where nobody else writes: the root may have ended since, or a twin been derived.
         chosen = _choose(act, await _list_reusable(parts, act, transaction))
         if chosen is None:

@@ -28,6 +28,7 @@ async def revoke_verification(
     ended: list[VerificationState] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        ended.clear()
         now = parts.clock.now()
         # Read again where nobody else writes: it may have ended since, and then stays as it ended.
         current = await store.find_verification(

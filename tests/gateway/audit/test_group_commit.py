@@ -1,6 +1,7 @@
 """Group commit: concurrent records share a commit, each stands or falls alone, and a long queue refuses early."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gateway.audit.store import audit_entries
 from gateway.audit.use_cases import verify_audit
 from gateway.database import Database, Transaction
 from gateway.deployment import deployment
-from gateway.errors import Overloaded
+from gateway.errors import EnquiryBudgetSpent, Overloaded
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened
 from tests.gateway.scene import Portal, Scene
@@ -103,9 +104,56 @@ async def test_a_change_that_fails_leaves_its_neighbours_in_the_group_alone(
     await held.release()
 
     assert [type(result) for result in await results] == [type(None), LookupError, IntegrityError, type(None)]
+    assert await names(database) == {"before", "after"}
+    assert (await verify_audit(database)).rows == 2
+
+
+async def test_a_change_that_refuses_before_it_changed_anything_costs_its_neighbours_nothing(
+    database: Database, log: AuditLog
+) -> None:
+    async def refuse(transaction: Transaction) -> None:
+        await transaction.execute(sa.select(deployment))
+        raise EnquiryBudgetSpent(60)
+
+    held = Held(log)
+    await held.reached()
+    results = asyncio.gather(
+        log.record(entry(act="before"), change=lambda transaction: add(transaction, "before")),
+        *(log.record(entry(act="refused"), change=refuse) for _ in range(20)),
+        log.record(entry(act="after"), change=lambda transaction: add(transaction, "after")),
+        return_exceptions=True,
+    )
+    await asyncio.sleep(0)
+    await held.release()
+
+    assert Counter(type(result) for result in await results) == {EnquiryBudgetSpent: 20, type(None): 2}
     assert log.groups == 2
     assert await names(database) == {"before", "after"}
     assert (await verify_audit(database)).rows == 2
+
+
+async def test_a_value_that_the_store_refuses_is_its_own_callers_failure(
+    database: Database, log: AuditLog
+) -> None:
+    """PostgreSQL takes no NUL in a text, and nothing more in a transaction after it refused one."""
+
+    async def look_for_nul(transaction: Transaction) -> None:
+        await transaction.execute(sa.select(deployment).where(deployment.c.name == "\0"))
+
+    held = Held(log)
+    await held.reached()
+    results = asyncio.gather(
+        log.record(entry(), change=lambda transaction: add(transaction, "before")),
+        log.record(entry(), change=look_for_nul),
+        log.record(entry(), change=lambda transaction: add(transaction, "after")),
+        return_exceptions=True,
+    )
+    await asyncio.sleep(0)
+    await held.release()
+
+    failed = [result for result in await results if result is not None]
+    assert len(failed) == (0 if database.embedded else 1)
+    assert await names(database) == {"before", "after"}
 
 
 async def test_a_later_record_of_a_group_sees_what_an_earlier_one_changed(
