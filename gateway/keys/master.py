@@ -48,7 +48,7 @@ def read_master_key_file(path: Path) -> bytes:
 class MasterFile:
     """The key file of an embedded database, and beside it the next one while a rotation is under way.
 
-    Whoever calls `stage`, `promote` or `discard` holds the store's write lock: two processes never do at once.
+    Whoever calls `write_next`, `promote` or `discard` holds the store's write lock: two processes never do at once.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class MasterFile:
         current = parse_master_key(self.path.read_text(encoding="utf-8", errors="replace"))
         return [current] if coming is None else [current, parse_master_key(coming)]
 
-    def stage(self, key: bytes) -> None:
+    def write_next(self, key: bytes) -> None:
         """Write the next key, on the disk before this returns."""
         Path(_write_aside(self._next, key)).replace(self._next)
         _sync_folder(self.path)

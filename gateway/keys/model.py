@@ -1,7 +1,7 @@
 """The key ring: which keys a place has, and what each is for. Secrets never show in a repr.
 
 Keys are made once and read by every worker; a rotation adds a serial and says until when the old one is accepted.
-Source: docs/decisions/0015, 0033.
+Source: docs/decisions/0015, 0037.
 """
 
 import hashlib

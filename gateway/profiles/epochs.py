@@ -2,7 +2,7 @@
 
 A change such as a rotated key moves the store's epoch in its own transaction. Every worker looks twice a second and,
 when it has moved, reads anew what hangs on it and puts it in place as a whole; requests under way end with what
-they took. See docs/decisions/0033.
+they took. See docs/decisions/0037.
 """
 
 import asyncio

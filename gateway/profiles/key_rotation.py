@@ -4,7 +4,7 @@
 - receipt: the old one stays for good, since receipts are evidence for years;
 - look-up: the old one is tried until no verification and no budget hangs on it any more.
 
-A leaked key ends at once, and with it what it signed. Master: `master_rotation.py`. See docs/decisions/0033.
+A leaked key ends at once, and with it what it signed. Master: `master_rotation.py`. See docs/decisions/0037.
 """
 
 from collections.abc import Sequence

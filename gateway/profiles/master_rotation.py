@@ -48,7 +48,7 @@ async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotat
             raise MasterKeyWrong("another rotated the master key just now: run the command again") from None
         await advance_epoch(transaction)
         if vault.file is not None:
-            _stage(vault.file, master)  # last before the commit: on the disk before anything hangs on it
+            _write_next(vault.file, master)  # last before the commit: on the disk before anything hangs on it
         return [_entry(gateway.parts)]
 
     await gateway.parts.audit.commit(decide)
@@ -71,9 +71,9 @@ def _choose(gateway: Gateway, given: bytes | None) -> bytes:
     return given or new_key()
 
 
-def _stage(file: MasterFile, master: bytes) -> None:
+def _write_next(file: MasterFile, master: bytes) -> None:
     try:
-        file.stage(master)
+        file.write_next(master)
     except OSError as error:
         raise StateWrong(
             f"no new key can be written beside {file.path} ({error.strerror}): nothing changed"

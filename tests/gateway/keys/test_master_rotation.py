@@ -179,7 +179,7 @@ async def test_a_death_before_the_commit_leaves_the_former_key_in_use(
 ) -> None:
     former = load_or_make_master_key(file.path)
     async with worker(embedded, clock):
-        file.stage(NEW)
+        file.write_next(NEW)
 
     async with worker(embedded, clock):
         assert file.read() == [former]
@@ -192,7 +192,7 @@ async def test_a_death_between_commit_and_rename_is_mended_by_the_next_start(
     former = load_or_make_master_key(file.path)
     async with worker(embedded, clock) as running:
         async with running.parts.database.write() as transaction:
-            file.stage(NEW)
+            file.write_next(NEW)
             await reseal_keys(transaction, former=former, master=NEW)
         assert file.read() == [former, NEW]
 
@@ -208,7 +208,7 @@ async def test_a_running_worker_reads_the_next_file_where_the_rename_never_came(
         former = file.read()[0]
         await rotate_keys(running, Purpose.TOKEN, [Profile.SANDBOX])
         async with running.parts.database.write() as transaction:
-            file.stage(NEW)
+            file.write_next(NEW)
             await reseal_keys(transaction, former=former, master=NEW)
         assert await refresh_keys(running) is True
         assert file.read() == [former, NEW]
@@ -218,7 +218,7 @@ async def test_a_second_rotation_after_a_death_ends_with_one_key_that_opens(
     embedded: Settings, file: MasterFile, clock: HandClock, tmp_path: Path
 ) -> None:
     async with worker(embedded, clock):
-        file.stage(NEW)
+        file.write_next(NEW)
     await rotate_as_a_command(embedded, clock)
 
     assert names(tmp_path) == {"master.key"}
@@ -229,7 +229,7 @@ async def test_a_second_rotation_after_a_death_ends_with_one_key_that_opens(
 
 def test_another_rotations_next_key_is_not_put_in_place(file: MasterFile) -> None:
     former = load_or_make_master_key(file.path)
-    file.stage(NEW)
+    file.write_next(NEW)
 
     file.promote(b"x" * 32)
     assert file.read() == [former, NEW]

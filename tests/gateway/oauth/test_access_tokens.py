@@ -22,7 +22,7 @@ INVALID = (401, "token_invalid")
 BEYOND = 10**18
 
 
-def _signer(scene: Scene, profile: Profile = Profile.SANDBOX) -> tuple[str, ECKey]:
+def _signer(scene: Scene, profile: Profile = Profile.SANDBOX) -> tuple[str, Any]:
     return scene.gateway.places[profile].tokens.signer(scene.clock.now())
 
 
