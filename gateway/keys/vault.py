@@ -41,10 +41,16 @@ class Vault:
         Raises:
             MasterKeyWrong: the master key does not open the keys that are there.
         """
-        await self._settle(database)
-        async with database.read() as transaction:
-            epoch = await read_epoch(transaction)  # before the keys: what comes in between is read again
-        return Rings(epoch=epoch, keys=await open_key_ring(database, master=self.master, clock=clock))
+        while True:
+            await self._settle(database)
+            async with database.read() as transaction:
+                epoch = await read_epoch(transaction)  # before the keys: what comes in between is read again
+            try:
+                return Rings(epoch=epoch, keys=await open_key_ring(database, master=self.master, clock=clock))
+            except MasterKeyWrong:
+                if self.file is None or self.file.read() == [self.master]:
+                    raise
+                # It was rotated between our reading it and opening the keys: once more, with the new one.
 
     async def read(self, transaction: Transaction) -> Rings:
         """Return the keys as they stand in the store. Raises `MasterKeyWrong` like `open`."""
@@ -82,3 +88,5 @@ class Vault:
             elif coming and await store.opens_keys(transaction, master=coming[0]):
                 self.file.promote(coming[0])
                 self.master = coming[0]
+            elif coming:
+                raise MasterKeyWrong(f"neither {self.file.path} nor its .next opens this database's keys")

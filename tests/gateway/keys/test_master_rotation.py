@@ -1,5 +1,6 @@
 """Rotating the master key: everything sealed anew at once, and no moment at which a dead process locks anyone out."""
 
+import asyncio
 import base64
 import stat
 from collections.abc import AsyncIterator
@@ -201,6 +202,21 @@ async def test_a_death_between_commit_and_rename_is_mended_by_the_next_start(
     assert names(tmp_path) == {"master.key"}
 
 
+async def test_two_files_of_which_neither_opens_are_both_named_and_kept(
+    embedded: Settings, file: MasterFile, clock: HandClock, tmp_path: Path
+) -> None:
+    async with worker(embedded, clock):
+        pass
+    file.write_next(b"a" * 32)
+    file.promote(b"a" * 32)
+    file.write_next(NEW)
+
+    with pytest.raises(MasterKeyWrong, match=r"neither .*master\.key nor its \.next"):
+        async with worker(embedded, clock):
+            pass
+    assert file.read() == [b"a" * 32, NEW]
+
+
 async def test_a_running_worker_reads_the_next_file_where_the_rename_never_came(
     embedded: Settings, file: MasterFile, clock: HandClock
 ) -> None:
@@ -225,6 +241,28 @@ async def test_a_second_rotation_after_a_death_ends_with_one_key_that_opens(
     assert file.read() != [NEW]
     async with worker(embedded, clock):
         pass
+
+
+async def test_commands_that_start_while_the_key_file_is_rotated_all_open(
+    embedded: Settings, clock: HandClock
+) -> None:
+    async with worker(embedded, clock):
+        pass
+
+    async def rotate_and_again() -> None:
+        for _ in range(3):
+            await rotate_as_a_command(embedded, clock)
+
+    async def open_and_again() -> int:
+        keys = 0
+        for _ in range(5):
+            async with worker(embedded, clock) as gateway:
+                keys = len(gateway.places[Profile.SANDBOX].keys.keys)
+        return keys
+
+    done = await asyncio.gather(rotate_and_again(), *(open_and_again() for _ in range(5)))
+
+    assert done[1:] == [len(Purpose)] * 5
 
 
 def test_another_rotations_next_key_is_not_put_in_place(file: MasterFile) -> None:
