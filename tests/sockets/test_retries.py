@@ -1,0 +1,80 @@
+"""Retries with an `Idempotency-Key` on real sockets: the caller hung up, or the gateway was killed over the request."""
+
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.mock_c06.programs import Served
+from tests.sockets.programs import AGENCY, Place, control_headers, enquiry, log_in, place_beside
+
+KEY = {"Idempotency-Key": "kx2p-9a7q-e1tz-vb4w"}
+VERIFY = "XacThucThongTinCongDan"
+
+
+@pytest.fixture
+def place(mock: Served, tmp_path: Path) -> Place:
+    """A place whose leases are short: twice this deadline, and five seconds."""
+    made = place_beside(mock, tmp_path, GATEWAY_SANDBOX_DEADLINE_MS="1500")
+    made.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
+    return made
+
+
+def answer_late(mock: Served, delay_ms: int) -> None:
+    """Keep the registry's next answer back."""
+    fault = {"kind": "latency", "operation": VERIFY, "delay_ms": delay_ms, "times": 1}
+    httpx.post(f"{mock.control}/runs/default/faults", json=fault, headers=control_headers(mock))
+
+
+def count_questions(mock: Served) -> int:
+    journal = httpx.get(f"{mock.control}/runs/default/journal", headers=control_headers(mock)).json()
+    return sum(entry["operation"] == VERIFY for entry in journal["entries"])
+
+
+def hang_up(portal: httpx.Client) -> None:
+    """Ask, and leave before the answer."""
+    with pytest.raises(httpx.ReadTimeout):
+        portal.post("/verifications", json=enquiry(), headers=KEY, timeout=0.4)
+
+
+def retry(portal: httpx.Client) -> tuple[httpx.Response, int]:
+    """Send the same request as `Retry-After` says, until it is answered; return how often it was told to wait."""
+    for told in range(30):
+        answer = portal.post("/verifications", json=enquiry(), headers=KEY)
+        if answer.status_code != 409:
+            return answer, told
+        assert answer.json()["code"] == "idempotency_in_progress"
+        time.sleep(int(answer.headers["retry-after"]))
+    raise AssertionError("never answered")
+
+
+def test_a_caller_who_hung_up_gets_the_answer_by_asking_again(mock: Served, place: Place) -> None:
+    account = place.make_account()
+    with place.serving() as running, log_in(running, account) as portal:
+        before = count_questions(mock)
+        answer_late(mock, 1000)
+        hang_up(portal)
+
+        answer, _ = retry(portal)
+        assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
+        assert count_questions(mock) == before + 1
+    assert KEY["Idempotency-Key"] not in place.log()
+
+
+def test_threat_37_a_request_that_killed_its_gateway_is_answered_after_the_restart(
+    mock: Served, place: Place
+) -> None:
+    account = place.make_account()
+    with place.serving() as running, log_in(running, account) as portal:
+        answer_late(mock, 1400)
+        hang_up(portal)
+        running.end(signal.SIGKILL)
+
+    with place.serving() as running, log_in(running, account) as portal:
+        answer, told = retry(portal)
+        again, _ = retry(portal)
+    assert told >= 1
+    assert (answer.status_code, "idempotent-replayed" in answer.headers) == (201, False)
+    assert (again.content, again.headers["idempotent-replayed"]) == (answer.content, "true")
