@@ -25,20 +25,10 @@ async def reserve(transaction: Transaction, wanted: Reservation, policy: Policy,
     Raises:
         EnquiryBudgetSpent: one of them is full and did not count this claim before.
     """
-    account = await budgets_store.list_claims_of_account(
-        transaction, profile=wanted.profile, client_id=wanted.client_id, since=now - HOUR, now=now
-    )
-    if wanted.claim_key not in account and len(account) >= policy.budget_account_hour:
+    spent = await budgets_store.read_spending(transaction, wanted, hour=now - HOUR, day=now - DAY, now=now)
+    if not spent.in_account and spent.account >= policy.budget_account_hour:
         raise EnquiryBudgetSpent(int(HOUR.total_seconds()))
-    subject = await budgets_store.list_claims_on_subject(
-        transaction,
-        profile=wanted.profile,
-        organisation=wanted.organisation,
-        subject=wanted.subject,
-        since=now - DAY,
-        now=now,
-    )
-    if wanted.claim_key not in subject and len(subject) >= policy.budget_subject_day:
+    if not spent.in_subject and spent.subject >= policy.budget_subject_day:
         raise EnquiryBudgetSpent(int(DAY.total_seconds()))
     await budgets_store.insert_reservation(transaction, wanted)
 

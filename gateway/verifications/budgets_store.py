@@ -67,39 +67,27 @@ async def delete_ended(connection: AsyncConnection, *, now: datetime) -> None:
     await connection.execute(sa.delete(reservations).where(reservations.c.ends_at < now))
 
 
-async def list_claims_of_account(
-    connection: AsyncConnection, *, profile: str, client_id: str, since: datetime, now: datetime
-) -> set[str]:
-    """Return an account's distinct claims that were wrong since then, or are in flight."""
-    return await _list_claims(
-        connection,
-        _wrong(since).where(verifications.c.profile == profile, verifications.c.client_id == client_id),
-        _in_flight(now).where(reservations.c.profile == profile, reservations.c.client_id == client_id),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """How many distinct claims count in each budget, and whether the one in question is among them."""
+
+    account: int
+    in_account: bool
+    subject: int
+    in_subject: bool
 
 
-async def list_claims_on_subject(
-    connection: AsyncConnection,
-    *,
-    profile: str,
-    organisation: str,
-    subject: str,
-    since: datetime,
-    now: datetime,
-) -> set[str]:
-    """Return an organisation's distinct claims on one number that were wrong since then, or are in flight."""
-    return await _list_claims(
-        connection,
-        _wrong(since).where(
-            verifications.c.profile == profile,
-            verifications.c.organisation == organisation,
-            verifications.c.subject == subject,
-        ),
-        _in_flight(now).where(
-            reservations.c.profile == profile,
-            reservations.c.organisation == organisation,
-            reservations.c.subject == subject,
-        ),
+async def read_spending(
+    connection: AsyncConnection, wanted: Reservation, *, hour: datetime, day: datetime, now: datetime
+) -> Spending:
+    """Return what counts: an account's wrong claims since `hour`, those on a number since `day`, and all in flight."""
+    members = {name: getattr(wanted, name) for name in _ASKED}
+    row = (await connection.execute(_SPENDING, members | {"hour": hour, "day": day, "now": now})).one()
+    return Spending(
+        account=row.account,
+        in_account=bool(row.in_account),
+        subject=row.subject,
+        in_subject=bool(row.in_subject),
     )
 
 
@@ -107,29 +95,41 @@ async def count_wrong_claims_of_account(
     connection: AsyncConnection, *, profile: str, client_id: str, since: datetime
 ) -> int:
     """Return how many distinct claims of an account were wrong since then."""
-    wrong = _wrong(since).where(verifications.c.profile == profile, verifications.c.client_id == client_id)
-    return int(
-        (await connection.execute(sa.select(sa.func.count()).select_from(wrong.subquery()))).scalar_one()
+    members = {"profile": profile, "client_id": client_id, "hour": since}
+    return int((await connection.execute(_WRONG_OF_ACCOUNT, members)).scalar_one())
+
+
+def _wrong(since: str, *columns: str) -> sa.Select[str]:
+    return sa.select(verifications.c.claim_key).where(
+        verifications.c.verdict == Verdict.NOT_CONFIRMED.value,
+        verifications.c.verified_at > sa.bindparam(since),
+        *(verifications.c[name] == sa.bindparam(name) for name in columns),
     )
 
 
-def _wrong(since: datetime) -> sa.Select[str]:
-    return (
-        sa.select(verifications.c.claim_key)
-        .distinct()
-        .where(
-            verifications.c.verdict == Verdict.NOT_CONFIRMED.value,
-            verifications.c.verified_at > since,
-        )
+def _in_flight(*columns: str) -> sa.Select[str]:
+    return sa.select(reservations.c.claim_key).where(
+        reservations.c.ends_at >= sa.bindparam("now"),
+        *(reservations.c[name] == sa.bindparam(name) for name in columns),
     )
 
 
-def _in_flight(now: datetime) -> sa.Select[str]:
-    return sa.select(reservations.c.claim_key).distinct().where(reservations.c.ends_at >= now)
+def _budget(name: str, since: str, *columns: str) -> sa.Subquery:
+    """Return one row: how many distinct claims count in a budget, and whether `claim_key` is among them."""
+    counted = sa.union_all(_wrong(since, *columns), _in_flight(*columns)).subquery()
+    is_in = sa.case((counted.c.claim_key == sa.bindparam("claim_key"), 1), else_=0)
+    return sa.select(
+        sa.func.count(counted.c.claim_key.distinct()).label(name),
+        sa.func.coalesce(sa.func.max(is_in), 0).label(f"in_{name}"),
+    ).subquery()
 
 
-async def _list_claims(connection: AsyncConnection, *queries: sa.Select[str]) -> set[str]:
-    found: set[str] = set()
-    for query in queries:
-        found |= set((await connection.execute(query)).scalars())
-    return found
+# Made once: to build such a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+_ASKED = ("profile", "client_id", "organisation", "subject", "claim_key")
+_OF_ACCOUNT = ("profile", "client_id")
+_WRONG_OF_ACCOUNT = sa.select(
+    sa.func.count(_wrong("hour", *_OF_ACCOUNT).subquery().c.claim_key.distinct()).label("wrong")
+)
+_ACCOUNT = _budget("account", "hour", *_OF_ACCOUNT)
+_SUBJECT = _budget("subject", "day", "profile", "organisation", "subject")
+_SPENDING = sa.select(_ACCOUNT, _SUBJECT).select_from(_ACCOUNT.join(_SUBJECT, sa.true()))
