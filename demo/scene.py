@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from joserfc.jwk import ECKey
 
 from demo.processes import MockAddresses, Programs, StartFailed
@@ -40,9 +41,8 @@ def set_up(
     settings = {"GATEWAY_LOG_FORMAT": "json", **store}
     with ThreadPoolExecutor() as beside:
         prepared = beside.submit(_prepare_store, programs, settings)
-        listed = beside.submit(programs.mock, "accounts")
         mock = programs.start_mock(port=port, official_port=official_port, control_port=control_port)
-        registry = {account["name"]: account for account in listed.result()}
+        registry = _list_accounts(mock)
         prepared.result()
         settings |= _connection("SANDBOX", mock.test, registry["dvctt-hanoi"])
         settings |= _connection("OFFICIAL", mock.official, registry["dvctt-hanoi-official"])
@@ -56,6 +56,14 @@ def set_up(
             sandbox=sandbox.result(),
             official=official.result(),
         )
+
+
+def _list_accounts(mock: MockAddresses) -> Mapping[str, Mapping[str, Any]]:
+    """Return the mock's ready-made accounts by name; its control face says what `mock-c06 accounts` prints."""
+    headers = {"Authorization": f"Bearer {mock.control_token}"}
+    answer = httpx.get(f"{mock.control}/accounts", headers=headers, trust_env=False, timeout=30)
+    answer.raise_for_status()
+    return {account["name"]: account for account in answer.json()}
 
 
 def _prepare_store(programs: Programs, settings: Mapping[str, str]) -> None:
