@@ -104,10 +104,14 @@ class _Worker:
         """Start a process and return when it answers. Raises `StateWrong` with its reason where it can't."""
         spawn = get_context("spawn")
         report, sender = spawn.Pipe(duplex=False)
-        self._process = spawn.Process(target=_work, args=(self._share, self.number, sender), daemon=True)
+        process = spawn.Process(target=_work, args=(self._share, self.number, sender), daemon=True)
         with report:
-            with sender, _interrupts_held():
-                self._process.start()
+            try:
+                with sender, _interrupts_held():
+                    process.start()
+            except OSError as error:
+                raise StateWrong(f"worker {self.number}: no process to be had ({error.strerror})") from error
+            self._process = process
             await _readable(report.fileno())
             try:
                 reason = report.recv()

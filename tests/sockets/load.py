@@ -22,7 +22,7 @@ class Load:
 
     def wait_for(self, more: int) -> None:
         """Wait until so many more answers have come."""
-        wanted, until = len(self.answers) + more, time.monotonic() + 30
+        wanted, until = len(self.answers) + more, time.monotonic() + 60
         while len(self.answers) < wanted:
             assert time.monotonic() < until, f"{len(self.answers)} of {wanted} answers, {self.failures}"
             time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ OTHER_KEY = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgISE"
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -97,3 +98,22 @@ def test_a_group_that_cannot_start_says_why_before_any_worker(
     assert refused.reason().startswith("GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL")
     refused = gateway.program(*serve, GATEWAY_DATABASE_URL=ready, GATEWAY_MASTER_KEY=OTHER_KEY)
     assert refused.reason().startswith("the master key does not open this database's keys")
+
+
+def test_a_worker_that_cannot_start_ends_the_whole_with_its_reason(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = {
+            "GATEWAY_DATABASE_URL": postgresql_server.make_database(),
+            "GATEWAY_MASTER_KEY": MASTER_KEY,
+            "GATEWAY_METRICS_PORT": str(port - 1),  # worker 1 would listen on the one that is taken
+        }
+        refused = Commands(tmp_path).program("serve", "--port", "0", "--workers", "2", **settings)
+    assert refused.code == 1
+    assert refused.err.splitlines()[-1].startswith("error: ")
+    assert str(port) in refused.err.splitlines()[-1]
+    assert "Traceback" not in refused.err
