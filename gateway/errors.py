@@ -312,7 +312,7 @@ class ProfileSuspended(ProfileError):
 
 
 class Overloaded(GatewayError):
-    """Our own store or audit writer can't take the work; nothing was asked upstream."""
+    """Our own store or audit writer can't take the work, or can't keep the answer, which then doesn't leave."""
 
 
 # --- commands -------------------------------------------------------------------------------

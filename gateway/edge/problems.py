@@ -70,7 +70,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.RegistryUnavailable, Problem(503, "registry_unavailable", "Registry unavailable", "Cơ sở dữ liệu tạm ngừng", "Try again as Retry-After says, or let the citizen declare.")),
     (errors.ProfileSuspended, Problem(503, "profile_suspended", "Profile suspended", "Kết nối đang tạm ngưng", "The gateway's operators suspended this profile.")),
     (errors.ProfileUnconfigured, Problem(503, "profile_unconfigured", "Profile not connected", "Chưa cấu hình kết nối", "This profile has no connection to a registry yet.")),
-    (errors.Overloaded, Problem(503, "overloaded", "Overloaded", "Hệ thống quá tải", "Nothing was asked of the registry; try again as Retry-After says.")),
+    (errors.Overloaded, Problem(503, "overloaded", "Overloaded", "Hệ thống quá tải", "The gateway's own store or queue can take no more now; try again as Retry-After says.")),
     (errors.RegistryTimeout, Problem(504, "registry_timeout", "Registry timeout", "Cơ sở dữ liệu không trả lời kịp", "The registry did not answer within the deadline.")),
 )  # fmt: skip
 
