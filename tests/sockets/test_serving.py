@@ -1,5 +1,6 @@
 """`gateway serve` on real sockets: starts, restarts, signals, and what a command changes meanwhile."""
 
+import contextlib
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from tests.gateway.cli.commands import Commands
 from tests.mock_c06.programs import Served
+from tests.sockets.load import steady_load
 from tests.sockets.programs import Place, control_headers, enquiry, log_in, place_beside
 
 
@@ -95,6 +97,36 @@ def test_threat_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
     assert code == 0
     assert [answer.status_code for answer in answers] == [201]
     assert place.run("audit", "verify")["ok"] is True
+
+
+def test_threat_37_a_stop_of_the_embedded_gateway_under_load_fails_no_request(place: Place) -> None:
+    account = place.make_account()
+    with place.serving() as running:
+        with steady_load(running, account) as load:
+            load.wait_for(40)
+            assert running.end() == 0
+        assert load.failures == []
+        assert load.statuses() <= {200, 201}
+    assert place.run("audit", "verify")["ok"] is True
+
+
+def test_threat_37_a_kept_connection_is_answered_and_closed_while_new_ones_are_refused(place: Place) -> None:
+    with place.serving() as running, httpx.Client(base_url=running.address) as kept:
+        assert kept.get("/livez").headers.get("connection") is None
+        running.process.send_signal(signal.SIGTERM)
+        while _takes_connections(running.address):
+            time.sleep(0.01)
+        last = kept.get("/livez")
+        assert (last.status_code, last.headers["connection"]) == (200, "close")
+        assert running.process.wait(30) == 0
+
+
+def _takes_connections(address: str) -> bool:
+    url = httpx.URL(address)
+    with contextlib.suppress(ConnectionRefusedError):
+        socket.create_connection((url.host, url.port or 0)).close()
+        return True
+    return False
 
 
 def test_an_oversized_body_is_answered_before_the_line_is_cut(place: Place) -> None:
