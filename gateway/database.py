@@ -133,7 +133,7 @@ def _is_servers(error: DBAPIError) -> bool:
 
 
 def count_changes(transaction: Transaction) -> int:
-    """Return how many statements but plain reads this connection was given, to be compared with a later count."""
+    """Return how many statements but good reads this connection was given, to be compared with a later count."""
     return int(transaction.info.get(_CHANGES, 0))
 
 
@@ -141,6 +141,12 @@ def _note_change(**event: Any) -> None:
     if not event["statement"].startswith("SELECT"):
         info = event["conn"].info
         info[_CHANGES] = info.get(_CHANGES, 0) + 1
+
+
+def _note_failure(context: sa.ExceptionContext) -> None:
+    # After a statement that it refused PostgreSQL takes no other: the transaction is as good as changed.
+    if context.connection is not None:
+        context.connection.info[_CHANGES] = context.connection.info.get(_CHANGES, 0) + 1
 
 
 def open_database(url: str) -> Database:
@@ -168,6 +174,7 @@ def open_database(url: str) -> Database:
             pool_pre_ping=True,
         )
     sa.event.listen(engine.sync_engine, "before_cursor_execute", _note_change, named=True)
+    sa.event.listen(engine.sync_engine, "handle_error", _note_failure)
     return Database(engine)
 
 

@@ -11,8 +11,6 @@ import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy.exc import DBAPIError
-
 from gateway.audit import store
 from gateway.audit.model import AuditEntry
 from gateway.database import Database, Transaction, count_changes, is_outage
@@ -87,10 +85,9 @@ class AuditLog:
             group = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
             try:
                 await self._write(group)
-            except BaseException as error:
-                reason = error if isinstance(error, Exception) else Overloaded()
+            except BaseException as error:  # cancelled or not, everyone who waits is told
                 for job in group:
-                    job.failed = reason
+                    job.failed = error if isinstance(error, Exception) else Overloaded()
                 if not isinstance(error, Exception):
                     raise
             finally:
@@ -110,7 +107,7 @@ class AuditLog:
             await self._commit([job])
         except _HalfDone:
             return  # what it was undone for stands in the job
-        except Exception as error:  # noqa: BLE001 - its caller gets it
+        except Exception as error:  # noqa: BLE001 - it is given to its own caller
             job.failed = error
 
     async def _commit(self, group: Sequence["_Job"]) -> None:
@@ -152,11 +149,11 @@ class _Job:
                 return await self._decide(transaction)
             if self._change is not None:
                 await self._change(transaction)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is the caller's own and not its neighbours'
             if is_outage(error):
                 raise
-            self.failed = error  # the caller's own, not its neighbours'
-            if count_changes(transaction) != before or isinstance(error, DBAPIError):
+            self.failed = error
+            if count_changes(transaction) != before:
                 raise _HalfDone from error
             return ()
         return self._entries
