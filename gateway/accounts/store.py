@@ -36,6 +36,9 @@ accounts = sa.Table(
     sa.Column("bearer_allowed", sa.Boolean(create_constraint=False), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
 )
+_FIND_ACCOUNT = sa.select(accounts).where(accounts.c.client_id == sa.bindparam("client_id"))
+"""Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it."""
+
 account_secrets = sa.Table(
     "account_secrets",
     metadata,
@@ -107,7 +110,7 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
 
 async def find_account(connection: AsyncConnection, client_id: str) -> Account | None:
     """Return the account, whatever its profile and state."""
-    row = (await connection.execute(sa.select(accounts).where(accounts.c.client_id == client_id))).first()
+    row = (await connection.execute(_FIND_ACCOUNT, {"client_id": client_id})).first()
     return _account(row) if row else None
 
 

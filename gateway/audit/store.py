@@ -42,6 +42,10 @@ audit_entries = sa.Table(
     sa.Index(None, "request_code"),
 )
 
+# Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+_INSERT_ROWS, _INSERT_ENTRIES = sa.insert(audit_rows), sa.insert(audit_entries)
+_HEAD = sa.select(audit_rows.c.row, audit_rows.c.hash).order_by(audit_rows.c.row.desc()).limit(1)
+
 _ADVISORY_LOCK = 0x6175646974  # "audit"
 
 
@@ -66,8 +70,8 @@ async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> 
         rows.append({"row": number, "previous": head.hash, "hash": chained, "digest": digest})
         beside.append({"row": number} | stored)
         head = AuditHead(rows=number, hash=chained)
-    await connection.execute(sa.insert(audit_rows), rows)
-    await connection.execute(sa.insert(audit_entries), beside)
+    await connection.execute(_INSERT_ROWS, rows)
+    await connection.execute(_INSERT_ENTRIES, beside)
 
 
 def _store(entry: AuditEntry) -> dict[str, Any]:
@@ -91,8 +95,7 @@ async def lock(connection: AsyncConnection) -> None:
 
 async def read_head(connection: AsyncConnection) -> AuditHead:
     """Return the last row's number and hash, or the genesis."""
-    query = sa.select(audit_rows.c.row, audit_rows.c.hash).order_by(audit_rows.c.row.desc()).limit(1)
-    last = (await connection.execute(query)).first()
+    last = (await connection.execute(_HEAD)).first()
     return AuditHead(rows=last.row, hash=last.hash) if last else AuditHead(rows=0, hash=GENESIS)
 
 

@@ -22,6 +22,7 @@ revoked_tokens = sa.Table(
     sa.Column("jti", sa.String(40), primary_key=True),
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
+_FIND_REVOKED = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == sa.bindparam("jti"))
 
 
 async def spend(
@@ -49,8 +50,7 @@ async def insert_revoked(connection: AsyncConnection, *, jti: str, expires_at: d
 
 async def is_revoked(connection: AsyncConnection, jti: str) -> bool:
     """Say whether the token was revoked."""
-    query = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == jti)
-    return (await connection.execute(query)).first() is not None
+    return (await connection.execute(_FIND_REVOKED, {"jti": jti})).first() is not None
 
 
 async def delete_expired(connection: AsyncConnection, *, at: datetime) -> None:

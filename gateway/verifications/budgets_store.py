@@ -40,12 +40,12 @@ class Reservation:
 async def insert_reservation(connection: AsyncConnection, reservation: Reservation) -> None:
     """Add a reservation."""
     members = {column.name: getattr(reservation, column.name) for column in reservations.columns}
-    await connection.execute(sa.insert(reservations).values(members))
+    await connection.execute(_RESERVE, members)
 
 
 async def delete_reservation(connection: AsyncConnection, act: str) -> None:
     """Drop an act's reservation, where it has one."""
-    await connection.execute(sa.delete(reservations).where(reservations.c.act == act))
+    await connection.execute(_GIVE_BACK, {"own_act": act})
 
 
 async def unite_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
@@ -124,7 +124,9 @@ def _budget(name: str, since: str, *columns: str) -> sa.Subquery:
     ).subquery()
 
 
-# Made once: to build such a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+# Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+_RESERVE = sa.insert(reservations)
+_GIVE_BACK = sa.delete(reservations).where(reservations.c.act == sa.bindparam("own_act"))
 _ASKED = ("profile", "client_id", "organisation", "subject", "claim_key")
 _OF_ACCOUNT = ("profile", "client_id")
 _WRONG_OF_ACCOUNT = sa.select(

@@ -22,6 +22,15 @@ flights = sa.Table(
 )
 
 
+# Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+_FIND = sa.select(flights).where(flights.c.key == sa.bindparam("key"))
+_INSERT = sa.insert(flights)
+_REPLACE = sa.update(flights).where(flights.c.key == sa.bindparam("old_key"))
+_LAND = sa.update(flights).where(
+    flights.c.key == sa.bindparam("own_key"), flights.c.act == sa.bindparam("own_act")
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
     """One question of `act`, on its way until it lands or its lease ends.
@@ -40,7 +49,7 @@ class Flight:
 
 async def find_flight(connection: AsyncConnection, key: str) -> Flight | None:
     """Return what is known of a claim's last question."""
-    row = (await connection.execute(sa.select(flights).where(flights.c.key == key))).first()
+    row = (await connection.execute(_FIND, {"key": key})).first()
     return None if row is None else Flight(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
@@ -48,9 +57,9 @@ async def put_flight(connection: AsyncConnection, flight: Flight, *, former: Fli
     """Start a flight, in the place of a former one; nobody else writes meanwhile."""
     members: dict[str, Any] = {column.name: getattr(flight, column.name) for column in flights.columns}
     if former is None:
-        await connection.execute(sa.insert(flights).values(members))
+        await connection.execute(_INSERT, members)
     else:
-        await connection.execute(sa.update(flights).where(flights.c.key == flight.key).values(members))
+        await connection.execute(_REPLACE, members | {"old_key": former.key})
 
 
 async def land(
@@ -64,11 +73,8 @@ async def land(
     registry_code: str | None = None,
 ) -> None:
     """Say how an act's flight ended; one that lost its lease says nothing."""
-    await connection.execute(
-        sa.update(flights)
-        .where(flights.c.key == key, flights.c.act == act)
-        .values(landed_at=at, verification=verification, failure=failure, registry_code=registry_code)
-    )
+    how = {"landed_at": at, "verification": verification, "failure": failure, "registry_code": registry_code}
+    await connection.execute(_LAND, how | {"own_key": key, "own_act": act})
 
 
 async def delete_landed(connection: AsyncConnection, *, before: datetime) -> None:

@@ -42,6 +42,21 @@ verifications = sa.Table(
     sa.Index(None, "profile", "organisation", "subject"),
 )
 
+# Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
+_INSERT = sa.insert(verifications)
+_REUSABLE = (
+    sa.select(verifications)
+    .where(
+        verifications.c.profile == sa.bindparam("profile"),
+        verifications.c.client_id == sa.bindparam("client_id"),
+        verifications.c.claim_key.in_(sa.bindparam("claim_keys", expanding=True)),
+        verifications.c.verdict == Verdict.CONFIRMED.value,
+        verifications.c.state == VerificationState.LIVE.value,
+        verifications.c.expires_at > sa.bindparam("now"),
+    )
+    .order_by(verifications.c.verified_at.desc(), verifications.c.derived_from.is_not(None))
+)
+
 _WITHOUT_CLAIM = {"sealed_claim": None, "wrapped_key": None}
 
 
@@ -50,7 +65,7 @@ async def insert_verification(connection: AsyncConnection, verification: Verific
     members = {column.name: getattr(verification, column.name) for column in verifications.columns}
     for name in ("profile", "verdict", "origin", "state"):
         members[name] = members[name].value
-    await connection.execute(sa.insert(verifications).values(members))
+    await connection.execute(_INSERT, members)
 
 
 async def find_verification(
@@ -75,19 +90,8 @@ async def list_reusable(
     now: datetime,
 ) -> list[Verification]:
     """Return the account's live confirmed verifications of a claim, the latest asked first."""
-    query = (
-        sa.select(verifications)
-        .where(
-            verifications.c.profile == profile.value,
-            verifications.c.client_id == client_id,
-            verifications.c.claim_key.in_(claim_keys),
-            verifications.c.verdict == Verdict.CONFIRMED.value,
-            verifications.c.state == VerificationState.LIVE.value,
-            verifications.c.expires_at > now,
-        )
-        .order_by(verifications.c.verified_at.desc(), verifications.c.derived_from.is_not(None))
-    )
-    return [_verification(row) for row in await connection.execute(query)]
+    members = {"profile": profile.value, "client_id": client_id, "claim_keys": list(claim_keys), "now": now}
+    return [_verification(row) for row in await connection.execute(_REUSABLE, members)]
 
 
 async def end_one(
