@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from gateway import __version__
 from gateway.accounts import web as accounts_web
 from gateway.edge import health
-from gateway.edge.context import Edge, first_segment, problem_response
+from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
 from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
@@ -39,13 +39,22 @@ SWEEP_SECONDS = 20.0
 log = structlog.get_logger("gateway")
 
 
-def build_app(gateway: Gateway, *, metrics: Metrics | None = None) -> ASGIApp:
+def build_app(
+    gateway: Gateway, *, metrics: Metrics | None = None, body_seconds: float = BODY_SECONDS
+) -> ASGIApp:
     """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own."""
     test_data = {profile.value: place.test_data for profile, place in gateway.places.items()}
     parts = gateway.parts
     metrics = metrics or Metrics()
     routes = _build_routes(gateway, metrics)
-    return Edge(routes, base=parts.base, clock=parts.clock, test_data=test_data, metrics=metrics)
+    return Edge(
+        routes,
+        base=parts.base,
+        clock=parts.clock,
+        test_data=test_data,
+        metrics=metrics,
+        body_seconds=body_seconds,
+    )
 
 
 def build_document(gateway: Gateway) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.answers_seen import SEEN
 from tests.postgresql import PostgresqlMissing, Server, running_postgresql
 
 settings.register_profile(
@@ -15,6 +16,28 @@ settings.register_profile(
 settings.load_profile("project")
 
 TESTS = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer what `tools/contract_coverage.py` asks for."""
+    parser.addoption("--contract-coverage", metavar="FILE", help="write which test met which answer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to answers only where somebody wants to know."""
+    if config.getoption("--contract-coverage"):
+        SEEN.listen()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say whose answers come now."""
+    SEEN.test = item.nodeid.partition("[")[0]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what was seen."""
+    if file := session.config.getoption("--contract-coverage"):
+        SEEN.write(Path(file))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,8 +46,10 @@ class Edge:
         clock: Clock,
         test_data: Mapping[str, bool],
         metrics: Metrics | None = None,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._app = app
+        self._body_seconds = body_seconds
         self._metrics = metrics
         self._base = base
         self._clock = clock
@@ -100,7 +102,7 @@ class Edge:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check_headers(scope)
-            body = await _read_body(Request(scope), receive)
+            body = await _read_body(Request(scope), receive, self._body_seconds)
         except (HeadersTooLarge, BodyTooLarge, BodySlow) as error:
             await self._refuse(error, scope, send)
             return
@@ -159,12 +161,12 @@ def _check_headers(scope: Scope) -> None:
         raise HeadersTooLarge
 
 
-async def _read_body(request: Request, receive: Receive) -> bytes:
+async def _read_body(request: Request, receive: Receive, seconds: float) -> bytes:
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and (len(declared) > 12 or int(declared) > MAX_BODY):
         raise BodyTooLarge
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _gather(receive)
     except TimeoutError:
         raise BodySlow from None

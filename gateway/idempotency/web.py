@@ -85,7 +85,7 @@ def _respond(kept: KeptAnswer) -> Response:
 class _FindKey(Guard):
     """A dependency that finds a request's key; the body before it has judged its form."""
 
-    refuses = (RequestInvalid, IdempotencyConflict, IdempotencyInProgress, IdempotencyAnswerGone)
+    refuses = (RequestInvalid, IdempotencyConflict, IdempotencyInProgress)
 
     async def __call__(
         self,

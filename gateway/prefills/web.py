@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.edge.bodies import Body, StrictBody, exactly_one
 from gateway.edge.guards import WHOLE_BODY, refuses
-from gateway.errors import FieldUnknown, NotFound, RequestInvalid
+from gateway.errors import FieldUnknown, IdempotencyAnswerGone, NotFound, RequestInvalid
 from gateway.idempotency.model import KeptAnswer
 from gateway.idempotency.web import AtMostOnce, keepable
 from gateway.oauth.model import Caller
@@ -70,7 +70,7 @@ def build_router() -> APIRouter:
         methods=["POST"],
         operation_id="prefill_form",
         summary="Fill a form from the registry",
-        openapi_extra=refuses(*REFUSED_ACTS, *REFUSED_RECEIPTS),
+        openapi_extra=refuses(*REFUSED_ACTS, *REFUSED_RECEIPTS, IdempotencyAnswerGone),
         responses={200: {"model": PrefillAnswer, "links": {"discrepancy": _DISPUTE}}},
     )
     router.add_api_route(

@@ -8,7 +8,12 @@ from starlette.responses import Response
 from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.edge.guards import refuses
-from gateway.errors import ReceiptInvalid, VerificationExpired, VerificationInvalidated
+from gateway.errors import (
+    IdempotencyAnswerGone,
+    ReceiptInvalid,
+    VerificationExpired,
+    VerificationInvalidated,
+)
 from gateway.idempotency.model import KeptAnswer
 from gateway.idempotency.web import AtMostOnce, check_unchanged, keepable
 from gateway.oauth.model import Caller
@@ -44,7 +49,7 @@ def build_router() -> APIRouter:
         operation_id="verify_citizen",
         summary="Verify a citizen once",
         status_code=201,
-        openapi_extra=refuses(*REFUSED_ACTS, VerificationExpired, *REFUSED_QUESTIONS),
+        openapi_extra=refuses(*REFUSED_ACTS, VerificationExpired, *REFUSED_QUESTIONS, IdempotencyAnswerGone),
         responses={
             200: {
                 "model": VerificationAnswer,
@@ -80,7 +85,7 @@ def build_router() -> APIRouter:
         methods=["POST"],
         operation_id="evaluate_fields",
         summary="Would these fields be refused?",
-        openapi_extra=refuses(*UNKNOWN_ACTS),
+        openapi_extra=refuses(*UNKNOWN_ACTS, IdempotencyAnswerGone),
         responses={200: {"model": EvaluationAnswer}},
     )
     router.add_api_route(
@@ -98,7 +103,7 @@ def build_router() -> APIRouter:
         methods=["POST"],
         operation_id="show_ledger",
         summary="The organisation's own enquiries on a citizen",
-        openapi_extra=refuses(ReceiptInvalid),
+        openapi_extra=refuses(ReceiptInvalid, IdempotencyAnswerGone),
         responses={200: {"model": LedgerAnswer}},
     )
     return router

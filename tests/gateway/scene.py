@@ -32,6 +32,7 @@ from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
+from tests.answers_seen import SEEN
 
 BASE = "http://gateway.test"
 AGENCY = "000.00.01.H26"
@@ -299,7 +300,11 @@ async def open_scene(
 
     async with (
         open_gateway(settings, clock=clock, open_registry=connect or connect_mock) as gateway,
-        httpx.AsyncClient(transport=httpx.ASGITransport(app := build_app(gateway)), base_url=BASE) as http,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app := build_app(gateway)),
+            base_url=BASE,
+            event_hooks={"response": [SEEN.note]},
+        ) as http,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(mock.control),
             base_url="http://control.test",

@@ -1,0 +1,61 @@
+"""One call of every operation in the document, such as a guard can be tried on: its path, and a body that is well-formed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.answers_seen import read_document
+from tests.gateway.scene import enquiry, prefill_request
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
+UNKNOWN = "ver_aaaaaaaaaaaaaaaaaaaaaaaaa"
+BODIES: dict[str, Any] = {
+    "verify_citizen": enquiry(),
+    "prefill_form": prefill_request("x", ["full_name"]),
+    "file_discrepancy": {"prefill": "pre_x", "field": "full_name", "note": "sai"},
+    "evaluate_fields": {"procedure": "khai-sinh", "subject_role": "requester", "fields": ["full_name"]},
+    "check_receipt": {"receipt": "x"},
+    "show_ledger": {"receipt": "x"},
+    "revoke_verification": {},
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation, with what its path is filled with."""
+
+    name: str
+    method: str
+    template: str
+    operation: dict[str, Any] = field(repr=False)
+
+    def path(self, profile: str = "sandbox", code: str = "not_found") -> str:
+        """Return the path at a place."""
+        return self.template.format(
+            profile=profile, verification_id=UNKNOWN, procedure="khai-sinh", code=code
+        )
+
+    @property
+    def body(self) -> Any:
+        """Return a JSON body that passes the guards of shape."""
+        return BODIES.get(self.name)
+
+    def answers(self, status: int, code: str = "") -> bool:
+        """Say whether the document declares this answer."""
+        found = self.operation["responses"].get(str(status), {})
+        return code in found.get("$ref", "") + found.get("description", "") if found else False
+
+
+def every_call() -> Iterator[Call]:
+    """Return a call of each operation."""
+    for path, operations in read_document()["paths"].items():
+        for method, operation in operations.items():
+            yield Call(operation["operationId"], method.upper(), path, operation)
+
+
+def calls_that_answer(status: int, code: str = "") -> list[Call]:
+    """Return the calls for which the document declares this answer; at least one."""
+    found = [call for call in every_call() if call.answers(status, code)]
+    assert found, f"no operation declares {status} {code}"
+    return found
