@@ -122,3 +122,23 @@ async def test_threat_30_every_packet_has_a_request_code_of_its_own(scene: Scene
 
 def _stranger(number: int) -> dict[str, str]:
     return {"citizen_id": f"001090{number:06d}", "full_name": "Nguyễn Văn Sai", "birth_date": "1990-01-31"}
+
+
+async def test_threat_33_five_hundred_identical_claims_ask_once_and_keep_one_verification(
+    scene: Scene, portal: Portal
+) -> None:
+    answers = await asyncio.gather(*(portal.verify() for _ in range(500)))
+
+    assert len(await scene.journal()) == 1
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 499}
+
+
+async def test_threat_33_five_hundred_dossiers_ask_once_and_derive_from_one_root(
+    scene: Scene, portal: Portal
+) -> None:
+    answers = await asyncio.gather(*(portal.verify(dossier=f"HN-{number}") for number in range(500)))
+
+    roots = {answer.json()["derived_from"] for answer in answers}
+    assert len(await scene.journal()) == 1
+    assert (len(roots), len({answer.json()["id"] for answer in answers})) == (2, 500)
