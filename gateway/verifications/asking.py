@@ -1,4 +1,4 @@
-"""Ask the registry once for identical claims in flight, whichever worker they came to (docs/decisions/0029).
+"""Ask the registry once for identical claims in flight, whichever worker they came to (docs/decisions/0031).
 
 Within a worker the others wait for the first one's task, across workers for its leased row. `intended`, the lease
 and a place in the budgets are one durable commit before the packet leaves; `answered`, the landing and the
