@@ -42,6 +42,7 @@ fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff format .
 	$(BIN)/python tools/threats.py
 	$(BIN)/gateway openapi > .cache/gateway.json && mv .cache/gateway.json openapi/gateway.json
+	$(BIN)/python tools/contract_coverage.py
 
 lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" moves one
 	@export UV_CACHE_DIR=.cache/uv UV_PYTHON_DOWNLOADS=never; uv=$$(ls .uv/bin/uv .uv/lib/bin/uv 2>/dev/null | head -n 1); \

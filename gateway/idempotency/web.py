@@ -17,6 +17,7 @@ from gateway.edge.guards import Guard
 from gateway.edge.idempotency_key import HEADER, PATTERN, find_key
 from gateway.edge.strict_json import parse_object
 from gateway.errors import (
+    GatewayError,
     IdempotencyAnswerGone,
     IdempotencyConflict,
     IdempotencyInProgress,
@@ -85,7 +86,11 @@ def _respond(kept: KeptAnswer) -> Response:
 class _FindKey(Guard):
     """A dependency that finds a request's key; the body before it has judged its form."""
 
-    refuses = (RequestInvalid, IdempotencyConflict, IdempotencyInProgress)
+    refuses: tuple[type[GatewayError], ...] = (RequestInvalid, IdempotencyInProgress)
+
+    def __init__(self, *, has_body: bool) -> None:
+        if has_body:
+            self.refuses = (*_FindKey.refuses, IdempotencyConflict)
 
     async def __call__(
         self,
@@ -104,4 +109,6 @@ class _FindKey(Guard):
         return Once(request=request, place=place, key=find_key(request))
 
 
-AtMostOnce = Annotated[Once, Depends(_FindKey())]
+AtMostOnce = Annotated[Once, Depends(_FindKey(has_body=True))]
+AtMostOncePath = Annotated[Once, Depends(_FindKey(has_body=False))]
+"""For a call that its path says whole: no other request can come under its key."""

@@ -15,7 +15,7 @@ from gateway.errors import (
     VerificationInvalidated,
 )
 from gateway.idempotency.model import KeptAnswer
-from gateway.idempotency.web import AtMostOnce, check_unchanged, keepable
+from gateway.idempotency.web import AtMostOnce, AtMostOncePath, check_unchanged, keepable
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
 from gateway.prefills.one_trip import verify_and_fill
@@ -162,7 +162,7 @@ async def _revoke(
     place: AtPlace,
     caller: Annotated[Caller, Depends(Bearer("verify"))],
     empty: Annotated[None, Depends(check_empty)],
-    once: AtMostOnce,
+    once: AtMostOncePath,
     verification_id: str,
 ) -> Response:
     del empty

@@ -8,7 +8,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -24,6 +24,7 @@ from gateway.accounts.grants import Grants, make_grant
 from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.audit.store import audit_entries
+from gateway.errors import AlreadyExists
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
@@ -311,7 +312,8 @@ async def open_scene(
             headers={"Authorization": f"Bearer {mock.control_token}"},
         ) as control,
     ):
-        await add_organisation(gateway.parts, AGENCY, "UBND thành phố Hà Nội")
+        with suppress(AlreadyExists):  # a store may be opened twice in a test
+            await add_organisation(gateway.parts, AGENCY, "UBND thành phố Hà Nội")
         yield Scene(
             gateway=gateway,
             app=app,

@@ -1,4 +1,4 @@
-"""What is generated is what the code gives: the OpenAPI document, and the threat model's column of tests."""
+"""What is generated is what the code gives: the OpenAPI document, and the columns of tests beside threats and answers."""
 
 import subprocess
 import sys
@@ -18,3 +18,9 @@ def test_the_threat_model_names_the_tests_that_there_are() -> None:
     command = [sys.executable, "tools/threats.py", "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert checked.stderr == ""
+
+
+def test_each_answer_of_the_contract_names_a_test_that_there_is() -> None:
+    command = [sys.executable, "tools/contract_coverage.py", "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (checked.returncode, checked.stderr) == (0, "")

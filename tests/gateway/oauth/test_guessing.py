@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from joserfc.jwk import ECKey
 
 from gateway.oauth.guesses import FREE_OF_PAIR, WAITING
+from tests.answers_seen import SEEN
 from tests.gateway.scene import BASE, Portal, Scene
 
 ENDPOINTS = ("token", "introspect", "revoke")
@@ -21,7 +22,8 @@ FORM = {"grant_type": "client_credentials", "token": "x"}
 async def elsewhere(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
     """A caller from another address than the scene's."""
     transport = httpx.ASGITransport(scene.app, client=("10.0.0.2", 4000))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
+    hooks = {"response": [SEEN.note]}
+    async with httpx.AsyncClient(transport=transport, base_url=BASE, event_hooks=hooks) as http:
         yield http
 
 
