@@ -42,6 +42,12 @@ from gateway.verifications.use_cases import check_receipt, get_verification, ope
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(prefix="/{profile}/v1", tags=["verifications"])
+    _add_verifications(router)
+    _add_readings(router)
+    return router
+
+
+def _add_verifications(router: APIRouter) -> None:
     router.add_api_route(
         "/verifications",
         _verify,
@@ -79,6 +85,10 @@ def build_router() -> APIRouter:
         summary="End one of the account's own verifications",
         responses={200: {"model": VerificationAnswer}},
     )
+
+
+def _add_readings(router: APIRouter) -> None:
+    """Add what asks the registry nothing and changes nothing."""
     router.add_api_route(
         "/evaluations",
         _evaluate,
@@ -106,7 +116,6 @@ def build_router() -> APIRouter:
         openapi_extra=refuses(ReceiptInvalid, IdempotencyAnswerGone),
         responses={200: {"model": LedgerAnswer}},
     )
-    return router
 
 
 async def _verify(
