@@ -17,14 +17,14 @@ from gateway.verifications.model import Origin, Outcome, Verdict, Verification
 async def reuse(parts: Parts, act: Act) -> Outcome | None:
     """Serve the same live verification again, or derive a new one, as far as the policy goes."""
     async with parts.database.read() as connection:
-        if _choose(act, await _list_reusable(parts, act, connection)) is None:
+        if await _find_reusable(parts, act, connection) is None:
             return None
     found: list[Verification] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         found.clear()
         # Read again where nobody else writes: the root may have ended since, or a twin been derived.
-        chosen = _choose(act, await _list_reusable(parts, act, transaction))
+        chosen = await _find_reusable(parts, act, transaction)
         if chosen is None:
             return ()
         if not chosen.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
@@ -46,26 +46,22 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
     return Outcome(verification=found[0], origin=Origin.REUSE) if found else None
 
 
-async def _list_reusable(parts: Parts, act: Act, transaction: Transaction) -> list[Verification]:
+async def _find_reusable(parts: Parts, act: Act, transaction: Transaction) -> Verification | None:
     now = parts.clock.now()
-    return await store.list_reusable(
+    reach = store.Reach(
+        procedure=act.procedure.slug,
+        dossier=act.enquiry.dossier,
+        subject_role=act.enquiry.subject_role,
+        any_dossier=act.place.policy.reuse == "account",
+    )
+    return await store.find_reusable(
         transaction,
+        reach,
         profile=act.place.profile,
         client_id=act.caller.account.client_id,
         claim_keys=act.claim_keys(now).all,
         now=now,
     )
-
-
-def _choose(act: Act, candidates: Sequence[Verification]) -> Verification | None:
-    """Return the one for exactly this act, else the latest that the policy lets reach here."""
-    for candidate in candidates:
-        if candidate.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
-            return candidate
-    for candidate in candidates:
-        if act.place.policy.reuse == "account" or candidate.dossier == act.enquiry.dossier:
-            return candidate
-    return None
 
 
 def _derive(parts: Parts, act: Act, source: Verification) -> Verification:

@@ -1,6 +1,7 @@
 """Verifications at rest. All SQL of this room; ending one deletes its data key in the same statement."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,7 @@ verifications = sa.Table(
 
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
 _INSERT = sa.insert(verifications)
+_SAME_DOSSIER = verifications.c.dossier == sa.bindparam("dossier")
 _REUSABLE = (
     sa.select(verifications)
     .where(
@@ -53,8 +55,18 @@ _REUSABLE = (
         verifications.c.verdict == Verdict.CONFIRMED.value,
         verifications.c.state == VerificationState.LIVE.value,
         verifications.c.expires_at > sa.bindparam("now"),
+        sa.or_(sa.bindparam("any_dossier", type_=sa.Boolean), _SAME_DOSSIER),
     )
-    .order_by(verifications.c.verified_at.desc(), verifications.c.derived_from.is_not(None))
+    .order_by(
+        sa.and_(
+            _SAME_DOSSIER,
+            verifications.c.procedure == sa.bindparam("procedure"),
+            verifications.c.subject_role == sa.bindparam("subject_role"),
+        ).desc(),
+        verifications.c.verified_at.desc(),
+        verifications.c.derived_from.is_not(None),
+    )
+    .limit(1)
 )
 
 _WITHOUT_CLAIM = {"sealed_claim": None, "wrapped_key": None}
@@ -81,17 +93,29 @@ async def find_verification(
     return _verification(row) if row else None
 
 
-async def list_reusable(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a live verification is wanted for, and whether one of another dossier of the claim will do."""
+
+    procedure: str
+    dossier: str
+    subject_role: str
+    any_dossier: bool
+
+
+async def find_reusable(
     connection: AsyncConnection,
+    reach: Reach,
     *,
     profile: Profile,
     client_id: str,
     claim_keys: Sequence[str],
     now: datetime,
-) -> list[Verification]:
-    """Return the account's live confirmed verifications of a claim, the latest asked first."""
+) -> Verification | None:
+    """Return an account's live confirmed verification of a claim: the one for this very act, else the latest asked."""
     members = {"profile": profile.value, "client_id": client_id, "claim_keys": list(claim_keys), "now": now}
-    return [_verification(row) for row in await connection.execute(_REUSABLE, members)]
+    row = (await connection.execute(_REUSABLE, members | asdict(reach))).first()
+    return _verification(row) if row else None
 
 
 async def end_one(
