@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,8 @@ import typer
 from mock_c06 import __version__
 from mock_c06.app import DEFAULT_SEED, build_mock, secret_seed
 from mock_c06.control.bodies import account_json, persona_json
+from mock_c06.control.fault_json import plan_schema
+from mock_c06.control.plan_file import read_plan
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.errors import StartRefused
 from mock_c06.matching.explain import explain as explain_claim
@@ -23,6 +26,7 @@ from mock_c06.population.personas import load_personas
 from mock_c06.population.selfcheck import check
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.faults import Kind
+from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.runs.world import World
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
@@ -75,6 +79,7 @@ def serve_command(
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Control face, on loopback.")] = 8101,
     population: Annotated[int, typer.Option(min=0, help="Generated people beside the catalogue.")] = 0,
     seed: Seed = DEFAULT_SEED,
+    plan: Annotated[Path | None, typer.Option(help="Faults for the run default: TOML or JSON.")] = None,
     allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
 ) -> None:
     """Answer as the registry until Ctrl-C.
@@ -83,12 +88,16 @@ def serve_command(
     Examples:
       mock-c06 serve
       mock-c06 serve --port 0 --official-port 0 --control-port 0
+      mock-c06 serve --plan slow-morning.toml
     """
     if population:
         raise typer.BadParameter("a generated population is not available yet: leave it at 0")
     if not allow_public and not _is_loopback(host):
         raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
+    planned = read_plan(plan) if plan is not None else None
     mock = build_mock(read_settings(), seed=seed)
+    if planned is not None:
+        mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [
         Face(name="test", app=mock.test, listener=bind(host, port)),
         Face(name="official", app=mock.official, listener=bind(host, official_port)),
@@ -136,8 +145,23 @@ def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None
 
 
 @app.command("faults")
-def faults_command(as_json: AsJson = False) -> None:
-    """List the kinds of misbehaviour that the control face can plan."""
+def faults_command(
+    as_json: AsJson = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a plan instead.")
+    ] = False,
+) -> None:
+    """List the kinds of misbehaviour that a plan can hold.
+
+    \b
+    Examples:
+      mock-c06 faults
+      mock-c06 faults --schema > plan-schema.json
+      mock-c06 serve --plan examples/fault-plans/slow-morning.toml
+    """
+    if schema:
+        print(json.dumps(plan_schema(), ensure_ascii=False, indent=2))
+        return
     _print([kind.value for kind in Kind], [(kind.value, "") for kind in Kind], as_json=as_json)
 
 

@@ -1,8 +1,9 @@
-"""What the control face takes and gives, but for people (people_json.py): runs, faults, clock, accounts."""
+"""What the control face takes and gives, but for people (people_json.py) and
+faults (fault_json.py): runs, clock, accounts."""
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -12,7 +13,6 @@ from mock_c06.desk.procedures import SERVICE_CODES
 from mock_c06.desk.ready_made import AGENCY, OFFICERS
 from mock_c06.operations import Operation
 from mock_c06.population.model import Persona
-from mock_c06.runs.faults import Kind
 
 
 class _Body(BaseModel):
@@ -23,19 +23,6 @@ class RunBody(_Body):
     """A run to create."""
 
     name: str
-
-
-class FaultBody(_Body):
-    """A fault to plan; without `times` it stays until it is dropped."""
-
-    kind: Kind
-    operation: Operation | Literal["token"] | None = None
-    account: str | None = None
-    citizen_id: str | None = None
-    times: int | None = Field(default=None, ge=1)
-    share: float = Field(default=1.0, gt=0, le=1)
-    seed: int = 0
-    delay_ms: int | None = Field(default=None, ge=0)
 
 
 class ClockBody(_Body):

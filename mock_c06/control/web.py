@@ -14,21 +14,20 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from mock_c06.control.bodies import (
     AccountBody,
     ClockBody,
-    FaultBody,
     RunBody,
     account_json,
     clock_json,
     persona_json,
 )
+from mock_c06.control.faults_web import fault_routes
+from mock_c06.control.journal_web import journal_routes
 from mock_c06.control.people_json import WorldBody, is_alive, make_person
 from mock_c06.control.problems import install_problems
-from mock_c06.desk.accounts import Environment
 from mock_c06.desk.procedures import SERVICE_CODES
 from mock_c06.desk.ready_made import make_account
 from mock_c06.desk.register import Register
 from mock_c06.errors import AccountInvalid, PersonIncomplete
 from mock_c06.population.model import Person, Persona
-from mock_c06.runs.faults import Fault
 from mock_c06.runs.run import Run, Runs
 
 _BEARER = HTTPBearer(auto_error=False)
@@ -58,7 +57,13 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
             raise HTTPException(401, "bearer token required", {"WWW-Authenticate": "Bearer"})
 
     runs = parts.runs
-    for router in (_run_routes(runs), _world_routes(runs), _fault_routes(runs), _catalogue_routes(parts)):
+    for router in (
+        _run_routes(runs),
+        _world_routes(runs),
+        fault_routes(runs),
+        journal_routes(runs),
+        _catalogue_routes(parts),
+    ):
         app.include_router(router, dependencies=[Depends(require_token)])
 
 
@@ -102,14 +107,6 @@ def _world_routes(runs: Runs) -> APIRouter:
             found.world.put(person)
         return {"people": [_person_json(person) for person in people]}
 
-    @router.get("/runs/{run}/journal")
-    async def read_journal(
-        run: str, environment: Environment | None = None, operation: str | None = None
-    ) -> dict[str, Any]:
-        """Give the calls that came to this run, oldest first."""
-        entries = runs.get(run).journal.entries(environment=environment, operation=operation)
-        return {"entries": [asdict(entry) for entry in entries]}
-
     @router.post("/runs/{run}/clock")
     async def set_clock(run: str, body: ClockBody) -> dict[str, Any]:
         """Freeze, advance or release the run's clock; login timestamps go by the wall all the same."""
@@ -121,38 +118,6 @@ def _world_routes(runs: Runs) -> APIRouter:
         else:
             clock.release()
         return clock_json(clock.now(), frozen=clock.is_frozen)
-
-    return router
-
-
-def _fault_routes(runs: Runs) -> APIRouter:
-    router = APIRouter(tags=["faults"])
-
-    @router.get("/runs/{run}/faults")
-    async def list_faults(run: str) -> dict[str, Any]:
-        """Give the planned faults with the times they have left."""
-        planned = runs.get(run).faults.planned()
-        faults = [
-            {"id": each, **asdict(fault), "times_left": left} for each, (fault, left) in planned.items()
-        ]
-        return {"faults": faults}
-
-    @router.post("/runs/{run}/faults", status_code=201)
-    async def plan_fault(run: str, body: FaultBody) -> dict[str, str]:
-        """Plan a fault."""
-        return {"id": runs.get(run).faults.plan(Fault(**body.model_dump()))}
-
-    @router.delete("/runs/{run}/faults", status_code=204)
-    async def clear_faults(run: str) -> Response:
-        """Forget all planned faults."""
-        runs.get(run).faults.clear()
-        return Response(status_code=204)
-
-    @router.delete("/runs/{run}/faults/{fault}", status_code=204)
-    async def drop_fault(run: str, fault: str) -> Response:
-        """Forget one planned fault."""
-        runs.get(run).faults.drop(fault)
-        return Response(status_code=204)
 
     return router
 

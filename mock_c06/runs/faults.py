@@ -1,17 +1,17 @@
-"""Planned misbehaviour: which call is hit by which fault. What a fault does to an answer is wire/misbehaviour.py.
+"""Planned misbehaviour: what a fault is, and which calls it is about. Which call it hits is runs/plan.py, what it
+does to an answer wire/misbehaviour.py.
 
 A token call is hit only where the plan names `token` (or the kind is about tokens): a test that breaks
 "the next call" means the next question.
 """
 
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
-from itertools import count
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, IntEnum, StrEnum
 
-from mock_c06.errors import FaultUnknown
 from mock_c06.operations import Operation
+from mock_c06.runs.delays import Distribution
 from mock_c06.runs.journal import TOKEN
 
 
@@ -38,10 +38,71 @@ class Kind(StrEnum):
     SWAPPED_FIELDS = "swapped_fields"
     OVERSIZED = "oversized"
     TRICKLE = "trickle"
+    DUPLICATE_REFUSED = "duplicate_refused"
 
 
+class Stage(IntEnum):
+    """Where on its way a call is met by a fault. A fault is spent only on a call that gets so far."""
+
+    DOOR = 1
+    ADMITTED = 2
+    ANSWERED = 3
+    REPLY = 4
+
+
+class Cut(Enum):
+    """Where in an answer a reset comes: before any byte, half-way in the body, or after all of it."""
+
+    BEFORE = "before"
+    MID = "mid"
+    AFTER = "after"
+
+
+_STAGES = {
+    **dict.fromkeys(
+        (
+            *(Kind.UNAVAILABLE, Kind.MAINTENANCE, Kind.HTML_ERROR, Kind.UNAUTHORISED_ONCE),
+            *(Kind.THROTTLE, Kind.TOKEN_EXPIRES_EARLY),
+        ),
+        Stage.DOOR,
+    ),
+    Kind.DUPLICATE_REFUSED: Stage.ADMITTED,
+    **dict.fromkeys((Kind.EMPTY, Kind.TWO_PEOPLE, Kind.WRONG_PERSON, Kind.SWAPPED_FIELDS), Stage.ANSWERED),
+}
 # A verdict names nobody and has no fields: these would do nothing to it, and must not be spent on it.
 _RECORDS_ONLY = {Kind.WRONG_PERSON, Kind.SWAPPED_FIELDS}
+
+
+def stage_of(kind: Kind) -> Stage:
+    """Say at which stage a kind strikes: those that bend the bytes come last."""
+    return _STAGES.get(kind, Stage.REPLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nth:
+    """Which of the calls that a fault is about: these numbers (from 1), or every `every`-th from `first` on."""
+
+    numbers: frozenset[int] = frozenset()
+    every: int | None = None
+    first: int = 1
+
+    def has(self, n: int) -> bool:
+        """Say whether the n-th is one of them."""
+        if self.every is None:
+            return n in self.numbers
+        return n >= self.first and (n - self.first) % self.every == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What can be told of a call when a fault is looked for. `can_hit` says whether a kind would change anything."""
+
+    stage: Stage
+    operation: str | None
+    account: str | None
+    number: str | None
+    now: datetime
+    can_hit: Callable[[Kind], bool] = lambda _kind: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +117,23 @@ class Fault:
     share: float = 1.0
     seed: int = 0
     delay_ms: int | None = None
+    nth: Nth | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
+    distribution: Distribution | None = None
+    cut: Cut = Cut.BEFORE
 
-    def concerns(self, *, operation: str | None, account: str | None, number: str | None) -> bool:
-        """Say whether a call is one of those this fault is about."""
-        if not self._concerns_operation(operation):
-            return False
-        return self.account in {None, account} and self.citizen_id in {None, number}
+    def concerns(self, call: Target) -> bool:
+        """Say whether a call is one of those this fault is about, here and now."""
+        return (
+            stage_of(self.kind) is call.stage
+            and self._concerns_operation(call.operation)
+            and self.account in {None, call.account}
+            and self.citizen_id in {None, call.number}
+            and (self.starts is None or self.starts <= call.now)
+            and (self.ends is None or call.now < self.ends)
+            and call.can_hit(self.kind)
+        )
 
     def _concerns_operation(self, operation: str | None) -> bool:
         if self.kind is Kind.TOKEN_EXPIRES_EARLY:
@@ -71,53 +143,3 @@ class Fault:
         if self.kind in _RECORDS_ONLY and operation == Operation.AUTHENTICATE:
             return False
         return self.operation in {None, operation}
-
-
-@dataclass(slots=True)
-class _Planned:
-    fault: Fault
-    chance: random.Random
-    left: int | None
-
-
-@dataclass(slots=True)
-class FaultPlan:
-    """A run's planned faults; the first that concerns a call and has times left hits it."""
-
-    _planned: dict[str, _Planned] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def plan(self, fault: Fault) -> str:
-        """Keep the fault and give its id."""
-        times = 1 if fault.kind is Kind.UNAUTHORISED_ONCE and fault.times is None else fault.times
-        chance = random.Random(fault.seed)  # noqa: S311 - repeatable misbehaviour, not a secret
-        fault_id = f"fault-{next(self._numbers)}"
-        self._planned[fault_id] = _Planned(fault=fault, chance=chance, left=times)
-        return fault_id
-
-    def pick(self, *, operation: str | None, account: str | None, number: str | None) -> Fault | None:
-        """Give the fault that hits this call, and count it as used."""
-        for planned in self._planned.values():
-            if planned.left == 0:
-                continue
-            if not planned.fault.concerns(operation=operation, account=account, number=number):
-                continue
-            if planned.chance.random() >= planned.fault.share:
-                continue
-            if planned.left is not None:
-                planned.left -= 1
-            return planned.fault
-        return None
-
-    def drop(self, fault_id: str) -> None:
-        """Forget one; raises `FaultUnknown`."""
-        if self._planned.pop(fault_id, None) is None:
-            raise FaultUnknown(fault_id)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._planned.clear()
-
-    def planned(self) -> dict[str, tuple[Fault, int | None]]:
-        """Give each planned fault with the times it has left."""
-        return {fault_id: (planned.fault, planned.left) for fault_id, planned in self._planned.items()}

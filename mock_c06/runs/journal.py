@@ -1,10 +1,11 @@
 """The registry's own log of every call at its door, refused ones too, so that a caller's audit can be compared.
 
-Holds no name and no date; the number masked. Kept in memory for as long as the run lives.
-Source: NĐ 47/2020 Đ45 (what a provider logs).
+Kept in memory for as long as the run lives. What was asked about a person is kept apart (`Asked`) and shown only
+where the control face is asked for it; elsewhere the number is masked. Source: NĐ 47/2020 Đ45 (what a provider logs).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 TOKEN = "token"  # noqa: S105 - the journal's word for a token call, not a secret
@@ -22,8 +23,26 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whom a call was about, in whole: synthetic, and treated as personal all the same."""
+
+    citizen_id: str | None
+    id_card_number: str | None
+    full_name: str
+    birth: str
+
+    def has(self, number: str) -> bool:
+        """Say whether this is the number asked by."""
+        return number in {self.citizen_id, self.id_card_number}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One call. `code` is C06's or the HTTP status of a refusal; `fault` the planned misbehaviour, if any."""
+    """One call. `code` is C06's or the HTTP status of a refusal; `fault` the planned misbehaviour, if any.
+
+    `fault_id` and `fault_call` say which fault of the plan it was and its how-manieth call; `sent_late_ms` how
+    long it held the answer back.
+    """
 
     n: int
     at: str
@@ -36,6 +55,48 @@ class Entry:
     fault: str | None
     subject: str | None
     body_sha256: str
+    fault_id: str | None = None
+    fault_call: int | None = None
+    sent_late_ms: int | None = None
+    asked: Asked | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which entries are meant: a member that is None doesn't narrow. `since` is inclusive, by the wall clock."""
+
+    environment: str | None = None
+    operation: str | None = None
+    account: str | None = None
+    outcome: str | None = None
+    fault: str | None = None
+    fault_id: str | None = None
+    code: str | None = None
+    ma_yeu_cau: str | None = None
+    number: str | None = field(default=None, repr=False)
+    since: datetime | None = None
+    after: int = 0
+
+    def matches(self, entry: Entry) -> bool:
+        """Say whether an entry is meant."""
+        pairs = (
+            (self.environment, entry.environment),
+            (self.operation, entry.operation),
+            (self.account, entry.account),
+            (self.outcome, entry.outcome),
+            (self.fault, entry.fault),
+            (self.fault_id, entry.fault_id),
+            (self.code, entry.code),
+            (self.ma_yeu_cau, entry.ma_yeu_cau),
+        )
+        if any(wanted is not None and wanted != held for wanted, held in pairs):
+            return False
+        if self.number is not None and (entry.asked is None or not entry.asked.has(self.number)):
+            return False
+        return entry.n > self.after and (self.since is None or datetime.fromisoformat(entry.at) >= self.since)
+
+
+ALL = Query()
 
 
 class Journal:
@@ -52,13 +113,9 @@ class Journal:
         """Keep the entry."""
         self._entries.append(entry)
 
-    def entries(self, *, environment: str | None = None, operation: str | None = None) -> list[Entry]:
-        """Give the entries, all or those of one environment and operation."""
-        return [
-            entry
-            for entry in self._entries
-            if environment in {None, entry.environment} and operation in {None, entry.operation}
-        ]
+    def entries(self, query: Query = ALL) -> list[Entry]:
+        """Give the entries that the query means, oldest first."""
+        return [entry for entry in self._entries if query.matches(entry)]
 
 
 def mask_subject(citizen_id: str | None, id_card_number: str | None) -> str | None:

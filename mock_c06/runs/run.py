@@ -11,8 +11,8 @@ from mock_c06.desk.memory import DeskMemory
 from mock_c06.errors import RunExists, RunNameInvalid, RunUnknown
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.clock import RunClock
-from mock_c06.runs.faults import FaultPlan
 from mock_c06.runs.journal import Journal
+from mock_c06.runs.plan import FaultPlan
 from mock_c06.runs.world import World
 
 DEFAULT_RUN = "default"

@@ -12,12 +12,13 @@ from mock_c06.desk.grants import admit, license_enquiry
 from mock_c06.desk.register import Register
 from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused, Throttled, Unauthorised
 from mock_c06.operations import Operation
-from mock_c06.runs.faults import Fault
-from mock_c06.runs.journal import Entry, Outcome, mask_subject
+from mock_c06.runs.journal import Asked, Entry, Outcome, mask_subject
+from mock_c06.runs.plan import Hit
 from mock_c06.wire.answering import Answer, answer_enquiry
 from mock_c06.wire.call import Call
 from mock_c06.wire.enquiry import Enquiry
-from mock_c06.wire.misbehaviour import INSTEAD, bend_answer, bend_reply, changes_outcome
+from mock_c06.wire.fault_watch import FaultWatch
+from mock_c06.wire.misbehaviour import INSTEAD, changes_outcome
 from mock_c06.wire.reply import Reply
 from mock_c06.wire.routes import Door
 from mock_c06.wire.voices import JsonVoice, SoapVoice, Voice, operation_of, require_own_operation
@@ -54,27 +55,29 @@ class Exchange:
         """Answer a call and write it in the journal."""
         voice: Voice = JsonVoice(self.register) if call.route.door is Door.LGSP else SoapVoice(self.register)
         reading = _read(call, voice)
-        fault = call.run.faults.pick(
+        watch = FaultWatch(
+            call=call,
             operation=reading.operation,
             account=reading.account.name if reading.account else None,
             number=reading.enquiry.number if reading.enquiry else None,
         )
-        ending = self._end(call, voice, reading, fault)
-        if fault is not None and changes_outcome(fault.kind) and ending.outcome in _ANSWERED:
+        ending = self._end(call, voice, reading, watch)
+        hit = watch.hit
+        if hit is not None and changes_outcome(hit.fault.kind) and ending.outcome in _ANSWERED:
             ending = replace(ending, outcome=Outcome.FAULT)
-        record_call(call, reading.operation, reading.account, reading.enquiry, ending, fault)
+        record_call(call, reading.operation, reading.account, reading.enquiry, ending, hit)
         return ending.reply
 
-    def _end(self, call: Call, voice: Voice, reading: _Reading, fault: Fault | None) -> Ending:
-        if fault is not None and fault.kind in INSTEAD:
-            return Ending(reply=bend_reply(INSTEAD[fault.kind](fault), fault), outcome=Outcome.FAULT)
+    def _end(self, call: Call, voice: Voice, reading: _Reading, watch: FaultWatch) -> Ending:
+        if (fault := watch.at_door()) is not None:
+            return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
             account = voice.verify_caller(call)
             admit(account, call.run.memory, monotonic=call.monotonic)
-            ending = _ask(call, voice, account, reading, fault)
+            ending = _ask(call, voice, account, reading, watch)
         except CallRefused as refusal:
             ending = end_refused(refusal, voice.write_refusal(refusal, reading.account))
-        return replace(ending, reply=bend_reply(ending.reply, fault))
+        return replace(ending, reply=watch.bend_reply(ending.reply))
 
 
 def _read(call: Call, voice: Voice) -> _Reading:
@@ -87,7 +90,7 @@ def _read(call: Call, voice: Voice) -> _Reading:
     return _Reading(operation=enquiry.operation, account=account, enquiry=enquiry, refusal=None)
 
 
-def _ask(call: Call, voice: Voice, account: Account, reading: _Reading, fault: Fault | None) -> Ending:
+def _ask(call: Call, voice: Voice, account: Account, reading: _Reading, watch: FaultWatch) -> Ending:
     enquiry = reading.enquiry
     if enquiry is None:
         raise reading.refusal or RequestRefused("01", "Thông điệp không hợp lệ")
@@ -99,7 +102,9 @@ def _ask(call: Call, voice: Voice, account: Account, reading: _Reading, fault: F
         officer=enquiry.officer,
         agency=enquiry.agency,
     )
-    answer = bend_answer(_answer_once(call, account, enquiry), fault)
+    if watch.once_admitted() is not None:
+        raise _duplicate()
+    answer = watch.bend_answer(_answer_once(call, account, enquiry))
     outcome = Outcome.FOUND if answer.count else Outcome.NOT_FOUND
     return Ending(reply=voice.write_answer(answer, account), outcome=outcome)
 
@@ -112,10 +117,14 @@ def _answer_once(call: Call, account: Account, enquiry: Enquiry) -> Answer:
     if key in answers:
         if isinstance(stored, Answer) and stored.operation is enquiry.operation:
             return stored
-        raise RequestRefused("007", "MaYeuCau đã được sử dụng")
+        raise _duplicate()
     answer = answer_enquiry(enquiry, account, call.run.world, as_of=call.run.clock.now())
     answers[key] = answer if account.switches.stored_answer else None
     return answer
+
+
+def _duplicate() -> RequestRefused:
+    return RequestRefused("007", "MaYeuCau đã được sử dụng")
 
 
 def end_refused(refusal: CallRefused, reply: Reply) -> Ending:
@@ -138,7 +147,7 @@ def record_call(
     account: Account | None,
     enquiry: Enquiry | None,
     ending: Ending,
-    fault: Fault | None,
+    hit: Hit | None,
 ) -> None:
     """Write the call into the run's journal, before its answer leaves."""
     journal = call.run.journal
@@ -152,8 +161,22 @@ def record_call(
             ma_yeu_cau=enquiry.ma_yeu_cau if enquiry else None,
             outcome=ending.outcome,
             code=ending.code,
-            fault=fault.kind.value if fault else None,
+            fault=hit.fault.kind.value if hit else None,
             subject=mask_subject(enquiry.citizen_id, enquiry.id_card_number) if enquiry else None,
             body_sha256=call.body_sha256,
+            fault_id=hit.fault_id if hit else None,
+            fault_call=hit.n if hit else None,
+            sent_late_ms=round(ending.reply.delay_s * 1000) or None,
+            asked=_asked(enquiry) if enquiry else None,
         )
+    )
+
+
+def _asked(enquiry: Enquiry) -> Asked:
+    birth = enquiry.birth_date.isoformat() if enquiry.birth_date else str(enquiry.birth_year)
+    return Asked(
+        citizen_id=enquiry.citizen_id,
+        id_card_number=enquiry.id_card_number,
+        full_name=enquiry.full_name,
+        birth=birth,
     )

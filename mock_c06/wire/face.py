@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_c06.clock import Clock
 from mock_c06.desk.accounts import Environment
+from mock_c06.runs.faults import Cut
 from mock_c06.runs.run import Runs
 from mock_c06.wire.call import Call, called_url, read_body, sha256
 from mock_c06.wire.exchange import Exchange
@@ -24,6 +25,7 @@ from mock_c06.wire.wsdl import write_wsdl
 ABORT = "mock_c06.abort"
 _NOT_FOUND = Reply(status=404, body=b"404 Not Found", content_type=TEXT)
 _CHUNK = 64 * 1024
+_SECONDS_TO_LEAVE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +83,27 @@ def _asks_for_wsdl(request: Request) -> bool:
 async def _deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
     if reply.delay_s and await _is_gone_within(reply.delay_s, receive):
         return
-    if reply.reset:
+    if reply.cut is Cut.BEFORE:
         await _abort(scope, receive)
         return
     await send({"type": "http.response.start", "status": reply.status, "headers": _headers(reply)})
     size = 1 if reply.trickle_s else _CHUNK
-    for start in range(0, len(reply.body), size):
+    length = len(reply.body) // 2 if reply.cut is Cut.MID else len(reply.body)
+    for start in range(0, length, size):
         if reply.trickle_s and await _is_gone_within(reply.trickle_s, receive):
             return
         await send(
-            {"type": "http.response.body", "body": reply.body[start : start + size], "more_body": True}
+            {
+                "type": "http.response.body",
+                "body": reply.body[start : min(start + size, length)],
+                "more_body": True,
+            }
         )
+    if reply.cut is not None:
+        # The bytes must have left before the connection is cut under them.
+        await _is_gone_within(_SECONDS_TO_LEAVE, receive)
+        await _abort(scope, receive)
+        return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

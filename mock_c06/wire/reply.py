@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mock_c06.runs.faults import Cut
+
 XML = "text/xml; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -11,7 +13,7 @@ TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """`delay_s` comes before the first byte, `trickle_s` between single bytes; `reset` cuts instead of answering."""
+    """`delay_s` comes before the first byte, `trickle_s` between single bytes; `cut` ends the connection there."""
 
     status: int
     body: bytes
@@ -19,4 +21,4 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     trickle_s: float = 0.0
-    reset: bool = False
+    cut: Cut | None = None

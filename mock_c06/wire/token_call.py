@@ -12,7 +12,8 @@ from mock_c06.runs.faults import Fault, Kind
 from mock_c06.runs.journal import TOKEN, Outcome
 from mock_c06.wire.call import Call
 from mock_c06.wire.exchange import Ending, end_refused, record_call
-from mock_c06.wire.misbehaviour import INSTEAD, bend_reply, changes_outcome
+from mock_c06.wire.fault_watch import FaultWatch
+from mock_c06.wire.misbehaviour import INSTEAD, changes_outcome
 from mock_c06.wire.reply import JSON, Reply
 
 
@@ -27,21 +28,23 @@ class TokenDesk:
         login = find_login(call.headers.get("authorization"))
         account = self._register.find_by_key(call.environment, login.user) if login else None
         name = account.name if account else None
-        fault = call.run.faults.pick(operation=TOKEN, account=name, number=None)
-        ending = self._end(call, fault)
-        if fault is not None and changes_outcome(fault.kind):
+        watch = FaultWatch(call=call, operation=TOKEN, account=name)
+        ending = self._end(call, watch)
+        hit = watch.hit
+        if hit is not None and changes_outcome(hit.fault.kind):
             ending = Ending(reply=ending.reply, outcome=Outcome.FAULT)
-        record_call(call, TOKEN, account, None, ending, fault)
+        record_call(call, TOKEN, account, None, ending, hit)
         return ending.reply
 
-    def _end(self, call: Call, fault: Fault | None) -> Ending:
+    def _end(self, call: Call, watch: FaultWatch) -> Ending:
+        fault = watch.at_door()
         if fault is not None and fault.kind in INSTEAD:
-            return Ending(reply=bend_reply(INSTEAD[fault.kind](fault), fault), outcome=Outcome.FAULT)
+            return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
             account = self._verify(call)
         except CallRefused as refusal:
-            return end_refused(refusal, bend_reply(_refusal(refusal), fault))
-        reply = bend_reply(_issue(call, account, fault), fault)
+            return end_refused(refusal, watch.bend_reply(_refusal(refusal)))
+        reply = watch.bend_reply(_issue(call, account, fault))
         return Ending(reply=reply, outcome=Outcome.FOUND)
 
     def _verify(self, call: Call) -> Account:

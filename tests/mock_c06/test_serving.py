@@ -1,8 +1,11 @@
 """The program on real sockets, met by an independent SOAP client that knows only the served WSDL."""
 
+import asyncio
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,3 +138,59 @@ def test_a_signal_ends_the_program_while_a_call_hangs() -> None:
             httpx.post(f"{running.test}/XacThucThongTinCongDan", timeout=0.2)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=10) == 0
+
+
+def test_a_plan_from_a_file_meets_calls_from_the_start(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "down"\n[[faults]]\nkind = "unavailable"\ntimes = 1\n')
+    with serving("--plan", str(plan)) as running:
+        statuses = [
+            httpx.post(f"{running.test}/XacThucThongTinCongDan", content=b"").status_code for _ in range(2)
+        ]
+    assert statuses[0] == 503
+    assert statuses[1] != 503
+
+
+def read_to_the_end(wire: socket.socket, came: bytearray) -> None:
+    while chunk := wire.recv(65536):
+        came += chunk
+
+
+def send_at_once(base: str, path: str, calls: int) -> list[httpx.Response]:
+    async def send() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(base_url=base, limits=limits, timeout=60) as client:
+            return await asyncio.gather(*(client.post(path) for _ in range(calls)))
+
+    return asyncio.run(send())
+
+
+@pytest.mark.parametrize(("at", "arrives"), [("before", 0), ("mid", 0.5), ("after", 1)])
+def test_a_reset_cuts_where_it_says_on_a_real_connection(
+    served: Served, control: httpx.Client, at: str, arrives: float
+) -> None:
+    control.post("/runs", json={"name": f"cut-{at}"})
+    path = f"/r/cut-{at}/XacThucThongTinCongDan"
+    whole = httpx.post(served.test + path).content
+    control.post(f"/runs/cut-{at}/faults", json={"kind": "reset", "at": at})
+    came = bytearray()
+    with socket.create_connection((httpx.URL(served.test).host, httpx.URL(served.test).port or 0)) as wire:
+        wire.settimeout(5)
+        wire.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        with pytest.raises(ConnectionResetError):
+            read_to_the_end(wire, came)
+    body = bytes(came).partition(b"\r\n\r\n")[2]
+    assert len(body) == int(len(whole) * arrives)
+
+
+def test_a_thousand_calls_on_real_sockets_meet_exactly_seven_faults(
+    served: Served, control: httpx.Client
+) -> None:
+    control.post("/runs", json={"name": "thousand"})
+    control.post("/runs/thousand/faults", json={"kind": "throttle", "times": 7, "share": 0.1, "seed": 11})
+    answers = send_at_once(served.test, "/r/thousand/XacThucThongTinCongDan", 1000)
+    claim = {"count": {"fault": "throttle", "equals": 7}}
+    judged = control.post("/runs/thousand/journal/assert", json=claim).json()
+    assert sum(answer.status_code == 429 for answer in answers) == 7
+    assert sum("x-mock-fault" in answer.headers for answer in answers) == 7
+    assert judged["passed"], judged

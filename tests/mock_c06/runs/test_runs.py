@@ -103,6 +103,9 @@ async def test_the_journal_tells_each_call_and_masks_the_number(
         "code": None,
         "fault": None,
         "subject": "001090***123",
+        "fault_id": None,
+        "fault_call": None,
+        "sent_late_ms": None,
     }
     assert len(digest) == 64
     assert (second["outcome"], second["code"]) == ("not_found", None)
