@@ -6,63 +6,21 @@ officer) · receipt · profile_unconfigured · reuse · budget · registry.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.accounts.grants import make_grant
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.settings import ProfileSettings
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import (
-    AN,
-    HandClock,
-    Portal,
-    Scene,
-    enquiry,
-    open_scene,
-    prefill_request,
-    settings_for,
-)
+from tests.contract.stage import GRANTS, KEY, OFFICER, OTHER_FIELDS, TEXT, WRONG, Stage, stage
+from tests.gateway.audit.busy import full_queue
+from tests.gateway.scene import AN, HandClock, Portal, enquiry, open_scene, prefill_request, settings_for
 
-WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
-OFFICER = {"kind": "officer", "id": "can.bo.02"}
-TEXT = {"Content-Type": "text/plain"}
-KEY = {"Idempotency-Key": "kx2p9a7q-e1tz-vb4w"}
-OTHER_FIELDS = json.dumps(
-    [{"type": "citizen_enquiry", "procedures": ["*"], "subject_roles": ["*"], "fields": ["gender"]}]
-)
-GRANTS = make_grant(["khai-sinh"], ["requester", "father"], ["full_name"])
-
-
-@dataclass
-class Stage:
-    """Callers that break one guard each, and the receipt of an act that all could have."""
-
-    scene: Scene
-    portal: Portal
-    strangers_receipt: str
-
-    async def post(
-        self, path: str, body: Any, portal: Portal | None = None, **headers: str
-    ) -> httpx.Response:
-        """Call as the account with few grants, or another."""
-        return await (portal or self.portal).call("POST", path, body, **headers)
-
-
-@pytest.fixture
-async def stage(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Stage]:
-    settings = settings_for(database_url, mock, sandbox={"budget_account_hour": 1})
-    async with open_scene(settings, mock, clock) as scene:
-        wide = await scene.portal()
-        receipt = await wide.receipt()
-        await scene.control.delete("/runs/default")
-        yield Stage(scene, await scene.portal(grants=GRANTS), receipt)
-
+__all__ = ["stage"]
 
 Case = Callable[[Stage], Awaitable[httpx.Response]]
 CASES: dict[str, tuple[str, Case]] = {}
@@ -78,6 +36,9 @@ def first(winner: str, *, before: str) -> Callable[[Case], Case]:
     return keep
 
 
+FILLED: dict[str, Any] = {"X-Filler": "x" * 40_000}
+
+
 def long_body() -> bytes:
     return b" " * (64 * 1024 + 1)
 
@@ -90,6 +51,16 @@ async def _(stage: Stage) -> httpx.Response:
 @first("body_too_large", before="method_not_allowed")
 async def _(stage: Stage) -> httpx.Response:
     return await stage.portal.call("PUT", "/verifications", long_body())
+
+
+@first("headers_too_large", before="not_found")
+async def _(stage: Stage) -> httpx.Response:
+    return await stage.portal.call("POST", "/nothing", {}, **FILLED)
+
+
+@first("headers_too_large", before="token_missing")
+async def _(stage: Stage) -> httpx.Response:
+    return await stage.portal.call("POST", "/verifications", {}, **FILLED, Authorization="")
 
 
 @first("not_found", before="token_missing")
@@ -292,6 +263,12 @@ async def _(stage: Stage) -> httpx.Response:
     return await stage.post("/verifications", enquiry(prefill={"fields": ["gender"]}))
 
 
+@first("officer_not_granted", before="enquiry_budget_spent")
+async def _(stage: Stage) -> httpx.Response:
+    await stage.post("/verifications", enquiry(claim=WRONG))
+    return await stage.post("/verifications", enquiry(initiated_by=OFFICER))
+
+
 @first("procedure_not_granted", before="subject_role_not_granted")
 async def _(stage: Stage) -> httpx.Response:
     return await stage.post("/verifications", enquiry(procedure="ket-hon", subject_role="husband"))
@@ -352,6 +329,16 @@ async def test_of_two_guards_that_would_hold_the_first_answers(stage: Stage, win
 
     assert answer.json()["code"] == winner
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_full_queue_of_the_audit_is_told_before_the_registry_is_asked(stage: Stage) -> None:
+    """`overloaded` before registry; what can't be recorded is not refused for its budget either (0028)."""
+    await stage.scene.fault("unavailable")
+    async with full_queue(stage.scene.gateway.parts.audit):
+        answer = await stage.post("/verifications", enquiry())
+
+    assert answer.json()["code"] == "overloaded"
+    assert await stage.scene.journal() == []
 
 
 async def test_reuse_answers_before_the_budget_and_the_registry_are_asked(stage: Stage) -> None:

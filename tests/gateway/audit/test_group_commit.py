@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from gateway.audit.log import WAITING, AuditLog
-from gateway.audit.model import AuditEntry
 from gateway.audit.store import audit_entries
 from gateway.audit.use_cases import verify_audit
 from gateway.database import Database, Transaction
 from gateway.deployment import deployment
 from gateway.errors import EnquiryBudgetSpent, Overloaded
+from tests.gateway.audit.busy import Held, full_queue
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened
 from tests.gateway.scene import Portal, Scene
@@ -39,26 +39,6 @@ async def add(transaction: Transaction, name: str) -> None:
 async def names(database: Database) -> set[str]:
     async with database.read() as connection:
         return set((await connection.execute(sa.select(deployment.c.name))).scalars())
-
-
-class Held:
-    """A record that keeps the writer busy until it is let go, so that others gather behind it."""
-
-    def __init__(self, log: AuditLog) -> None:
-        self._go, self._at_work = asyncio.Event(), asyncio.Event()
-        self.record = asyncio.ensure_future(log.commit(self._decide))
-
-    async def _decide(self, transaction: Transaction) -> list[AuditEntry]:
-        self._at_work.set()
-        await self._go.wait()
-        return []
-
-    async def reached(self) -> None:
-        await self._at_work.wait()
-
-    async def release(self) -> None:
-        self._go.set()
-        await self.record
 
 
 async def test_records_that_gather_share_one_commit(database: Database, log: AuditLog) -> None:
@@ -219,14 +199,8 @@ async def test_a_store_that_fails_fails_its_whole_group_and_nobody_after(tmp_pat
 async def test_threat_35_a_queue_that_is_full_refuses_before_the_registry_is_asked(
     scene: Scene, portal: Portal
 ) -> None:
-    log = scene.gateway.parts.audit
-    held = Held(log)
-    await held.reached()
-    records = [asyncio.ensure_future(log.record(entry())) for _ in range(WAITING)]
-    await asyncio.sleep(0)
-    answer = await portal.verify()
-    await held.release()
-    await asyncio.gather(*records)
+    async with full_queue(scene.gateway.parts.audit):
+        answer = await portal.verify()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert "Retry-After" in answer.headers

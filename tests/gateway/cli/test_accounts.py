@@ -160,5 +160,6 @@ def test_keys_are_listed_by_place_and_purpose_without_material(gateway: Commands
         for profile in ("sandbox", "official")
         for purpose in ("token", "receipt", "lookup")
     }
-    assert all(set(key) == {"kid", "profile", "purpose", "serial", "created_at"} for key in keys)
+    members = {"kid", "profile", "purpose", "serial", "state", "created_at", "serves_from", "accepted_until"}
+    assert all(set(key) == members for key in keys)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", key["created_at"]) for key in keys)
