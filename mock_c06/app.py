@@ -12,10 +12,13 @@ from starlette.types import ASGIApp
 
 from mock_c06 import __version__
 from mock_c06.clock import Clock, SystemClock
+from mock_c06.control.desk_web import DeskParts
 from mock_c06.control.web import ControlParts, install_control
 from mock_c06.desk.accounts import Environment
+from mock_c06.desk.issuing import Desk
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
+from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.population.model import Persona
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
@@ -52,11 +55,12 @@ def build_mock(
     clock: Clock | None = None,
     seed: str = DEFAULT_SEED,
     personas: tuple[Persona, ...] | None = None,
+    switches: Switches = AS_BUILT,
 ) -> MockRegistry:
     """Build a whole mock registry that shares nothing with another."""
     clock = clock or SystemClock()
     secret = secret_seed(settings, seed)
-    register = Register(ready_made(secret))
+    register = Register(account.with_switches(switches) for account in ready_made(secret))
     people = load_personas() if personas is None else personas
     runs = Runs(base=WorldIndex(persona.person for persona in people), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
@@ -72,7 +76,14 @@ def build_mock(
             wsdl=wsdl,
         )
 
-    parts = ControlParts(runs=runs, register=register, personas=people, secret_seed=secret, token=token)
+    desk = DeskParts(
+        runs=runs,
+        register=register,
+        desk=Desk(register, secret_seed=secret, clock=clock),
+        secret_seed=secret,
+        switches=switches,
+    )
+    parts = ControlParts(runs=runs, desk=desk, personas=people, token=token)
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),

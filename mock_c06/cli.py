@@ -16,11 +16,13 @@ import typer
 
 from mock_c06 import __version__
 from mock_c06.app import DEFAULT_SEED, build_mock, secret_seed
-from mock_c06.control.bodies import account_json, persona_json
+from mock_c06.control.accounts_json import account_json
+from mock_c06.control.bodies import persona_json
 from mock_c06.control.fault_json import plan_schema
 from mock_c06.control.plan_file import read_plan
 from mock_c06.desk.ready_made import ready_made
-from mock_c06.errors import StartRefused
+from mock_c06.desk.switches import parse_switches
+from mock_c06.errors import StartRefused, SwitchUnknown
 from mock_c06.matching.explain import explain as explain_claim
 from mock_c06.population.personas import load_personas
 from mock_c06.population.selfcheck import check
@@ -81,6 +83,10 @@ def serve_command(
     seed: Seed = DEFAULT_SEED,
     plan: Annotated[Path | None, typer.Option(help="Faults for the run default: TOML or JSON.")] = None,
     allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option("--switch", metavar="NAME[=true|false]", help="Another guess about C06; repeatable."),
+    ] = None,
 ) -> None:
     """Answer as the registry until Ctrl-C.
 
@@ -89,13 +95,18 @@ def serve_command(
       mock-c06 serve
       mock-c06 serve --port 0 --official-port 0 --control-port 0
       mock-c06 serve --plan slow-morning.toml
+      mock-c06 serve --switch seconds --switch split_name
     """
     if population:
         raise typer.BadParameter("a generated population is not available yet: leave it at 0")
     if not allow_public and not _is_loopback(host):
         raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
     planned = read_plan(plan) if plan is not None else None
-    mock = build_mock(read_settings(), seed=seed)
+    try:
+        switches = parse_switches(switch or ())
+    except SwitchUnknown as unknown:
+        raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
+    mock = build_mock(read_settings(), seed=seed, switches=switches)
     if planned is not None:
         mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [

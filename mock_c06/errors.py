@@ -3,11 +3,13 @@
 MockError
 ├── CallRefused                 a call at the registry face
 │   ├── Unauthorised            login, timestamp, replay, token: the caller never learns which
+│   │   └── AccountLocked       too many wrong logins, told as any other 401
 │   ├── AccountNotActive        suspended or revoked
 │   ├── Throttled               more calls a second than the account may make
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
-    └── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
+    ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
+    └── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
 """
 
 
@@ -25,6 +27,10 @@ class Unauthorised(CallRefused):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class AccountLocked(Unauthorised):
+    """Too many wrong logins: even the right one is refused, so that guessing learns nothing."""
 
 
 class AccountNotActive(CallRefused):
@@ -88,3 +94,29 @@ class AccountInvalid(ControlError):
 
 class StartRefused(ControlError):
     """The program can't start as asked; the message is the one line it prints."""
+
+
+class SwitchUnknown(ControlError):
+    """No switch by that name, or a value that it can't have."""
+
+    def __init__(self, name: str, detail: str = "no such switch") -> None:
+        super().__init__(f"switch {name}: {detail}")
+        self.field = f"switches.{name}"
+        self.detail = detail
+
+
+class AccountUnknown(ControlError):
+    """No account by that name."""
+
+
+class StatusWrong(ControlError):
+    """An account doesn't go from its status to that one; `field` and `detail` say which."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self.field = "status"
+        self.detail = f"{before} never becomes {after}"
+        super().__init__(self.detail)
+
+
+class ApplicationUnknown(ControlError):
+    """No application by that id."""

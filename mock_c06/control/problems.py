@@ -8,12 +8,16 @@ from fastapi.responses import JSONResponse
 
 from mock_c06.errors import (
     AccountInvalid,
+    AccountUnknown,
+    ApplicationUnknown,
     ControlError,
     FaultUnknown,
     PersonIncomplete,
     RunExists,
     RunNameInvalid,
     RunUnknown,
+    StatusWrong,
+    SwitchUnknown,
 )
 
 ROWS: dict[type[ControlError], tuple[int, str]] = {
@@ -23,6 +27,10 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     FaultUnknown: (404, "no such fault in this run"),
     PersonIncomplete: (422, "a person is incomplete"),
     AccountInvalid: (422, "an account can't be so"),
+    AccountUnknown: (404, "no such account: GET /accounts lists them"),
+    StatusWrong: (409, "an account goes granted, active, suspended, revoked"),
+    SwitchUnknown: (422, "no such switch: GET /parity lists them"),
+    ApplicationUnknown: (404, "no such application"),
 }
 
 
@@ -33,7 +41,7 @@ def install_problems(app: FastAPI) -> None:
     async def refuse(_request: Request, error: ControlError) -> JSONResponse:
         status, title = ROWS[type(error)]
         errors = []
-        if isinstance(error, PersonIncomplete | AccountInvalid):
+        if isinstance(error, PersonIncomplete | AccountInvalid | StatusWrong | SwitchUnknown):
             errors = [{"field": error.field, "detail": error.detail}]
         return _problem(status, title, errors)
 

@@ -11,22 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from mock_c06.control.bodies import (
-    AccountBody,
-    ClockBody,
-    RunBody,
-    account_json,
-    clock_json,
-    persona_json,
-)
+from mock_c06.control.bodies import ClockBody, RunBody, clock_json, persona_json
+from mock_c06.control.desk_web import DeskParts, desk_routers
 from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
 from mock_c06.control.people_json import WorldBody, is_alive, make_person
 from mock_c06.control.problems import install_problems
-from mock_c06.desk.procedures import SERVICE_CODES
-from mock_c06.desk.ready_made import make_account
-from mock_c06.desk.register import Register
-from mock_c06.errors import AccountInvalid, PersonIncomplete
+from mock_c06.errors import PersonIncomplete
 from mock_c06.population.model import Person, Persona
 from mock_c06.runs.run import Run, Runs
 
@@ -38,9 +29,8 @@ class ControlParts:
     """What the control face works on."""
 
     runs: Runs
-    register: Register
+    desk: DeskParts
     personas: tuple[Persona, ...]
-    secret_seed: str
     token: str
 
 
@@ -63,6 +53,7 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
         fault_routes(runs),
         journal_routes(runs),
         _catalogue_routes(parts),
+        *desk_routers(parts.desk),
     ):
         app.include_router(router, dependencies=[Depends(require_token)])
 
@@ -129,21 +120,6 @@ def _catalogue_routes(parts: ControlParts) -> APIRouter:
     async def list_personas() -> list[dict[str, Any]]:
         """Give the hand-made people."""
         return [persona_json(persona) for persona in parts.personas]
-
-    @router.get("/accounts")
-    async def list_accounts() -> list[dict[str, Any]]:
-        """Give the accounts with their secrets."""
-        return [account_json(account) for account in parts.register.everybody()]
-
-    @router.post("/accounts", status_code=201)
-    async def put_account(body: AccountBody) -> dict[str, Any]:
-        """Make an account, or put it in the place of the one with that name."""
-        if not set(body.procedures) <= set(SERVICE_CODES):
-            raise AccountInvalid("procedures", "has a slug that is no procedure")
-        derived = make_account(parts.secret_seed, body.name, body.environment, body.dialect)
-        account = body.over(derived)
-        parts.register.put(account)
-        return account_json(account)
 
     return router
 

@@ -3,9 +3,10 @@
 Source: NĐ 47/2020 Đ35 and Đ40 (what a connection account names). Secrets are synthetic and shown on purpose.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.operations import Operation
 
 
@@ -57,6 +58,8 @@ FIELDS = (
     "household_head",
     "household_members",
 )
+SENSITIVE_FIELDS = ("ethnicity", "religion")
+"""NĐ 13/2023 Đ2 k4: off unless they are granted by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +74,8 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switches:
-    """Where C06's behaviour is guessed, the other guess is a switch of the account. False is the default guess.
-
-    `seconds` Timestamp in seconds; `strict_order` all elements as documented; `require_agency` MaDonVi;
-    `year_matches_date` a year agrees with a full date; `stored_answer` a repeated MaYeuCau gets its answer again;
-    `exists_verdict` KetQuaXacThuc/TonTai; `split_name` Ho, ChuDem and Ten filled; `structured_relatives`;
-    `json_envelope` passthrough under Envelope; `text_verdict` camel's "true" as a string.
-    """
-
-    seconds: bool = False
-    strict_order: bool = False
-    require_agency: bool = False
-    year_matches_date: bool = False
-    stored_answer: bool = False
-    exists_verdict: bool = False
-    split_name: bool = False
-    structured_relatives: bool = False
-    json_envelope: bool = False
-    text_verdict: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One connection account. `rate_per_second` None is no limit."""
+    """One connection account. `rate_per_second` None is no limit; `lock_after` None never locks."""
 
     name: str
     environment: Environment
@@ -111,4 +92,9 @@ class Account:
     operations: tuple[Operation, ...]
     fields: tuple[str, ...]
     rate_per_second: int | None = None
-    switches: Switches = field(default_factory=Switches)
+    lock_after: int | None = 5
+    switches: Switches = AS_BUILT
+
+    def with_switches(self, switches: Switches) -> "Account":
+        """Give the account with these switches."""
+        return replace(self, switches=switches)

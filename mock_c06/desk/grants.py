@@ -24,10 +24,13 @@ def license_enquiry(
 ) -> None:
     """Refuse an operation (006), procedure (004) or officer (005) that the account doesn't have.
 
-    An officer belongs to the account's agency: an enquiry in another agency's name is his no more.
+    An officer belongs to the account's agency: an enquiry in another agency's name is his no more. Whether C06
+    itself or a portal before it says 004 and 005 isn't known: under `checks_no_licence` nobody does.
     """
     if operation not in account.operations:
         raise RequestRefused("006", "Tài khoản không được cấp quyền sử dụng dịch vụ này")
+    if account.switches.checks_no_licence:
+        return
     if PROCEDURES.get(service_code) not in account.procedures:
         raise RequestRefused("004", "Thủ tục chưa được cấp phép khai thác CSDL dân cư")
     if officer not in account.officers or agency not in {None, account.agency}:

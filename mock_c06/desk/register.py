@@ -1,9 +1,11 @@
 """All accounts, found only within their environment: at the other door they don't exist."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from mock_c06.desk.accounts import Account, Environment
-from mock_c06.errors import AccountInvalid
+from mock_c06.desk.switches import flip
+from mock_c06.errors import AccountInvalid, AccountUnknown
 
 
 class Register:
@@ -11,8 +13,17 @@ class Register:
 
     def __init__(self, accounts: Iterable[Account]) -> None:
         self._accounts: dict[str, Account] = {}
+        self._changes: Mapping[str, bool] = {}
         for account in accounts:
             self.put(account)
+
+    def under(self, changes: Mapping[str, bool]) -> "Register":
+        """Give the same accounts as they behave where these switches are set over their own."""
+        if not changes:
+            return self
+        seen = Register(())
+        seen._accounts, seen._changes = self._accounts, changes
+        return seen
 
     def put(self, account: Account) -> None:
         """Add the account, or take the place of the one with the same name; its user must be nobody else's."""
@@ -23,7 +34,15 @@ class Register:
 
     def find(self, name: str) -> Account | None:
         """Give the account of that name."""
-        return self._accounts.get(name)
+        account = self._accounts.get(name)
+        return None if account is None else self._seen(account)
+
+    def get(self, name: str) -> Account:
+        """Give the account of that name; raises `AccountUnknown`."""
+        account = self.find(name)
+        if account is None:
+            raise AccountUnknown(name)
+        return account
 
     def find_by_user(self, environment: Environment, user: str) -> Account | None:
         """Give the account whose C06 login this is, here."""
@@ -36,8 +55,13 @@ class Register:
     def _first(self, environment: Environment, test: Callable[[Account], bool]) -> Account | None:
         for account in self._accounts.values():
             if account.environment is environment and test(account):
-                return account
+                return self._seen(account)
         return None
+
+    def _seen(self, account: Account) -> Account:
+        if not self._changes:
+            return account
+        return replace(account, switches=flip(account.switches, self._changes))
 
     def everybody(self) -> tuple[Account, ...]:
         """Give all accounts, oldest first."""

@@ -20,15 +20,16 @@ def matches(
     birth_date: date | None,
     birth_year: int | None,
     year_matches_date: bool = False,
+    exact_names: bool = False,
 ) -> bool:
     """Say whether every part agrees; a part that was not given at all never agrees.
 
     A date does not match a person known by year alone, nor a year one with a date: `year_matches_date` lets
-    both pass on the year.
+    both pass on the year. `exact_names` takes a name only in its folded form, as three known clients send it.
     """
     return (
         number_agrees(person, citizen_id=citizen_id, id_card_number=id_card_number)
-        and name_agrees(person, full_name)
+        and name_agrees(person, full_name, exact=exact_names)
         and birth_agrees(
             person, birth_date=birth_date, birth_year=birth_year, year_matches_date=year_matches_date
         )
@@ -42,9 +43,9 @@ def number_agrees(person: Person, *, citizen_id: str | None, id_card_number: str
     return citizen_id in {None, person.citizen_id} and id_card_number in {None, person.id_card_number}
 
 
-def name_agrees(person: Person, full_name: str) -> bool:
-    """Compare the folded names; a name that folds to nothing agrees with nobody."""
-    folded = fold_name(full_name)
+def name_agrees(person: Person, full_name: str, *, exact: bool = False) -> bool:
+    """Compare the folded names; a name that folds to nothing agrees with nobody. `exact`: as it was written."""
+    folded = full_name if exact else fold_name(full_name)
     return folded != "" and folded == fold_name(person.full_name)
 
 

@@ -29,6 +29,7 @@ class Run:
     journal: Journal = field(default_factory=Journal)
     faults: FaultPlan = field(default_factory=FaultPlan)
     memory: DeskMemory = field(default_factory=DeskMemory)
+    switches: dict[str, bool] = field(default_factory=dict)
 
 
 class Runs:
@@ -68,6 +69,11 @@ class Runs:
         del self._runs[name]
         if name == DEFAULT_RUN:
             self._runs[name] = self._new(name)
+
+    def unlock(self, account: str) -> None:
+        """Free an account in every run."""
+        for run in self._runs.values():
+            run.memory.unlock(account)
 
     def names(self) -> list[str]:
         """Give the runs' names, oldest first."""

@@ -13,7 +13,7 @@ from mock_c06.operations import Operation
 from mock_c06.population.model import LifeStatus, Person
 from mock_c06.runs.world import World
 from mock_c06.wire.enquiry import Enquiry
-from mock_c06.wire.record import Teller, Tree
+from mock_c06.wire.record import Teller, Tree, nobody_as_person
 
 _NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
 
@@ -32,11 +32,15 @@ def answer_enquiry(enquiry: Enquiry, account: Account, world: World, *, as_of: d
     """Find who agrees in number, name and birth, and tell what was asked."""
     people = _find_people(enquiry, account, world)
     if enquiry.operation is Operation.AUTHENTICATE:
-        confirmed = [person for person in people if person.status not in _NEVER_CONFIRMED]
+        never = set() if account.switches.confirms_dead else _NEVER_CONFIRMED
+        confirmed = [person for person in people if person.status not in never]
         return Answer(operation=enquiry.operation, count=len(confirmed), as_of=as_of)
     teller = Teller(account=account, asked_by=enquiry.number)
     records = tuple(teller.tell(person, _household(person, world), enquiry.operation) for person in people)
-    return Answer(operation=enquiry.operation, count=len(records), records=records, as_of=as_of)
+    count = len(records)
+    if not records and account.switches.empty_person:
+        records = (nobody_as_person(enquiry.operation),)
+    return Answer(operation=enquiry.operation, count=count, records=records, as_of=as_of)
 
 
 def _household(person: Person, world: World) -> tuple[Person, ...]:
@@ -56,5 +60,6 @@ def _find_people(enquiry: Enquiry, account: Account, world: World) -> list[Perso
             birth_date=enquiry.birth_date,
             birth_year=enquiry.birth_year,
             year_matches_date=account.switches.year_matches_date,
+            exact_names=account.switches.exact_names,
         )
     ]

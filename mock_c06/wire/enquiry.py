@@ -51,6 +51,7 @@ class Enquiry:
     full_name: str
     birth_date: date | None
     birth_year: int | None
+    is_birth_compact: bool
 
     @property
     def number(self) -> str | None:
@@ -74,7 +75,8 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
             raise wrong(f"Giá trị của {name} không hợp lệ")
     _require_one(values, NUMBERS)
     _require_one(values, BIRTH)
-    birth_date, birth_year = _parse_birth(values.get("NgayThangNam") or values["Nam"])
+    birth = values.get("NgayThangNam") or values["Nam"]
+    birth_date, birth_year = _parse_birth(birth)
     return Enquiry(
         operation=operation,
         ma_yeu_cau=values["MaYeuCau"],
@@ -87,6 +89,7 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
         full_name=values["HoVaTen"],
         birth_date=birth_date,
         birth_year=birth_year,
+        is_birth_compact=len(birth) == len("yyyyMMdd"),
     )
 
 

@@ -10,7 +10,14 @@ from mock_c06.clock import rfc3339
 from mock_c06.desk.accounts import Account
 from mock_c06.desk.grants import admit, license_enquiry
 from mock_c06.desk.register import Register
-from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused, Throttled, Unauthorised
+from mock_c06.errors import (
+    AccountLocked,
+    AccountNotActive,
+    CallRefused,
+    RequestRefused,
+    Throttled,
+    Unauthorised,
+)
 from mock_c06.operations import Operation
 from mock_c06.runs.journal import Asked, Entry, Outcome, mask_subject
 from mock_c06.runs.plan import Hit
@@ -53,7 +60,8 @@ class Exchange:
 
     def answer(self, call: Call) -> Reply:
         """Answer a call and write it in the journal."""
-        voice: Voice = JsonVoice(self.register) if call.route.door is Door.LGSP else SoapVoice(self.register)
+        register = self.register.under(call.run.switches)
+        voice: Voice = JsonVoice(register) if call.route.door is Door.LGSP else SoapVoice(register)
         reading = _read(call, voice)
         watch = FaultWatch(
             call=call,
@@ -132,6 +140,8 @@ def end_refused(refusal: CallRefused, reply: Reply) -> Ending:
     match refusal:
         case RequestRefused():
             return Ending(reply=reply, outcome=Outcome.REFUSED, code=refusal.code)
+        case AccountLocked():
+            return Ending(reply=reply, outcome=Outcome.UNAUTHORISED, code="locked")
         case Unauthorised():
             return Ending(reply=reply, outcome=Outcome.UNAUTHORISED, code="401")
         case Throttled():

@@ -8,7 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mock_c06.desk.accounts import Account, Dialect, Switches
+from mock_c06.desk.accounts import Account, Dialect
+from mock_c06.desk.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.wire.answering import Answer
@@ -96,27 +97,33 @@ def _camel_data(answer: Answer, switches: Switches) -> Any:
         exists = answer.count > 0
         return str(exists).lower() if switches.text_verdict else exists
     # Flattened, so each person carries what the collection's attributes said.
-    people = [_members(record) | _stamp(answer) for record in answer.records]
-    return _one_or_list(people) if people else None
+    stamp = _stamp(answer, switches) if answer.count else {}
+    people = [_members(record) | stamp for record in answer.records]
+    return _one_or_list(people, switches) if people else None
 
 
-def _stamp(answer: Answer) -> dict[str, Any]:
+def _stamp(answer: Answer, switches: Switches) -> dict[str, Any]:
+    if switches.bare_collection:
+        return {}
     return {"ThoiDiemDuLieu": as_of_text(answer), "GhiChu": TEST_DATA}
 
 
 def _passthrough_body(answer: Answer, switches: Switches) -> dict[str, Any]:
     if answer.operation is not Operation.AUTHENTICATE:
+        if switches.empty_body and not answer.count:
+            return {}
         people = [_members(record) for record in answer.records]
-        found = {"CongDan": _one_or_list(people)} if people else {}
-        return {"CongdanCollection": {"SoCongDan": str(answer.count)} | _stamp(answer) | found}
+        found = {"CongDan": _one_or_list(people, switches)} if people else {}
+        count = {} if switches.bare_collection else {"SoCongDan": str(answer.count)}
+        return {"CongdanCollection": count | _stamp(answer, switches) | found}
     if switches.exists_verdict:
         return {"KetQuaXacThuc": {"TonTai": str(answer.count > 0).lower()}}
     return {f"{Operation.AUTHENTICATE}Response": {"SoLuongCongDan": str(answer.count)}}
 
 
-def _one_or_list(people: list[dict[str, Any]]) -> Any:
+def _one_or_list(people: list[dict[str, Any]], switches: Switches) -> Any:
     """Write one person as an object and several as a list, as converters of XML do."""
-    return people[0] if len(people) == 1 else people
+    return people[0] if len(people) == 1 and not switches.people_as_list else people
 
 
 def _members(tree: Tree) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mock_c06.desk.accounts import Account, Switches
+from mock_c06.desk.accounts import Account
+from mock_c06.desk.switches import Switches
 from mock_c06.operations import Operation
 from mock_c06.population.model import Address, Kin, Person
 from mock_c06.runs.world import HEAD_OF_HOUSEHOLD
@@ -37,6 +38,7 @@ _WHOLE = (
     *("NoiDangKyKhaiSinh", "QuocTich", "QueQuan", "ThuongTru", "NoiOHienTai"),
     *("Cha", "Me", "VoChong", "NguoiDaiDien", "ChuHo", "SoSoHoKhau", "TrangThai"),
 )
+_TWO_DIGITS = {"DanToc", "TonGiao", "NhomMau"}
 _PARTS = {
     Operation.LOOK_UP: _WHOLE,
     Operation.MARITAL_STATUS: ("TinhTrangHonNhan", "VoChong"),
@@ -65,7 +67,11 @@ class Teller:
                 tree += self._members(members)
             else:
                 tree.append((element, self._part(element, person, members)))
-        return tree
+        return _without_empty(tree) if self._switches.absent_elements else tree
+
+    @property
+    def _switches(self) -> Switches:
+        return self.account.switches
 
     def _sees(self, *fields: str) -> bool:
         return any(field in self.account.fields for field in fields)
@@ -74,10 +80,7 @@ class Teller:
         return number if number and (self._sees(field) or number == self.asked_by) else ""
 
     def _name(self, person: Person) -> Tree:
-        words = person.full_name.upper().split()
-        if self.account.switches.split_name and len(words) > 1:
-            return [("Ho", words[0]), ("ChuDem", " ".join(words[1:-1])), ("Ten", words[-1])]
-        return [("Ho", ""), ("ChuDem", ""), ("Ten", person.full_name.upper())]
+        return _parts_of(person.full_name.upper(), self._switches)
 
     def _part(self, element: str, person: Person, household: list[Person]) -> Value:
         match element:
@@ -88,17 +91,21 @@ class Teller:
             case "SoSoHoKhau":
                 return (person.household_book or "") if self._sees("household_head") else ""
             case "TrangThai":
-                return person.status.value
+                return "" if self._switches.no_life_status else person.status.value
+        return self._plain(element, person)
+
+    def _plain(self, element: str, person: Person) -> Value:
         field = _ELEMENTS[element]
-        if not self._sees(field):
-            return ""
-        return _write(getattr(person, field), self.account.switches)
+        written = _write(getattr(person, field), self._switches) if self._sees(field) else ""
+        unpadded = element in _TWO_DIGITS and self._switches.unpadded_codes
+        return str(int(written)) if unpadded and isinstance(written, str) and written else written
 
     def _birth(self, person: Person) -> Tree:
         full = person.birth_date is not None and self._sees("birth_date")
+        form = "%Y-%m-%d" if self._switches.hyphen_dates else "%Y%m%d"
         return [
             ("Nam", f"{person.birth_year:04d}" if self._sees("birth_year", "birth_date") else ""),
-            ("NgayThangNam", f"{person.birth_date:%Y%m%d}" if full else ""),
+            ("NgayThangNam", f"{person.birth_date:{form}}" if full else ""),
         ]
 
     def _head(self, household: list[Person]) -> Value:
@@ -109,19 +116,20 @@ class Teller:
             ("QuanHe", HEAD_OF_HOUSEHOLD),
             ("SoDinhDanh", head.citizen_id or ""),
             ("SoCMND", head.id_card_number or ""),
-            ("HoVaTen", _kin_name(head.full_name, self.account.switches)),
+            ("HoVaTen", _kin_name(head.full_name, self._switches)),
         ]
 
     def _members(self, household: list[Person]) -> Tree:
         if not household or not self._sees("household_members"):
             return [("ThanhVien", "")]
-        return [("ThanhVien", self._member(member)) for member in household]
+        members: Tree = [("ThanhVien", self._member(member)) for member in household]
+        return [("DanhSachThanhVien", members)] if self._switches.wrapped_members else members
 
     def _member(self, member: Person) -> Tree:
         return [
             ("QuanHe", member.relation_to_head or ""),
             ("SoDinhDanh", member.citizen_id or ""),
-            ("HoVaTen", _kin_name(member.full_name, self.account.switches)),
+            ("HoVaTen", _kin_name(member.full_name, self._switches)),
         ]
 
 
@@ -148,4 +156,26 @@ def _write(value: str | Address | Kin | None, switches: Switches) -> Value:
 def _kin_name(full_name: str, switches: Switches) -> Value:
     """Write a relative's name: a plain string, or the parts under the switch."""
     name = full_name.upper()
-    return [("Ho", ""), ("ChuDem", ""), ("Ten", name)] if switches.structured_relatives else name
+    return _parts_of(name, switches) if switches.structured_relatives else name
+
+
+def _parts_of(name: str, switches: Switches) -> Tree:
+    words = name.split()
+    if switches.split_name and len(words) > 1:
+        return [("Ho", words[0]), ("ChuDem", " ".join(words[1:-1])), ("Ten", words[-1])]
+    return [("Ho", ""), ("ChuDem", ""), ("Ten", name)]
+
+
+def _without_empty(tree: Tree) -> Tree:
+    """Leave out what has no text, and what is left without children by that."""
+    kept: Tree = []
+    for name, value in tree:
+        inner = value if isinstance(value, str) else _without_empty(value)
+        if inner:
+            kept.append((name, inner))
+    return kept
+
+
+def nobody_as_person(operation: Operation) -> Tree:
+    """Write the record of nobody: each element there, and empty."""
+    return [(name, "") for name in ("SoDinhDanh", "SoCMND", "HoVaTen", *_PARTS[operation])]

@@ -9,7 +9,7 @@ import re
 from xml.sax.saxutils import escape, quoteattr
 
 from mock_c06.clock import VIETNAM
-from mock_c06.desk.accounts import Switches
+from mock_c06.desk.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.wire.answering import Answer
@@ -30,7 +30,7 @@ def write_envelope(answer: Answer, switches: Switches) -> str:
     """Write the whole answer."""
     if answer.operation is Operation.AUTHENTICATE:
         return _envelope(_verdict(answer.count, switches))
-    return _envelope(_collection(answer))
+    return _envelope(_collection(answer, switches))
 
 
 def write_fault(refusal: RequestRefused) -> str:
@@ -67,11 +67,15 @@ def _verdict(count: int, switches: Switches) -> str:
     return f'<{name} xmlns="{RESPONSE}"><SoLuongCongDan>{count}</SoLuongCongDan></{name}>'
 
 
-def _collection(answer: Answer) -> str:
-    opening = (
-        f'<CongdanCollection xmlns="{RESPONSE}" SoCongDan="{answer.count}" '
-        f"ThoiDiemDuLieu={quoteattr(as_of_text(answer))} GhiChu={quoteattr(TEST_DATA)}"
-    )
+def _collection(answer: Answer, switches: Switches) -> str:
+    if switches.empty_body and not answer.count:
+        return ""
+    opening = f'<CongdanCollection xmlns="{RESPONSE}"'
+    if not switches.bare_collection:
+        opening += (
+            f' SoCongDan="{answer.count}" '
+            f"ThoiDiemDuLieu={quoteattr(as_of_text(answer))} GhiChu={quoteattr(TEST_DATA)}"
+        )
     if not answer.records:
         return f"{opening}/>"
     people = "".join(f"<CongDan>{_write(record)}</CongDan>" for record in answer.records)

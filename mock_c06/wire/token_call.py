@@ -5,7 +5,9 @@ from urllib.parse import parse_qs
 
 from mock_c06.desk.accounts import Account, Status
 from mock_c06.desk.basic import find_login
+from mock_c06.desk.locks import verify_unlocked
 from mock_c06.desk.register import Register
+from mock_c06.desk.switches import AS_BUILT, Switches, flip
 from mock_c06.desk.tokens import TOKEN_SECONDS, issue_token, verify_key
 from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused
 from mock_c06.runs.faults import Fault, Kind
@@ -29,28 +31,35 @@ class TokenDesk:
         account = self._register.find_by_key(call.environment, login.user) if login else None
         name = account.name if account else None
         watch = FaultWatch(call=call, operation=TOKEN, account=name)
-        ending = self._end(call, watch)
+        ending = self._end(call, account, watch)
         hit = watch.hit
         if hit is not None and changes_outcome(hit.fault.kind):
             ending = Ending(reply=ending.reply, outcome=Outcome.FAULT)
         record_call(call, TOKEN, account, None, ending, hit)
         return ending.reply
 
-    def _end(self, call: Call, watch: FaultWatch) -> Ending:
+    def _end(self, call: Call, claimed: Account | None, watch: FaultWatch) -> Ending:
         fault = watch.at_door()
         if fault is not None and fault.kind in INSTEAD:
             return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
             account = self._verify(call)
         except CallRefused as refusal:
-            return end_refused(refusal, watch.bend_reply(_refusal(refusal)))
+            switches = flip(claimed.switches if claimed else AS_BUILT, call.run.switches)
+            return end_refused(refusal, watch.bend_reply(_refusal(refusal, switches)))
         reply = watch.bend_reply(_issue(call, account, fault))
         return Ending(reply=reply, outcome=Outcome.FOUND)
 
     def _verify(self, call: Call) -> Account:
+        register = self._register.under(call.run.switches)
         login = find_login(call.headers.get("authorization"))
         header = call.headers.get("lgspaccesstoken")
-        account = verify_key(self._register, call.environment, login, header)
+        account = verify_unlocked(
+            lambda: verify_key(register, call.environment, login, header),
+            register.find_by_key(call.environment, login.user) if login else None,
+            call.run.memory,
+            now=call.run.clock.now(),
+        )
         form = parse_qs(call.body.decode("latin-1"), keep_blank_values=True)
         if form.get("grant_type") != ["client_credentials"]:
             raise RequestRefused("01", "grant_type phải là client_credentials")
@@ -76,11 +85,11 @@ def _issue(call: Call, account: Account, fault: Fault | None) -> Reply:
     )
 
 
-def _refusal(refusal: CallRefused) -> Reply:
+def _refusal(refusal: CallRefused, switches: Switches) -> Reply:
     match refusal:
         case RequestRefused():
             return _json(400, {"error": "unsupported_grant_type", "error_description": refusal.message})
-        case AccountNotActive():
+        case AccountNotActive() if not switches.inactive_as_401:
             return _json(403, {"error": "access_denied", "error_description": "Account is not active"})
     return _json(401, {"error": "invalid_client", "error_description": "Client authentication failed"})
 

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 from mock_c06.desk.accounts import Account, Dialect
 from mock_c06.desk.basic import find_login, verify_login
+from mock_c06.desk.locks import verify_unlocked
 from mock_c06.desk.register import Register
+from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.desk.tokens import find_holder, verify_token
-from mock_c06.errors import CallRefused, RequestRefused, Throttled, Unauthorised
+from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused, Throttled, Unauthorised
 from mock_c06.operations import Operation
 from mock_c06.wire.answering import Answer
 from mock_c06.wire.call import Call
@@ -64,8 +66,13 @@ class SoapVoice:
         """Prove the digest and the timestamp, and that the packet wasn't seen before."""
         timestamp = call.headers.get("timestamp")
         login = find_login(call.headers.get("authorization"))
-        account = verify_login(
-            self.register, call.environment, login, url=call.url, timestamp=timestamp, now=call.wall
+        account = verify_unlocked(
+            lambda: verify_login(
+                self.register, call.environment, login, url=call.url, timestamp=timestamp, now=call.wall
+            ),
+            self.claimed_account(call),
+            call.run.memory,
+            now=call.run.clock.now(),
         )
         if call.run.memory.is_replay(
             account=account.name,
@@ -90,11 +97,12 @@ class SoapVoice:
         """Write the envelope."""
         return _xml(200, write_envelope(answer, account.switches))
 
-    def write_refusal(self, refusal: CallRefused, _account: Account | None, /) -> Reply:
+    def write_refusal(self, refusal: CallRefused, account: Account | None, /) -> Reply:
         """Write a fault with its code, or the bare status."""
+        switches = account.switches if account is not None else AS_BUILT
         if isinstance(refusal, RequestRefused):
-            return _xml(500, write_fault(refusal))
-        return _bare(refusal, challenge='Basic realm="C06"')
+            return _xml(200 if switches.other_refusal_status else 500, write_fault(refusal))
+        return write_bare(refusal, switches, challenge='Basic realm="C06"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +135,25 @@ class JsonVoice:
 
     def write_refusal(self, refusal: CallRefused, account: Account | None, /) -> Reply:
         """Write the error code with HTTP 200, or the bare status."""
+        switches = account.switches if account is not None else AS_BUILT
         if isinstance(refusal, RequestRefused):
             dialect = account.dialect if account is not None else Dialect.LGSP_CAMEL
-            return _json(200, write_refusal(refusal, dialect))
-        return _bare(refusal, challenge='Bearer realm="LGSP"')
+            status = 400 if switches.other_refusal_status else 200
+            return _json(status, write_refusal(refusal, dialect))
+        return write_bare(refusal, switches, challenge='Bearer realm="LGSP"')
 
 
 def require_own_operation(enquiry: Enquiry, account: Account) -> None:
-    """Refuse another operation's MaTichHop, and a missing MaDonVi where the account must send it."""
-    expected = enquiry.operation.integration_code
+    """Refuse another operation's MaTichHop, and what the account's switches ask for beyond the rules."""
+    asks_record = enquiry.operation is not Operation.AUTHENTICATE
+    named = Operation.LOOK_UP if asks_record and account.switches.one_record_code else enquiry.operation
+    expected = named.integration_code
     if not hmac.compare_digest(enquiry.integration_code, expected):
         raise wrong("MaTichHop không thuộc dịch vụ này")
     if account.switches.require_agency and enquiry.agency is None:
         raise wrong("Thiếu MaDonVi")
+    if account.switches.hyphens_only and enquiry.is_birth_compact:
+        raise wrong("NgayThangNam phải theo dạng yyyy-MM-dd")
 
 
 def operation_of(call: Call) -> Operation | None:
@@ -165,12 +179,15 @@ def _json(status: int, value: dict[str, Any]) -> Reply:
     return Reply(status=status, body=json.dumps(value, ensure_ascii=False).encode(), content_type=JSON)
 
 
-def _bare(refusal: CallRefused, *, challenge: str) -> Reply:
-    match refusal:
-        case Unauthorised():
-            headers = {"WWW-Authenticate": challenge}
-            return Reply(status=401, body=b"401 Unauthorized", content_type=TEXT, headers=headers)
-        case Throttled():
-            headers = {"Retry-After": str(refusal.retry_after)}
-            return Reply(status=429, body=b"429 Too Many Requests", content_type=TEXT, headers=headers)
+def write_bare(refusal: CallRefused, switches: Switches, *, challenge: str) -> Reply:
+    """Write a refusal that is a status alone."""
+    unknown = isinstance(refusal, AccountNotActive) and switches.inactive_as_401
+    if isinstance(refusal, Unauthorised) or unknown:
+        headers = {"WWW-Authenticate": challenge}
+        return Reply(status=401, body=b"401 Unauthorized", content_type=TEXT, headers=headers)
+    if isinstance(refusal, Throttled):
+        headers = {"Retry-After": str(refusal.retry_after)}
+        if switches.throttled_as_503:
+            return Reply(status=503, body=b"503 Service Unavailable", content_type=TEXT, headers=headers)
+        return Reply(status=429, body=b"429 Too Many Requests", content_type=TEXT, headers=headers)
     return Reply(status=403, body=b"403 Forbidden", content_type=TEXT)

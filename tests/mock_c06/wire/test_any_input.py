@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from mock_c06.desk.accounts import Account, Dialect, Environment, Switches
+from mock_c06.desk.accounts import Account, Dialect, Environment
 from mock_c06.desk.ready_made import make_account
+from mock_c06.desk.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.population.model import Address, Person

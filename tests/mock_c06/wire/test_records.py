@@ -149,7 +149,8 @@ async def test_switches_split_names_and_structure_relatives(
     person = citizen(answer)
     assert person.findtext(f"{D}HoVaTen/{D}Ho") == "NGUYỄN"
     assert person.findtext(f"{D}HoVaTen/{D}ChuDem") == "VĂN"
-    assert person.findtext(f"{D}Cha/{D}HoVaTen/{D}Ten") == "NGUYỄN VĂN BÌNH"
+    assert person.findtext(f"{D}Cha/{D}HoVaTen/{D}Ho") == "NGUYỄN"
+    assert person.findtext(f"{D}Cha/{D}HoVaTen/{D}Ten") == "BÌNH"
     assert is_valid(answer.content)
 
 
