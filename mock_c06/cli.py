@@ -24,6 +24,7 @@ from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
 from mock_c06.matching.explain import explain as explain_claim
+from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.personas import load_personas
 from mock_c06.population.selfcheck import check
 from mock_c06.population.world_index import WorldIndex
@@ -174,6 +175,17 @@ def faults_command(
         print(json.dumps(plan_schema(), ensure_ascii=False, indent=2))
         return
     _print([kind.value for kind in Kind], [(kind.value, "") for kind in Kind], as_json=as_json)
+
+
+@app.command("parity")
+def parity_command(as_json: AsJson = False) -> None:
+    """List what is imitated of C06 and what is guessed, each with its source, tests and switch."""
+    ledger = load_ledger()
+    rows = [
+        (f"{b.id}  {b.mark}" + (f"  switch {b.switch}" if b.switch else ""), f"{b.claim} ({b.source})")
+        for b in ledger
+    ]
+    _print([behaviour_json(behaviour) for behaviour in ledger], rows, as_json=as_json)
 
 
 @app.command("selfcheck")

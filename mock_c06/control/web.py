@@ -18,6 +18,7 @@ from mock_c06.control.journal_web import journal_routes
 from mock_c06.control.people_json import WorldBody, is_alive, make_person
 from mock_c06.control.problems import install_problems
 from mock_c06.errors import PersonIncomplete
+from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.model import Person, Persona
 from mock_c06.runs.run import Run, Runs
 
@@ -115,6 +116,11 @@ def _world_routes(runs: Runs) -> APIRouter:
 
 def _catalogue_routes(parts: ControlParts) -> APIRouter:
     router = APIRouter(tags=["catalogue"])
+
+    @router.get("/parity")
+    async def list_parity() -> list[dict[str, Any]]:
+        """Give what is imitated of C06 and what is guessed, with its switch where it has one."""
+        return [behaviour_json(behaviour) for behaviour in load_ledger()]
 
     @router.get("/personas")
     async def list_personas() -> list[dict[str, Any]]:

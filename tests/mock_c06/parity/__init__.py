@@ -1,0 +1,1 @@
+"""The parity ledger and the combinations of its switches."""
