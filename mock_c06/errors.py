@@ -9,6 +9,7 @@ MockError
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
+    ├── PersonUnknown  EventRefused
     └── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
 """
 
@@ -76,6 +77,24 @@ class FaultUnknown(ControlError):
 
 class PersonIncomplete(ControlError):
     """A person lacks a member that has no default, or contradicts itself; `field` says where."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class PersonUnknown(ControlError):
+    """Nobody has the number that `field` gives, in this run."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field}: nobody has this number")
+        self.field = field
+        self.detail = "nobody has this number in this run"
+
+
+class EventRefused(ControlError):
+    """A life event that can't happen as things are; `field` says what stands against it."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")

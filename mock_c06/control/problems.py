@@ -11,8 +11,10 @@ from mock_c06.errors import (
     AccountUnknown,
     ApplicationUnknown,
     ControlError,
+    EventRefused,
     FaultUnknown,
     PersonIncomplete,
+    PersonUnknown,
     RunExists,
     RunNameInvalid,
     RunUnknown,
@@ -26,12 +28,16 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     RunNameInvalid: (422, "a run's name is 1 to 64 of A-Z a-z 0-9 . _ -"),
     FaultUnknown: (404, "no such fault in this run"),
     PersonIncomplete: (422, "a person is incomplete"),
+    PersonUnknown: (404, "no such person in this run"),
+    EventRefused: (409, "this event can't happen"),
     AccountInvalid: (422, "an account can't be so"),
     AccountUnknown: (404, "no such account: GET /accounts lists them"),
     StatusWrong: (409, "an account goes granted, active, suspended, revoked"),
     SwitchUnknown: (422, "no such switch: GET /parity lists them"),
     ApplicationUnknown: (404, "no such application"),
 }
+
+_NAMING = PersonIncomplete | PersonUnknown | EventRefused | AccountInvalid | StatusWrong | SwitchUnknown
 
 
 def install_problems(app: FastAPI) -> None:
@@ -41,7 +47,7 @@ def install_problems(app: FastAPI) -> None:
     async def refuse(_request: Request, error: ControlError) -> JSONResponse:
         status, title = ROWS[type(error)]
         errors = []
-        if isinstance(error, PersonIncomplete | AccountInvalid | StatusWrong | SwitchUnknown):
+        if isinstance(error, _NAMING):
             errors = [{"field": error.field, "detail": error.detail}]
         return _problem(status, title, errors)
 

@@ -5,7 +5,7 @@ because they are synthetic.
 """
 
 import hmac
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
@@ -13,9 +13,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mock_c06.control.bodies import ClockBody, RunBody, clock_json, persona_json
 from mock_c06.control.desk_web import DeskParts, desk_routers
+from mock_c06.control.events_web import event_routes
 from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
-from mock_c06.control.people_json import WorldBody, is_alive, make_person
+from mock_c06.control.people_json import WorldBody, make_person, person_json
 from mock_c06.control.problems import install_problems
 from mock_c06.errors import PersonIncomplete
 from mock_c06.parity.ledger import behaviour_json, load_ledger
@@ -53,6 +54,7 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
         _world_routes(runs),
         fault_routes(runs),
         journal_routes(runs),
+        event_routes(runs),
         _catalogue_routes(parts),
         *desk_routers(parts.desk),
     ):
@@ -88,7 +90,7 @@ def _world_routes(runs: Runs) -> APIRouter:
     @router.get("/runs/{run}/world")
     async def read_world(run: str) -> dict[str, Any]:
         """Give everybody this run sees."""
-        return {"people": [_person_json(person) for person in runs.get(run).world.everybody()]}
+        return {"people": [person_json(person) for person in runs.get(run).world.everybody()]}
 
     @router.put("/runs/{run}/world")
     async def change_world(run: str, body: WorldBody) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _world_routes(runs: Runs) -> APIRouter:
         people = _make_people(found, body)
         for person in people:
             found.world.put(person)
-        return {"people": [_person_json(person) for person in people]}
+        return {"people": [person_json(person) for person in people]}
 
     @router.post("/runs/{run}/clock")
     async def set_clock(run: str, body: ClockBody) -> dict[str, Any]:
@@ -138,8 +140,3 @@ def _make_people(run: Run, body: WorldBody) -> list[Person]:
         except PersonIncomplete as error:
             raise PersonIncomplete(f"people.{position}.{error.field}", error.detail) from error
     return people
-
-
-def _person_json(person: Person) -> dict[str, Any]:
-    """Write a person so that PUT takes them back unchanged."""
-    return asdict(person) | {"status": person.status.name.lower(), "alive": is_alive(person.status)}

@@ -12,6 +12,7 @@ from mock_c06.errors import RunExists, RunNameInvalid, RunUnknown
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.clock import RunClock
 from mock_c06.runs.journal import Journal
+from mock_c06.runs.life import Happened
 from mock_c06.runs.plan import FaultPlan
 from mock_c06.runs.world import World
 
@@ -30,6 +31,7 @@ class Run:
     faults: FaultPlan = field(default_factory=FaultPlan)
     memory: DeskMemory = field(default_factory=DeskMemory)
     switches: dict[str, bool] = field(default_factory=dict)
+    events: list[Happened] = field(default_factory=list)
 
 
 class Runs:
@@ -41,7 +43,8 @@ class Runs:
         self._runs = {DEFAULT_RUN: self._new(DEFAULT_RUN)}
 
     def _new(self, name: str) -> Run:
-        return Run(name=name, world=World(self._base), clock=RunClock(self._clock))
+        clock = RunClock(self._clock)
+        return Run(name=name, world=World(self._base, clock.now), clock=clock)
 
     def create(self, name: str) -> Run:
         """Make a fresh run; raises `RunExists`, `RunNameInvalid`."""

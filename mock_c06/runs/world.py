@@ -1,25 +1,56 @@
-"""A run's own world: the base population with this run's changes on top. The base is never written."""
+"""A run's own world: the base population with this run's changes on top. The base is never written.
+
+A change holds from an instant on, by the run's clock: set back to before it, the run sees the person as they were.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mock_c06.population.model import Person
 from mock_c06.population.world_index import WorldIndex, person_key
 
 HEAD_OF_HOUSEHOLD = "CH01"
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A person as they are from an instant on."""
+
+    since: datetime
+    person: Person
 
 
 class World:
     """Copy on write: what this run has put hides what the base has under the same number."""
 
-    def __init__(self, base: WorldIndex) -> None:
+    def __init__(self, base: WorldIndex, now: Callable[[], datetime] = lambda: _END_OF_TIME) -> None:
         self._base = base
-        self._own: dict[str, Person] = {}
+        self._now = now
+        self._own: dict[str, list[Version]] = {}
 
-    def put(self, person: Person) -> None:
-        """Add the person, or take the place of the one with the same number."""
-        self._own[person_key(person)] = person
+    def put(self, person: Person, since: datetime = ALWAYS) -> None:
+        """Add the person, or take the place of the one with the same number, from then on (else from ever)."""
+        versions = self._own.setdefault(person_key(person), [])
+        versions[:] = [*(version for version in versions if version.since < since)]
+        versions.append(Version(since=since, person=person))
+
+    def to_come(self) -> "World":
+        """Give the same world as it will be once all that is known of has happened. Changes go into both."""
+        later = World(self._base)
+        later._own = self._own
+        return later
 
     def find_by_key(self, key: str) -> Person | None:
-        """Give the person of that key as this run sees them."""
-        return self._own.get(key) or self._base.find_by_key(key)
+        """Give the person of that key as this run sees them now."""
+        return self._own_now(key) or self._base.find_by_key(key)
+
+    def last_change(self, key: str) -> datetime:
+        """Say since when the person is as they will stay."""
+        versions = self._own.get(key)
+        return versions[-1].since if versions else ALWAYS
 
     def find(self, *, citizen_id: str | None, id_card_number: str | None) -> tuple[Person, ...]:
         """Give everybody with that number: at most one by twelve digits, perhaps several by nine."""
@@ -28,16 +59,35 @@ class World:
             return (person,) if person is not None else ()
         if id_card_number is None:
             return ()
-        base = (p for p in self._base.by_card(id_card_number) if person_key(p) not in self._own)
-        own = (p for p in self._own.values() if p.id_card_number == id_card_number)
+        base = self._untouched(self._base.by_card(id_card_number))
+        own = (p for p in self._changed() if p.id_card_number == id_card_number)
         return (*base, *own)
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give a household's members, its head first."""
-        base = (p for p in self._base.household(key) if person_key(p) not in self._own)
-        own = (p for p in self._own.values() if p.household == key)
+        base = self._untouched(self._base.household(key))
+        own = (p for p in self._changed() if p.household == key)
         return tuple(sorted((*base, *own), key=lambda p: p.relation_to_head != HEAD_OF_HOUSEHOLD))
 
     def everybody(self) -> tuple[Person, ...]:
         """Give all people that this run sees."""
-        return tuple({**{person_key(p): p for p in self._base.everybody()}, **self._own}.values())
+        changed = {person_key(p): p for p in self._changed()}
+        return tuple({**{person_key(p): p for p in self._base.everybody()}, **changed}.values())
+
+    def versions(self) -> tuple[Version, ...]:
+        """Give all that this run has put, person by person, oldest first."""
+        return tuple(version for versions in self._own.values() for version in versions)
+
+    def _own_now(self, key: str) -> Person | None:
+        versions = self._own.get(key)
+        if versions is None:
+            return None
+        now = self._now()
+        return next((each.person for each in reversed(versions) if each.since <= now), None)
+
+    def _untouched(self, people: Iterable[Person]) -> tuple[Person, ...]:
+        return tuple(p for p in people if self._own_now(person_key(p)) is None)
+
+    def _changed(self) -> tuple[Person, ...]:
+        people = (self._own_now(key) for key in self._own)
+        return tuple(person for person in people if person is not None)
