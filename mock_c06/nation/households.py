@@ -1,0 +1,107 @@
+"""Who lives together, who is the head, and what everybody else is to the head.
+
+The living of a house of the clan's shape; its first adult is the head. One half of a divorced couple has moved
+into a house of their own.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from mock_c06.nation.cells import Cells, Member
+from mock_c06.nation.lives import Lives
+from mock_c06.nation.shapes import RECORDS, Shape
+from mock_c06.population.model import LifeStatus
+from mock_c06.population.relations import HEAD
+
+_KEY = re.compile(r"dan-so-([0-9]{1,8})-([a-f0-9])")
+_SPOUSE, _CHILD, _FATHER, _MOTHER, _GRANDCHILD = "CH02", "CH03", "CH04", "CH05", "CH06"
+_SIBLING, _IN_LAW, _GRANDPARENT, _OTHER = "CH07", "CH08", "CH09", "CH99"
+
+
+class Households:
+    """Households under one seed."""
+
+    def __init__(self, cells: Cells, lives: Lives) -> None:
+        self._cells = cells
+        self._lives = lives
+
+    def house_of(self, member: Member) -> str:
+        """Say which of the clan's houses a member lives in."""
+        slot = member.shape.slots[member.position]
+        parted = slot.spouse is not None and slot.spouse < member.position and self._lives.is_parted(member)
+        return str(member.position) if parted else slot.house
+
+    def key_of(self, member: Member) -> str:
+        """Write the household's key, from which its members can be found again."""
+        return f"dan-so-{member.clan}-{self.house_of(member)}"
+
+    def members(self, key: str) -> tuple[Member, ...]:
+        """Give the living members of a household, its head first; none where there is no such household."""
+        found = _KEY.fullmatch(key)
+        if found is None or int(found[1]) * RECORDS >= self._cells.count:
+            return ()
+        first = self._cells.member_at(int(found[1]) * RECORDS)
+        return self._living(first, found[2])
+
+    def relation_to_head(self, member: Member) -> str:
+        """Say what a living member is to the head of their household."""
+        house = self.house_of(member)
+        head = next(self._adults(member, house), None) or self._living(member, house)[0]
+        return relation_of(member.shape, member.position, head.position)
+
+    def _living(self, one: Member, house: str) -> tuple[Member, ...]:
+        living = [
+            member
+            for member in self._housed(one, house)
+            if self._lives.life_of(member).status is LifeStatus.LIVING
+        ]
+        if not living:
+            return ()
+        head = next(self._adults(one, house), living[0])
+        return (head, *(member for member in living if member != head))
+
+    def _adults(self, one: Member, house: str) -> Iterator[Member]:
+        for member in self._housed(one, house):
+            life = self._lives.life_of(member)
+            if life.status is LifeStatus.LIVING and not life.is_minor:
+                yield member
+
+    def _housed(self, one: Member, house: str) -> Iterator[Member]:
+        for slot in one.shape.slots:
+            if house not in {slot.house, str(slot.position)}:
+                continue
+            member = self._cells.relative(one, slot.position)
+            if member is not None and self.house_of(member) == house:
+                yield member
+
+
+def relation_of(shape: Shape, position: int, head: int) -> str:
+    """Give the code of what one is to another in a clan of that shape."""
+    for code, holds in _RELATIONS:
+        if holds(shape, position, head):
+            return code
+    return _OTHER
+
+
+def _parents(shape: Shape, position: int | None) -> set[int]:
+    if position is None:
+        return set()
+    slot = shape.slots[position]
+    return {parent for parent in (slot.father, slot.mother) if parent is not None}
+
+
+def _grandparents(shape: Shape, position: int) -> set[int]:
+    return {each for parent in _parents(shape, position) for each in _parents(shape, parent)}
+
+
+_RELATIONS: tuple[tuple[str, Callable[[Shape, int, int], bool]], ...] = (
+    (HEAD, lambda _, one, head: one == head),
+    (_SPOUSE, lambda shape, one, head: shape.slots[one].spouse == head),
+    (_CHILD, lambda shape, one, head: head in _parents(shape, one)),
+    (_FATHER, lambda shape, one, head: shape.slots[head].father == one),
+    (_MOTHER, lambda shape, one, head: shape.slots[head].mother == one),
+    (_GRANDCHILD, lambda shape, one, head: head in _grandparents(shape, one)),
+    (_GRANDPARENT, lambda shape, one, head: one in _grandparents(shape, head)),
+    (_SIBLING, lambda shape, one, head: bool(_parents(shape, one) & _parents(shape, head))),
+    (_IN_LAW, lambda shape, one, head: head in _parents(shape, shape.slots[one].spouse)),
+)

@@ -1,0 +1,155 @@
+"""The generated population: finds a person by number, card or place, each computed anew and none stored.
+
+`Nation(count, seed)` is a few small tables; what it says is the same for a count and a seed on any machine.
+Decision 0038.
+"""
+
+from typing import Any
+
+from mock_c06.nation.cells import Cells, Member
+from mock_c06.nation.draws import Draws, Purpose
+from mock_c06.nation.homes import Homes
+from mock_c06.nation.households import Households
+from mock_c06.nation.lives import Life, Lives, Marriage
+from mock_c06.nation.names import Names
+from mock_c06.nation.numbering import Numbering
+from mock_c06.nation.religions import religion_of
+from mock_c06.population.model import Kin, LifeStatus, Person
+
+# The largest cell has 100,000 numbers; see tests/mock_c06/nation/test_numbering.py.
+MOST_PEOPLE = 105_000_000
+_SINGLE, _MARRIED, _ENDED, _UNKNOWN = "1", "2", "3", "0"
+_CODES = {Marriage.NONE: _SINGLE, Marriage.LASTING: _MARRIED, Marriage.ENDED: _ENDED}
+_FATHER_UNRECORDED, _MOTHER_UNRECORDED, _PARENTS_UNKNOWN, _STATUS_UNKNOWN = 3, 1, 35, 3
+
+
+class Nation:
+    """A population of `count` records under a seed."""
+
+    def __init__(self, *, count: int, seed: str) -> None:
+        if not 0 < count <= MOST_PEOPLE:
+            raise ValueError(f"a population has 1 to {MOST_PEOPLE} people")
+        self.count = count
+        self.draws = Draws(seed)
+        self.cells = Cells(count)
+        self.lives = Lives(self.cells, self.draws)
+        self.names = Names(self.cells, self.draws)
+        self.numbering = Numbering(self.cells, self.draws)
+        self.households = Households(self.cells, self.lives)
+        self._homes = Homes(self.draws)
+
+    def find_by_key(self, key: str) -> Person | None:
+        """Give the person of those twelve digits, None where nobody has them."""
+        member = self.numbering.find(key)
+        return self.person(member) if member is not None else None
+
+    def by_card(self, id_card_number: str) -> tuple[Person, ...]:
+        """Give the one person of those nine digits, if there is one."""
+        member = self.numbering.find_card(id_card_number)
+        if member is None or not self.lives.life_of(member).has_card:
+            return ()
+        return (self.person(member),)
+
+    def household(self, key: str) -> tuple[Person, ...]:
+        """Give a household's members, its head first."""
+        return tuple(self.person(member) for member in self.households.members(key))
+
+    def person_at(self, index: int) -> Person:
+        """Give the person at a place among all, from 0."""
+        return self.person(self.cells.member_at(index))
+
+    def person(self, member: Member) -> Person:
+        """Compute the whole record of a member."""
+        life = self.lives.life_of(member)
+        if life.status is LifeStatus.CANCELLED:
+            return Person(**self._core(member, life))
+        marriage, spouse = self.lives.marriage_of(member, life.status)
+        father, mother, status = self._parents(member, marriage)
+        living = life.status is LifeStatus.LIVING
+        home = self._homes.home_of(member, self.households.house_of(member), life.birth_date)
+        core = self._core(member, life)
+        return Person(
+            **core,
+            marital_status=status,
+            blood_type=life.blood_type,
+            religion=religion_of(self.draws, member, core["ethnicity"]),
+            birth_registration_place=home.birth_registration_place,
+            native_place=home.native_place,
+            permanent_residence=home.permanent_residence,
+            current_residence=home.current_residence,
+            father=father,
+            mother=mother,
+            spouse=self._kin(spouse) if spouse is not None else None,
+            representative=self._representative(member) if living and life.is_minor else None,
+            household=self.households.key_of(member) if living else None,
+            relation_to_head=self.households.relation_to_head(member) if living else None,
+            household_book=home.household_book if living else None,
+        )
+
+    def former_number(self, member: Member) -> str | None:
+        """Give the number that this human had before it was issued anew, None where there was none."""
+        for slot in member.shape.slots:
+            if slot.former_of == member.position:
+                former = self.cells.relative(member, slot.position)
+                return self.numbering.citizen_id(former) if former is not None else None
+        return None
+
+    def number_in_force(self, member: Member) -> str:
+        """Give the number by which this human is known: another one where the member's is cancelled."""
+        former_of = member.shape.slots[member.position].former_of
+        in_force = self.cells.relative(member, former_of) if former_of is not None else member
+        return self.numbering.citizen_id(in_force or member)
+
+    def _core(self, member: Member, life: Life) -> dict[str, Any]:
+        """Give what every record has, a cancelled one too."""
+        return {
+            "citizen_id": self.numbering.citizen_id(member),
+            "id_card_number": self.numbering.card(member) if life.has_card else None,
+            "full_name": self.names.name_of(member),
+            "gender": str(member.gender + 1),
+            "birth_date": life.birth_date,
+            "birth_year": member.year,
+            "ethnicity": self.names.people_of(member),
+            "status": life.status,
+        }
+
+    def _kin(self, member: Member) -> Kin:
+        has_card = self.lives.life_of(member).has_card
+        return Kin(
+            full_name=self.names.name_of(member),
+            citizen_id=self.numbering.citizen_id(member),
+            id_card_number=self.numbering.card(member) if has_card else None,
+        )
+
+    def _parents(self, member: Member, marriage: Marriage) -> tuple[Kin | None, Kin | None, str]:
+        """Give father, mother and marital status as the record has them: now and then it has none."""
+        slot = member.shape.slots[member.position]
+        lots = self.draws.lots(Purpose.RECORDED, member.clan, member.position)
+        father_gone, mother_gone = lots.take(100) < _FATHER_UNRECORDED, lots.take(100) < _MOTHER_UNRECORDED
+        unknown = marriage is Marriage.NONE and lots.take(100) < _STATUS_UNKNOWN
+        status = _UNKNOWN if unknown else _CODES[marriage]
+        if slot.root == member.position:
+            if lots.take(100) < _PARENTS_UNKNOWN:
+                return None, None, status
+            his, hers = self.names.parents_of_root(member)
+            return Kin(full_name=his), Kin(full_name=hers), status
+        father = None if father_gone else self.cells.relative(member, slot.father)
+        mother = None if mother_gone else self.cells.relative(member, slot.mother)
+        return (
+            self._kin(father) if father is not None else None,
+            self._kin(mother) if mother is not None else None,
+            status,
+        )
+
+    def _representative(self, member: Member) -> Kin | None:
+        """Give who stands for a minor: the first living of father, mother, and the clan's other adults."""
+        slot = member.shape.slots[member.position]
+        others = (other.position for other in member.shape.slots if other.house == slot.house)
+        for position in (slot.father, slot.mother, *others, *range(len(member.shape.slots))):
+            adult = self.cells.relative(member, position)
+            if adult is None:
+                continue
+            life = self.lives.life_of(adult)
+            if life.status is LifeStatus.LIVING and not life.is_minor:
+                return self._kin(adult)
+        return None

@@ -1,0 +1,45 @@
+"""Take people out of a generated population, scattered over all of it, in an order that the seed decides."""
+
+from collections.abc import Iterator
+from itertools import islice
+from math import gcd
+
+from mock_c06.nation.cells import Member
+from mock_c06.nation.draws import Purpose
+from mock_c06.nation.nation import Nation
+from mock_c06.nation.where import Test
+from mock_c06.population.model import LifeStatus, Persona
+
+_NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
+
+
+def scatter(count: int, nation: Nation) -> Iterator[int]:
+    """Give `count` different places among all, at most as many as there are."""
+    lots = nation.draws.lots(Purpose.SAMPLE, 0, 0)
+    whole = nation.count
+    step = lots.take(whole) or 1
+    while gcd(step, whole) != 1:
+        step += 1
+    at = lots.take(whole)
+    for _ in range(min(count, whole)):
+        yield at
+        at = (at + step) % whole
+
+
+def sample(nation: Nation, *, where: Test, count: int, looked_at: int, seed: str) -> list[Persona]:
+    """Give the first `count` for whom the test holds, looking at no more than `looked_at` records."""
+    members = (nation.cells.member_at(index) for index in scatter(looked_at, nation))
+    chosen = islice((member for member in members if where(nation, member)), count)
+    return [_as_persona(nation, member, seed) for member in chosen]
+
+
+def _as_persona(nation: Nation, member: Member, seed: str) -> Persona:
+    """Tell a generated person in the catalogue's way."""
+    person = nation.person(member)
+    return Persona(
+        slug=f"dan-so-{person.citizen_id}",
+        why=f"Generated: record {member.index} of {nation.count}, seed {seed}, clan {member.shape.name}",
+        person=person,
+        confirmed=person.status not in _NEVER_CONFIRMED,
+        theme="generated",
+    )
