@@ -19,6 +19,7 @@ from mock_c06.desk.issuing import Desk
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches
+from mock_c06.nation.nation import Nation
 from mock_c06.population.model import Persona
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
@@ -56,13 +57,14 @@ def build_mock(
     seed: str = DEFAULT_SEED,
     personas: tuple[Persona, ...] | None = None,
     switches: Switches = AS_BUILT,
+    nation: Nation | None = None,
 ) -> MockRegistry:
     """Build a whole mock registry that shares nothing with another."""
     clock = clock or SystemClock()
     secret = secret_seed(settings, seed)
     register = Register(account.with_switches(switches) for account in ready_made(secret))
     people = load_personas() if personas is None else personas
-    runs = Runs(base=WorldIndex(persona.person for persona in people), clock=clock)
+    runs = Runs(base=WorldIndex((persona.person for persona in people), beyond=nation), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
     wsdl = load_wsdl()
 

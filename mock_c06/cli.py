@@ -26,8 +26,8 @@ from mock_c06.errors import StartRefused, SwitchUnknown
 from mock_c06.matching.explain import explain as explain_claim
 from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.personas import load_personas
-from mock_c06.population.selfcheck import check
 from mock_c06.population.world_index import WorldIndex
+from mock_c06.population_cli import Population, PopulationSeed, install_population, make_nation
 from mock_c06.runs.faults import Kind
 from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.runs.world import World
@@ -44,6 +44,7 @@ Examples:
   mock-c06 serve --port 8100 --official-port 8110 --control-port 8101
   mock-c06 personas --json
   mock-c06 accounts --json
+  mock-c06 population sample --where "age>80" --count 50 --json
   echo '{"citizen_id": "001090000123", "full_name": "Nguyễn Văn An",
          "birth_date": "1990-01-31"}' | mock-c06 explain
 """
@@ -57,6 +58,9 @@ app = typer.Typer(
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
 Seed = Annotated[str, typer.Option(help="Seed of secrets; MOCK_C06_SECRET_SEED wins over it.")]
+WorldSeed = Annotated[
+    str, typer.Option(help="Seed of people, and of secrets unless MOCK_C06_SECRET_SEED is set.")
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,8 +84,8 @@ def serve_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Test environment; 0 is any free.")] = 8100,
     official_port: Annotated[int, typer.Option(min=0, max=65535, help="Official environment.")] = 8110,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Control face, on loopback.")] = 8101,
-    population: Annotated[int, typer.Option(min=0, help="Generated people beside the catalogue.")] = 0,
-    seed: Seed = DEFAULT_SEED,
+    population: Population = 0,
+    seed: WorldSeed = DEFAULT_SEED,
     plan: Annotated[Path | None, typer.Option(help="Faults for the run default: TOML or JSON.")] = None,
     allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
     switch: Annotated[
@@ -97,9 +101,8 @@ def serve_command(
       mock-c06 serve --port 0 --official-port 0 --control-port 0
       mock-c06 serve --plan slow-morning.toml
       mock-c06 serve --switch seconds --switch split_name
+      mock-c06 serve --population 1000000 --seed 7
     """
-    if population:
-        raise typer.BadParameter("a generated population is not available yet: leave it at 0")
     if not allow_public and not _is_loopback(host):
         raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
     planned = read_plan(plan) if plan is not None else None
@@ -107,7 +110,7 @@ def serve_command(
         switches = parse_switches(switch or ())
     except SwitchUnknown as unknown:
         raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
-    mock = build_mock(read_settings(), seed=seed, switches=switches)
+    mock = build_mock(read_settings(), seed=seed, switches=switches, nation=make_nation(population, seed))
     if planned is not None:
         mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [
@@ -188,26 +191,21 @@ def parity_command(as_json: AsJson = False) -> None:
     _print([behaviour_json(behaviour) for behaviour in ledger], rows, as_json=as_json)
 
 
-@app.command("selfcheck")
-def selfcheck_command() -> None:
-    """Check the catalogue of people against its own rules."""
-    people = load_personas()
-    complaints = check(people)
-    for complaint in complaints:
-        print(complaint)
-    print(f"selfcheck: {len(people)} people, {len(complaints)} complaints")
-    raise typer.Exit(1 if complaints else 0)
+install_population(app)
 
 
 @app.command("explain")
-def explain_command(as_json: AsJson = False) -> None:
+def explain_command(
+    as_json: AsJson = False, population: Population = 0, seed: PopulationSeed = DEFAULT_SEED
+) -> None:
     """Say which part of a claim differs from the registry. The claim is one JSON object on stdin.
 
     \b
     Members: citizen_id or id_card_number, full_name, birth_date or birth_year.
     """
     claim = _read_claim()
-    world = World(WorldIndex(persona.person for persona in load_personas()))
+    held = (persona.person for persona in load_personas())
+    world = World(WorldIndex(held, beyond=make_nation(population, seed)))
     found = world.find(citizen_id=claim["citizen_id"], id_card_number=claim["id_card_number"])
     # Several may share nine digits: the nearest tells the most.
     parts = min((explain_claim(person, **claim) for person in found or (None,)), key=len)

@@ -10,7 +10,8 @@ MockError
 └── ControlError                a test's own mistake at the control face or the command line
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
     ├── PersonUnknown  EventRefused
-    └── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
+    ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
+    └── WhereInvalid            (a StartRefused) conditions of `population sample`
 """
 
 
@@ -139,3 +140,7 @@ class StatusWrong(ControlError):
 
 class ApplicationUnknown(ControlError):
     """No application by that id."""
+
+
+class WhereInvalid(StartRefused):
+    """A condition on people that can't be understood; the message says which, and what would do."""

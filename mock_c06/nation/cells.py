@@ -20,9 +20,9 @@ _FINE = 1_000_000
 
 
 class Member(NamedTuple):
-    """A record by its place: in a clan of a shape, and by what its number tells. `home` is the clan's province."""
+    """A record by its place among all, in a clan of a shape, and by what its number tells. `home` is the clan's province."""
 
-    index: int
+    place: int
     clan: int
     position: int
     shape: Shape
@@ -40,9 +40,7 @@ class Cells:
         self.count = count
         self._shapes = load_shapes()
         self._provinces = load_provinces()
-        self._rungs = [
-            (shape, year) for shape in self._shapes for year in range(shape.first, shape.last + 1)
-        ]
+        self._rungs = [(shape, year) for shape in self._shapes for year in range(shape.first, shape.last + 1)]
         spans = [shape.last - shape.first + 1 for shape in self._shapes]
         self._foot = [0, *accumulate(spans)]
         self._starts = self._share_out(-(-count // RECORDS))
@@ -74,9 +72,9 @@ class Cells:
     def _stratum(self, clan: int) -> int:
         return bisect_right(self._starts, clan) - 1
 
-    def member_at(self, index: int) -> Member:
+    def member_at(self, place: int) -> Member:
         """Give the record at a place among all, from 0."""
-        clan, position = divmod(index, RECORDS)
+        clan, position = divmod(place, RECORDS)
         home, rung = divmod(self._stratum(clan), len(self._rungs))
         shape, eldest = self._rungs[rung]
         return self._member(clan, position, shape, home, eldest)
@@ -91,8 +89,8 @@ class Cells:
         slot = shape.slots[position]
         province = self._provinces[home].partner if slot.away else home
         year = eldest + slot.born
-        index = clan * RECORDS + position
-        return Member(index, clan, position, shape, home, eldest, province, year, slot.gender)
+        place = clan * RECORDS + position
+        return Member(place, clan, position, shape, home, eldest, province, year, slot.gender)
 
     def size(self, province: int, year: int, gender: int) -> int:
         """Count the records of a cell."""

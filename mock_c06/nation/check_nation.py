@@ -32,7 +32,7 @@ class Proof:
     largest_cell: int = 0
 
 
-def check_nation(nation: Nation, indexes: Iterable[int]) -> Proof:
+def check_nation(nation: Nation, places: Iterable[int]) -> Proof:
     """Check the population's count as a whole, and the records at these places."""
     proof = Proof()
     sizes = Counter(nation.cells.sizes())
@@ -42,8 +42,8 @@ def check_nation(nation: Nation, indexes: Iterable[int]) -> Proof:
     if proof.largest_cell > BLOCK:
         proof.complaints.append(f"a cell has {proof.largest_cell} records and {BLOCK} numbers")
     numbers: Counter[str | None] = Counter()
-    for index in indexes:
-        member = nation.cells.member_at(index)
+    for place in places:
+        member = nation.cells.member_at(place)
         person = nation.person(member)
         numbers[person.citizen_id] += 1
         said = _check_record(nation, member, person, proof.looked_at)

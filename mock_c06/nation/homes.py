@@ -53,7 +53,9 @@ class Homes:
                 current = self._wards.pick(NEW, _destination(destination), ward)
         lists = NEW if birth_date is not None and birth_date >= NEW_LIST_DAY else OLD
         return Home(
-            birth_registration_place=self._wards.pick(lists, self._codes[member.province], lots.take(1 << 30)),
+            birth_registration_place=self._wards.pick(
+                lists, self._codes[member.province], lots.take(1 << 30)
+            ),
             native_place=self._native(member),
             permanent_residence=permanent,
             current_residence=current,

@@ -33,7 +33,9 @@ class Names:
 
     def people_of(self, member: Member) -> str:
         """Give the code of a member's people: that of the root of their line."""
-        return self._people_of_line(member.clan, member.home, member.shape, member.shape.slots[member.position].root)
+        return self._people_of_line(
+            member.clan, member.home, member.shape, member.shape.slots[member.position].root
+        )
 
     def _draw_people(self, clan: int, home: int, shape: Shape, root: int) -> str:
         lots = self._draws.lots(Purpose.PEOPLE, clan, root)
@@ -75,7 +77,9 @@ class Names:
         parent = self._cells.relative(member, above)
         if parent is not None:
             return self._surname(parent, forms)
-        return self._draw_surname(member, forms, self._draws.lots(Purpose.SURNAME, member.clan, member.position))
+        return self._draw_surname(
+            member, forms, self._draws.lots(Purpose.SURNAME, member.clan, member.position)
+        )
 
     def _draw_surname(self, member: Member, forms: Forms, lots: Lots) -> str:
         words = forms.family.get(self._provinces[member.province].region)

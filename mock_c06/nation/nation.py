@@ -54,9 +54,9 @@ class Nation:
         """Give a household's members, its head first."""
         return tuple(self.person(member) for member in self.households.members(key))
 
-    def person_at(self, index: int) -> Person:
+    def person_at(self, place: int) -> Person:
         """Give the person at a place among all, from 0."""
-        return self.person(self.cells.member_at(index))
+        return self.person(self.cells.member_at(place))
 
     def person(self, member: Member) -> Person:
         """Compute the whole record of a member."""

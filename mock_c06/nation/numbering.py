@@ -54,15 +54,15 @@ class Numbering:
 
     def card(self, member: Member) -> str:
         """Write the nine digits that this record would have."""
-        return str(_FIRST_CARD + (self._factor * member.index + self._shift) % _CARDS)
+        return str(_FIRST_CARD + (self._factor * member.place + self._shift) % _CARDS)
 
     def find_card(self, id_card_number: str) -> Member | None:
         """Give the record that would have those nine digits, None where there is none."""
         if len(id_card_number) != 9 or not (id_card_number.isascii() and id_card_number.isdigit()):
             return None
         card = int(id_card_number) - _FIRST_CARD
-        index = (card - self._shift) * self._undo % _CARDS
-        return self._cells.member_at(index) if card >= 0 and index < self._cells.count else None
+        place = (card - self._shift) * self._undo % _CARDS
+        return self._cells.member_at(place) if card >= 0 and place < self._cells.count else None
 
     def _shuffle(self, cell: int, ordinal: int) -> int:
         left, right = divmod(ordinal, _RIGHT)

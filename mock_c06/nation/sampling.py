@@ -28,7 +28,7 @@ def scatter(count: int, nation: Nation) -> Iterator[int]:
 
 def sample(nation: Nation, *, where: Test, count: int, looked_at: int, seed: str) -> list[Persona]:
     """Give the first `count` for whom the test holds, looking at no more than `looked_at` records."""
-    members = (nation.cells.member_at(index) for index in scatter(looked_at, nation))
+    members = (nation.cells.member_at(place) for place in scatter(looked_at, nation))
     chosen = islice((member for member in members if where(nation, member)), count)
     return [_as_persona(nation, member, seed) for member in chosen]
 
@@ -38,7 +38,7 @@ def _as_persona(nation: Nation, member: Member, seed: str) -> Persona:
     person = nation.person(member)
     return Persona(
         slug=f"dan-so-{person.citizen_id}",
-        why=f"Generated: record {member.index} of {nation.count}, seed {seed}, clan {member.shape.name}",
+        why=f"Generated: record {member.place} of {nation.count}, seed {seed}, clan {member.shape.name}",
         person=person,
         confirmed=person.status not in _NEVER_CONFIRMED,
         theme="generated",

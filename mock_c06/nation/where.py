@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mock_c06.errors import ControlError
+from mock_c06.errors import WhereInvalid
 from mock_c06.nation.cells import Member
 from mock_c06.nation.lives import Marriage
 from mock_c06.nation.name_forms import load_peoples
@@ -29,10 +29,6 @@ _GENDERS = {"male": 0, "nam": 0, "1": 0, "female": 1, "nữ": 1, "2": 1}
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 Test = Callable[[Nation, Member], bool]
-
-
-class WhereInvalid(ControlError):
-    """A condition that can't be understood; the message says which and what would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +112,14 @@ _FIELDS = {
         read=lambda _, member: member.year, parse=_parse_number, expected="1950 or another year", ordered=True
     ),
     "gender": Field(
-        read=lambda _, member: member.gender, parse=lambda text: _GENDERS.get(text.lower()), expected="male or female"
+        read=lambda _, member: member.gender,
+        parse=lambda text: _GENDERS.get(text.lower()),
+        expected="male or female",
     ),
     "province": Field(
-        read=lambda _, member: member.province, parse=_parse_province, expected="01 or another code of the 63 provinces"
+        read=lambda _, member: member.province,
+        parse=_parse_province,
+        expected="01 or another code of the 63 provinces",
     ),
     "ethnicity": Field(
         read=lambda nation, member: nation.names.people_of(member),
@@ -147,4 +147,4 @@ _FIELDS = {
         parse=_parse_yes_no,
         expected="true or false",
     ),
-}  # fmt: skip
+}

@@ -1,10 +1,12 @@
 """Find people by number and by household. Several people may share a nine-digit number (provinces repeated them).
 
-Holds what it was given and never changes; a run's own changes lie on top (runs/world.py).
+Holds what it was given and never changes; a run's own changes lie on top (runs/world.py). Whom it does not hold it
+asks of a generated population, where there is one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Protocol
 
 from mock_c06.population.model import Person
 
@@ -14,10 +16,27 @@ def person_key(person: Person) -> str:
     return person.citizen_id or f"cmnd:{person.id_card_number}"
 
 
+class Beyond(Protocol):
+    """People who are computed and not held."""
+
+    def find_by_key(self, key: str) -> Person | None:
+        """Give the person of that key."""
+        ...
+
+    def by_card(self, id_card_number: str) -> tuple[Person, ...]:
+        """Give everybody who has that nine-digit number."""
+        ...
+
+    def household(self, key: str) -> tuple[Person, ...]:
+        """Give the members of a household."""
+        ...
+
+
 class WorldIndex:
     """People by twelve digits, by nine, and by household."""
 
-    def __init__(self, people: Iterable[Person]) -> None:
+    def __init__(self, people: Iterable[Person], *, beyond: Beyond | None = None) -> None:
+        self._beyond = beyond
         self._people: dict[str, Person] = {}
         self._by_card: dict[str, list[Person]] = defaultdict(list)
         self._by_household: dict[str, list[Person]] = defaultdict(list)
@@ -30,16 +49,19 @@ class WorldIndex:
 
     def find_by_key(self, key: str) -> Person | None:
         """Give the person of that key (see `person_key`)."""
-        return self._people.get(key)
+        person = self._people.get(key)
+        return self._beyond.find_by_key(key) if person is None and self._beyond is not None else person
 
     def by_card(self, id_card_number: str) -> tuple[Person, ...]:
         """Give everybody who has that nine-digit number."""
-        return tuple(self._by_card.get(id_card_number, ()))
+        held = tuple(self._by_card.get(id_card_number, ()))
+        return held if self._beyond is None else (*held, *self._beyond.by_card(id_card_number))
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give the members of a household."""
-        return tuple(self._by_household.get(key, ()))
+        held = tuple(self._by_household.get(key, ()))
+        return held or (self._beyond.household(key) if self._beyond is not None else ())
 
     def everybody(self) -> tuple[Person, ...]:
-        """Give all people, in the order they came."""
+        """Give all people who are held, in the order they came: the generated ones are told to nobody in a list."""
         return tuple(self._people.values())
