@@ -36,6 +36,7 @@ check: install ## run every checker and the fast tests
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
+	@$(BIN)/python -m benchmarks.population
 
 fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .

@@ -94,13 +94,21 @@ def _grandparents(shape: Shape, position: int) -> set[int]:
     return {each for parent in _parents(shape, position) for each in _parents(shape, parent)}
 
 
+def _great_grandparents(shape: Shape, position: int) -> set[int]:
+    return {each for elder in _grandparents(shape, position) for each in _parents(shape, elder)}
+
+
+# A great-grandchild counts as a grandchild: the list has no code of its own.
 _RELATIONS: tuple[tuple[str, Callable[[Shape, int, int], bool]], ...] = (
     (HEAD, lambda _, one, head: one == head),
     (_SPOUSE, lambda shape, one, head: shape.slots[one].spouse == head),
     (_CHILD, lambda shape, one, head: head in _parents(shape, one)),
     (_FATHER, lambda shape, one, head: shape.slots[head].father == one),
     (_MOTHER, lambda shape, one, head: shape.slots[head].mother == one),
-    (_GRANDCHILD, lambda shape, one, head: head in _grandparents(shape, one)),
+    (
+        _GRANDCHILD,
+        lambda shape, one, head: head in _grandparents(shape, one) | _great_grandparents(shape, one),
+    ),
     (_GRANDPARENT, lambda shape, one, head: one in _grandparents(shape, head)),
     (_SIBLING, lambda shape, one, head: bool(_parents(shape, one) & _parents(shape, head))),
     (_IN_LAW, lambda shape, one, head: head in _parents(shape, shape.slots[one].spouse)),

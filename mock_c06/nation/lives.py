@@ -53,8 +53,9 @@ class Lives:
     def __init__(self, cells: Cells, draws: Draws) -> None:
         self._cells = cells
         self._draws = draws
-        # One look-up asks for the same few lives again and again.
+        # One look-up asks for the same few lives and couples again and again.
         self._drawn = lru_cache(maxsize=_KEPT)(self._draw_life)
+        self._couples = lru_cache(maxsize=_KEPT)(self._draw_parting)
 
     def life_of(self, member: Member) -> Life:
         """Draw a record's life. Whoever was numbered anew lives; the former record is cancelled."""
@@ -81,8 +82,10 @@ class Lives:
         spouse = member.shape.slots[member.position].spouse
         if spouse is None:
             return False
-        lots = self._draws.lots(Purpose.COUPLE, member.clan, min(member.position, spouse))
-        return lots.take(100) < _DIVORCED
+        return self._couples(member.clan, min(member.position, spouse))
+
+    def _draw_parting(self, clan: int, position: int) -> bool:
+        return self._draws.lots(Purpose.COUPLE, clan, position).take(100) < _DIVORCED
 
     def marriage_of(self, member: Member, status: LifeStatus) -> tuple[Marriage, Member | None]:
         """Say how a member stands and, in a lasting marriage alone, with whom. A death ends it for both."""

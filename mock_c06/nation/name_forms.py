@@ -13,7 +13,7 @@ _GENERATIONS = 3
 _REGIONS = ("north", "centre", "south")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forms:
     """A people's forms: patterns, middle and given words by gender and generation, surnames by region.
 

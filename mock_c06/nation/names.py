@@ -29,6 +29,7 @@ class Names:
         self._provinces = load_provinces()
         self._peoples = load_peoples()
         # One look-up asks for the same few lines again and again.
+        self._surname_of_root = lru_cache(maxsize=_KEPT)(self._draw_root)
         self._people_of_line = lru_cache(maxsize=_KEPT)(self._draw_people)
 
     def people_of(self, member: Member) -> str:
@@ -77,9 +78,11 @@ class Names:
         parent = self._cells.relative(member, above)
         if parent is not None:
             return self._surname(parent, forms)
-        return self._draw_surname(
-            member, forms, self._draws.lots(Purpose.SURNAME, member.clan, member.position)
-        )
+        return self._surname_of_root(member, forms)
+
+    def _draw_root(self, member: Member, forms: Forms) -> str:
+        lots = self._draws.lots(Purpose.SURNAME, member.clan, member.position)
+        return self._draw_surname(member, forms, lots)
 
     def _draw_surname(self, member: Member, forms: Forms, lots: Lots) -> str:
         words = forms.family.get(self._provinces[member.province].region)

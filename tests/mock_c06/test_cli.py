@@ -78,7 +78,7 @@ def test_a_claim_that_cannot_be_read_is_one_line_and_exit_one(stdin: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "arguments", [["serve", "--population", "5"], ["serve", "--port", "70000"], ["nothing"]]
+    "arguments", [["serve", "--population", "-5"], ["serve", "--port", "70000"], ["nothing"]]
 )
 def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None:
     refused = run(*arguments)

@@ -1,0 +1,98 @@
+"""Generated people are answered for by all five operations, beside the catalogue, and a run may change them."""
+
+import httpx
+import pytest
+from lxml import etree
+
+from mock_c06.nation.nation import Nation
+from mock_c06.nation.sampling import sample
+from mock_c06.nation.where import parse_where
+from mock_c06.population.model import Person
+from tests.mock_c06.callers import SoapPortal
+
+D = "{http://www.mic.gov.vn/dancu/1.0}"
+YES = "<SoLuongCongDan>1<"
+
+
+def claim(person: Person) -> dict[str, str | None]:
+    birth = (
+        {"NgayThangNam": f"{person.birth_date:%Y%m%d}"}
+        if person.birth_date is not None
+        else {"NgayThangNam": None, "Nam": str(person.birth_year)}
+    )
+    return {"SoDinhDanh": person.citizen_id, "HoVaTen": person.full_name, **birth}
+
+
+def text_at(answer: httpx.Response, path: str) -> str | None:
+    found = etree.fromstring(answer.content).find(".//" + "/".join(D + step for step in path.split("/")))
+    return found.text if found is not None else None
+
+
+@pytest.fixture(scope="module")
+def husband(nation: Nation) -> Person:
+    where = parse_where("married and alive and gender=male and has_id_card and not year_only and age<60")
+    return sample(nation, where=where, count=1, looked_at=10_000, seed="7")[0].person
+
+
+async def test_a_generated_person_is_confirmed_and_a_wrong_name_is_not(
+    portal: SoapPortal, husband: Person
+) -> None:
+    assert YES in (await portal.verdict(**claim(husband))).text
+    assert YES not in (await portal.verdict(**{**claim(husband), "HoVaTen": "NGUYENVANKHAC"})).text
+    assert YES in (await portal.verdict()).text
+
+
+async def test_a_generated_person_is_found_by_nine_digits_too(portal: SoapPortal, husband: Person) -> None:
+    asked = {**claim(husband), "SoDinhDanh": None, "SoCMND": husband.id_card_number}
+    answer = await portal.record(**dict(sorted(asked.items(), key=lambda item: item[0] != "SoCMND")))
+    assert text_at(answer, "CongDan/SoDinhDanh") == husband.citizen_id
+
+
+async def test_a_generated_couple_name_each_other_on_the_wire(
+    portal: SoapPortal, nation: Nation, husband: Person
+) -> None:
+    assert husband.spouse is not None
+    wife = nation.find_by_key(husband.spouse.citizen_id or "")
+    assert wife is not None
+    for one, other in ((husband, wife), (wife, husband)):
+        for operation in ("TraCuuThongTinCongDan", "XacMinhThongTinNhanThan", "XacMinhTinhTrangHonNhan"):
+            answer = await portal.ask(operation, **claim(one))
+            assert text_at(answer, "VoChong/HoVaTen") == other.full_name.upper()
+            assert text_at(answer, "VoChong/SoDinhDanh") == other.citizen_id
+
+
+async def test_a_generated_household_is_told_with_its_head_first(
+    portal: SoapPortal, nation: Nation, husband: Person
+) -> None:
+    answer = await portal.ask("CungCapThongTinHoGiaDinh", **claim(husband))
+    members = etree.fromstring(answer.content).findall(f".//{D}ThanhVien")
+    told = [member.findtext(f"{D}SoDinhDanh") for member in members]
+    assert told == [member.citizen_id for member in nation.household(husband.household or "")]
+    assert members[0].findtext(f"{D}QuanHe") == "CH01"
+
+
+async def test_a_record_says_address_and_ethnicity_as_they_were_computed(
+    portal: SoapPortal, husband: Person
+) -> None:
+    answer = await portal.record(**claim(husband))
+    assert husband.permanent_residence is not None
+    assert text_at(answer, "ThuongTru/MaPhuongXa") == husband.permanent_residence.ward_code
+    assert text_at(answer, "ThuongTru/ChiTiet") == husband.permanent_residence.detail
+    assert text_at(answer, "DanToc") == husband.ethnicity
+
+
+async def test_a_run_changes_a_generated_person_and_only_what_differs_is_kept(
+    portal: SoapPortal, control: httpx.AsyncClient, husband: Person
+) -> None:
+    change = {"people": [{"citizen_id": husband.citizen_id, "alive": False}]}
+    assert (await control.put("/runs/default/world", json=change)).status_code == 200
+    assert YES not in (await portal.verdict(**claim(husband))).text
+    world = (await control.get("/runs/default/world")).json()["people"]
+    assert [person["full_name"] for person in world if person["citizen_id"] == husband.citizen_id] == [
+        husband.full_name
+    ]
+    assert len(world) < 500
+
+
+async def test_the_impossible_number_is_still_nobodys(portal: SoapPortal) -> None:
+    assert YES not in (await portal.verdict(SoDinhDanh="000000000000")).text

@@ -1,0 +1,81 @@
+"""Names are Vietnamese with their marks, or a minority's own, and come down the right line."""
+
+import re
+import unicodedata
+from collections import Counter
+
+from mock_c06.matching.fold import fold_name
+from mock_c06.nation.name_forms import load_peoples
+from mock_c06.nation.nation import Nation
+from mock_c06.nation.sampling import scatter
+from mock_c06.nation.words import Words
+from mock_c06.population.model import Person
+
+TONES = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}
+
+
+def people(nation: Nation, count: int = 3_000) -> list[Person]:
+    return [nation.person_at(place) for place in scatter(count, nation)]
+
+
+def test_names_carry_all_five_tone_marks_in_composed_form(nation: Nation) -> None:
+    names = [person.full_name for person in people(nation)]
+    marks = {mark for name in names for mark in unicodedata.normalize("NFD", name)}
+    assert marks >= TONES
+    assert [name for name in names if unicodedata.normalize("NFC", name) != name] == []
+
+
+def test_every_name_folds_to_something_that_a_claim_can_match(nation: Nation) -> None:
+    assert [person.full_name for person in people(nation) if not fold_name(person.full_name)] == []
+
+
+def test_minorities_are_named_in_their_own_forms(nation: Nation) -> None:
+    named = {person.ethnicity: person.full_name for person in people(nation, 8_000) if person.gender == "2"}
+    assert len(named) >= 30
+    assert re.fullmatch(r"H'\S+ .+", named["12"])
+    assert re.fullmatch(r"Ka \S+", named["16"])
+    assert re.fullmatch(r"\S+( \S+)? H'\S+", named["10"])
+
+
+def test_most_are_kinh_and_minorities_live_where_they_do(nation: Nation) -> None:
+    told = Counter(person.ethnicity for person in people(nation))
+    assert 0.75 < told["01"] / told.total() < 0.9
+    highland = [
+        nation.names.people_of(nation.cells.member_at(place))
+        for place in scatter(60_000, nation)
+        if nation.cells.member_at(place).province == 1
+    ]
+    assert Counter(highland)["08"] > Counter(highland)["01"]
+
+
+def test_a_child_bears_the_fathers_surname_or_the_mothers_by_people(nation: Nation) -> None:
+    peoples = load_peoples()
+    for person in people(nation, 600):
+        if person.father is None or person.mother is None:
+            continue
+        if person.ethnicity == "01":
+            assert person.full_name.split()[0] == person.father.full_name.split()[0]
+        if person.ethnicity == "12" and person.mother.full_name.startswith("H'"):
+            assert peoples["12"].forms.from_mother
+            assert person.full_name.split()[-1] == person.mother.full_name.split()[-1]
+
+
+def test_surnames_differ_between_north_and_south(nation: Nation) -> None:
+    told = [(person.citizen_id or "", person.full_name.split()[0]) for person in people(nation, 6_000)]
+    north = Counter(name for number, name in told if number[1:3] < "38")
+    south = Counter(name for number, name in told if number[1:3] >= "70")
+    assert north["Vũ"] > south["Vũ"]
+    assert south["Huỳnh"] > north["Huỳnh"]
+
+
+def test_a_word_of_weight_nought_is_never_drawn() -> None:
+    class Turn:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def take(self, below: int) -> int:
+            return self.number % below
+
+    words = Words("Lò*2 Thị*0 Rơ_Châm")
+    drawn = [words.draw(Turn(number)) for number in range(3)]  # type: ignore[arg-type]  # a hand in place of chance
+    assert drawn == ["Lò", "Lò", "Rơ Châm"]
