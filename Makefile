@@ -1,4 +1,4 @@
-# Everything a newcomer types. `make check` is what CI runs first; only `make fix` and `make lock` change files.
+# Everything a newcomer types. `make check` is all that CI checks before its whole suite; only `make fix` and `make lock` change files.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check bench fix lock
+.PHONY: help install demo serve test check lint bench fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +27,14 @@ serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
 test: install ## run the whole suite and print line and branch coverage
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-check: install ## run every checker and the fast tests
+check: lint ## run every checker and the fast tests
+	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
+
+lint: install ## run every checker, and no test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(OURS)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications

@@ -37,7 +37,9 @@ def fresh_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
         shutil.copy(template, folder / "gateway.db")
         return f"sqlite:///{folder / 'gateway.db'}"
     server: Server = request.getfixturevalue("postgresql_server")
-    return server.make_database()
+    url = server.lend()
+    request.addfinalizer(lambda: server.take_back(url))
+    return url
 
 
 @pytest.fixture
