@@ -15,6 +15,7 @@ from mock_c06.nation.names import Names
 from mock_c06.nation.numbering import Numbering
 from mock_c06.nation.religions import religion_of
 from mock_c06.population.model import Kin, LifeStatus, Person
+from mock_c06.population.world_index import parents_of
 
 # The largest cell has 100,000 numbers; see tests/mock_c06/nation/test_numbering.py.
 MOST_PEOPLE = 105_000_000
@@ -53,6 +54,15 @@ class Nation:
     def household(self, key: str) -> tuple[Person, ...]:
         """Give a household's members, its head first."""
         return tuple(self.person(member) for member in self.households.members(key))
+
+    def children(self, citizen_id: str) -> tuple[Person, ...]:
+        """Give everybody whose record names that number as father or mother."""
+        member = self.numbering.find(citizen_id)
+        if member is None:
+            return ()
+        places = (self.cells.relative(member, each) for each in member.shape.children(member.position))
+        children = [self.person(place) for place in places if place is not None]
+        return tuple(child for child in children if citizen_id in parents_of(child))
 
     def person_at(self, place: int) -> Person:
         """Give the person at a place among all, from 0."""

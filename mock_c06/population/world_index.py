@@ -16,6 +16,11 @@ def person_key(person: Person) -> str:
     return person.citizen_id or f"cmnd:{person.id_card_number}"
 
 
+def parents_of(person: Person) -> set[str]:
+    """Give the numbers of the parents that a record names."""
+    return {kin.citizen_id for kin in (person.father, person.mother) if kin is not None and kin.citizen_id}
+
+
 class Beyond(Protocol):
     """People who are computed and not held."""
 
@@ -31,6 +36,10 @@ class Beyond(Protocol):
         """Give the members of a household."""
         ...
 
+    def children(self, citizen_id: str) -> tuple[Person, ...]:
+        """Give everybody whose record names that number as father or mother."""
+        ...
+
 
 class WorldIndex:
     """People by twelve digits, by nine, and by household."""
@@ -40,12 +49,15 @@ class WorldIndex:
         self._people: dict[str, Person] = {}
         self._by_card: dict[str, list[Person]] = defaultdict(list)
         self._by_household: dict[str, list[Person]] = defaultdict(list)
+        self._by_parent: dict[str, list[Person]] = defaultdict(list)
         for person in people:
             self._people[person_key(person)] = person
             if person.id_card_number:
                 self._by_card[person.id_card_number].append(person)
             if person.household:
                 self._by_household[person.household].append(person)
+            for number in parents_of(person):
+                self._by_parent[number].append(person)
 
     def find_by_key(self, key: str) -> Person | None:
         """Give the person of that key (see `person_key`)."""
@@ -61,6 +73,11 @@ class WorldIndex:
         """Give the members of a household."""
         held = tuple(self._by_household.get(key, ()))
         return held or (self._beyond.household(key) if self._beyond is not None else ())
+
+    def children(self, citizen_id: str) -> tuple[Person, ...]:
+        """Give everybody whose record names that number as father or mother."""
+        held = tuple(self._by_parent.get(citizen_id, ()))
+        return held if self._beyond is None else (*held, *self._beyond.children(citizen_id))
 
     def everybody(self) -> tuple[Person, ...]:
         """Give all people who are held, in the order they came: the generated ones are told to nobody in a list."""

@@ -74,6 +74,7 @@ def _close_to(world: World, person: Person) -> tuple[Person, ...]:
     keys = [kin.citizen_id for kin in named if kin is not None and kin.citizen_id is not None]
     found = [relative for key in keys if (relative := world.find_by_key(key)) is not None]
     members = world.household(person.household) if person.household else ()
-    close = {person_key(each): each for each in (*found, *members)}
+    children = world.children(person.citizen_id) if person.citizen_id else ()
+    close = {person_key(each): each for each in (*found, *members, *children)}
     close.pop(person_key(person), None)
     return tuple(close.values())

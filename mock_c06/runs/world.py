@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mock_c06.population.model import Person
-from mock_c06.population.world_index import WorldIndex, person_key
+from mock_c06.population.world_index import WorldIndex, parents_of, person_key
 
 HEAD_OF_HOUSEHOLD = "CH01"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -68,6 +68,11 @@ class World:
         base = self._untouched(self._base.household(key))
         own = (p for p in self._changed() if p.household == key)
         return tuple(sorted((*base, *own), key=lambda p: p.relation_to_head != HEAD_OF_HOUSEHOLD))
+
+    def children(self, citizen_id: str) -> tuple[Person, ...]:
+        """Give everybody whose record names that number as father or mother, wherever they live."""
+        base = self._untouched(self._base.children(citizen_id))
+        return (*base, *(p for p in self._changed() if citizen_id in parents_of(p)))
 
     def everybody(self) -> tuple[Person, ...]:
         """Give all people that this run sees."""

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from lxml import etree
 
+from mock_c06.app import MockRegistry
 from mock_c06.nation.nation import Nation
 from mock_c06.nation.sampling import sample
 from mock_c06.nation.where import parse_where
@@ -92,6 +93,35 @@ async def test_a_run_changes_a_generated_person_and_only_what_differs_is_kept(
         husband.full_name
     ]
     assert len(world) < 500
+
+
+async def test_a_mothers_new_name_stands_in_the_records_of_all_her_children(
+    mock: MockRegistry, control: httpx.AsyncClient, nation: Nation
+) -> None:
+    where = parse_where("gender=female and alive and married and age>60")
+    mothers = (persona.person for persona in sample(nation, where=where, count=50, looked_at=9_000, seed="7"))
+    mother = next(person for person in mothers if len(nation.children(person.citizen_id or "")) > 2)
+    event = {"kind": "name_correction", "citizen_id": mother.citizen_id, "full_name": "Đỗ Thị Mới Sửa"}
+    answer = await control.post("/runs/default/events", json=event)
+    assert answer.is_success
+    world = mock.runs.get("default").world
+    children = world.children(mother.citizen_id or "")
+    assert len(children) == len(nation.children(mother.citizen_id or ""))
+    assert {child.mother.full_name for child in children if child.mother} == {"Đỗ Thị Mới Sửa"}
+
+
+async def test_a_death_widows_a_generated_spouse_in_this_run_alone(
+    mock: MockRegistry, control: httpx.AsyncClient, nation: Nation, husband: Person
+) -> None:
+    await control.post("/runs", json={"name": "widow"})
+    event = {"kind": "death", "citizen_id": husband.citizen_id}
+    assert (await control.post("/runs/widow/events", json=event)).is_success
+    number = husband.spouse.citizen_id if husband.spouse is not None else None
+    here, there = (mock.runs.get(run).world.find_by_key(number or "") for run in ("widow", "default"))
+    assert here is not None
+    assert there is not None
+    assert (here.marital_status, here.spouse) == ("3", None)
+    assert (there.marital_status, there.spouse is None) == ("2", False)
 
 
 async def test_the_impossible_number_is_still_nobodys(portal: SoapPortal) -> None:
