@@ -28,7 +28,7 @@ from pydantic_core import from_json
 from gateway.errors import SettingInvalid
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
-from gateway.registry.connection import Adapter, Connection, Dialect, TimestampUnit
+from gateway.registry.connection import Adapter, Connection, DateForm, Dialect, TimestampUnit
 
 PREFIX = "GATEWAY_"
 DEFAULT_BASE = "http://127.0.0.1:8000"
@@ -133,6 +133,7 @@ class ProfileSettings(_Strict):
     agency: str | None = None
     officer: str | None = None
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
+    date_form: DateForm | None = None
     service_codes: JsonMap = Field(default_factory=dict)
     integration_codes: Annotated[dict[Operation, str], BeforeValidator(_parse_json)] = Field(
         default_factory=dict
@@ -181,6 +182,7 @@ class ProfileSettings(_Strict):
             agency=self.agency,
             officer=self.officer,
             timestamp_unit=self.timestamp_unit,
+            date_form=self.date_form,
             service_codes=self.service_codes,
             integration_codes=self.integration_codes,
             deadline_ms=self.deadline_ms,

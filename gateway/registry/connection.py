@@ -38,6 +38,13 @@ class TimestampUnit(StrEnum):
     SECONDS = "s"
 
 
+class DateForm(StrEnum):
+    """How a birth date is written in a question: clients of C06 are seen with both."""
+
+    COMPACT = "yyyyMMdd"
+    HYPHENS = "yyyy-MM-dd"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
     """The LGSP adapter's own credential, sent as the `lgspaccesstoken` header."""
@@ -51,7 +58,10 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included."""
+    """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included.
+
+    `date_form` None is the dialect's usual one.
+    """
 
     profile: Profile
     registry_url: str
@@ -65,6 +75,7 @@ class Connection:
     agency: str
     officer: str
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
+    date_form: DateForm | None = None
     service_codes: Mapping[str, str] = field(default_factory=dict)
     integration_codes: Mapping[Operation, str] = field(default_factory=lambda: DEFAULT_INTEGRATION_CODES)
     deadline_ms: int = 10_000

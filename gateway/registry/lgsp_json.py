@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.procedures.fields import Operation
 from gateway.registry import wire_names as names
-from gateway.registry.connection import Dialect
+from gateway.registry.connection import DateForm, Dialect
 from gateway.registry.json_in import parse_object
 from gateway.registry.model import Question
 from gateway.registry.outbound import Answer
@@ -40,18 +40,18 @@ class LgspJsonRegistry(SpokenRegistry):
 def write_passthrough(message: Message) -> dict[str, object]:
     """Return the SOAP request's body as JSON."""
     part = names.BIRTH_YEAR if message.birth_date is None else names.BIRTH_DATE
-    return {**dict(message.members), names.BIRTH: {part: message.compact_birth}}
+    return {**dict(message.members), names.BIRTH: {part: message.birth(DateForm.COMPACT)}}
 
 
 def write_camel(message: Message) -> dict[str, object]:
     """Return the flat camelCase request, its date with hyphens."""
     members = {_first_lower(name): value for name, value in message.members}
-    return {**members, names.CAMEL_BIRTH: message.birth("%Y-%m-%d")}
+    return {**members, names.CAMEL_BIRTH: message.birth(DateForm.HYPHENS)}
 
 
 def write_pascal(message: Message) -> dict[str, object]:
     """Return the flat PascalCase request, its date without hyphens."""
-    return {**dict(message.members), names.BIRTH: message.compact_birth}
+    return {**dict(message.members), names.BIRTH: message.birth(DateForm.COMPACT)}
 
 
 def _first_lower(name: str) -> str:

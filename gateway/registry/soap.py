@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.registry import wire_names as names
+from gateway.registry.connection import DateForm
 from gateway.registry.model import Question
 from gateway.registry.outbound import Answer
 from gateway.registry.refusals import refuse_fault
@@ -36,7 +37,7 @@ def write_envelope(operation: str, message: Message) -> bytes:
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<soapenv:Envelope xmlns:soapenv="{names.SOAP_NAMESPACE}" xmlns:dan="{names.REQUEST_NAMESPACE}">'
         f"<soapenv:Header/><soapenv:Body><dan:{operation}>{members}"
-        f"<dan:{names.BIRTH}><dan:{part}>{message.compact_birth}</dan:{part}></dan:{names.BIRTH}>"
+        f"<dan:{names.BIRTH}><dan:{part}>{message.birth(DateForm.COMPACT)}</dan:{part}></dan:{names.BIRTH}>"
         f"</dan:{operation}></soapenv:Body></soapenv:Envelope>"
     ).encode()
 

@@ -44,3 +44,10 @@ def branches_of(value: Tree | None) -> list[Branch]:
         return [branch_of(item) for item in value]
     branch = branch_of(value)
     return [branch] if branch else []
+
+
+def is_blank(value: Tree | Branch) -> bool:
+    """Say whether nothing but blanks stands anywhere below."""
+    if isinstance(value, str):
+        return not value.strip(_BLANKS)
+    return all(is_blank(below) for below in (value if isinstance(value, list) else value.values()))

@@ -11,7 +11,7 @@ from datetime import date
 
 from gateway.errors import ClaimInvalid, FieldError, RequestInvalid
 from gateway.registry import wire_names as names
-from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection
+from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection, DateForm
 from gateway.registry.model import Question
 
 _NOT_PLAIN = re.compile(r"[^A-Z0-9]")
@@ -33,18 +33,14 @@ class Message:
     members: tuple[tuple[str, str], ...]
     birth_date: date | None
     birth_year: int | None
+    date_form: DateForm | None = None
 
-    @property
-    def compact_birth(self) -> str:
-        """Return the date as `yyyyMMdd`, or the year."""
-        return self.birth("%Y%m%d")
-
-    def birth(self, form: str) -> str:
-        """Return the date in a form of `strftime`, or the year."""
+    def birth(self, usual: DateForm) -> str:
+        """Return the date in the connection's form, else in the dialect's usual one; or the year."""
         if self.birth_date is None:
             return f"{self.birth_year:04d}"
-        # Not %Y of strftime alone: it doesn't pad years below 1000 on every platform.
-        return self.birth_date.strftime(form.replace("%Y", f"{self.birth_date.year:04d}"))
+        written = self.birth_date.isoformat()
+        return written.replace("-", "") if (self.date_form or usual) is DateForm.COMPACT else written
 
 
 def message_of(question: Question, connection: Connection) -> Message:
@@ -70,6 +66,7 @@ def message_of(question: Question, connection: Connection) -> Message:
         members=(*plain, number, (names.FULL_NAME, fold_name(claim.full_name))),
         birth_date=claim.birth_date,
         birth_year=claim.birth_year,
+        date_form=connection.date_form,
     )
 
 

@@ -1,0 +1,60 @@
+"""`python -m benchmarks.parity`: play the main job against each combination, print and write what the gateway bears.
+
+Exits 1 where something false was said, and only then.
+"""
+
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from benchmarks.parity.combinations import DIALECT, make_rows, switches_of
+from benchmarks.parity.job import Judgement, Known, Step, run_job
+from benchmarks.parity.page import judge, write_page
+from benchmarks.parity.scene import open_scene
+from gateway.database import open_database
+from gateway.schema import migrate
+from mock_c06.parity.ledger import load_ledger
+from mock_c06.parity.pairwise import Row
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = ROOT / "docs" / "parity.md"
+
+
+def main() -> int:
+    """Run all; write the page."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    results = asyncio.run(run_all(make_rows()))
+    for number, (row, steps) in enumerate(results, 1):
+        print(f"{number:2} {row[DIALECT]}, {len(switches_of(row))} switches: {judge(steps)}")
+    PAGE.write_text(write_page(load_ledger(), results), encoding="utf-8")
+    wrong = sum(step.judgement is Judgement.WRONG for _, steps in results for step in steps)
+    print(f"parity: {len(results)} combinations, {wrong} wrong answers; see {PAGE.relative_to(ROOT)}")
+    return 1 if wrong else 0
+
+
+async def run_all(rows: Sequence[Row]) -> list[tuple[Row, list[Step]]]:
+    """Play the main job against each combination, the first of which says what every other must deliver."""
+    known: Known = {}
+    with tempfile.TemporaryDirectory() as held:
+        template = Path(held) / "template.db"
+        database = open_database(f"sqlite:///{template}")
+        await migrate(database)
+        await database.close()
+        return [(row, await _run_one(row, known, template)) for row in rows]
+
+
+async def _run_one(row: Row, known: Known, template: Path) -> list[Step]:
+    with tempfile.TemporaryDirectory(dir=template.parent) as folder:
+        shutil.copy(template, Path(folder) / "gateway.db")
+        async with open_scene(row, Path(folder)) as scene:
+            return await run_job(scene, known)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

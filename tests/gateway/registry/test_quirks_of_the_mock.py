@@ -1,0 +1,99 @@
+"""The gateway against every quirk of the mock: borne where it was seen, refused where it can't be told what is meant."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.errors import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryRefused
+from gateway.procedures.fields import Operation
+from gateway.registry.connection import DateForm, Dialect, TimestampUnit
+from gateway.registry.model import Found, NobodyFound
+from mock_c06.desk.switches import NAMES
+from tests.gateway.registry.mock_scene import AN, Place, claim_of
+
+BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
+CONFIGURED: dict[str, dict[str, Any]] = {
+    "seconds": {"timestamp_unit": TimestampUnit.SECONDS},
+    "hyphens_only": {"date_form": DateForm.HYPHENS},
+    "one_record_code": {
+        "integration_codes": dict.fromkeys(Operation, "037") | {Operation.AUTHENTICATE: "003"}
+    },
+}
+LOSES: dict[str, dict[str, Any]] = {
+    "bare_collection": {"as_of": None},
+    "wrapped_members": {"household_members": ()},
+}
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def flip(place: Place, *names: str) -> None:
+    place.mock.runs.get("default").switches.update(dict.fromkeys(names, True))
+
+
+@BY_DIALECT
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "no_life_status"])
+async def test_every_quirk_is_borne_and_changes_no_value(place: Place, name: str, dialect: Dialect) -> None:
+    plain = place.registry(dialect)
+    asked = [place.question(operation, claim_of(AN)) for operation in Operation][1:]
+    before = [await plain.find_record(question) for question in asked]
+    flip(place, name)
+    registry = place.registry(dialect, **CONFIGURED.get(name, {}))
+    wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
+    assert await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN))) is True
+    assert await registry.confirm(place.question(Operation.AUTHENTICATE, wrong)) is False
+    for question, known in zip(asked, before, strict=True):
+        found = await registry.find_record(place.question(question.operation, claim_of(AN)))
+        assert isinstance(found, Found)
+        assert isinstance(known, Found)
+        expected = replace(known.record, **{"as_of": found.record.as_of} | LOSES.get(name, {}))
+        assert found.record == expected, question.operation
+
+
+@BY_DIALECT
+async def test_a_person_with_nothing_in_them_is_nobody(place: Place, dialect: Dialect) -> None:
+    flip(place, "empty_person")
+    wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
+    for operation in list(Operation)[1:]:
+        found = await place.registry(dialect).find_record(place.question(operation, wrong))
+        assert found == NobodyFound()
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SOAP, Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_PASCAL])
+async def test_a_body_without_a_collection_is_not_taken_for_nobody(place: Place, dialect: Dialect) -> None:
+    # Nobody would end a live verification: an answer that a broken platform gives too is not enough for that.
+    flip(place, "empty_body")
+    wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
+    with pytest.raises(RegistryAnswerInvalid):
+        await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("seconds", RegistryCredentialsRejected),
+        ("hyphens_only", RegistryRefused),
+        ("one_record_code", RegistryRefused),
+    ],
+)
+async def test_a_quirk_that_the_connection_does_not_know_of_is_a_refusal_not_an_answer(
+    place: Place, name: str, refusal: type[Exception]
+) -> None:
+    flip(place, name)
+    with pytest.raises(refusal):
+        await place.registry(Dialect.SOAP).find_record(place.question(Operation.HOUSEHOLD, claim_of(AN)))
+
+
+@BY_DIALECT
+async def test_all_quirks_of_an_answers_form_are_borne_at_once(place: Place, dialect: Dialect) -> None:
+    plain = await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, claim_of(AN)))
+    forms = {name for name in NAMES if name not in {*CONFIGURED, "no_life_status"}}
+    flip(place, *forms)
+    found = await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, claim_of(AN)))
+    assert isinstance(plain, Found)
+    assert isinstance(found, Found)
+    assert found.record == replace(plain.record, as_of=None)
