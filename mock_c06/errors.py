@@ -9,7 +9,7 @@ MockError
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
-    ├── PersonUnknown  EventRefused
+    ├── PersonUnknown  EventRefused  RecordingTooLong
     ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
     └── WhereInvalid            (a StartRefused) conditions of `population sample`
 """
@@ -101,6 +101,10 @@ class EventRefused(ControlError):
         super().__init__(f"{field}: {detail}")
         self.field = field
         self.detail = detail
+
+
+class RecordingTooLong(ControlError):
+    """The run has had more calls, or larger answers, than are kept."""
 
 
 class AccountInvalid(ControlError):

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mock_c06.errors import StartRefused
-from mock_c06.wire.face import ABORT
+from mock_c06.wire.sending import ABORT
 
 _SECONDS_TO_DRAIN = 1
 _CUT = struct.pack("ii", 1, 0)

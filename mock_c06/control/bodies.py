@@ -4,7 +4,7 @@ faults (fault_json.py): runs, clock, accounts."""
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from mock_c06.control.people_json import is_alive
 from mock_c06.population.model import Persona
@@ -26,12 +26,14 @@ class ClockBody(_Body):
     freeze: AwareDatetime | None = None
     advance_s: float | None = None
     release: bool | None = None
+    jump: AwareDatetime | None = None
+    tick_s: float | None = Field(default=None, ge=0, le=86_400)
 
     @model_validator(mode="after")
     def _one_act(self) -> "ClockBody":
-        acts = [self.freeze is not None, self.advance_s is not None, self.release is True]
-        if sum(acts) != 1:
-            raise ValueError("exactly one of freeze, advance_s and release: true")
+        acts = [self.freeze, self.advance_s, self.release or None, self.jump, self.tick_s]
+        if sum(act is not None for act in acts) != 1:
+            raise ValueError("exactly one of freeze, advance_s, jump, tick_s and release: true")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The control face's part for life events."""
+"""The control face's part for what a run has lived through: life events, and the whole of it as a recording."""
 
 from typing import Annotated, Any
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body
 
 from mock_c06.control.event_json import EventBody, happened_json
 from mock_c06.control.people_json import person_json
+from mock_c06.control.recording_json import recording_json
 from mock_c06.runs.events import apply_event
 from mock_c06.runs.run import Runs
 
@@ -24,5 +25,10 @@ def event_routes(runs: Runs) -> APIRouter:
     async def list_events(run: str) -> dict[str, Any]:
         """Give what has happened in the run, without whom it was about."""
         return {"events": [happened_json(each) for each in runs.get(run).events]}
+
+    @router.get("/runs/{run}/recording")
+    async def record_run(run: str) -> dict[str, Any]:
+        """Give the run as one file for `mock-c06 replay`: world, clock, plan, journal and every answer."""
+        return recording_json(runs.get(run))
 
     return router

@@ -102,7 +102,7 @@ def entry_json(entry: Entry, *, unmasked: bool = False) -> dict[str, Any]:
     written = asdict(entry)
     asked = written.pop("asked")
     if unmasked:
-        written["asked"] = asked
+        written |= {"asked": asked, "masked_subject": entry.subject}
         if entry.asked is not None:
             written["subject"] = entry.asked.citizen_id or entry.asked.id_card_number
     return written

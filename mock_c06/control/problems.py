@@ -15,6 +15,7 @@ from mock_c06.errors import (
     FaultUnknown,
     PersonIncomplete,
     PersonUnknown,
+    RecordingTooLong,
     RunExists,
     RunNameInvalid,
     RunUnknown,
@@ -30,6 +31,10 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     PersonIncomplete: (422, "a person is incomplete"),
     PersonUnknown: (404, "no such person in this run"),
     EventRefused: (409, "this event can't happen"),
+    RecordingTooLong: (
+        409,
+        "too many or too large answers to record: use a run of its own, and a shorter one",
+    ),
     AccountInvalid: (422, "an account can't be so"),
     AccountUnknown: (404, "no such account: GET /accounts lists them"),
     StatusWrong: (409, "an account goes granted, active, suspended, revoked"),

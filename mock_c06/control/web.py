@@ -103,12 +103,16 @@ def _world_routes(runs: Runs) -> APIRouter:
 
     @router.post("/runs/{run}/clock")
     async def set_clock(run: str, body: ClockBody) -> dict[str, Any]:
-        """Freeze, advance or release the run's clock; login timestamps go by the wall all the same."""
+        """Freeze, advance, set, tick or release the run's clock; logins go by the wall all the same."""
         clock = runs.get(run).clock
         if body.freeze is not None:
             clock.freeze(body.freeze)
         elif body.advance_s is not None:
             clock.advance(body.advance_s)
+        elif body.jump is not None:
+            clock.jump(body.jump)
+        elif body.tick_s is not None:
+            clock.tick_by(body.tick_s)
         else:
             clock.release()
         return clock_json(clock.now(), frozen=clock.is_frozen)

@@ -12,6 +12,7 @@ class RunClock:
         self._wall = wall
         self._frozen: datetime | None = None
         self._ahead = timedelta()
+        self._tick = timedelta()
 
     def now(self) -> datetime:
         """Return the run's instant in UTC."""
@@ -30,6 +31,18 @@ class RunClock:
         """Jump ahead, frozen or not."""
         self._ahead += timedelta(seconds=seconds)
 
+    def jump(self, instant: datetime) -> None:
+        """Be at the instant and run on from there."""
+        self._frozen, self._ahead = None, instant - self._wall.now()
+
+    def tick_by(self, seconds: float) -> None:
+        """Let each call at the registry's door move the clock; 0 ends it."""
+        self._tick = timedelta(seconds=seconds)
+
+    def tick(self) -> None:
+        """Move by a tick, where there are ticks."""
+        self._ahead += self._tick
+
     def release(self) -> None:
         """Go by the wall again."""
-        self._frozen, self._ahead = None, timedelta()
+        self._frozen, self._ahead, self._tick = None, timedelta(), timedelta()

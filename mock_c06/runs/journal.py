@@ -113,6 +113,10 @@ class Journal:
         """Keep the entry."""
         self._entries.append(entry)
 
+    def last(self) -> Entry:
+        """Give the newest entry; there must be one."""
+        return self._entries[-1]
+
     def entries(self, query: Query = ALL) -> list[Entry]:
         """Give the entries that the query means, oldest first."""
         return [entry for entry in self._entries if query.matches(entry)]

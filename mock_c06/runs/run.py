@@ -14,6 +14,7 @@ from mock_c06.runs.clock import RunClock
 from mock_c06.runs.journal import Journal
 from mock_c06.runs.life import Happened
 from mock_c06.runs.plan import FaultPlan
+from mock_c06.runs.recording import Recording
 from mock_c06.runs.world import World
 
 DEFAULT_RUN = "default"
@@ -32,6 +33,7 @@ class Run:
     memory: DeskMemory = field(default_factory=DeskMemory)
     switches: dict[str, bool] = field(default_factory=dict)
     events: list[Happened] = field(default_factory=list)
+    recording: Recording = field(default_factory=Recording)
 
 
 class Runs:

@@ -1,10 +1,14 @@
 """Runs are registries of their own: people, duplicates, faults, tokens and journals don't cross."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from mock_c06.population.model import Person
+from mock_c06.population.world_index import WorldIndex
+from mock_c06.runs.run import Runs
 from tests.mock_c06.callers import AN, HandClock, PlatformClient, SoapPortal
 from tests.mock_c06.wire.test_soap_requests import refusal_code
 
@@ -187,3 +191,36 @@ async def test_a_frozen_clock_stamps_records_but_not_logins(
 )
 async def test_a_clock_takes_exactly_one_act(control: httpx.AsyncClient, body: dict[str, Any]) -> None:
     assert (await control.post("/runs/default/clock", json=body)).status_code == 422
+
+
+async def test_a_clock_that_jumps_runs_on_and_ticks_move_it_with_each_call(
+    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+) -> None:
+    await control.post("/runs/default/clock", json={"jump": "2030-01-01T00:00:00Z"})
+    clock.pass_seconds(5)
+    ran_on = (await control.post("/runs/default/clock", json={"tick_s": 60})).json()
+    stamps = [(await portal.record()).text.partition('ThoiDiemDuLieu="')[2][:25] for _ in range(2)]
+    released = (await control.post("/runs/default/clock", json={"release": True})).json()
+    assert ran_on == {"now": "2030-01-01T00:00:05Z", "frozen": False}
+    assert stamps == ["2030-01-01T07:01:05+07:00", "2030-01-01T07:02:05+07:00"]
+    assert released["now"] == "2026-11-24T01:00:05Z"
+
+
+def test_making_and_dropping_a_run_costs_the_same_over_any_population() -> None:
+    class Counted(WorldIndex):
+        looks = 0
+
+        def everybody(self) -> tuple[Person, ...]:
+            Counted.looks += 1
+            return super().everybody()
+
+    base = Counted(
+        Person(citizen_id=f"0{n:011d}", full_name="x", gender="1", birth_date=None, birth_year=1)
+        for n in range(9)
+    )
+    runs = Runs(base=base, clock=HandClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    for n in range(200):
+        runs.create(f"run-{n}")
+        runs.drop(f"run-{n}")
+    assert Counted.looks == 0
+    assert runs.names() == ["default"]
