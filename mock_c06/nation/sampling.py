@@ -38,8 +38,20 @@ def _as_persona(nation: Nation, member: Member, seed: str) -> Persona:
     person = nation.person(member)
     return Persona(
         slug=f"dan-so-{person.citizen_id}",
-        why=f"Generated: record {member.place} of {nation.count}, seed {seed}, clan {member.shape.name}",
+        why=f"Generated: record {member.place} of {nation.count}, seed {seed}{_other_number(nation, member)}",
         person=person,
         confirmed=person.status not in _NEVER_CONFIRMED,
         theme="generated",
+    )
+
+
+def _other_number(nation: Nation, member: Member) -> str:
+    """Say by which other number the same human is or was known, if there is one."""
+    former, number = nation.former_number(member), nation.number_in_force(member)
+    if former is not None:
+        return f"; issued anew in place of {former}"
+    return (
+        f"; cancelled, {number} was issued in its place"
+        if number != nation.numbering.citizen_id(member)
+        else ""
     )

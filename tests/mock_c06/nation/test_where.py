@@ -72,6 +72,17 @@ def test_what_cannot_be_read_is_refused_with_its_remedy(where: str, remedy: str)
         parse_where(where)
 
 
+def test_a_cancelled_number_and_the_one_in_its_place_say_so_of_each_other(nation: Nation) -> None:
+    (former,) = sample(nation, where=parse_where("status=cancelled"), count=1, looked_at=9_000, seed="7")
+    assert former.person.citizen_id is not None
+    assert not former.confirmed
+    number = former.why.split("; cancelled, ")[1][:12]
+    member = nation.numbering.find(number)
+    assert member is not None
+    assert nation.former_number(member) == former.person.citizen_id
+    assert nation.number_in_force(member) == number
+
+
 @pytest.mark.parametrize("count", [1, 2, 10, 999, 1_000])
 def test_scattered_places_are_all_different_and_all_there(count: int) -> None:
     nation = Nation(count=1_000, seed="3")
