@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from mock_c06.nation.provinces import load_provinces
-from mock_c06.nation.shapes import FEMALE, MALE, RECORDS, Shape, load_shapes
+from mock_c06.nation.shapes import FEMALE, MALE, RECORDS, Shape, Slot, load_shapes
 
 FIRST_YEAR, LAST_YEAR = 1900, 2026
 _FINE = 1_000_000
@@ -50,6 +50,10 @@ class Cells:
         self._lines = {
             gender: [(number, slot) for number, slot in slots if slot.gender == gender]
             for gender in (MALE, FEMALE)
+        }
+        self._quick = {
+            gender: [self._make_quick(number, slot) for number, slot in lines]
+            for gender, lines in self._lines.items()
         }
         self._line_of = {
             (self._shapes[number], slot.position): line
@@ -133,16 +137,22 @@ class Cells:
             self._known[key] = known
         return known
 
+    def _make_quick(self, number: int, slot: Slot) -> tuple[int, int, int, bool, int, int]:
+        """Give what counting needs of a line, in plain numbers: cells are counted while a caller waits."""
+        shape = self._shapes[number]
+        foot = self._foot[number] - shape.first
+        return shape.first, shape.last, slot.born, slot.away, foot, slot.position
+
     def _count_lines(self, province: int, year: int, gender: int) -> list[int]:
+        starts, rungs = self._starts, len(self._rungs)
+        homes = (province * rungs, self._provinces[province].partner * rungs)
         counts = []
-        for number, slot in self._lines[gender]:
-            shape, eldest = self._shapes[number], year - slot.born
-            if not shape.first <= eldest <= shape.last:
+        for first, last, born, away, foot, position in self._quick[gender]:
+            eldest = year - born
+            if not first <= eldest <= last:
                 counts.append(0)
                 continue
-            home = self._provinces[province].partner if slot.away else province
-            stratum = home * len(self._rungs) + self._foot[number] + eldest - shape.first
-            clans = self._starts[stratum + 1] - self._starts[stratum]
-            missing = stratum == self._cut_stratum and 0 < self._cut <= slot.position
-            counts.append(clans - missing)
+            stratum = homes[away] + foot + eldest
+            missing = stratum == self._cut_stratum and 0 < self._cut <= position
+            counts.append(starts[stratum + 1] - starts[stratum] - missing)
         return counts

@@ -15,7 +15,7 @@ from mock_c06.nation.shapes import FEMALE, MALE, Shape
 
 _GENERATION_YEARS = (1960, 1990)
 _YEARS_TO_PARENT = 25
-_CLAN = 255
+_CLAN = 250
 _KEPT = 256
 _OF_THE_CLANS_PEOPLE = 88
 

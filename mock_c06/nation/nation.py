@@ -90,7 +90,7 @@ class Nation:
             father=father,
             mother=mother,
             spouse=self._kin(spouse) if spouse is not None else None,
-            representative=self._representative(member) if living and life.is_minor else None,
+            representative=self._representative(member, father) if living and life.is_minor else None,
             household=self.households.key_of(member) if living else None,
             relation_to_head=self.households.relation_to_head(member) if living else None,
             household_book=home.household_book if living else None,
@@ -151,7 +151,7 @@ class Nation:
             status,
         )
 
-    def _representative(self, member: Member) -> Kin | None:
+    def _representative(self, member: Member, father: Kin | None) -> Kin | None:
         """Give who stands for a minor: the first living of father, mother, and the clan's other adults."""
         slot = member.shape.slots[member.position]
         others = (other.position for other in member.shape.slots if other.house == slot.house)
@@ -161,5 +161,5 @@ class Nation:
                 continue
             life = self.lives.life_of(adult)
             if life.status is LifeStatus.LIVING and not life.is_minor:
-                return self._kin(adult)
+                return father if father is not None and position == slot.father else self._kin(adult)
         return None

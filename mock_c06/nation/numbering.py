@@ -6,7 +6,7 @@ with 5 to 9, which no province's identity cards are known to have done. Both can
 """
 
 from mock_c06.nation.cells import FIRST_YEAR, LAST_YEAR, Cells, Member
-from mock_c06.nation.draws import Draws, Purpose
+from mock_c06.nation.draws import Draws, Whole
 from mock_c06.nation.provinces import load_provinces
 
 BLOCK = 100_000
@@ -23,9 +23,9 @@ class Numbering:
         self._cells = cells
         self._codes = [province.code for province in load_provinces()]
         self._places = {code: place for place, code in enumerate(self._codes)}
-        self._to_left = _make_table(draws, 0, _RIGHT, _LEFT)
-        self._to_right = _make_table(draws, 1, _LEFT, _RIGHT)
-        lots = draws.lots(Purpose.CARD, 0, 0)
+        self._to_left = _make_table(draws, Whole.SHUFFLE_LEFT, _RIGHT, _LEFT)
+        self._to_right = _make_table(draws, Whole.SHUFFLE_RIGHT, _LEFT, _RIGHT)
+        lots = draws.lots_of_all(Whole.CARD)
         # Odd and no multiple of 5: then multiplying can be undone.
         self._factor = lots.take(_CARDS // 10) * 10 + 7
         self._shift = lots.take(_CARDS)
@@ -84,5 +84,5 @@ def _cell(province: int, year: int, gender: int) -> int:
     return ((province * 200 + year - FIRST_YEAR) * 2 + gender) * 40_503 % 1_000_003
 
 
-def _make_table(draws: Draws, number: int, length: int, below: int) -> tuple[int, ...]:
-    return tuple(draws.lots(Purpose.SHUFFLE, place, number).take(below) for place in range(length))
+def _make_table(draws: Draws, table: Whole, length: int, below: int) -> tuple[int, ...]:
+    return tuple(draws.lots_of_all(table, place).take(below) for place in range(length))

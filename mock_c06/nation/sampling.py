@@ -5,7 +5,7 @@ from itertools import islice
 from math import gcd
 
 from mock_c06.nation.cells import Member
-from mock_c06.nation.draws import Purpose
+from mock_c06.nation.draws import Whole
 from mock_c06.nation.nation import Nation
 from mock_c06.nation.where import Test
 from mock_c06.population.model import LifeStatus, Persona
@@ -15,7 +15,7 @@ _NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
 
 def scatter(count: int, nation: Nation) -> Iterator[int]:
     """Give `count` different places among all, at most as many as there are."""
-    lots = nation.draws.lots(Purpose.SAMPLE, 0, 0)
+    lots = nation.draws.lots_of_all(Whole.SAMPLE)
     whole = nation.count
     step = lots.take(whole) or 1
     while gcd(step, whole) != 1:
