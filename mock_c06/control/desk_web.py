@@ -34,7 +34,12 @@ class DeskParts:
 
 def desk_routers(parts: DeskParts) -> Iterable[APIRouter]:
     """Give the routes."""
-    return _account_routes(parts), _application_routes(parts), _switch_routes(parts.runs)
+    return (
+        _account_routes(parts),
+        _run_account_routes(parts),
+        _application_routes(parts),
+        _switch_routes(parts.runs),
+    )
 
 
 def _account_routes(parts: DeskParts) -> APIRouter:
@@ -66,6 +71,27 @@ def _account_routes(parts: DeskParts) -> APIRouter:
         register.put(account)
         if body.locked is False or body.status is Status.ACTIVE:
             parts.runs.unlock(name)
+        return account_json(account)
+
+    return router
+
+
+def _run_account_routes(parts: DeskParts) -> APIRouter:
+    router = APIRouter(tags=["accounts"])
+
+    @router.get("/runs/{run}/accounts")
+    async def list_accounts_of_a_run(run: str) -> list[dict[str, Any]]:
+        """Give the accounts as this run sees them: its own in the place of those with the same name."""
+        register = parts.register.under({}, parts.runs.get(run).accounts)
+        return [account_json(account) for account in register.everybody()]
+
+    @router.post("/runs/{run}/accounts", status_code=201)
+    async def put_account_of_a_run(run: str, body: AccountBody) -> dict[str, Any]:
+        """Make an account that only this run knows, or that hides one of all runs there."""
+        register = parts.register.under({}, parts.runs.get(run).accounts)
+        derived = make_account(parts.secret_seed, body.name, body.environment, body.dialect)
+        account = body.over(derived.with_switches(parts.switches))
+        register.put(account)
         return account_json(account)
 
     return router

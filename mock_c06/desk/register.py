@@ -1,6 +1,7 @@
 """All accounts, found only within their environment: at the other door they don't exist."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 
 from mock_c06.desk.accounts import Account, Environment
@@ -12,17 +13,23 @@ class Register:
     """Accounts by name, by C06 user and by platform key."""
 
     def __init__(self, accounts: Iterable[Account]) -> None:
-        self._accounts: dict[str, Account] = {}
+        self._accounts: MutableMapping[str, Account] = {}
         self._changes: Mapping[str, bool] = {}
         for account in accounts:
             self.put(account)
 
-    def under(self, changes: Mapping[str, bool]) -> "Register":
-        """Give the same accounts as they behave where these switches are set over their own."""
-        if not changes:
+    def under(
+        self, changes: Mapping[str, bool], own: MutableMapping[str, Account] | None = None
+    ) -> "Register":
+        """Give the same accounts as a run sees them: with its own over them, and its switches over theirs.
+
+        What is put there goes into the run's own.
+        """
+        if not changes and own is None:
             return self
         seen = Register(())
-        seen._accounts, seen._changes = self._accounts, changes
+        seen._accounts = self._accounts if own is None else ChainMap(own, self._accounts)
+        seen._changes = changes
         return seen
 
     def put(self, account: Account) -> None:

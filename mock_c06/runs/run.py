@@ -1,12 +1,13 @@
 """A test's own registry: world, clock, journal, faults and memory, reached under `/r/{run}`.
 
-Accounts belong to no run. The run `default` is what a path without `/r/` means; dropping it empties it.
+Accounts are of all runs, but for those that a run has put over them. The run `default` is what a path without `/r/` means; dropping it empties it.
 """
 
 import re
 from dataclasses import dataclass, field
 
 from mock_c06.clock import Clock
+from mock_c06.desk.accounts import Account
 from mock_c06.desk.memory import DeskMemory
 from mock_c06.errors import RunExists, RunNameInvalid, RunUnknown
 from mock_c06.population.world_index import WorldIndex
@@ -32,6 +33,7 @@ class Run:
     faults: FaultPlan = field(default_factory=FaultPlan)
     memory: DeskMemory = field(default_factory=DeskMemory)
     switches: dict[str, bool] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
     events: list[Happened] = field(default_factory=list)
     recording: Recording = field(default_factory=Recording)
 

@@ -60,7 +60,7 @@ class Exchange:
 
     def answer(self, call: Call) -> Reply:
         """Answer a call and write it in the journal."""
-        register = self.register.under(call.run.switches)
+        register = self.register.under(call.run.switches, call.run.accounts or None)
         voice: Voice = JsonVoice(register) if call.route.door is Door.LGSP else SoapVoice(register)
         reading = _read(call, voice)
         watch = FaultWatch(

@@ -28,7 +28,7 @@ class TokenDesk:
     def answer(self, call: Call) -> Reply:
         """Answer a token call and write it in the journal."""
         login = find_login(call.headers.get("authorization"))
-        account = self._register.find_by_key(call.environment, login.user) if login else None
+        account = self._accounts(call).find_by_key(call.environment, login.user) if login else None
         name = account.name if account else None
         watch = FaultWatch(call=call, operation=TOKEN, account=name)
         ending = self._end(call, account, watch)
@@ -50,8 +50,11 @@ class TokenDesk:
         reply = watch.bend_reply(_issue(call, account, fault))
         return Ending(reply=reply, outcome=Outcome.FOUND)
 
+    def _accounts(self, call: Call) -> Register:
+        return self._register.under(call.run.switches, call.run.accounts or None)
+
     def _verify(self, call: Call) -> Account:
-        register = self._register.under(call.run.switches)
+        register = self._accounts(call)
         login = find_login(call.headers.get("authorization"))
         header = call.headers.get("lgspaccesstoken")
         account = verify_unlocked(

@@ -224,3 +224,41 @@ def test_making_and_dropping_a_run_costs_the_same_over_any_population() -> None:
         runs.drop(f"run-{n}")
     assert Counted.looks == 0
     assert runs.names() == ["default"]
+
+
+async def test_an_account_of_one_run_is_unknown_in_another(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    made = await control.post("/runs/mine.1/accounts", json={"name": "only-mine"})
+    listed = [account["name"] for account in (await control.get("/runs/mine.1/accounts")).json()]
+    everywhere = [account["name"] for account in (await control.get("/accounts")).json()]
+    portal.account = own_run.account = made.json()
+    assert (await own_run.verdict()).status_code == 200
+    assert (await portal.verdict()).status_code == 401
+    assert ("only-mine" in listed, "only-mine" in everywhere) == (True, False)
+
+
+async def test_an_account_suspended_in_one_run_is_active_in_the_others(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    suspended = {"name": "dvctt-hanoi", "status": "suspended"}
+    answer = await control.post("/runs/mine.1/accounts", json=suspended)
+    assert answer.status_code == 201
+    assert (await own_run.verdict()).status_code == 403
+    assert (await portal.verdict()).status_code == 200
+    await control.delete("/runs/mine.1")
+    await control.post("/runs", json={"name": "mine.1"})
+    portal.clock.pass_seconds(1)
+    assert (await own_run.verdict()).status_code == 200
+
+
+async def test_a_token_of_an_account_of_a_run_works_there_alone(
+    portal: SoapPortal, own_run: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    body = {"name": "platform", "dialect": "lgsp-camel"}
+    account = (await control.post("/runs/mine.1/accounts", json=body)).json()
+    claim = {"soDinhDanh": AN["SoDinhDanh"], "hoVaTen": AN["HoVaTen"], "ngayThangNam": "19900131"}
+    inside = PlatformClient(portal.http, account, base=own_run.base)
+    outside = PlatformClient(portal.http, account)
+    assert [(await each.log_in()).status_code for each in (inside, outside)] == [200, 401]
+    assert (await inside.ask("XacThucThongTinCongDan", claim)).json() == {"data": True}
