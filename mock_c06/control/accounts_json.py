@@ -45,6 +45,7 @@ class _Permissions(_Body):
     fields: list[str] = NOT_SENSITIVE
     rate_per_second: int | None = Field(default=None, ge=1)
     lock_after: int | None = Field(default=5, ge=1)
+    change_feed: bool = Field(default=False, description="It may ask who changed, without naming anybody.")
     quirks: _Quirks = []
     switches: _Switches = {}
 

@@ -75,7 +75,10 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One connection account. `rate_per_second` None is no limit; `lock_after` None never locks."""
+    """One connection account. `rate_per_second` None is no limit; `lock_after` None never locks.
+
+    `change_feed`: it may ask who changed, without naming anybody.
+    """
 
     name: str
     environment: Environment
@@ -93,6 +96,7 @@ class Account:
     fields: tuple[str, ...]
     rate_per_second: int | None = None
     lock_after: int | None = 5
+    change_feed: bool = False
     switches: Switches = AS_BUILT
 
     def with_switches(self, switches: Switches) -> "Account":

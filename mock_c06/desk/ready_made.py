@@ -60,11 +60,11 @@ def ready_made(seed: str) -> tuple[Account, ...]:
         fields=(),
     )
     return (
-        make_account(seed, "dvctt-hanoi", test),
+        replace(make_account(seed, "dvctt-hanoi", test), change_feed=True),
         make_account(seed, "dvctt-lgsp-passthrough", test, Dialect.LGSP_PASSTHROUGH),
         make_account(seed, "dvctt-lgsp-camel", test, Dialect.LGSP_CAMEL),
         make_account(seed, "dvctt-lgsp-pascal", test, Dialect.LGSP_PASCAL),
-        make_account(seed, "dvctt-hanoi-official", official),
+        replace(make_account(seed, "dvctt-hanoi-official", official), change_feed=True),
         limited,
         replace(make_account(seed, "suspended", test), status=Status.SUSPENDED),
     )

@@ -16,6 +16,7 @@ HEAD = ("MaYeuCau", "MaDVC", "MaTichHop", "MaCanBo")
 LOGIN = ("MaDonVi", "TaiKhoan", "SoDienThoai")
 NUMBERS = ("SoDinhDanh", "SoCMND")
 BIRTH = ("NgayThangNam", "Nam")
+FEED = ("TuNgay", "DenNgay", "Loai", "Trang", "SoBanGhi")
 
 _PATTERNS = {
     "MaYeuCau": re.compile(r".{1,40}"),
@@ -37,8 +38,19 @@ _REQUIRED = (*HEAD, "HoVaTen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedWindow:
+    """Which changes are asked for, and which page of them (wire/change_feed.py)."""
+
+    since: datetime
+    until: datetime
+    kind: str
+    page: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enquiry:
-    """Exactly one of the two numbers, and one of `birth_date` and `birth_year`, is set."""
+    """Exactly one of the two numbers, and one of `birth_date` and `birth_year`, is set; none of them with a `feed`."""
 
     operation: Operation
     ma_yeu_cau: str
@@ -52,6 +64,7 @@ class Enquiry:
     birth_date: date | None
     birth_year: int | None
     is_birth_compact: bool
+    feed: FeedWindow | None = None
 
     @property
     def number(self) -> str | None:
@@ -64,6 +77,32 @@ def wrong(message: str) -> RequestRefused:
     return RequestRefused("01", message)
 
 
+def parse_head(operation: Operation, values: Mapping[str, str], feed: FeedWindow) -> Enquiry:
+    """Make an enquiry about nobody in particular; raises `RequestRefused` 01."""
+    for name in (*HEAD, *LOGIN):
+        if name in values and not _is_written_rightly(name, values[name]):
+            raise wrong(f"Giá trị của {name} không hợp lệ")
+    return Enquiry(
+        operation=operation,
+        ma_yeu_cau=values["MaYeuCau"],
+        service_code=values["MaDVC"],
+        integration_code=values["MaTichHop"],
+        officer=values["MaCanBo"],
+        agency=values.get("MaDonVi"),
+        citizen_id=None,
+        id_card_number=None,
+        full_name="",
+        birth_date=None,
+        birth_year=None,
+        is_birth_compact=False,
+        feed=feed,
+    )
+
+
+def _is_written_rightly(name: str, value: str) -> bool:
+    return _PATTERNS[name].fullmatch(value) is not None and _UNWRITABLE.search(value) is None
+
+
 def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
     """Check the fields, by their wire names with the birth's child among them; raises `RequestRefused` 01."""
     values = {name: value.strip() for name, value in fields.items()}
@@ -71,7 +110,7 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
         if not values.get(name):
             raise wrong(f"Thiếu {name}")
     for name, value in values.items():
-        if _UNWRITABLE.search(value) or not _PATTERNS[name].fullmatch(value):
+        if not _is_written_rightly(name, value):
             raise wrong(f"Giá trị của {name} không hợp lệ")
     _require_one(values, NUMBERS)
     _require_one(values, BIRTH)

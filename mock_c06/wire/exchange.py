@@ -23,6 +23,7 @@ from mock_c06.runs.journal import Asked, Entry, Outcome, mask_subject
 from mock_c06.runs.plan import Hit
 from mock_c06.wire.answering import Answer, answer_enquiry
 from mock_c06.wire.call import Call
+from mock_c06.wire.change_feed import answer_feed
 from mock_c06.wire.enquiry import Enquiry
 from mock_c06.wire.fault_watch import FaultWatch
 from mock_c06.wire.misbehaviour import INSTEAD, changes_outcome
@@ -126,7 +127,10 @@ def _answer_once(call: Call, account: Account, enquiry: Enquiry) -> Answer:
         if isinstance(stored, Answer) and stored.operation is enquiry.operation:
             return stored
         raise _duplicate()
-    answer = answer_enquiry(enquiry, account, call.run.world, as_of=call.run.clock.now())
+    if enquiry.feed is not None:
+        answer = answer_feed(enquiry, enquiry.feed, account, call.run)
+    else:
+        answer = answer_enquiry(enquiry, account, call.run.world, as_of=call.run.clock.now())
     answers[key] = answer if account.switches.stored_answer else None
     return answer
 
@@ -177,7 +181,7 @@ def record_call(
             fault_id=hit.fault_id if hit else None,
             fault_call=hit.n if hit else None,
             sent_late_ms=round(ending.reply.delay_s * 1000) or None,
-            asked=_asked(enquiry) if enquiry else None,
+            asked=_asked(enquiry) if enquiry and enquiry.number else None,
         )
     )
 

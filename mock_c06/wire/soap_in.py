@@ -8,7 +8,8 @@ from lxml import etree
 
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
-from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
+from mock_c06.wire.change_feed import parse_feed
+from mock_c06.wire.enquiry import BIRTH, FEED, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
 
 MAX_BODY = 64 * 1024
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -87,11 +88,22 @@ def parse_soap(root: etree._Element, operation: Operation, *, strict_order: bool
     if find_operation(root) is not operation:
         raise wrong(f"Body phải là {operation} trong không gian tên {REQUEST}")
     names = [_local_name(child) for child in _elements(root)]
+    if operation is Operation.LOOK_UP and "TuNgay" in names:
+        return _parse_feed(root, names)
     _require_order(names, strict_order=strict_order)
     fields: dict[str, str] = {}
     for name, child in zip(names, root, strict=True):
         fields |= _birth(child) if name == _BIRTH else {name: _text(child, name)}
     return parse_enquiry(operation, fields)
+
+
+def _parse_feed(root: etree._Element, names: list[str]) -> Enquiry:
+    """Read what asks for changes: the head in its order, no person."""
+    if not set(names) <= {*HEAD, *LOGIN, *FEED}:
+        raise wrong("Có phần tử không được định nghĩa")
+    if len(set(names)) != len(names) or tuple(names[: len(HEAD)]) != HEAD:
+        raise wrong(f"Thứ tự phải là {', '.join(HEAD)}")
+    return parse_feed({name: _text(child, name) for name, child in zip(names, root, strict=True)})
 
 
 def _elements(parent: etree._Element) -> list[etree._Element]:
