@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint bench fix lock
+.PHONY: help install demo serve test check lint bench parity fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lint: install ## run every checker, and no test
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
 	@$(BIN)/python -m benchmarks.population
+
+parity: install ## play the main job against every pair of readings of C06; write docs/parity.md
+	@$(BIN)/python -m benchmarks.parity
 
 fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .

@@ -23,12 +23,12 @@ from mock_c06.control.plan_file import read_plan
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
-from mock_c06.matching.explain import explain as explain_claim
 from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.population_cli import Population, PopulationSeed, install_population, make_nation
 from mock_c06.recording.cli import record_command, replay_command
+from mock_c06.runs.explaining import explain_in
 from mock_c06.runs.faults import Kind
 from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.runs.world import World
@@ -209,15 +209,12 @@ def explain_command(
     claim = _read_claim()
     held = (persona.person for persona in load_personas())
     world = World(WorldIndex(held, beyond=make_nation(population, seed)))
-    found = world.find(citizen_id=claim["citizen_id"], id_card_number=claim["id_card_number"])
-    # Several may share nine digits: the nearest tells the most.
-    parts = min((explain_claim(person, **claim) for person in found or (None,)), key=len)
-    statuses = sorted({person.status.name.lower() for person in found})
+    said = explain_in(world, **claim)
     if as_json:
-        print(json.dumps({"differs": list(parts), "status": statuses}, ensure_ascii=False))
+        print(json.dumps(said.as_json(), ensure_ascii=False))
     else:
-        print(f"differs: {', '.join(parts) or 'nothing'}")
-        print(f"status: {', '.join(statuses) or 'nobody has this number'}")
+        print(f"differs: {', '.join(said.differs) or 'nothing'}")
+        print(f"status: {', '.join(said.status) or 'nobody has this number'}")
 
 
 def _read_claim() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from mock_c06.control.bodies import ClockBody, RunBody, clock_json, persona_json
 from mock_c06.control.desk_web import DeskParts, desk_routers
 from mock_c06.control.events_web import event_routes
+from mock_c06.control.explain_web import explain_routes
 from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
 from mock_c06.control.people_json import WorldBody, make_person, person_json
@@ -57,6 +58,7 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
         event_routes(runs),
         _catalogue_routes(parts),
         *desk_routers(parts.desk),
+        explain_routes(runs),
     ):
         app.include_router(router, dependencies=[Depends(require_token)])
 
