@@ -199,7 +199,7 @@ async def _empty(url: str) -> bool:
                 return False
             await connection.execute(sa.text(_DELETE_ALL))
             return True
-    except DBAPIError:
+    except (DBAPIError, OSError, TimeoutError):
         return False
     finally:
         await engine.dispose()
