@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mock_c06.testing import plugin as c06_plugin
 from tests.answers_seen import SEEN
 from tests.postgresql import PostgresqlMissing, Server, running_postgresql
 
@@ -18,8 +19,11 @@ settings.load_profile("project")
 TESTS = Path(__file__).parent
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer what `tools/contract_coverage.py` asks for."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer what `tools/contract_coverage.py` asks for; take the mock's plugin where it is not installed."""
+    pluginmanager.import_plugin("pytester")
+    if not pluginmanager.has_plugin("c06"):
+        pluginmanager.register(c06_plugin, "c06")
     parser.addoption("--contract-coverage", metavar="FILE", help="write which test met which answer")
 
 

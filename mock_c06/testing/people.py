@@ -1,0 +1,61 @@
+"""A person as tests use one: whom to ask about, in the forms that the wire wants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mock_c06.matching.fold import fold_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A synthetic person. `confirmed` says whether asking with these values gets a yes."""
+
+    slug: str
+    why: str
+    full_name: str
+    citizen_id: str | None = None
+    id_card_number: str | None = None
+    birth_date: str | None = None
+    birth_year: int | None = None
+    alive: bool = True
+    confirmed: bool = True
+
+    @property
+    def number(self) -> str:
+        """The number to ask by: twelve digits, else nine."""
+        return self.citizen_id or self.id_card_number or ""
+
+    @property
+    def folded_name(self) -> str:
+        """The name as C06 compares it, such as `NGUYENVANAN`."""
+        return fold_name(self.full_name)
+
+    @property
+    def wire(self) -> dict[str, str]:
+        """The fields of a request that are about the person, by their wire names."""
+        number = {"SoDinhDanh": self.citizen_id} if self.citizen_id else {"SoCMND": self.number}
+        birth = (
+            {"NgayThangNam": self.birth_date.replace("-", "")}
+            if self.birth_date
+            else {"Nam": str(self.birth_year)}
+        )
+        return {**number, "HoVaTen": self.folded_name, **birth}
+
+
+Somebody = Person | str
+
+
+def number_of(somebody: Somebody) -> str:
+    """Give the number that a person is known by, or the number itself."""
+    return somebody if isinstance(somebody, str) else somebody.number
+
+
+def read_person(written: Mapping[str, Any]) -> Person:
+    """Read a person of the catalogue, or of a run's world."""
+    known = {name for name in Person.__dataclass_fields__ if name in written}
+    values = {name: written[name] for name in known}
+    values.setdefault("slug", str(written.get("citizen_id") or written.get("id_card_number")))
+    values.setdefault("why", "put into the run by the test")
+    expected = written.get("expect", {"confirmed": values.get("alive", True)})
+    return Person(**values, confirmed=expected["confirmed"])
