@@ -28,6 +28,7 @@ from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.population_cli import Population, PopulationSeed, install_population, make_nation
 from mock_c06.recording.cli import record_command, replay_command
+from mock_c06.report_cli import report_command
 from mock_c06.runs.explaining import explain_in
 from mock_c06.runs.faults import Kind
 from mock_c06.runs.run import DEFAULT_RUN
@@ -58,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("record")(record_command)
+app.command("report")(report_command)
 app.command("replay")(replay_command)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
 Seed = Annotated[str, typer.Option(help="Seed of secrets; MOCK_C06_SECRET_SEED wins over it.")]

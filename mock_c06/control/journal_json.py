@@ -101,6 +101,7 @@ def entry_json(entry: Entry, *, unmasked: bool = False) -> dict[str, Any]:
     """Write an entry; `asked` and the whole number only where they were asked for."""
     written = asdict(entry)
     asked = written.pop("asked")
+    del written["seen"]  # for the report card alone (report/)
     if unmasked:
         written |= {"asked": asked, "masked_subject": entry.subject}
         if entry.asked is not None:

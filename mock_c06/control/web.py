@@ -19,6 +19,7 @@ from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
 from mock_c06.control.people_json import WorldBody, make_person, person_json
 from mock_c06.control.problems import install_problems
+from mock_c06.control.report_web import report_routes
 from mock_c06.errors import PersonIncomplete
 from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.model import Person, Persona
@@ -55,6 +56,7 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
         _world_routes(runs),
         fault_routes(runs),
         journal_routes(runs),
+        report_routes(runs),
         event_routes(runs),
         _catalogue_routes(parts),
         *desk_routers(parts.desk),

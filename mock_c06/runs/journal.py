@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mock_c06.runs.seen import Seen
+
 TOKEN = "token"  # noqa: S105 - the journal's word for a token call, not a secret
 
 
@@ -59,6 +61,7 @@ class Entry:
     fault_call: int | None = None
     sent_late_ms: int | None = None
     asked: Asked | None = field(default=None, repr=False)
+    seen: Seen | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

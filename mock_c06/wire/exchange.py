@@ -27,6 +27,7 @@ from mock_c06.wire.change_feed import answer_feed
 from mock_c06.wire.enquiry import Enquiry
 from mock_c06.wire.fault_watch import FaultWatch
 from mock_c06.wire.misbehaviour import INSTEAD, changes_outcome
+from mock_c06.wire.observing import observe
 from mock_c06.wire.reply import Reply
 from mock_c06.wire.routes import Door
 from mock_c06.wire.voices import JsonVoice, SoapVoice, Voice, operation_of, require_own_operation
@@ -182,6 +183,7 @@ def record_call(
             fault_call=hit.n if hit else None,
             sent_late_ms=round(ending.reply.delay_s * 1000) or None,
             asked=_asked(enquiry) if enquiry and enquiry.number else None,
+            seen=observe(call, enquiry, account, ending.reply),
         )
     )
 

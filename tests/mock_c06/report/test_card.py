@@ -1,0 +1,101 @@
+"""A client's report card: a good client is wrong nowhere, each bad habit is found as exactly itself."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.mock_c06.callers import HandClock, SoapPortal, envelope
+
+VERDICT = "XacThucThongTinCongDan"
+
+
+async def wrong(control: httpx.AsyncClient) -> list[str]:
+    card: dict[str, Any] = (await control.get("/runs/default/report")).json()
+    return [check["id"] for check in card["checks"] if check["verdict"] == "wrong"]
+
+
+async def plan(control: httpx.AsyncClient, **fault: object) -> None:
+    await control.post("/runs/default/faults", json=fault)
+
+
+async def test_a_good_client_is_right_in_every_check(
+    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+) -> None:
+    await plan(control, kind="throttle", times=1, delay_ms=2000)
+    for pause in (2, 5, 1):
+        await portal.verdict()
+        clock.pass_seconds(pause)
+    await portal.record()
+    card = (await control.get("/runs/default/report")).json()
+    assert card["summary"] == {"right": 8, "wrong": 0, "not_seen": 0}, card["checks"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"HoVaTen": "Nguyễn Văn An"}, "name_folded"),
+        ({"SoCMND": "012345678"}, "one_number"),
+        (
+            {"SoDinhDanh": "001218000125", "HoVaTen": "NGUYENMINHEM", "NgayThangNam": "20180105"},
+            "child_never_asked",
+        ),
+    ],
+)
+async def test_a_bad_request_is_found_as_exactly_its_fault(
+    portal: SoapPortal, control: httpx.AsyncClient, changes: dict[str, str], found: str
+) -> None:
+    await portal.verdict(**changes)
+    assert await wrong(control) == [found]
+
+
+async def test_a_code_that_comes_again_is_found(portal: SoapPortal, control: httpx.AsyncClient) -> None:
+    await portal.verdict(MaYeuCau="x")
+    await portal.record(MaYeuCau="x")
+    assert await wrong(control) == ["request_id_unique"]
+
+
+async def test_a_timestamp_in_seconds_is_found(
+    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+) -> None:
+    await portal.send(envelope(VERDICT, portal.fields(VERDICT)), timestamp=str(int(clock.now().timestamp())))
+    assert await wrong(control) == ["timestamp_ms"]
+
+
+async def test_a_record_without_a_verdict_before_is_found(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.record()
+    assert await wrong(control) == ["verdict_before_record"]
+
+
+async def test_retries_without_growing_pauses_are_found(
+    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+) -> None:
+    await plan(control, kind="unavailable")
+    for _ in range(4):
+        await portal.verdict()
+        clock.pass_seconds(1)
+    assert await wrong(control) == ["retry_backoff"]
+
+
+async def test_a_return_before_retry_after_is_found(
+    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+) -> None:
+    await plan(control, kind="maintenance", times=1, delay_ms=60000)
+    await portal.verdict()
+    clock.pass_seconds(5)
+    await portal.verdict()
+    assert await wrong(control) == ["retry_after_honoured"]
+
+
+async def test_the_card_is_text_or_a_page_without_script_or_person(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict(HoVaTen="<script>An")
+    page = await control.get("/runs/default/report", headers={"Accept": "text/html"})
+    text = await control.get("/runs/default/report", params={"format": "text"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script" not in page.text
+    assert "001090000123" not in page.text + text.text
+    assert "wrong    name_folded" in text.text
