@@ -45,14 +45,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts programs on real sockets by the folder it stands in, so that none is forgotten.
-
-    They come first: each takes seconds, and at the end one process would wait for the other.
-    """
+    """Mark what starts programs on real sockets by the folder it stands in, so that none is forgotten."""
     for item in items:
         if item.path.is_relative_to(TESTS / "sockets"):
             item.add_marker("sockets")
-    items.sort(key=lambda item: item.get_closest_marker("sockets") is None)
 
 
 @pytest.fixture(scope="session")
