@@ -127,7 +127,8 @@ _PARTS: dict[str, type[Address] | type[Kin]] = {
 def _entry(written: dict[str, Any]) -> Entry:
     asked = Asked(**written["asked"]) if written["asked"] is not None else None
     subject = written["masked_subject"]
-    values = {name: written[name] for name in Entry.__dataclass_fields__}
+    # `seen` is for the report card alone: it is not recorded, and a replay's card says so.
+    values = {name: written[name] for name in Entry.__dataclass_fields__ if name != "seen"}
     return Entry(**values | {"asked": asked, "subject": subject, "outcome": Outcome(written["outcome"])})
 
 
