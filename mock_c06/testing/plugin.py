@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def c06_place(pytestconfig: pytest.Config) -> "Iterator[Place]":
-    """The mock that this session asks."""
+    """The mock that all tests of a run ask."""
     from mock_c06.testing.places import in_process, running  # noqa: PLC0415 - loaded where a test needs it
 
     url = pytestconfig.getoption("--c06-url")
