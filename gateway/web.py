@@ -1,9 +1,7 @@
 """The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
@@ -14,6 +12,7 @@ from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
+from gateway.background import beside
 from gateway.edge import health
 from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
@@ -152,22 +151,17 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
         return respond(request, NotFound())
 
 
-@asynccontextmanager
-async def sweeping(parts: Parts) -> AsyncIterator[None]:
-    """Delete expired keys in the background while the block runs."""
+def sweeping(parts: Parts, *, every: float = SWEEP_SECONDS) -> AbstractAsyncContextManager[None]:
+    """Delete expired keys in the background while a block runs, `every` so many seconds."""
+    return beside(_sweep_for_ever(parts, every))
 
-    async def forever() -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await sweep(parts)
-            except Overloaded:
-                log.warning("sweep_postponed")
 
-    task = asyncio.create_task(forever())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+async def _sweep_for_ever(parts: Parts, every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await sweep(parts)
+        except Overloaded:
+            log.warning("sweep_postponed")
+        except Exception:  # a background task's outermost edge: without it keys would never be deleted again
+            log.exception("sweep_failed")

@@ -6,12 +6,11 @@ they took. See docs/decisions/0037.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
+from gateway.background import beside
 from gateway.deployment import read_epoch
 from gateway.errors import MasterKeyWrong, Overloaded
 from gateway.profiles.model import Gateway
@@ -36,16 +35,9 @@ async def refresh_keys(gateway: Gateway) -> bool:
     return True
 
 
-@asynccontextmanager
-async def watching(gateway: Gateway) -> AsyncIterator[None]:
-    """Follow the store's epochs in the background while the block runs."""
-    task = asyncio.create_task(_watch(gateway))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+def watching(gateway: Gateway) -> AbstractAsyncContextManager[None]:
+    """Follow the store's epochs in the background while a block runs."""
+    return beside(_watch(gateway))
 
 
 async def _watch(gateway: Gateway) -> None:

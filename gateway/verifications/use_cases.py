@@ -107,9 +107,9 @@ async def sweep(parts: Parts) -> int:
         await budgets_store.delete_ended(connection, now=now)
     async with parts.database.write() as connection:
         await flights_store.delete_landed(connection, before=now - _LANDED_KEPT)
-    await close_orphans(parts.database, parts.audit, now=now)
     if deleted:
         await parts.database.truncate_journal()
+    await close_orphans(parts.database, parts.audit, now=now)
     return deleted
 
 
