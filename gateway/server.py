@@ -13,6 +13,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.edge.listening import bare_config
+
 LAST_CALL_SECONDS = 1.0
 """How long callers that keep a connection have to come back and be told that it closes."""
 
@@ -33,7 +35,7 @@ class Server(uvicorn.Server):
         started: Callable[[], None],
         lifeline: int | None = None,
     ) -> None:
-        super().__init__(_config(app))
+        super().__init__(bare_config(app, keep_alive_s=15, shutdown_s=20))
         self._last: list[socket.socket] = []
         self._tell_started = started
         self._lifeline = lifeline
@@ -96,18 +98,3 @@ class Server(uvicorn.Server):
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return what makes the fastest event loop there is, uvloop where it is installed."""
     return uvicorn.Config("", log_config=None).get_loop_factory()
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=20,
-        backlog=2048,
-    )

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.edge.listening import bare_config
 from gateway.errors import StateWrong
 
 LOOPBACK = "127.0.0.1"
@@ -94,7 +95,7 @@ async def serve_metrics(registry: CollectorRegistry, port: int | None) -> AsyncI
         yield
         return
     with _bind(port) as listener:
-        server = _Beside(_config(metrics_page(registry)))
+        server = _Beside(bare_config(metrics_page(registry), keep_alive_s=5, shutdown_s=2))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield
@@ -123,17 +124,3 @@ def _bind(port: int) -> socket.socket:
         raise StateWrong(f"GATEWAY_METRICS_PORT: can't listen on {LOOPBACK} port {port}: {reason}") from None
     listener.listen(16)
     return listener
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=2,
-    )
