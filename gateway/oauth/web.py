@@ -1,13 +1,12 @@
-"""The OAuth endpoints of a place and its metadata (RFC 6749, 7009, 7662, 8414, 9728, 7517)."""
+"""A place's OAuth endpoints over HTTP, and the guard that every route of its API calls (RFC 6749, 7009, 7662, 7517)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from gateway.accounts.model import SCOPES
 from gateway.edge.guards import CallerGuard, refuses
 from gateway.edge.rates import RateLimits
 from gateway.errors import (
@@ -23,7 +22,6 @@ from gateway.errors import (
     TokenInvalid,
     TokenMissing,
 )
-from gateway.keys.jws import ALGORITHMS
 from gateway.keys.model import SigningRing
 from gateway.oauth.answers import (
     ActiveToken,
@@ -40,6 +38,7 @@ from gateway.oauth.answers import (
 )
 from gateway.oauth.bearer import Presented, identify_caller
 from gateway.oauth.bodies import OwnTokenForm, TokenForm, form_body
+from gateway.oauth.metadata import resource_metadata, server_metadata
 from gateway.oauth.model import Caller
 from gateway.oauth.use_cases import OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
 from gateway.places import Profile
@@ -269,37 +268,8 @@ def _key_set(request: Request, keys: SigningRing) -> Response:
 
 
 async def _server_metadata(place: AtPlace) -> Response:
-    methods = ["private_key_jwt"]
-    if place.profile is Profile.SANDBOX:
-        methods.append("client_secret_basic")
-    endpoints: dict[str, Any] = {}
-    for name, path in (("token", "token"), ("introspection", "introspect"), ("revocation", "revoke")):
-        endpoints[f"{name}_endpoint"] = f"{place.issuer}/oauth2/{path}"
-        endpoints[f"{name}_endpoint_auth_methods_supported"] = methods
-        endpoints[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(ALGORITHMS)
-    return JSONResponse(
-        {
-            "issuer": place.issuer,
-            "jwks_uri": f"{place.issuer}/jwks.json",
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
-            "scopes_supported": list(SCOPES),
-            "dpop_signing_alg_values_supported": list(ALGORITHMS),
-            "authorization_details_types_supported": ["citizen_enquiry"],
-            **endpoints,
-        }
-    )
+    return JSONResponse(server_metadata(place))
 
 
 async def _resource_metadata(place: AtPlace) -> Response:
-    return JSONResponse(
-        {
-            "resource": place.audience,
-            "authorization_servers": [place.issuer],
-            "scopes_supported": list(SCOPES),
-            "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": list(ALGORITHMS),
-            "dpop_bound_access_tokens_required": place.profile is Profile.OFFICIAL,
-            "authorization_details_types_supported": ["citizen_enquiry"],
-        }
-    )
+    return JSONResponse(resource_metadata(place))
