@@ -107,6 +107,21 @@ def ask_all(portal: Portal, calls: Callable[[], Sequence[Awaitable[httpx.Respons
     return asyncio.run(work())
 
 
+def until_several_answered(
+    group: Group, route: str, status: int, burst: Callable[[], list[httpx.Response]]
+) -> list[httpx.Response]:
+    """Send bursts until several workers have given a status; return every answer.
+
+    Which worker takes a connection is the kernel's choice, and one may take a whole burst.
+    """
+    answers: list[httpx.Response] = []
+    for _ in range(20):
+        answers += burst()
+        if len(group.find_workers(route, status)) > 1:
+            return answers
+    raise AssertionError(f"only {group.find_workers(route, status)} answered {route} with {status}")
+
+
 def own_connections() -> httpx.AsyncClient:
     """Return a client that opens a connection for every request."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

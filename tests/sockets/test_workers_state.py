@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from tests.gateway.scene import Portal, enquiry
 from tests.mock_c06.programs import Served
 from tests.postgresql import Server
-from tests.sockets.groups import WORKERS, Group, ask_all, running_group
+from tests.sockets.groups import WORKERS, Group, ask_all, running_group, until_several_answered
 from tests.sockets.programs import AN
 
 pytestmark = pytest.mark.postgresql
@@ -37,10 +37,14 @@ def log_in(portal: Portal) -> Portal:
 def test_threat_4_an_assertion_replayed_on_all_workers_at_once_counts_once(group: Group) -> None:
     portal = group.make_portal(key=ECKey.generate_key("P-256"))
     form = {"client_assertion": portal.assertion()}
-    answers = ask_all(portal, lambda: [portal.ask_token(form) for _ in range(60)])
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 59
+    answers = until_several_answered(
+        group,
+        "/oauth2/token",
+        401,
+        lambda: ask_all(portal, lambda: [portal.ask_token(form) for _ in range(60)]),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * (len(answers) - 1)
     assert {answer.json()["error"] for answer in answers if answer.status_code == 401} == {"invalid_client"}
-    assert len(group.find_workers("/oauth2/token", 401)) > 1
 
 
 def test_threat_7_a_proof_replayed_on_all_workers_at_once_asks_once(group: Group) -> None:
@@ -49,14 +53,18 @@ def test_threat_7_a_proof_replayed_on_all_workers_at_once_asks_once(group: Group
     proof = portal.proof("POST", address, portal.access_token)
     bodies = [enquiry(dossier=f"HN-DPOP-{number}", fresh=True) for number in range(40)]
     before = group.count_asked()
-    answers = ask_all(
-        portal, lambda: [portal.call("POST", "/verifications", body, DPoP=proof) for body in bodies]
+    answers = until_several_answered(
+        group,
+        "/verifications",
+        401,
+        lambda: ask_all(
+            portal, lambda: [portal.call("POST", "/verifications", body, DPoP=proof) for body in bodies]
+        ),
     )
-    assert sorted(answer.status_code for answer in answers) == [201] + [401] * 39
+    assert sorted(answer.status_code for answer in answers) == [201] + [401] * (len(answers) - 1)
     refused = [answer.json()["code"] for answer in answers if answer.status_code == 401]
     assert set(refused) == {"dpop_proof_invalid"}
     assert group.count_asked() - before == 1
-    assert len(group.find_workers("/verifications", 401)) > 1
 
 
 def test_threat_17_a_hundred_wrong_claims_at_once_on_all_workers_ask_five(group: Group) -> None:
@@ -68,7 +76,15 @@ def test_threat_17_a_hundred_wrong_claims_at_once_on_all_workers_ask_five(group:
     refused = {answer.json()["code"] for answer in answers if answer.status_code == 429}
     assert refused == {"enquiry_budget_spent"}
     assert group.count_asked() - before == 5
-    assert len(group.find_workers("/verifications", 429)) > 1
+    left = claims[[answer.status_code for answer in answers].index(429)]
+    more = until_several_answered(
+        group,
+        "/verifications",
+        429,
+        lambda: ask_all(portal, lambda: [portal.verify(claim=left) for _ in range(20)]),
+    )
+    assert {answer.status_code for answer in more} == {429}
+    assert group.count_asked() - before == 5
 
 
 def test_threat_8_a_suspension_and_a_revocation_hold_on_every_worker_within_a_second(group: Group) -> None:
@@ -98,12 +114,16 @@ def test_threat_39_rows_of_four_workers_stand_in_one_order_without_a_gap(group: 
     portal = log_in(group.make_portal())
     before = group.command("audit", "verify")["rows"]
     bodies = [enquiry(dossier=f"HN-AUDIT-{number}", fresh=True) for number in range(60)]
-    answers = ask_all(portal, lambda: [portal.call("POST", "/verifications", body) for body in bodies])
+    answers = until_several_answered(
+        group,
+        "/verifications",
+        201,
+        lambda: ask_all(portal, lambda: [portal.call("POST", "/verifications", body) for body in bodies]),
+    )
     assert {answer.status_code for answer in answers} <= {200, 201}
     checked = group.command("audit", "verify")
     assert checked["ok"] is True
     assert checked["rows"] - before >= 60
-    assert len(group.find_workers("/verifications", 201)) > 1
 
 
 def test_nothing_of_all_that_was_an_error_to_any_worker(group: Group) -> None:
