@@ -1,4 +1,4 @@
-"""KeptAnswer a request once: the first to come works under a lease, who comes again gets what was kept.
+"""Answer a request once: the first to come works under a lease, who comes again gets what was kept.
 
 Only success is kept, before it leaves; whatever else happens frees the key at once, or, where the worker is gone,
 when its lease ends. What a kept answer still has to pass before it goes out again is its caller's to say (`allow`).
