@@ -1,0 +1,181 @@
+"""Ask a candidate connection single questions before it serves anybody, and say of each how it ended.
+
+Goes the way that service goes (guard, session, dialect, readers) over a transport that listens: each question is
+announced before its packet, and after a refused login none leaves. Keeps of an answer its form alone; where somebody
+is found who can't be, not even that. See docs/decisions/0055.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from itertools import chain
+
+from gateway.clock import Clock
+from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryRefused
+from gateway.identifiers import new_request_code
+from gateway.procedures.fields import FIELD_OPERATIONS, Operation
+from gateway.procedures.model import Procedure
+from gateway.registry.answer_forms import see_answer
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.registry.contract import find_fault
+from gateway.registry.model import Claim, Found, Question, Record
+from gateway.registry.overhearing import Heard, Overhearing
+from gateway.registry.payloads import payload_of
+from gateway.registry.probe_model import IMPOSSIBLE, Asked, Outcome, Packet, WayOut, Witness
+from gateway.registry.readings import Seen, see_question, see_refusal, see_token
+from gateway.registry.wire import message_of
+
+_SOMEBODY = frozenset(
+    {
+        "another person",
+        "another birth date",
+        "another name",
+        "more than one person",
+        "count of people disagrees",
+    }
+)
+_NOT_EXPRESSIBLE = "an element that the schema does not know"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """What the form of an answer showed."""
+
+    held: bool = False
+    fault: str | None = None
+    seen: tuple[Seen, ...] = ()
+
+
+class Probe:
+    """The probe of one candidate. Whoever opens it closes it.
+
+    Raises:
+        SettingInvalid: the connection's place or credentials can't work; no packet left.
+    """
+
+    def __init__(self, connection: Connection, *, way_out: WayOut, clock: Clock, witness: Witness) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._witness = witness
+        self._ear = Overhearing(way_out.open_transport(connection), clock)
+        self._registry = open_registry(connection, transport=self._ear, clock=clock)
+
+    async def ask(self, operation: Operation, claim: Claim, procedure: Procedure) -> Asked:
+        """Put one question; a failure of the registry is in what comes back, one of the witness is raised."""
+        question = question_of(self._connection, operation, claim, procedure, self._clock)
+        packet = Packet(
+            profile=question.profile,
+            operation=operation,
+            request_code=question.request_code,
+            procedure=procedure.slug,
+            officer=question.officer,
+        )
+        self._ear.expect(lambda: self._witness.announce(packet))
+        begun = self._clock.monotonic()
+        answer: bool | Record | None = None
+        failure: RegistryError | None = None
+        try:
+            answer = await self._put(question)
+        except RegistryError as error:
+            failure = error
+        ms = round((self._clock.monotonic() - begun) * 1000)
+        if self._ear.announced:
+            await self._witness.conclude(packet, failure)
+        return self._tell(question, answer, failure, ms)
+
+    async def aclose(self) -> None:
+        """Close the way out."""
+        await self._registry.aclose()
+
+    async def _put(self, question: Question) -> bool | Record | None:
+        if question.operation is Operation.AUTHENTICATE:
+            return await self._registry.confirm(question)
+        found = await self._registry.find_record(question)
+        return found.record if isinstance(found, Found) else None
+
+    def _tell(
+        self, question: Question, answer: bool | Record | None, failure: RegistryError | None, ms: int
+    ) -> Asked:
+        heard, token = self._ear.take()
+        outcome = _outcome(answer, failure)
+        form = _Form()
+        blank: tuple[str, ...] = ()
+        if failure is None and heard is not None and not _is_surprise(question, outcome):
+            form = self._look_at(question, heard)
+            blank = _blank_fields(question.operation, answer) if isinstance(answer, Record) else ()
+        last = heard or (None if self._ear.announced else token)
+        seen = chain(form.seen, self._see_refusal(failure, heard), see_token(token.content) if token else ())
+        return Asked(
+            operation=question.operation,
+            outcome=outcome,
+            failure=failure,
+            sent=self._ear.announced,
+            status=last.status if last else None,
+            skew_seconds=last.skew_seconds if last else None,
+            ms=ms,
+            held_to_schema=form.held,
+            fault=form.fault,
+            seen=tuple(seen),
+            blank=blank,
+        )
+
+    def _look_at(self, question: Question, heard: Heard) -> _Form:
+        """Hold an answer that was read already against the schema, and tell its readings."""
+        dialect = self._connection.dialect
+        answered = see_question(
+            self._connection, question.operation, dated=question.claim.birth_date is not None
+        )
+        try:
+            payload = payload_of(dialect, heard.content)
+        except ValueError:  # a JSON member that XML can't have as a name or a value
+            return _Form(held=True, fault=_NOT_EXPRESSIBLE, seen=tuple(answered))
+        if payload is None:
+            return _Form(seen=tuple(answered))
+        shown = see_answer(dialect, question.operation, payload, heard.content)
+        return _Form(held=True, fault=find_fault(payload), seen=(*answered, *shown))
+
+    def _see_refusal(self, failure: RegistryError | None, heard: Heard | None) -> tuple[Seen, ...]:
+        if heard is None or not isinstance(failure, RegistryRefused):
+            return ()
+        return tuple(see_refusal(self._connection.dialect, heard.status, failure.registry_code))
+
+
+def question_of(
+    connection: Connection, operation: Operation, claim: Claim, procedure: Procedure, clock: Clock
+) -> Question:
+    """Return a question under a request code of its own, in the name of the connection's service officer."""
+    return Question(
+        profile=connection.profile,
+        operation=operation,
+        request_code=new_request_code(),
+        procedure=procedure.slug,
+        service_code=procedure.service_code,
+        officer=connection.officer,
+        claim=claim,
+        deadline=clock.monotonic() + connection.deadline_ms / 1000,
+    )
+
+
+def check_words(connection: Connection, procedures: Iterable[Procedure], clock: Clock) -> None:
+    """Raise `RequestInvalid` where some question of these procedures couldn't be written in C06's words."""
+    for procedure in procedures:
+        for operation in Operation:
+            message_of(question_of(connection, operation, IMPOSSIBLE, procedure, clock), connection)
+
+
+def _outcome(answer: bool | Record | None, failure: RegistryError | None) -> Outcome:
+    if isinstance(failure, RegistryAnswerInvalid) and failure.reason in _SOMEBODY:
+        return Outcome.SOMEBODY
+    if failure is not None:
+        return Outcome.FAILED
+    return Outcome.SOMEBODY if answer else Outcome.NOBODY
+
+
+def _is_surprise(question: Question, outcome: Outcome) -> bool:
+    return question.claim == IMPOSSIBLE and outcome is Outcome.SOMEBODY
+
+
+def _blank_fields(operation: Operation, record: Record) -> tuple[str, ...]:
+    known = {each.name for each in fields(record)}
+    brought = [name for name, brings in FIELD_OPERATIONS.items() if brings is operation and name in known]
+    return tuple(name for name in brought if not getattr(record, name))

@@ -1,0 +1,162 @@
+"""What can be known of a registry's place without speaking to it: its addresses, and its certificate.
+
+Connects to no address that the connection's guard refuses, and sends nothing: the TLS handshake ends there. Refuses
+plain http wherever it could leave this machine. Source: docs/decisions/0021.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from socket import SOCK_STREAM
+from typing import TypeAlias
+
+import httpx
+
+from gateway.registry.connection import Connection
+from gateway.registry.guard import Guard
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a name; raises `OSError` where there are none."""
+
+_PORTS = {"http": 80, "https": 443}
+_LONGEST_HANDSHAKE_S = 10.0
+_LOCAL_NAMES = frozenset({"localhost", "localhost."})
+
+
+class TlsFault(StrEnum):
+    """Why a certificate is not taken, or that none was shown."""
+
+    UNTRUSTED = "untrusted"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    WRONG_NAME = "wrong_name"
+    REFUSED = "refused"
+    NOT_TLS = "not_tls"
+    UNREACHABLE = "unreachable"
+
+
+# OpenSSL's X509_V_ERR_*.
+_VERIFY_CODES = {
+    9: TlsFault.NOT_YET_VALID,
+    10: TlsFault.EXPIRED,
+    18: TlsFault.UNTRUSTED,
+    19: TlsFault.UNTRUSTED,
+    20: TlsFault.UNTRUSTED,
+    21: TlsFault.UNTRUSTED,
+    62: TlsFault.WRONG_NAME,
+    64: TlsFault.WRONG_NAME,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connection leads. Two connections with one host and port lead to one place."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """A name's addresses, judged: `outside` are none of the networks', `never` are no profile's."""
+
+    allowed: tuple[str, ...]
+    outside: int
+    never: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What a handshake showed; without a fault `ends_at` is when the certificate does."""
+
+    fault: TlsFault | None = None
+    ends_at: datetime | None = None
+
+
+async def resolve_by_system(host: str, port: int) -> Sequence[str]:
+    """Ask the system's resolver, as the transport does; raises `OSError`."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def trusted_tls() -> ssl.SSLContext:
+    """Return what the transport trusts."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def place_of(connection: Connection) -> Place:
+    """Return where the connection leads; raises `SettingInvalid` where its guard does."""
+    url = Guard(connection).base
+    host = url.host.rstrip(".").lower()
+    return Place(secure=url.scheme == "https", host=host, port=url.port or _PORTS[url.scheme])
+
+
+def judge_addresses(connection: Connection, found: Sequence[str]) -> Addresses:
+    """Sort a name's addresses by what the connection's guard says of them."""
+    guard, anywhere = Guard(connection), Guard(replace(connection, networks=()))
+    addresses = [ip_address(text.partition("%")[0]) for text in found]
+    never = [address for address in addresses if not anywhere.allows(address)]
+    allowed = [address for address in addresses if guard.allows(address)]
+    return Addresses(
+        allowed=tuple(map(str, allowed)),
+        outside=len(addresses) - len(allowed) - len(never),
+        never=len(never),
+    )
+
+
+def lies_within(addresses: Sequence[str], networks: Sequence[str]) -> bool:
+    """Say whether any address is in any of the networks."""
+    within = [ip_network(network) for network in networks]
+    return any(ip_address(address) in network for address in addresses for network in within)
+
+
+def stays_on_this_machine(connection: Connection) -> bool:
+    """Say whether every address the connection may reach is loopback: only there is plain http no leak."""
+    if connection.networks:
+        return all(ip_network(network).is_loopback for network in connection.networks)
+    host = place_of(connection).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in _LOCAL_NAMES
+
+
+async def look_at_certificate(
+    place: Place, addresses: Sequence[str], context: ssl.SSLContext, *, within: float
+) -> Certificate:
+    """Shake hands with the first of the addresses that takes a connection; nothing else is sent."""
+    for address in addresses:
+        try:
+            async with asyncio.timeout(min(within, _LONGEST_HANDSHAKE_S)):
+                return await _shake_hands(place, address, context)
+        except ssl.SSLCertVerificationError as error:
+            return Certificate(fault=_VERIFY_CODES.get(error.verify_code, TlsFault.REFUSED))
+        except (ssl.SSLError, ConnectionResetError, asyncio.IncompleteReadError):
+            return Certificate(fault=TlsFault.NOT_TLS)
+        except OSError:  # TimeoutError too: the next address may answer
+            continue
+    return Certificate(fault=TlsFault.UNREACHABLE)
+
+
+async def _shake_hands(place: Place, address: str, context: ssl.SSLContext) -> Certificate:
+    _, writer = await asyncio.open_connection(address, place.port, ssl=context, server_hostname=place.host)
+    try:
+        shown = writer.get_extra_info("peercert") or {}
+        return Certificate(ends_at=_ends_at(str(shown.get("notAfter", ""))))
+    finally:
+        with suppress(OSError):
+            writer.transport.abort()
+
+
+def _ends_at(written: str) -> datetime | None:
+    """Read OpenSSL's way to write an instant, always in GMT."""
+    try:
+        return datetime.strptime(f"{written} +0000", "%b %d %H:%M:%S %Y GMT %z")
+    except ValueError:
+        return None
