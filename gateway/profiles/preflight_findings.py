@@ -1,0 +1,115 @@
+"""The lines of a preflight that are drawn from all its questions together. Nothing is asked here.
+
+Each line says only what was seen: a line that no answer speaks for is left to the sheet, which fails it. The readings
+of the parity ledger are told and fail nothing: where one can't be borne, the operation's own line has failed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gateway.procedures.catalogue import Catalogue
+from gateway.procedures.fields import FIELD_OPERATIONS, Operation
+from gateway.profiles.preflight_asked import Findings
+from gateway.profiles.preflight_sheet import PARITY, Sheet
+from gateway.profiles.preflight_words import LINES, code_of, why
+from gateway.registry.model import Claim
+from gateway.registry.probe_model import Asked, Outcome
+from gateway.registry.readings import united
+
+
+def judge_findings(
+    sheet: Sheet, findings: Findings, catalogue: Catalogue, test_identity: Claim | None
+) -> None:
+    """Note what the questions say together."""
+    _judge_licence(sheet, findings)
+    _judge_nobody(sheet, findings.about_nobody)
+    _judge_contract(sheet, findings.all())
+    _judge_test_identity(sheet, findings, test_identity)
+    _judge_fields(sheet, findings, catalogue)
+    for reading in united(seen for asked in findings.all() for seen in asked.seen):
+        word = "confirmed" if reading.confirmed else "refuted"
+        sheet.passed(f"{PARITY}{reading.id}", f"{word}: {reading.words}")
+
+
+def _judge_licence(sheet: Sheet, findings: Findings) -> None:
+    asked = findings.about_nobody
+    answered = any(each.failure is None for each in asked)
+    if findings.refused_procedures:
+        told = ", ".join(findings.refused_procedures)
+        remedy = "have C06 license the procedure for this account, or correct service_codes"
+        sheet.failed("procedure", f"refused with 004: {told}", remedy)
+    elif answered:
+        sheet.passed("procedure", "licensed: every procedure that was asked for")
+    if any(code_of(each) == "005" for each in asked):
+        remedy = "have C06 enter the officer for this account, or correct officer"
+        sheet.failed("officer", "the service officer was refused with 005", remedy)
+    elif answered:
+        sheet.passed("officer", "the service officer is allowed")
+
+
+def _judge_nobody(sheet: Sheet, asked: Sequence[Asked]) -> None:
+    if any(each.outcome is Outcome.SOMEBODY for each in asked):
+        remedy = (
+            "do not go on: what is at this address answers with people who can't be; nothing of it was kept"
+        )
+        sheet.failed("impossible_number", "somebody was found by the number that nobody has", remedy)
+    elif answered := sum(each.outcome is Outcome.NOBODY for each in asked):
+        sheet.passed("impossible_number", f"nobody was found, in {answered} answer(s)")
+
+
+def _judge_contract(sheet: Sheet, asked: Sequence[Asked]) -> None:
+    held = [each for each in asked if each.held_to_schema]
+    faults = sorted({f"{LINES[each.operation]}: {each.fault}" for each in held if each.fault is not None})
+    if faults:
+        remedy = "compare with openapi/c06-response.xsd; what the schema does not know is not delivered"
+        sheet.failed("contract", "; ".join(faults), remedy)
+    elif held:
+        sheet.passed("contract", f"{len(held)} answer(s) fit openapi/c06-response.xsd")
+
+
+def _judge_test_identity(sheet: Sheet, findings: Findings, test_identity: Claim | None) -> None:
+    if test_identity is None:
+        sheet.passed("test_identity", "none is named: nobody who exists is asked about")
+        return
+    if not findings.about_test_identity:
+        return
+    failed = [
+        each for each in findings.about_test_identity if each.outcome is not Outcome.SOMEBODY or each.failure
+    ]
+    if failed:
+        told = "; ".join(f"{LINES[each.operation]}: {_missed(each)}" for each in failed)
+        sheet.failed("test_identity", told, "correct the test identity, or ask C06 whether it still exists")
+    else:
+        sheet.passed(
+            "test_identity", f"confirmed and found, in {len(findings.about_test_identity)} answer(s)"
+        )
+
+
+def _missed(asked: Asked) -> str:
+    return "nobody was found" if asked.failure is None else why(asked)
+
+
+def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue) -> None:
+    """Say which of the forms' fields no licensed operation brings, and which services need them."""
+    licensed = {each.operation for each in findings.about_nobody if each.failure is None}
+    if not licensed:
+        return
+    missing = set(Operation) - licensed
+    if not missing:
+        blank = sorted({name for each in findings.about_test_identity for name in each.blank})
+        told = f"; empty for the test identity: {', '.join(blank)}" if blank else ""
+        sheet.passed("fields_granted", f"every field of the procedures has its operation{told}")
+        return
+    fields = sorted(name for name, operation in FIELD_OPERATIONS.items() if operation in missing)
+    services = list(_services_with(catalogue, missing))
+    detail = (
+        f"no operation brings {', '.join(fields) or 'a verdict'}; services affected: {', '.join(services)}"
+    )
+    sheet.failed("fields_granted", detail, "have C06 grant the operations that failed above")
+
+
+def _services_with(catalogue: Catalogue, missing: Iterable[Operation]) -> Iterable[str]:
+    wanted = set(missing)
+    for procedure in catalogue.procedures:
+        needed = {field.operation for role in procedure.roles for field in role.fields if field.operation}
+        if Operation.AUTHENTICATE in wanted or needed & wanted:
+            yield procedure.slug

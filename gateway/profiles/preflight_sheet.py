@@ -1,0 +1,142 @@
+"""A preflight's lines, in an order that stays. What was not tried has failed: a line is never just absent.
+
+Says nothing of a person and shows no credential: details name members and codes. Source: contract §7.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+
+PARITY = "parity:"
+SOON_DAYS = 30
+"""From here on, what ends is to be renewed."""
+
+WITHOUT_PACKETS = (
+    "not_the_other_profile",
+    "message",
+    "service_codes",
+    "integration_codes",
+    "expiry",
+    "address_policy",
+    "dns",
+    "tls",
+)
+LOGIN = ("clock_skew", "token", "login", "timestamp_unit")
+QUESTIONS = (
+    "operation_003",
+    "operation_037",
+    "operation_038",
+    "operation_039",
+    "operation_040",
+    "procedure",
+    "officer",
+    "impossible_number",
+    "contract",
+    "test_identity",
+    "fields_granted",
+)
+
+_TITLES_VI = {
+    "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
+    "message": "Thông điệp đúng quy cách",
+    "service_codes": "Mã dịch vụ công (MaDVC)",
+    "integration_codes": "Mã dịch vụ tích hợp",
+    "expiry": "Thời hạn của tài khoản",
+    "address_policy": "Địa chỉ được phép kết nối",
+    "dns": "Phân giải tên miền",
+    "tls": "Chứng thư và kết nối mã hóa",
+    "clock_skew": "Lệch giờ với CSDLQGDC",
+    "token": "Mã truy cập của nền tảng tích hợp",
+    "login": "Đăng nhập",
+    "timestamp_unit": "Đơn vị thời gian khi đăng nhập",
+    "operation_003": "Xác thực thông tin công dân",
+    "operation_037": "Tra cứu thông tin công dân",
+    "operation_038": "Xác minh tình trạng hôn nhân",
+    "operation_039": "Xác minh thông tin nhân thân",
+    "operation_040": "Cung cấp thông tin hộ gia đình",
+    "procedure": "Thủ tục được cấp phép",
+    "officer": "Cán bộ được cấp phép",
+    "impossible_number": "Số định danh không thể có: không tìm thấy ai",
+    "contract": "Kết quả đúng lược đồ",
+    "test_identity": "Công dân thử nghiệm",
+    "fields_granted": "Dữ liệu mà các thủ tục cần",
+}
+_TITLE_OF_PARITY_VI = "Cách C06 trả lời, so với dự đoán"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line. `remedy` is empty where there is nothing to do; `ms` is what it took, 0 where another line paid."""
+
+    name: str
+    passed: bool
+    detail: str
+    remedy: str
+    ms: int
+    title_vi: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """Whether a candidate connection would work, line by line."""
+
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+class Sheet:
+    """Takes lines down as they are found out; `stop` says why those that are left can't be."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lines: dict[str, Check] = {}
+        self._reason: str | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Say whether nothing more may be tried."""
+        return self._reason is not None
+
+    def stop(self, reason: str) -> None:
+        """Let nothing more be tried; the first reason stays."""
+        self._reason = self._reason or reason
+
+    def passed(self, name: str, detail: str, *, ms: int = 0, remedy: str = "") -> None:
+        """Note a line that holds; a remedy here is advice."""
+        self._note(name, True, detail, remedy, ms)
+
+    def failed(self, name: str, detail: str, remedy: str, *, ms: int = 0) -> None:
+        """Note a line that doesn't hold, and what to do."""
+        self._note(name, False, detail, remedy, ms)
+
+    def since(self, begun: float) -> int:
+        """Return the whole milliseconds since a moment of the monotonic clock."""
+        return round((self._clock.monotonic() - begun) * 1000)
+
+    def now(self) -> float:
+        """Return such a moment."""
+        return self._clock.monotonic()
+
+    def holds(self, names: Iterable[str]) -> bool:
+        """Say whether all of these were tried and hold."""
+        return all(name in self._lines and self._lines[name].passed for name in names)
+
+    def finish(self, expected: Iterable[str]) -> Preflight:
+        """Return all lines: those expected, in their order, then what was told beside."""
+        names = tuple(expected)
+        for name in names:
+            if name not in self._lines:
+                reason = self._reason or "nothing was learnt of it"
+                self.failed(
+                    name, f"not tried: {reason}", "mend what failed before, then run the preflight again"
+                )
+        beside = [check for name, check in self._lines.items() if name not in names]
+        checks = (*(self._lines[name] for name in names), *beside)
+        return Preflight(passed=all(check.passed for check in checks), checks=checks)
+
+    def _note(self, name: str, passed: bool, detail: str, remedy: str, ms: int) -> None:
+        title = _TITLE_OF_PARITY_VI if name.startswith(PARITY) else _TITLES_VI[name]
+        self._lines[name] = Check(
+            name=name, passed=passed, detail=detail, remedy=remedy, ms=ms, title_vi=title
+        )

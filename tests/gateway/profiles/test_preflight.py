@@ -1,0 +1,331 @@
+"""A preflight against the mock: what a sound connection shows, and which line tells what is wrong."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.clock import today
+from gateway.errors import Overloaded
+from gateway.places import Profile
+from gateway.procedures.catalogue import load_catalogue
+from gateway.procedures.fields import Operation
+from gateway.profiles.preflight_sheet import LOGIN, QUESTIONS, WITHOUT_PACKETS
+from gateway.registry.connection import Dialect
+from mock_c06.runs.faults import Fault, Kind
+from tests.gateway.profiles.preflight_scene import (
+    AN_CLAIM,
+    LOOPBACK,
+    OFFICIAL,
+    Desk,
+    failed,
+    line,
+    not_tried,
+    tried_and_failed,
+)
+from tests.gateway.registry.mock_scene import CLOCK
+from tests.gateway.registry.scene import NUMBER, PERSON, Double, connection, people, verdict
+
+BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
+EVERY_LINE = [*WITHOUT_PACKETS, *LOGIN, *QUESTIONS]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@BY_DIALECT
+async def test_a_sound_connection_passes_every_line_in_its_order(desk: Desk, dialect: Dialect) -> None:
+    found = await desk.look(desk.candidate(dialect), test_identity=AN_CLAIM)
+
+    assert failed(found) == []
+    assert found.passed
+    names = [check.name for check in found.checks]
+    assert names[: len(EVERY_LINE)] == EVERY_LINE
+    assert {name.partition(":")[0] for name in names[len(EVERY_LINE) :]} == {"parity"}
+    assert all(check.title_vi for check in found.checks)
+
+
+async def test_the_official_environment_is_asked_about_nobody_but_the_impossible_number(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(account=OFFICIAL, profile=Profile.OFFICIAL))
+
+    assert found.passed
+    assert [entry.operation for entry in desk.journal] == [operation.value for operation in Operation]
+    assert {entry.environment for entry in desk.journal} == {"official"}
+    assert {entry.asked.citizen_id for entry in desk.journal if entry.asked} == {"000000000000"}
+    assert line(found, "impossible_number").detail == "nobody was found, in 5 answer(s)"
+    assert "nobody who exists" in line(found, "test_identity").detail
+
+
+async def test_every_question_is_announced_before_its_packet_and_concluded_after(desk: Desk) -> None:
+    await desk.look(desk.candidate(), test_identity=AN_CLAIM)
+
+    assert desk.notes.left_before == list(range(10))
+    assert [entry.ma_yeu_cau for entry in desk.journal] == [
+        each.request_code for each in desk.notes.announced
+    ]
+    assert desk.notes.concluded == [(packet, None) for packet in desk.notes.announced]
+
+
+async def test_a_question_that_can_not_be_announced_never_leaves(desk: Desk) -> None:
+    desk.notes.full = True
+
+    with pytest.raises(Overloaded):
+        await desk.look(desk.candidate())
+
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "wrong", "told"),
+    [
+        (Dialect.SOAP, {"c06_secret": "wrong"}, "login"),
+        (Dialect.SOAP, {"c06_user": "nobody"}, "login"),
+        (Dialect.LGSP_CAMEL, {"ngsp_secret": "wrong"}, "token"),
+        (Dialect.LGSP_PASCAL, {"adapter": None}, "token"),
+    ],
+)
+async def test_after_one_wrong_password_no_further_packet_leaves(
+    desk: Desk, dialect: Dialect, wrong: dict[str, Any], told: str
+) -> None:
+    found = await desk.look(desk.candidate(dialect, **wrong), test_identity=AN_CLAIM)
+
+    assert not found.passed
+    assert told in tried_and_failed(found)
+    assert [entry.outcome for entry in desk.journal] == ["unauthorised"]
+    assert len(desk.sent) == 1
+    assert set(not_tried(found)) >= {"operation_003", "operation_040", "impossible_number", "test_identity"}
+
+
+async def test_a_token_that_is_refused_with_the_question_is_not_fetched_anew(desk: Desk) -> None:
+    desk.place.mock.runs.get("default").faults.plan(Fault(kind=Kind.UNAUTHORISED_ONCE))
+
+    found = await desk.look(desk.candidate(Dialect.LGSP_CAMEL))
+
+    assert [packet.url.path for packet in desk.sent] == ["/token", "/lgsp/xacThucThongTinCongDan"]
+    assert line(found, "token").passed
+    assert "login" in tried_and_failed(found)
+
+
+async def test_a_suspended_account_is_told_from_a_wrong_password(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(account="suspended"))
+
+    assert tried_and_failed(found) == ["login"]
+    assert line(found, "login").detail == "refused (HTTP 403)"
+    assert "suspended" in line(found, "login").remedy
+    assert len(desk.sent) == 1
+
+
+async def test_an_account_for_one_operation_is_told_each_that_it_lacks(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(account="limited"))
+
+    lacking = ["operation_037", "operation_038", "operation_039", "operation_040"]
+    assert tried_and_failed(found) == [*lacking, "fields_granted"]
+    assert all("006" in line(found, name).detail for name in lacking)
+    assert "permanent_residence" in line(found, "fields_granted").detail
+    assert "khai-sinh" in line(found, "fields_granted").detail
+    assert line(found, "impossible_number").passed
+
+
+async def test_every_procedure_that_was_named_is_asked_for_its_licence(desk: Desk) -> None:
+    chosen = ("khai-sinh", "ket-hon", "khai-tu")
+
+    found = await desk.look(desk.candidate(account="limited"), procedures=chosen)
+
+    assert line(found, "procedure").detail == "refused with 004: ket-hon, khai-tu"
+
+
+async def test_a_wrong_service_code_fails_the_procedure_alone(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(service_codes={"khai-sinh": "G99-XX999"}))
+
+    assert line(found, "procedure").detail == "refused with 004: khai-sinh"
+    assert line(found, "login").passed
+    assert "004" in line(found, "operation_003").detail
+    assert "officer" in not_tried(found)
+
+
+async def test_an_officer_whom_c06_does_not_know_fails_the_officer(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(officer="can.bo.99"))
+
+    assert line(found, "officer").detail == "the service officer was refused with 005"
+    assert "can.bo.99" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Kind.THROTTLE, "out (HTTP 429)"),
+        (Kind.MAINTENANCE, "out (HTTP 503)"),
+        (Kind.HTML_ERROR, "out (HTTP 502)"),
+        (Kind.WRONG_NAMESPACE, "can't be read: wrong namespace (HTTP 200)"),
+        (Kind.TRUNCATED, "can't be read"),
+        (Kind.WRONG_ENCODING, "can't be read"),
+        (Kind.OVERSIZED, "can't be read: answer too large"),
+    ],
+)
+async def test_a_registry_that_misbehaves_is_told_and_asked_nothing_more(
+    desk: Desk, kind: Kind, told: str
+) -> None:
+    desk.place.mock.runs.get("default").faults.plan(Fault(kind=kind))
+
+    found = await desk.look(desk.candidate())
+
+    assert tried_and_failed(found) == ["login"]
+    assert told in line(found, "login").detail
+    assert len(desk.sent) == 1
+
+
+async def test_a_registry_that_falls_silent_ends_the_asking(desk: Desk) -> None:
+    desk.place.mock.runs.get("default").faults.plan(
+        Fault(kind=Kind.HANG, operation=Operation.RELATIVES.value)
+    )
+
+    found = await desk.look(desk.candidate(deadline_ms=200))
+
+    assert line(found, "operation_038").passed
+    assert "deadline" in line(found, "operation_039").detail
+    assert "operation_040" in not_tried(found)
+
+
+async def test_somebody_found_by_the_impossible_number_fails_and_leaves_no_trace(desk: Desk) -> None:
+    await _let_live(desk, citizen_id="000000000000", full_name="Kiểm Tra Kết Nối", birth_date="1900-01-01")
+
+    found = await desk.look(desk.candidate(), test_identity=AN_CLAIM)
+
+    assert "impossible_number" in tried_and_failed(found)
+    assert len(desk.sent) == 1
+    assert "KIỂM TRA" not in str(found).upper()
+    assert {"contract", "test_identity", "operation_037"} <= set(not_tried(found))
+
+
+async def test_another_persons_record_for_the_impossible_number_fails_it_too(desk: Desk) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        content = verdict("0") if request.url.path.endswith(Operation.AUTHENTICATE.value) else people(PERSON)
+        return httpx.Response(200, content=content)
+
+    double = Double(answer)
+    way_out = desk.way_out(httpx.MockTransport(double))
+
+    found = await desk.look(connection(networks=LOOPBACK), way_out=way_out)
+
+    assert "impossible_number" in tried_and_failed(found)
+    assert len(double.packets) == 2
+    assert not any(word in str(found) for word in (NUMBER, "NGUYỄN", "19900131"))
+
+
+async def test_an_answer_that_leaves_the_schema_is_told_by_its_element_alone(desk: Desk) -> None:
+    nobody = people(extra="<Khac>Nguyễn Văn An</Khac>", count="0")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        content = verdict("0") if request.url.path.endswith(Operation.AUTHENTICATE.value) else nobody
+        return httpx.Response(200, content=content)
+
+    found = await desk.look(
+        connection(networks=LOOPBACK), way_out=desk.way_out(httpx.MockTransport(Double(answer)))
+    )
+
+    assert tried_and_failed(found) == ["contract"]
+    assert "operation_037: an element that the schema does not know" in line(found, "contract").detail
+    assert "Nguyễn" not in str(found)
+    assert "Khac" not in str(found)
+
+
+async def test_a_test_identity_that_the_registry_does_not_know_fails(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(), test_identity=replace(AN_CLAIM, full_name="Nguyễn Văn Anh"))
+
+    assert tried_and_failed(found) == ["test_identity"]
+    assert "operation_003: nobody was found" in line(found, "test_identity").detail
+
+
+@pytest.mark.parametrize(("left", "passed"), [(-1, False), (0, True), (29, True), (365, True)])
+async def test_the_day_of_expiry_fails_when_past_and_warns_when_near(
+    desk: Desk, left: int, passed: bool
+) -> None:
+    found = await desk.look(desk.candidate(), expires_on=today(CLOCK) + timedelta(days=left))
+
+    assert line(found, "expiry").passed is passed
+    assert bool(line(found, "expiry").remedy) is (left < 30)
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"service_codes": {"khai-sinhh": "G15-TP110"}}, "service_codes"),
+        ({"service_codes": {"khai-sinh": " "}}, "service_codes"),
+        ({"integration_codes": {Operation.LOOK_UP: "37a"}}, "integration_codes"),
+        ({"officer": "x" * 21}, "message"),
+        ({"agency": "x" * 36}, "message"),
+    ],
+)
+async def test_a_member_that_can_not_be_right_is_told_without_its_value(
+    desk: Desk, members: dict[str, Any], told: str
+) -> None:
+    found = await desk.look(desk.candidate(**members))
+
+    assert told in tried_and_failed(found)
+    assert "xxx" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("off", "passed", "advised"), [(0, True, False), (-90, True, True), (400, False, True)]
+)
+async def test_the_clock_of_the_registry_is_compared_with_ours(
+    desk: Desk, off: float, passed: bool, advised: bool
+) -> None:
+    desk.seconds_off = off
+
+    found = await desk.look(desk.candidate())
+
+    assert line(found, "clock_skew").passed is passed
+    assert bool(line(found, "clock_skew").remedy) is advised
+
+
+async def test_a_login_that_is_refused_under_a_wrong_clock_says_to_set_the_clock(desk: Desk) -> None:
+    desk.seconds_off = -1000
+
+    found = await desk.look(desk.candidate(c06_secret="wrong"))
+
+    assert "clock" in line(found, "login").remedy
+
+
+async def test_a_rehearsal_asks_one_question_and_says_whether_the_login_works(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(), login_only=True)
+
+    assert found.passed
+    assert [check.name for check in found.checks] == [*WITHOUT_PACKETS, *LOGIN]
+    assert len(desk.sent) == 1
+
+
+@BY_DIALECT
+async def test_threat_15_a_preflight_tells_no_secret_and_nobodys_name(desk: Desk, dialect: Dialect) -> None:
+    candidate = desk.candidate(dialect)
+    told = str(await desk.look(candidate, other=candidate, test_identity=AN_CLAIM))
+    told += str(await desk.look(candidate, test_identity=AN_CLAIM))
+    adapter = candidate.adapter
+
+    for secret in (
+        *(candidate.c06_user, candidate.c06_secret, candidate.ngsp_key, candidate.ngsp_secret),
+        *((adapter.access_key, adapter.secret_key) if adapter else ()),
+        *("001090000123", "NGUYỄN VĂN AN", "Nguyễn Văn An", candidate.officer),
+    ):
+        assert secret is None or secret not in told
+
+
+async def test_a_procedure_that_the_catalogue_lacks_is_a_mistake_of_the_caller(desk: Desk) -> None:
+    assert "khai-gian" not in {procedure.slug for procedure in load_catalogue().procedures}
+    with pytest.raises(KeyError):
+        await desk.look(desk.candidate(), procedures=("khai-gian",))
+    assert desk.sent == []
+
+
+async def _let_live(desk: Desk, **person: str) -> None:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(desk.place.mock.control),
+        base_url="http://control.test",
+        headers={"Authorization": f"Bearer {desk.place.mock.control_token}"},
+    ) as control:
+        put = await control.put("/runs/default/world", json={"people": [person | {"gender": "male"}]})
+        assert put.status_code == 200, put.text

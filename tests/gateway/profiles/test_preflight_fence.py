@@ -1,0 +1,215 @@
+"""Threats 10, 16 and 30 at a preflight: what would reach the wrong place is told before a packet leaves."""
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.places import Profile
+from gateway.profiles.other_profile import find_shared_members
+from gateway.registry.connection import Adapter, Connection, Dialect, TimestampUnit
+from tests.gateway.profiles.preflight_scene import LOOPBACK, OFFICIAL, Desk, line, not_tried, tried_and_failed
+from tests.gateway.registry.scene import Double, connection
+
+METADATA = "169.254.169.254"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def sandbox(desk: Desk, **members: Any) -> Connection:
+    return desk.candidate(**{"registry_url": "http://127.0.0.1:8100", **members})
+
+
+def official(desk: Desk, **members: Any) -> Connection:
+    made = desk.candidate(account=OFFICIAL, profile=Profile.OFFICIAL, registry_url="http://127.0.0.1:8110")
+    return replace(made, **members)
+
+
+async def test_threat_10_the_two_profiles_own_connections_are_not_taken_for_each_other(desk: Desk) -> None:
+    assert (await desk.look(sandbox(desk), other=official(desk))).passed
+    assert (await desk.look(official(desk), other=sandbox(desk))).passed
+
+
+@pytest.mark.parametrize("member", ["registry_url", "c06_user", "c06_secret"])
+@pytest.mark.parametrize("to_official", [True, False])
+async def test_threat_10_a_member_of_the_other_profile_is_named_and_nothing_leaves(
+    desk: Desk, member: str, to_official: bool
+) -> None:
+    own, other = (official(desk), sandbox(desk)) if to_official else (sandbox(desk), official(desk))
+    mixed = replace(own, **{member: getattr(other, member)})
+
+    found = await desk.look(mixed, other=other)
+
+    assert tried_and_failed(found) == ["not_the_other_profile"]
+    assert line(found, "not_the_other_profile").detail == f"the other profile's: {member}"
+    assert getattr(other, member) not in str(found)
+    assert desk.sent == []
+    assert "dns" in not_tried(found)
+
+
+async def test_threat_10_a_secret_of_the_other_profile_in_the_wrong_member_is_found(desk: Desk) -> None:
+    other = official(desk)
+    mixed = sandbox(desk, ngsp_key="ours", ngsp_secret=f" {other.c06_secret}\n")
+
+    assert find_shared_members(mixed, other) == ("ngsp_secret",)
+
+
+@pytest.mark.parametrize("member", ["access_key", "secret_key"])
+async def test_threat_10_the_adapters_key_of_the_other_profile_is_found(desk: Desk, member: str) -> None:
+    own, other = desk.candidate(Dialect.LGSP_CAMEL), desk.candidate(Dialect.LGSP_PASCAL)
+    assert isinstance(own.adapter, Adapter)
+    mixed = replace(own, adapter=replace(own.adapter, **{member: getattr(other.adapter, member)}))
+    there = replace(other, profile=Profile.OFFICIAL, registry_url="http://127.0.0.1:8110")
+
+    found = await desk.look(mixed, other=there)
+
+    assert line(found, "not_the_other_profile").detail == f"the other profile's: adapter.{member}"
+    assert desk.sent == []
+
+
+async def test_threat_10_a_host_that_the_deployment_keeps_for_the_other_profile_is_refused(
+    desk: Desk,
+) -> None:
+    other = official(desk, registry_url="http://c06.test", hosts=("c06.test", "MOCK.test."))
+
+    found = await desk.look(desk.candidate(), other=other)
+
+    assert line(found, "not_the_other_profile").detail == "the other profile's: registry_url"
+
+
+async def test_threat_10_a_name_within_the_other_profiles_network_is_refused(desk: Desk) -> None:
+    desk.addresses = ("10.1.2.3",)
+    other = official(desk, registry_url="http://c06.test", networks=("10.1.0.0/16",))
+
+    found = await desk.look(desk.candidate(networks=()), other=other)
+
+    assert tried_and_failed(found) == ["address_policy"]
+    assert "network of the other profile" in line(found, "address_policy").detail
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "networks"),
+    [
+        ((METADATA,), ("0.0.0.0/0",)),
+        (("127.0.0.1", METADATA), LOOPBACK),
+        (("127.0.0.1", "fe80::1%eth0"), LOOPBACK),
+        (("::ffff:169.254.169.254",), ("::/0",)),
+        (("10.0.0.1",), LOOPBACK),
+    ],
+)
+async def test_threat_16_a_name_that_leads_where_it_may_not_is_refused_before_a_packet(
+    desk: Desk, addresses: tuple[str, ...], networks: tuple[str, ...]
+) -> None:
+    desk.addresses = addresses
+
+    found = await desk.look(desk.candidate(networks=networks))
+
+    assert tried_and_failed(found) == ["address_policy"]
+    assert desk.sent == []
+    assert {"tls", "login", "operation_003"} <= set(not_tried(found))
+
+
+async def test_threat_16_addresses_outside_the_networks_are_passed_over_where_one_is_within(
+    desk: Desk,
+) -> None:
+    desk.addresses = ("127.0.0.1", "2001:db8::1")
+
+    found = await desk.look(desk.candidate())
+
+    assert found.passed
+    assert "1 outside" in line(found, "address_policy").detail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{METADATA}",
+        "http://user:secret@mock.test:8100",
+        "ftp://mock.test",
+        "http://mock.test/?x=1",
+        "http://elsewhere.test",
+        "http://metadata.google.internal",
+        "http://10.0.0.1",
+    ],
+)
+async def test_threat_16_an_address_that_the_guard_refuses_costs_no_packet_and_no_look_up(
+    desk: Desk, url: str
+) -> None:
+    found = await desk.look(desk.candidate(registry_url=url, hosts=("mock.test", METADATA)))
+
+    assert tried_and_failed(found) == ["address_policy"]
+    assert "secret" not in str(found)
+    assert desk.sent == []
+    assert "dns" in not_tried(found)
+
+
+async def test_threat_16_a_redirect_is_told_and_never_followed(desk: Desk) -> None:
+    double = Double(lambda _: httpx.Response(302, headers={"location": f"http://{METADATA}/"}))
+    way_out = desk.way_out(httpx.MockTransport(double))
+
+    found = await desk.look(connection(networks=LOOPBACK), way_out=way_out)
+
+    assert tried_and_failed(found) == ["login"]
+    assert "redirected (HTTP 302)" in line(found, "login").detail
+    assert "never followed" in line(found, "login").remedy
+    assert len(double.packets) == 1
+
+
+async def test_threat_16_a_name_without_an_address_fails_its_own_line(desk: Desk) -> None:
+    desk.addresses = ()
+
+    found = await desk.look(desk.candidate())
+
+    assert tried_and_failed(found) == ["dns"]
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("networks", [(), ("127.0.0.0/8", "10.0.0.0/8")])
+async def test_threat_16_plain_http_is_refused_unless_every_network_is_loopback(
+    desk: Desk, networks: tuple[str, ...]
+) -> None:
+    found = await desk.look(desk.candidate(networks=networks))
+
+    assert tried_and_failed(found) == ["tls"]
+    assert "https" in line(found, "tls").remedy
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "switches", "other"),
+    [(TimestampUnit.MILLISECONDS, ("seconds",), '"s"'), (TimestampUnit.SECONDS, (), '"ms"')],
+)
+async def test_threat_30_a_timestamp_in_the_wrong_unit_is_found_by_one_login(
+    desk: Desk, unit: TimestampUnit, switches: tuple[str, ...], other: str
+) -> None:
+    desk.flip(*switches)
+
+    found = await desk.look(desk.candidate(timestamp_unit=unit))
+
+    assert tried_and_failed(found) == ["login", "timestamp_unit"]
+    assert f"set timestamp_unit to {other}" in line(found, "timestamp_unit").remedy
+    assert [entry.outcome for entry in desk.journal] == ["unauthorised"]
+    assert len(desk.sent) == 1
+
+
+async def test_threat_30_a_timestamp_in_the_right_unit_passes_and_is_told(desk: Desk) -> None:
+    desk.flip("seconds")
+
+    found = await desk.look(desk.candidate(timestamp_unit=TimestampUnit.SECONDS))
+
+    assert found.passed
+    assert line(found, "timestamp_unit").detail == "the registry took Timestamp in seconds"
+    assert line(found, "parity:timestamp-unit").detail == "refuted: Timestamp counts seconds"
+
+
+async def test_threat_30_no_two_preflights_send_one_request_code(desk: Desk) -> None:
+    for _ in range(5):
+        assert (await desk.look(desk.candidate())).passed
+
+    codes = [entry.ma_yeu_cau for entry in desk.journal]
+    assert len(set(codes)) == len(codes) == 25
