@@ -85,6 +85,11 @@ def _run_account_routes(parts: DeskParts) -> APIRouter:
         register = parts.register.under({}, parts.runs.get(run).accounts)
         return [account_json(account) for account in register.everybody()]
 
+    @router.get("/runs/{run}/accounts/{name}")
+    async def read_account_of_a_run(run: str, name: str) -> dict[str, Any]:
+        """Give one account as this run sees it."""
+        return account_json(parts.register.under({}, parts.runs.get(run).accounts).get(name))
+
     @router.post("/runs/{run}/accounts", status_code=201)
     async def put_account_of_a_run(run: str, body: AccountBody) -> dict[str, Any]:
         """Make an account that only this run knows, or that hides one of all runs there."""

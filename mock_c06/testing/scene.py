@@ -92,7 +92,19 @@ class C06:
 
     def account(self, name: str = "dvctt-hanoi") -> Account:
         """Give an account that C06 issued, with its secrets: they are synthetic."""
-        return Account(members=self._control.call("GET", f"/accounts/{name}"), wall=self._wall)
+        return Account(members=self._control.of_run("GET", f"/accounts/{name}"), wall=self._wall)
+
+    def issue(self, name: str, **members: Any) -> Account:
+        """Make an account that this run alone knows, by the members of `POST /runs/{run}/accounts`.
+
+        One that all runs have by that name is hidden in this run.
+        """
+        made = self._control.of_run("POST", "/accounts", json={"name": name, **members})
+        return Account(members=made, wall=self._wall)
+
+    def switch(self, **names: bool) -> None:
+        """Set exactly these switches over every account of the run: other readings of C06 (`mock-c06 parity`)."""
+        self._control.of_run("PUT", "/switches", json=names)
 
     def person(self, slug: str) -> Person:
         """Give a person of the catalogue (`mock-c06 personas`)."""

@@ -1,39 +1,17 @@
-"""The program on real sockets, met by an independent SOAP client that knows only the served WSDL."""
+"""The program on real sockets: how it starts and ends, and what only a real connection can show."""
 
 import asyncio
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
-import zeep
-from zeep.transports import Transport
 
-from tests.mock_c06.callers import AN, CODES, sign
 from tests.mock_c06.programs import Served, serving
 
 pytestmark = pytest.mark.sockets
-
-
-# zeep's own functions have no types.
-new_transport: Any = Transport
-new_client: Any = zeep.Client
-
-
-def signing(account: dict[str, Any]) -> Callable[[Any], Any]:
-    """Add C06's two headers to each call that zeep's own transport sends."""
-
-    def sign_call(call: Any) -> Any:
-        timestamp = str(time.time_ns() // 1_000_000)
-        call.headers.update({"Timestamp": timestamp, "Authorization": sign(account, call.url, timestamp)})
-        return call
-
-    return sign_call
 
 
 @pytest.fixture(scope="module")
@@ -49,68 +27,13 @@ def control(served: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def soap(served: Served, control: httpx.Client) -> Iterator[Any]:
-    account = next(each for each in control.get("/accounts").json() if each["name"] == "dvctt-hanoi")
-    transport = new_transport()
-    transport.session.auth = signing(account)
-    yield SimpleNamespace(
-        client=new_client(f"{served.test}/soap?wsdl", transport=transport),
-        transport=transport,
-        account=account,
-    )
-    transport.session.close()
-
-
-def question(operation: str, request_code: str) -> dict[str, Any]:
-    return {
-        "MaYeuCau": request_code,
-        "MaDVC": "G15-TP110",
-        "MaTichHop": CODES[operation],
-        "MaCanBo": "can.bo.01",
-        "MaDonVi": "000.00.01.H26",
-        "SoDinhDanh": AN["SoDinhDanh"],
-        "HoVaTen": AN["HoVaTen"],
-        "NgayThangNamSinh": {"NgayThangNam": AN["NgayThangNam"]},
-    }
-
-
 def test_the_start_says_test_data_and_three_addresses(served: Served) -> None:
     assert "TEST DATA" in served.lines[0]
     assert [line.split(": ")[0] for line in served.lines[1:]] == ["test", "official", "control"]
     assert {httpx.URL(each).host for each in (served.test, served.official, served.control)} == {"127.0.0.1"}
 
 
-def test_zeep_calls_all_five_operations_from_the_served_wsdl(soap: Any) -> None:
-    answers = {
-        operation: soap.client.service[operation](**question(operation, f"zeep-{code}"))
-        for operation, code in CODES.items()
-    }
-    assert answers["XacThucThongTinCongDan"] == 1
-    assert answers["TraCuuThongTinCongDan"].CongDan[0].HoVaTen.Ten == "NGUYỄN VĂN AN"
-    assert answers["XacMinhTinhTrangHonNhan"].CongDan[0].TinhTrangHonNhan == "2"
-    assert answers["XacMinhThongTinNhanThan"].CongDan[0].Me.SoDinhDanh == "036162000457"
-    assert len(answers["CungCapThongTinHoGiaDinh"].CongDan[0].ThanhVien) > 2
-
-
-def test_zeep_sees_a_refusal_as_a_fault_with_its_code(soap: Any) -> None:
-    operation = "XacThucThongTinCongDan"
-    wrong = question(operation, "zeep-refused") | {"MaDVC": "G18-YT04"}
-    with pytest.raises(zeep.exceptions.Fault) as fault:
-        soap.client.service[operation](**wrong)
-    assert fault.value.detail.findtext("MaLoi") == "004"
-
-
-def test_the_wsdl_of_a_run_leads_into_that_run(served: Served, control: httpx.Client, soap: Any) -> None:
-    control.post("/runs", json={"name": "zeep"})
-    operation = "XacThucThongTinCongDan"
-    in_run = new_client(f"{served.test}/r/zeep/soap?wsdl", transport=soap.transport)
-    in_run.service[operation](**question(operation, "zeep-run"))
-    entries = control.get("/runs/zeep/journal").json()["entries"]
-    assert [entry["ma_yeu_cau"] for entry in entries] == ["zeep-run"]
-
-
-def test_a_planned_reset_cuts_the_real_connection(served: Served, control: httpx.Client, soap: Any) -> None:
+def test_a_planned_reset_cuts_the_real_connection(served: Served, control: httpx.Client) -> None:
     control.post("/runs", json={"name": "cut"})
     control.post("/runs/cut/faults", json={"kind": "reset"})
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
