@@ -30,8 +30,11 @@ def require_json(content_type: str | None) -> None:
         raise wrong("Content-Type phải là application/json")
 
 
-def parse_json(body: bytes, operation: Operation, dialect: Dialect) -> Enquiry:
-    """Read a request of the account's variant; raises `RequestRefused` 01."""
+def parse_json(body: bytes, operation: Operation, dialect: Dialect, *, own_code: str) -> Enquiry:
+    """Read a request of the account's variant; raises `RequestRefused` 01.
+
+    `camel` may leave the operation's `own_code` out: the one client of it that is known does, since the path says it.
+    """
     members = _load(body)
     match dialect:
         case Dialect.LGSP_PASSTHROUGH:
@@ -42,6 +45,7 @@ def parse_json(body: bytes, operation: Operation, dialect: Dialect) -> Enquiry:
             return parse_enquiry(operation, _fields(members | birth, names))
         case Dialect.LGSP_CAMEL:
             members.pop(_IGNORED_BY_CAMEL, None)
+            members.setdefault("maTichHop", own_code)
             return parse_enquiry(operation, _fields(members, _CAMEL))
         case Dialect.LGSP_PASCAL:
             return parse_enquiry(operation, _fields(members, _PASCAL))

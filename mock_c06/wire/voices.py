@@ -127,7 +127,8 @@ class JsonVoice:
         if account is None or call.route.operation is None:
             raise wrong("Không rõ tài khoản")
         require_json(call.headers.get("content-type"))
-        return parse_json(call.body, call.route.operation, account.dialect)
+        own_code = _own_code(call.route.operation, account.switches)
+        return parse_json(call.body, call.route.operation, account.dialect, own_code=own_code)
 
     def write_answer(self, answer: Answer, account: Account) -> Reply:
         """Write the account's variant."""
@@ -145,15 +146,17 @@ class JsonVoice:
 
 def require_own_operation(enquiry: Enquiry, account: Account) -> None:
     """Refuse another operation's MaTichHop, and what the account's switches ask for beyond the rules."""
-    asks_record = enquiry.operation is not Operation.AUTHENTICATE
-    named = Operation.LOOK_UP if asks_record and account.switches.one_record_code else enquiry.operation
-    expected = named.integration_code
-    if not hmac.compare_digest(enquiry.integration_code, expected):
+    if not hmac.compare_digest(enquiry.integration_code, _own_code(enquiry.operation, account.switches)):
         raise wrong("MaTichHop không thuộc dịch vụ này")
     if account.switches.require_agency and enquiry.agency is None:
         raise wrong("Thiếu MaDonVi")
     if account.switches.hyphens_only and enquiry.is_birth_compact:
         raise wrong("NgayThangNam phải theo dạng yyyy-MM-dd")
+
+
+def _own_code(operation: Operation, switches: Switches) -> str:
+    asks_record = operation is not Operation.AUTHENTICATE
+    return (Operation.LOOK_UP if asks_record and switches.one_record_code else operation).integration_code
 
 
 def operation_of(call: Call) -> Operation | None:

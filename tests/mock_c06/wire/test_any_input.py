@@ -49,7 +49,7 @@ def test_any_fields_in_an_envelope_are_read_or_refused(fields: dict[str, str]) -
 @given(st.dictionaries(MEMBERS, JSON_VALUES) | JSON_VALUES)
 def test_any_json_is_read_or_refused_with_01(dialect: Dialect, value: object) -> None:
     with suppress(RequestRefused):
-        parse_json(json.dumps(value).encode(), Operation.LOOK_UP, dialect)
+        parse_json(json.dumps(value).encode(), Operation.LOOK_UP, dialect, own_code="037")
 
 
 def _answer_about(name: str, account: Account) -> Answer:
