@@ -5,10 +5,8 @@ Personal data comes by stdin, never by an argument. Prints no escapes, so that i
 
 import ipaddress
 import json
-import sys
 import textwrap
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,16 +21,14 @@ from mock_c06.control.plan_file import read_plan
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
+from mock_c06.explain_cli import explain_command
 from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.population.personas import load_personas
-from mock_c06.population.world_index import WorldIndex
-from mock_c06.population_cli import Population, PopulationSeed, install_population, make_nation
+from mock_c06.population_cli import Population, install_population, make_nation
 from mock_c06.recording.cli import record_command, replay_command
 from mock_c06.report_cli import report_command
-from mock_c06.runs.explaining import explain_in
 from mock_c06.runs.faults import Kind
 from mock_c06.runs.run import DEFAULT_RUN
-from mock_c06.runs.world import World
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
 
@@ -58,6 +54,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command("explain")(explain_command)
 app.command("record")(record_command)
 app.command("report")(report_command)
 app.command("replay")(replay_command)
@@ -197,44 +194,6 @@ def parity_command(as_json: AsJson = False) -> None:
 
 
 install_population(app)
-
-
-@app.command("explain")
-def explain_command(
-    as_json: AsJson = False, population: Population = 0, seed: PopulationSeed = DEFAULT_SEED
-) -> None:
-    """Say which part of a claim differs from the registry. The claim is one JSON object on stdin.
-
-    \b
-    Members: citizen_id or id_card_number, full_name, birth_date or birth_year.
-    """
-    claim = _read_claim()
-    held = (persona.person for persona in load_personas())
-    world = World(WorldIndex(held, beyond=make_nation(population, seed)))
-    said = explain_in(world, **claim)
-    if as_json:
-        print(json.dumps(said.as_json(), ensure_ascii=False))
-    else:
-        print(f"differs: {', '.join(said.differs) or 'nothing'}")
-        print(f"status: {', '.join(said.status) or 'nobody has this number'}")
-
-
-def _read_claim() -> dict[str, Any]:
-    try:
-        sent = json.loads(sys.stdin.buffer.read())
-        birth_date = date.fromisoformat(sent["birth_date"]) if sent.get("birth_date") else None
-        year = sent.get("birth_year")
-        return {
-            "citizen_id": sent.get("citizen_id"),
-            "id_card_number": sent.get("id_card_number"),
-            "full_name": str(sent["full_name"]),
-            "birth_date": birth_date,
-            "birth_year": None if year is None else int(year),
-        }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StartRefused(
-            "stdin must be one JSON object with full_name, a number and birth_date or birth_year"
-        ) from error
 
 
 def _print(value: Sequence[Any], rows: Sequence[tuple[str, str]], *, as_json: bool) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from mock_c06.desk.register import Register
+from mock_c06.desk.switches import Switches, flip
 from mock_c06.runs.explaining import explain_in
-from mock_c06.runs.run import Runs
+from mock_c06.runs.run import Run, Runs
 
 
 class ClaimBody(BaseModel):
@@ -20,15 +22,24 @@ class ClaimBody(BaseModel):
     full_name: str = Field(max_length=1000)
     birth_date: date | None = None
     birth_year: int | None = Field(default=None, ge=1, le=9999)
+    account: str | None = Field(default=None, description="Whose switches count; else the run's alone.")
 
 
-def explain_routes(runs: Runs) -> APIRouter:
+def explain_routes(runs: Runs, register: Register, started_with: Switches) -> APIRouter:
     """Give the route."""
     router = APIRouter(tags=["runs"])
 
     @router.post("/runs/{run}/explain")
     async def explain_claim(run: str, body: ClaimBody) -> dict[str, Any]:
         """Say which parts differ from what this run's registry holds; an empty list is agreement."""
-        return explain_in(runs.get(run).world, **body.model_dump()).as_json()
+        found = runs.get(run)
+        switches = _switches(found, body.account)
+        claim = body.model_dump(exclude={"account"})
+        return explain_in(found.world, **claim, switches=switches).as_json()
+
+    def _switches(run: Run, account: str | None) -> Switches:
+        if account is None:
+            return flip(started_with, run.switches)
+        return register.under(run.switches, run.accounts or None).get(account).switches
 
     return router

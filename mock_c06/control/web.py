@@ -60,7 +60,7 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
         event_routes(runs),
         _catalogue_routes(parts),
         *desk_routers(parts.desk),
-        explain_routes(runs),
+        explain_routes(runs, parts.desk.register, parts.desk.switches),
     ):
         app.include_router(router, dependencies=[Depends(require_token)])
 

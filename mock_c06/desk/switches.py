@@ -24,6 +24,7 @@ class Switches:
     one_record_code: bool = False
     checks_no_licence: bool = False
     year_matches_date: bool = False
+    nine_digits_alone: bool = False
     confirms_dead: bool = False
     stored_answer: bool = False
     # How an answer is written.

@@ -5,6 +5,7 @@ since that would let a caller find a person out part by part.
 """
 
 from datetime import date
+from functools import partial
 from itertools import combinations
 
 from mock_c06.matching.fold import fold_name
@@ -18,6 +19,8 @@ HINT_I_Y = "hint:i_y"
 HINT_MIDDLE_NAME = "hint:middle_name"
 HINT_DAY_MONTH = "hint:day_month"
 HINT_YEAR_ONLY = "hint:year_only"
+HINT_NOT_FOLDED = "hint:not_folded"
+HINT_HAS_TWELVE_DIGITS = "hint:has_twelve_digits"
 
 # Each word between doubles the forms to try; beyond this a name is no slip of the pen any more.
 _MOST_WORDS_BETWEEN = 8
@@ -32,17 +35,24 @@ def explain(
     birth_date: date | None,
     birth_year: int | None,
     year_matches_date: bool = False,
+    exact_names: bool = False,
+    nine_digits_alone: bool = False,
 ) -> tuple[str, ...]:
-    """List the differing parts, then the hints; empty where everything agrees. No person: the number alone."""
+    """List the differing parts, then the hints; empty where everything agrees. No person: the number alone.
+
+    The last three are readings of the rule, as `matches` takes them.
+    """
     if person is None:
         return (NUMBER,)
     found: list[str] = []
     hints: list[str] = []
-    if not number_agrees(person, citizen_id=citizen_id, id_card_number=id_card_number):
+    has_number = partial(number_agrees, person, citizen_id=citizen_id, id_card_number=id_card_number)
+    if not has_number(nine_digits_alone=nine_digits_alone):
         found.append(NUMBER)
-    if not name_agrees(person, full_name):
+        hints += [HINT_HAS_TWELVE_DIGITS] if has_number() else []
+    if not name_agrees(person, full_name, exact=exact_names):
         found.append(NAME)
-        hints += _name_hints(person.full_name, full_name)
+        hints += _name_hints(person, full_name)
     if not birth_agrees(
         person, birth_date=birth_date, birth_year=birth_year, year_matches_date=year_matches_date
     ):
@@ -51,9 +61,11 @@ def explain(
     return (*found, *hints)
 
 
-def _name_hints(known: str, asked: str) -> list[str]:
+def _name_hints(person: Person, asked: str) -> list[str]:
+    if name_agrees(person, asked):
+        return [HINT_NOT_FOLDED]
     hints: list[str] = []
-    folded = fold_name(asked)
+    known, folded = person.full_name, fold_name(asked)
     if folded and _one_i(folded) == _one_i(fold_name(known)):
         hints.append(HINT_I_Y)
     if folded in _shortened(known) or fold_name(known) in _shortened(asked):

@@ -21,14 +21,18 @@ def matches(
     birth_year: int | None,
     year_matches_date: bool = False,
     exact_names: bool = False,
+    nine_digits_alone: bool = False,
 ) -> bool:
     """Say whether every part agrees; a part that was not given at all never agrees.
 
     A date does not match a person known by year alone, nor a year one with a date: `year_matches_date` lets
     both pass on the year. `exact_names` takes a name only in its folded form, as three known clients send it.
+    `nine_digits_alone`: nine digits find nobody who has twelve.
     """
     return (
-        number_agrees(person, citizen_id=citizen_id, id_card_number=id_card_number)
+        number_agrees(
+            person, citizen_id=citizen_id, id_card_number=id_card_number, nine_digits_alone=nine_digits_alone
+        )
         and name_agrees(person, full_name, exact=exact_names)
         and birth_agrees(
             person, birth_date=birth_date, birth_year=birth_year, year_matches_date=year_matches_date
@@ -36,9 +40,11 @@ def matches(
     )
 
 
-def number_agrees(person: Person, *, citizen_id: str | None, id_card_number: str | None) -> bool:
+def number_agrees(
+    person: Person, *, citizen_id: str | None, id_card_number: str | None, nine_digits_alone: bool = False
+) -> bool:
     """Compare each number that was given; none given is no agreement."""
-    if citizen_id is None and id_card_number is None:
+    if citizen_id is None and (id_card_number is None or (nine_digits_alone and person.citizen_id)):
         return False
     return citizen_id in {None, person.citizen_id} and id_card_number in {None, person.id_card_number}
 

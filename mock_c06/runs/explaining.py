@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.matching.explain import explain
 from mock_c06.runs.world import World
 
@@ -28,8 +29,9 @@ def explain_in(
     full_name: str,
     birth_date: date | None,
     birth_year: int | None,
+    switches: Switches = AS_BUILT,
 ) -> Explanation:
-    """Explain. Several may share nine digits: the nearest of them tells the most."""
+    """Explain, as an account with these switches is answered. Several may share nine digits: the nearest of them tells the most."""
     found = world.find(citizen_id=citizen_id, id_card_number=id_card_number)
     parts = (
         explain(
@@ -39,6 +41,9 @@ def explain_in(
             full_name=full_name,
             birth_date=birth_date,
             birth_year=birth_year,
+            year_matches_date=switches.year_matches_date,
+            exact_names=switches.exact_names,
+            nine_digits_alone=switches.nine_digits_alone,
         )
         for person in found or (None,)
     )

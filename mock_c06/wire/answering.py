@@ -61,5 +61,6 @@ def _find_people(enquiry: Enquiry, account: Account, world: World) -> list[Perso
             birth_year=enquiry.birth_year,
             year_matches_date=account.switches.year_matches_date,
             exact_names=account.switches.exact_names,
+            nine_digits_alone=account.switches.nine_digits_alone,
         )
     ]

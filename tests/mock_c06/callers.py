@@ -6,7 +6,7 @@ They import nothing of the mock's writers, so that a mistake there is not repeat
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -159,7 +159,9 @@ class PlatformClient:
         self.token = answer.json().get("access_token", self.token)
         return answer
 
-    async def ask(self, operation: str, body: Mapping[str, Any], **headers: str) -> httpx.Response:
+    async def ask(
+        self, operation: str, body: Mapping[str, Any], *, without: Collection[str] = (), **headers: str
+    ) -> httpx.Response:
         """Call an operation; the operation's own codes are put in where the body has none."""
         upper = self.account["dialect"] != "lgsp-camel"
         own = {
@@ -172,4 +174,5 @@ class PlatformClient:
         sent = {"Authorization": f"Bearer {self.token}", "lgspaccesstoken": self.adapter(), **headers}
         sent["Content-Type"] = "application/json"
         path = f"/lgsp/{operation[0].lower()}{operation[1:]}"
-        return await self.http.post(self.base + path, content=json.dumps({**own, **body}), headers=sent)
+        members = {name: value for name, value in {**own, **body}.items() if name not in without}
+        return await self.http.post(self.base + path, content=json.dumps(members), headers=sent)

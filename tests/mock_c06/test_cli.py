@@ -64,6 +64,35 @@ def test_explain_names_the_part_that_differs(change: dict[str, str], differs: li
     assert json.loads(told.stdout)["differs"] == differs
 
 
+@pytest.mark.parametrize(
+    ("switches", "change", "differs"),
+    [
+        ((), {"birth_date": None, "birth_year": 1990}, ["birth", "hint:year_only"]),
+        (("year_matches_date",), {"birth_date": None, "birth_year": 1990}, []),
+        (("year_matches_date=false",), {"birth_date": None, "birth_year": 1990}, ["birth", "hint:year_only"]),
+        (("exact_names",), {}, ["name", "hint:not_folded"]),
+        (("exact_names", "year_matches_date"), {"full_name": "NGUYENVANAN"}, []),
+        (
+            ("nine_digits_alone",),
+            {"citizen_id": None, "id_card_number": "012345678"},
+            ["number", "hint:has_twelve_digits"],
+        ),
+    ],
+)
+def test_explain_reads_the_rule_as_the_switches_say(
+    switches: tuple[str, ...], change: dict[str, object], differs: list[str]
+) -> None:
+    arguments = [part for name in switches for part in ("--switch", name)]
+    told = run("explain", "--json", *arguments, stdin=json.dumps(CLAIM | change))
+    assert (told.returncode, json.loads(told.stdout)["differs"]) == (0, differs)
+
+
+def test_explain_refuses_a_switch_that_is_none_in_one_line() -> None:
+    refused = run("explain", "--switch", "loud", stdin=json.dumps(CLAIM))
+    assert refused.returncode == 1
+    assert refused.stderr.decode() == "mock-c06: switch loud: no such switch: see mock-c06 parity\n"
+
+
 def test_explain_says_the_status_in_words() -> None:
     told = run("explain", stdin=json.dumps(CLAIM)).stdout.decode()
     assert told == "differs: nothing\nstatus: living\n"

@@ -58,8 +58,9 @@ class OcpsClient:
         if self.is_camel:
             return str(answer["data"]).lower() == "true"
         body = _body(answer)
-        counted = body.get("XacThucThongTinCongDanResponse", {}).get("SoLuongCongDan")
-        return counted == "1" or body.get("KetQuaXacThuc", {}).get("TonTai") == "true"
+        counted: str | None = body.get("XacThucThongTinCongDanResponse", {}).get("SoLuongCongDan")
+        exists: str | None = body.get("KetQuaXacThuc", {}).get("TonTai")
+        return counted == "1" or exists == "true"
 
     def person(self, number: str, full_name: str, birth: str, **asked: str) -> dict[str, Any] | None:
         """Ask for the record; no person, or one without a name, is no information."""

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.sockets
 # zeep's own functions have no types.
 new_transport: Any = Transport
 new_client: Any = zeep.Client
+NUMBER = "001090000123"
 AN = {
-    "SoDinhDanh": "001090000123",
+    "SoDinhDanh": NUMBER,
     "HoVaTen": "NGUYENVANAN",
     "NgayThangNamSinh": {"NgayThangNam": "19900131"},
 }
@@ -91,9 +92,9 @@ def test_the_wsdl_of_a_run_leads_into_that_run(c06: C06, soap: Any) -> None:
 
 def test_zeep_reads_the_feed_of_changes_as_the_schema_describes_it(c06: C06, soap: Any) -> None:
     operation = "TraCuuThongTinCongDan"
-    c06.event("death", AN["SoDinhDanh"])
+    c06.event("death", NUMBER)
     now = time.time_ns() // 1_000_000
     window = {"TuNgay": str(now - 60_000), "DenNgay": str(now + 60_000), "Loai": "2"}
     changed = soap[operation](**head(operation), **window, Trang="1", SoBanGhi="100")
-    assert [person.SoDinhDanh for person in changed.CongDan] == [AN["SoDinhDanh"], "001192000124"]
+    assert [person.SoDinhDanh for person in changed.CongDan] == [NUMBER, "001192000124"]
     assert changed.CongDan[0].TrangThai == "2"

@@ -1,5 +1,6 @@
 """The feed of changes: who changed in a span of time, each once and as they are now, page by page."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +17,14 @@ NINE = int(datetime.fromisoformat("2026-11-24T09:00:00+00:00").timestamp() * 100
 FEED = {"TuNgay": str(NINE - DAY), "DenNgay": str(NINE + DAY), "Loai": "0", "Trang": "1", "SoBanGhi": "100"}
 
 
-async def ask(portal: SoapPortal, **changes: str | None) -> httpx.Response:
+def body_of(portal: SoapPortal, **changes: str | None) -> str:
     head = portal.fields("TraCuuThongTinCongDan", SoDinhDanh=None, HoVaTen=None, NgayThangNam=None)
-    body = envelope("TraCuuThongTinCongDan", {**head, **FEED, **changes})
-    return await portal.send(body, "/TraCuuThongTinCongDan")
+    login = {name: changes.pop(name) for name in ("TaiKhoan",) if name in changes}
+    return envelope("TraCuuThongTinCongDan", {**head, **login, **FEED, **changes})
+
+
+async def ask(portal: SoapPortal, **changes: str | None) -> httpx.Response:
+    return await portal.send(body_of(portal, **changes), "/TraCuuThongTinCongDan")
 
 
 async def changed(portal: SoapPortal, **changes: str | None) -> list[str]:
@@ -62,6 +67,25 @@ async def test_the_feed_brings_who_changed_in_the_span_once_by_last_change(
     portal: SoapPortal, changes: dict[str, str | None], numbers: list[str]
 ) -> None:
     assert await changed(portal, **changes) == numbers
+
+
+@pytest.mark.parametrize("changes", [{}, {"Loai": None}, {"MaDonVi": None}, {"TaiKhoan": "sync"}])
+@pytest.mark.usefixtures("lived")
+async def test_a_feed_request_and_its_answer_fit_the_schema(
+    portal: SoapPortal, is_valid: Callable[[str | bytes], bool], changes: dict[str, str | None]
+) -> None:
+    sent = body_of(portal, **changes)
+    answer = await portal.send(sent, "/TraCuuThongTinCongDan")
+    assert (is_valid(sent), answer.status_code, is_valid(answer.content)) == (True, 200, True)
+
+
+async def test_the_schema_knows_no_feed_of_another_operation_and_none_with_a_person(
+    portal: SoapPortal, is_valid: Callable[[str | bytes], bool]
+) -> None:
+    sent = body_of(portal)
+    assert not is_valid(sent.replace("TraCuuThongTinCongDan", "XacMinhThongTinNhanThan"))
+    assert not is_valid(body_of(portal, SoDinhDanh=AN))
+    assert not is_valid(body_of(portal, SoBanGhi="1001"))
 
 
 @pytest.mark.usefixtures("lived")

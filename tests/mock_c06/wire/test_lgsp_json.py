@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.mock_c06.callers import AN, HandClock, PlatformClient
+from tests.mock_c06.callers import AN, CODES, HandClock, PlatformClient
 
 VERDICT, RECORD = "XacThucThongTinCongDan", "TraCuuThongTinCongDan"
 Platform = Callable[[str], PlatformClient]
@@ -148,6 +148,20 @@ async def test_a_json_request_that_breaks_a_rule_is_refused_with_01(
 ) -> None:
     client = await logged_in(platform, "camel")
     assert (await client.ask(VERDICT, BODIES["camel"] | wrong)).json()["error_code"] == "01"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_flattened_request_may_leave_the_integration_code_out(
+    platform: Platform, control: httpx.AsyncClient, shared: bool
+) -> None:
+    await control.put("/runs/default/switches", json={"one_record_code": shared})
+    client = await logged_in(platform, "camel")
+    for operation in CODES:
+        answer = await client.ask(operation, BODIES["camel"], without=("maTichHop",))
+        assert answer.json().get("error_code") is None, operation
+    nested = await logged_in(platform, "passthrough")
+    refused = await nested.ask(VERDICT, BODIES["passthrough"], without=("MaTichHop",))
+    assert refused.json()["error_code"] == "01"
 
 
 @pytest.mark.parametrize(

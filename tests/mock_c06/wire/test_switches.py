@@ -54,6 +54,20 @@ async def test_a_name_may_have_to_come_folded_already(portal: SoapPortal, switch
     assert "<SoLuongCongDan>1<" in (await portal.verdict()).text
 
 
+async def test_nine_digits_may_find_nobody_who_has_twelve(
+    portal: SoapPortal, camel: PlatformClient, switch: Set
+) -> None:
+    both = {"SoDinhDanh": None, "SoCMND": "012345678"}
+    alone = both | {"SoCMND": "024000301", "HoVaTen": "VUTHICHIN", "NgayThangNam": "19570312"}
+    assert "<SoLuongCongDan>1<" in (await portal.verdict(**both)).text
+    await switch("nine_digits_alone")
+    flat = BODIES["camel"] | {"soCMND": "012345678"}
+    assert "<SoLuongCongDan>0<" in (await portal.verdict(**both)).text
+    assert (await camel.ask(RECORD, flat, without=("soDinhDanh",))).json() == {"data": None}
+    assert "<SoLuongCongDan>1<" in (await portal.verdict(**alone)).text
+    assert "<SoLuongCongDan>1<" in (await portal.verdict()).text
+
+
 async def test_every_record_operation_may_share_one_integration_code(portal: SoapPortal, switch: Set) -> None:
     await switch("one_record_code")
     assert "<MaLoi>01<" in (await portal.ask(HOUSEHOLD)).text

@@ -1,0 +1,69 @@
+"""`mock-c06 explain`: which part of a claim differs from the registry. The claim comes by stdin, never by an argument."""
+
+import json
+import sys
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from mock_c06.app import DEFAULT_SEED
+from mock_c06.desk.switches import parse_switches
+from mock_c06.errors import StartRefused, SwitchUnknown
+from mock_c06.population.personas import load_personas
+from mock_c06.population.world_index import WorldIndex
+from mock_c06.population_cli import Population, PopulationSeed, make_nation
+from mock_c06.runs.explaining import explain_in
+from mock_c06.runs.world import World
+
+
+def explain_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    population: Population = 0,
+    seed: PopulationSeed = DEFAULT_SEED,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option("--switch", metavar="NAME[=true|false]", help="As the account has it; repeatable."),
+    ] = None,
+) -> None:
+    """Say which part of a claim differs from the registry. The claim is one JSON object on stdin.
+
+    \b
+    Members: citizen_id or id_card_number, full_name, birth_date or birth_year.
+
+    \b
+    Examples:
+      mock-c06 explain --json < claim.json
+      mock-c06 explain --switch year_matches_date < claim.json
+      mock-c06 explain --population 1000000 --seed 7 < claim.json
+    """
+    try:
+        switches = parse_switches(switch or ())
+    except SwitchUnknown as unknown:
+        raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
+    held = (persona.person for persona in load_personas())
+    world = World(WorldIndex(held, beyond=make_nation(population, seed)))
+    said = explain_in(world, **_read_claim(), switches=switches)
+    if as_json:
+        print(json.dumps(said.as_json(), ensure_ascii=False))
+    else:
+        print(f"differs: {', '.join(said.differs) or 'nothing'}")
+        print(f"status: {', '.join(said.status) or 'nobody has this number'}")
+
+
+def _read_claim() -> dict[str, Any]:
+    try:
+        sent = json.loads(sys.stdin.buffer.read())
+        birth_date = date.fromisoformat(sent["birth_date"]) if sent.get("birth_date") else None
+        year = sent.get("birth_year")
+        return {
+            "citizen_id": sent.get("citizen_id"),
+            "id_card_number": sent.get("id_card_number"),
+            "full_name": str(sent["full_name"]),
+            "birth_date": birth_date,
+            "birth_year": None if year is None else int(year),
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StartRefused(
+            "stdin must be one JSON object with full_name, a number and birth_date or birth_year"
+        ) from error
