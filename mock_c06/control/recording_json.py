@@ -1,4 +1,4 @@
-"""A run as one file: world, clock, plan, events, journal, and every answer as bytes; and back.
+"""A run as one file: people, accounts, clock, plan, events, journal, and every answer as bytes; and back.
 
 The same run gives the same bytes. The file ends with a digest of the rest: a file that was changed is refused.
 """
@@ -15,6 +15,7 @@ from mock_c06.control.event_json import happened_json
 from mock_c06.control.fault_json import FaultBody, plan_json
 from mock_c06.control.journal_json import entry_json
 from mock_c06.control.people_json import person_json
+from mock_c06.control.recorded_accounts import parse_account, recorded_account
 from mock_c06.errors import RecordingTooLong, StartRefused
 from mock_c06.population.model import Address, Kin, LifeStatus, Person
 from mock_c06.runs.faults import Cut
@@ -22,8 +23,9 @@ from mock_c06.runs.journal import Asked, Entry, Outcome
 from mock_c06.runs.life import EventKind, Happened
 from mock_c06.runs.recording import Kept
 from mock_c06.runs.run import Run
+from mock_c06.runs.world import World
 
-FORMAT = "mock-c06-recording/1"
+FORMAT = "mock-c06-recording/2"
 
 
 def recording_json(run: Run) -> dict[str, Any]:
@@ -35,6 +37,8 @@ def recording_json(run: Run) -> dict[str, Any]:
         "test_data": True,
         "run": run.name,
         "clock": {"now": _instant(run.clock.now()), "frozen": run.clock.is_frozen},
+        "population": _population(run.world),
+        "accounts": [recorded_account(account) for account in run.accounts.values()],
         "world": [
             {"since": _instant(version.since), "person": _plain(person_json(version.person))}
             for version in run.world.versions()
@@ -70,7 +74,15 @@ def parse_recording(text: bytes) -> dict[str, Any]:
 
 
 def restore(run: Run, recording: dict[str, Any]) -> list[Kept]:
-    """Put world, events, plan and clock into an empty run, which stands still at the recorded now; give the calls."""
+    """Put all but the calls into an empty run, which stands still at the recorded now; give the calls.
+
+    The run lies over the recorded population already (recording/replaying.py). Raises `StartRefused`.
+    """
+    try:
+        accounts = [parse_account(written) for written in recording["accounts"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StartRefused("the recording's accounts can't be read") from error
+    run.accounts.update({account.name: account for account in accounts})
     for version in recording["world"]:
         run.world.put(_person(version["person"]), datetime.fromisoformat(version["since"]))
     for each in recording["events"]:
@@ -95,6 +107,12 @@ _FAULT = tuple(field.alias or name for name, field in FaultBody.model_fields.ite
 def _digest(content: dict[str, Any]) -> str:
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _population(world: World) -> dict[str, Any] | None:
+    """Write what the generated people are computed from: they themselves need not be written."""
+    beyond = world.beyond
+    return {"count": beyond.count, "seed": beyond.seed} if beyond is not None else None
 
 
 def _instant(instant: datetime) -> str:

@@ -31,6 +31,7 @@ class Nation:
         if not 0 < count <= MOST_PEOPLE:
             raise ValueError(f"a population has 1 to {MOST_PEOPLE} people")
         self.count = count
+        self.seed = seed
         self.draws = Draws(seed)
         self.cells = Cells(count)
         self.lives = Lives(self.cells, self.draws)

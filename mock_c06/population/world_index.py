@@ -22,7 +22,10 @@ def parents_of(person: Person) -> set[str]:
 
 
 class Beyond(Protocol):
-    """People who are computed and not held."""
+    """People who are computed and not held: the same wherever `count` and `seed` are."""
+
+    count: int
+    seed: str
 
     def find_by_key(self, key: str) -> Person | None:
         """Give the person of that key."""
@@ -45,7 +48,7 @@ class WorldIndex:
     """People by twelve digits, by nine, and by household."""
 
     def __init__(self, people: Iterable[Person], *, beyond: Beyond | None = None) -> None:
-        self._beyond = beyond
+        self.beyond = beyond
         self._people: dict[str, Person] = {}
         self._by_card: dict[str, list[Person]] = defaultdict(list)
         self._by_household: dict[str, list[Person]] = defaultdict(list)
@@ -62,22 +65,22 @@ class WorldIndex:
     def find_by_key(self, key: str) -> Person | None:
         """Give the person of that key (see `person_key`)."""
         person = self._people.get(key)
-        return self._beyond.find_by_key(key) if person is None and self._beyond is not None else person
+        return self.beyond.find_by_key(key) if person is None and self.beyond is not None else person
 
     def by_card(self, id_card_number: str) -> tuple[Person, ...]:
         """Give everybody who has that nine-digit number."""
         held = tuple(self._by_card.get(id_card_number, ()))
-        return held if self._beyond is None else (*held, *self._beyond.by_card(id_card_number))
+        return held if self.beyond is None else (*held, *self.beyond.by_card(id_card_number))
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give the members of a household."""
         held = tuple(self._by_household.get(key, ()))
-        return held or (self._beyond.household(key) if self._beyond is not None else ())
+        return held or (self.beyond.household(key) if self.beyond is not None else ())
 
     def children(self, citizen_id: str) -> tuple[Person, ...]:
         """Give everybody whose record names that number as father or mother."""
         held = tuple(self._by_parent.get(citizen_id, ()))
-        return held if self._beyond is None else (*held, *self._beyond.children(citizen_id))
+        return held if self.beyond is None else (*held, *self.beyond.children(citizen_id))
 
     def everybody(self) -> tuple[Person, ...]:
         """Give all people who are held, in the order they came: the generated ones are told to nobody in a list."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mock_c06.population.model import Person
-from mock_c06.population.world_index import WorldIndex, parents_of, person_key
+from mock_c06.population.world_index import Beyond, WorldIndex, parents_of, person_key
 
 HEAD_OF_HOUSEHOLD = "CH01"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -30,6 +30,11 @@ class World:
         self._base = base
         self._now = now
         self._own: dict[str, list[Version]] = {}
+
+    @property
+    def beyond(self) -> Beyond | None:
+        """Give the generated population that this run's people are looked up in, where there is one."""
+        return self._base.beyond
 
     def put(self, person: Person, since: datetime = ALWAYS) -> None:
         """Add the person, or take the place of the one with the same number, from then on (else from ever)."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mock_c06.app import MockRegistry
-from mock_c06.control.recording_json import parse_recording, recording_json, recording_text
+from mock_c06.control.recording_json import FORMAT, parse_recording, recording_json, recording_text
 from mock_c06.errors import RecordingTooLong, StartRefused
 from mock_c06.recording.replaying import build_replay
 from mock_c06.runs.recording import MOST_CALLS
@@ -188,7 +188,7 @@ async def test_a_run_is_recorded_into_the_same_bytes_each_time(
             lambda text: text.replace(b"DECEASED", b"LIVING").replace(b'"garbled"', b'"empty"'),
             "digest differs",
         ),
-        (lambda text: text.replace(b"recording/1", b"recording/9"), "another form"),
+        (lambda text: text.replace(FORMAT.encode(), b"mock-c06-recording/1"), "another form"),
     ],
 )
 async def test_a_recording_that_was_changed_is_refused(
