@@ -16,8 +16,11 @@ from gateway.keys.vault import Vault
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
-from gateway.profiles.connections import OpenRegistry, open_place
+from gateway.profiles.connections import Opener
+from gateway.profiles.first_revision import settle_first_revision
+from gateway.profiles.links import Links, OpenRegistry
 from gateway.profiles.model import Gateway, Places
+from gateway.profiles.store import read_standings
 from gateway.schema import migrate, require_current
 from gateway.settings import DEFAULT_BASE, Settings
 
@@ -44,7 +47,7 @@ async def open_gateway(
             await migrate(database)
         else:
             await require_current(database)
-        rings = await vault.open(database, clock)
+        await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
         parts = Parts(
             database=database,
@@ -53,25 +56,27 @@ async def open_gateway(
             catalogue=load_catalogue(),
             base=public,
         )
-        places = {
-            profile: open_place(
-                profile,
-                settings,
-                base=public,
-                keys=rings.keys[profile],
-                open_registry=open_registry,
-            )
-            for profile in Profile
-        }
+        links = Links(open_registry)
+        opener = Opener(settings, base=public, links=links)
         try:
-            yield Gateway(parts=parts, places=Places(places, epoch=rings.epoch), vault=vault)
+            places = await _open_places(parts, vault, opener)
+            yield Gateway(parts=parts, places=places, vault=vault, opener=opener)
         finally:
-            for place in places.values():
-                if place.link is not None:
-                    await place.link.registry.aclose()
+            await links.aclose()
             await parts.audit.aclose()
     finally:
         await database.close()
+
+
+async def _open_places(parts: Parts, vault: Vault, opener: Opener) -> Places:
+    """Open the places as they stand; settings make a profile's first revision where something can be asked."""
+    if opener.links.can_open:
+        for profile in Profile:
+            await settle_first_revision(parts, opener, profile, master=vault.master)
+    async with parts.database.read() as transaction:
+        rings = await vault.read(transaction)
+        found = await read_standings(transaction, master=vault.master)
+    return Places(opener.open_all(rings.keys, found, {}), epoch=rings.epoch)
 
 
 def _open_vault(settings: Settings) -> Vault:

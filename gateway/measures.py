@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from gateway.edge.rates import RateLimits
 from gateway.oauth.guesses import Guesses
 from gateway.profiles.model import Gateway
+from gateway.profiles.states import ProfileState, days_left, state_of
 from gateway.registry.shelter import ShelteredRegistry
 
 BREAKER_STATES = ("closed", "open", "probing")
@@ -27,6 +28,7 @@ class Measures(Collector):
         """Tell the figures of now."""
         yield from self._audit()
         yield from self._registries()
+        yield from self._profiles()
         slowed = CounterMetricFamily(
             "gateway_secret_guesses", "Tries of a client secret slowed or refused unread.", labels=["outcome"]
         )
@@ -39,6 +41,24 @@ class Measures(Collector):
         for profile in self._gateway.places:
             limited.add_metric([profile.value], self._rates.refused.get(profile.value, 0))
         yield limited
+
+    def _profiles(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily(
+            "gateway_profile_state", "1 for the profile's state of now.", labels=["profile", "state"]
+        )
+        days = GaugeMetricFamily(
+            "gateway_credential_days_left", "Days until the registry credential ends.", labels=["profile"]
+        )
+        clock = self._gateway.parts.clock
+        for profile, place in self._gateway.places.items():
+            now = state_of(place, clock)
+            for state in ProfileState:
+                states.add_metric([profile.value, state.value], float(now is state))
+            left = days_left(place, clock)
+            if left is not None:
+                days.add_metric([profile.value], left)
+        yield states
+        yield days
 
     def _audit(self) -> Iterator[Metric]:
         audit = self._gateway.parts.audit

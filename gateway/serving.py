@@ -13,8 +13,8 @@ from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.edge.metrics import Metrics, serve_metrics
 from gateway.errors import SettingInvalid, StateWrong
-from gateway.profiles.connections import OpenRegistry
 from gateway.profiles.epochs import watching
+from gateway.profiles.links import OpenRegistry
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection

@@ -6,29 +6,16 @@ connection does not: it answers `profile_unconfigured`. Nothing of `official` ha
 
 import os
 from collections.abc import Mapping
-from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import from_json
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from gateway.errors import SettingInvalid
 from gateway.places import Profile
-from gateway.procedures.fields import Operation
-from gateway.registry.connection import Adapter, Connection, DateForm, Dialect, TimestampUnit
+from gateway.registry.members import ConnectionMembers, HttpUrl, Strict, given_members, split_url
 
 PREFIX = "GATEWAY_"
 DEFAULT_BASE = "http://127.0.0.1:8000"
@@ -40,40 +27,13 @@ def _split_commas(value: object) -> object:
     )
 
 
-def _parse_json(value: object) -> object:
-    return from_json(value) if isinstance(value, str) else value
-
-
-def _http_url(value: str) -> str:
-    parts = _split_url(value)
-    if (
-        parts is None
-        or parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.query
-        or parts.fragment
-        or parts.username is not None
-    ):
-        raise ValueError("an http or https address without user, query and fragment is expected")
-    return value.rstrip("/")
-
-
 def _database_url(value: str) -> str:
-    parts = _split_url(value)
+    parts = split_url(value)
     embedded = value.startswith("sqlite:///") and len(value) > len("sqlite:///") and ":memory:" not in value
     server = parts is not None and parts.scheme == "postgresql" and len(parts.path) > 1
     if not embedded and not server:
         raise ValueError("sqlite:///path or postgresql://user@host/name is expected")
     return value
-
-
-def _split_url(value: str) -> SplitResult | None:
-    """Split an address, or None where it isn't one; the library's own reason may repeat a password."""
-    try:
-        parts = urlsplit(value)
-        return parts if parts.port != 0 and value.isprintable() else None
-    except ValueError:
-        return None
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
@@ -86,61 +46,11 @@ def _network(value: str) -> str:
 
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split_commas)]
-JsonMap = Annotated[dict[str, str], BeforeValidator(_parse_json)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class AdapterSettings(_Strict):
-    """Members of the LGSP adapter's header."""
-
-    access_key: SecretStr
-    secret_key: SecretStr
-    app_name: str
-    partner_code: str
-    partner_code_cus: str
-
-
-_WITHOUT_CONNECTION = frozenset(
-    {
-        "registry_url",
-        "hosts",
-        "networks",
-        "reuse",
-        "reuse_seconds",
-        "budget_account_hour",
-        "budget_subject_day",
-        "rate_per_second",
-    }
-)
-"""Where a profile may connect and its policy: these may stand without a connection."""
-
-
-class ProfileSettings(_Strict):
+class ProfileSettings(ConnectionMembers):
     """One profile's `GATEWAY_<PROFILE>_*`: its first connection, where it may connect, its policy."""
 
-    registry_url: HttpUrl | None = None
-    dialect: Dialect = Dialect.SOAP
-    c06_user: str | None = None
-    c06_secret: SecretStr | None = None
-    ngsp_key: SecretStr | None = None
-    ngsp_secret: SecretStr | None = None
-    adapter: Annotated[AdapterSettings | None, BeforeValidator(_parse_json)] = None
-    x_road_client: str | None = None
-    agency: str | None = None
-    officer: str | None = None
-    timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
-    date_form: DateForm | None = None
-    service_codes: JsonMap = Field(default_factory=dict)
-    integration_codes: Annotated[dict[Operation, str], BeforeValidator(_parse_json)] = Field(
-        default_factory=dict
-    )
-    deadline_ms: int = Field(default=10_000, ge=100, le=120_000)
-    expires_on: date | None = None
-    contact: str | None = None
     hosts: CommaList = ()
     networks: Networks = ()
     reuse: Literal["account", "dossier"] | None = None
@@ -152,46 +62,15 @@ class ProfileSettings(_Strict):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.registry_url is None:
-            if beside := sorted(self.model_fields_set - _WITHOUT_CONNECTION):
+            if beside := [name for name in given_members(self) if name != "registry_url"]:
                 raise ValueError(f"with {beside[0].upper()} set, REGISTRY_URL must be set too")
             return self
-        needed: dict[str, object] = {"agency": self.agency, "officer": self.officer}
-        if self.dialect is Dialect.SOAP:
-            needed |= {"c06_user": self.c06_user, "c06_secret": self.c06_secret}
-        else:
-            needed |= {"ngsp_key": self.ngsp_key, "ngsp_secret": self.ngsp_secret}
-        missing = sorted(name.upper() for name, value in needed.items() if value is None)
-        if missing:
-            raise ValueError(f"with REGISTRY_URL set, {', '.join(missing)} must be set too")
+        if missing := self.missing():
+            raise ValueError(f"with REGISTRY_URL set, {', '.join(missing).upper()} must be set too")
         return self
 
-    def connection(self, profile: Profile) -> Connection | None:
-        """Return the connection these settings describe, or None where none is configured."""
-        if self.registry_url is None or self.agency is None or self.officer is None:
-            return None
-        return Connection(
-            profile=profile,
-            registry_url=self.registry_url,
-            dialect=self.dialect,
-            c06_user=self.c06_user,
-            c06_secret=_reveal(self.c06_secret),
-            ngsp_key=_reveal(self.ngsp_key),
-            ngsp_secret=_reveal(self.ngsp_secret),
-            adapter=_adapter(self.adapter),
-            x_road_client=self.x_road_client,
-            agency=self.agency,
-            officer=self.officer,
-            timestamp_unit=self.timestamp_unit,
-            date_form=self.date_form,
-            service_codes=self.service_codes,
-            integration_codes=self.integration_codes,
-            deadline_ms=self.deadline_ms,
-            hosts=self.hosts,
-            networks=self.networks,
-        )
 
-
-class Settings(_Strict):
+class Settings(Strict):
     """Everything the gateway is told from outside."""
 
     database_url: DatabaseUrl = Field(default="sqlite:///var/gateway.db", repr=False)  # may hold a password
@@ -278,19 +157,3 @@ def _explain(error: ValidationError) -> str:
         expected = expected.removeprefix("Value error, ")
         lines.append(f"{variable.rstrip('_')}: {expected}")
     return "; ".join(lines)
-
-
-def _reveal(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
-
-
-def _adapter(adapter: AdapterSettings | None) -> Adapter | None:
-    if adapter is None:
-        return None
-    return Adapter(
-        access_key=adapter.access_key.get_secret_value(),
-        secret_key=adapter.secret_key.get_secret_value(),
-        app_name=adapter.app_name,
-        partner_code=adapter.partner_code,
-        partner_code_cus=adapter.partner_code_cus,
-    )

@@ -29,6 +29,7 @@ from gateway.places import Profile
 from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
+from gateway.profiles.states import describe_profiles
 from gateway.verifications import web as verifications_web
 from gateway.verifications.flights import Flights
 from gateway.verifications.use_cases import sweep
@@ -42,15 +43,14 @@ def build_app(
     gateway: Gateway, *, metrics: Metrics | None = None, body_seconds: float = BODY_SECONDS
 ) -> ASGIApp:
     """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own."""
-    test_data = {profile.value: place.test_data for profile, place in gateway.places.items()}
-    parts = gateway.parts
+    parts, places = gateway.parts, {profile.value for profile in Profile}
     metrics = metrics or Metrics()
     routes = _build_routes(gateway, metrics)
     return Edge(
         routes,
         base=parts.base,
         clock=parts.clock,
-        test_data=test_data,
+        test_data=lambda name: gateway.places[Profile(name)].test_data if name in places else None,
         metrics=metrics,
         body_seconds=body_seconds,
     )
@@ -80,10 +80,9 @@ def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     metrics.registry.register(
         Measures(gateway, rates=app.state.rates, guesses=app.state.guesses),
     )
-    states = {
-        profile.value: "ready" if place.link else "unconfigured" for profile, place in gateway.places.items()
-    }
-    app.include_router(health.build_router(gateway.parts.database, states=states))
+    app.include_router(
+        health.build_router(gateway.parts.database, profiles=lambda: describe_profiles(gateway))
+    )
     for room in (oauth_web, verifications_web, prefills_web, procedures_web, accounts_web):
         app.include_router(room.build_router())
     _add_document(app)

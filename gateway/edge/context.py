@@ -5,7 +5,7 @@ The body (at most 64 KiB) is read before anything else looks at the request, so 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import structlog
@@ -44,7 +44,7 @@ class Edge:
         *,
         base: str,
         clock: Clock,
-        test_data: Mapping[str, bool],
+        test_data: Callable[[str], bool | None],
         metrics: Metrics | None = None,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
@@ -123,10 +123,11 @@ class Edge:
         present = {name for name, _ in headers}
         place = first_segment(scope["path"])
         ours = {b"x-request-id": scope["state"]["request_id"].encode(), b"x-content-type-options": b"nosniff"}
-        if place in self._test_data:
+        test_data = self._test_data(place)
+        if test_data is not None:
             ours[b"cache-control"] = b"no-store"
-            if self._test_data[place]:
-                ours[b"x-test-data"] = b"true"
+        if test_data:
+            ours[b"x-test-data"] = b"true"
         return headers + [(name, value) for name, value in ours.items() if name not in present]
 
 

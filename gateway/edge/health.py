@@ -1,7 +1,8 @@
 """Open pages of the edge: `/livez`, `/readyz` and `/problems/{code}`."""
 
+from collections.abc import Callable
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
@@ -27,11 +28,19 @@ class ProfileStates(Answer):
     official: Literal["ready", "degraded", "suspended", "unconfigured"]
 
 
+class CredentialEnds(Answer):
+    """When a place's credentials at the registry end; null where no end is known."""
+
+    sandbox: int | None
+    official: int | None
+
+
 class ReadyAnswer(Answer):
-    """The store works."""
+    """The store works. `credential_days_left`: whole days; negative once they have ended."""
 
     status: Literal["ok"]
     profiles: ProfileStates
+    credential_days_left: CredentialEnds
 
 
 class NotReadyAnswer(Answer):
@@ -39,10 +48,15 @@ class NotReadyAnswer(Answer):
 
     status: Literal["store_unavailable"]
     profiles: ProfileStates
+    credential_days_left: CredentialEnds
 
 
-def build_router(database: Database, *, states: dict[str, str]) -> APIRouter:
-    """Return the open routes; `states` says each profile's state in a word."""
+Profiles = Callable[[], dict[str, dict[str, Any]]]
+"""Says of now what `ReadyAnswer` holds of the profiles."""
+
+
+def build_router(database: Database, *, profiles: Profiles) -> APIRouter:
+    """Return the open routes; `profiles` says how each profile is."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -66,8 +80,8 @@ def build_router(database: Database, *, states: dict[str, str]) -> APIRouter:
             async with database.read() as connection:
                 await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
         except Overloaded:
-            return JSONResponse({"status": "store_unavailable", "profiles": states}, status_code=503)
-        return JSONResponse({"status": "ok", "profiles": states})
+            return JSONResponse({"status": "store_unavailable"} | profiles(), status_code=503)
+        return JSONResponse({"status": "ok"} | profiles())
 
     @router.get(
         "/problems/{code}",

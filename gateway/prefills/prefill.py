@@ -97,6 +97,7 @@ def _questions(parts: Parts, act: Act, link: Link) -> Sequence[Question]:
     return [
         Question(
             profile=act.place.profile,
+            revision=link.connection.revision,
             operation=operation,
             request_code=new_request_code(),
             procedure=act.procedure.slug,

@@ -1,23 +1,26 @@
-"""Build the places from settings: each with its own keys, policy and outbound client.
+"""Build the places from settings and standings: each with its own keys, policy and outbound client.
 
 `local` says that whatever an official place could reach is this machine; only then may an official account be made
 without promotion.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
+
+import structlog
 
 from gateway.errors import SettingInvalid
 from gateway.keys.model import PlaceKeys, Purpose, SigningRing
 from gateway.places import Profile
-from gateway.profiles.model import Link, Place, Policy
+from gateway.profiles.links import Links
+from gateway.profiles.model import Link, Place, Policy, Watch
+from gateway.profiles.revisions import PolicyChange, Revision, Standing, Standings
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.settings import ProfileSettings, Settings
 
-OpenRegistry = Callable[[Connection], Registry]
-"""Opens the outbound client of a connection; handed in, so that commands which ask nothing load none."""
+log = structlog.get_logger("gateway.profiles")
 
 _DEFAULTS: Mapping[Profile, Policy] = {
     Profile.SANDBOX: Policy(
@@ -37,61 +40,107 @@ _DEFAULTS: Mapping[Profile, Policy] = {
 }
 
 
-def open_place(
-    profile: Profile,
-    settings: Settings,
-    *,
-    base: str,
-    keys: PlaceKeys,
-    open_registry: OpenRegistry | None,
-) -> Place:
-    """Return a place; without `open_registry` (commands that ask nothing) it has no link.
+class Opener:
+    """Opens places for a deployment: its settings say where each profile may connect, the store which way is active."""
 
-    Raises:
-        SettingInvalid: the connection can't work, or `account` reuse on official without an approved change.
-    """
-    own = settings.of(profile)
-    if profile is Profile.OFFICIAL and own.reuse == "account":
-        raise SettingInvalid(
-            "GATEWAY_OFFICIAL_REUSE: account needs an approved change that cites its legal basis; use dossier"
+    def __init__(self, settings: Settings, *, base: str, links: Links) -> None:
+        self.settings = settings
+        self.links = links
+        self._base = base
+
+    @property
+    def can_open(self) -> bool:
+        """Say whether anything can be asked here."""
+        return self.links.can_open
+
+    def connection(self, revision: Revision) -> Connection:
+        """Return a revision's connection within the deployment's bounds. Raises `SettingInvalid`."""
+        own = self.settings.of(revision.profile)
+        return revision.connection(hosts=own.hosts, networks=own.networks)
+
+    async def check(self, connection: Connection) -> None:
+        """Raise `SettingInvalid` where a connection can't work: nothing is sent."""
+        link = self.links.open(connection)
+        if link is not None:
+            await self.links.close(link)
+
+    def policy(self, profile: Profile, changed: PolicyChange) -> Policy:
+        """Return the policy that holds with a change laid over the settings'."""
+        return _policy(profile, self.settings.of(profile), changed)
+
+    def open_all(
+        self, keys: Mapping[Profile, PlaceKeys], found: Standings, former: Mapping[Profile, Place]
+    ) -> dict[Profile, Place]:
+        """Return the places as they stand; a link is kept while its revision is active, and else retired.
+
+        Raises:
+            SettingInvalid: `account` reuse on official without an approved change.
+        """
+        places = {}
+        for profile in Profile:
+            before = former[profile].link if profile in former else None
+            standing, active = found.standings[profile], found.active.get(profile)
+            if active is None and standing.active is not None:
+                log.error("revision_sealed", profile=profile.value, revision=standing.active)
+            link = self._link(before, active)
+            places[profile] = self._open(profile, keys[profile], standing, active, link)
+            if before is not None and before is not link:
+                self.links.retire(before)
+        return places
+
+    def _link(self, before: Link | None, active: Revision | None) -> Link | None:
+        """Return the former link where it is the active revision's, else a new one; none where it can't be opened.
+
+        A worker that can't open the active revision must not go on with the former one.
+        """
+        if active is None:
+            return None
+        if before is not None and before.connection.revision == active.number:
+            return before
+        try:
+            return self.links.open(self.connection(active))
+        except SettingInvalid as error:
+            log.error(  # noqa: TRY400 - the reason says it all
+                "revision_unusable", profile=active.profile.value, revision=active.number, reason=error.reason
+            )
+            return None
+
+    def _open(
+        self,
+        profile: Profile,
+        keys: PlaceKeys,
+        standing: Standing,
+        active: Revision | None,
+        link: Link | None,
+    ) -> Place:
+        own = self.settings.of(profile)
+        local = is_local(own, active)
+        return Place(
+            profile=profile,
+            base=self._base,
+            keys=keys,
+            tokens=SigningRing(keys, Purpose.TOKEN),
+            receipts=SigningRing(keys, Purpose.RECEIPT),
+            policy=_policy(profile, own, standing.policy),
+            link=link,
+            revision=active,
+            suspension=standing.suspension,
+            test_data=profile is Profile.SANDBOX or (active is not None and local),
+            local=local,
         )
-    connection = own.connection(profile)
-    link = None
-    if connection is not None and open_registry is not None:
-        link = _open_link(profile, connection, open_registry)
-    local = is_local(own)
-    return Place(
-        profile=profile,
-        base=base,
-        keys=keys,
-        tokens=SigningRing(keys, Purpose.TOKEN),
-        receipts=SigningRing(keys, Purpose.RECEIPT),
-        policy=_policy(profile, own),
-        link=link,
-        test_data=profile is Profile.SANDBOX or (connection is not None and local),
-        local=local,
-    )
 
 
-def _open_link(profile: Profile, connection: Connection, open_registry: OpenRegistry) -> Link:
-    """Open the outbound client; what is wrong with a member is said of the setting it came from."""
-    try:
-        return Link(connection=connection, registry=open_registry(connection))
-    except SettingInvalid as error:
-        member, _, expected = error.reason.partition(":")
-        raise SettingInvalid(f"GATEWAY_{profile.upper()}_{member.upper()}:{expected}") from None
-
-
-def is_local(settings: ProfileSettings) -> bool:
+def is_local(settings: ProfileSettings, active: Revision | None = None) -> bool:
     """Say whether every network a profile may reach, or else its registry's address, is loopback."""
     if settings.networks:
         return all(_is_loopback_network(network) for network in settings.networks)
-    if settings.registry_url is None:
+    url = active.members.registry_url if active is not None else settings.registry_url
+    if url is None:
         return True
     try:
-        return ip_address(urlsplit(settings.registry_url).hostname or "").is_loopback
+        return ip_address(urlsplit(url).hostname or "").is_loopback
     except ValueError:
-        return urlsplit(settings.registry_url).hostname == "localhost"
+        return urlsplit(url).hostname == "localhost"
 
 
 def _is_loopback_network(network: str) -> bool:
@@ -101,12 +150,18 @@ def _is_loopback_network(network: str) -> bool:
         return False
 
 
-def _policy(profile: Profile, own: ProfileSettings) -> Policy:
+def _policy(profile: Profile, own: ProfileSettings, changed: PolicyChange) -> Policy:
     default = _DEFAULTS[profile]
+    if profile is Profile.OFFICIAL and own.reuse == "account":
+        raise SettingInvalid(
+            "GATEWAY_OFFICIAL_REUSE: account needs an approved change that cites its legal basis; use dossier"
+        )
     return Policy(
-        reuse=own.reuse or default.reuse,
-        reuse_seconds=own.reuse_seconds,
-        budget_account_hour=own.budget_account_hour or default.budget_account_hour,
-        budget_subject_day=own.budget_subject_day or default.budget_subject_day,
+        reuse=changed.reuse or own.reuse or default.reuse,
+        reuse_seconds=changed.reuse_seconds or own.reuse_seconds,
+        budget_account_hour=changed.account_hour or own.budget_account_hour or default.budget_account_hour,
+        budget_subject_day=changed.subject_day or own.budget_subject_day or default.budget_subject_day,
         rate_per_second=own.rate_per_second or default.rate_per_second,
+        legal_basis=changed.legal_basis,
+        watch=replace(Watch(), **dict(changed.watch)),
     )

@@ -1,38 +1,61 @@
 """Epochs: what changes under running workers, which follow without a restart and without losing a request.
 
-A change such as a rotated key moves the store's epoch in its own transaction. Every worker looks twice a second and,
+A change such as a rotated key or a switched revision moves the store's epoch in its own transaction. Every worker looks twice a second and,
 when it has moved, reads anew what hangs on it and puts it in place as a whole; requests under way end with what
-they took. See docs/decisions/0037.
+they took. See docs/decisions/0037 and 0056.
 """
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import structlog
 
 from gateway.background import beside
 from gateway.deployment import read_epoch
 from gateway.errors import MasterKeyWrong, Overloaded
+from gateway.profiles import store
 from gateway.profiles.model import Gateway
+from gateway.profiles.revisions import Standings
 
 LOOK_SECONDS = 0.5
 
 log = structlog.get_logger("gateway.profiles")
 
 
-async def refresh_keys(gateway: Gateway) -> bool:
-    """Put the store's keys in place where its epoch has moved; say whether it had.
+async def refresh(gateway: Gateway) -> bool:
+    """Put the store's keys and standings in place where its epoch has moved; say whether it had.
 
     Raises:
-        MasterKeyWrong: the master key was rotated elsewhere; the present keys stay.
+        MasterKeyWrong: the master key was rotated elsewhere; the present keys stay, but no revision is served that
+            the store has replaced meanwhile, and a suspension holds.
         Overloaded: the store can't be read now.
     """
     async with gateway.parts.database.read() as transaction:
-        if await read_epoch(transaction) == gateway.places.epoch:
+        epoch = await read_epoch(transaction)
+        if epoch == gateway.places.epoch:
             return False
-        rings = await gateway.vault.read(transaction)
-    gateway.places.take_over(rings)
+        try:
+            rings = await gateway.vault.read(transaction)
+            found = await store.read_standings(transaction, master=gateway.vault.master)
+        except MasterKeyWrong:
+            found = await store.read_standings(transaction, master=None)
+            _close_replaced(gateway, found)
+            raise
+    gateway.places.take_over(gateway.opener.open_all(rings.keys, found, gateway.places), epoch=epoch)
     return True
+
+
+def _close_replaced(gateway: Gateway, found: Standings) -> None:
+    """Ask nothing more by a revision that is no longer active, though its successor can't be unsealed here."""
+    places = dict(gateway.places)
+    for profile, place in gateway.places.items():
+        standing = found.standings[profile]
+        number = place.revision.number if place.revision is not None else None
+        if number != standing.active or place.suspension != standing.suspension:
+            link = place.link if number == standing.active else None
+            places[profile] = replace(place, link=link, suspension=standing.suspension)
+    gateway.places.take_over(places, epoch=gateway.places.epoch)
 
 
 def watching(gateway: Gateway) -> AbstractAsyncContextManager[None]:
@@ -46,8 +69,8 @@ async def _watch(gateway: Gateway) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            if await refresh_keys(gateway):
-                log.info("keys_refreshed", epoch=gateway.places.epoch)
+            if await refresh(gateway):
+                log.info("epoch_followed", epoch=gateway.places.epoch)
             trouble = ""
         except Overloaded:
             trouble = "epoch_unread"

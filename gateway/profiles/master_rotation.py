@@ -19,6 +19,7 @@ from gateway.keys import store
 from gateway.keys.master import MasterFile
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.parts import Parts
+from gateway.profiles import store as profiles_store
 from gateway.profiles.model import Gateway
 
 
@@ -43,7 +44,9 @@ async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotat
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         resealed.clear()
         try:
-            resealed.append(await store.reseal_keys(transaction, former=vault.master, master=master))
+            held = await store.reseal_keys(transaction, former=vault.master, master=master)
+            held += await profiles_store.reseal_secrets(transaction, former=vault.master, master=master)
+            resealed.append(held)
         except SealBroken:
             raise MasterKeyWrong("another rotated the master key just now: run the command again") from None
         await advance_epoch(transaction)

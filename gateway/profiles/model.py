@@ -4,15 +4,36 @@ Refuses to be built half: a place without a connection is whole, with `registry`
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol
 
-from gateway.keys.model import PlaceKeys, Purpose, SigningRing
-from gateway.keys.vault import Rings, Vault
+from gateway.keys.model import PlaceKeys, SigningRing
+from gateway.keys.vault import Vault
 from gateway.parts import Parts
 from gateway.places import Profile, audience_of, issuer_of
+from gateway.profiles.revisions import PolicyChange, Revision, Standings, Suspension
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How long a new revision is watched, and what is too much of one worker's questions in that time.
+
+    Failures and invalid answers count once they are more than half of all.
+    """
+
+    seconds: int = 300
+    refused_logins: int = 2
+    invalid_answers: int = 3
+    failures: int = 5
+
+    @property
+    def window(self) -> timedelta:
+        """Return how long a new revision is watched."""
+        return timedelta(seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +48,11 @@ class Policy:
     budget_account_hour: int
     budget_subject_day: int
     rate_per_second: int
+    legal_basis: str | None = None
+    watch: Watch = Watch()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Link:
     """A connection and the client that was opened for it."""
 
@@ -39,7 +62,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One profile. `test_data` says that the registry behind is a mock or a test environment."""
+    """One profile. `test_data` says that the registry behind is a mock or a test environment.
+
+    `link` is None where nothing can be asked: no revision is active, or the active one can't be opened here.
+    """
 
     profile: Profile
     base: str
@@ -48,13 +74,10 @@ class Place:
     receipts: SigningRing
     policy: Policy
     link: Link | None
+    revision: Revision | None
+    suspension: Suspension | None
     test_data: bool
     local: bool
-
-    def with_keys(self, keys: PlaceKeys) -> Self:
-        """Return the place with other keys of its own."""
-        tokens, receipts = SigningRing(keys, Purpose.TOKEN), SigningRing(keys, Purpose.RECEIPT)
-        return replace(self, keys=keys, tokens=tokens, receipts=receipts)
 
     @property
     def issuer(self) -> str:
@@ -78,10 +101,10 @@ class Places(Mapping[Profile, Place]):
         """Return the store's epoch that they were made from."""
         return self._now[0]
 
-    def take_over(self, rings: Rings) -> None:
-        """Give every place its keys of another epoch."""
-        places = {profile: place.with_keys(rings.keys[profile]) for profile, place in self.items()}
-        self._now = (rings.epoch, places)
+    def take_over(self, places: Mapping[Profile, Place], *, epoch: int) -> None:
+        """Put the places of another epoch there; an older one than was seen never comes back."""
+        if epoch >= self._now[0]:
+            self._now = (epoch, dict(places))
 
     def __getitem__(self, profile: Profile) -> Place:
         return self._now[1][profile]
@@ -93,13 +116,46 @@ class Places(Mapping[Profile, Place]):
         return len(self._now[1])
 
 
+class Opens(Protocol):
+    """Opens places as they stand; `connections.py` does."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return what the deployment was told."""
+        ...
+
+    @property
+    def can_open(self) -> bool:
+        """Say whether anything can be asked here."""
+        ...
+
+    def connection(self, revision: Revision) -> Connection:
+        """Return a revision's connection within the deployment's bounds. Raises `SettingInvalid`."""
+        ...
+
+    def policy(self, profile: Profile, changed: PolicyChange) -> Policy:
+        """Return the policy that holds with a change laid over the settings'."""
+        ...
+
+    async def check(self, connection: Connection) -> None:
+        """Raise `SettingInvalid` where a connection can't work: nothing is sent."""
+        ...
+
+    def open_all(
+        self, keys: Mapping[Profile, PlaceKeys], found: Standings, former: Mapping[Profile, Place]
+    ) -> dict[Profile, Place]:
+        """Return the places as they stand; a link is kept while its revision is active, and else retired."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Everything a request may need: the shared parts and the places; and the vault that their keys come from."""
+    """Everything a request may need: the shared parts and the places; and where these come from."""
 
     parts: Parts
     places: Places
     vault: Vault
+    opener: Opens
 
     def other(self, place: Place) -> Place:
         """Return the place that this one is fenced from."""

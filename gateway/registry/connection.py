@@ -56,14 +56,24 @@ class Adapter:
     partner_code_cus: str
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a packet is: a profile, and the revision of its connection that was active when the request began."""
+
+    profile: Profile
+    revision: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included.
 
+    `revision` counts from 1 in a profile; 0 is a connection that stands outside the store, such as a trial's.
     `date_form` None is the dialect's usual one.
     """
 
     profile: Profile
+    revision: int = 0
     registry_url: str
     dialect: Dialect = Dialect.SOAP
     c06_user: str | None = None
@@ -81,3 +91,8 @@ class Connection:
     deadline_ms: int = 10_000
     hosts: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> Owner:
+        """Return whose packets may leave by this connection."""
+        return Owner(self.profile, self.revision)

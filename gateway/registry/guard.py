@@ -1,6 +1,6 @@
 """The last look before a packet leaves: this profile's question, to this connection's own place, or nothing.
 
-Refuses: a question of the other profile, a URL elsewhere than the connection's, plain mistakes in the URL
+Refuses: a question of the other profile or of another revision, a URL elsewhere than the connection's, plain mistakes in the URL
 (userinfo, query), hosts outside the connection's `hosts` and `networks`, and always link-local and metadata
 addresses. An address behind a name is checked in `transport.py`, where it is resolved and connected to.
 """
@@ -11,8 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import httpx
 
 from gateway.errors import ProfileMismatch, SettingInvalid
-from gateway.places import Profile
-from gateway.registry.connection import Connection, Dialect
+from gateway.registry.connection import Connection, Dialect, Owner
 
 PLATFORM_FOLDER = "/lgsp"
 """Where a platform keeps the services; some write it into the URL, its token endpoint is beside it."""
@@ -42,7 +41,7 @@ class Guard:
     """What one connection may reach. Made once per connection: a bad place stops it there."""
 
     def __init__(self, connection: Connection) -> None:
-        self._profile = connection.profile
+        self._owner = connection.owner
         self._networks = tuple(ip_network(network) for network in connection.networks)
         self.base = _base_url(connection)
         self._place = _place(self.base)
@@ -61,9 +60,9 @@ class Guard:
             return False
         return not self._networks or any(address in network for network in self._networks)
 
-    def check(self, profile: Profile, url: httpx.URL) -> None:
-        """Raise `ProfileMismatch` unless this profile's packet goes to this connection's own place."""
-        if profile is not self._profile or _place(url) != self._place or not url.path.startswith(self._path):
+    def check(self, owner: Owner, url: httpx.URL) -> None:
+        """Raise `ProfileMismatch` unless this profile's and revision's packet goes to this connection's own place."""
+        if owner != self._owner or _place(url) != self._place or not url.path.startswith(self._path):
             raise ProfileMismatch
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
+from gateway.registry.connection import Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -31,13 +32,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One packet to be sent: it carries its profile, so that it can't leave through another's door.
+    """One packet to be sent: it carries its profile and revision, so that it can't leave through another's door.
 
     `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's
     monotonic scale and covers all attempts.
     """
 
     profile: Profile
+    revision: int
     operation: Operation
     request_code: str
     procedure: str
@@ -45,6 +47,11 @@ class Question:
     officer: str
     claim: Claim
     deadline: float
+
+    @property
+    def owner(self) -> Owner:
+        """Return by whose connection alone it may leave."""
+        return Owner(self.profile, self.revision)
 
 
 class LifeStatus(Enum):

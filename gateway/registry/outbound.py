@@ -12,7 +12,7 @@ import aiohttp
 import httpx
 
 from gateway.errors import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
-from gateway.places import Profile
+from gateway.registry.connection import Owner
 from gateway.registry.guard import Guard
 
 MAX_ANSWER = 1 << 20
@@ -37,11 +37,9 @@ class Outbound:
         self._transport = transport
         self._guard = guard
 
-    async def post(
-        self, profile: Profile, url: httpx.URL, headers: Mapping[str, str], content: bytes
-    ) -> Answer:
+    async def post(self, owner: Owner, url: httpx.URL, headers: Mapping[str, str], content: bytes) -> Answer:
         """Send a packet that the guard lets pass; raises `RegistryError`."""
-        self._guard.check(profile, url)
+        self._guard.check(owner, url)
         request = httpx.Request("POST", url, headers={**_ALWAYS, **headers}, content=content)
         try:
             response = await self._transport.handle_async_request(request)

@@ -146,6 +146,7 @@ def question_of(
     """Return a question under a request code of its own, in the name of the connection's service officer."""
     return Question(
         profile=connection.profile,
+        revision=connection.revision,
         operation=operation,
         request_code=new_request_code(),
         procedure=procedure.slug,

@@ -46,8 +46,8 @@ class Session:
     async def call(self, question: Question, path: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """Send a question and return the answer, whose status is 200, 400 or 500; raises `RegistryError`."""
         url = self._url(path)
-        # Before a token is fetched: not even that packet may leave for a question of the other profile.
-        self._guard.check(question.profile, url)
+        # Before a token is fetched: not even that packet may leave for a question of the other profile or revision.
+        self._guard.check(question.owner, url)
         remaining = question.deadline - self._clock.monotonic()
         if remaining <= 0:
             raise RegistryTimeout
@@ -68,7 +68,7 @@ class Session:
         headers = {**self._standing, **headers}
         if self._login is not None:
             headers |= self._login.headers(str(url))
-            answer = await self._outbound.post(question.profile, url, headers, content)
+            answer = await self._outbound.post(question.owner, url, headers, content)
         else:
             answer = await self._exchange_with_token(question, url, headers, content)
         refuse_status(answer.status, answer.retry_after, self._clock.now())
@@ -78,12 +78,12 @@ class Session:
         self, question: Question, url: httpx.URL, headers: dict[str, str], content: bytes
     ) -> Answer:
         token = await self._tokens.current()
-        answer = await self._outbound.post(question.profile, url, headers | _bearer(token), content)
+        answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
         if answer.status == 401:
             # The same request code again: a packet that was not let in was never a question, so the code is still
             # unused at the registry, and the audit's one pair of rows by this code stands for the one question.
             token = await self._tokens.after_rejection(token)
-            answer = await self._outbound.post(question.profile, url, headers | _bearer(token), content)
+            answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
         return answer
 
     async def _fetch_token(self) -> Token:
@@ -93,7 +93,7 @@ class Session:
         form = b"grant_type=client_credentials"
         try:
             async with asyncio.timeout(self._connection.deadline_ms / 1000):
-                answer = await self._outbound.post(self._connection.profile, self._token_url, headers, form)
+                answer = await self._outbound.post(self._connection.owner, self._token_url, headers, form)
         except TimeoutError as exc:
             raise RegistryTimeout from exc
         refuse_status(answer.status, answer.retry_after, self._clock.now())

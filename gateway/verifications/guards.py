@@ -19,6 +19,7 @@ from gateway.errors import (
     OfficerNotGranted,
     ProcedureNotGranted,
     ProcedureUnknown,
+    ProfileSuspended,
     ProfileUnconfigured,
     ScopeMissing,
     SubjectRoleNotGranted,
@@ -186,9 +187,11 @@ async def _find_officer(
 
 
 def get_link(place: Place) -> Link:
-    """Return the place's way to the registry. Raises `ProfileUnconfigured`."""
+    """Return the place's way to the registry. Raises `ProfileUnconfigured`, `ProfileSuspended`."""
     if place.link is None:
         raise ProfileUnconfigured
+    if place.suspension is not None:
+        raise ProfileSuspended
     return place.link
 
 

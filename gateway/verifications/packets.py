@@ -22,6 +22,7 @@ def new_question(parts: Parts, act: Act, link: Link) -> Question:
     connection = link.connection
     return Question(
         profile=act.place.profile,
+        revision=connection.revision,
         operation=Operation.AUTHENTICATE,
         request_code=new_request_code(),
         procedure=act.procedure.slug,

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.idempotency.store import idempotent_requests
-from gateway.settings import ProfileSettings
 from mock_c06.app import MockRegistry
 from tests.contract.every_call import calls_that_answer
 from tests.gateway.idempotency.requests import post
@@ -79,7 +78,7 @@ async def test_a_place_that_lost_its_connection_fills_no_form_of_a_receipt(
     async with open_scene(settings, mock, clock) as before:
         portal = await before.portal()
         receipt = await portal.receipt()
-    unconnected = settings.model_copy(update={"sandbox": ProfileSettings()})
+    unconnected = settings_for(database_url, mock, sandbox={"hosts": ("elsewhere.example",)})
     async with open_scene(unconnected, mock, clock) as after:
         portal.http = after.http
         answer = await portal.prefill(receipt, ["full_name"])

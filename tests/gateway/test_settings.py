@@ -47,7 +47,7 @@ def test_every_member_of_a_connection_is_read_from_its_variable() -> None:
         "partner_code": "p",
         "partner_code_cus": "c",
     }
-    connection = read(
+    official = read(
         {
             "GATEWAY_OFFICIAL_REGISTRY_URL": "https://registry.example/c06",
             "GATEWAY_OFFICIAL_DIALECT": "lgsp-camel",
@@ -66,11 +66,12 @@ def test_every_member_of_a_connection_is_read_from_its_variable() -> None:
             "GATEWAY_OFFICIAL_EXPIRES_ON": "2027-01-31",
             "GATEWAY_OFFICIAL_CONTACT": "it@example.org",
         }
-    ).official.connection(Profile.OFFICIAL)
+    ).official
+    connection = official.connection(Profile.OFFICIAL)
     assert connection is not None
     assert (connection.dialect.value, connection.timestamp_unit.value) == ("lgsp-camel", "s")
-    assert connection.hosts == ("registry.example", "other.example")
-    assert connection.networks == ("10.1.0.0/16", "127.0.0.0/8")
+    assert official.hosts == ("registry.example", "other.example")
+    assert official.networks == ("10.1.0.0/16", "127.0.0.0/8")
     assert (connection.deadline_ms, connection.x_road_client) == (2500, "VN/GOV/1")
     assert connection.service_codes == {"khai-sinh": "G15-TP110"}
     assert [(key.value, code) for key, code in connection.integration_codes.items()] == [

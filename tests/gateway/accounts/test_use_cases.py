@@ -73,7 +73,8 @@ async def test_every_act_leaves_a_local_audit_row(scene: Scene) -> None:
     for state in (AccountState.SUSPENDED, AccountState.ACTIVE, AccountState.REVOKED):
         await change_state(parts, account.client_id, state)
 
-    rows = [row for row in await scene.audit() if row["kind"] == "local"]
+    acts = [row for row in await scene.audit() if row["kind"] == "local"]
+    rows = [row for row in acts if not row["outcome"].startswith("revision_")]
 
     assert [row["outcome"] for row in rows] == [
         "organisation_added",

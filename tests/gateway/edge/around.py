@@ -34,7 +34,7 @@ async def fail_with_a_persons_data(scope: Scope, receive: Receive, send: Send) -
 
 def edge_around(app: ASGIApp) -> Edge:
     """Return the edge as `build_app` puts it, with sandbox as a place of test data."""
-    return Edge(app, base=BASE, clock=HandClock(), test_data={"sandbox": True, "official": False})
+    return Edge(app, base=BASE, clock=HandClock(), test_data={"sandbox": True, "official": False}.get)
 
 
 @asynccontextmanager

@@ -27,7 +27,11 @@ async def test_livez_answers_200_without_the_store(scene: Scene) -> None:
 async def test_readyz_tells_the_state_of_each_profile(scene: Scene) -> None:
     answer = await scene.http.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "profiles": {"sandbox": "ready", "official": "ready"}}
+    assert answer.json() == {
+        "status": "ok",
+        "profiles": {"sandbox": "ready", "official": "ready"},
+        "credential_days_left": {"sandbox": None, "official": None},
+    }
 
 
 async def test_readyz_tells_a_profile_without_a_connection(

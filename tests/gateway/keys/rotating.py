@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.keys.model import Key, Purpose
 from gateway.places import Profile
-from gateway.profiles.epochs import refresh_keys
+from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, rotate_keys
 from tests.gateway.scene import Portal, Scene
 
@@ -15,7 +15,7 @@ A_MOMENT = 1.0
 async def rotate(scene: Scene, purpose: Purpose, *, leaked: Sequence[str] = ()) -> Key:
     """Rotate the sandbox's key, let the scene's worker follow, and return the coming key."""
     made = await rotate_keys(scene.gateway, purpose, [Profile.SANDBOX], leaked=leaked)
-    assert await refresh_keys(scene.gateway) is True
+    assert await refresh(scene.gateway) is True
     return made[0].key
 
 

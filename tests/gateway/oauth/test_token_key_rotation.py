@@ -6,7 +6,7 @@ from gateway.errors import Unknown
 from gateway.keys.model import Purpose
 from gateway.oauth.tokens import LIFETIME_S, SKEW_S
 from gateway.places import Profile
-from gateway.profiles.epochs import refresh_keys
+from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, LEAD_AFTER_A_LEAK, TOKEN_OVERLAP, rotate_keys
 from tests.gateway.keys.rotating import A_MOMENT, published, rotate, rotate_and_serve
 from tests.gateway.oauth.forging import call_me, problem, read, sign
@@ -107,7 +107,7 @@ async def test_only_an_accepted_key_of_the_purpose_can_be_said_to_have_leaked(
     with pytest.raises(Unknown, match="no accepted token key"):
         await rotate_keys(scene.gateway, Purpose.TOKEN, [Profile.SANDBOX], leaked=[kid])
     assert len(await scene.audit()) == before
-    assert await refresh_keys(scene.gateway) is False
+    assert await refresh(scene.gateway) is False
 
 
 async def test_the_other_profile_keeps_its_keys(scene: Scene) -> None:

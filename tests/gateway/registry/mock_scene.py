@@ -83,6 +83,7 @@ class Place:
         self.asked += 1
         return Question(
             profile=Profile.SANDBOX,
+            revision=0,
             operation=operation,
             request_code=f"HN-{self.asked:08d}",
             procedure="khai-sinh",

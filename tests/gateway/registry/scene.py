@@ -72,12 +72,14 @@ def question(
     claim: Claim = CLAIM,
     profile: Profile = Profile.SANDBOX,
     code: str = "HN-01J9Z0K4Q8",
+    revision: int = 0,
     within: float = 2.0,
     officer: str = "can.bo.01",
     clock: StillClock = CLOCK,
 ) -> Question:
     return Question(
         profile=profile,
+        revision=revision,
         operation=operation,
         request_code=code,
         procedure="khai-sinh",

@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from gateway.errors import ProfileMismatch, RegistryAnswerInvalid, SettingInvalid
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
-from gateway.registry.connection import Dialect
+from gateway.registry.connection import Dialect, Owner
 from gateway.registry.guard import Guard
 from gateway.registry.transport import GuardedResolver
 from tests.gateway.registry.scene import answering, connection, question, registry_of, verdict
@@ -119,9 +119,9 @@ def test_threat_16_an_address_outside_the_deployments_networks_is_refused() -> N
 )
 def test_threat_16_a_packet_to_another_place_than_the_connections_is_refused(url: str) -> None:
     guard = Guard(connection(registry_url="http://registry.test/r/one"))
-    guard.check(Profile.SANDBOX, httpx.URL("http://registry.test/r/one/XacThucThongTinCongDan"))
+    guard.check(Owner(Profile.SANDBOX, 0), httpx.URL("http://registry.test/r/one/XacThucThongTinCongDan"))
     with pytest.raises(ProfileMismatch):
-        guard.check(Profile.SANDBOX, httpx.URL(url))
+        guard.check(Owner(Profile.SANDBOX, 0), httpx.URL(url))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -1,0 +1,88 @@
+"""Revisions: numbered ways of a profile to the registry, never changed once proposed, and where a profile stands.
+
+Exactly one revision is active: a profile's standing names it, so that no crash can leave two. The former one stays
+ready. Where a profile may connect is the deployment's word and joins in only when a revision is opened.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Literal
+
+from gateway.errors import SettingInvalid
+from gateway.places import Profile
+from gateway.registry.connection import Connection
+from gateway.registry.members import ConnectionMembers
+
+SECRET_MEMBERS = ("c06_secret", "ngsp_key", "ngsp_secret", "adapter.access_key", "adapter.secret_key")
+"""Members that are sealed, each bound to its profile, revision and name; they are shown to nobody."""
+
+WARNING_DAYS = 30
+"""From how many days before a credential ends it is warned of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One way to the registry. `number` counts from 1 in its profile; its secrets never show in a repr."""
+
+    profile: Profile
+    number: int
+    members: ConnectionMembers = field(repr=False)
+    proposed_by: str
+    proposed_at: datetime
+
+    def connection(self, *, hosts: tuple[str, ...], networks: tuple[str, ...]) -> Connection:
+        """Return the connection, with where the deployment lets its profile connect.
+
+        Raises:
+            SettingInvalid: a member is missing.
+        """
+        found = self.members.connection(self.profile)
+        if found is None:
+            raise SettingInvalid(f"{', '.join(self.members.missing())}: expected of every revision")
+        return replace(found, revision=self.number, hosts=hosts, networks=networks)
+
+    def days_left(self, today: date) -> int | None:
+        """Return for how many days its credentials are good; negative once they aren't, None for no end."""
+        ends = self.members.expires_on
+        return None if ends is None else (ends - today).days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """Nothing is asked of the registry since `at`. `reason` is for people; `by` an operator's name, or `gateway`."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChange:
+    """What a change laid over the settings' policy; absent is untouched."""
+
+    reuse: Literal["account", "dossier"] | None = None
+    reuse_seconds: int | None = None
+    account_hour: int | None = None
+    subject_day: int | None = None
+    legal_basis: str | None = None
+    watch: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a profile stands: the active and the former revision's numbers, its suspension, its policy."""
+
+    active: int | None = None
+    former: int | None = None
+    suspension: Suspension | None = None
+    policy: PolicyChange = PolicyChange()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """Every profile's standing in an epoch, with the active revision where its secrets could be unsealed."""
+
+    epoch: int
+    standings: Mapping[Profile, Standing]
+    active: Mapping[Profile, Revision]

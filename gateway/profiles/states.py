@@ -1,0 +1,50 @@
+"""How each profile is, in a word and in days: for `/readyz`, the metrics and people."""
+
+from enum import StrEnum
+from typing import Any
+
+from gateway.clock import Clock, today
+from gateway.profiles.model import Gateway, Place
+from gateway.registry.shelter import ShelteredRegistry
+
+
+class ProfileState(StrEnum):
+    """`degraded`: it is asked, but the registry ails or its credentials have ended."""
+
+    READY = "ready"
+    DEGRADED = "degraded"
+    SUSPENDED = "suspended"
+    UNCONFIGURED = "unconfigured"
+
+
+def state_of(place: Place, clock: Clock) -> ProfileState:
+    """Return a place's state of now."""
+    if place.link is None:
+        return ProfileState.UNCONFIGURED
+    if place.suspension is not None:
+        return ProfileState.SUSPENDED
+    days = days_left(place, clock)
+    if days is not None and days < 0:
+        return ProfileState.DEGRADED
+    registry = place.link.registry
+    if isinstance(registry, ShelteredRegistry) and registry.breaker_state != "closed":
+        return ProfileState.DEGRADED
+    return ProfileState.READY
+
+
+def days_left(place: Place, clock: Clock) -> int | None:
+    """Return for how many days the active revision's credentials are good; None where no end is known."""
+    return None if place.revision is None else place.revision.days_left(today(clock))
+
+
+def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """Return every profile's state and days left, as `/readyz` shows them."""
+    clock = gateway.parts.clock
+    return {
+        "profiles": {
+            profile.value: state_of(place, clock).value for profile, place in gateway.places.items()
+        },
+        "credential_days_left": {
+            profile.value: days_left(place, clock) for profile, place in gateway.places.items()
+        },
+    }

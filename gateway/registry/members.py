@@ -1,0 +1,156 @@
+"""The members of a connection as people write them: in settings, in a revision's file or form (contract of operators).
+
+Parses and checks them; where a profile may connect (`hosts`, `networks`) is not among them: only the deployment's
+settings say that. Refuses unknown members and half credentials; a wrong value is never repeated.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import from_json
+
+from gateway.places import Profile
+from gateway.procedures.fields import Operation
+from gateway.registry.connection import (
+    Adapter,
+    Connection,
+    DateForm,
+    Dialect,
+    TimestampUnit,
+)
+
+
+def parse_json(value: object) -> object:
+    """Return what a text of JSON holds; anything else as it is."""
+    return from_json(value) if isinstance(value, str) else value
+
+
+def split_url(value: str) -> SplitResult | None:
+    """Split an address, or None where it isn't one; the library's own reason may repeat a password."""
+    try:
+        parts = urlsplit(value)
+        return parts if parts.port != 0 and value.isprintable() else None
+    except ValueError:
+        return None
+
+
+def _http_url(value: str) -> str:
+    parts = split_url(value)
+    if (
+        parts is None
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username is not None
+    ):
+        raise ValueError("an http or https address without user, query and fragment is expected")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+JsonMap = Annotated[dict[str, str], BeforeValidator(parse_json)]
+
+
+class Strict(BaseModel):
+    """Frozen, refuses unknown members, repeats no value in its errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AdapterMembers(Strict):
+    """Members of the LGSP adapter's header."""
+
+    access_key: SecretStr
+    secret_key: SecretStr
+    app_name: str
+    partner_code: str
+    partner_code_cus: str
+
+    def adapter(self) -> Adapter:
+        """Return the credential."""
+        return Adapter(
+            access_key=self.access_key.get_secret_value(),
+            secret_key=self.secret_key.get_secret_value(),
+            app_name=self.app_name,
+            partner_code=self.partner_code,
+            partner_code_cus=self.partner_code_cus,
+        )
+
+
+class ConnectionMembers(Strict):
+    """How one profile reaches the registry, and as whom. `expires_on` is the day after which a credential is dead."""
+
+    registry_url: HttpUrl | None = None
+    dialect: Dialect = Dialect.SOAP
+    c06_user: str | None = None
+    c06_secret: SecretStr | None = None
+    ngsp_key: SecretStr | None = None
+    ngsp_secret: SecretStr | None = None
+    adapter: Annotated[AdapterMembers | None, BeforeValidator(parse_json)] = None
+    x_road_client: str | None = None
+    agency: str | None = None
+    officer: str | None = None
+    timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
+    date_form: DateForm | None = None
+    service_codes: JsonMap = Field(default_factory=dict)
+    integration_codes: Annotated[dict[Operation, str], BeforeValidator(parse_json)] = Field(
+        default_factory=dict
+    )
+    deadline_ms: int = Field(default=10_000, ge=100, le=120_000)
+    expires_on: date | None = None
+    contact: str | None = Field(default=None, max_length=200)
+
+    def missing(self) -> list[str]:
+        """Return the members that this dialect can't do without and that are not there."""
+        needed: dict[str, object] = {
+            "registry_url": self.registry_url,
+            "agency": self.agency,
+            "officer": self.officer,
+        }
+        if self.dialect is Dialect.SOAP:
+            needed |= {"c06_user": self.c06_user, "c06_secret": self.c06_secret}
+        else:
+            needed |= {"ngsp_key": self.ngsp_key, "ngsp_secret": self.ngsp_secret}
+        return sorted(name for name, value in needed.items() if value is None)
+
+    def connection(self, profile: Profile) -> Connection | None:
+        """Return the connection that these members describe, or None where none is."""
+        if self.registry_url is None or self.agency is None or self.officer is None:
+            return None
+        return Connection(
+            profile=profile,
+            registry_url=self.registry_url,
+            dialect=self.dialect,
+            c06_user=self.c06_user,
+            c06_secret=reveal(self.c06_secret),
+            ngsp_key=reveal(self.ngsp_key),
+            ngsp_secret=reveal(self.ngsp_secret),
+            adapter=self.adapter.adapter() if self.adapter is not None else None,
+            x_road_client=self.x_road_client,
+            agency=self.agency,
+            officer=self.officer,
+            timestamp_unit=self.timestamp_unit,
+            date_form=self.date_form,
+            service_codes=self.service_codes,
+            integration_codes=self.integration_codes,
+            deadline_ms=self.deadline_ms,
+        )
+
+
+def parse_connection_members(document: Mapping[str, Any]) -> ConnectionMembers:
+    """Read a connection's members. Raises `ValueError` that names what is wrong, and no value."""
+    return ConnectionMembers.model_validate(document)
+
+
+def given_members(told: ConnectionMembers) -> list[str]:
+    """Return the names of the connection's members that were told, not those left at their defaults."""
+    return sorted(told.model_fields_set & set(ConnectionMembers.model_fields))
+
+
+def reveal(secret: SecretStr | None) -> str | None:
+    """Return a secret's text, None where there is none."""
+    return None if secret is None else secret.get_secret_value()
