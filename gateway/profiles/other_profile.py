@@ -8,9 +8,10 @@ official-looking host or account that no connection here has.
 import hmac
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from ipaddress import ip_network
 
 from gateway.registry.connection import Connection
-from gateway.registry.probe_network import lies_within, place_of
+from gateway.registry.probe_network import lies_within, place_of, stays_on_this_machine
 
 
 def find_shared_members(candidate: Connection, other: Connection) -> tuple[str, ...]:
@@ -19,14 +20,20 @@ def find_shared_members(candidate: Connection, other: Connection) -> tuple[str, 
 
 
 def is_on_the_others_line(candidate: Connection, other: Connection, addresses: Sequence[str]) -> bool:
-    """Say whether the candidate leads into a network that the deployment keeps for the other profile alone."""
-    return not candidate.networks and lies_within(addresses, other.networks)
+    """Say whether the candidate leads into a network that the deployment keeps for the other profile alone.
+
+    Loopback is nobody's: a mock of each environment may stand on one machine.
+    """
+    lines = [network for network in other.networks if not ip_network(network).is_loopback]
+    return not candidate.networks and lies_within(addresses, lines)
 
 
 def _shared_place(candidate: Connection, other: Connection) -> Iterator[str]:
     here, there = place_of(candidate), place_of(other)
     others_hosts = {host.rstrip(".").lower() for host in other.hosts}
-    is_others_host = here.host in others_hosts and not candidate.hosts
+    is_others_host = (
+        here.host in others_hosts and not candidate.hosts and not stays_on_this_machine(candidate)
+    )
     if (here.host, here.port) == (there.host, there.port) or is_others_host:
         yield "registry_url"
 

@@ -13,6 +13,10 @@ from gateway.registry.connection import Connection, Dialect, TimestampUnit
 from gateway.registry.probe import Probe
 from gateway.registry.probe_model import IMPOSSIBLE, Asked, Outcome
 
+_REMEDIES = {
+    403: "the account is not active: ask C06 whether it is granted, suspended or revoked",
+    429: "the account is over its rate: run the preflight again later, or ask C06 for a higher one",
+}
 _WARN_SECONDS, _FAIL_SECONDS = 60, 300
 
 
@@ -91,8 +95,8 @@ def _unit(unit: TimestampUnit) -> str:
 
 
 def _remedy_of_login(connection: Connection, asked: Asked) -> str:
-    if asked.status == 403:
-        return "the account is not active: ask C06 whether it is granted, suspended or revoked"
+    if asked.status in _REMEDIES:
+        return _REMEDIES[asked.status]
     if isinstance(asked.failure, RegistryCredentialsRejected):
         if asked.skew_seconds is not None and abs(asked.skew_seconds) > _FAIL_SECONDS:
             return "set this machine's clock by NTP first, then run the preflight again"

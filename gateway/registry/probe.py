@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from itertools import chain
 
 from gateway.clock import Clock
-from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryRefused
+from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.procedures.model import Procedure
@@ -34,6 +34,7 @@ _SOMEBODY = frozenset(
         "count of people disagrees",
     }
 )
+_LONGEST_WAIT_S = 5
 _NOT_EXPRESSIBLE = "an element that the schema does not know"
 
 
@@ -57,11 +58,27 @@ class Probe:
         self._connection = connection
         self._clock = clock
         self._witness = witness
+        self._pause = way_out.pause
         self._ear = Overhearing(way_out.open_transport(connection), clock)
         self._registry = open_registry(connection, transport=self._ear, clock=clock)
 
     async def ask(self, operation: Operation, claim: Claim, procedure: Procedure) -> Asked:
-        """Put one question; a failure of the registry is in what comes back, one of the witness is raised."""
+        """Put one question; a failure of the registry is in what comes back, one of the witness is raised.
+
+        A throttled one waits, where that is short, and goes a second time under another request code.
+        """
+        asked = await self._ask(operation, claim, procedure)
+        wait = _short_wait(asked)
+        if wait is None:
+            return asked
+        await self._pause(wait)
+        return await self._ask(operation, claim, procedure)
+
+    async def aclose(self) -> None:
+        """Close the way out."""
+        await self._registry.aclose()
+
+    async def _ask(self, operation: Operation, claim: Claim, procedure: Procedure) -> Asked:
         question = question_of(self._connection, operation, claim, procedure, self._clock)
         packet = Packet(
             profile=question.profile,
@@ -82,10 +99,6 @@ class Probe:
         if self._ear.announced:
             await self._witness.conclude(packet, failure)
         return self._tell(question, answer, failure, ms)
-
-    async def aclose(self) -> None:
-        """Close the way out."""
-        await self._registry.aclose()
 
     async def _put(self, question: Question) -> bool | Record | None:
         if question.operation is Operation.AUTHENTICATE:
@@ -170,6 +183,13 @@ def _outcome(answer: bool | Record | None, failure: RegistryError | None) -> Out
     if failure is not None:
         return Outcome.FAILED
     return Outcome.SOMEBODY if answer else Outcome.NOBODY
+
+
+def _short_wait(asked: Asked) -> int | None:
+    """Return the seconds after which a throttled question may go again; None for any other, or where they are many."""
+    if asked.status != 429 or not isinstance(asked.failure, RegistryUnavailable):
+        return None
+    return asked.failure.retry_after if asked.failure.retry_after <= _LONGEST_WAIT_S else None
 
 
 def _is_surprise(question: Question, outcome: Outcome) -> bool:

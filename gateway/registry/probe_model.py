@@ -3,8 +3,9 @@
 Nothing here holds a value of a person. The one claim is nobody's. See docs/decisions/0055.
 """
 
+import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -56,11 +57,12 @@ class Witness(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayOut:
-    """How a probe reaches outside: the transport of service, the resolver that it uses, and what it trusts."""
+    """How a probe reaches outside: the transport of service, its resolver, what it trusts, and how one waits."""
 
     open_transport: Callable[[Connection], Transport]
     resolve: Resolve = resolve_by_system
     tls: Callable[[], ssl.SSLContext] = trusted_tls
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

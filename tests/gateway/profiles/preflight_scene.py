@@ -65,6 +65,7 @@ class Desk:
     transports: list[Watched] = field(default_factory=list)
     addresses: Sequence[str] = ("127.0.0.1",)
     seconds_off: float | None = None
+    pauses: list[float] = field(default_factory=list)
 
     def candidate(
         self, dialect: Dialect = Dialect.SOAP, account: str | None = None, **members: Any
@@ -97,7 +98,10 @@ class Desk:
                 raise OSError("no such name")
             return self.addresses
 
-        return WayOut(open_transport=open_transport, resolve=resolve)
+        return WayOut(open_transport=open_transport, resolve=resolve, pause=self._pause)
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     @property
     def sent(self) -> list[httpx.Request]:

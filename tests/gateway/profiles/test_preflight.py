@@ -157,7 +157,6 @@ async def test_an_officer_whom_c06_does_not_know_fails_the_officer(desk: Desk) -
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (Kind.THROTTLE, "out (HTTP 429)"),
         (Kind.MAINTENANCE, "out (HTTP 503)"),
         (Kind.HTML_ERROR, "out (HTTP 502)"),
         (Kind.WRONG_NAMESPACE, "can't be read: wrong namespace (HTTP 200)"),
@@ -176,6 +175,26 @@ async def test_a_registry_that_misbehaves_is_told_and_asked_nothing_more(
     assert tried_and_failed(found) == ["login"]
     assert told in line(found, "login").detail
     assert len(desk.sent) == 1
+
+
+async def test_a_registry_that_throttles_is_asked_again_once_after_a_pause(desk: Desk) -> None:
+    desk.place.mock.runs.get("default").faults.plan(Fault(kind=Kind.THROTTLE))
+
+    found = await desk.look(desk.candidate())
+
+    assert tried_and_failed(found) == ["login"]
+    assert "out (HTTP 429)" in line(found, "login").detail
+    assert "rate" in line(found, "login").remedy
+    assert (len(desk.sent), len(desk.pauses)) == (2, 1)
+
+
+async def test_a_question_that_is_throttled_once_costs_a_pause_and_fails_no_line(desk: Desk) -> None:
+    desk.place.mock.runs.get("default").faults.plan(
+        Fault(kind=Kind.THROTTLE, operation=Operation.LOOK_UP.value, times=1)
+    )
+
+    assert (await desk.look(desk.candidate())).passed
+    assert (len(desk.sent), len(desk.pauses)) == (6, 1)
 
 
 async def test_a_registry_that_falls_silent_ends_the_asking(desk: Desk) -> None:

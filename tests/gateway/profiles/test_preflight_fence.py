@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from gateway.places import Profile
 from gateway.profiles.other_profile import find_shared_members
@@ -71,14 +73,35 @@ async def test_threat_10_the_adapters_key_of_the_other_profile_is_found(desk: De
     assert desk.sent == []
 
 
+SHARED = ("registry_url", "c06_user", "c06_secret", "ngsp_key", "ngsp_secret")
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=12)
+
+
+@given(
+    own=st.fixed_dictionaries(dict.fromkeys(SHARED[1:], WORDS)),
+    others=st.fixed_dictionaries(dict.fromkeys(SHARED[1:], WORDS)),
+    taken=st.sets(st.sampled_from(SHARED)),
+)
+def test_threat_10_exactly_the_members_that_were_taken_over_are_named(
+    own: dict[str, Any], others: dict[str, Any], taken: set[str]
+) -> None:
+    assume(not set(own.values()) & set(others.values()))
+    other = connection(profile=Profile.OFFICIAL, registry_url="https://official.test", **others)
+    members = own | {member: getattr(other, member) for member in taken}
+    candidate = connection(**members)
+
+    assert set(find_shared_members(candidate, other)) == taken
+
+
 async def test_threat_10_a_host_that_the_deployment_keeps_for_the_other_profile_is_refused(
     desk: Desk,
 ) -> None:
     other = official(desk, registry_url="http://c06.test", hosts=("c06.test", "MOCK.test."))
 
-    found = await desk.look(desk.candidate(), other=other)
+    found = await desk.look(desk.candidate(networks=()), other=other)
 
     assert line(found, "not_the_other_profile").detail == "the other profile's: registry_url"
+    assert desk.sent == []
 
 
 async def test_threat_10_a_name_within_the_other_profiles_network_is_refused(desk: Desk) -> None:
@@ -90,6 +113,15 @@ async def test_threat_10_a_name_within_the_other_profiles_network_is_refused(des
     assert tried_and_failed(found) == ["address_policy"]
     assert "network of the other profile" in line(found, "address_policy").detail
     assert desk.sent == []
+
+
+async def test_threat_10_on_one_machine_two_ports_are_two_places(desk: Desk) -> None:
+    # A mock of each environment on loopback, and only the official place tied to it.
+    other = official(desk, hosts=("127.0.0.1",), networks=LOOPBACK)
+
+    found = await desk.look(sandbox(desk, hosts=(), networks=()), other=other)
+
+    assert found.passed
 
 
 @pytest.mark.parametrize(
