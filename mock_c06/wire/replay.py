@@ -72,7 +72,7 @@ class ReplayTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayFace:
-    """Answers from the table; whatever is no POST (the WSDL) is for the ordinary face."""
+    """Answers from the table; what is no POST (the WSDL), or leads nowhere, is for the ordinary face."""
 
     environment: Environment
     run: Run
@@ -84,7 +84,7 @@ class ReplayFace:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        if scope["method"] != "POST":
+        if scope["method"] != "POST" or find_route(scope["path"]) is None:
             await self.ordinary(scope, receive, send)
             return
         request = Request(scope, receive)

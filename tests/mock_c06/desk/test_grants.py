@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.mock_c06.callers import HandClock, SoapPortal
-from tests.mock_c06.wire.test_soap_requests import refusal_code
+from tests.mock_c06.contract.test_soap_requests import refusal_code
 
 
 @pytest.mark.parametrize(

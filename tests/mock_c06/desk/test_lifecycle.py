@@ -7,7 +7,7 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal
-from tests.mock_c06.wire.test_lgsp_json import BODIES
+from tests.mock_c06.contract.test_lgsp_json import BODIES
 
 VERDICT = "XacThucThongTinCongDan"
 ENVIRONMENTS = pytest.mark.parametrize("environment", ["test", "official"])

@@ -10,7 +10,7 @@ from mock_c06.population.model import Person
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.run import Runs
 from tests.mock_c06.callers import AN, HandClock, PlatformClient, SoapPortal
-from tests.mock_c06.wire.test_soap_requests import refusal_code
+from tests.mock_c06.contract.test_soap_requests import refusal_code
 
 NEW = {"citizen_id": "001090000990", "full_name": "Phạm Thị Mới", "birth_date": "1990-05-06"}
 NEW_CLAIM = {"SoDinhDanh": "001090000990", "HoVaTen": "PHAMTHIMOI", "NgayThangNam": "19900506"}

@@ -11,7 +11,7 @@ from mock_c06.desk.switches import AS_BUILT, NAMES, flipped, parse_switches
 from mock_c06.errors import SwitchUnknown
 from mock_c06.settings import Settings
 from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal
-from tests.mock_c06.wire.test_lgsp_json import BODIES
+from tests.mock_c06.contract.test_lgsp_json import BODIES
 
 VERDICT, RECORD, HOUSEHOLD = "XacThucThongTinCongDan", "TraCuuThongTinCongDan", "CungCapThongTinHoGiaDinh"
 Set = Callable[..., Awaitable[None]]

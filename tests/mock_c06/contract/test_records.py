@@ -7,6 +7,7 @@ import pytest
 from lxml import etree
 
 from tests.mock_c06.callers import CODES, SoapPortal
+from tests.mock_c06.contract.targets import on_every_target
 
 D = "{http://www.mic.gov.vn/dancu/1.0}"
 
@@ -21,6 +22,7 @@ def children(element: etree._Element) -> list[str]:
     return [etree.QName(child).localname for child in element]
 
 
+@on_every_target
 async def test_a_record_has_the_whole_name_in_ten_upper_case(portal: SoapPortal) -> None:
     name = citizen(await portal.record()).find(f"{D}HoVaTen")
     assert name is not None
@@ -31,7 +33,11 @@ async def test_a_record_has_the_whole_name_in_ten_upper_case(portal: SoapPortal)
     ]
 
 
-async def test_a_record_stamps_its_moment_and_says_test_data(portal: SoapPortal) -> None:
+@on_every_target
+async def test_a_record_stamps_its_moment_and_says_test_data(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await control.post("/runs/default/clock", json={"freeze": "2026-11-24T01:00:00Z"})
     collection = etree.fromstring((await portal.record()).content).find(f".//{D}CongdanCollection")
     assert collection is not None
     assert dict(collection.attrib) == {
@@ -41,6 +47,7 @@ async def test_a_record_stamps_its_moment_and_says_test_data(portal: SoapPortal)
     }
 
 
+@on_every_target
 async def test_a_record_carries_codes_address_and_relatives(portal: SoapPortal) -> None:
     person = citizen(await portal.record())
     assert person.findtext(f"{D}SoCMND") == "012345678"
@@ -52,6 +59,7 @@ async def test_a_record_carries_codes_address_and_relatives(portal: SoapPortal) 
     assert person.findtext(f"{D}TrangThai") == "1"
 
 
+@on_every_target
 async def test_a_person_known_by_year_has_an_empty_date(portal: SoapPortal) -> None:
     claim = {"SoDinhDanh": "002058000709", "HoVaTen": "GIANGATHU", "NgayThangNam": None, "Nam": "1958"}
     birth = citizen(await portal.record(**claim)).find(f"{D}NgayThangNamSinh")
@@ -59,11 +67,13 @@ async def test_a_person_known_by_year_has_an_empty_date(portal: SoapPortal) -> N
     assert [part.text for part in birth] == ["1958", None]
 
 
+@on_every_target
 async def test_a_deceased_person_is_answered_with_their_status(portal: SoapPortal) -> None:
     claim = {"SoDinhDanh": "001050000404", "HoVaTen": "PHIVANKHUAT", "NgayThangNam": "19500220"}
     assert citizen(await portal.record(**claim)).findtext(f"{D}TrangThai") == "2"
 
 
+@on_every_target
 async def test_nobody_found_is_an_empty_collection(portal: SoapPortal) -> None:
     answer = await portal.record(HoVaTen="NGUYENVANANH")
     collection = etree.fromstring(answer.content).find(f".//{D}CongdanCollection")
@@ -80,12 +90,14 @@ async def test_nobody_found_is_an_empty_collection(portal: SoapPortal) -> None:
         ("XacMinhThongTinNhanThan", ["Cha", "Me", "VoChong", "NguoiDaiDien"]),
     ],
 )
+@on_every_target
 async def test_other_operations_carry_only_their_part(
     portal: SoapPortal, operation: str, expected: list[str]
 ) -> None:
     assert children(citizen(await portal.ask(operation))) == ["SoDinhDanh", "SoCMND", "HoVaTen", *expected]
 
 
+@on_every_target
 async def test_a_household_is_its_head_and_all_members(portal: SoapPortal) -> None:
     person = citizen(await portal.ask("CungCapThongTinHoGiaDinh"))
     members = person.findall(f"{D}ThanhVien")
@@ -94,6 +106,7 @@ async def test_a_household_is_its_head_and_all_members(portal: SoapPortal) -> No
     assert "LÊ THỊ DUNG" in [member.findtext(f"{D}HoVaTen") for member in members]
 
 
+@on_every_target
 async def test_every_answer_about_every_persona_fits_the_schema(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:
@@ -114,6 +127,7 @@ async def test_every_answer_about_every_persona_fits_the_schema(
     assert wrong == []
 
 
+@on_every_target
 async def test_only_granted_fields_are_answered_the_rest_is_empty(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:
@@ -129,6 +143,7 @@ async def test_only_granted_fields_are_answered_the_rest_is_empty(
     assert is_valid(answer.content)
 
 
+@on_every_target
 async def test_a_name_that_carries_markup_is_written_as_text(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:
@@ -140,6 +155,7 @@ async def test_a_name_that_carries_markup_is_written_as_text(
     assert is_valid(answer.content)
 
 
+@on_every_target
 async def test_switches_split_names_and_structure_relatives(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:
@@ -154,6 +170,7 @@ async def test_switches_split_names_and_structure_relatives(
     assert is_valid(answer.content)
 
 
+@on_every_target
 async def test_threat_28_a_name_with_controls_leaves_the_answer_well_formed(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:

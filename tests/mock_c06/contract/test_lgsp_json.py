@@ -1,7 +1,8 @@
 """The JSON of provincial platforms: token, adapter header, three variants."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,8 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.mock_c06.callers import AN, CODES, HandClock, PlatformClient
+from tests.mock_c06.callers import AN, CODES, PlatformClient
+from tests.mock_c06.contract.targets import on_every_target
 
 VERDICT, RECORD = "XacThucThongTinCongDan", "TraCuuThongTinCongDan"
 Platform = Callable[[str], PlatformClient]
@@ -36,6 +38,7 @@ async def logged_in(platform: Platform, variant: str) -> PlatformClient:
     return client
 
 
+@on_every_target
 async def test_a_token_is_a_uuid_that_lives_an_hour(platform: Platform) -> None:
     answer = await platform("camel").log_in()
     token = answer.json()
@@ -47,6 +50,7 @@ async def test_a_token_is_a_uuid_that_lives_an_hour(platform: Platform) -> None:
     }
 
 
+@on_every_target
 async def test_a_wrong_secret_or_adapter_gets_no_token(platform: Platform) -> None:
     client = platform("camel")
     wrong = [
@@ -58,6 +62,7 @@ async def test_a_wrong_secret_or_adapter_gets_no_token(platform: Platform) -> No
     assert [(answer.status_code, answer.json()["error"]) for answer in wrong] == [(401, "invalid_client")] * 4
 
 
+@on_every_target
 async def test_another_grant_than_client_credentials_is_unsupported(platform: Platform) -> None:
     answer = await platform("camel").log_in(grant="password")
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
@@ -74,6 +79,7 @@ async def test_another_grant_than_client_credentials_is_unsupported(platform: Pl
         ("camel", {"data": True}, {"data": False}),
     ],
 )
+@on_every_target
 async def test_a_verdict_comes_in_the_variant_of_the_account(
     platform: Platform, variant: str, yes: Any, no: Any
 ) -> None:
@@ -85,6 +91,7 @@ async def test_a_verdict_comes_in_the_variant_of_the_account(
     assert [answer.json() for answer in answers] == [yes, no]
 
 
+@on_every_target
 async def test_pascal_wraps_the_whole_envelope_in_a_string(
     platform: Platform, is_valid: Callable[[str], bool]
 ) -> None:
@@ -95,6 +102,7 @@ async def test_pascal_wraps_the_whole_envelope_in_a_string(
     assert etree.fromstring(answer["message"].encode()).findtext(".//{*}HoVaTen/{*}Ten") == "NGUYỄN VĂN AN"
 
 
+@on_every_target
 async def test_passthrough_gives_one_person_as_an_object(platform: Platform) -> None:
     client = await logged_in(platform, "passthrough")
     collection = (await client.ask(RECORD, BODIES["passthrough"])).json()["Body"]["CongdanCollection"]
@@ -103,7 +111,9 @@ async def test_passthrough_gives_one_person_as_an_object(platform: Platform) -> 
     assert collection["CongDan"]["NguoiDaiDien"] == ""
 
 
-async def test_a_household_lists_its_members_in_json(platform: Platform) -> None:
+@on_every_target
+async def test_a_household_lists_its_members_in_json(platform: Platform, control: httpx.AsyncClient) -> None:
+    await control.post("/runs/default/clock", json={"freeze": "2026-11-24T01:00:00Z"})
     client = await logged_in(platform, "camel")
     record = (await client.ask("CungCapThongTinHoGiaDinh", BODIES["camel"])).json()["data"]
     assert record["ChuHo"]["HoVaTen"] == "NGUYỄN VĂN AN"
@@ -111,6 +121,7 @@ async def test_a_household_lists_its_members_in_json(platform: Platform) -> None
     assert len(record["ThanhVien"]) > 2
 
 
+@on_every_target
 async def test_nobody_found_is_null_or_a_collection_without_people(platform: Platform) -> None:
     camel = await logged_in(platform, "camel")
     passthrough = await logged_in(platform, "passthrough")
@@ -122,6 +133,7 @@ async def test_nobody_found_is_null_or_a_collection_without_people(platform: Pla
 
 
 @pytest.mark.parametrize(("variant", "text"), [("passthrough", "error_message"), ("pascal", "message")])
+@on_every_target
 async def test_a_refusal_has_a_code_and_http_200(platform: Platform, variant: str, text: str) -> None:
     client = await logged_in(platform, variant)
     answer = await client.ask(VERDICT, BODIES[variant] | {"MaDVC": "G18-YT04"})
@@ -143,6 +155,7 @@ async def test_a_refusal_has_a_code_and_http_200(platform: Platform, variant: st
         {"maTichHop": "037"},
     ],
 )
+@on_every_target
 async def test_a_json_request_that_breaks_a_rule_is_refused_with_01(
     platform: Platform, wrong: dict[str, Any]
 ) -> None:
@@ -151,6 +164,7 @@ async def test_a_json_request_that_breaks_a_rule_is_refused_with_01(
 
 
 @pytest.mark.parametrize("shared", [False, True])
+@on_every_target
 async def test_a_flattened_request_may_leave_the_integration_code_out(
     platform: Platform, control: httpx.AsyncClient, shared: bool
 ) -> None:
@@ -167,6 +181,7 @@ async def test_a_flattened_request_may_leave_the_integration_code_out(
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{", b"\xff", b'{"hoVaTen": "A", "hoVaTen": "B"}', b"[" * 9999]
 )
+@on_every_target
 async def test_threat_26_a_body_that_is_no_json_object_is_refused(platform: Platform, body: bytes) -> None:
     client = await logged_in(platform, "camel")
     headers = {
@@ -180,6 +195,7 @@ async def test_threat_26_a_body_that_is_no_json_object_is_refused(platform: Plat
     assert answer.json()["error_code"] == "01"
 
 
+@on_every_target
 async def test_a_call_needs_token_and_adapter_header_both(platform: Platform) -> None:
     client = await logged_in(platform, "camel")
     answers = [
@@ -191,26 +207,28 @@ async def test_a_call_needs_token_and_adapter_header_both(platform: Platform) ->
     assert [answer.status_code for answer in answers] == [401] * 4
 
 
+@on_every_target
 async def test_a_token_ends_after_an_hour_of_the_runs_clock(
-    platform: Platform, control: httpx.AsyncClient, clock: HandClock
+    platform: Platform, control: httpx.AsyncClient
 ) -> None:
+    await control.post("/runs/default/clock", json={"freeze": "2026-11-24T01:00:00Z"})
     client = await logged_in(platform, "camel")
-    clock.pass_seconds(3599)
+    await control.post("/runs/default/clock", json={"advance_s": 3599})
     alive = await client.ask(VERDICT, BODIES["camel"])
-    await control.post("/runs/default/clock", json={"advance_s": 2})
+    await control.post("/runs/default/clock", json={"advance_s": 1})
     dead = await client.ask(VERDICT, BODIES["camel"])
     assert [alive.status_code, dead.status_code] == [200, 401]
 
 
-async def test_threat_9_a_token_is_nothing_at_the_other_door(
-    platform: Platform, official_door: httpx.AsyncClient
-) -> None:
+@on_every_target
+async def test_threat_9_a_token_is_nothing_at_the_other_door(platform: Platform, official_base: str) -> None:
     client = await logged_in(platform, "camel")
-    client.http = official_door
+    client.base = official_base
     assert (await client.ask(VERDICT, BODIES["camel"])).status_code == 401
     assert (await client.log_in()).status_code == 401
 
 
+@on_every_target
 async def test_switches_wrap_in_envelope_and_write_the_verdict_as_text(
     platform: Platform, control: httpx.AsyncClient
 ) -> None:
@@ -222,7 +240,7 @@ async def test_switches_wrap_in_envelope_and_write_the_verdict_as_text(
             "switches": {"json_envelope": True, "text_verdict": True, "exists_verdict": True},
         }
         account = (await control.post("/accounts", json=body)).json()
-        made[variant] = PlatformClient(platform("camel").http, account)
+        made[variant] = replace(platform(variant), account=account)
         await made[variant].log_in()
     wrapped = await made["passthrough"].ask(VERDICT, BODIES["passthrough"])
     text = await made["camel"].ask(VERDICT, BODIES["camel"] | {"userNameService": "portal"})
@@ -230,12 +248,13 @@ async def test_switches_wrap_in_envelope_and_write_the_verdict_as_text(
     assert text.json() == {"data": "true"}
 
 
+@on_every_target
 async def test_a_soap_account_without_a_platform_key_gets_no_token(
-    platform: Platform, accounts: dict[str, dict[str, Any]]
+    platform: Platform, accounts: Mapping[str, dict[str, Any]]
 ) -> None:
-    soap = accounts["dvctt-hanoi"]
-    answer = await platform("camel").http.post(
-        "http://registry.test/token",
+    soap, client = accounts["dvctt-hanoi"], platform("camel")
+    answer = await client.http.post(
+        f"{client.base}/token",
         data={"grant_type": "client_credentials"},
         auth=(soap["user"], soap["secret"]),
     )
@@ -243,21 +262,7 @@ async def test_a_soap_account_without_a_platform_key_gets_no_token(
     assert json.loads(answer.content)["error"] == "invalid_client"
 
 
-async def test_a_platform_account_is_suspended_and_throttled_like_any(
-    platform: Platform, control: httpx.AsyncClient
-) -> None:
-    body = {"name": "paced", "dialect": "lgsp-camel", "rate_per_second": 1}
-    client = PlatformClient(platform("camel").http, (await control.post("/accounts", json=body)).json())
-    await client.log_in()
-    paced = [(await client.ask(VERDICT, BODIES["camel"])).status_code for _ in range(2)]
-    await control.post("/accounts", json=body | {"status": "suspended"})
-    suspended = [
-        (await client.ask(VERDICT, BODIES["camel"])).status_code,
-        (await client.log_in()).status_code,
-    ]
-    assert (paced, suspended) == ([200, 429], [403, 403])
-
-
+@on_every_target
 async def test_a_year_alone_is_read_in_every_variant(platform: Platform) -> None:
     year_only = {"SoDinhDanh": "002058000709", "HoVaTen": "GIANGATHU"}
     camel = {"soDinhDanh": "002058000709", "hoVaTen": "GIANGATHU", "ngayThangNam": "1958"}

@@ -6,11 +6,13 @@ import httpx
 import pytest
 
 from tests.mock_c06.callers import SoapPortal
+from tests.mock_c06.contract.targets import on_every_target
 
 YES = "<SoLuongCongDan>1</SoLuongCongDan>"
 NO = "<SoLuongCongDan>0</SoLuongCongDan>"
 
 
+@on_every_target
 async def test_a_right_claim_is_confirmed_by_the_number_one(portal: SoapPortal) -> None:
     answer = await portal.verdict()
     assert answer.status_code == 200
@@ -19,10 +21,12 @@ async def test_a_right_claim_is_confirmed_by_the_number_one(portal: SoapPortal) 
 
 
 @pytest.mark.parametrize("written", ["19900131", "1990-01-31"])
+@on_every_target
 async def test_both_ways_to_write_a_date_are_taken(portal: SoapPortal, written: str) -> None:
     assert YES in (await portal.verdict(NgayThangNam=written)).text
 
 
+@on_every_target
 async def test_a_person_known_by_year_is_confirmed_by_year(portal: SoapPortal) -> None:
     claim = {"SoDinhDanh": "002058000709", "HoVaTen": "GIANGATHU"}
     assert YES in (await portal.verdict(**claim, NgayThangNam=None, Nam="1958")).text
@@ -30,15 +34,18 @@ async def test_a_person_known_by_year_is_confirmed_by_year(portal: SoapPortal) -
     assert NO in (await portal.verdict(**claim, NgayThangNam="19580101")).text
 
 
+@on_every_target
 async def test_a_year_does_not_confirm_a_person_with_a_full_date(portal: SoapPortal) -> None:
     assert NO in (await portal.verdict(NgayThangNam=None, Nam="1990")).text
 
 
+@on_every_target
 async def test_a_person_without_twelve_digits_is_confirmed_by_nine(portal: SoapPortal) -> None:
     claim = {"SoDinhDanh": None, "SoCMND": "024000301", "HoVaTen": "VUTHICHIN", "NgayThangNam": "19570312"}
     assert YES in (await portal.verdict(**claim)).text
 
 
+@on_every_target
 async def test_each_holder_of_a_shared_nine_digit_number_is_found(portal: SoapPortal) -> None:
     shared = {"SoDinhDanh": None, "SoCMND": "145000303"}
     one = await portal.verdict(**shared, HoVaTen="TRINHVANTRUNG", NgayThangNam="19760616")
@@ -51,6 +58,7 @@ def _shape(answer: httpx.Response) -> tuple[int, str, list[str]]:
     return answer.status_code, answer.text, sorted(answer.headers)
 
 
+@on_every_target
 async def test_threat_18_every_reason_for_no_answers_alike(portal: SoapPortal) -> None:
     reasons = [
         {"SoDinhDanh": "000000000000"},
@@ -64,6 +72,7 @@ async def test_threat_18_every_reason_for_no_answers_alike(portal: SoapPortal) -
     assert answers == [answers[0]] * len(reasons)
 
 
+@on_every_target
 async def test_every_persona_is_confirmed_as_the_catalogue_expects(
     portal: SoapPortal, control: httpx.AsyncClient
 ) -> None:
@@ -83,6 +92,7 @@ async def test_every_persona_is_confirmed_as_the_catalogue_expects(
     assert wrong == []
 
 
+@on_every_target
 async def test_a_switch_answers_by_true_and_false_instead(
     portal: SoapPortal, control: httpx.AsyncClient, is_valid: Callable[[bytes], bool]
 ) -> None:

@@ -12,7 +12,8 @@ from openapi_spec_validator import validate
 from mock_c06.operations import Operation
 from mock_c06.wire.wsdl import CONTRACTS, load_wsdl, write_wsdl
 from tests.mock_c06.callers import PlatformClient
-from tests.mock_c06.wire.test_lgsp_json import BODIES
+from tests.mock_c06.contract.targets import on_every_target
+from tests.mock_c06.contract.test_lgsp_json import BODIES
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ def test_the_lgsp_description_is_valid_and_has_all_paths(lgsp: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("variant", ["passthrough", "camel", "pascal"])
+@on_every_target
 async def test_json_answers_of_each_variant_fit_the_description(
     lgsp: dict[str, Any], platform: Callable[[str], PlatformClient], variant: str
 ) -> None:
