@@ -5,14 +5,15 @@ about a number that nobody can have. Every question is announced to the witness 
 keeps nothing. See docs/decisions/0055; contract §7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from gateway.clock import Clock
 from gateway.errors import SettingInvalid
 from gateway.procedures.catalogue import Catalogue
+from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
-from gateway.profiles.preflight_asked import Findings, ask_the_rest
+from gateway.profiles.preflight_asked import Findings, Wanted, ask_the_rest
 from gateway.profiles.preflight_findings import judge_findings
 from gateway.profiles.preflight_login import log_in
 from gateway.profiles.preflight_members import Candidate, look_at_members
@@ -40,35 +41,44 @@ async def run_preflight(
     expires_on: date | None = None,
     test_identity: Claim | None = None,
     procedures: Sequence[str] = (FIRST_PROCEDURE,),
+    operations: Collection[Operation] = tuple(Operation),
     login_only: bool = False,
 ) -> Preflight:
     """Return all lines; what the witness raises is raised, anything else is a line.
 
     `other` is the other profile's active connection. `procedures` are slugs, each asked for its licence; the first
-    carries the operations. `test_identity` is a person that the registry issued for tests, or one of a test environment. `login_only` ends after the login, which is one question about nobody.
+    carries the operations. `operations` are those to be licensed; the verdict's always is, and the fields of the others
+    are told as left to the citizen. `test_identity` is a person that the registry issued for tests, or one of a test
+    environment. `login_only` ends after the login, which is one question about nobody.
+
+    Raises:
+        KeyError: a slug that the catalogue hasn't.
     """
     sheet = Sheet(clock)
     candidate = Candidate(connection=connection, other=other, expires_on=expires_on)
-    chosen = _choose(catalogue, procedures)
+    wanted = Wanted(
+        procedures=_choose(catalogue, procedures),
+        operations=frozenset(operations),
+        test_identity=test_identity,
+    )
     look_at_members(sheet, candidate, catalogue, clock)
     if not sheet.stopped:
         await look_at_place(sheet, candidate, way_out, clock)
     probe = None if sheet.stopped else _open(sheet, connection, way_out, clock, witness)
     if probe is not None:
         try:
-            first = await log_in(sheet, probe, connection, chosen[0])
+            first = await log_in(sheet, probe, connection, wanted.procedures[0])
             findings = Findings(about_nobody=[first])
             if not sheet.stopped and not login_only:
-                await ask_the_rest(sheet, probe, findings, chosen, test_identity)
+                await ask_the_rest(sheet, probe, findings, wanted)
         finally:
             await probe.aclose()
         if not login_only:
-            judge_findings(sheet, findings, catalogue, test_identity)
+            judge_findings(sheet, findings, catalogue, wanted)
     return sheet.finish((*WITHOUT_PACKETS, *LOGIN, *(() if login_only else QUESTIONS)))
 
 
 def _choose(catalogue: Catalogue, slugs: Sequence[str]) -> tuple[Procedure, ...]:
-    """Return the procedures of these slugs; raises `KeyError` for one that the catalogue hasn't."""
     known = {procedure.slug: procedure for procedure in catalogue.procedures}
     return tuple(known[slug] for slug in slugs)
 

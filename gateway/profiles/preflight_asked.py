@@ -3,7 +3,6 @@
 A registry that is silent, a login that is refused after all, and somebody found where nobody can be end the asking.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import RegistryCredentialsRejected, RegistryTimeout
@@ -18,52 +17,59 @@ from gateway.registry.probe_model import IMPOSSIBLE, Asked, Outcome
 _LOOK_AT_LICENCE = "have C06 grant it to this account, or correct the code that this connection sets"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a connection is to serve: the first procedure carries the operations, the verdict's always among them."""
+
+    procedures: tuple[Procedure, ...]
+    operations: frozenset[Operation]
+    test_identity: Claim | None
+
+    def asked_for(self, operation: Operation) -> bool:
+        """Say whether the operation is to be asked for."""
+        return operation is Operation.AUTHENTICATE or operation in self.operations
+
+
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What the questions of a preflight brought; `refused_procedures` are slugs."""
+    """What the questions of a preflight brought; `by_procedure` holds one question for each slug."""
 
     about_nobody: list[Asked] = field(default_factory=list)
     about_test_identity: list[Asked] = field(default_factory=list)
-    refused_procedures: list[str] = field(default_factory=list)
+    by_procedure: dict[str, Asked] = field(default_factory=dict)
 
     def all(self) -> list[Asked]:
         """Return every question, in the order asked."""
         return [*self.about_nobody, *self.about_test_identity]
 
 
-async def ask_the_rest(
-    sheet: Sheet,
-    probe: Probe,
-    findings: Findings,
-    procedures: Sequence[Procedure],
-    test_identity: Claim | None,
-) -> None:
+async def ask_the_rest(sheet: Sheet, probe: Probe, findings: Findings, wanted: Wanted) -> None:
     """Ask the other operations about nobody, the other procedures, and all about the test identity if there is one."""
+    first = wanted.procedures[0]
+    findings.by_procedure[first.slug] = findings.about_nobody[0]
     _judge_operation(sheet, findings.about_nobody[0])
-    for operation in (each for each in Operation if each is not Operation.AUTHENTICATE):
-        if not sheet.stopped:
-            asked = await probe.ask(operation, IMPOSSIBLE, procedures[0])
+    for operation, line in LINES.items():
+        if not wanted.asked_for(operation):
+            sheet.passed(line, "left out: this connection is not to be asked for it")
+        elif operation is not Operation.AUTHENTICATE and not sheet.stopped:
+            asked = await probe.ask(operation, IMPOSSIBLE, first)
             findings.about_nobody.append(asked)
             _judge_operation(sheet, asked)
-    for procedure in procedures[1:]:
+    for procedure in wanted.procedures[1:]:
         if not sheet.stopped:
             asked = await probe.ask(Operation.AUTHENTICATE, IMPOSSIBLE, procedure)
             findings.about_nobody.append(asked)
-            if code_of(asked) == "004":
-                findings.refused_procedures.append(procedure.slug)
+            findings.by_procedure[procedure.slug] = asked
             _stop_where_it_ends(sheet, asked)
-    if code_of(findings.about_nobody[0]) == "004":
-        findings.refused_procedures.insert(0, procedures[0].slug)
-    if test_identity is not None and not sheet.stopped:
-        await _ask_about(sheet, probe, findings, procedures[0], test_identity)
+    if not sheet.stopped:
+        await _ask_about_test_identity(sheet, probe, findings, wanted)
 
 
-async def _ask_about(
-    sheet: Sheet, probe: Probe, findings: Findings, procedure: Procedure, claim: Claim
-) -> None:
+async def _ask_about_test_identity(sheet: Sheet, probe: Probe, findings: Findings, wanted: Wanted) -> None:
     for operation, line in LINES.items():
-        if sheet.holds([line]) and not sheet.stopped:
-            asked = await probe.ask(operation, claim, procedure)
+        serves = wanted.asked_for(operation) and sheet.holds([line])
+        if wanted.test_identity is not None and serves and not sheet.stopped:
+            asked = await probe.ask(operation, wanted.test_identity, wanted.procedures[0])
             findings.about_test_identity.append(asked)
             if _ends(asked):
                 sheet.stop("the registry stopped answering")

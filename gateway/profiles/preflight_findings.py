@@ -4,45 +4,52 @@ Each line says only what was seen: a line that no answer speaks for is left to t
 of the parity ledger are told and fail nothing: where one can't be borne, the operation's own line has failed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
-from gateway.profiles.preflight_asked import Findings
+from gateway.profiles.preflight_asked import Findings, Wanted
 from gateway.profiles.preflight_sheet import PARITY, Sheet
 from gateway.profiles.preflight_words import LINES, code_of, why
-from gateway.registry.model import Claim
 from gateway.registry.probe_model import Asked, Outcome
 from gateway.registry.readings import united
 
 
-def judge_findings(
-    sheet: Sheet, findings: Findings, catalogue: Catalogue, test_identity: Claim | None
-) -> None:
+def judge_findings(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted: Wanted) -> None:
     """Note what the questions say together."""
-    _judge_licence(sheet, findings)
+    _judge_procedures(sheet, findings, wanted)
+    _judge_officer(sheet, findings.about_nobody)
     _judge_nobody(sheet, findings.about_nobody)
     _judge_contract(sheet, findings.all())
-    _judge_test_identity(sheet, findings, test_identity)
-    _judge_fields(sheet, findings, catalogue)
+    _judge_test_identity(sheet, findings, wanted)
+    _judge_fields(sheet, findings, catalogue, wanted)
     for reading in united(seen for asked in findings.all() for seen in asked.seen):
         word = "confirmed" if reading.confirmed else "refuted"
         sheet.passed(f"{PARITY}{reading.id}", f"{word}: {reading.words}")
 
 
-def _judge_licence(sheet: Sheet, findings: Findings) -> None:
-    asked = findings.about_nobody
-    answered = any(each.failure is None for each in asked)
-    if findings.refused_procedures:
-        told = ", ".join(findings.refused_procedures)
+def _judge_procedures(sheet: Sheet, findings: Findings, wanted: Wanted) -> None:
+    asked = findings.by_procedure
+    refused = [slug for slug, each in asked.items() if code_of(each) == "004"]
+    failed = [f"{slug}: {why(each)}" for slug, each in asked.items() if each.failure and slug not in refused]
+    first = wanted.procedures[0].slug
+    # The first one's licence shows in any operation that was answered, even where the verdict's is not licensed.
+    if any(each.failure is None for each in findings.about_nobody):
+        failed = [told for told in failed if not told.startswith(f"{first}: ")]
+    if refused:
         remedy = "have C06 license the procedure for this account, or correct service_codes"
-        sheet.failed("procedure", f"refused with 004: {told}", remedy)
-    elif answered:
-        sheet.passed("procedure", "licensed: every procedure that was asked for")
+        sheet.failed("procedure", f"refused with 004: {', '.join(refused)}", remedy)
+    elif len(asked) == len(wanted.procedures) and not failed:
+        sheet.passed("procedure", f"licensed: {', '.join(asked)}")
+    elif len(asked) > 1 and failed:
+        sheet.failed("procedure", "; ".join(failed), "run the preflight again; if it stays, ask C06")
+
+
+def _judge_officer(sheet: Sheet, asked: Sequence[Asked]) -> None:
     if any(code_of(each) == "005" for each in asked):
         remedy = "have C06 enter the officer for this account, or correct officer"
         sheet.failed("officer", "the service officer was refused with 005", remedy)
-    elif answered:
+    elif any(each.failure is None for each in asked):
         sheet.passed("officer", "the service officer is allowed")
 
 
@@ -66,8 +73,8 @@ def _judge_contract(sheet: Sheet, asked: Sequence[Asked]) -> None:
         sheet.passed("contract", f"{len(held)} answer(s) fit openapi/c06-response.xsd")
 
 
-def _judge_test_identity(sheet: Sheet, findings: Findings, test_identity: Claim | None) -> None:
-    if test_identity is None:
+def _judge_test_identity(sheet: Sheet, findings: Findings, wanted: Wanted) -> None:
+    if wanted.test_identity is None:
         sheet.passed("test_identity", "none is named: nobody who exists is asked about")
         return
     if not findings.about_test_identity:
@@ -88,28 +95,33 @@ def _missed(asked: Asked) -> str:
     return "nobody was found" if asked.failure is None else why(asked)
 
 
-def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue) -> None:
+def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted: Wanted) -> None:
     """Say which of the forms' fields no licensed operation brings, and which services need them."""
     licensed = {each.operation for each in findings.about_nobody if each.failure is None}
     if not licensed:
         return
-    missing = set(Operation) - licensed
-    if not missing:
-        blank = sorted({name for each in findings.about_test_identity for name in each.blank})
-        told = f"; empty for the test identity: {', '.join(blank)}" if blank else ""
-        sheet.passed("fields_granted", f"every field of the procedures has its operation{told}")
+    asked_for = {operation for operation in Operation if wanted.asked_for(operation)}
+    if missing := asked_for - licensed:
+        sheet.failed(
+            "fields_granted", _lack(catalogue, missing), "have C06 grant the operations that failed above"
+        )
         return
+    blank = sorted({name for each in findings.about_test_identity for name in each.blank})
+    told = f"; empty for the test identity: {', '.join(blank)}" if blank else ""
+    left_out = set(Operation) - asked_for
+    detail = _lack(catalogue, left_out) if left_out else "every field of the procedures has its operation"
+    remedy = "these fields are left for the citizen to declare" if left_out else ""
+    sheet.passed("fields_granted", f"{detail}{told}", remedy=remedy)
+
+
+def _lack(catalogue: Catalogue, missing: Collection[Operation]) -> str:
     fields = sorted(name for name, operation in FIELD_OPERATIONS.items() if operation in missing)
-    services = list(_services_with(catalogue, missing))
-    detail = (
-        f"no operation brings {', '.join(fields) or 'a verdict'}; services affected: {', '.join(services)}"
-    )
-    sheet.failed("fields_granted", detail, "have C06 grant the operations that failed above")
+    services = ", ".join(_services_with(catalogue, missing))
+    return f"no operation brings {', '.join(fields) or 'a verdict'}; services affected: {services}"
 
 
-def _services_with(catalogue: Catalogue, missing: Iterable[Operation]) -> Iterable[str]:
-    wanted = set(missing)
+def _services_with(catalogue: Catalogue, missing: Collection[Operation]) -> Iterator[str]:
     for procedure in catalogue.procedures:
-        needed = {field.operation for role in procedure.roles for field in role.fields if field.operation}
-        if Operation.AUTHENTICATE in wanted or needed & wanted:
+        needed = {field.operation for role in procedure.roles for field in role.fields}
+        if Operation.AUTHENTICATE in missing or needed & set(missing):
             yield procedure.slug

@@ -14,7 +14,7 @@ from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation
 from gateway.profiles.preflight_sheet import LOGIN, QUESTIONS, WITHOUT_PACKETS
 from gateway.registry.connection import Dialect
-from mock_c06.runs.faults import Fault, Kind
+from mock_c06.runs.faults import Fault, Kind, Nth
 from tests.gateway.profiles.preflight_scene import (
     AN_CLAIM,
     LOOPBACK,
@@ -136,6 +136,39 @@ async def test_every_procedure_that_was_named_is_asked_for_its_licence(desk: Des
     found = await desk.look(desk.candidate(account="limited"), procedures=chosen)
 
     assert line(found, "procedure").detail == "refused with 004: ket-hon, khai-tu"
+
+
+async def test_a_procedure_whose_question_is_not_answered_is_not_called_licensed(desk: Desk) -> None:
+    faults = desk.place.mock.runs.get("default").faults
+    faults.plan(
+        Fault(kind=Kind.MAINTENANCE, operation=Operation.AUTHENTICATE.value, nth=Nth(every=1, first=2))
+    )
+
+    found = await desk.look(desk.candidate(), procedures=("khai-sinh", "ket-hon"))
+
+    assert tried_and_failed(found) == ["procedure"]
+    assert line(found, "procedure").detail.startswith("ket-hon: the registry can't be reached or is out")
+
+
+async def test_an_account_for_what_is_wanted_alone_passes_and_names_what_is_left_out(desk: Desk) -> None:
+    found = await desk.look(desk.candidate(account="limited"), operations=())
+
+    assert found.passed
+    assert line(found, "operation_037").detail.startswith("left out")
+    assert "citizen to declare" in line(found, "fields_granted").remedy
+    assert [entry.operation for entry in desk.journal] == [Operation.AUTHENTICATE.value]
+
+
+async def test_an_account_without_the_verdict_is_told_so_and_still_licensed_for_the_rest(desk: Desk) -> None:
+    run = desk.place.mock.runs.get("default")
+    account = desk.place.mock.register.find("dvctt-hanoi")
+    assert account is not None
+    run.accounts["dvctt-hanoi"] = replace(account, operations=account.operations[1:])
+
+    found = await desk.look(desk.candidate())
+
+    assert tried_and_failed(found) == ["operation_003", "fields_granted"]
+    assert line(found, "procedure").passed
 
 
 async def test_a_wrong_service_code_fails_the_procedure_alone(desk: Desk) -> None:
