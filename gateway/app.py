@@ -12,7 +12,9 @@ from gateway.database import Database, database_path, open_database
 from gateway.deployment import find_base, record_base
 from gateway.errors import SettingInvalid
 from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
-from gateway.keys.vault import Vault
+from gateway.keys.store import reseal_keys
+from gateway.keys.vault import Reseal, Vault
+from gateway.operators.store import reseal_totp_secrets
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
@@ -20,9 +22,12 @@ from gateway.profiles.connections import Opener
 from gateway.profiles.first_revision import settle_first_revision
 from gateway.profiles.links import Links, OpenRegistry
 from gateway.profiles.model import Gateway, Places
-from gateway.profiles.store import read_standings
+from gateway.profiles.store import read_standings, reseal_secrets
 from gateway.schema import migrate, require_current
 from gateway.settings import DEFAULT_BASE, Settings
+
+HANGS_ON_MASTER: tuple[Reseal, ...] = (reseal_keys, reseal_secrets, reseal_totp_secrets)
+"""What is sealed under the master key itself, a table each: `keys rotate master` seals all of it anew at once."""
 
 
 @asynccontextmanager
@@ -81,7 +86,8 @@ async def _open_places(parts: Parts, vault: Vault, opener: Opener) -> Places:
 
 def _open_vault(settings: Settings) -> Vault:
     if settings.master_key is not None:
-        return Vault(parse_master_key(settings.master_key.get_secret_value()), file=None)
+        master = parse_master_key(settings.master_key.get_secret_value())
+        return Vault(master, file=None, hanging=HANGS_ON_MASTER)
     if not settings.database_url.startswith("sqlite:///"):
         raise SettingInvalid(
             "GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL: 32 bytes as base64url"
@@ -90,7 +96,8 @@ def _open_vault(settings: Settings) -> Vault:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "master.key"
-        return Vault(load_or_make_master_key(path), file=MasterFile(path=path))
+        master = load_or_make_master_key(path)
+        return Vault(master, file=MasterFile(path=path), hanging=HANGS_ON_MASTER)
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
         raise SettingInvalid(

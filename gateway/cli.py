@@ -17,6 +17,7 @@ from gateway.database import open_database
 from gateway.edge.logs import set_up_logs
 from gateway.errors import SettingInvalid
 from gateway.keys import cli as keys_cli
+from gateway.operators import cli as operators_cli
 from gateway.procedures import cli as procedures_cli
 from gateway.profiles.model import Gateway
 from gateway.schema import migrate
@@ -31,6 +32,8 @@ Examples:
   gateway organisations add 000.00.01.H26 "UBND TP Hà Nội"
   gateway accounts create dvctt --organisation 000.00.01.H26 \\
       --profile sandbox --all-procedures --all-fields --json
+  gateway operators create lan.nguyen --role admin --bootstrap
+  gateway login lan.nguyen
   gateway audit verify
 """
 
@@ -48,6 +51,8 @@ def build_cli(clock: Clock | None = None) -> typer.Typer:
     _add_schema(app, own_clock)
     app.add_typer(organisations_cli.build_cli(opened), name="organisations")
     app.add_typer(accounts_cli.build_cli(opened), name="accounts")
+    app.add_typer(operators_cli.build_cli(opened), name="operators")
+    operators_cli.add_login(app, opened)
     app.add_typer(keys_cli.build_cli(opened), name="keys")
     app.add_typer(audit_cli.build_cli(opened), name="audit")
     app.add_typer(procedures_cli.build_cli(own_clock), name="procedures")

@@ -19,6 +19,8 @@
     ├── IdempotencyError                a key that was used before
     │   └── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
     ├── ProfileError                    ProfileUnconfigured  ProfileSuspended
+    ├── OperatorError                   an operator's act refused (contract §7): LoginInvalid  RoleMissing
+    │                                   SameOperator  DiffChanged  PreflightFailed
     ├── Overloaded                      our own store or writer can take no more
     └── OperationError                  a command refused: AlreadyExists  Unknown  StateWrong  SettingInvalid
                                         MasterKeyWrong  SchemaOld  AuditBroken
@@ -313,6 +315,42 @@ class ProfileSuspended(ProfileError):
 
 class Overloaded(GatewayError):
     """Our own store or audit writer can't take the work, or can't keep the answer, which then doesn't leave."""
+
+
+# --- operators ------------------------------------------------------------------------------
+
+
+class OperatorError(GatewayError):
+    """An operator may not do this, or not so."""
+
+
+class LoginInvalid(OperatorError):
+    """Name, password, code: not together those of an active operator, or a code that was used."""
+
+
+@dataclass(eq=False)
+class RoleMissing(OperatorError):
+    """The operator's role is none of those that may do this."""
+
+    needed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"needs the role {' or '.join(self.needed)}"
+
+
+class SameOperator(OperatorError):
+    """The second person is the first one."""
+
+
+class DiffChanged(OperatorError):
+    """What was looked at is no longer what would be done."""
+
+
+@dataclass(eq=False)
+class PreflightFailed(OperatorError):
+    """Checks of a change failed, or were not run; `errors` names those that failed."""
+
+    errors: tuple[FieldError, ...] = ()
 
 
 # --- commands -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ OrganisationId = NewType("OrganisationId", str)
 VerificationId = NewType("VerificationId", str)
 ActId = NewType("ActId", str)
 RequestId = NewType("RequestId", str)
+OperatorName = NewType("OperatorName", str)
 
 
 def new_identifier(prefix: str) -> str:

@@ -7,8 +7,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.edge.guesses import Guesses
 from gateway.edge.rates import RateLimits
-from gateway.oauth.guesses import Guesses
 from gateway.profiles.model import Gateway
 from gateway.profiles.states import ProfileState, days_left, state_of
 from gateway.registry.shelter import ShelteredRegistry
@@ -30,7 +30,9 @@ class Measures(Collector):
         yield from self._registries()
         yield from self._profiles()
         slowed = CounterMetricFamily(
-            "gateway_secret_guesses", "Tries of a client secret slowed or refused unread.", labels=["outcome"]
+            "gateway_secret_guesses",
+            "Tries of a client secret, or of an operator's login, slowed or refused unread.",
+            labels=["outcome"],
         )
         slowed.add_metric(["waited"], self._guesses.waited)
         slowed.add_metric(["refused"], self._guesses.refused)

@@ -13,6 +13,10 @@ class Profile(StrEnum):
     OFFICIAL = "official"
 
 
+OPERATORS = "ops"
+"""The first word of operators' paths, beside those of the places."""
+
+
 def issuer_of(base: str, profile: Profile) -> str:
     """Return the RFC 8414 issuer of a place, such as `http://127.0.0.1:8000/sandbox`."""
     return f"{base}/{profile.value}"

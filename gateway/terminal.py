@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from gateway.edge.problems import find_problem
 from gateway.errors import GatewayError, Overloaded
 from gateway.profiles.model import Gateway
 
@@ -49,7 +50,7 @@ def describe(error: GatewayError) -> str:
     """Return one of our errors as the one line that a command says."""
     if isinstance(error, Overloaded):
         return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
-    return str(error) or type(error).__name__
+    return str(error) or find_problem(error).detail
 
 
 def _find_root(error: BaseException) -> str:
@@ -107,3 +108,13 @@ def read_lines(text: str) -> list[str]:
 def read_stdin() -> str:
     """Return standard input as UTF-8."""
     return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+
+
+def read_secrets(*names: str) -> list[str]:
+    """Return one secret a line of standard input, white space kept; at a terminal each is asked for, and not shown."""
+    if sys.stdin.isatty():
+        return [typer.prompt(name, hide_input=True, err=True) for name in names]
+    lines = [line.removesuffix("\r") for line in read_stdin().split("\n")]
+    if len(lines) < len(names) or any(lines[len(names) :]) or not all(lines[: len(names)]):
+        fail(f"standard input: {len(names)} lines are expected: {', '.join(names)}")
+    return lines[: len(names)]

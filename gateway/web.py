@@ -1,6 +1,7 @@
 """The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway.background import beside
 from gateway.edge import health
 from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
+from gateway.edge.guesses import Guesses
 from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal, find_problem
@@ -23,9 +25,10 @@ from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
 from gateway.measures import Measures
 from gateway.oauth import web as oauth_web
-from gateway.oauth.guesses import Guesses
+from gateway.operators import web as operators_web
+from gateway.operators.passwords import AT_ONCE, Passwords
 from gateway.parts import Parts
-from gateway.places import Profile
+from gateway.places import OPERATORS, Profile
 from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
@@ -77,13 +80,14 @@ def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     app.state.metrics = metrics
     app.state.guesses = Guesses(gateway.parts.clock)
     app.state.rates = RateLimits(gateway.parts.clock)
+    app.state.passwords = Passwords(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords"))
     metrics.registry.register(
         Measures(gateway, rates=app.state.rates, guesses=app.state.guesses),
     )
     app.include_router(
         health.build_router(gateway.parts.database, profiles=lambda: describe_profiles(gateway))
     )
-    for room in (oauth_web, verifications_web, prefills_web, procedures_web, accounts_web):
+    for room in (oauth_web, verifications_web, prefills_web, procedures_web, accounts_web, operators_web):
         app.include_router(room.build_router())
     _add_document(app)
     _add_problems(app, base=gateway.parts.base)
@@ -129,7 +133,9 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
         )
         request_id = request.state.request_id
         request.state.problem = find_problem(error).code
-        return problem_response(error, base=base, request_id=request_id, metadata_url=metadata_url)
+        return problem_response(
+            error, base=base, request_id=request_id, metadata_url=metadata_url, challenge=first == OPERATORS
+        )
 
     @app.exception_handler(GatewayError)
     async def ours(request: Request, error: GatewayError) -> Response:

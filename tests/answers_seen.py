@@ -73,7 +73,7 @@ class AnswersSeen:
             return
         await answer.aread()
         members = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-        code = members.get("code" if _PROBLEM in answer.headers["content-type"] else "error", "")
+        code = members.get("code" if _PROBLEM in answer.headers.get("content-type", "") else "error", "")
         found = [
             (path, operations) for form, path, operations in self._paths if form.fullmatch(answer.url.path)
         ]

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     ENDED = "ended"
     FILED = "filed"
     LOCAL = "local"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class AuditEntry:
     """One row's content. `outcome` is a verdict, a problem code or a state; `act` joins the rows of one act.
 
     `citizen` is the organisation's pairwise pseudonym of the person asked about, `citizen_key` the id of the
-    key behind it; `request_code` is the code that went to the registry with this packet.
+    key behind it; `request_code` is the code that went to the registry with this packet. `actor` is the operator who
+    did it, or `local` for whoever has the host.
     """
 
     at: datetime

@@ -19,6 +19,7 @@ from gateway.edge.problems import MEDIA_TYPE, Internal, find_problem, problem_bo
 from gateway.edge.trace_context import find_trace_id
 from gateway.errors import BodySlow, BodyTooLarge, GatewayError, HeadersTooLarge, NotFound
 from gateway.identifiers import new_identifier
+from gateway.places import OPERATORS
 
 MAX_BODY = 64 * 1024
 MAX_HEADERS = 32 * 1024
@@ -124,7 +125,7 @@ class Edge:
         place = first_segment(scope["path"])
         ours = {b"x-request-id": scope["state"]["request_id"].encode(), b"x-content-type-options": b"nosniff"}
         test_data = self._test_data(place)
-        if test_data is not None:
+        if test_data is not None or place == OPERATORS:
             ours[b"cache-control"] = b"no-store"
         if test_data:
             ours[b"x-test-data"] = b"true"
@@ -143,16 +144,21 @@ def find_correlation_id(request: Request) -> str | None:
 
 
 def problem_response(
-    error: GatewayError, *, base: str, request_id: str, metadata_url: str | None = None
+    error: GatewayError,
+    *,
+    base: str,
+    request_id: str,
+    metadata_url: str | None = None,
+    challenge: bool = False,
 ) -> Response:
-    """Return an error as `application/problem+json`."""
+    """Return an error as `application/problem+json`; `challenge` as `problem_headers` has it."""
     body: dict[str, Any] = problem_body(error, base=base, request_id=request_id)
     headers = {"Cache-Control": "no-store"} if metadata_url is None else {}
     return JSONResponse(
         body,
         status_code=body["status"],
         media_type=MEDIA_TYPE,
-        headers=headers | problem_headers(error, metadata_url=metadata_url),
+        headers=headers | problem_headers(error, metadata_url=metadata_url, challenge=challenge),
     )
 
 

@@ -27,6 +27,10 @@ class CallerGuard(Guard):
     scope: str | None = None
 
 
+class OperatorGuard(Guard):
+    """A guard that asks for an operator's token, at `/ops/v1`."""
+
+
 def refuses(*errors: type[GatewayError]) -> dict[str, Any]:
     """Return a route's `openapi_extra` that says which errors its use case may raise."""
     return {REFUSALS: [find_problem(error).code for error in errors]}

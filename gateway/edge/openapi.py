@@ -14,12 +14,13 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.edge.forms import VERIFICATION_ID
-from gateway.edge.guards import REFUSALS, CallerGuard, Guard
+from gateway.edge.guards import REFUSALS, CallerGuard, Guard, OperatorGuard
 from gateway.edge.openapi_answers import HEADERS, PROBLEM, add_headers, problem_responses, share_responses
 from gateway.edge.openapi_security import (
     headers_of_caller,
     security_of_api,
     security_of_oauth,
+    security_of_operators,
     security_schemes,
 )
 from gateway.edge.problems import PROBLEMS, Internal, find_problem
@@ -36,10 +37,11 @@ from gateway.errors import (
     Overloaded,
     RequestInvalid,
 )
-from gateway.places import Profile
+from gateway.places import OPERATORS, Profile
 
 _REF = "#/components/schemas/{model}"
 _AT_PLACE = "/{profile}/"
+_OF_OPERATORS = f"/{OPERATORS}/"
 _OF_EVERY_CALL = (BodyTooLarge, BodySlow, HeadersTooLarge, MethodNotAllowed)
 _OF_FUNCTIONS: dict[Callable[..., Any], tuple[type[GatewayError], ...]] = {
     check_acceptable: (NotAcceptable,),
@@ -87,11 +89,22 @@ def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: d
     operation["responses"] |= problem_responses(codes)
     _add_body(operation, guards, schemas)
     _add_parameters(operation, path)
+    at_place, signed_in = (
+        path.startswith(_AT_PLACE),
+        any(isinstance(guard, OperatorGuard) for guard in guards),
+    )
     if callers:
         operation["security"] = security_of_api(callers[0].scope)
-    elif "requestBody" in operation:
+    elif signed_in:
+        operation["security"] = security_of_operators()
+    elif "requestBody" in operation and at_place:
         operation["security"] = security_of_oauth()
-    add_headers(operation["responses"], at_place=path.startswith(_AT_PLACE), asks_token=bool(callers))
+    add_headers(
+        operation["responses"],
+        at_place=at_place,
+        of_operators=path.startswith(_OF_OPERATORS),
+        asks_token=bool(callers),
+    )
 
 
 def _walk(dependant: Dependant) -> Iterator[Any]:
@@ -104,10 +117,10 @@ def _refusals(path: str, guards: list[Any]) -> Iterator[type[GatewayError]]:
     yield from _OF_EVERY_CALL
     if "{" in path:
         yield NotFound
-    if "{profile}" in path:
+    if "{profile}" in path or path.startswith(_OF_OPERATORS):
         yield Internal
     for guard in guards:
-        if isinstance(guard, CallerGuard):
+        if isinstance(guard, CallerGuard | OperatorGuard):
             yield Overloaded  # who is calling is read from the store
         if isinstance(guard, Guard):
             yield from guard.refuses
@@ -135,5 +148,7 @@ def _add_parameters(operation: dict[str, Any], path: str) -> None:
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         parameter["schema"] = _IN_PATH.get(parameter["name"], parameter["schema"])
+    if path.startswith(_OF_OPERATORS):
+        parameters += headers_of_caller(proof=False)
     if path.startswith(_AT_PLACE) and not path.endswith(".json"):
         parameters += headers_of_caller(proof="/v1/" in path or path.endswith("/oauth2/token"))

@@ -31,26 +31,35 @@ def _response(status: int, codes: list[str]) -> dict[str, Any]:
     return {"description": " · ".join(codes), "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-def add_headers(responses: dict[str, Any], *, at_place: bool, asks_token: bool) -> None:
+def add_headers(responses: dict[str, Any], *, at_place: bool, of_operators: bool, asks_token: bool) -> None:
     """Say which headers each answer carries."""
     keyed = "idempotency_in_progress" in responses.get("409", {}).get("description", "")
     for status, response in responses.items():
         names = ["X-Request-Id", "X-Content-Type-Options"]
+        if at_place or of_operators:
+            names.append("Cache-Control")
         if at_place:
-            names += ["Cache-Control", "X-Test-Data"]
+            names.append("X-Test-Data")
         if status == "429" or (status == "503" and MEDIA_TYPE in response.get("content", {})):
             names.append("Retry-After")
         if keyed and status in {"200", "201"}:
             names.append("Idempotent-Replayed")
         if keyed and status == "409":
             names.append("Retry-After-In-Progress")
-        if status == "401":
-            names.append("WWW-Authenticate" if asks_token else "WWW-Authenticate-Basic")
-        if status == "403":
-            names.append("WWW-Authenticate-Scope")
+        if status in {"401", "403"}:
+            names += _challenges(status, of_operators=of_operators, asks_token=asks_token)
         if status == "405":
             names.append("Allow")
         response["headers"] = {_shown(name): {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _challenges(status: str, *, of_operators: bool, asks_token: bool) -> list[str]:
+    """Name the header by which a caller is told what to prove."""
+    if of_operators:
+        return ["WWW-Authenticate-Operator"] if status == "401" else []
+    if status == "403":
+        return ["WWW-Authenticate-Scope"]
+    return ["WWW-Authenticate" if asks_token else "WWW-Authenticate-Basic"]
 
 
 def share_responses(paths: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,10 +72,17 @@ def share_responses(paths: Mapping[str, Any]) -> dict[str, Any]:
                 codes = response["description"].split(" · ")
                 name = ".".join([status, *codes])
                 if MEDIA_TYPE in response.get("content", {}) and len(codes) <= _FEW:
-                    name += ".at_place" if "X-Test-Data" in response["headers"] else ""
+                    name += _where(response["headers"])
                     responses[status] = {"$ref": f"#/components/responses/{name}"}
                     shared[name] = response
     return shared
+
+
+def _where(headers: Mapping[str, Any]) -> str:
+    """Say by its headers where an answer is given: at a place, to operators, or at an open page."""
+    if "X-Test-Data" in headers:
+        return ".at_place"
+    return ".of_operators" if "Cache-Control" in headers else ""
 
 
 def _shown(name: str) -> str:
@@ -94,6 +110,7 @@ HEADERS: Mapping[str, Any] = {
     "Allow": _header("The methods that this path has."),
     "WWW-Authenticate": _header("RFC 6750 §3 or RFC 9449 §7.1, with `resource_metadata` (RFC 9728 §5.1)."),
     "WWW-Authenticate-Scope": _header("With `scope_missing`: the scope that is needed.", required=False),
+    "WWW-Authenticate-Operator": _header("RFC 6750 §3."),
     "WWW-Authenticate-Basic": _header("Where the caller tried the Basic header.", required=False),
 }
 

@@ -11,6 +11,8 @@ from gateway.places import Profile
 
 CLIENT_SECRET = "client_secret_basic"  # noqa: S105 - the method's name (RFC 6749 §2.3.1)
 
+OPERATOR = "operator"
+
 SCOPES = {
     "verify": "Verifications, evaluations, receipts/check.",
     "prefill": "Prefills, discrepancies, and `prefill` inside a verification.",
@@ -58,6 +60,11 @@ def security_schemes() -> dict[str, Any]:
             "description": "RFC 9449: a token bound to a key, with a proof in the header `DPoP`.",
         },
         CLIENT_SECRET: {"type": "http", "scheme": "basic", "description": "Sandbox only."},
+        OPERATOR: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An operator's session, as POST /ops/v1/sessions gives it; good at /ops/v1 only.",
+        },
     }
 
 
@@ -70,6 +77,11 @@ def security_of_api(scope: str | None) -> list[dict[str, list[str]]]:
 def security_of_oauth() -> list[dict[str, list[str]]]:
     """Return the ways to call an OAuth endpoint: a secret in the header, or an assertion in the form."""
     return [{CLIENT_SECRET: []}, {}]
+
+
+def security_of_operators() -> list[dict[str, list[str]]]:
+    """Return the one way to call an operation of operators."""
+    return [{OPERATOR: []}]
 
 
 def headers_of_caller(*, proof: bool) -> Sequence[dict[str, Any]]:

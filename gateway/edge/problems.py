@@ -30,10 +30,11 @@ class Internal(GatewayError):
 
 _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.JsonInvalid, Problem(400, "json_invalid", "Malformed JSON", "JSON không hợp lệ", "Send one JSON object in UTF-8 with distinct member names.")),
-    (errors.TokenMissing, Problem(401, "token_missing", "No access token", "Thiếu mã truy cập", "Send Authorization: Bearer or DPoP with a token of this profile.")),
-    (errors.TokenInvalid, Problem(401, "token_invalid", "Access token not accepted", "Mã truy cập không được chấp nhận", "Fetch a new token at this profile's token endpoint.")),
+    (errors.TokenMissing, Problem(401, "token_missing", "No access token", "Thiếu mã truy cập", "Send Authorization: Bearer or DPoP with a token of this profile; at /ops/v1 an operator's.")),
+    (errors.TokenInvalid, Problem(401, "token_invalid", "Access token not accepted", "Mã truy cập không được chấp nhận", "Fetch a new token at this profile's token endpoint; an operator signs in again.")),
     (errors.TokenExpired, Problem(401, "token_expired", "Access token expired", "Mã truy cập đã hết hạn", "Fetch a new token at this profile's token endpoint.")),
     (errors.DpopProofInvalid, Problem(401, "dpop_proof_invalid", "DPoP proof not accepted", "Bằng chứng DPoP không được chấp nhận", "Send a fresh proof for this method, address and token, signed with the token's key.")),
+    (errors.LoginInvalid, Problem(401, "login_invalid", "Sign-in not accepted", "Đăng nhập không được chấp nhận", "Check name, password and code; wait for the authenticator's next code, since each works once.")),
     (errors.ScopeMissing, Problem(403, "scope_missing", "Scope missing", "Thiếu phạm vi truy cập", "The token lacks the scope that this needs; ask for it at the token endpoint.")),
     (errors.ProcedureNotGranted, Problem(403, "procedure_not_granted", "Procedure not granted", "Thủ tục chưa được cấp quyền", "This account may not act in this procedure.")),
     (errors.SubjectRoleNotGranted, Problem(403, "subject_role_not_granted", "Role not granted", "Vai trò chưa được cấp quyền", "This account may not ask about this role in this procedure.")),
@@ -41,6 +42,8 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.OfficerNotGranted, Problem(403, "officer_not_granted", "Officer not granted", "Cán bộ chưa được cấp quyền", "Name one of the account's officers.")),
     (errors.ProfileMismatch, Problem(403, "profile_mismatch", "Token of the other profile", "Mã truy cập thuộc môi trường khác", "This token is good at the other profile only; nothing crosses.")),
     (errors.AccountSuspended, Problem(403, "account_suspended", "Account suspended", "Tài khoản bị tạm ngưng", "Ask the gateway's operators to resume the account.")),
+    (errors.RoleMissing, Problem(403, "role_missing", "Role missing", "Thiếu vai trò", "Let an operator do this whose role it is; GET /ops/v1/operators lists them.")),
+    (errors.SameOperator, Problem(403, "same_operator", "Second person needed", "Cần người thứ hai", "Another operator than the one who proposed the change must do this.")),
     (errors.NotFound, Problem(404, "not_found", "Not found", "Không tìm thấy", "There is nothing here that this account may see.")),
     (errors.MethodNotAllowed, Problem(405, "method_not_allowed", "Method not allowed", "Phương thức không được phép", "See the Allow header.")),
     (errors.NotAcceptable, Problem(406, "not_acceptable", "Not acceptable", "Không có định dạng phù hợp", "Accept application/json.")),
@@ -50,6 +53,8 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.VerificationInvalidated, Problem(409, "verification_invalidated", "Verification invalidated", "Kết quả xác thực không còn giá trị", "The registry's data changed or the verification was revoked; verify again.")),
     (errors.IdempotencyInProgress, Problem(409, "idempotency_in_progress", "Request in progress", "Yêu cầu đang được xử lý", "The same request is being answered; send it again as Retry-After says.")),
     (errors.IdempotencyAnswerGone, Problem(409, "idempotency_answer_gone", "Answer no longer kept", "Kết quả không còn được lưu giữ", "The request was answered, and its answer is kept no longer; send a new request under a new key.")),
+    (errors.DiffChanged, Problem(409, "diff_changed", "Change is another by now", "Nội dung thay đổi đã khác", "Look at the change again and send the diff_hash of what it is now.")),
+    (errors.StateWrong, Problem(409, "state_wrong", "Not in this state", "Trạng thái không cho phép", "What this acts on is in a state that forbids it; look at it again.")),
     (errors.BodyTooLarge, Problem(413, "body_too_large", "Body too large", "Nội dung quá lớn", "Send at most 64 KiB.")),
     (errors.MediaTypeUnsupported, Problem(415, "media_type_unsupported", "Media type unsupported", "Kiểu nội dung không được hỗ trợ", "Send application/json in UTF-8, not encoded.")),
     (errors.RequestInvalid, Problem(422, "request_invalid", "Request invalid", "Yêu cầu không hợp lệ", "Correct the fields named in errors.")),
@@ -60,6 +65,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (errors.SubjectRoleUnknown, Problem(422, "subject_role_unknown", "Role unknown", "Vai trò không tồn tại", "Use a role of this procedure.")),
     (errors.ReceiptInvalid, Problem(422, "receipt_invalid", "Receipt not accepted", "Biên nhận không được chấp nhận", "Use a receipt of this account, profile, procedure, dossier and role.")),
     (errors.IdempotencyConflict, Problem(422, "idempotency_conflict", "Key used for another request", "Khóa đã dùng cho yêu cầu khác", "Send the same body as before, or take a new Idempotency-Key.")),
+    (errors.PreflightFailed, Problem(422, "preflight_failed", "Preflight failed", "Kiểm tra trước không đạt", "Mend what the failed checks name, and run the preflight again.")),
     (errors.RateLimited, Problem(429, "rate_limited", "Too many requests", "Quá nhiều yêu cầu", "Wait as Retry-After says.")),
     (errors.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "Too many claims were not confirmed; wait as Retry-After says.")),
     (errors.HeadersTooLarge, Problem(431, "headers_too_large", "Headers too large", "Phần đầu yêu cầu quá lớn", "Send fewer or shorter headers.")),
@@ -78,7 +84,7 @@ PROBLEMS: Mapping[type[GatewayError], Problem] = dict(_ROWS)
 
 
 def find_problem(error: GatewayError | type[GatewayError]) -> Problem:
-    """Return the row of an error or its class; an error of a command, which no portal meets, is `internal`."""
+    """Return the row of an error or its class; an error that only commands meet is `internal`."""
     kind = error if isinstance(error, type) else type(error)
     return PROBLEMS.get(kind, PROBLEMS[Internal])
 
@@ -105,20 +111,25 @@ def problem_body(error: GatewayError, *, base: str, request_id: str) -> dict[str
     return body
 
 
-def problem_headers(error: GatewayError, *, metadata_url: str | None) -> dict[str, str]:
-    """Return `Retry-After` (429, 503, a request in progress) and `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1)."""
+def problem_headers(error: GatewayError, *, metadata_url: str | None, challenge: bool) -> dict[str, str]:
+    """Return `Retry-After` (429, 503, a request in progress) and `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1).
+
+    `challenge` says that a token is asked for here; `metadata_url` also where one is to be had.
+    """
     headers: dict[str, str] = {}
     if find_problem(error).status in {429, 503} or isinstance(error, errors.IdempotencyInProgress):
         headers["Retry-After"] = str(getattr(error, "retry_after", 5))
-    if metadata_url is not None and (challenge := _challenge(error)) is not None:
-        separator = ", " if "=" in challenge else " "
-        headers["WWW-Authenticate"] = f'{challenge}{separator}resource_metadata="{metadata_url}"'
+    words = _challenge(error) if challenge or metadata_url is not None else None
+    if words is not None:
+        separator = ", " if "=" in words else " "
+        where = "" if metadata_url is None else f'{separator}resource_metadata="{metadata_url}"'
+        headers["WWW-Authenticate"] = f"{words}{where}"
     return headers
 
 
 def _challenge(error: GatewayError) -> str | None:
     match error:
-        case errors.TokenMissing():
+        case errors.TokenMissing() | errors.LoginInvalid():
             return "Bearer"
         case errors.TokenInvalid() | errors.TokenExpired():
             return f'Bearer error="invalid_token", error_description="{find_problem(error).title}"'

@@ -188,7 +188,7 @@ def _print_master(rotation: MasterRotation, *, as_json: bool) -> None:
     if as_json:
         print_json({"purpose": "master", "resealed": rotation.resealed, "file": file})
         return
-    typer.echo(f"master: {rotation.resealed} keys are sealed anew")
+    typer.echo(f"master: {rotation.resealed} keys and secrets are sealed anew")
     if file is not None:
         typer.echo(f"  {file} holds the new key; running workers read it by themselves")
         typer.echo("  backups made before need the former key file, from beside them")

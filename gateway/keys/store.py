@@ -65,15 +65,15 @@ async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
     return True
 
 
-async def reseal_keys(connection: AsyncConnection, *, former: bytes, master: bytes) -> int:
+async def reseal_keys(transaction: AsyncConnection, *, former: bytes, master: bytes) -> int:
     """Seal every key under another master key; return how many. Raises `SealBroken` where the former opens none."""
-    if connection.dialect.name == "postgresql":
+    if transaction.dialect.name == "postgresql":
         # A first start elsewhere, which holds the former key, must add none meanwhile: it would be lost.
-        await connection.execute(sa.text("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE"))
-    found = await list_keys(connection, master=former)
+        await transaction.execute(sa.text("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE"))
+    found = await list_keys(transaction, master=former)
     for key in found:
         change = sa.update(keys).where(keys.c.kid == key.kid).values(sealed=_seal(key, master))
-        await connection.execute(change)
+        await transaction.execute(change)
     return len(found)
 
 

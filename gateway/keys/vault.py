@@ -5,8 +5,9 @@ file is read again, elsewhere the worker keeps the keys that it has unsealed unt
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.database import Database, Transaction
@@ -28,12 +29,32 @@ class Rings:
     keys: Mapping[Profile, PlaceKeys]
 
 
-class Vault:
-    """Opens keys with the master key. `file` is None where the key is a setting."""
+class Reseal(Protocol):
+    """Seals what one table keeps under the master key anew; returns how much. Raises `SealBroken`."""
 
-    def __init__(self, master: bytes, *, file: MasterFile | None) -> None:
+    async def __call__(self, transaction: Transaction, *, former: bytes, master: bytes) -> int:
+        """Seal under `master` what `former` opens."""
+        ...
+
+
+class Vault:
+    """Opens keys with the master key. `file` is None where the key is a setting.
+
+    `hanging` is everything in the store that is sealed under the master key itself; `app.py` lists it.
+    """
+
+    def __init__(self, master: bytes, *, file: MasterFile | None, hanging: Sequence[Reseal]) -> None:
         self.master = master
         self.file = file
+        self._hanging = hanging
+
+    async def reseal(self, transaction: Transaction, *, master: bytes) -> int:
+        """Seal everything that hangs on the master key under another one; return how much.
+
+        Raises:
+            SealBroken: the present one opens not all of it.
+        """
+        return sum([await each(transaction, former=self.master, master=master) for each in self._hanging])
 
     async def open(self, database: Database, clock: Clock) -> Rings:
         """Return the keys, made where there are none; a rotation that died half-way is ended first.

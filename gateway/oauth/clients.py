@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 
 from gateway.accounts.model import Account, AccountState, Credentials
 from gateway.accounts.public_keys import algorithm_of, import_public_key
+from gateway.edge.guesses import Unproven
 from gateway.keys.jws import JwsInvalid, peek_claims, plain_id, read_header, verify_jws, whole_seconds
 from gateway.keys.model import Purpose
 from gateway.places import Profile
@@ -28,7 +29,7 @@ _MAX_CLIENT_ID = 64
 _MAX_JTI = 128
 
 
-class ClientUnproven(Exception):
+class ClientUnproven(Unproven):
     """The client did not prove itself; `reason` is set only where the proof was well signed."""
 
     def __init__(self, reason: str | None = None) -> None:

@@ -12,6 +12,7 @@ from gateway.accounts import store as accounts
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, Credentials
 from gateway.audit.model import AuditEntry, Kind
+from gateway.edge.guesses import Guesses, TooManyGuesses
 from gateway.errors import DpopProofInvalid, TokenExpired, TokenInvalid
 from gateway.identifiers import new_identifier
 from gateway.oauth import store
@@ -27,7 +28,6 @@ from gateway.oauth.clients import (
     verify_secret,
 )
 from gateway.oauth.dpop import WINDOW_S, verify_proof
-from gateway.oauth.guesses import Guesses, TooManyGuesses
 from gateway.oauth.server import OAuthAnswer, ProvenClient, TokenServer
 from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_details, verify_token
 from gateway.parts import Parts
@@ -132,7 +132,7 @@ async def prove_client(parts: Parts, place: Place, request: OAuthRequest, guesse
     try:
         proof = parse_proof(request.authorization, request.form)
         if isinstance(proof, SecretProof):
-            async with guesses.slowing(place.profile, proof.client_id, request.address):
+            async with guesses.slowing(place.profile.value, proof.client_id, request.address):
                 return await _verify_secret(parts, place, proof)
         return await _verify_assertion(parts, place, proof)
     except TooManyGuesses as error:

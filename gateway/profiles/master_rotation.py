@@ -1,4 +1,4 @@
-"""Rotate the master key: seal every key that hangs on it anew, in one commit with its row.
+"""Rotate the master key: seal everything that hangs on it anew, in one commit with its row.
 
 What a store's dump and the former master key open together stays open to whoever has both: after a leak of the
 master key rotate the others too. Beside an embedded database the new key is made here and replaces the key file, so
@@ -15,24 +15,22 @@ from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors import MasterKeyWrong, StateWrong
 from gateway.identifiers import new_identifier
-from gateway.keys import store
 from gateway.keys.master import MasterFile
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.parts import Parts
-from gateway.profiles import store as profiles_store
 from gateway.profiles.model import Gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterRotation:
-    """How many keys were sealed anew, and the key file that holds the new master key, where there is one."""
+    """How much was sealed anew (keys, credentials, TOTP secrets), and the key file that holds the new master key, where there is one."""
 
     resealed: int
     file: Path | None
 
 
 async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotation:
-    """Seal every key under a new master key, the one `given` where the present one is a setting.
+    """Seal everything under a new master key, the one `given` where the present one is a setting.
 
     Raises:
         StateWrong: no key where one must be given, one given where it is made here, or the present one.
@@ -44,9 +42,7 @@ async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotat
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         resealed.clear()
         try:
-            held = await store.reseal_keys(transaction, former=vault.master, master=master)
-            held += await profiles_store.reseal_secrets(transaction, former=vault.master, master=master)
-            resealed.append(held)
+            resealed.append(await vault.reseal(transaction, master=master))
         except SealBroken:
             raise MasterKeyWrong("another rotated the master key just now: run the command again") from None
         await advance_epoch(transaction)

@@ -18,6 +18,7 @@ BODIES: dict[str, Any] = {
     "check_receipt": {"receipt": "x"},
     "show_ledger": {"receipt": "x"},
     "revoke_verification": {},
+    "open_session": {"name": "lan.nguyen", "password": "x", "totp": "123456"},
 }
 
 
@@ -40,6 +41,11 @@ class Call:
     def body(self) -> Any:
         """Return a JSON body that passes the guards of shape."""
         return BODIES.get(self.name)
+
+    @property
+    def of_operators(self) -> bool:
+        """Say whether operators call it, and not portals."""
+        return self.template.startswith("/ops/")
 
     def answers(self, status: int, code: str = "") -> bool:
         """Say whether the document declares this answer."""

@@ -14,12 +14,14 @@ from structlog.testing import capture_logs
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
+from gateway.operators.model import Role
 from gateway.places import Profile
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
 from tests.answers_seen import SEEN
 from tests.contract.every_call import FORM, JSON, Call, calls_that_answer
 from tests.gateway.idempotency.requests import store_away
+from tests.gateway.operators.people import Person, signed_in
 from tests.gateway.scene import BASE, HandClock, Portal, Scene, open_scene, settings_for
 
 SCOPES = ("verify", "prefill", "ledger")
@@ -53,13 +55,20 @@ async def send(
     return await http.request(more.pop("method", call.method), path or call.path(), headers=headers, **more)
 
 
-def bearer(portal: Portal) -> dict[str, str]:
-    return {"Authorization": f"Bearer {portal.access_token}"}
+def bearer(caller: Portal | Person) -> dict[str, str]:
+    token = caller.token if isinstance(caller, Person) else caller.access_token
+    return {"Authorization": f"Bearer {token}"}
 
 
-async def as_portal(portal: Portal, call: Call, **more: Any) -> httpx.Response:
+async def as_portal(portal: Portal | Person, call: Call, **more: Any) -> httpx.Response:
     headers = bearer(portal) | more.pop("headers", {})
     return await send(portal.http, call, headers=headers, **more)
+
+
+@pytest.fixture
+async def person(scene: Scene) -> Person:
+    """An operator who is signed in."""
+    return await signed_in(scene, "lan.nguyen", Role.VIEWER)
 
 
 async def test_every_path_tells_another_method_which_there_are(scene: Scene) -> None:
@@ -104,10 +113,13 @@ async def test_every_call_that_meets_the_unforeseen_tells_only_its_id(scene: Sce
 
 
 async def test_every_call_that_needs_the_store_says_overloaded_while_it_is_gone(
-    scene: Scene, portal: Portal
+    scene: Scene, portal: Portal, person: Person
 ) -> None:
+    calls = calls_that_answer(503, "overloaded")
     async with store_away(scene):
-        answers = {call.name: await as_portal(portal, call) for call in calls_that_answer(503, "overloaded")}
+        answers = {
+            call.name: await as_portal(person if call.of_operators else portal, call) for call in calls
+        }
     check(answers, 503, "overloaded")
 
 
@@ -167,7 +179,7 @@ async def test_every_call_of_the_api_above_the_rate_is_told_to_wait(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     settings = settings_for(database_url, mock, sandbox={"rate_per_second": 1})
-    calls = calls_that_answer(429, "rate_limited")
+    calls = [call for call in calls_that_answer(429, "rate_limited") if not call.of_operators]
     answers: dict[str, httpx.Response] = {}
     async with open_scene(settings, mock, clock) as scene:
         for call in calls:
@@ -179,12 +191,13 @@ async def test_every_call_of_the_api_above_the_rate_is_told_to_wait(
     check(answers, 429, "rate_limited")
 
 
-async def test_every_call_whose_caller_takes_no_json_is_refused(scene: Scene, portal: Portal) -> None:
+async def test_every_call_whose_caller_takes_no_json_is_refused(portal: Portal, person: Person) -> None:
     headers = {"Accept": "text/html"}
-    calls = calls_that_answer(406)
-    check(
-        {call.name: await as_portal(portal, call, headers=headers) for call in calls}, 406, "not_acceptable"
-    )
+    answers = {
+        call.name: await as_portal(person if call.of_operators else portal, call, headers=headers)
+        for call in calls_that_answer(406)
+    }
+    check(answers, 406, "not_acceptable")
 
 
 async def test_every_call_with_a_body_that_is_not_json_is_refused(scene: Scene, portal: Portal) -> None:

@@ -57,15 +57,16 @@ async def test_a_downgrade_leaves_nothing_and_an_upgrade_comes_back(database_url
             assert await connection.run_sync(_differences) == []
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
 async def test_an_upgrade_from_each_revision_keeps_every_row_and_serves_on(
     scene: Scene, portal: Portal, revision: str
 ) -> None:
     receipt = await portal.receipt()
     database = scene.gateway.parts.database
+    known = await verify_audit(database)
     async with database.write() as connection:
         await connection.run_sync(lambda sync: command.downgrade(config(sync), revision))
-        head = await connection.run_sync(_chain_as_it_was_then)
+        head = await connection.run_sync(_chain_as_it_was_then) if revision < "0005" else known
     before = await _rows(database)
 
     assert await migrate(database) == (revision, NEWEST)

@@ -15,6 +15,7 @@ ROOMS = {
     "idempotency",
     "keys",
     "oauth",
+    "operators",
     "prefills",
     "procedures",
     "profiles",

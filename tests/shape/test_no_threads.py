@@ -11,11 +11,12 @@ from fastapi.routing import APIRoute
 
 from gateway.accounts import web as accounts_web
 from gateway.oauth import web as oauth_web
+from gateway.operators import web as operators_web
 from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
 from gateway.verifications import web as verifications_web
 
-ROOMS = (accounts_web, oauth_web, prefills_web, procedures_web, verifications_web)
+ROOMS = (accounts_web, oauth_web, operators_web, prefills_web, procedures_web, verifications_web)
 
 
 def calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:

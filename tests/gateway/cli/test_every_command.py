@@ -29,7 +29,8 @@ def test_the_commands_of_the_contract_are_there() -> None:
     named = """serve; migrate; openapi; keys list; keys rotate; organisations add; organisations list; accounts create;
         accounts list; accounts show; accounts rotate; accounts suspend; accounts resume; accounts revoke;
         accounts officers add; accounts officers disable; audit verify; audit checkpoint; procedures list;
-        procedures show; procedures lint"""
+        procedures show; procedures lint; operators create; operators enrol; operators list; operators disable;
+        login; logout"""
     assert {tuple(name.split()) for name in named.split(";")} == set(LEAVES)
 
 

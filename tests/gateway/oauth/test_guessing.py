@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from joserfc.jwk import ECKey
 
-from gateway.oauth.guesses import FREE_OF_PAIR, WAITING
+from gateway.edge.guesses import FREE_OF_PAIR, WAITING
 from tests.answers_seen import SEEN
 from tests.gateway.scene import BASE, Portal, Scene
 

@@ -4,9 +4,15 @@ import asyncio
 
 import pytest
 
-from gateway.oauth.clients import ClientUnproven
-from gateway.oauth.guesses import FREE_OF_ADDRESS, FREE_OF_PAIR, WAITING, Guesses, TooManyGuesses, network_of
-from gateway.places import Profile
+from gateway.edge.guesses import (
+    FREE_OF_ADDRESS,
+    FREE_OF_PAIR,
+    WAITING,
+    Guesses,
+    TooManyGuesses,
+    Unproven,
+    network_of,
+)
 from tests.gateway.scene import HandClock
 
 
@@ -38,9 +44,9 @@ class Door:
     async def try_in(self, *, right: bool = False, client: str = "acc_one", address: str = "10.0.0.1") -> str:
         """Try a secret and say what became of it."""
         try:
-            async with self.guesses.slowing(Profile.SANDBOX, client, address):
+            async with self.guesses.slowing("sandbox", client, address):
                 await self._look(right=right)
-        except ClientUnproven:
+        except Unproven:
             return "wrong"
         except TooManyGuesses as refused:
             self.retry_after.add(refused.retry_after)
@@ -51,7 +57,7 @@ class Door:
         self.looked_at += 1
         await asyncio.sleep(0)
         if not right:
-            raise ClientUnproven
+            raise Unproven
 
     async def fail(self, times: int, **where: str) -> None:
         """Try wrong secrets one after the other."""
@@ -190,7 +196,7 @@ async def test_threat_6_what_is_remembered_is_bounded_whoever_walks() -> None:
 
 async def test_nothing_is_remembered_of_a_client_refused_by_another_cause(door: Door) -> None:
     with pytest.raises(LookupError):
-        async with door.guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+        async with door.guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
             raise LookupError
 
     assert len(door.guesses) == 0
@@ -199,14 +205,14 @@ async def test_nothing_is_remembered_of_a_client_refused_by_another_cause(door: 
 async def test_a_caller_who_leaves_while_waiting_gives_the_place_back(clock: HandClock) -> None:
     guesses = Guesses(clock)
     for _ in range(FREE_OF_PAIR):
-        with pytest.raises(ClientUnproven):
-            async with guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
-                raise ClientUnproven
+        with pytest.raises(Unproven):
+            async with guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
+                raise Unproven
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+        async with asyncio.timeout(0.05), guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
             pytest.fail("let in before its turn")
 
-    async with asyncio.timeout(2), guesses.slowing(Profile.SANDBOX, "acc_one", "10.0.0.1"):
+    async with asyncio.timeout(2), guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
         pass
 
 

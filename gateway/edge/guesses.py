@@ -1,9 +1,10 @@
-"""Slow down whoever guesses client secrets, without a lever for strangers to lock the right holder out.
+"""Slow down whoever guesses secrets, without a lever for strangers to lock the right holder out.
 
-Failures are counted for a client at an address, and for an address over all clients; nothing is counted for a client
-over all addresses, since that count would be the lever (docs/decisions/0033). Once its free failures are spent, a line
-lets one try in at a time, after a delay, before the secret is looked at, so that guesses sent at once gain nothing.
-Few may wait; the others are refused unread. Per worker, in memory, bounded.
+Failures are counted for a name at an address, and for an address over all names; nothing is counted for a name over
+all addresses, since that count would be the lever (docs/decisions/0033). A name is a client's at a profile, or an
+operator's. Once its free failures are spent, a line lets one try in at a time, after a delay, before the secret is
+looked at, so that guesses sent at once gain nothing. Few may wait; the others are refused unread. Per worker, in
+memory, bounded.
 """
 
 import asyncio
@@ -17,8 +18,6 @@ from typing import TypeAlias
 import structlog
 
 from gateway.clock import Clock
-from gateway.oauth.clients import ClientUnproven
-from gateway.places import Profile
 
 FREE_OF_PAIR = 5
 FREE_OF_ADDRESS = 50
@@ -31,6 +30,10 @@ Key: TypeAlias = tuple[str, ...]
 
 _SHORTEST_S = 0.25
 _log = structlog.get_logger(__name__)
+
+
+class Unproven(Exception):
+    """Whoever tried did not prove themselves: each door has a class of its own below this."""
 
 
 class TooManyGuesses(Exception):
@@ -166,20 +169,20 @@ class Guesses:
         return len(self._pairs) + len(self._addresses) + len(self._proven)
 
     @asynccontextmanager
-    async def slowing(self, profile: Profile, client_id: str, address: str) -> AsyncIterator[None]:
-        """Let a secret be tried inside, in its turn: `ClientUnproven` out of it is a failure, its end a success.
+    async def slowing(self, door: str, name: str, address: str) -> AsyncIterator[None]:
+        """Let a secret be tried inside, in its turn: `Unproven` out of it is a failure, its end a success.
 
-        A client that has proven itself from this address answers for its own failures only, not for those of
-        whoever else stands behind the address.
+        `door` is where names stand for something: a profile, or `operators`. Who has proven themselves from this
+        address answers for their own failures only, not for those of whoever else stands behind the address.
 
         Raises:
             TooManyGuesses
         """
         place = network_of(address)
-        pair = (profile.value, client_id, place)
+        pair = (door, name, place)
         asked: list[tuple[Lines, Key]] = [(self._pairs, pair)]
         if pair not in self._proven:
-            asked.append((self._addresses, (profile.value, place)))
+            asked.append((self._addresses, (door, place)))
         entered: list[Line] = []
         try:
             for lines, key in asked:
@@ -187,7 +190,7 @@ class Guesses:
             yield
             entered[0].clear()
             self._remember(pair)
-        except ClientUnproven:
+        except Unproven:
             self._fail(entered)
             raise
         finally:
@@ -206,7 +209,7 @@ class Guesses:
         return line
 
     def _fail(self, entered: list[Line]) -> None:
-        # One client with a wrong secret in its settings counts at its address only until it is slowed itself.
+        # One portal with a wrong secret in its settings counts at its address only until it is slowed itself.
         counted = entered[:1] if entered[0].delay else entered
         for line in counted:
             line.fail(self._clock.monotonic())

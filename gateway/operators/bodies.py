@@ -1,0 +1,17 @@
+"""What operators send: shapes, exact; secrets never show in a repr."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gateway.edge.bodies import Body
+
+_NAME = r"^[a-z][a-z0-9._-]{0,63}$"
+
+
+class LoginBody(Body):
+    """`POST /ops/v1/sessions`."""
+
+    name: Annotated[str, Field(pattern=_NAME, examples=["lan.nguyen"])]
+    password: Annotated[str, Field(min_length=1, max_length=512, repr=False)]
+    totp: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False, description="The authenticator's code.")]

@@ -1,0 +1,190 @@
+"""Make, change, list and end operators; each act leaves an audit row with who did it.
+
+The first admin is made on the host, while there is no operator at all. Later ones by an admin who is signed in; on an
+instance with an official connection only until there is a proposer and an approver, after that by a change that two
+people make, which calls `admit_operator` and `change_role` in its own transaction. See docs/decisions/0054.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
+from gateway.errors import StateWrong, TokenInvalid, Unknown
+from gateway.identifiers import OperatorName, new_identifier
+from gateway.operators import store
+from gateway.operators.digests import Kept, digest_of
+from gateway.operators.model import CODE_LIFE, LOCAL, Operator, OperatorState, Record, Role
+from gateway.operators.sessions import require_role
+from gateway.parts import Parts
+from gateway.places import Profile
+from gateway.profiles.model import Gateway
+from gateway.profiles.store import list_revisions
+
+_BY_CHANGE = (
+    "with an official connection an operator is made or changed by a change that a second person approves: "
+    "kind operator of POST /ops/v1/changes"
+)
+
+
+async def create_operator(
+    gateway: Gateway, name: OperatorName, role: Role, *, by: Operator | None, official_present: bool
+) -> str:
+    """Invite an operator and return the one-time code, good for 24 hours; `by` None is the host's first admin.
+
+    `official_present` is what `has_official` says.
+
+    Raises:
+        RoleMissing: `by` is no admin.
+        StateWrong: the operator is active; not the first, or no admin, without `by`; or a change is needed.
+    """
+    if by is not None:
+        await require_role(gateway, by, Role.ADMIN)
+    codes: list[str] = []
+
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        codes.clear()
+        records = await store.list_records(transaction)
+        if by is None:
+            _check_first(records, role)
+        else:
+            await confirm_operator(transaction, by)
+            _check_direct(records, gateway.parts.clock.now(), official_present=official_present)
+        actor = LOCAL if by is None else by.name
+        codes.append(await admit_operator(transaction, gateway, name, role, by=actor))
+        return [operator_entry(gateway.parts, f"operator_admitted:{name}:{role.value}", actor=actor)]
+
+    await gateway.parts.audit.commit(decide)
+    return codes[0]
+
+
+async def admit_operator(
+    transaction: Transaction, gateway: Gateway, name: OperatorName, role: Role, *, by: str
+) -> str:
+    """Invite a new operator, or a disabled or invited one anew, and return the one-time code.
+
+    The act alone, inside the caller's record of the audit: who may, and the audit row, are the caller's.
+
+    Raises:
+        StateWrong: the operator is active.
+    """
+    now = gateway.parts.clock.now()
+    record = await store.find_record(transaction, name)
+    if record is not None and record.operator.state is OperatorState.ACTIVE:
+        raise StateWrong(f"operator {name} is active: disable them first, or change their role")
+    code = new_identifier("otc")
+    operator = Operator(name=name, role=role, state=OperatorState.INVITED, created_at=now, created_by=by)
+    digest = digest_of(gateway, Kept.CODE, code)
+    await store.invite(transaction, operator, digest=digest, ends_at=now + CODE_LIFE)
+    return code
+
+
+async def change_role(transaction: Transaction, name: OperatorName, role: Role) -> None:
+    """Give an active operator another role, which holds from their next call; the act alone, as `admit_operator`.
+
+    Raises:
+        Unknown, StateWrong: not active, of that role already, or the last active admin.
+    """
+    record = await _get_record(transaction, name)
+    if record.operator.state is not OperatorState.ACTIVE or record.operator.role is role:
+        raise StateWrong(f"operator {name} is {record.operator.state.value} as {record.operator.role.value}")
+    await _spare_the_last_admin(transaction, record)
+    await store.set_role(transaction, name, role)
+
+
+async def disable_operator(gateway: Gateway, name: OperatorName, *, by: Operator) -> None:
+    """End an operator, whose sessions end with them: one admin's act everywhere, since it only takes away.
+
+    Raises:
+        RoleMissing: `by` is no admin.
+        Unknown, StateWrong: disabled already, or the last active admin.
+    """
+    await require_role(gateway, by, Role.ADMIN)
+
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        await confirm_operator(transaction, by)
+        record = await _get_record(transaction, name)
+        if record.operator.state is OperatorState.DISABLED:
+            raise StateWrong(f"operator {name} is disabled already")
+        await _spare_the_last_admin(transaction, record)
+        await store.disable(transaction, name)
+        return [operator_entry(gateway.parts, f"operator_disabled:{name}", actor=by.name)]
+
+    await gateway.parts.audit.commit(decide)
+
+
+async def list_operators(parts: Parts) -> list[Operator]:
+    """Return every operator by name."""
+    async with parts.database.read() as transaction:
+        return [record.operator for record in await store.list_records(transaction)]
+
+
+async def has_official(gateway: Gateway) -> bool:
+    """Say whether the official profile has a connection, or ever had a revision of one, active or not.
+
+    The settings count beside the store: they make a first revision at the next `gateway serve`.
+    """
+    if gateway.opener.settings.of(Profile.OFFICIAL).registry_url is not None:
+        return True
+    async with gateway.parts.database.read() as transaction:
+        return bool(await list_revisions(transaction, Profile.OFFICIAL))
+
+
+async def confirm_operator(transaction: Transaction, operator: Operator) -> None:
+    """Hold an operator to be what they were when they signed in, inside the transaction of their act.
+
+    Raises:
+        TokenInvalid: disabled, or of another role, since.
+    """
+    record = await store.find_record(transaction, operator.name)
+    if record is None or record.operator != operator:
+        raise TokenInvalid
+
+
+def operator_entry(parts: Parts, outcome: str, *, actor: str) -> AuditEntry:
+    """Return the audit row of an operator's act, or of one on the host."""
+    return AuditEntry(
+        at=parts.clock.now(),
+        kind=Kind.LOCAL if actor == LOCAL else Kind.OPERATOR,
+        profile=None,
+        act=new_identifier("act"),
+        outcome=outcome,
+        actor=actor,
+    )
+
+
+def _check_first(records: Sequence[Record], role: Role) -> None:
+    if records:
+        raise StateWrong(
+            "there are operators already: let an admin sign in (gateway login NAME) and make more"
+        )
+    if role is not Role.ADMIN:
+        raise StateWrong("the first operator is an admin: --role admin --bootstrap")
+
+
+def _check_direct(records: Sequence[Record], now: datetime, *, official_present: bool) -> None:
+    """Refuse what needs two people; who was enrolled once counts for good, or disabling would be a way round."""
+    there = {
+        record.operator.role
+        for record in records
+        if record.operator.state is not OperatorState.INVITED or record.is_expected(now)
+    }
+    if official_present and {Role.PROPOSER, Role.APPROVER} <= there:
+        raise StateWrong(_BY_CHANGE)
+
+
+async def _get_record(transaction: Transaction, name: OperatorName) -> Record:
+    record = await store.find_record(transaction, name)
+    if record is None:
+        raise Unknown(f"operator {name} does not exist: gateway operators list")
+    return record
+
+
+async def _spare_the_last_admin(transaction: Transaction, record: Record) -> None:
+    admins = [
+        other.operator.name
+        for other in await store.list_records(transaction)
+        if other.operator.role is Role.ADMIN and other.operator.state is OperatorState.ACTIVE
+    ]
+    if admins == [record.operator.name]:
+        raise StateWrong(f"{record.operator.name} is the last active admin: make another first")

@@ -1,0 +1,138 @@
+"""What is left of operators' secrets: none in the store, the logs or a repr; and a rotation of the master key keeps all."""
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from gateway.app import open_gateway
+from gateway.errors import MasterKeyWrong
+from gateway.keys.model import Purpose
+from gateway.keys.sealing import SealBroken, unseal
+from gateway.operators import store
+from gateway.operators.bodies import LoginBody
+from gateway.operators.enrolment import enrol
+from gateway.operators.model import Login, Role, parse_name
+from gateway.operators.passwords import Passwords, parse_new_password
+from gateway.profiles.master_rotation import rotate_master
+from gateway.web import build_app
+from tests.gateway.operators.people import CHEAP, PASSWORD, Person, invite, signed_in
+from tests.gateway.scene import BASE, MASTER_KEY, Scene
+
+NEW = b"n" * 32
+PRESENT = base64.urlsafe_b64decode(MASTER_KEY)
+
+
+async def live_a_day(scene: Scene) -> list[str]:
+    """Use everything once; return what must be found nowhere."""
+    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    spent = await invite(scene.gateway, "hoa.le", Role.VIEWER)
+    with ThreadPoolExecutor(1) as executor:
+        password = parse_new_password("một hai ba bốn năm", name="hoa.le")
+        passwords = Passwords(executor, cost=CHEAP)
+        secret = await enrol(scene.gateway, passwords, parse_name("hoa.le"), code=spent, password=password)
+    waiting = await invite(scene.gateway, "tu.pham", Role.VIEWER)
+    await person.call("GET", "/operators")
+    await person.try_in(password="sai mat khau roi")
+    unwanted = [PASSWORD, "một hai ba bốn năm", "sai mat khau roi", person.token, spent, waiting, secret]
+    return [*unwanted, person.secret.hex(), base64.b32encode(person.secret).decode()]
+
+
+def read_files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
+async def test_threat_15_a_dump_holds_no_password_secret_code_or_token(scene: Scene, tmp_path: Path) -> None:
+    unwanted = await live_a_day(scene)
+
+    def dump(connection: sa.Connection) -> str:
+        there = sa.MetaData()
+        there.reflect(connection)
+        cells = [
+            cell
+            for table in there.sorted_tables
+            for row in connection.execute(sa.select(table))
+            for cell in row
+        ]
+        return "\n".join(f"{cell.hex()} {cell!r}" if isinstance(cell, bytes) else str(cell) for cell in cells)
+
+    async with scene.gateway.parts.database.read() as transaction:
+        text = await transaction.run_sync(dump)
+    files = read_files(tmp_path)
+    assert "minh.tran" in text
+    assert [word for word in unwanted if word in text or word.encode() in files] == []
+
+
+async def test_threat_15_no_log_line_holds_a_password_secret_code_or_token(scene: Scene) -> None:
+    with capture_logs() as lines:
+        unwanted = await live_a_day(scene)
+    text = "\n".join(map(str, lines))
+    assert "POST" in text
+    assert [word for word in unwanted if word in text] == []
+
+
+def test_threat_15_no_repr_shows_what_somebody_said_to_be_let_in() -> None:
+    body = LoginBody(name="lan", password=PASSWORD, totp="123456")
+    tried = Login(name="lan", password=PASSWORD, totp="123456")
+    assert PASSWORD not in repr(body) + repr(tried)
+    assert "123456" not in repr(body) + repr(tried)
+
+
+async def test_a_sealed_totp_secret_opens_for_its_own_operator_only(scene: Scene) -> None:
+    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    async with scene.gateway.parts.database.read() as transaction:
+        record = await store.find_record(transaction, "minh.tran")
+    assert record is not None
+    assert record.sealed_totp is not None
+    assert unseal(PRESENT, record.sealed_totp, place="operator/minh.tran/totp") == person.secret
+    with pytest.raises(SealBroken):
+        unseal(PRESENT, record.sealed_totp, place="operator/lan.nguyen/totp")
+    assert repr(record.sealed_totp) not in repr(record)
+
+
+async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_session(scene: Scene) -> None:
+    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    await invite(scene.gateway, "tu.pham", Role.VIEWER)
+
+    done = await rotate_master(scene.gateway, given=NEW)
+
+    credentials = 2  # c06_secret of each profile's revision
+    assert done.resealed == 2 * len(Purpose) + credentials + 1
+    assert (await person.call("GET", "/operators")).status_code == 200
+    assert (await person.try_in(totp=person.next_code())).status_code == 201
+    text = base64.urlsafe_b64encode(NEW).decode()
+    settings = scene.settings.model_copy(update={"master_key": SecretStr(text)})
+    async with (
+        open_gateway(settings, clock=scene.clock) as gateway,
+        httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE) as http,
+    ):
+        there = replace(person, http=http)
+        assert (await there.call("GET", "/operators")).status_code == 200
+        assert (await there.try_in(totp=there.next_code())).status_code == 201
+
+
+async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_nothing(scene: Scene) -> None:
+    """Such a worker serves portals on till it is restarted; an authenticator's secret it can neither open nor seal."""
+    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    code = await invite(scene.gateway, "tu.pham", Role.VIEWER)
+    async with open_gateway(scene.settings, clock=scene.clock) as gateway:
+        await rotate_master(gateway, given=NEW)
+
+    answer = await person.try_in(totp=person.next_code())
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert (await person.call("GET", "/operators")).status_code == 200
+    with ThreadPoolExecutor(1) as executor:
+        passwords, password = Passwords(executor, cost=CHEAP), parse_new_password(PASSWORD, name="tu.pham")
+        with pytest.raises(MasterKeyWrong):
+            await enrol(scene.gateway, passwords, parse_name("tu.pham"), code=code, password=password)
+
+
+def test_a_person_of_the_tests_shows_no_secret_either(scene: Scene) -> None:
+    person = Person(http=scene.http, clock=scene.clock, name="x", secret=b"s" * 20, token="ops_x")
+    assert "ops_x" not in repr(person)

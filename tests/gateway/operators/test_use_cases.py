@@ -1,0 +1,285 @@
+"""Who makes, changes and ends operators: the host's first admin, an admin, and when a second person is needed."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.app import open_gateway
+from gateway.errors import LoginInvalid, RoleMissing, StateWrong, TokenInvalid, Unknown
+from gateway.operators.enrolment import enrol
+from gateway.operators.model import Operator, OperatorState, Role, parse_name
+from gateway.operators.passwords import Passwords, parse_new_password
+from gateway.operators.use_cases import (
+    admit_operator,
+    change_role,
+    confirm_operator,
+    create_operator,
+    disable_operator,
+    has_official,
+    list_operators,
+    operator_entry,
+)
+from gateway.settings import Settings
+from tests.gateway.operators.people import CHEAP, PASSWORD, enrolled, invite, operator_behind, signed_in
+from tests.gateway.scene import MASTER_KEY, HandClock, Scene
+
+LAN, MINH, HOA, TU = map(parse_name, ("lan.nguyen", "minh.tran", "hoa.le", "tu.pham"))
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    with ThreadPoolExecutor(2) as executor:
+        yield Passwords(executor, cost=CHEAP)
+
+
+@pytest.fixture
+async def admin(scene: Scene) -> Operator:
+    return await operator_behind(scene, await signed_in(scene, LAN, Role.ADMIN))
+
+
+async def create(
+    scene: Scene, name: str, role: Role, *, by: Operator | None = None, official: bool = False
+) -> str:
+    return await create_operator(scene.gateway, parse_name(name), role, by=by, official_present=official)
+
+
+async def states(scene: Scene) -> dict[str, tuple[str, str]]:
+    found = await list_operators(scene.gateway.parts)
+    return {operator.name: (operator.role.value, operator.state.value) for operator in found}
+
+
+@pytest.mark.parametrize("name", ["a", "lan.nguyen", "x-1_2.3", "a" * 64, "can12345678"])
+def test_a_short_plain_name_is_an_operators(name: str) -> None:
+    assert parse_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1a", "Lan", "lan nguyen", "nguyễn", "a" * 65, "a001090000123", "local", "a\n", ".a"]
+)
+def test_a_name_that_could_be_a_number_or_the_host_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"a-z|digits|local"):
+        parse_name(name)
+
+
+async def test_the_first_operator_is_an_admin_of_the_host_and_only_the_first(scene: Scene) -> None:
+    with pytest.raises(StateWrong, match="first operator is an admin"):
+        await create(scene, LAN, Role.APPROVER)
+    await create(scene, LAN, Role.ADMIN, official=True)
+    with pytest.raises(StateWrong, match="operators already"):
+        await create(scene, MINH, Role.ADMIN)
+
+    assert await states(scene) == {LAN: ("admin", "invited")}
+    row = (await scene.audit())[-1]
+    assert (row["kind"], row["outcome"], row["actor"]) == (
+        "local",
+        "operator_admitted:lan.nguyen:admin",
+        "local",
+    )
+
+
+async def test_two_first_admins_at_once_are_one(scene: Scene) -> None:
+    made = await asyncio.gather(
+        *(create(scene, f"admin-{n}", Role.ADMIN) for n in range(5)), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in made) == ["StateWrong"] * 4 + ["str"]
+    assert len(await states(scene)) == 1
+
+
+async def test_an_admin_makes_operators_and_the_row_names_both(scene: Scene, admin: Operator) -> None:
+    await create(scene, MINH, Role.PROPOSER, by=admin)
+
+    row = (await scene.audit())[-1]
+    assert (row["kind"], row["outcome"], row["actor"]) == (
+        "operator",
+        "operator_admitted:minh.tran:proposer",
+        "lan.nguyen",
+    )
+    found = {operator.name: operator for operator in await list_operators(scene.gateway.parts)}
+    assert found[MINH].created_by == "lan.nguyen"
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+async def test_threat_42_no_other_role_makes_or_ends_operators(scene: Scene, role: Role) -> None:
+    person = await operator_behind(scene, await signed_in(scene, MINH, role))
+    await enrolled(scene.gateway, HOA, Role.VIEWER)
+
+    with pytest.raises(RoleMissing, match="needs the role admin"):
+        await create(scene, TU, Role.VIEWER, by=person)
+    with pytest.raises(RoleMissing, match="needs the role admin"):
+        await disable_operator(scene.gateway, HOA, by=person)
+
+    refused = [row for row in await scene.audit() if row.get("outcome") == "role_missing"]
+    assert [(row["kind"], row["actor"]) for row in refused] == [("refused", MINH)] * 2
+    assert (await states(scene))[HOA] == ("viewer", "active")
+
+
+async def test_threat_42_the_last_active_admin_is_neither_ended_nor_given_another_role(
+    scene: Scene, admin: Operator
+) -> None:
+    await create(scene, MINH, Role.ADMIN, by=admin)
+    with pytest.raises(StateWrong, match="last active admin"):
+        await disable_operator(scene.gateway, LAN, by=admin)
+    with pytest.raises(StateWrong, match="last active admin"):
+        await give_role(scene, LAN, Role.VIEWER)
+    assert (await states(scene))[LAN] == ("admin", "active")
+
+
+async def test_threat_42_two_admins_who_end_each_other_at_once_leave_one(
+    scene: Scene, admin: Operator
+) -> None:
+    other = await operator_behind(scene, await signed_in(scene, MINH, Role.ADMIN))
+    await asyncio.gather(
+        disable_operator(scene.gateway, MINH, by=admin),
+        disable_operator(scene.gateway, LAN, by=other),
+        return_exceptions=True,
+    )
+    assert sorted(state for _, state in (await states(scene)).values()) == ["active", "disabled"]
+
+
+async def test_an_unknown_or_ended_operator_is_not_ended_again(scene: Scene, admin: Operator) -> None:
+    await invite(scene.gateway, MINH, Role.VIEWER)
+    with pytest.raises(Unknown, match="does not exist"):
+        await disable_operator(scene.gateway, HOA, by=admin)
+    await disable_operator(scene.gateway, MINH, by=admin)
+    with pytest.raises(StateWrong, match="disabled already"):
+        await disable_operator(scene.gateway, MINH, by=admin)
+    assert (await scene.audit())[-1]["outcome"] == "operator_disabled:minh.tran"
+
+
+async def test_threat_12_who_was_ended_since_signing_in_makes_nobody(scene: Scene, admin: Operator) -> None:
+    other = await operator_behind(scene, await signed_in(scene, MINH, Role.ADMIN))
+    await disable_operator(scene.gateway, MINH, by=admin)
+    with pytest.raises(TokenInvalid):
+        await create(scene, TU, Role.ADMIN, by=other)
+    assert TU not in await states(scene)
+
+
+async def test_threat_12_official_needs_a_second_person_once_both_roles_are_there(
+    scene: Scene, admin: Operator
+) -> None:
+    await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
+    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+
+    with pytest.raises(StateWrong, match="second person approves"):
+        await create(scene, TU, Role.APPROVER, by=admin, official=True)
+
+    await create(scene, TU, Role.APPROVER, by=admin, official=False)
+    assert len(await states(scene)) == 4
+
+
+async def test_an_official_connection_is_there_once_it_has_a_revision(
+    scene: Scene, tmp_path: Path, clock: HandClock
+) -> None:
+    assert await has_official(scene.gateway) is True
+    bare = Settings.model_validate(
+        {"database_url": f"sqlite:///{tmp_path}/bare.db", "master_key": MASTER_KEY}
+    )
+    async with open_gateway(bare, clock=clock) as gateway:
+        assert await has_official(gateway) is False
+
+
+async def test_threat_12_ending_the_approver_opens_no_way_round_the_second_person(
+    scene: Scene, admin: Operator
+) -> None:
+    await enrolled(scene.gateway, MINH, Role.PROPOSER)
+    await enrolled(scene.gateway, HOA, Role.APPROVER)
+    await disable_operator(scene.gateway, HOA, by=admin)
+
+    for name in (HOA, TU):
+        with pytest.raises(StateWrong, match="second person approves"):
+            await create(scene, name, Role.APPROVER, by=admin, official=True)
+
+
+async def test_an_invitation_that_ran_out_is_nobody_who_could_approve(scene: Scene, admin: Operator) -> None:
+    await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
+    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+    scene.clock.advance(24 * 3600)
+    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+
+
+async def give_role(scene: Scene, name: str, role: Role) -> None:
+    """Change a role as a change of two people does: in its own record."""
+
+    async def decide(transaction: Any) -> list[Any]:
+        await change_role(transaction, parse_name(name), role)
+        return [operator_entry(scene.gateway.parts, f"operator_role:{name}:{role.value}", actor=LAN)]
+
+    await scene.gateway.parts.audit.commit(decide)
+
+
+async def test_another_role_holds_from_the_next_call_of_a_live_session(scene: Scene) -> None:
+    person = await signed_in(scene, MINH, Role.PROPOSER)
+    before = await operator_behind(scene, person)
+    await give_role(scene, MINH, Role.APPROVER)
+
+    assert (await operator_behind(scene, person)).role is Role.APPROVER
+    async with scene.gateway.parts.database.read() as transaction:
+        with pytest.raises(TokenInvalid):
+            await confirm_operator(transaction, before)
+    with pytest.raises(StateWrong, match="active as approver"):
+        await give_role(scene, MINH, Role.APPROVER)
+    with pytest.raises(Unknown):
+        await give_role(scene, HOA, Role.APPROVER)
+
+
+async def test_an_active_operator_is_not_invited_over_their_head(scene: Scene, admin: Operator) -> None:
+    await enrolled(scene.gateway, MINH, Role.VIEWER)
+    with pytest.raises(StateWrong, match="is active"):
+        await create(scene, MINH, Role.ADMIN, by=admin)
+    assert (await states(scene))[MINH] == ("viewer", "active")
+
+
+async def test_an_ended_operator_comes_back_with_everything_new(
+    scene: Scene, admin: Operator, passwords: Passwords
+) -> None:
+    person = await signed_in(scene, MINH, Role.PROPOSER)
+    await disable_operator(scene.gateway, MINH, by=admin)
+    code = await create(scene, MINH, Role.VIEWER, by=admin)
+
+    assert (await person.try_in(totp=person.next_code())).status_code == 401
+    password = parse_new_password(PASSWORD, name=MINH)
+    await enrol(scene.gateway, passwords, MINH, code=code, password=password)
+    assert (await person.try_in(totp=person.next_code())).status_code == 401
+    assert (await states(scene))[MINH] == ("viewer", "active")
+
+
+async def test_a_one_time_code_works_once_for_its_own_operator_within_a_day(
+    scene: Scene, passwords: Passwords
+) -> None:
+    code, late = [await invite(scene.gateway, name, Role.VIEWER) for name in (MINH, HOA)]
+    password = parse_new_password(PASSWORD, name="nobody")
+
+    async def tried(name: str, word: str) -> bool:
+        try:
+            await enrol(scene.gateway, passwords, parse_name(name), code=word, password=password)
+        except LoginInvalid:
+            return False
+        return True
+
+    assert [await tried(HOA, code), await tried(TU, code), await tried(MINH, code + "x")] == [False] * 3
+    at_once = await asyncio.gather(*(tried(MINH, code) for _ in range(4)))
+    assert sorted(at_once) == [False, False, False, True]
+    scene.clock.advance(24 * 3600)
+    assert await tried(HOA, late) is False
+    refused = [row for row in await scene.audit() if row.get("outcome") == "login_invalid"]
+    assert len(refused) == 7
+    assert [row.get("actor") for row in refused[:2]] == [HOA, None]
+
+
+async def test_admitting_is_undone_with_the_change_that_called_it(scene: Scene) -> None:
+    async def decide(transaction: Any) -> list[Any]:
+        await admit_operator(transaction, scene.gateway, MINH, Role.APPROVER, by=LAN)
+        raise StateWrong("the change fails after all")
+
+    with pytest.raises(StateWrong, match="after all"):
+        await scene.gateway.parts.audit.commit(decide)
+    assert await states(scene) == {}
+
+
+def test_an_operator_states_and_roles_are_those_of_the_contract() -> None:
+    assert [role.value for role in Role] == ["viewer", "proposer", "approver", "data_protection", "admin"]
+    assert [state.value for state in OperatorState] == ["invited", "active", "disabled"]
