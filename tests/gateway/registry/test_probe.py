@@ -10,7 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryTimeout, SettingInvalid
+from gateway.errors import (
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryError,
+    RegistryTimeout,
+    SettingInvalid,
+)
 from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
@@ -200,7 +206,23 @@ async def test_a_platform_without_a_token_is_asked_nothing_and_nothing_is_announ
 
     assert (asked.sent, asked.status) == (False, 503)
     assert double.packets == []
-    assert witness.announced == []
+    assert (witness.announced, witness.concluded) == ([], [])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_threat_31_a_probe_whose_token_was_refused_sends_nothing_more(status: int) -> None:
+    double = Double(lambda _: httpx.Response(200, json={"data": False}), lambda _: httpx.Response(status))
+    probe = Probe(
+        connection(Dialect.LGSP_CAMEL),
+        way_out=WayOut(open_transport=lambda _: httpx.MockTransport(double)),
+        clock=CLOCK,
+        witness=Silent(),
+    )
+    asked = [await probe.ask(operation, IMPOSSIBLE, PROCEDURE) for operation in Operation]
+    await probe.aclose()
+
+    assert all(isinstance(each.failure, RegistryCredentialsRejected) for each in asked)
+    assert (len(double.token_packets), double.packets) == (1, [])
 
 
 def test_a_connection_without_credentials_opens_no_probe() -> None:
