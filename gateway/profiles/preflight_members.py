@@ -3,6 +3,7 @@
 Stops everything where a packet could carry the wrong credential: then none leaves at all.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,6 +15,15 @@ from gateway.profiles.other_profile import find_shared_members
 from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection
 from gateway.registry.probe import check_words
+
+_SLUG = re.compile(r"[a-z]{1,20}(-[a-z]{1,20}){0,6}")
+_MEMBERS = {
+    "initiated_by.id": "officer",
+    "organisation": "agency",
+    "procedure": "service_codes",
+    "operation": "integration_codes",
+}
+"""What a question's fields are called in a connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +69,7 @@ def _look_at_words(sheet: Sheet, connection: Connection, catalogue: Catalogue, c
     try:
         check_words(connection, catalogue.procedures, clock)
     except FieldsError as error:
-        told = ", ".join(sorted({fault.field for fault in error.errors}))
+        told = ", ".join(sorted({_MEMBERS.get(fault.field, fault.field) for fault in error.errors}))
         sheet.failed(
             "message", f"C06 takes no such value: {told}", "officer ≤ 20, agency ≤ 35, codes ≤ 20 characters"
         )
@@ -73,7 +83,8 @@ def _look_at_service_codes(sheet: Sheet, connection: Connection, catalogue: Cata
     unknown = sorted(connection.service_codes.keys() - slugs)
     empty = sorted(slug for slug, code in connection.service_codes.items() if not code.strip())
     if unknown or empty:
-        told = ", ".join((*unknown, *empty))
+        # What isn't shaped like a slug was put there by mistake, and may be anything.
+        told = ", ".join(slug if _SLUG.fullmatch(slug) else "(not a slug)" for slug in (*unknown, *empty))
         sheet.failed(
             "service_codes", f"no such procedure, or no code: {told}", "use the slugs of `gateway procedures`"
         )
