@@ -1,16 +1,15 @@
-"""The scene of the tests that go through the mock registry: a fresh mock, and registries that lead to it."""
+"""A mock registry of a test's own, with its accounts as connections of the gateway; see c06_scene.py for its run alone."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import httpx
 
 from gateway.clock import SystemClock
 from gateway.places import Profile
-from gateway.procedures.fields import Operation
-from gateway.registry.client import open_registry
 from gateway.registry.connection import Adapter, Connection, Dialect
-from gateway.registry.model import Claim, Question, Registry
+from gateway.registry.model import Claim
 from mock_c06.app import MockRegistry, build_mock
 from mock_c06.population.model import Persona
 from mock_c06.population.personas import load_personas
@@ -45,53 +44,30 @@ class Watched(httpx.ASGITransport):
 
 @dataclass
 class Place:
-    """A fresh mock and the gateway's registries that lead to it."""
+    """A fresh mock, and connections by which the gateway is an account of it."""
 
     mock: MockRegistry = field(default_factory=lambda: build_mock(Settings(_env_file=None)))
-    seen: list[Watched] = field(default_factory=list)
-    asked: int = 0
 
-    def registry(self, dialect: Dialect, account: str | None = None, **members: object) -> Registry:
-        transport = Watched(self.mock.test)
-        self.seen.append(transport)
-        return open_registry(
-            self.connection(account or ACCOUNTS[dialect], dialect, **members),
-            transport=transport,
-            clock=CLOCK,
-        )
-
-    def connection(self, name: str, dialect: Dialect, **members: object) -> Connection:
+    def connection(self, name: str, dialect: Dialect) -> Connection:
         account = self.mock.register.find(name)
         assert account is not None
-        made = Connection(
-            profile=Profile.SANDBOX,
-            registry_url="http://mock.test:8100",
-            dialect=dialect,
-            c06_user=account.user,
-            c06_secret=account.secret,
-            ngsp_key=account.ngsp_key,
-            ngsp_secret=account.ngsp_secret,
-            adapter=Adapter(**asdict(account.adapter)) if account.adapter else None,
-            agency=account.agency,
-            officer="dvctt.dichvu",
-        )
-        return replace(made, **members)  # type: ignore[arg-type]  # a test's own bag of members
+        return connection_of(asdict(account), dialect, "http://mock.test:8100")
 
-    def question(
-        self, operation: Operation, claim: Claim, *, within: float = 5, **members: object
-    ) -> Question:
-        self.asked += 1
-        return Question(
-            profile=Profile.SANDBOX,
-            revision=0,
-            operation=operation,
-            request_code=f"HN-{self.asked:08d}",
-            procedure="khai-sinh",
-            service_code="G15-TP110",
-            officer="can.bo.01",
-            claim=claim,
-            deadline=CLOCK.monotonic() + within,
-        )
+
+def connection_of(account: Mapping[str, Any], dialect: Dialect, url: str) -> Connection:
+    """Make a connection by which the gateway is an account of the mock, there."""
+    return Connection(
+        profile=Profile.SANDBOX,
+        registry_url=url,
+        dialect=dialect,
+        c06_user=account["user"],
+        c06_secret=account["secret"],
+        ngsp_key=account["ngsp_key"],
+        ngsp_secret=account["ngsp_secret"],
+        adapter=Adapter(**account["adapter"]) if account["adapter"] else None,
+        agency=account["agency"],
+        officer="dvctt.dichvu",
+    )
 
 
 def claim_of(persona: Persona) -> Claim:

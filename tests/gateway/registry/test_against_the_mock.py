@@ -11,11 +11,12 @@ from gateway.errors import (
     RegistryRefused,
 )
 from gateway.procedures.fields import Operation
-from gateway.registry.client import open_registry
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Record
 from mock_c06.population.model import Persona
-from tests.gateway.registry.mock_scene import ACCOUNTS, AN, CLOCK, PERSONAS, Place, Watched, claim_of
+from mock_c06.testing.scene import C06
+from tests.gateway.registry.c06_scene import Reach
+from tests.gateway.registry.mock_scene import ACCOUNTS, AN, PERSONAS, claim_of
 from tests.gateway.registry.scene import RECORD_OPERATIONS
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[3] / "openapi" / "c06.xsd"))
@@ -23,17 +24,17 @@ BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place()
+def reach(c06: C06) -> Reach:
+    return Reach(c06)
 
 
 @BY_DIALECT
 async def test_every_persona_is_confirmed_exactly_where_the_catalogue_says(
-    place: Place, dialect: Dialect
+    reach: Reach, dialect: Dialect
 ) -> None:
-    registry = place.registry(dialect)
+    registry = reach.registry(dialect)
     said = {
-        slug: await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(persona)))
+        slug: await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(persona)))
         for slug, persona in PERSONAS.items()
     }
     assert said == {slug: persona.confirmed for slug, persona in PERSONAS.items()}
@@ -41,9 +42,9 @@ async def test_every_persona_is_confirmed_exactly_where_the_catalogue_says(
 
 @BY_DIALECT
 async def test_a_wrong_name_a_wrong_date_and_an_unknown_number_are_all_a_plain_no(
-    place: Place, dialect: Dialect
+    reach: Reach, dialect: Dialect
 ) -> None:
-    registry = place.registry(dialect)
+    registry = reach.registry(dialect)
     right = claim_of(AN)
     assert right.birth_date is not None
     for wrong in (
@@ -52,25 +53,25 @@ async def test_a_wrong_name_a_wrong_date_and_an_unknown_number_are_all_a_plain_n
         replace(right, birth_date=None, birth_year=1990),
         replace(right, citizen_id="000000000000"),
     ):
-        assert await registry.confirm(place.question(Operation.AUTHENTICATE, wrong)) is False
-        found = await registry.find_record(place.question(Operation.LOOK_UP, wrong))
+        assert await registry.confirm(reach.question(Operation.AUTHENTICATE, wrong)) is False
+        found = await registry.find_record(reach.question(Operation.LOOK_UP, wrong))
         assert found == NobodyFound()
 
 
 @pytest.mark.parametrize("operation", RECORD_OPERATIONS)
 async def test_every_persona_reads_alike_through_all_four_dialects(
-    place: Place, operation: Operation
+    reach: Reach, operation: Operation
 ) -> None:
-    registries = [place.registry(dialect) for dialect in Dialect]
+    registries = [reach.registry(dialect) for dialect in Dialect]
     for slug, persona in PERSONAS.items():
         claim = claim_of(persona)
-        found = [await registry.find_record(place.question(operation, claim)) for registry in registries]
+        found = [await registry.find_record(reach.question(operation, claim)) for registry in registries]
         first = _without_time(found[0])
         assert [_without_time(other) for other in found] == [first] * 4, slug
 
 
-async def test_a_record_holds_what_the_world_holds(place: Place) -> None:
-    record = await _look_up(place, AN)
+async def test_a_record_holds_what_the_world_holds(reach: Reach) -> None:
+    record = await _look_up(reach, AN)
     person = AN.person
     assert record.as_of is not None
     assert record.full_name == person.full_name.upper()
@@ -90,39 +91,39 @@ async def test_a_record_holds_what_the_world_holds(place: Place) -> None:
 
 
 @BY_DIALECT
-async def test_a_household_names_its_head_and_its_members(place: Place, dialect: Dialect) -> None:
-    found = await place.registry(dialect).find_record(place.question(Operation.HOUSEHOLD, claim_of(AN)))
+async def test_a_household_names_its_head_and_its_members(reach: Reach, dialect: Dialect) -> None:
+    found = await reach.registry(dialect).find_record(reach.question(Operation.HOUSEHOLD, claim_of(AN)))
     assert isinstance(found, Found)
     assert found.record.household_head is not None
     assert len(found.record.household_members) > 2
     assert all(member.relation for member in found.record.household_members)
 
 
-async def test_what_leaves_and_what_comes_is_valid_by_the_schema(place: Place) -> None:
-    registry = place.registry(Dialect.SOAP)
+async def test_what_leaves_and_what_comes_is_valid_by_the_schema(reach: Reach) -> None:
+    registry = reach.registry(Dialect.SOAP)
     for persona in PERSONAS.values():
-        await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(persona)))
+        await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(persona)))
         for operation in RECORD_OPERATIONS:
-            await registry.find_record(place.question(operation, claim_of(persona)))
-    (transport,) = place.seen
+            await registry.find_record(reach.question(operation, claim_of(persona)))
+    (transport,) = reach.seen
     messages = [*(packet.content for packet in transport.packets), *transport.answers]
     assert len(messages) == 2 * len(Operation) * len(PERSONAS)
     for content in messages:
         SCHEMA.assertValid(etree.ElementTree(etree.fromstring(content)[1][0]))
 
 
-async def test_threat_30_many_questions_at_once_are_no_replay_for_the_mock(place: Place) -> None:
-    registry = place.registry(Dialect.SOAP)
-    said = [await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN))) for _ in range(200)]
+async def test_threat_30_many_questions_at_once_are_no_replay_for_the_mock(reach: Reach) -> None:
+    registry = reach.registry(Dialect.SOAP)
+    said = [await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN))) for _ in range(200)]
     assert all(said)
 
 
 @BY_DIALECT
 async def test_threat_30_a_request_code_used_twice_is_refused_as_a_duplicate(
-    place: Place, dialect: Dialect
+    reach: Reach, dialect: Dialect
 ) -> None:
-    registry = place.registry(dialect)
-    asked = place.question(Operation.LOOK_UP, claim_of(AN))
+    registry = reach.registry(dialect)
+    asked = reach.question(Operation.LOOK_UP, claim_of(AN))
     await registry.find_record(asked)
     again = replace(asked, claim=replace(asked.claim, full_name="Khác"))
     with pytest.raises(RegistryRefused, match="007"):
@@ -131,52 +132,51 @@ async def test_threat_30_a_request_code_used_twice_is_refused_as_a_duplicate(
 
 @BY_DIALECT
 async def test_the_registrys_own_refusals_come_through_with_their_codes(
-    place: Place, dialect: Dialect
+    reach: Reach, dialect: Dialect
 ) -> None:
-    registry = place.registry(dialect)
-    asked = place.question(Operation.AUTHENTICATE, claim_of(AN))
+    registry = reach.registry(dialect)
+    asked = reach.question(Operation.AUTHENTICATE, claim_of(AN))
     with pytest.raises(RegistryRefused, match="004"):
         await registry.confirm(replace(asked, service_code="G99-XX999"))
     with pytest.raises(RegistryRefused, match="005"):
         await registry.confirm(replace(asked, officer="can.bo.99"))
 
 
-async def test_an_operation_outside_the_account_is_refused_with_its_code(place: Place) -> None:
-    registry = place.registry(Dialect.SOAP, "limited")
-    assert await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN))) is True
+async def test_an_operation_outside_the_account_is_refused_with_its_code(reach: Reach) -> None:
+    registry = reach.registry(Dialect.SOAP, "limited")
+    assert await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN))) is True
     with pytest.raises(RegistryRefused, match="006"):
-        await registry.find_record(place.question(Operation.LOOK_UP, claim_of(AN)))
+        await registry.find_record(reach.question(Operation.LOOK_UP, claim_of(AN)))
 
 
-async def test_a_suspended_account_and_a_wrong_secret_are_rejected_credentials(place: Place) -> None:
+async def test_a_suspended_account_and_a_wrong_secret_are_rejected_credentials(reach: Reach) -> None:
     for registry in (
-        place.registry(Dialect.SOAP, "suspended"),
-        place.registry(Dialect.SOAP, c06_secret="wrong"),
-        place.registry(Dialect.LGSP_CAMEL, ngsp_secret="wrong"),
-        place.registry(Dialect.LGSP_CAMEL, adapter=None),
+        reach.registry(Dialect.SOAP, "suspended"),
+        reach.registry(Dialect.SOAP, c06_secret="wrong"),
+        reach.registry(Dialect.LGSP_CAMEL, ngsp_secret="wrong"),
+        reach.registry(Dialect.LGSP_CAMEL, adapter=None),
     ):
         with pytest.raises(RegistryCredentialsRejected):
-            await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN)))
+            await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN)))
 
 
-async def test_threat_9_a_test_account_does_not_exist_at_the_official_door(place: Place) -> None:
-    made = place.connection(ACCOUNTS[Dialect.SOAP], Dialect.SOAP)
-    registry = open_registry(made, transport=Watched(place.mock.official), clock=CLOCK)
+async def test_threat_9_a_test_account_does_not_exist_at_the_official_door(reach: Reach) -> None:
+    registry = reach.registry(Dialect.SOAP, environment="official")
     with pytest.raises(RegistryCredentialsRejected):
-        await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN)))
+        await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN)))
 
 
 @BY_DIALECT
-async def test_a_run_of_its_own_is_reached_by_its_path(place: Place, dialect: Dialect) -> None:
-    run = place.mock.runs.create("one")
-    registry = place.registry(dialect, registry_url="http://mock.test:8100/r/one")
-    assert await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN))) is True
-    assert [entry.account for entry in run.journal.entries()][-1] == ACCOUNTS[dialect]
+async def test_a_run_of_its_own_is_reached_by_its_path(reach: Reach, dialect: Dialect) -> None:
+    assert reach.c06.url().endswith(f"/r/{reach.c06.run}")
+    registry = reach.registry(dialect)
+    assert await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN))) is True
+    reach.c06.journal.assert_asked("XacThucThongTinCongDan", account=ACCOUNTS[dialect], times=1)
 
 
-async def _look_up(place: Place, persona: Persona) -> Record:
-    found = await place.registry(Dialect.SOAP).find_record(
-        place.question(Operation.LOOK_UP, claim_of(persona))
+async def _look_up(reach: Reach, persona: Persona) -> Record:
+    found = await reach.registry(Dialect.SOAP).find_record(
+        reach.question(Operation.LOOK_UP, claim_of(persona))
     )
     assert isinstance(found, Found)
     return found.record

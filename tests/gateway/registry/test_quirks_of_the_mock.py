@@ -10,7 +10,9 @@ from gateway.procedures.fields import Operation
 from gateway.registry.connection import DateForm, Dialect, TimestampUnit
 from gateway.registry.model import Found, NobodyFound
 from mock_c06.desk.switches import NAMES
-from tests.gateway.registry.mock_scene import AN, Place, claim_of
+from mock_c06.testing.scene import C06
+from tests.gateway.registry.c06_scene import Reach
+from tests.gateway.registry.mock_scene import AN, claim_of
 
 BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
 CONFIGURED: dict[str, dict[str, Any]] = {
@@ -27,27 +29,23 @@ LOSES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place()
-
-
-def flip(place: Place, *names: str) -> None:
-    place.mock.runs.get("default").switches.update(dict.fromkeys(names, True))
+def reach(c06: C06) -> Reach:
+    return Reach(c06)
 
 
 @BY_DIALECT
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "no_life_status"])
-async def test_every_quirk_is_borne_and_changes_no_value(place: Place, name: str, dialect: Dialect) -> None:
-    plain = place.registry(dialect)
-    asked = [place.question(operation, claim_of(AN)) for operation in Operation][1:]
+async def test_every_quirk_is_borne_and_changes_no_value(reach: Reach, name: str, dialect: Dialect) -> None:
+    plain = reach.registry(dialect)
+    asked = [reach.question(operation, claim_of(AN)) for operation in Operation][1:]
     before = [await plain.find_record(question) for question in asked]
-    flip(place, name)
-    registry = place.registry(dialect, **CONFIGURED.get(name, {}))
+    reach.c06.switch(**{name: True})
+    registry = reach.registry(dialect, **CONFIGURED.get(name, {}))
     wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
-    assert await registry.confirm(place.question(Operation.AUTHENTICATE, claim_of(AN))) is True
-    assert await registry.confirm(place.question(Operation.AUTHENTICATE, wrong)) is False
+    assert await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN))) is True
+    assert await registry.confirm(reach.question(Operation.AUTHENTICATE, wrong)) is False
     for question, known in zip(asked, before, strict=True):
-        found = await registry.find_record(place.question(question.operation, claim_of(AN)))
+        found = await registry.find_record(reach.question(question.operation, claim_of(AN)))
         assert isinstance(found, Found)
         assert isinstance(known, Found)
         expected = replace(known.record, **{"as_of": found.record.as_of} | LOSES.get(name, {}))
@@ -55,21 +53,21 @@ async def test_every_quirk_is_borne_and_changes_no_value(place: Place, name: str
 
 
 @BY_DIALECT
-async def test_a_person_with_nothing_in_them_is_nobody(place: Place, dialect: Dialect) -> None:
-    flip(place, "empty_person")
+async def test_a_person_with_nothing_in_them_is_nobody(reach: Reach, dialect: Dialect) -> None:
+    reach.c06.switch(empty_person=True)
     wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
     for operation in list(Operation)[1:]:
-        found = await place.registry(dialect).find_record(place.question(operation, wrong))
+        found = await reach.registry(dialect).find_record(reach.question(operation, wrong))
         assert found == NobodyFound()
 
 
 @pytest.mark.parametrize("dialect", [Dialect.SOAP, Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_PASCAL])
-async def test_a_body_without_a_collection_is_not_taken_for_nobody(place: Place, dialect: Dialect) -> None:
+async def test_a_body_without_a_collection_is_not_taken_for_nobody(reach: Reach, dialect: Dialect) -> None:
     # Nobody would end a live verification: an answer that a broken platform gives too is not enough for that.
-    flip(place, "empty_body")
+    reach.c06.switch(empty_body=True)
     wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
     with pytest.raises(RegistryAnswerInvalid):
-        await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, wrong))
+        await reach.registry(dialect).find_record(reach.question(Operation.LOOK_UP, wrong))
 
 
 @pytest.mark.parametrize(
@@ -81,19 +79,19 @@ async def test_a_body_without_a_collection_is_not_taken_for_nobody(place: Place,
     ],
 )
 async def test_a_quirk_that_the_connection_does_not_know_of_is_a_refusal_not_an_answer(
-    place: Place, name: str, refusal: type[Exception]
+    reach: Reach, name: str, refusal: type[Exception]
 ) -> None:
-    flip(place, name)
+    reach.c06.switch(**{name: True})
     with pytest.raises(refusal):
-        await place.registry(Dialect.SOAP).find_record(place.question(Operation.HOUSEHOLD, claim_of(AN)))
+        await reach.registry(Dialect.SOAP).find_record(reach.question(Operation.HOUSEHOLD, claim_of(AN)))
 
 
 @BY_DIALECT
-async def test_all_quirks_of_an_answers_form_are_borne_at_once(place: Place, dialect: Dialect) -> None:
-    plain = await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, claim_of(AN)))
+async def test_all_quirks_of_an_answers_form_are_borne_at_once(reach: Reach, dialect: Dialect) -> None:
+    plain = await reach.registry(dialect).find_record(reach.question(Operation.LOOK_UP, claim_of(AN)))
     forms = {name for name in NAMES if name not in {*CONFIGURED, "no_life_status"}}
-    flip(place, *forms)
-    found = await place.registry(dialect).find_record(place.question(Operation.LOOK_UP, claim_of(AN)))
+    reach.c06.switch(**dict.fromkeys(forms, True))
+    found = await reach.registry(dialect).find_record(reach.question(Operation.LOOK_UP, claim_of(AN)))
     assert isinstance(plain, Found)
     assert isinstance(found, Found)
     assert found.record == replace(plain.record, as_of=None)

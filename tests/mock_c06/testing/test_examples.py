@@ -8,7 +8,7 @@ import pytest
 from tests.mock_c06.programs import serving
 from tests.mock_c06.testing.pages import CONFTEST, INI, PAGE, read_files
 
-TESTS = 7
+TESTS = 9
 
 
 @pytest.fixture

@@ -74,6 +74,23 @@ def test_a_client_meets_a_fault_in_process_as_over_a_socket(
         ask(c06)
 
 
+def test_an_issued_account_is_known_to_this_run_alone_and_hides_its_namesake(c06: C06) -> None:
+    issued = c06.issue("dvctt-hanoi", operations=["TraCuuThongTinCongDan"])
+    assert c06.account("dvctt-hanoi")["operations"] == issued["operations"] == ["TraCuuThongTinCongDan"]
+    assert "<MaLoi>006<" in ask(c06).text
+    everywhere = c06._control.call("GET", "/accounts/dvctt-hanoi")
+    assert len(everywhere["operations"]) == 5
+
+
+def test_switches_are_set_for_this_run_and_exactly_as_named(c06: C06) -> None:
+    c06.switch(exists_verdict=True, split_name=True)
+    assert "<TonTai>true<" in ask(c06, code="a").text
+    c06.switch(split_name=True)
+    assert "<SoLuongCongDan>1<" in ask(c06, code="b").text
+    with pytest.raises(ControlRefused, match="no such switch"):
+        c06.switch(loud=True)
+
+
 def test_a_dropped_fault_hits_no_call_any_more(c06: C06) -> None:
     fault = c06.fault("unavailable")
     assert ask(c06).status_code == 503
