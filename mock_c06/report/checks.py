@@ -13,7 +13,7 @@ ADULT_ENOUGH = 14
 """From this age on one has a card of one's own (Luật Căn cước 26/2023), and may be a parent or the requester."""
 IMPOSSIBLE = "000000000000"
 _BIRTHS = {"khai-sinh", "lien-thong-khai-sinh"}
-_UNUSED = {Outcome.THROTTLED, Outcome.UNAUTHORISED}
+_UNUSED = {Outcome.THROTTLED, Outcome.UNAUTHORISED, Outcome.REFUSED}
 
 
 def seen_of(entry: Entry) -> Seen:

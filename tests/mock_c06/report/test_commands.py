@@ -1,0 +1,87 @@
+"""`mock-c06 report` as a program: JSON, text, a page, one account's, and what it refuses in one line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.mock_c06.programs import Served, run, serving
+
+pytestmark = pytest.mark.sockets
+BAD = (
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:d="http://dancuquocgia.bca">'
+    b"<s:Header/><s:Body><d:XacThucThongTinCongDan><d:MaYeuCau>a</d:MaYeuCau><d:SoDinhDanh>001090000123"
+    b"</d:SoDinhDanh><d:SoCMND>012345678</d:SoCMND><d:HoVaTen>An</d:HoVaTen></d:XacThucThongTinCongDan>"
+    b"</s:Body></s:Envelope>"
+)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """A mock that one client asked badly: two numbers, a name that is not folded."""
+    with serving() as running:
+        headers = {"Content-Type": "text/xml", "Timestamp": "1650990000"}
+        httpx.post(f"{running.test}/XacThucThongTinCongDan", content=BAD, headers=headers)
+        yield running
+
+
+def report(served: Served, *arguments: str, token: str | None = None) -> tuple[int, str, str]:
+    """Run the command against the mock."""
+    command = ("report", "--control", served.control, *arguments)
+    ended = run(*command, MOCK_C06_CONTROL_TOKEN=served.token if token is None else token)
+    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+
+
+def test_a_report_is_one_json_object_as_the_control_face_gives_it(served: Served) -> None:
+    code, printed, _ = report(served, "--json")
+    headers = {"Authorization": f"Bearer {served.token}"}
+    assert code == 0
+    assert json.loads(printed) == httpx.get(f"{served.control}/runs/default/report", headers=headers).json()
+
+
+def test_the_json_names_every_check_with_its_verdict_entries_and_remedy(served: Served) -> None:
+    card = json.loads(report(served, "--json")[1])
+    by_id = {check["id"]: check for check in card["checks"]}
+    assert (card["run"], card["account"], card["calls"]) == ("default", None, 1)
+    assert card["summary"] == {"right": 0, "wrong": 3, "not_seen": 5}
+    assert set(card["checks"][0]) == {"id", "verdict", "title", "seen", "entries", "remedy"}
+    assert by_id["one_number"]["verdict"] == "wrong"
+    assert by_id["one_number"]["entries"] == {"looked_at": [1], "wrong": [1]}
+    assert {"vi", "en"} == set(by_id["timestamp_ms"]["remedy"])
+
+
+def test_the_json_of_one_account_counts_its_calls_alone(served: Served) -> None:
+    card = json.loads(report(served, "--json", "--account", "limited")[1])
+    assert (card["account"], card["calls"]) == ("limited", 0)
+    assert {check["verdict"] for check in card["checks"]} == {"not_seen"}
+
+
+def test_the_text_keeps_to_eighty_columns_and_names_nobody(served: Served) -> None:
+    code, printed, _ = report(served)
+    assert code == 0
+    assert "wrong    one_number" in printed
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    assert "001090000123" not in printed
+
+
+def test_a_page_is_written_to_a_file_and_nothing_printed(served: Served, tmp_path: Path) -> None:
+    page = tmp_path / "card.html"
+    assert report(served, "--html", str(page)) == (0, "", "")
+    assert page.read_text(encoding="utf-8").startswith('<!doctype html><html lang="vi">')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "reason"),
+    [
+        (("--run", "none"), None, "run none: no such run there"),
+        (("--json",), "wrong", "the control face refuses the token"),
+        (("--html", "/nowhere/card.html"), None, "can't write"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_line_and_exit_one(
+    served: Served, arguments: tuple[str, ...], token: str | None, reason: str
+) -> None:
+    code, printed, told = report(served, *arguments, token=token)
+    assert (code, printed, told.count("\n"), reason in told) == (1, "", 1, True)
