@@ -36,6 +36,14 @@ def known_tests(path: str) -> frozenset[str]:
     return frozenset(name for name in names if name.startswith("test_"))
 
 
+def source_of(test: str) -> str:
+    """Give the text of a test function."""
+    path, _, name = test.partition("::")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, FUNCTIONS) and node.name == name]
+    return "".join(ast.get_source_segment(text, node) or "" for node in found)
+
+
 def written(**changes: str | None) -> str:
     members = {name: value for name, value in (ENTRY | changes).items() if value is not None}
     every_switch = "".join(
@@ -61,6 +69,15 @@ def test_every_entry_is_shown_by_a_test_that_there_is() -> None:
 
 def test_every_switch_of_the_mock_has_its_entry_and_the_reverse() -> None:
     assert sorted(b.switch for b in load_ledger() if b.switch) == sorted(NAMES)
+
+
+def test_each_switch_is_flipped_by_name_in_a_test_of_its_entry() -> None:
+    unflipped = [
+        behaviour.switch
+        for behaviour in load_ledger()
+        if behaviour.switch and not any(behaviour.switch in source_of(test) for test in behaviour.tests)
+    ]
+    assert unflipped == []
 
 
 def test_every_guess_has_a_switch_or_says_why_not() -> None:
