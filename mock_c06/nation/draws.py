@@ -5,15 +5,15 @@ serves all draws of a place: each purpose has its own slice of it.
 """
 
 from enum import IntEnum
-from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
+
+from mock_c06.nation.memory import OfOneClan
 
 _MESSAGE = Struct(">QB")
 _BYTES = 64
 _SLICE = 46
 _MASK = (1 << _SLICE) - 1
-_KEPT = 1024
 
 
 class Purpose(IntEnum):
@@ -41,36 +41,29 @@ class Whole(IntEnum):
     SAMPLE = 254
 
 
-class Lots:
-    """A large number that is used up draw by draw: 46 bits are ample for half a dozen."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, number: int) -> None:
-        self._left = number
-
-    def take(self, below: int) -> int:
-        """Draw one of `below` numbers, from 0."""
-        self._left, drawn = divmod(self._left, below)
-        return drawn
-
-
 class Draws:
-    """All draws of one seed."""
+    """All draws of one seed.
+
+    A draw is a large number that is used up part by part: `left, drawn = divmod(left, below)` gives one of `below`
+    numbers from 0, and 46 bits are ample for half a dozen.
+    """
 
     def __init__(self, seed: str) -> None:
         key = blake2b(seed.encode(), digest_size=32, person=b"mock-c06 nation").digest()
         self._keyed = blake2b(digest_size=_BYTES, key=key)
-        # One look-up asks for the same few places again and again.
-        self._kept = lru_cache(maxsize=_KEPT)(self._hash)
+        self._known: OfOneClan[int, int] = OfOneClan()
 
-    def lots(self, purpose: Purpose, clan: int, position: int) -> Lots:
-        """Give the lots of a place in a clan; the same whenever it is asked."""
-        return Lots(self._kept(clan, position) >> purpose * _SLICE & _MASK)
+    def draw(self, purpose: Purpose, clan: int, position: int) -> int:
+        """Draw for a place in a clan; the same whenever it is asked."""
+        known = self._known.of(clan)
+        drawn = known.get(position)
+        if drawn is None:
+            drawn = known[position] = self._hash(clan, position)
+        return drawn >> purpose * _SLICE & _MASK
 
-    def lots_of_all(self, what: Whole, number: int = 0) -> Lots:
-        """Give lots that belong to no clan."""
-        return Lots(self._hash(number, what))
+    def draw_of_all(self, what: Whole, number: int = 0) -> int:
+        """Draw what belongs to no clan."""
+        return self._hash(number, what)
 
     def _hash(self, number: int, position: int) -> int:
         drawn = self._keyed.copy()

@@ -42,20 +42,27 @@ class Homes:
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws
-        self._wards = load_wards()
-        self._codes = [province.code for province in load_provinces()]
+        provinces, wards = load_provinces(), load_wards()
+        self._partners = [province.partner for province in provinces]
+        self._old, self._new = (
+            [wards.of(code_list, province.code) for province in provinces] for code_list in (OLD, NEW)
+        )
+        places = {province.code: place for place, province in enumerate(provinces)}
+        self._destinations = [places[_DESTINATIONS[bisect_right(_GONE, drawn)]] for drawn in range(100)]
 
     def home_of(self, member: Member, house: str, birth_date: date | None) -> Home:
         """Give all addresses of a member who lives in that house."""
         permanent, current, book = self._house(member, house)
-        lots = self._draws.lots(Purpose.BIRTHPLACE, member.clan, member.position)
-        if house.isdigit() or self._lives_alone(member):
-            away, destination, ward = lots.take(100), lots.take(100), lots.take(_WARDS)
+        left = self._draws.draw(Purpose.BIRTHPLACE, member.clan, member.position)
+        if house.isdigit() or _lives_alone(member):
+            left, away = divmod(left, 100)
+            left, destination = divmod(left, 100)
+            left, ward = divmod(left, _WARDS)
             if away < _ALONE_AWAY:
-                current = self._wards.pick(NEW, _destination(destination), ward)
-        lists = NEW if birth_date is not None and birth_date >= NEW_LIST_DAY else OLD
+                current = _pick(self._new[self._destinations[destination]], ward)
+        wards = self._new if birth_date is not None and birth_date >= NEW_LIST_DAY else self._old
         return Home(
-            birth_registration_place=self._wards.pick(lists, self._codes[member.province], lots.take(_WARDS)),
+            birth_registration_place=_pick(wards[member.province], left % _WARDS),
             native_place=self._native(member),
             permanent_residence=permanent,
             current_residence=current,
@@ -63,25 +70,31 @@ class Homes:
         )
 
     def _house(self, member: Member, house: str) -> tuple[Address, Address, str | None]:
-        lots = self._draws.lots(Purpose.HOME, member.clan, ord(house))
-        home, code_list = self._codes[member.home], (OLD, NEW)[lots.take(2)]
-        moved, destination, ward = lots.take(100), _destination(lots.take(100)), lots.take(_WARDS)
-        book = f"{member.clan:08d}{_HOUSES.index(house):02d}" if lots.take(2) else None
-        permanent = self._wards.pick(code_list, destination if moved < _WHOLE_HOUSE_MOVED else home, ward)
+        left = self._draws.draw(Purpose.HOME, member.clan, ord(house))
+        left, code_list = divmod(left, 2)
+        left, moved = divmod(left, 100)
+        left, drawn = divmod(left, 100)
+        left, ward = divmod(left, _WARDS)
+        left, has_book = divmod(left, 2)
+        destination = self._destinations[drawn]
+        book = f"{member.clan:08d}{_HOUSES.index(house):02d}" if has_book else None
+        wards = self._new if code_list else self._old
+        permanent = _pick(wards[destination if moved < _WHOLE_HOUSE_MOVED else member.home], ward)
         if _WHOLE_HOUSE_MOVED <= moved < _HOUSE_LIVES_AWAY:
-            return permanent, self._wards.pick(NEW, destination, lots.take(_WARDS)), book
+            return permanent, _pick(self._new[destination], left % _WARDS), book
         return permanent, permanent, book
 
     def _native(self, member: Member) -> Address:
         root = member.shape.slots[member.shape.slots[member.position].root]
-        home = self._codes[load_provinces()[member.home].partner if root.away else member.home]
-        lots = self._draws.lots(Purpose.NATIVE, member.clan, root.position)
-        return self._wards.pick(OLD, home, lots.take(_WARDS))
-
-    def _lives_alone(self, member: Member) -> bool:
-        slot = member.shape.slots[member.position]
-        return slot.spouse is None and _CATALOGUE_YEAR - member.year in _WORKING_AGE
+        home = self._partners[member.home] if root.away else member.home
+        return _pick(self._old[home], self._draws.draw(Purpose.NATIVE, member.clan, root.position) % _WARDS)
 
 
-def _destination(percent: int) -> str:
-    return _DESTINATIONS[bisect_right(_GONE, percent)]
+def _pick(wards: tuple[Address, ...], drawn: int) -> Address:
+    return wards[drawn % len(wards)]
+
+
+def _lives_alone(member: Member) -> bool:
+    return (
+        _CATALOGUE_YEAR - member.year in _WORKING_AGE and member.shape.slots[member.position].spouse is None
+    )

@@ -6,6 +6,7 @@ into a house of their own.
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from mock_c06.nation.cells import Cells, Member
 from mock_c06.nation.lives import Lives
@@ -31,9 +32,9 @@ class Households:
         parted = slot.spouse is not None and slot.spouse < member.position and self._lives.is_parted(member)
         return str(member.position) if parted else slot.house
 
-    def key_of(self, member: Member) -> str:
-        """Write the household's key, from which its members can be found again."""
-        return f"dan-so-{member.clan}-{self.house_of(member)}"
+    def key_of(self, member: Member, house: str) -> str:
+        """Write the key of the house that a member lives in, from which its members can be found again."""
+        return f"dan-so-{member.clan}-{house}"
 
     def members(self, key: str) -> tuple[Member, ...]:
         """Give the living members of a household, its head first; none where there is no such household."""
@@ -43,9 +44,8 @@ class Households:
         first = self._cells.member_at(int(found[1]) * RECORDS)
         return self._living(first, found[2])
 
-    def relation_to_head(self, member: Member) -> str:
-        """Say what a living member is to the head of their household."""
-        house = self.house_of(member)
+    def relation_to_head(self, member: Member, house: str) -> str:
+        """Say what a living member is to the head of the house that they live in."""
         head = next(self._adults(member, house), None) or self._living(member, house)[0]
         return relation_of(member.shape, member.position, head.position)
 
@@ -67,16 +67,15 @@ class Households:
                 yield member
 
     def _housed(self, one: Member, house: str) -> Iterator[Member]:
-        for slot in one.shape.slots:
-            if house not in {slot.house, str(slot.position)}:
-                continue
-            member = self._cells.relative(one, slot.position)
+        for position in one.shape.houses.get(house, ()):
+            member = self._cells.relative(one, position)
             if member is not None and self.house_of(member) == house:
                 yield member
 
 
+@cache
 def relation_of(shape: Shape, position: int, head: int) -> str:
-    """Give the code of what one is to another in a clan of that shape."""
+    """Give the code of what one is to another in a clan of that shape. There are 2,100 answers, all kept."""
     for code, holds in _RELATIONS:
         if holds(shape, position, head):
             return code

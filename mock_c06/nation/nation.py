@@ -77,7 +77,8 @@ class Nation:
         marriage, spouse = self.lives.marriage_of(member, life.status)
         father, mother, status = self._parents(member, marriage)
         living = life.status is LifeStatus.LIVING
-        home = self._homes.home_of(member, self.households.house_of(member), life.birth_date)
+        house = self.households.house_of(member)
+        home = self._homes.home_of(member, house, life.birth_date)
         core = self._core(member, life)
         return Person(
             **core,
@@ -92,8 +93,8 @@ class Nation:
             mother=mother,
             spouse=self._kin(spouse) if spouse is not None else None,
             representative=self._representative(member, father) if living and life.is_minor else None,
-            household=self.households.key_of(member) if living else None,
-            relation_to_head=self.households.relation_to_head(member) if living else None,
+            household=self.households.key_of(member, house) if living else None,
+            relation_to_head=self.households.relation_to_head(member, house) if living else None,
             household_book=home.household_book if living else None,
         )
 
@@ -135,17 +136,19 @@ class Nation:
     def _parents(self, member: Member, marriage: Marriage) -> tuple[Kin | None, Kin | None, str]:
         """Give father, mother and marital status as the record has them: now and then it has none."""
         slot = member.shape.slots[member.position]
-        lots = self.draws.lots(Purpose.RECORDED, member.clan, member.position)
-        father_gone, mother_gone = lots.take(100) < _FATHER_UNRECORDED, lots.take(100) < _MOTHER_UNRECORDED
-        unknown = marriage is Marriage.NONE and lots.take(100) < _STATUS_UNKNOWN
-        status = _UNKNOWN if unknown else _CODES[marriage]
+        left, father_gone = divmod(self.draws.draw(Purpose.RECORDED, member.clan, member.position), 100)
+        left, mother_gone = divmod(left, 100)
+        status = _CODES[marriage]
+        if marriage is Marriage.NONE:
+            left, unknown = divmod(left, 100)
+            status = _UNKNOWN if unknown < _STATUS_UNKNOWN else status
         if slot.root == member.position:
-            if lots.take(100) < _PARENTS_UNKNOWN:
+            if left % 100 < _PARENTS_UNKNOWN:
                 return None, None, status
             his, hers = self.names.parents_of_root(member)
             return Kin(full_name=his), Kin(full_name=hers), status
-        father = None if father_gone else self.cells.relative(member, slot.father)
-        mother = None if mother_gone else self.cells.relative(member, slot.mother)
+        father = None if father_gone < _FATHER_UNRECORDED else self.cells.relative(member, slot.father)
+        mother = None if mother_gone < _MOTHER_UNRECORDED else self.cells.relative(member, slot.mother)
         return (
             self._kin(father) if father is not None else None,
             self._kin(mother) if mother is not None else None,

@@ -1,30 +1,24 @@
 """The 63 provinces that a number may begin with: weight, region, partner, peoples. Source: `data/provinces.toml`."""
 
 import tomllib
-from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import accumulate
 
 KINH = "01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Province:
-    """One province. `partner` is the place in the list of the one that some spouses come from."""
+    """One province. `partner` is the place in the list of the one that some spouses come from; `peoples` has the code of
+    a people for each per cent: those that the file doesn't share out are Kinh."""
 
     code: str
     people: int
     region: str
     partner: int
-    cuts: tuple[int, ...]
-    codes: tuple[str, ...]
-
-    def people_of(self, percent: int) -> str:
-        """Say whose code stands at that per cent: the rest are Kinh."""
-        at = bisect_right(self.cuts, percent)
-        return self.codes[at] if at < len(self.codes) else KINH
+    peoples: tuple[str, ...]
 
 
 @cache
@@ -39,8 +33,12 @@ def load_provinces() -> tuple[Province, ...]:
             people=rows[code]["people"],
             region=rows[code]["region"],
             partner=codes.index(rows[code]["partner"]),
-            cuts=tuple(accumulate(rows[code]["peoples"].values())),
-            codes=tuple(rows[code]["peoples"]),
+            peoples=_share_out(rows[code]["peoples"]),
         )
         for code in codes
     )
+
+
+def _share_out(peoples: Mapping[str, int]) -> tuple[str, ...]:
+    shared = [code for code, percent in peoples.items() for _ in range(percent)]
+    return (*shared, *[KINH] * (100 - len(shared)))

@@ -24,7 +24,7 @@ def religion_of(draws: Draws, member: Member, people: str) -> str:
     """Give the code of the table that portals use; a household shares it as a rule."""
     shares = _BY_PEOPLE.get(people, _OTHERS)
     root = member.shape.slots[member.position].root
-    drawn = draws.lots(Purpose.FAITH, member.clan, root).take(1000)
+    drawn = draws.draw(Purpose.FAITH, member.clan, root) % 1000
     total = 0
     for code, share in shares.items():
         total += share

@@ -15,12 +15,12 @@ _NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
 
 def scatter(count: int, nation: Nation) -> Iterator[int]:
     """Give `count` different places among all, at most as many as there are."""
-    lots = nation.draws.lots_of_all(Whole.SAMPLE)
     whole = nation.count
-    step = lots.take(whole) or 1
+    left, step = divmod(nation.draws.draw_of_all(Whole.SAMPLE), whole)
+    step = step or 1
     while gcd(step, whole) != 1:
         step += 1
-    at = lots.take(whole)
+    at = left % whole
     for _ in range(min(count, whole)):
         yield at
         at = (at + step) % whole

@@ -4,7 +4,7 @@ Relations are the shape's, so they point both ways by themselves, and parents ar
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,10 +15,10 @@ VARIANTS = 3
 MALE, FEMALE = 0, 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slot:
     """One of a clan's ten records: `born` counts from the eldest's year. `root` is where the father's line begins
-    (the mother's, where no father is known). `former_of`: the same human's record in force."""
+    (the mother's, where no father is known). `former_of`: the same human's record in force. The same only as itself."""
 
     position: int
     gender: int
@@ -34,7 +34,8 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shape:
-    """A variant of a shape, with the years that an eldest may be born in. The same only as itself."""
+    """A variant of a shape, with the years that an eldest may be born in; `houses` says who may live in which. The
+    same only as itself."""
 
     name: str
     share: int
@@ -42,6 +43,7 @@ class Shape:
     last: int
     slots: tuple[Slot, ...]
     renumbered: frozenset[int]
+    houses: Mapping[str, tuple[int, ...]]
 
     def children(self, position: int) -> tuple[int, ...]:
         """Give the places of somebody's children."""
@@ -66,7 +68,16 @@ def _make_shapes(data: dict[str, Any]) -> Iterator[Shape]:
                 last=row["eldest"][1],
                 slots=slots,
                 renumbered=frozenset(slot.former_of for slot in slots if slot.former_of is not None),
+                houses=_make_houses(slots),
             )
+
+
+def _make_houses(slots: tuple[Slot, ...]) -> Mapping[str, tuple[int, ...]]:
+    """List each house with those of the shape, and one for each record: who has parted from a spouse lives there."""
+    shared = {
+        slot.house: tuple(each.position for each in slots if each.house == slot.house) for slot in slots
+    }
+    return shared | {str(slot.position): (slot.position,) for slot in slots}
 
 
 def _make_slots(records: list[dict[str, Any]], variant: int) -> tuple[Slot, ...]:

@@ -17,22 +17,15 @@ _WARD_DIGITS = 5
 
 
 class Wards:
-    """Addresses of wards, made when first asked for and kept: there are 13,356."""
+    """Addresses of wards, all made at once: there are 13,356."""
 
     def __init__(self) -> None:
         self._units = {name: _read_units(name) for name in (OLD, NEW)}
         self._by_province = {name: self._group(name) for name in (OLD, NEW)}
-        self._made: dict[tuple[str, str], Address] = {}
 
-    def count(self, code_list: str, province: str) -> int:
-        """Count a province's wards in a list."""
-        return len(self._by_province[code_list][province])
-
-    def pick(self, code_list: str, province: str, drawn: int) -> Address:
-        """Give one of a province's wards as an address of that list."""
-        codes = self._by_province[code_list][province]
-        code = codes[drawn % len(codes)]
-        return self._made.get((code_list, code)) or self._make(code_list, code)
+    def of(self, code_list: str, province: str) -> tuple[Address, ...]:
+        """Give a province's wards as addresses of that list, always in the same order."""
+        return self._by_province[code_list][province]
 
     def find(self, code_list: str, code: str) -> Address | None:
         """Give the address of a ward's code in a list, None where the list has no such ward."""
@@ -47,22 +40,23 @@ class Wards:
             codes.append(above)
             name, above = units[above]
             names.append(name)
-        address = Address(
+        return Address(
             province_code=codes[-1],
             district_code=codes[0] if len(codes) > 1 else None,
             ward_code=code,
             detail=", ".join(names).upper(),
         )
-        self._made[code_list, code] = address
-        return address
 
-    def _group(self, code_list: str) -> Mapping[str, list[str]]:
+    def _group(self, code_list: str) -> Mapping[str, tuple[Address, ...]]:
         old, units = self._units[OLD], self._units[code_list]
         groups: dict[str, list[str]] = defaultdict(list)
         for code in units:
             if len(code) == _WARD_DIGITS and code in old:
                 groups[old[old[code][1]][1]].append(code)
-        return {province.code: groups[province.code] for province in load_provinces()}
+        return {
+            province.code: tuple(self._make(code_list, code) for code in groups[province.code])
+            for province in load_provinces()
+        }
 
 
 @cache

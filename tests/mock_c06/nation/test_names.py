@@ -69,13 +69,11 @@ def test_surnames_differ_between_north_and_south(nation: Nation) -> None:
 
 
 def test_a_word_of_weight_nought_is_never_drawn() -> None:
-    class Turn:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-        def take(self, below: int) -> int:
-            return self.number % below
-
     words = Words("Lò*2 Thị*0 Rơ_Châm")
-    drawn = [words.draw(Turn(number)) for number in range(3)]  # type: ignore[arg-type]  # a hand in place of chance
-    assert drawn == ["Lò", "Lò", "Rơ Châm"]
+    assert [words.draw(number)[1] for number in range(3)] == ["Lò", "Lò", "Rơ Châm"]
+
+
+def test_a_drawn_word_that_is_not_wanted_twice_gives_way_to_the_next() -> None:
+    words = Words("Lò*2 Thị*0 Rơ_Châm")
+    assert [words.draw(number, other_than="Lò")[1] for number in range(3)] == ["Rơ Châm"] * 3
+    assert words.draw(2, other_than="Rơ Châm") == (0, "Lò")

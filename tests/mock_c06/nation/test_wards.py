@@ -18,11 +18,11 @@ def test_the_mocks_list_of_units_is_the_gateways_to_the_letter(code_list: str) -
 def test_every_province_has_wards_in_both_lists() -> None:
     wards = load_wards()
     for province in load_provinces():
-        old, new = wards.pick(OLD, province.code, 5), wards.pick(NEW, province.code, 5)
+        old, new = wards.of(OLD, province.code)[5], wards.of(NEW, province.code)[5]
         assert (old.province_code, old.district_code is None) == (province.code, False)
         assert new.district_code is None
         assert new.province_code in load_units().new_provinces
-    assert sum(wards.count(OLD, province.code) for province in load_provinces()) == 10_035
+    assert sum(len(wards.of(OLD, province.code)) for province in load_provinces()) == 10_035
 
 
 def test_the_hand_made_peoples_units_are_the_same_addresses() -> None:
