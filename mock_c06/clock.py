@@ -34,4 +34,4 @@ class SystemClock:
 
 def rfc3339(instant: datetime) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds, ending in `Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,9 +12,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from mock_c06.desk.accounts import Account, Environment
+from mock_c06.desk.accounts import Account
 from mock_c06.desk.memory import WINDOW_SECONDS
-from mock_c06.desk.register import Register
 from mock_c06.errors import Unauthorised
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
@@ -48,18 +47,17 @@ def digest(*, url: str, user: str, timestamp: str, secret: str) -> str:
 
 
 def verify_login(
-    register: Register,
-    environment: Environment,
+    account: Account | None,
     login: Login | None,
     *,
     url: str,
     timestamp: str | None,
     now: datetime,
 ) -> Account:
-    """Prove who calls; raises `Unauthorised`. A replay is the caller's to find (desk/memory.py)."""
+    """Prove who calls; raises `Unauthorised`. The account is the one of the login's user; a replay is the caller's to
+    find (desk/memory.py)."""
     if login is None or timestamp is None:
         raise Unauthorised("no login")
-    account = register.find_by_user(environment, login.user)
     secret = account.secret if account is not None else _NOBODY
     expected = digest(url=url, user=login.user, timestamp=timestamp, secret=secret)
     proven = hmac.compare_digest(expected.encode(), login.password.encode())

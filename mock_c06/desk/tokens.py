@@ -27,13 +27,10 @@ _MEMBERS = {
 }
 
 
-def verify_key(
-    register: Register, environment: Environment, login: Login | None, adapter_header: str | None
-) -> Account:
-    """Prove who asks for a token by key, secret and adapter header; raises `Unauthorised`."""
+def verify_key(account: Account | None, login: Login | None, adapter_header: str | None) -> Account:
+    """Prove who asks for a token by secret and adapter header; raises `Unauthorised`. The account is that of the key."""
     if login is None:
         raise Unauthorised("no login")
-    account = register.find_by_key(environment, login.user)
     secret = (account.ngsp_secret if account is not None else None) or "0" * 64
     proven = hmac.compare_digest(secret.encode(), login.password.encode())
     if account is None or not proven:

@@ -10,7 +10,9 @@ this is an inference (parity ledger).
 import unicodedata
 
 # These do not decompose, so stripping marks leaves them alone: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
-_STROKED = str.maketrans(dict.fromkeys("\u0110\u00d0\u0189", "D"))
+_STROKED = frozenset("\u0110\u00d0\u0189")
+# Latin letters and their marks stand before it; nothing is kept of what stands behind, so the table stays small.
+_LAST_OF_NAMES = 0x2000
 
 # Apostrophes that Unicode counts as letters (the others are punctuation, and fall away as such).
 _LETTER_APOSTROPHES = frozenset(
@@ -20,14 +22,29 @@ _LETTER_APOSTROPHES = frozenset(
 
 def fold_name(text: str) -> str:
     """Give the name in `[A-Z0-9]` alone, or "" where it has none or has a letter that cannot be folded."""
+    if text.isascii() and text.isalnum():
+        return text.upper()
     # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start.
     upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper())
-    kept = [character for character in upper.translate(_STROKED) if _counts(character)]
-    folded = "".join(kept)
+    folded = upper.translate(_FOLDS)
     return folded if folded.isascii() else ""
 
 
-def _counts(character: str) -> bool:
-    if character in _LETTER_APOSTROPHES:
-        return False
-    return unicodedata.category(character)[0] in {"L", "N"}
+class _Folds(dict[int, str | None]):
+    """What becomes of a character: itself, D, or None where it doesn't count. Looked up once, and kept."""
+
+    def __missing__(self, code: int) -> str | None:
+        kept = _fold(chr(code))
+        if code < _LAST_OF_NAMES:
+            self[code] = kept
+        return kept
+
+
+def _fold(character: str) -> str | None:
+    if character in _STROKED:
+        return "D"
+    counts = character not in _LETTER_APOSTROPHES and unicodedata.category(character)[0] in {"L", "N"}
+    return character if counts else None
+
+
+_FOLDS = _Folds()

@@ -40,17 +40,19 @@ class Nation:
         self.households = Households(self.cells, self.lives)
         self._homes = Homes(self.draws)
 
-    def find_by_key(self, key: str) -> Person | None:
-        """Give the person of those twelve digits, None where nobody has them."""
+    def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
+        """Give the person of those twelve digits, None where nobody has them; `core_only`: see `core`."""
         member = self.numbering.find(key)
-        return self.person(member) if member is not None else None
+        if member is None:
+            return None
+        return self.core(member) if core_only else self.person(member)
 
-    def by_card(self, id_card_number: str) -> tuple[Person, ...]:
-        """Give the one person of those nine digits, if there is one."""
+    def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
+        """Give the one person of those nine digits, if there is one; `core_only`: see `core`."""
         member = self.numbering.find_card(id_card_number)
         if member is None or not self.lives.life_of(member).has_card:
             return ()
-        return (self.person(member),)
+        return (self.core(member) if core_only else self.person(member),)
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give a household's members, its head first."""
@@ -69,11 +71,15 @@ class Nation:
         """Give the person at a place among all, from 0."""
         return self.person(self.cells.member_at(place))
 
+    def core(self, member: Member) -> Person:
+        """Compute what a yes/no question is about: numbers, name, gender, birth, ethnicity and status."""
+        return Person(**self._core(member, self.lives.life_of(member)))
+
     def person(self, member: Member) -> Person:
         """Compute the whole record of a member."""
         life = self.lives.life_of(member)
         if life.status is LifeStatus.CANCELLED:
-            return Person(**self._core(member, life))
+            return self.core(member)
         marriage, spouse = self.lives.marriage_of(member, life.status)
         father, mother, status = self._parents(member, marriage)
         living = life.status is LifeStatus.LIVING

@@ -27,11 +27,11 @@ class Beyond(Protocol):
     count: int
     seed: str
 
-    def find_by_key(self, key: str) -> Person | None:
-        """Give the person of that key."""
+    def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
+        """Give the person of that key; `core_only`: no more than a yes/no question needs."""
         ...
 
-    def by_card(self, id_card_number: str) -> tuple[Person, ...]:
+    def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
         """Give everybody who has that nine-digit number."""
         ...
 
@@ -62,15 +62,19 @@ class WorldIndex:
             for number in parents_of(person):
                 self._by_parent[number].append(person)
 
-    def find_by_key(self, key: str) -> Person | None:
-        """Give the person of that key (see `person_key`)."""
+    def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
+        """Give the person of that key (see `person_key`); under `core_only` perhaps without relatives and homes."""
         person = self._people.get(key)
-        return self.beyond.find_by_key(key) if person is None and self.beyond is not None else person
+        if person is None and self.beyond is not None:
+            return self.beyond.find_by_key(key, core_only=core_only)
+        return person
 
-    def by_card(self, id_card_number: str) -> tuple[Person, ...]:
-        """Give everybody who has that nine-digit number."""
+    def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
+        """Give everybody who has that nine-digit number; under `core_only` perhaps without relatives and homes."""
         held = tuple(self._by_card.get(id_card_number, ()))
-        return held if self.beyond is None else (*held, *self.beyond.by_card(id_card_number))
+        if self.beyond is None:
+            return held
+        return (*held, *self.beyond.by_card(id_card_number, core_only=core_only))
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give the members of a household."""

@@ -43,6 +43,11 @@ class FaultPlan:
     _planned: dict[str, Planned] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing is planned, as for most calls of most runs."""
+        return not self._planned
+
     def plan(self, fault: Fault) -> str:
         """Keep the fault and give its id."""
         times = 1 if fault.kind is Kind.UNAUTHORISED_ONCE and fault.times is None else fault.times

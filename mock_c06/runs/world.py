@@ -48,23 +48,25 @@ class World:
         later._own = self._own
         return later
 
-    def find_by_key(self, key: str) -> Person | None:
-        """Give the person of that key as this run sees them now."""
-        return self._own_now(key) or self._base.find_by_key(key)
+    def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
+        """Give the person of that key as this run sees them now; `core_only`: no more than a yes/no question needs."""
+        return self._own_now(key) or self._base.find_by_key(key, core_only=core_only)
 
     def last_change(self, key: str) -> datetime:
         """Say since when the person is as they will stay."""
         versions = self._own.get(key)
         return versions[-1].since if versions else ALWAYS
 
-    def find(self, *, citizen_id: str | None, id_card_number: str | None) -> tuple[Person, ...]:
+    def find(
+        self, *, citizen_id: str | None, id_card_number: str | None, core_only: bool = False
+    ) -> tuple[Person, ...]:
         """Give everybody with that number: at most one by twelve digits, perhaps several by nine."""
         if citizen_id is not None:
-            person = self.find_by_key(citizen_id)
+            person = self.find_by_key(citizen_id, core_only=core_only)
             return (person,) if person is not None else ()
         if id_card_number is None:
             return ()
-        base = self._untouched(self._base.by_card(id_card_number))
+        base = self._untouched(self._base.by_card(id_card_number, core_only=core_only))
         own = (p for p in self._changed() if p.id_card_number == id_card_number)
         return (*base, *own)
 

@@ -30,8 +30,9 @@ class Answer:
 
 def answer_enquiry(enquiry: Enquiry, account: Account, world: World, *, as_of: datetime) -> Answer:
     """Find who agrees in number, name and birth, and tell what was asked."""
-    people = _find_people(enquiry, account, world)
-    if enquiry.operation is Operation.AUTHENTICATE:
+    yes_or_no = enquiry.operation is Operation.AUTHENTICATE
+    people = _find_people(enquiry, account, world, core_only=yes_or_no)
+    if yes_or_no:
         never = set() if account.switches.confirms_dead else _NEVER_CONFIRMED
         confirmed = [person for person in people if person.status not in never]
         return Answer(operation=enquiry.operation, count=len(confirmed), as_of=as_of)
@@ -47,8 +48,10 @@ def _household(person: Person, world: World) -> tuple[Person, ...]:
     return world.household(person.household) if person.household else ()
 
 
-def _find_people(enquiry: Enquiry, account: Account, world: World) -> list[Person]:
-    candidates = world.find(citizen_id=enquiry.citizen_id, id_card_number=enquiry.id_card_number)
+def _find_people(enquiry: Enquiry, account: Account, world: World, *, core_only: bool) -> list[Person]:
+    candidates = world.find(
+        citizen_id=enquiry.citizen_id, id_card_number=enquiry.id_card_number, core_only=core_only
+    )
     return [
         person
         for person in candidates

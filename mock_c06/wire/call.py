@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from mock_c06.desk.accounts import Environment
+from mock_c06.desk.basic import Login
 from mock_c06.runs.run import Run
 from mock_c06.wire.routes import Route
 from mock_c06.wire.soap_in import MAX_BODY
@@ -15,35 +16,45 @@ from mock_c06.wire.soap_in import MAX_BODY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """`url` is absolute, as the caller wrote it, without the query: C06's login is computed over it."""
+    """`url` is absolute, as the caller wrote it, without the query: C06's login is computed over it. `login` is what a
+    Basic header holds; names of headers are in lower case."""
 
     environment: Environment
     run: Run
     route: Route
     url: str
     headers: Mapping[str, str]
+    login: Login | None
     body: bytes
     body_sha256: str
     wall: datetime
     monotonic: float
 
 
-def called_url(request: Request) -> str:
+def read_headers(scope: Scope) -> dict[str, str]:
+    """Give the headers by their names in lower case; of several with one name, the first."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+def called_url(scope: Scope, headers: Mapping[str, str]) -> str:
     """Give the absolute URL as called: the Host received, path and run included, no query."""
-    raw_path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     # Some servers put the query into raw_path too.
     path = raw_path.partition(b"?")[0].decode("latin-1")
-    return f"{request.scope['scheme']}://{request.headers.get('host', '')}{path}"
+    return f"{scope['scheme']}://{headers.get('host', '')}{path}"
 
 
-async def read_body(request: Request) -> bytes:
-    """Read the body, but stop soon after the limit: what is over it is refused unread."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
+async def read_body(receive: Receive) -> bytes | None:
+    """Read the body, but stop soon after the limit: what is over it is refused unread. None: the caller has gone."""
+    body = b""
+    while len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
             break
-    return bytes(body)
+    return body
 
 
 def sha256(body: bytes) -> str:

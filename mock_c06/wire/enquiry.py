@@ -32,7 +32,7 @@ _PATTERNS = {
     "NgayThangNam": re.compile(r"[0-9]{4}|[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "Nam": re.compile(r"[0-9]{4}"),
 }
-# JSON could carry what XML can't: controls and halves of a surrogate pair.
+# JSON could carry what XML can't: controls and halves of a surrogate pair. Whatever is printable is none of these.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _REQUIRED = (*HEAD, "HoVaTen")
 
@@ -100,7 +100,9 @@ def parse_head(operation: Operation, values: Mapping[str, str], feed: FeedWindow
 
 
 def _is_written_rightly(name: str, value: str) -> bool:
-    return _PATTERNS[name].fullmatch(value) is not None and _UNWRITABLE.search(value) is None
+    return _PATTERNS[name].fullmatch(value) is not None and (
+        value.isprintable() or _UNWRITABLE.search(value) is None
+    )
 
 
 def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
@@ -133,7 +135,7 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
 
 
 def _require_one(values: Mapping[str, str], names: tuple[str, str]) -> None:
-    if sum(name in values for name in names) != 1:
+    if (names[0] in values) is (names[1] in values):
         raise wrong(f"Phải có đúng một trong hai: {names[0]}, {names[1]}")
 
 
@@ -141,7 +143,8 @@ def _parse_birth(text: str) -> tuple[date | None, int | None]:
     """Read yyyy, yyyyMMdd or yyyy-MM-dd (the pattern has let nothing else pass)."""
     if len(text) == 4:
         return None, int(text)
+    digits = text.replace("-", "")
     try:
-        return datetime.strptime(text.replace("-", ""), "%Y%m%d").date(), None  # noqa: DTZ007 - a calendar day has no zone
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:])), None
     except ValueError as exc:
         raise wrong("Ngày sinh không hợp lệ") from exc

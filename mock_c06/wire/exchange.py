@@ -82,12 +82,13 @@ class Exchange:
         if (fault := watch.at_door()) is not None:
             return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
-            account = voice.verify_caller(call)
+            account = voice.verify_caller(call, reading.account)
             admit(account, call.run.memory, monotonic=call.monotonic)
             ending = _ask(call, voice, account, reading, watch)
         except CallRefused as refusal:
             ending = end_refused(refusal, voice.write_refusal(refusal, reading.account))
-        return replace(ending, reply=watch.bend_reply(ending.reply))
+        bent = watch.bend_reply(ending.reply)
+        return ending if bent is ending.reply else replace(ending, reply=bent)
 
 
 def _read(call: Call, voice: Voice) -> _Reading:

@@ -38,7 +38,7 @@ class FaultWatch:
         return announce(bend_reply(reply, self._meet(Stage.REPLY, partial(can_bend_reply, reply))), self.hit)
 
     def _meet(self, stage: Stage, can_hit: "partial[bool] | None" = None) -> Fault | None:
-        if self.hit is not None:
+        if self.hit is not None or self.call.run.faults.is_empty:
             return None
         target = Target(
             stage=stage,

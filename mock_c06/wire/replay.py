@@ -10,16 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_c06.clock import Clock, rfc3339
 from mock_c06.desk.accounts import Environment
-from mock_c06.desk.basic import find_login
+from mock_c06.desk.basic import Login, find_login
 from mock_c06.runs.journal import Entry, Outcome
 from mock_c06.runs.recording import Kept, unpack
 from mock_c06.runs.run import Run
-from mock_c06.wire.call import read_body, sha256
+from mock_c06.wire.call import read_body, read_headers, sha256
 from mock_c06.wire.reply import JSON, Reply
 from mock_c06.wire.routes import find_route
 from mock_c06.wire.sending import deliver
@@ -32,10 +31,11 @@ _REFUSAL = Reply(
 )
 
 
-def request_key(environment: Environment, path: str, headers: Mapping[str, str], body: bytes) -> str:
-    """Digest what makes two requests the same."""
-    scheme, _, credential = headers.get("authorization", "").partition(" ")
-    login = find_login(headers.get("authorization"))
+def request_key(
+    environment: Environment, path: str, authorization: str, login: Login | None, body: bytes
+) -> str:
+    """Digest what makes two requests the same; `login` is what `authorization` holds, if it is a Basic one."""
+    scheme, _, credential = authorization.partition(" ")
     caller = login.user if login is not None else credential.strip()
     head = f"{environment.value}\n{path}\n{scheme.lower()}\n{caller}"
     return hashlib.sha256(head.encode("utf-8", "surrogatepass") + b"\n\n" + body).hexdigest()
@@ -87,16 +87,14 @@ class ReplayFace:
         if scope["method"] != "POST" or find_route(scope["path"]) is None:
             await self.ordinary(scope, receive, send)
             return
-        request = Request(scope, receive)
-        try:
-            body = await read_body(request)
-        except ClientDisconnect:
-            return
-        await deliver(self._reply(request, body), scope, receive, send)
+        body = await read_body(receive)
+        if body is not None:
+            await deliver(self._reply(scope, body), scope, receive, send)
 
-    def _reply(self, request: Request, body: bytes) -> Reply:
-        path = request.scope["path"]
-        key = request_key(self.environment, path_in_run(path), request.headers, body)
+    def _reply(self, scope: Scope, body: bytes) -> Reply:
+        path, headers = scope["path"], read_headers(scope)
+        authorization = headers.get("authorization", "")
+        key = request_key(self.environment, path_in_run(path), authorization, find_login(authorization), body)
         route = find_route(path)
         kept = self.table.next_of(key) if route is not None and route.run == self.run.name else None
         journal = self.run.journal
@@ -105,12 +103,12 @@ class ReplayFace:
             journal.append(self._unknown(operation, body))
             return _REFUSAL
         journal.append(replace(kept.entry, n=journal.next_number()))
-        headers = dict(kept.headers)
+        told = dict(kept.headers)
         return Reply(
             status=kept.status,
             body=unpack(kept.packed),
-            content_type=headers.pop("Content-Type"),
-            headers=headers,
+            content_type=told.pop("Content-Type"),
+            headers=told,
             delay_s=kept.delay_s,
             trickle_s=kept.trickle_s,
             cut=kept.cut,

@@ -14,14 +14,22 @@ from mock_c06.wire.enquiry import BIRTH, FEED, HEAD, LOGIN, NUMBERS, Enquiry, pa
 MAX_BODY = 64 * 1024
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 REQUEST = "http://dancuquocgia.bca"
+_OURS = f"{{{REQUEST}}}"
+_OURS_LENGTH = len(_OURS)
+_OPERATIONS = {f"{_OURS}{operation}": operation for operation in Operation}
 _BIRTH = "NgayThangNamSinh"
 _KNOWN = {*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH}
 _DOCUMENTED = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH)
 _MEDIA_TYPES = {"text/xml", "application/xml"}
+_USUAL = "text/xml; charset=utf-8"
+_ENVELOPE = f"{{{SOAP}}}Envelope"
+_PARTS = ([f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"], [f"{{{SOAP}}}Body"])
 
 
 def require_xml(content_type: str | None) -> None:
     """Refuse another media type or charset; raises `RequestRefused`."""
+    if content_type == _USUAL:
+        return
     media_type, *parameters = (part.strip().lower() for part in (content_type or "").split(";"))
     charsets = {p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")}
     if media_type not in _MEDIA_TYPES or not charsets <= {"utf-8"}:
@@ -60,10 +68,10 @@ def _require_utf8(body: bytes) -> None:
 
 
 def _payload(envelope: etree._Element) -> etree._Element:
-    if envelope.tag != f"{{{SOAP}}}Envelope":
+    if envelope.tag != _ENVELOPE:
         raise wrong("Không phải SOAP 1.1 Envelope")
     parts = _without_comments(envelope)
-    if [part.tag for part in parts] not in ([f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"], [f"{{{SOAP}}}Body"]):
+    if [part.tag for part in parts] not in _PARTS:
         raise wrong("Envelope phải có Header và Body")
     payload = _without_comments(parts[-1])
     if len(payload) != 1:
@@ -77,23 +85,22 @@ def _without_comments(parent: etree._Element) -> list[etree._Element]:
 
 def find_operation(root: etree._Element) -> Operation | None:
     """Give the operation that a root element names, or None."""
-    name = etree.QName(root)
-    if name.namespace != REQUEST or name.localname not in set(Operation):
-        return None
-    return Operation(name.localname)
+    return _OPERATIONS.get(str(root.tag))
 
 
 def parse_soap(root: etree._Element, operation: Operation, *, strict_order: bool = False) -> Enquiry:
     """Read the operation's element into an enquiry; raises `RequestRefused`."""
     if find_operation(root) is not operation:
         raise wrong(f"Body phải là {operation} trong không gian tên {REQUEST}")
-    names = [_local_name(child) for child in _elements(root)]
+    children = _elements(root)
+    names = _local_names(children)
     if operation is Operation.LOOK_UP and "TuNgay" in names:
         return _parse_feed(root, names)
     _require_order(names, strict_order=strict_order)
     fields: dict[str, str] = {}
-    for name, child in zip(names, root, strict=True):
-        fields |= _birth(child) if name == _BIRTH else {name: _text(child, name)}
+    for name, child in zip(names, children, strict=True):
+        inner, leaf = _birth(child) if name == _BIRTH else (name, child)
+        fields[inner] = _text(leaf, inner)
     return parse_enquiry(operation, fields)
 
 
@@ -108,22 +115,26 @@ def _parse_feed(root: etree._Element, names: list[str]) -> Enquiry:
 
 def _elements(parent: etree._Element) -> list[etree._Element]:
     """Give the children, refusing comments and text between them."""
-    between = [parent.text, *(child.tail for child in parent)]
-    if any(text and text.strip() for text in between):
-        raise wrong("Có chữ thừa giữa các phần tử")
-    return list(parent)
+    children = list(parent)
+    for text in (parent.text, *[child.tail for child in children]):
+        if text and text.strip():
+            raise wrong("Có chữ thừa giữa các phần tử")
+    return children
 
 
-def _local_name(element: etree._Element) -> str:
-    if not isinstance(element.tag, str) or etree.QName(element).namespace != REQUEST:
+def _local_names(elements: list[etree._Element]) -> list[str]:
+    # A comment's tag is a function.
+    tags = [str(element.tag) for element in elements]
+    if not all(tag.startswith(_OURS) for tag in tags):
         raise wrong(f"Phần tử ngoài không gian tên {REQUEST}")
-    return etree.QName(element).localname
+    return [tag[_OURS_LENGTH:] for tag in tags]
 
 
 def _require_order(names: list[str], *, strict_order: bool) -> None:
-    if not set(names) <= _KNOWN:
+    distinct = set(names)
+    if not distinct <= _KNOWN:
         raise wrong("Có phần tử không được định nghĩa")
-    if len(set(names)) != len(names):
+    if len(distinct) != len(names):
         raise wrong("Có phần tử lặp lại")
     if tuple(names[: len(HEAD)]) != HEAD:
         raise wrong(f"Thứ tự phải là {', '.join(HEAD)}")
@@ -131,12 +142,13 @@ def _require_order(names: list[str], *, strict_order: bool) -> None:
         raise wrong("Sai thứ tự phần tử")
 
 
-def _birth(element: etree._Element) -> dict[str, str]:
+def _birth(element: etree._Element) -> tuple[str, etree._Element]:
+    """Give the one element within, and its name."""
     children = _elements(element)
-    names = [_local_name(child) for child in children]
+    names = _local_names(children)
     if len(names) != 1 or names[0] not in BIRTH:
         raise wrong(f"{_BIRTH} phải có đúng một trong hai: {', '.join(BIRTH)}")
-    return {names[0]: _text(children[0], names[0])}
+    return names[0], children[0]
 
 
 def _text(element: etree._Element, name: str) -> str:

@@ -4,7 +4,6 @@ import json
 from urllib.parse import parse_qs
 
 from mock_c06.desk.accounts import Account, Status
-from mock_c06.desk.basic import find_login
 from mock_c06.desk.locks import verify_unlocked
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches, flip
@@ -27,8 +26,7 @@ class TokenDesk:
 
     def answer(self, call: Call) -> Reply:
         """Answer a token call and write it in the journal."""
-        login = find_login(call.headers.get("authorization"))
-        account = self._accounts(call).find_by_key(call.environment, login.user) if login else None
+        account = self._claimed(call)
         name = account.name if account else None
         watch = FaultWatch(call=call, operation=TOKEN, account=name)
         ending = self._end(call, account, watch)
@@ -43,23 +41,22 @@ class TokenDesk:
         if fault is not None and fault.kind in INSTEAD:
             return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
-            account = self._verify(call)
+            account = self._verify(call, claimed)
         except CallRefused as refusal:
             switches = flip(claimed.switches if claimed else AS_BUILT, call.run.switches)
             return end_refused(refusal, watch.bend_reply(_refusal(refusal, switches)))
         reply = watch.bend_reply(_issue(call, account, fault))
         return Ending(reply=reply, outcome=Outcome.FOUND)
 
-    def _accounts(self, call: Call) -> Register:
-        return self._register.under(call.run.switches, call.run.accounts or None)
+    def _claimed(self, call: Call) -> Account | None:
+        register = self._register.under(call.run.switches, call.run.accounts or None)
+        return register.find_by_key(call.environment, call.login.user) if call.login else None
 
-    def _verify(self, call: Call) -> Account:
-        register = self._accounts(call)
-        login = find_login(call.headers.get("authorization"))
+    def _verify(self, call: Call, claimed: Account | None) -> Account:
         header = call.headers.get("lgspaccesstoken")
         account = verify_unlocked(
-            lambda: verify_key(register, call.environment, login, header),
-            register.find_by_key(call.environment, login.user) if login else None,
+            lambda: verify_key(claimed, call.login, header),
+            claimed,
             call.run.memory,
             now=call.run.clock.now(),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mock_c06.desk.accounts import Account, Dialect
-from mock_c06.desk.basic import find_login, verify_login
+from mock_c06.desk.basic import verify_login
 from mock_c06.desk.locks import verify_unlocked
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches
@@ -34,7 +34,7 @@ class Voice(Protocol):
         """Give whose call this claims to be, unproven."""
         ...
 
-    def verify_caller(self, call: Call) -> Account:
+    def verify_caller(self, call: Call, claimed: Account | None) -> Account:
         """Prove who calls; raises `Unauthorised`."""
         ...
 
@@ -59,18 +59,14 @@ class SoapVoice:
 
     def claimed_account(self, call: Call) -> Account | None:
         """Look the user of the Basic header up."""
-        login = find_login(call.headers.get("authorization"))
-        return self.register.find_by_user(call.environment, login.user) if login else None
+        return self.register.find_by_user(call.environment, call.login.user) if call.login else None
 
-    def verify_caller(self, call: Call) -> Account:
+    def verify_caller(self, call: Call, claimed: Account | None) -> Account:
         """Prove the digest and the timestamp, and that the packet wasn't seen before."""
         timestamp = call.headers.get("timestamp")
-        login = find_login(call.headers.get("authorization"))
         account = verify_unlocked(
-            lambda: verify_login(
-                self.register, call.environment, login, url=call.url, timestamp=timestamp, now=call.wall
-            ),
-            self.claimed_account(call),
+            lambda: verify_login(claimed, call.login, url=call.url, timestamp=timestamp, now=call.wall),
+            claimed,
             call.run.memory,
             now=call.run.clock.now(),
         )
@@ -116,11 +112,10 @@ class JsonVoice:
         token = _bearer(call)
         return find_holder(self.register, call.environment, call.run.memory, token) if token else None
 
-    def verify_caller(self, call: Call) -> Account:
+    def verify_caller(self, call: Call, claimed: Account | None) -> Account:
         """Prove the token, by the run's clock, and the adapter header."""
-        account = self.claimed_account(call)
         header = call.headers.get(_ADAPTER)
-        return verify_token(account, call.run.memory, _bearer(call), header, now=call.run.clock.now())
+        return verify_token(claimed, call.run.memory, _bearer(call), header, now=call.run.clock.now())
 
     def parse(self, call: Call, account: Account | None) -> Enquiry:
         """Read the account's variant; without an account there is none to read."""
