@@ -121,6 +121,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         app=app,
         http=_AbortableProtocol,
         lifespan="off",
+        proxy_headers=False,
         ws="none",
         access_log=False,
         log_level="warning",

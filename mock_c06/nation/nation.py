@@ -15,6 +15,7 @@ from mock_c06.nation.names import Names
 from mock_c06.nation.numbering import Numbering
 from mock_c06.nation.religions import religion_of
 from mock_c06.population.model import Kin, LifeStatus, Person
+from mock_c06.population.relations import HEAD
 from mock_c06.population.world_index import parents_of
 
 # The largest cell has 100,000 numbers; see tests/mock_c06/nation/test_numbering.py.
@@ -57,6 +58,13 @@ class Nation:
     def household(self, key: str) -> tuple[Person, ...]:
         """Give a household's members, its head first."""
         return tuple(self.person(member) for member in self.households.members(key))
+
+    def head(self, key: str) -> Person | None:
+        """Give the head of a household; see `core`."""
+        member = next(iter(self.households.members(key)), None)
+        if member is None:
+            return None
+        return Person(**self._core(member, self.lives.life_of(member)), relation_to_head=HEAD)
 
     def children(self, citizen_id: str) -> tuple[Person, ...]:
         """Give everybody whose record names that number as father or mother."""

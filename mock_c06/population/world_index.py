@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from mock_c06.population.model import Person
+from mock_c06.population.relations import HEAD
 
 
 def person_key(person: Person) -> str:
@@ -37,6 +38,10 @@ class Beyond(Protocol):
 
     def household(self, key: str) -> tuple[Person, ...]:
         """Give the members of a household."""
+        ...
+
+    def head(self, key: str) -> Person | None:
+        """Give the head of a household, no more of them than their numbers, name and place in it."""
         ...
 
     def children(self, citizen_id: str) -> tuple[Person, ...]:
@@ -80,6 +85,13 @@ class WorldIndex:
         """Give the members of a household."""
         held = tuple(self._by_household.get(key, ()))
         return held or (self.beyond.household(key) if self.beyond is not None else ())
+
+    def head(self, key: str) -> Person | None:
+        """Give the head of a household, perhaps without relatives and homes."""
+        held = self._by_household.get(key)
+        if held is None and self._beyond is not None:
+            return self._beyond.head(key)
+        return next((person for person in held or () if person.relation_to_head == HEAD), None)
 
     def children(self, citizen_id: str) -> tuple[Person, ...]:
         """Give everybody whose record names that number as father or mother."""

@@ -76,6 +76,12 @@ class World:
         own = (p for p in self._changed() if p.household == key)
         return tuple(sorted((*base, *own), key=lambda p: p.relation_to_head != HEAD_OF_HOUSEHOLD))
 
+    def head(self, key: str) -> Person | None:
+        """Give a household's head, perhaps without relatives and homes."""
+        if not self._own:
+            return self._base.head(key)
+        return next((p for p in self.household(key) if p.relation_to_head == HEAD_OF_HOUSEHOLD), None)
+
     def children(self, citizen_id: str) -> tuple[Person, ...]:
         """Give everybody whose record names that number as father or mother, wherever they live."""
         base = self._untouched(self._base.children(citizen_id))

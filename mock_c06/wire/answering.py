@@ -11,7 +11,7 @@ from mock_c06.desk.accounts import Account
 from mock_c06.matching.match import matches
 from mock_c06.operations import Operation
 from mock_c06.population.model import LifeStatus, Person
-from mock_c06.runs.world import World
+from mock_c06.runs.world import HEAD_OF_HOUSEHOLD, World
 from mock_c06.wire.enquiry import Enquiry
 from mock_c06.wire.record import Teller, Tree, nobody_as_person
 
@@ -37,15 +37,24 @@ def answer_enquiry(enquiry: Enquiry, account: Account, world: World, *, as_of: d
         confirmed = [person for person in people if person.status not in never]
         return Answer(operation=enquiry.operation, count=len(confirmed), as_of=as_of)
     teller = Teller(account=account, asked_by=enquiry.number)
-    records = tuple(teller.tell(person, _household(person, world), enquiry.operation) for person in people)
+    records = tuple(
+        teller.tell(person, _household(person, world, enquiry.operation), enquiry.operation)
+        for person in people
+    )
     count = len(records)
     if not records and account.switches.empty_person:
         records = (nobody_as_person(enquiry.operation),)
     return Answer(operation=enquiry.operation, count=count, records=records, as_of=as_of)
 
 
-def _household(person: Person, world: World) -> tuple[Person, ...]:
-    return world.household(person.household) if person.household else ()
+def _household(person: Person, world: World, operation: Operation) -> tuple[Person, ...]:
+    """Give those of the household whom the operation tells about."""
+    if not person.household or operation not in {Operation.LOOK_UP, Operation.HOUSEHOLD}:
+        return ()
+    if operation is Operation.HOUSEHOLD:
+        return world.household(person.household)
+    head = person if person.relation_to_head == HEAD_OF_HOUSEHOLD else world.head(person.household)
+    return (head,) if head is not None else ()
 
 
 def _find_people(enquiry: Enquiry, account: Account, world: World, *, core_only: bool) -> list[Person]:

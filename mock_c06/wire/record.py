@@ -73,8 +73,8 @@ class Teller:
     def _switches(self) -> Switches:
         return self.account.switches
 
-    def _sees(self, *fields: str) -> bool:
-        return any(field in self.account.fields for field in fields)
+    def _sees(self, field: str, or_else: str | None = None) -> bool:
+        return field in self.account.fields or or_else in self.account.fields
 
     def _number(self, field: str, number: str | None) -> str:
         return number if number and (self._sees(field) or number == self.asked_by) else ""

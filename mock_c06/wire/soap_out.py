@@ -13,10 +13,11 @@ from mock_c06.desk.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.wire.answering import Answer
-from mock_c06.wire.record import Tree, Value
+from mock_c06.wire.record import Tree
 from mock_c06.wire.soap_in import SOAP
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff<>&\r]")
 RESPONSE = "http://www.mic.gov.vn/dancu/1.0"
 TEST_DATA = "DU LIEU THU NGHIEM"
 
@@ -78,18 +79,26 @@ def _collection(answer: Answer, switches: Switches) -> str:
         )
     if not answer.records:
         return f"{opening}/>"
-    people = "".join(f"<CongDan>{_write(record)}</CongDan>" for record in answer.records)
-    return f"{opening}>{people}</CongdanCollection>"
+    people: Tree = [("CongDan", record) for record in answer.records]
+    return f"{opening}>{_write(people)}</CongdanCollection>"
 
 
 def _write(tree: Tree) -> str:
-    return "".join(_element(name, value) for name, value in tree)
+    parts: list[str] = []
+    _put(tree, parts)
+    return "".join(parts)
+
+
+def _put(tree: Tree, parts: list[str]) -> None:
+    for name, value in tree:
+        if isinstance(value, str):
+            text = value if _SPECIAL.search(value) is None else _text(value)
+            parts.append(f"<{name}>{text}</{name}>" if text else f"<{name}/>")
+        else:
+            parts.append(f"<{name}>")
+            _put(value, parts)
+            parts.append(f"</{name}>")
 
 
 def _text(value: str) -> str:
     return escape(_UNWRITABLE.sub("", value), {"\r": "&#13;"})
-
-
-def _element(name: str, value: Value) -> str:
-    content = _text(value) if isinstance(value, str) else _write(value)
-    return f"<{name}>{content}</{name}>" if content else f"<{name}/>"
