@@ -56,6 +56,7 @@ lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" mo
 	@export UV_CACHE_DIR=.cache/uv UV_PYTHON_DOWNLOADS=never; uv=$$(ls .uv/bin/uv .uv/lib/bin/uv 2>/dev/null | head -n 1); \
 	lock() { $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate $(LOCK) "$$@" > /dev/null; }; \
-	lock pyproject.toml --output-file requirements.lock && \
-	lock pyproject.toml --group dev --output-file requirements-dev.lock && \
+	lock pyproject.toml --extra gateway --output-file requirements.lock && \
+	lock pyproject.toml --extra mock --output-file requirements-mock.lock --constraints requirements.lock && \
+	lock pyproject.toml --extra gateway --extra mock --group dev --output-file requirements-dev.lock && \
 	lock --output-file requirements-uv.lock requirements-uv.in

@@ -1,9 +1,11 @@
 """`python -m gateway`, and the console script `gateway`: the outermost edge of every command."""
 
+import importlib.util
 import sys
 import traceback
 
-from gateway.cli import build_cli
+# A package that the gateway needs and the mock doesn't: without the extra, none of them is there.
+_OF_THE_EXTRA = "sqlalchemy"
 
 
 def main() -> None:
@@ -12,6 +14,11 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
+    if importlib.util.find_spec(_OF_THE_EXTRA) is None:
+        sys.stderr.write("error: the gateway's packages are missing; install the project with [gateway]\n")
+        sys.exit(1)
+    from gateway.cli import build_cli  # noqa: PLC0415 - it can't be imported without them
+
     try:
         build_cli()(prog_name="gateway")
     except Exception as error:  # noqa: BLE001 - the outermost edge: no traceback, and no text that may hold a secret

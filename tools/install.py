@@ -28,7 +28,7 @@ STAMP = VENV / "installed.sha256"
 PYTHON_IN_VENV = VENV / "bin" / "python"
 INPUTS = ("pyproject.toml", "requirements-dev.lock", "requirements-uv.lock")
 LOAD_ONCE = (
-    "import demo.__main__, gateway.__main__, gateway.workers, mock_c06.__main__, mock_c06.serving, "
+    "import demo.__main__, gateway.cli, gateway.workers, mock_c06.__main__, mock_c06.serving, "
     "aiosqlite, alembic.command, sqlalchemy.dialects.sqlite.aiosqlite, uvicorn.protocols.http.httptools_impl"
 )
 

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,10 +38,10 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.Com
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[Served]:
+def serving(*arguments: str, command: Sequence[str] = COMMAND) -> Iterator[Served]:
     """Keep a mock running; it is ended by its own id."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", *EPHEMERAL, *arguments],
+        [*command, "serve", *EPHEMERAL, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
@@ -37,6 +37,15 @@ def _find_images(lines: Iterable[str]) -> list[str]:
     return [re.sub(r"\$\{(\w+)\}", lambda found: arguments[found[1]], image) for image in named]
 
 
+def _find_images_that_run(lines: Sequence[str]) -> list[list[str]]:
+    """Return the stages that end with a command, line by line."""
+    starts = [at for at, line in enumerate(lines) if line.startswith("FROM ")]
+    stages = [list(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    running = [stage for stage in stages if any(line.startswith("CMD ") for line in stage)]
+    assert len(running) == 2, "the gateway's and the mock's"
+    return running
+
+
 def _find_shells(sources: Iterable[Source]) -> Iterator[str]:
     for source in sources:
         for node in ast.walk(source.tree):
@@ -63,8 +72,11 @@ def test_threat_45_the_image_is_of_a_named_version_and_runs_as_nobody_in_particu
         name, _, tag = image.partition(":")
         assert name == "python"
         assert re.match(r"3\.\d+", tag), f"{image}: a version is expected"
-    users = [line.split()[1] for line in lines if line.startswith("USER ")]
-    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[-1])
+    for stage in _find_images_that_run(lines):
+        users = [line.split()[1] for line in stage if line.startswith("USER ")]
+        assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[-1])
+        assert [line.split()[0] for line in stage].count("HEALTHCHECK") == 1
+        assert any(line.startswith("EXPOSE ") for line in stage)
     installs = [part for line in lines for part in line.split("&&") if "pip install" in part]
     assert all("--require-hashes" in part or "--no-index" in part for part in installs)
     assert len(installs) > 2
