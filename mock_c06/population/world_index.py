@@ -89,8 +89,8 @@ class WorldIndex:
     def head(self, key: str) -> Person | None:
         """Give the head of a household, perhaps without relatives and homes."""
         held = self._by_household.get(key)
-        if held is None and self._beyond is not None:
-            return self._beyond.head(key)
+        if held is None and self.beyond is not None:
+            return self.beyond.head(key)
         return next((person for person in held or () if person.relation_to_head == HEAD), None)
 
     def children(self, citizen_id: str) -> tuple[Person, ...]:
