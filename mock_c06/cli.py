@@ -31,6 +31,7 @@ from mock_c06.runs.faults import Kind
 from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
+from mock_c06.wire.official_names import UnderNoOfficialName, looks_official
 
 COLUMNS = 80
 LOOPBACK = "127.0.0.1"
@@ -105,6 +106,8 @@ def serve_command(
       mock-c06 serve --switch seconds --switch split_name
       mock-c06 serve --population 1000000 --seed 7
     """
+    if looks_official(host):
+        raise StartRefused(f"{host} looks like an official name: a mock does not listen there")
     if not allow_public and not _is_loopback(host):
         raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
     planned = read_plan(plan) if plan is not None else None
@@ -116,8 +119,8 @@ def serve_command(
     if planned is not None:
         mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [
-        Face(name="test", app=mock.test, listener=bind(host, port)),
-        Face(name="official", app=mock.official, listener=bind(host, official_port)),
+        Face(name="test", app=UnderNoOfficialName(mock.test), listener=bind(host, port)),
+        Face(name="official", app=UnderNoOfficialName(mock.official), listener=bind(host, official_port)),
         Face(name="control", app=mock.control, listener=bind(LOOPBACK, control_port)),
     ]
 

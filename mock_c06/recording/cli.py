@@ -12,6 +12,7 @@ from mock_c06.recording.fetch import fetch_recording
 from mock_c06.recording.replaying import build_replay
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
+from mock_c06.wire.official_names import UnderNoOfficialName
 
 _LOOPBACK = "127.0.0.1"
 
@@ -62,8 +63,12 @@ def replay_command(
         raise StartRefused(f"can't read {file}: {error.strerror}") from error
     mock = build_replay(read_settings(), recording)
     faces = [
-        Face(name="test", app=mock.test, listener=bind(_LOOPBACK, port)),
-        Face(name="official", app=mock.official, listener=bind(_LOOPBACK, official_port)),
+        Face(name="test", app=UnderNoOfficialName(mock.test), listener=bind(_LOOPBACK, port)),
+        Face(
+            name="official",
+            app=UnderNoOfficialName(mock.official),
+            listener=bind(_LOOPBACK, official_port),
+        ),
         Face(name="control", app=mock.control, listener=bind(_LOOPBACK, control_port)),
     ]
 

@@ -115,11 +115,19 @@ def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None
     assert b"Traceback" not in refused.stderr
 
 
-def test_a_public_address_is_refused_unless_allowed() -> None:
+def test_threat_43_a_public_address_is_refused_unless_allowed() -> None:
     refused = run("serve", "--host", "0.0.0.0")
     assert refused.returncode == 1
     assert b"--allow-public" in refused.stderr
     assert refused.stderr.count(b"\n") == 1
+
+
+def test_threat_43_an_official_looking_host_is_refused_even_where_public_ones_are_allowed() -> None:
+    refused = run("serve", "--host", "csdl.tinh.gov.vn", "--allow-public")
+    assert refused.returncode == 1
+    assert refused.stderr.decode() == (
+        "mock-c06: csdl.tinh.gov.vn looks like an official name: a mock does not listen there\n"
+    )
 
 
 def test_an_unknown_setting_is_one_line_and_exit_one() -> None:

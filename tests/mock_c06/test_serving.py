@@ -40,10 +40,37 @@ def test_a_planned_reset_cuts_the_real_connection(served: Served, control: httpx
         httpx.post(f"{served.test}/r/cut/XacThucThongTinCongDan", content=b"")
 
 
-def test_control_and_environments_are_doors_of_their_own(served: Served) -> None:
+def test_threat_43_control_and_environments_are_doors_of_their_own(served: Served) -> None:
     assert httpx.get(f"{served.control}/accounts").status_code == 401
     assert httpx.get(f"{served.test}/accounts").status_code == 404
     assert httpx.post(f"{served.official}/XacThucThongTinCongDan").status_code == 401
+
+
+@pytest.mark.parametrize("face", ["test", "official"])
+@pytest.mark.parametrize("host", ["csdl.tinh.gov.vn", "C06.GOV.VN.:8100", "dancuquocgia.bca"])
+def test_threat_43_a_call_under_an_official_looking_name_is_misdirected(served: Served, face: str, host: str) -> None:
+    answer = httpx.post(f"{getattr(served, face)}/XacThucThongTinCongDan", headers={"Host": host})
+    assert (answer.status_code, answer.headers["x-test-data"]) == (421, "true")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8100", "mock-c06", "gov.vn.example.test", "notgov.vn", "[::1]:8100"]
+)
+def test_a_call_under_any_other_name_is_answered(served: Served, host: str) -> None:
+    assert httpx.post(f"{served.test}/XacThucThongTinCongDan", headers={"Host": host}).status_code == 401
+
+
+def test_threat_43_every_answer_of_either_face_says_that_it_is_test_data(served: Served) -> None:
+    for face in (served.test, served.official):
+        answers = [
+            httpx.post(f"{face}/XacThucThongTinCongDan"),
+            httpx.post(f"{face}/token"),
+            httpx.post(f"{face}/lgsp/xacThucThongTinCongDan"),
+            httpx.get(f"{face}/nowhere"),
+            httpx.get(f"{face}/soap?wsdl"),
+            httpx.get(f"{face}/XacThucThongTinCongDan"),
+        ]
+        assert {answer.headers.get("x-test-data") for answer in answers} == {"true"}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
