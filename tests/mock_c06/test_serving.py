@@ -48,7 +48,9 @@ def test_threat_43_control_and_environments_are_doors_of_their_own(served: Serve
 
 @pytest.mark.parametrize("face", ["test", "official"])
 @pytest.mark.parametrize("host", ["csdl.tinh.gov.vn", "C06.GOV.VN.:8100", "dancuquocgia.bca"])
-def test_threat_43_a_call_under_an_official_looking_name_is_misdirected(served: Served, face: str, host: str) -> None:
+def test_threat_43_a_call_under_an_official_looking_name_is_misdirected(
+    served: Served, face: str, host: str
+) -> None:
     answer = httpx.post(f"{getattr(served, face)}/XacThucThongTinCongDan", headers={"Host": host})
     assert (answer.status_code, answer.headers["x-test-data"]) == (421, "true")
 
