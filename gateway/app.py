@@ -3,7 +3,7 @@
 Nothing is built at import. Tests call the same functions with other parts: another clock, another transport.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.audit.log import AuditLog
@@ -22,6 +22,7 @@ from gateway.profiles.connections import Opener
 from gateway.profiles.first_revision import settle_first_revision
 from gateway.profiles.links import Links, OpenRegistry
 from gateway.profiles.model import Gateway, Places
+from gateway.profiles.revisions import Revision
 from gateway.profiles.store import read_standings, reseal_secrets
 from gateway.schema import migrate, require_current
 from gateway.settings import DEFAULT_BASE, Settings
@@ -64,8 +65,11 @@ async def open_gateway(
         links = Links(open_registry)
         opener = Opener(settings, base=public, links=links)
         try:
+            waiting = await _settle_first(parts, vault, opener) if links.can_open else []
             places = await _open_places(parts, vault, opener)
-            yield Gateway(parts=parts, places=places, vault=vault, opener=opener)
+            gateway = Gateway(parts=parts, places=places, vault=vault, opener=opener)
+            await _propose(gateway, waiting)
+            yield gateway
         finally:
             await links.aclose()
             await parts.audit.aclose()
@@ -73,11 +77,22 @@ async def open_gateway(
         await database.close()
 
 
+async def _settle_first(parts: Parts, vault: Vault, opener: Opener) -> list[Revision]:
+    """Let the settings make each profile's first revision; return those that somebody must yet approve."""
+    found = [await settle_first_revision(parts, opener, profile, master=vault.master) for profile in Profile]
+    return [revision for revision in found if revision is not None]
+
+
+async def _propose(gateway: Gateway, waiting: Sequence[Revision]) -> None:
+    if waiting:
+        from gateway.changes.first_proposal import propose_first  # noqa: PLC0415 - brings the wire's libraries
+
+        for revision in waiting:
+            await propose_first(gateway, revision)
+
+
 async def _open_places(parts: Parts, vault: Vault, opener: Opener) -> Places:
-    """Open the places as they stand; settings make a profile's first revision where something can be asked."""
-    if opener.links.can_open:
-        for profile in Profile:
-            await settle_first_revision(parts, opener, profile, master=vault.master)
+    """Open the places as they stand."""
     async with parts.database.read() as transaction:
         rings = await vault.read(transaction)
         found = await read_standings(transaction, master=vault.master)

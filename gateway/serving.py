@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from gateway.app import open_gateway
+from gateway.changes.watching import watching_changes
 from gateway.clock import Clock
 from gateway.edge.metrics import Metrics, serve_metrics
 from gateway.errors import SettingInvalid, StateWrong
@@ -19,6 +20,7 @@ from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
 from gateway.server import Server
 from gateway.settings import Settings
@@ -57,7 +59,8 @@ async def answer(
 @asynccontextmanager
 async def _running_beside(gateway: Gateway) -> AsyncIterator[None]:
     """Run what each worker does beside answering: the one place where background tasks stand."""
-    async with sweeping(gateway.parts), watching(gateway):
+    way_out = WayOut(open_transport=open_transport)
+    async with sweeping(gateway.parts), watching(gateway), watching_changes(gateway, way_out):
         yield
 
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
 from gateway.background import beside
+from gateway.changes import web as changes_web
 from gateway.edge import health
 from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
 from gateway.edge.docs_page import docs_page
@@ -33,6 +36,8 @@ from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
 from gateway.profiles.states import describe_profiles
+from gateway.registry.probe_model import WayOut
+from gateway.registry.transport import open_transport
 from gateway.verifications import web as verifications_web
 from gateway.verifications.flights import Flights
 from gateway.verifications.use_cases import sweep
@@ -43,12 +48,20 @@ log = structlog.get_logger("gateway")
 
 
 def build_app(
-    gateway: Gateway, *, metrics: Metrics | None = None, body_seconds: float = BODY_SECONDS
+    gateway: Gateway,
+    *,
+    way_out: WayOut | None = None,
+    metrics: Metrics | None = None,
+    body_seconds: float = BODY_SECONDS,
 ) -> ASGIApp:
-    """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own."""
+    """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own.
+
+    `way_out` is how preflights reach outside, the real one unless another is handed in.
+    """
     parts, places = gateway.parts, {profile.value for profile in Profile}
     metrics = metrics or Metrics()
     routes = _build_routes(gateway, metrics)
+    routes.state.way_out = way_out or WayOut(open_transport=open_transport)
     return Edge(
         routes,
         base=parts.base,
@@ -87,7 +100,15 @@ def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     app.include_router(
         health.build_router(gateway.parts.database, profiles=lambda: describe_profiles(gateway))
     )
-    for room in (oauth_web, verifications_web, prefills_web, procedures_web, accounts_web, operators_web):
+    for room in (
+        oauth_web,
+        verifications_web,
+        prefills_web,
+        procedures_web,
+        accounts_web,
+        operators_web,
+        changes_web,
+    ):
         app.include_router(room.build_router())
     _add_document(app)
     _add_problems(app, base=gateway.parts.base)
@@ -151,9 +172,18 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
         at_no_place = request.path_params.get("profile", Profile.SANDBOX.value) not in places
         if error.status_code == 405 and not at_no_place:
             response = respond(request, MethodNotAllowed())
-            response.headers.update(error.headers or {})
+            response.headers["Allow"] = ", ".join(sorted(_methods_at(app, request.url.path)))
             return response
         return respond(request, NotFound())
+
+
+def _methods_at(app: FastAPI, path: str) -> set[str]:
+    """Return what a path can be called with, over all its routes: the router tells the first one's only."""
+    found: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path_format and compile_path(route.path_format)[0].match(path):
+            found |= set(route.methods or ())
+    return found
 
 
 def sweeping(parts: Parts, *, every: float = SWEEP_SECONDS) -> AbstractAsyncContextManager[None]:

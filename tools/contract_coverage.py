@@ -33,6 +33,8 @@ FOLDERS = {
     "ledger": "verifications",
     "receipts": "verifications",
     "me": "accounts",
+    "changes": "changes",
+    "profiles": "changes",
     "ops": "operators",
     "oauth2": "oauth",
     "oauth": "oauth",
@@ -154,9 +156,7 @@ document's; the tests were recorded while they ran. `/metrics` has a port of its
 ## Not built yet
 
 Named by the contract, in no row: `GET /{{profile}}/v1/audit/checkpoints/latest`, `GET /{{profile}}/v1/audit/proofs/inclusion`,
-`GET /{{profile}}/v1/audit/proofs/consistency`, `GET /{{profile}}/v1/receipts/{{verification_id}}/proof`, of `/ops/v1`
-profiles and changes, and the codes `profile_suspended`, `role_missing`, `same_operator`, `diff_changed`, `state_wrong` and
-`preflight_failed`.
+`GET /{{profile}}/v1/audit/proofs/consistency`, `GET /{{profile}}/v1/receipts/{{verification_id}}/proof`.
 
 ## Answers and the tests that got them
 

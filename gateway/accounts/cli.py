@@ -10,6 +10,7 @@ from gateway.accounts import store
 from gateway.accounts.grants import ANY, Grants, make_grant
 from gateway.accounts.model import DEFAULT_SCOPES, SCOPES, Account, AccountState
 from gateway.accounts.officers_cli import add_officer_commands, read_officers_file
+from gateway.accounts.promote_cli import add_promote
 from gateway.accounts.public_keys import parse_public_keys
 from gateway.accounts.use_cases import (
     IssuedCredential,
@@ -50,6 +51,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     _add_reading(app, open_gateway)
     _add_rotate(app, open_gateway)
     add_officer_commands(app, open_gateway)
+    add_promote(app, open_gateway)
     for word, state in (
         ("suspend", AccountState.SUSPENDED),
         ("resume", AccountState.ACTIVE),
@@ -247,5 +249,6 @@ def _describe(account: Account) -> dict[str, Any]:
         "authorization_details": account.grants.to_details(),
         "grant_epoch": account.grant_epoch,
         "bearer_allowed": account.bearer_allowed,
+        "promoted_from": account.promoted_from,
         "created_at": rfc3339(account.created_at),
     }

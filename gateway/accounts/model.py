@@ -50,7 +50,10 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may call. `grant_epoch` grows with suspend, resume, revoke and any grant change."""
+    """Who may call. `grant_epoch` grows with suspend, resume, revoke and any grant change.
+
+    `promoted_from` is the sandbox account that an official one was made from.
+    """
 
     client_id: ClientId
     profile: Profile
@@ -62,6 +65,7 @@ class Account:
     grant_epoch: int
     bearer_allowed: bool
     created_at: datetime
+    promoted_from: ClientId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ accounts = sa.Table(
     sa.Column("grants", sa.JSON, nullable=False),
     sa.Column("grant_epoch", sa.Integer, nullable=False),
     sa.Column("bearer_allowed", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("promoted_from", sa.String(40)),
     sa.Column("created_at", Instant, nullable=False),
 )
 _FIND_ACCOUNT = sa.select(accounts).where(accounts.c.client_id == sa.bindparam("client_id"))
@@ -103,6 +104,7 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
             grants=account.grants.to_details(),
             grant_epoch=account.grant_epoch,
             bearer_allowed=account.bearer_allowed,
+            promoted_from=account.promoted_from,
             created_at=account.created_at,
         )
     )
@@ -251,5 +253,6 @@ def _account(row: sa.Row[tuple[Any, ...]]) -> Account:
         grants=parse_grants(row.grants),
         grant_epoch=row.grant_epoch,
         bearer_allowed=row.bearer_allowed,
+        promoted_from=row.promoted_from,
         created_at=row.created_at,
     )

@@ -20,6 +20,7 @@ from gateway.database import Transaction
 from gateway.errors import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
 from gateway.keys.model import PlaceKeys, Purpose
+from gateway.operators.use_cases import has_operators
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.profiles.model import Place
@@ -116,6 +117,11 @@ async def _check_new(parts: Parts, place: Place, new: NewAccount) -> None:
         raise StateWrong(
             "an official account is made by promotion; directly only while every GATEWAY_OFFICIAL_NETWORKS "
             "entry is loopback"
+        )
+    if new.profile is Profile.OFFICIAL and await has_operators(parts):
+        raise StateWrong(
+            "there are operators: an official account is made by promotion, which a second person approves: "
+            "gateway accounts promote CLIENT_ID"
         )
     if new.profile is Profile.OFFICIAL and not new.public_keys:
         raise StateWrong("an official account proves itself by private_key_jwt: give --public-key jwks.json")

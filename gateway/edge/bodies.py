@@ -81,6 +81,18 @@ class StrictBody(Guard, Generic[Model]):
         return _read(self.model, request, await request.body())
 
 
+class OptionalBody(StrictBody[Model]):
+    """A dependency that reads the body as `model`, and no body as an empty one."""
+
+    async def __call__(self, request: Request) -> Model:
+        """Return the body; raises as `StrictBody`."""
+        body = await request.body()
+        if body:
+            return await super().__call__(request)
+        _check_accept(request)
+        return _read(self.model, request, b"{}")
+
+
 def _read(model: type[Model], request: Request, body: bytes) -> Model:
     """Read a body, and the form of the key beside it: both are shape, so that one answer names what is wrong."""
     clock: Clock = request.app.state.clock

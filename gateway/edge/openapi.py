@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
+from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
 from gateway.edge.forms import VERIFICATION_ID
 from gateway.edge.guards import REFUSALS, CallerGuard, Guard, OperatorGuard
 from gateway.edge.openapi_answers import HEADERS, PROBLEM, add_headers, problem_responses, share_responses
@@ -49,6 +49,7 @@ _OF_FUNCTIONS: dict[Callable[..., Any], tuple[type[GatewayError], ...]] = {
 }
 _IN_PATH: dict[str, dict[str, Any]] = {
     "profile": {"type": "string", "enum": [profile.value for profile in Profile]},
+    "change": {"type": "string", "pattern": "^chg_[a-z2-7]{25}$"},
     "verification_id": {"type": "string", "pattern": VERIFICATION_ID},
     "procedure": {
         "type": "string",
@@ -135,7 +136,7 @@ def _add_body(operation: dict[str, Any], guards: list[Any], schemas: dict[str, A
             schemas[guard.model.__name__] = schema
             reference = {"$ref": _REF.format(model=guard.model.__name__)}
             operation["requestBody"] = {
-                "required": True,
+                "required": not isinstance(guard, OptionalBody),
                 "content": {"application/json": {"schema": reference}},
             }
 

@@ -119,6 +119,12 @@ async def list_operators(parts: Parts) -> list[Operator]:
         return [record.operator for record in await store.list_records(transaction)]
 
 
+async def has_operators(parts: Parts) -> bool:
+    """Say whether there is, or was, any operator."""
+    async with parts.database.read() as transaction:
+        return bool(await store.list_records(transaction))
+
+
 async def has_official(gateway: Gateway) -> bool:
     """Say whether the official profile has a connection, or ever had a revision of one, active or not.
 

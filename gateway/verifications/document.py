@@ -13,6 +13,7 @@ from gateway.errors import (
     OfficerNotGranted,
     ProcedureNotGranted,
     ProcedureUnknown,
+    ProfileSuspended,
     ProfileUnconfigured,
     ReceiptInvalid,
     RegistryAnswerInvalid,
@@ -40,6 +41,7 @@ REFUSED_ACTS: Errors = (
     SubjectRoleNotGranted,
     FieldNotGranted,
     OfficerNotGranted,
+    ProfileSuspended,
     ProfileUnconfigured,
 )
 """An act that means nothing, was not granted, or that the place can't do."""

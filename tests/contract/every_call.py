@@ -18,6 +18,13 @@ BODIES: dict[str, Any] = {
     "check_receipt": {"receipt": "x"},
     "show_ledger": {"receipt": "x"},
     "revoke_verification": {},
+    "propose_change": {"kind": "resume_profile", "profile": "sandbox"},
+    "preflight_change": {"login_only": True},
+    "approve_change": {"diff_hash": "0" * 64},
+    "activate_change": {},
+    "reject_change": {"reason": "x"},
+    "rollback_change": {"reason": "x"},
+    "suspend_profile": {"reason": "x"},
     "open_session": {"name": "lan.nguyen", "password": "x", "totp": "123456"},
 }
 
@@ -34,7 +41,11 @@ class Call:
     def path(self, profile: str = "sandbox", code: str = "not_found") -> str:
         """Return the path at a place."""
         return self.template.format(
-            profile=profile, verification_id=UNKNOWN, procedure="khai-sinh", code=code
+            profile=profile,
+            verification_id=UNKNOWN,
+            procedure="khai-sinh",
+            code=code,
+            change="chg_aaaaaaaaaaaaaaaaaaaaaaaaa",
         )
 
     @property

@@ -65,6 +65,17 @@ async def as_portal(portal: Portal | Person, call: Call, **more: Any) -> httpx.R
     return await send(portal.http, call, headers=headers, **more)
 
 
+async def as_caller(call: Call, portal: Portal, person: Person, **more: Any) -> httpx.Response:
+    """Send a call as who may send such calls."""
+    return await as_portal(person if call.of_operators else portal, call, **more)
+
+
+@pytest.fixture
+async def proposer(scene: Scene) -> Person:
+    """An operator who may propose."""
+    return await signed_in(scene, "minh.tran", Role.PROPOSER)
+
+
 @pytest.fixture
 async def person(scene: Scene) -> Person:
     """An operator who is signed in."""
@@ -90,9 +101,9 @@ async def test_every_call_with_headers_over_the_bound_is_refused(scene: Scene) -
     check(answers, 431, "headers_too_large")
 
 
-async def test_every_call_at_a_place_that_is_none_is_not_found(scene: Scene) -> None:
+async def test_every_call_at_a_place_that_is_none_is_not_found(portal: Portal, proposer: Person) -> None:
     answers = {
-        call.name: await send(scene.http, call, path=call.path("nowhere", "nothing"))
+        call.name: await as_caller(call, portal, proposer, path=call.path("nowhere", "nothing"))
         for call in calls_that_answer(404)
     }
     check(answers, 404, "not_found")
@@ -113,13 +124,11 @@ async def test_every_call_that_meets_the_unforeseen_tells_only_its_id(scene: Sce
 
 
 async def test_every_call_that_needs_the_store_says_overloaded_while_it_is_gone(
-    scene: Scene, portal: Portal, person: Person
+    scene: Scene, portal: Portal, proposer: Person
 ) -> None:
     calls = calls_that_answer(503, "overloaded")
     async with store_away(scene):
-        answers = {
-            call.name: await as_portal(person if call.of_operators else portal, call) for call in calls
-        }
+        answers = {call.name: await as_caller(call, portal, proposer) for call in calls}
     check(answers, 503, "overloaded")
 
 
@@ -194,27 +203,27 @@ async def test_every_call_of_the_api_above_the_rate_is_told_to_wait(
 async def test_every_call_whose_caller_takes_no_json_is_refused(portal: Portal, person: Person) -> None:
     headers = {"Accept": "text/html"}
     answers = {
-        call.name: await as_portal(person if call.of_operators else portal, call, headers=headers)
-        for call in calls_that_answer(406)
+        call.name: await as_caller(call, portal, person, headers=headers) for call in calls_that_answer(406)
     }
     check(answers, 406, "not_acceptable")
 
 
-async def test_every_call_with_a_body_that_is_not_json_is_refused(scene: Scene, portal: Portal) -> None:
+async def test_every_call_with_a_body_that_is_not_json_is_refused(portal: Portal, proposer: Person) -> None:
     headers = {"Content-Type": "text/plain"}
     calls = calls_that_answer(415)
-    answers = {call.name: await as_portal(portal, call, headers=headers) for call in calls}
+    answers = {call.name: await as_caller(call, portal, proposer, headers=headers) for call in calls}
     check(answers, 415, "media_type_unsupported")
 
 
-async def test_every_call_with_malformed_json_is_refused(scene: Scene, portal: Portal) -> None:
+async def test_every_call_with_malformed_json_is_refused(portal: Portal, proposer: Person) -> None:
     calls = calls_that_answer(400, "json_invalid")
-    check({call.name: await as_portal(portal, call, content=b"{") for call in calls}, 400, "json_invalid")
+    answers = {call.name: await as_caller(call, portal, proposer, content=b"{") for call in calls}
+    check(answers, 400, "json_invalid")
 
 
-async def test_every_call_with_an_unknown_member_is_refused(scene: Scene, portal: Portal) -> None:
+async def test_every_call_with_an_unknown_member_is_refused(portal: Portal, proposer: Person) -> None:
     calls = calls_that_answer(422, "request_invalid")
-    answers = {call.name: await as_portal(portal, call, json={"unknown": 1}) for call in calls}
+    answers = {call.name: await as_caller(call, portal, proposer, json={"unknown": 1}) for call in calls}
     check(answers, 422, "request_invalid")
 
 

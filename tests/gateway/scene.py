@@ -30,6 +30,7 @@ from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.registry.probe_model import WayOut
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
@@ -176,6 +177,7 @@ class Scene:
     http: httpx.AsyncClient
     control: httpx.AsyncClient
     settings: Settings
+    way_out: WayOut
 
     async def portal(
         self,
@@ -295,14 +297,18 @@ async def open_scene(
 ) -> AsyncIterator[Scene]:
     """Open the gateway in front of the mock, in-process; `connect` puts another registry there."""
 
+    def lead_to_mock(connection: Connection) -> httpx.AsyncBaseTransport:
+        return httpx.ASGITransport(mock.test if connection.profile is Profile.SANDBOX else mock.official)
+
     def connect_mock(connection: Connection) -> Registry:
-        face = mock.test if connection.profile is Profile.SANDBOX else mock.official
-        return open_registry(connection, transport=httpx.ASGITransport(face), clock=clock)
+        return open_registry(connection, transport=lead_to_mock(connection), clock=clock)
+
+    way_out = WayOut(open_transport=lead_to_mock)
 
     async with (
         open_gateway(settings, clock=clock, open_registry=connect or connect_mock) as gateway,
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app := build_app(gateway)),
+            transport=httpx.ASGITransport(app := build_app(gateway, way_out=way_out)),
             base_url=BASE,
             event_hooks={"response": [SEEN.note]},
         ) as http,
@@ -322,4 +328,5 @@ async def open_scene(
             http=http,
             control=control,
             settings=settings,
+            way_out=way_out,
         )

@@ -22,8 +22,10 @@ from gateway.accounts.use_cases import (
     rotate_credential,
 )
 from gateway.errors import AlreadyExists, GatewayError, StateWrong, Unknown
+from gateway.operators.model import Role
 from gateway.places import Profile
 from gateway.profiles.model import Place
+from tests.gateway.operators.people import invite
 from tests.gateway.scene import AGENCY, Portal, Scene
 
 OFFICER = {"kind": "officer", "id": "can.bo.02"}
@@ -240,3 +242,10 @@ async def test_a_refused_act_says_why_without_naming_an_officer(scene: Scene, po
 
     assert "can.bo" not in str(refused.value)
     assert (await _last_row(scene))["outcome"] != "officers_disabled"
+
+
+async def test_with_operators_an_official_account_is_made_by_promotion_only(scene: Scene) -> None:
+    await invite(scene.gateway, "lan.nguyen", Role.ADMIN)
+    with pytest.raises(StateWrong, match="promotion"):
+        await scene.portal(Profile.OFFICIAL)
+    assert (await (await scene.portal()).verify()).status_code == 201

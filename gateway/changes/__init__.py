@@ -1,0 +1,1 @@
+"""Changes: what one operator proposes and, on official, another approves before it holds."""

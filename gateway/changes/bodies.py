@@ -1,0 +1,128 @@
+"""What operators send about changes: shapes, exact. A secret comes as text and never shows in a repr.
+
+Where a profile may connect is no member of a revision: a body that brings `hosts` or `networks` is refused.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gateway.changes.model import ChangeKind
+from gateway.edge.bodies import Body
+from gateway.profiles.revisions import PolicyChange
+from gateway.registry.members import ConnectionMembers
+
+OperatorNameText = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$", examples=["lan.nguyen"])]
+ProfileText = Literal["sandbox", "official"]
+RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Reason = Annotated[str | None, Field(max_length=400)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+_MEMBERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    ChangeKind.ACTIVATE_REVISION: (frozenset({"profile", "revision"}), frozenset({"application"})),
+    ChangeKind.SET_POLICY: (frozenset({"profile", "policy"}), frozenset()),
+    ChangeKind.RESUME_PROFILE: (frozenset({"profile"}), frozenset()),
+    ChangeKind.OPERATOR: (frozenset({"name", "role"}), frozenset()),
+    ChangeKind.PROMOTE_ACCOUNT: (
+        frozenset({"client_id", "public_key"}),
+        frozenset({"authorization_details", "scopes", "officers", "allow_bearer", "account_name"}),
+    ),
+}
+"""What each kind must and may have, beside `kind`."""
+
+
+class BudgetsBody(Body):
+    """How many wrong claims a caller has."""
+
+    account_hour: Count | None = None
+    subject_day: Count | None = None
+
+
+class WatchBody(Body):
+    """How long a new revision is watched, and what is too much."""
+
+    seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
+    refused_logins: Count | None = None
+    invalid_answers: Count | None = None
+    failures: Count | None = None
+
+
+class PolicyBody(Body):
+    """A policy to be laid over the present one; absent members stay as they are."""
+
+    reuse: Literal["account", "dossier"] | None = None
+    reuse_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
+    budgets: BudgetsBody | None = None
+    legal_basis: Annotated[str | None, Field(min_length=3, max_length=400)] = None
+    watch: WatchBody | None = None
+
+    def parse(self) -> PolicyChange:
+        """Return the policy in our words."""
+        budgets = self.budgets or BudgetsBody()
+        return PolicyChange(
+            reuse=self.reuse,
+            reuse_seconds=self.reuse_seconds,
+            account_hour=budgets.account_hour,
+            subject_day=budgets.subject_day,
+            legal_basis=self.legal_basis,
+            watch={} if self.watch is None else self.watch.model_dump(exclude_none=True),
+        )
+
+
+class ProposalBody(Body):
+    """`POST /ops/v1/changes`: which members stand is said by `kind`."""
+
+    kind: Literal["activate_revision", "promote_account", "set_policy", "resume_profile", "operator"]
+    profile: ProfileText | None = None
+    revision: ConnectionMembers | None = None
+    application: Digest | None = None
+    policy: PolicyBody | None = None
+    name: OperatorNameText | None = None
+    role: RoleText | None = None
+    client_id: Annotated[str, Field(pattern=r"^acc_[a-z2-7]{25}$")] | None = None
+    public_key: Annotated[dict[str, Any], Field(description="A public JWK, or a JWK Set.")] | None = None
+    account_name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    authorization_details: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=20)] | None = None
+    scopes: Annotated[list[str], Field(max_length=5)] | None = None
+    officers: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=20)]], Field(max_length=500)] | None
+    ) = None
+    allow_bearer: bool | None = None
+
+    @model_validator(mode="after")
+    def _members_of_the_kind(self) -> Self:
+        needed, allowed = _MEMBERS[self.kind]
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None} - {"kind"}
+        if missing := needed - given:
+            raise ValueError(f"{self.kind} needs {', '.join(sorted(missing))}")
+        if beyond := given - needed - allowed:
+            raise ValueError(f"{self.kind} has no {', '.join(sorted(beyond))}")
+        return self
+
+
+class IdentityBody(Body):
+    """A person that the registry issued for tests, to be confirmed by a preflight."""
+
+    citizen_id: Annotated[str, Field(pattern=r"^[0-9]{12}$", repr=False)]
+    full_name: Annotated[str, Field(min_length=1, max_length=100, repr=False)]
+    birth_date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", repr=False)]
+
+
+class PreflightBody(Body):
+    """`POST /ops/v1/changes/{id}/preflight`. `login_only` is a rehearsal: it shows, and lets nothing happen."""
+
+    test_identity: IdentityBody | None = None
+    login_only: bool = False
+
+
+class ApprovalBody(Body):
+    """`POST /ops/v1/changes/{id}/approve`: the hash of the diff that was looked at."""
+
+    diff_hash: Digest
+
+
+class ReasonBody(Body):
+    """`POST …/reject`, `…/rollback`, `…/suspend`: why, for the evidence."""
+
+    reason: Reason = None

@@ -1,0 +1,172 @@
+"""What the commands on profiles do: the same use cases as the API's, as the operator who is signed in here.
+
+Nothing is changed behind the API's back: each act names its operator, and what root on the host could do all the
+same would lack these rows in the evidence.
+"""
+
+import json
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from gateway.changes import reading, rules, use_cases
+from gateway.changes.answers import shape_change, shape_preflight, shape_profile, shape_revision
+from gateway.changes.bodies import IdentityBody, ProposalBody
+from gateway.changes.proposals import claim_of, propose_body
+from gateway.changes.trial import Trial
+from gateway.clock import today
+from gateway.edge.answers import Answer
+from gateway.edge.bodies import parse_members
+from gateway.errors import SettingInvalid
+from gateway.operators.token_file import operator_of
+from gateway.places import Profile
+from gateway.profiles.switching import suspend_profile
+from gateway.registry.probe_model import WayOut
+from gateway.registry.transport import open_transport
+from gateway.terminal import OpenGateway
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acts:
+    """One command's acts."""
+
+    open_gateway: OpenGateway
+
+    async def list_profiles(self) -> list[dict[str, Any]]:
+        """Return both profiles; no sign-in is needed to see how they are."""
+        async with self.open_gateway() as gateway:
+            return [_dump(shape_profile(view)) for view in await reading.list_profiles(gateway)]
+
+    async def show_profile(self, profile: Profile) -> dict[str, Any]:
+        """Return one with its revisions."""
+        async with self.open_gateway() as gateway:
+            views = [view for view in await reading.list_profiles(gateway) if view.profile is profile]
+            revisions = await reading.list_revisions(gateway, profile)
+        shown = [_dump(shape_revision(each.revision, each.state, each.days_left)) for each in revisions]
+        return _dump(shape_profile(views[0])) | {"revisions": shown}
+
+    async def list_changes(self, profile: Profile) -> list[dict[str, Any]]:
+        """Return a profile's changes."""
+        async with self.open_gateway() as gateway:
+            return [_dump(shape_change(change)) for change in await reading.list_changes(gateway, profile)]
+
+    async def propose_revision(self, profile: Profile, file: Path, application: str | None) -> dict[str, Any]:
+        """Propose what a file says. Raises `SettingInvalid` where it can't be read."""
+        body: dict[str, Any] = {
+            "kind": "activate_revision",
+            "profile": profile.value,
+            "revision": read_revision_file(file),
+        }
+        return await self.propose(body if application is None else body | {"application": application})
+
+    async def propose(self, members: Mapping[str, Any]) -> dict[str, Any]:
+        """Propose what a body says."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            body = _parse(ProposalBody, members, gateway.parts.clock)
+            return _dump(shape_change(await propose_body(gateway, by, body)))
+
+    async def preflight(self, change: str, *, test_identity: Path | None, login_only: bool) -> dict[str, Any]:
+        """Try a change outside of service."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            identity = None
+            if test_identity is not None:
+                identity = claim_of(_parse(IdentityBody, _read_document(test_identity), gateway.parts.clock))
+            trial = Trial(
+                way_out=WayOut(open_transport=open_transport),
+                actor=by.name,
+                test_identity=identity,
+                login_only=login_only,
+            )
+            return _dump(shape_preflight(*await use_cases.preflight_change(gateway, by, change, trial)))
+
+    async def approve(self, change: str, diff_hash: str) -> dict[str, Any]:
+        """Approve a diff."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            return _dump(shape_change(await use_cases.approve_change(gateway, by, change, diff_hash)))
+
+    async def activate(self, change: str) -> dict[str, Any]:
+        """Let a change happen; what is shown once is in it."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            done = await use_cases.activate_change(gateway, by, change)
+            return _dump(shape_change(done.change, done))
+
+    async def reject(self, change: str, reason: str | None) -> dict[str, Any]:
+        """End a proposal."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            return _dump(shape_change(await use_cases.reject_change(gateway, by, change, reason)))
+
+    async def roll_back(self, change: str, reason: str | None) -> dict[str, Any]:
+        """Return to the former revision."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            return _dump(shape_change(await use_cases.roll_back_change(gateway, by, change, reason)))
+
+    async def suspend(self, profile: Profile, reason: str | None) -> dict[str, Any]:
+        """Suspend a profile."""
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            rules.may_suspend(by, profile)
+            await suspend_profile(gateway, profile, by=by.name, reason=reason or "suspended by hand")
+            views = [view for view in await reading.list_profiles(gateway) if view.profile is profile]
+            return _dump(shape_profile(views[0]))
+
+
+def read_revision_file(path: Path) -> dict[str, Any]:
+    """Return a revision's members; `{file}` and `{stdin}` give way to the secrets that they name.
+
+    Raises:
+        SettingInvalid: the file, or one that it names, can't be read; says which, never what is in it.
+    """
+    document = _read_document(path)
+    return {name: _fetch(value, name, path.parent) for name, value in document.items()}
+
+
+def _fetch(value: Any, name: str, folder: Path) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"file"} and isinstance(value["file"], str):
+        return _read_text(folder / value["file"], name).strip()
+    if value == {"stdin": True}:
+        line = sys.stdin.buffer.readline().decode("utf-8", errors="replace").strip()
+        if not line:
+            raise SettingInvalid(f"{name}: a line on standard input is expected")
+        return line
+    return {inner: _fetch(each, f"{name}.{inner}", folder) for inner, each in value.items()}
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    text = _read_text(path, str(path))
+    try:
+        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise SettingInvalid(f"{path}: not {'JSON' if path.suffix == '.json' else 'TOML'}") from error
+    if not isinstance(found, dict):
+        raise SettingInvalid(f"{path}: a table of members is expected")
+    return found
+
+
+def _read_text(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{name}: {path} can't be read ({type(error).__name__})") from None
+
+
+def _parse(model: type[Model], members: Mapping[str, Any], clock: Any) -> Model:
+    return parse_members(model, dict(members), on=today(clock))
+
+
+def _dump(answer: Answer) -> dict[str, Any]:
+    return answer.model_dump(mode="json", exclude_unset=True)

@@ -1,0 +1,60 @@
+"""From a body to a proposal, whoever brought it: the API, or a command's file."""
+
+from datetime import date
+from typing import Any
+
+from gateway.changes.bodies import IdentityBody, ProposalBody
+from gateway.changes.model import Change, ChangeKind
+from gateway.changes.operator_subject import draft_operator
+from gateway.changes.policy_subject import draft_policy
+from gateway.changes.promotion_subject import Promotion, draft_promotion
+from gateway.changes.propose import propose, propose_revision
+from gateway.database import Transaction
+from gateway.errors import FieldError, RequestInvalid
+from gateway.operators.model import Operator, Role, parse_name
+from gateway.places import Profile
+from gateway.profiles.model import Gateway
+from gateway.registry.model import Claim
+
+
+async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Change:
+    """Propose what a body says; raises as `propose` and the kind's draft."""
+    kind = ChangeKind(body.kind)
+    profile = Profile(body.profile) if body.profile else None
+    if kind is ChangeKind.ACTIVATE_REVISION and profile and body.revision:
+        return await propose_revision(gateway, by, profile, body.revision, application=body.application)
+
+    async def draft(transaction: Transaction) -> dict[str, Any]:
+        match kind:
+            case ChangeKind.SET_POLICY if profile and body.policy:
+                return draft_policy(profile, body.policy.parse())
+            case ChangeKind.OPERATOR if body.name and body.role:
+                return dict(draft_operator(parse_name(body.name), Role(body.role)))
+            case ChangeKind.PROMOTE_ACCOUNT:
+                return await draft_promotion(transaction, gateway, _promotion(body))
+        return {}
+
+    at_home = Profile.OFFICIAL if kind is ChangeKind.PROMOTE_ACCOUNT else profile
+    return await propose(gateway, by, kind, at_home, draft)
+
+
+def claim_of(body: IdentityBody) -> Claim:
+    """Return the person to be confirmed. Raises `RequestInvalid` for a date that isn't one."""
+    try:
+        born = date.fromisoformat(body.birth_date)
+    except ValueError:
+        error = FieldError(field="test_identity.birth_date", code="request_invalid", detail="a date")
+        raise RequestInvalid((error,)) from None
+    return Claim(citizen_id=body.citizen_id, full_name=body.full_name, birth_date=born)
+
+
+def _promotion(body: ProposalBody) -> Promotion:
+    return Promotion(
+        client_id=body.client_id or "",
+        public_key=body.public_key or {},
+        name=body.account_name,
+        authorization_details=body.authorization_details,
+        scopes=body.scopes,
+        officers=tuple(body.officers or ()),
+        bearer_allowed=bool(body.allow_bearer),
+    )

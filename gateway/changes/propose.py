@@ -1,0 +1,101 @@
+"""Propose a change: nothing holds yet, but what is wanted is kept, sealed where it is secret, and never changed."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gateway.audit.model import AuditEntry
+from gateway.changes import rules, store
+from gateway.changes.evidence import change_entry
+from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
+from gateway.changes.subjects import SUBJECTS
+from gateway.database import Transaction
+from gateway.errors import FieldError, RequestInvalid, SettingInvalid
+from gateway.identifiers import new_identifier
+from gateway.operators.model import Operator
+from gateway.operators.use_cases import confirm_operator
+from gateway.places import Profile
+from gateway.profiles import store as profiles
+from gateway.profiles.model import Gateway
+from gateway.profiles.revisions import Revision
+from gateway.registry.members import ConnectionMembers
+
+Draft = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
+"""Keeps what a proposal brings along and returns its document."""
+
+
+async def propose_revision(
+    gateway: Gateway,
+    by: Operator,
+    profile: Profile,
+    members: ConnectionMembers,
+    *,
+    application: str | None = None,
+) -> Change:
+    """Propose another connection; `application` is the hash of the bundle that the official account was asked with.
+
+    Raises:
+        RoleMissing
+        RequestInvalid: a member is missing, or leads where the deployment doesn't let the profile connect.
+    """
+    if missing := members.missing():
+        raise RequestInvalid(
+            tuple(
+                FieldError(field=f"revision.{name}", code="missing", detail="is expected") for name in missing
+            )
+        )
+    now = gateway.parts.clock.now()
+    trial = Revision(profile=profile, number=0, members=members, proposed_by=by.name, proposed_at=now)
+    await _check_place(gateway, trial)
+
+    async def draft(transaction: Transaction) -> Mapping[str, Any]:
+        revision = replace(trial, number=await profiles.next_number(transaction, profile))
+        await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
+        named = {} if application is None else {"application": application}
+        return {"revision": revision.number, **named}
+
+    return await propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)
+
+
+async def propose(
+    gateway: Gateway, by: Operator, kind: ChangeKind, profile: Profile | None, draft: Draft
+) -> Change:
+    """Keep a proposal with its diff. Raises `RoleMissing`, and what the draft raises."""
+    rules.may_propose(by)
+    made: list[Change] = []
+
+    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        made.clear()
+        await confirm_operator(transaction, by)
+        await gateway.vault.read(transaction)  # the master key of now: another process may have rotated it
+        now = gateway.parts.clock.now()
+        change = Change(
+            id=new_identifier("chg"),
+            kind=kind,
+            profile=profile,
+            state=ChangeState.PROPOSED,
+            document=await draft(transaction),
+            diff=(),
+            proposed_by=by.name,
+            proposed_at=now,
+            expires_at=now + LIFETIME,
+        )
+        change = replace(change, diff=await SUBJECTS[kind].diff(transaction, gateway, change))
+        await store.insert_change(transaction, change)
+        made.append(change)
+        return [change_entry(gateway.parts, change, "change_proposed", actor=by.name)]
+
+    await gateway.parts.audit.commit(decide)
+    return made[0]
+
+
+async def _check_place(gateway: Gateway, revision: Revision) -> None:
+    """Say of a member of the revision what is wrong with it, before it is kept."""
+    try:
+        await gateway.opener.check(gateway.opener.connection(revision))
+    except SettingInvalid as error:
+        member, _, expected = error.reason.partition(":")
+        detail = expected.strip() or error.reason
+        raise RequestInvalid(
+            (FieldError(field=f"revision.{member}", code="invalid", detail=detail),)
+        ) from None

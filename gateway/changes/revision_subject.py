@@ -1,0 +1,104 @@
+"""The change of a profile's connection: another revision becomes the active one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.changes.model import Change, DiffLine, compare
+from gateway.changes.trial import Trial
+from gateway.changes.witness import AuditWitness
+from gateway.database import Transaction
+from gateway.errors import StateWrong
+from gateway.operators.model import Operator
+from gateway.profiles import store
+from gateway.profiles.model import Gateway
+from gateway.profiles.preflight import Preflight, run_preflight
+from gateway.profiles.revision_rows import MASK, list_secrets, masked
+from gateway.profiles.revisions import Revision
+from gateway.profiles.switching import activate_revision
+
+OTHER = "(sealed, another)"
+"""What a diff shows of a secret that differs."""
+
+
+async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+    """Compare the revision with the one that is active now; a secret is only said to be another."""
+    proposed = await get_revision(transaction, gateway, change)
+    standing = await store.read_standing(transaction, proposed.profile)
+    active = None
+    if standing.active is not None:
+        active = await store.find_revision(
+            transaction, proposed.profile, standing.active, master=gateway.vault.master
+        )
+    lines = compare(_shown(active, None), _shown(proposed, active))
+    application = change.document.get("application")
+    return (
+        lines
+        if application is None
+        else (*lines, DiffLine(member="application", before=None, after=application))
+    )
+
+
+async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
+    """Try the revision outside of service, every packet of it in evidence."""
+    async with gateway.parts.database.read() as transaction:
+        revision = await get_revision(transaction, gateway, change)
+    return await try_revision(gateway, change, revision, trial)
+
+
+async def try_revision(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> Preflight:
+    """Run a preflight of any revision."""
+    other = gateway.other(gateway.places[revision.profile]).revision
+    return await run_preflight(
+        gateway.opener.connection(revision),
+        other=gateway.opener.connection(other) if other is not None else None,
+        catalogue=gateway.parts.catalogue,
+        way_out=trial.way_out,
+        clock=gateway.parts.clock,
+        witness=AuditWitness(parts=gateway.parts, change=change, actor=trial.actor),
+        expires_on=revision.members.expires_on,
+        test_identity=trial.test_identity,
+        login_only=trial.login_only,
+    )
+
+
+async def happen(
+    transaction: Transaction, gateway: Gateway, change: Change, by: Operator
+) -> Mapping[str, str]:
+    """Make the revision the active one."""
+    del by
+    revision = await get_revision(transaction, gateway, change)
+    await activate_revision(transaction, revision.profile, revision.number)
+    return {}
+
+
+async def get_revision(transaction: Transaction, gateway: Gateway, change: Change) -> Revision:
+    """Return the revision that a change is about, its secrets unsealed.
+
+    Raises:
+        StateWrong: there is none.
+    """
+    found = None
+    if change.profile is not None and change.revision is not None:
+        found = await store.find_revision(
+            transaction, change.profile, change.revision, master=gateway.vault.master
+        )
+    if found is None:
+        raise StateWrong(f"change {change.id} names no revision")
+    return found
+
+
+def _shown(revision: Revision | None, beside: Revision | None) -> dict[str, Any]:
+    """Return a revision's members, a secret as whether it is another than the one `beside`."""
+    if revision is None:
+        return {}
+    flat: dict[str, Any] = {"revision": revision.number}
+    for name, value in masked(revision.members).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": each for inner, each in value.items()}
+        else:
+            flat[name] = value
+    if beside is not None:
+        kept = list_secrets(beside.members)
+        for name, secret in list_secrets(revision.members).items():
+            flat[name] = MASK if kept.get(name) == secret else OTHER
+    return flat

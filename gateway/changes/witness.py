@@ -1,0 +1,42 @@
+"""A preflight's packets are evidence like any other: `intended` before each leaves, `answered` once it has ended."""
+
+from dataclasses import dataclass
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.changes.model import Change
+from gateway.edge.problems import find_problem
+from gateway.errors import RegistryError
+from gateway.parts import Parts
+from gateway.registry.probe_model import Packet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditWitness:
+    """Writes what is asked for a change; `actor` is the operator, or `gateway` where it acts by itself."""
+
+    parts: Parts
+    change: Change
+    actor: str
+
+    async def announce(self, packet: Packet) -> None:
+        """Record, durably before it returns, that a packet is about to leave. Raises `Overloaded`."""
+        await self.parts.audit.record(self._entry(packet, Kind.INTENDED, None))
+
+    async def conclude(self, packet: Packet, failure: RegistryError | None) -> None:
+        """Record how a packet ended."""
+        outcome = "answered" if failure is None else find_problem(failure).code
+        await self.parts.audit.record(self._entry(packet, Kind.ANSWERED, outcome), owed=True)
+
+    def _entry(self, packet: Packet, kind: Kind, outcome: str | None) -> AuditEntry:
+        return AuditEntry(
+            at=self.parts.clock.now(),
+            kind=kind,
+            profile=packet.profile,
+            act=self.change.id,
+            procedure=packet.procedure,
+            operation=packet.operation.value,
+            request_code=packet.request_code,
+            origin="preflight",
+            outcome=outcome,
+            actor=self.actor,
+        )

@@ -1,0 +1,1 @@
+"""Changes: who may, when, and what becomes of them."""

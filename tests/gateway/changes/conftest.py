@@ -1,0 +1,31 @@
+"""Operators who are signed in, one for each role that acts on changes."""
+
+import pytest
+
+from gateway.operators.model import Role
+from gateway.places import Profile
+from tests.gateway.changes.desk import Desk
+from tests.gateway.operators.people import Person, signed_in
+from tests.gateway.scene import Portal, Scene
+
+
+@pytest.fixture
+async def official(scene: Scene) -> Portal:
+    """An official portal of before there were operators; later ones come by promotion."""
+    return await scene.portal(Profile.OFFICIAL)
+
+
+@pytest.fixture
+async def proposer(scene: Scene, official: Portal) -> Person:
+    del official  # it must be there first
+    return await signed_in(scene, "phuong.de", Role.PROPOSER)
+
+
+@pytest.fixture
+async def approver(scene: Scene) -> Person:
+    return await signed_in(scene, "dung.duyet", Role.APPROVER)
+
+
+@pytest.fixture
+async def desk(scene: Scene, proposer: Person, approver: Person) -> Desk:
+    return Desk(scene=scene, proposer=proposer, approver=approver)

@@ -1,0 +1,196 @@
+"""A switch on official: proposed by one, preflighted, approved by another over its exact diff, then one epoch."""
+
+from gateway.operators.model import Role, parse_name
+from gateway.operators.use_cases import disable_operator
+from gateway.places import Profile
+from tests.gateway.changes.desk import Desk, told
+from tests.gateway.operators.people import operator_behind, signed_in
+from tests.gateway.scene import Portal, Scene
+
+OFFICIAL = Profile.OFFICIAL
+
+
+async def test_a_change_goes_its_whole_way_by_two_people(desk: Desk, scene: Scene, official: Portal) -> None:
+    change = await desk.propose(OFFICIAL)
+    assert change["state"] == "proposed"
+    found = await desk.preflight(change)
+    assert [check["name"] for check in found["checks"] if not check["passed"]] == []
+    assert found["state"] == "preflighted"
+    approved = desk.done(await desk.approve(change))
+    assert (approved["state"], approved["approved_by"]) == ("approved", "dung.duyet")
+    active = desk.done(await desk.act(desk.approver, change, "activate"))
+    assert (active["state"], active["activated_by"]) == ("active", "dung.duyet")
+
+    place = scene.gateway.places[OFFICIAL]
+    assert place.link is not None
+    assert (place.link.connection.revision, place.link.connection.deadline_ms) == (2, 4000)
+    assert (await official.verify()).status_code == 201
+
+
+async def test_the_diff_shows_what_becomes_another_and_of_a_secret_only_that(desk: Desk) -> None:
+    change = await desk.propose(OFFICIAL, c06_secret="another-secret-of-the-registry")
+    lines = {line["member"]: (line["from"], line["to"]) for line in change["diff"]}
+    assert lines["revision"] == (1, 2)
+    assert lines["deadline_ms"] == (5000, 4000)
+    assert lines["c06_secret"] == ("(sealed)", "(sealed, another)")
+    assert "another-secret-of-the-registry" not in str(change)
+
+
+async def test_threat_12_nobody_approves_or_activates_their_own_proposal(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    own = {"diff_hash": (await desk.look(change))["diff_hash"]}
+    assert told(await desk.act(desk.proposer, change, "approve", own)) == (403, "same_operator")
+    desk.done(await desk.approve(change))
+    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    link = scene.gateway.places[OFFICIAL].link
+    assert link is not None
+    assert link.connection.revision == 1
+
+
+async def test_threat_12_another_proposer_viewer_or_admin_can_not_approve(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    seen = {"diff_hash": (await desk.look(change))["diff_hash"]}
+    for name, role in (
+        ("khac.de", Role.PROPOSER),
+        ("chi.xem", Role.VIEWER),
+        ("quan.tri", Role.ADMIN),
+        ("bao.ve", Role.DATA_PROTECTION),
+    ):
+        other = await signed_in(scene, name, role)
+        assert told(await desk.act(other, change, "approve", seen)) == (403, "role_missing")
+
+
+async def test_threat_12_an_approver_proposes_nothing(desk: Desk) -> None:
+    body = {"kind": "resume_profile", "profile": "official"}
+    assert told(await desk.approver.call("POST", "/changes", body)) == (403, "role_missing")
+
+
+async def test_threat_12_a_diff_that_changed_since_is_not_approved(desk: Desk) -> None:
+    first = await desk.propose(OFFICIAL)
+    await desk.preflight(first)
+    seen = {"diff_hash": (await desk.look(first))["diff_hash"]}
+    await desk.switched(OFFICIAL, deadline_ms=3000)  # another change comes between
+    assert told(await desk.act(desk.approver, first, "approve", seen)) == (409, "diff_changed")
+
+
+async def test_threat_12_an_approved_diff_that_changed_since_is_not_activated(desk: Desk) -> None:
+    first = await desk.ready(OFFICIAL)
+    await desk.switched(OFFICIAL, deadline_ms=3000)
+    assert told(await desk.act(desk.approver, first, "activate")) == (409, "diff_changed")
+
+
+async def test_threat_12_a_change_is_approved_and_activated_once(desk: Desk) -> None:
+    change = await desk.ready(OFFICIAL)
+    assert told(await desk.approve(change)) == (409, "state_wrong")
+    desk.done(await desk.act(desk.approver, change, "activate"))
+    assert told(await desk.act(desk.approver, change, "activate")) == (409, "state_wrong")
+
+
+async def test_threat_12_an_approval_of_one_profile_says_nothing_at_the_other(desk: Desk) -> None:
+    official, sandbox = await desk.propose(OFFICIAL), await desk.propose(Profile.SANDBOX)
+    await desk.preflight(official)
+    await desk.preflight(sandbox)
+    stolen = {"diff_hash": (await desk.look(sandbox))["diff_hash"]}
+    assert told(await desk.act(desk.approver, official, "approve", stolen)) == (409, "diff_changed")
+
+
+async def test_threat_12_a_disabled_operator_is_out_before_the_next_act(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    seen = {"diff_hash": (await desk.look(change))["diff_hash"]}
+    admin = await signed_in(scene, "quan.tri", Role.ADMIN)
+    await disable_operator(scene.gateway, parse_name("dung.duyet"), by=await operator_behind(scene, admin))
+    assert told(await desk.act(desk.approver, change, "approve", seen)) == (401, "token_invalid")
+
+
+async def test_without_a_preflight_nothing_is_approved(desk: Desk) -> None:
+    change = await desk.propose(OFFICIAL)
+    assert told(await desk.approve(change)) == (422, "preflight_failed")
+
+
+async def test_a_preflight_that_is_hours_old_carries_no_approval(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    seen = {"diff_hash": (await desk.look(change))["diff_hash"]}
+    scene.clock.advance(2 * 3600)
+    approver = await desk.approver.sign_in()
+    assert told(await desk.act(approver, change, "approve", seen)) == (422, "preflight_failed")
+
+
+async def test_threat_10_a_failed_preflight_names_its_lines_and_stops_the_change(desk: Desk) -> None:
+    change = await desk.propose(OFFICIAL, c06_secret="not-the-secret-that-was-issued")
+    found = await desk.preflight(change)
+    failed = [check["name"] for check in found["checks"] if not check["passed"]]
+    assert "login" in failed
+    assert (found["passed"], found["state"]) == (False, "proposed")
+    refused = await desk.approve(change)
+    assert told(refused) == (422, "preflight_failed")
+    assert "login" in [error["field"] for error in refused.json()["errors"]]
+
+
+async def test_threat_10_the_sandboxs_host_and_account_do_not_become_the_officials(desk: Desk) -> None:
+    sandbox = desk.revision(Profile.SANDBOX)
+    change = await desk.propose(OFFICIAL, registry_url=sandbox["registry_url"], c06_user=sandbox["c06_user"])
+    found = await desk.preflight(change)
+    failed = [check["name"] for check in found["checks"] if not check["passed"]]
+    assert "not_the_other_profile" in failed
+    assert told(await desk.approve(change)) == (422, "preflight_failed")
+
+
+async def test_a_proposal_ends_after_a_day(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    scene.clock.advance(25 * 3600)
+    await desk.proposer.sign_in()
+    assert told(await desk.act(desk.proposer, change, "preflight")) == (409, "state_wrong")
+
+
+async def test_a_rejected_change_is_over_and_says_why(desk: Desk) -> None:
+    change = await desk.propose(OFFICIAL)
+    rejected = desk.done(await desk.act(desk.approver, change, "reject", {"reason": "wrong agency"}))
+    assert (rejected["state"], rejected["reason"]) == ("rejected", "wrong agency")
+    for act in ("preflight", "reject"):
+        assert told(await desk.act(desk.approver, change, act)) == (409, "state_wrong")
+
+
+async def test_a_rehearsal_logs_in_and_lets_nothing_happen(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    found = desk.done(await desk.act(desk.proposer, change, "preflight", {"login_only": True}))
+    assert (found["passed"], found["state"]) == (True, "proposed")
+    assert len(await scene.journal("official")) == 1
+
+
+async def test_every_packet_of_a_preflight_is_in_the_audit(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    asked = await scene.journal("official")
+    rows = [row for row in await scene.audit() if row["act"] == change["id"]]
+    intended = {row["request_code"] for row in rows if row["kind"] == "intended"}
+    assert intended == {entry["ma_yeu_cau"] for entry in asked}
+    assert len(intended) == 5
+    assert {row["actor"] for row in rows} == {"phuong.de"}
+
+
+async def test_hosts_and_networks_are_no_members_of_a_revision(desk: Desk) -> None:
+    for member, value in (("hosts", ["registry.example"]), ("networks", ["0.0.0.0/0"])):
+        answer = await desk.try_to_propose(OFFICIAL, **{member: value})
+        assert told(answer) == (422, "request_invalid")
+
+
+async def test_threat_16_a_revision_that_leads_to_the_metadata_address_is_not_proposed(desk: Desk) -> None:
+    for url in (
+        "http://169.254.169.254/",
+        "http://10.0.0.1/c06",
+        "http://user:pw@127.0.0.1:8110",
+        "file:///etc",
+    ):
+        answer = await desk.try_to_propose(OFFICIAL, registry_url=url)
+        assert told(answer) == (422, "request_invalid")
+        assert "pw" not in answer.text
+
+
+async def test_a_missing_member_is_named_by_its_place(desk: Desk) -> None:
+    answer = await desk.try_to_propose(OFFICIAL, c06_secret=None)
+    assert told(answer) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["field"] == "revision.c06_secret"

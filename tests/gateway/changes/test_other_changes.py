@@ -1,0 +1,234 @@
+"""Policy, suspension and its end, operators and promotions: changes like any other."""
+
+import pytest
+from joserfc.jwk import ECKey
+
+from gateway.accounts.model import AccountState
+from gateway.accounts.use_cases import change_state
+from gateway.operators.model import Role
+from gateway.places import Profile
+from tests.gateway.changes.desk import Desk, told
+from tests.gateway.operators.people import signed_in
+from tests.gateway.scene import Portal, Scene
+
+OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
+
+
+async def test_on_sandbox_its_proposer_activates_what_passed(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(SANDBOX)
+    assert told(await desk.act(desk.proposer, change, "activate")) == (422, "preflight_failed")
+    await desk.preflight(change)
+    active = desk.done(await desk.act(desk.proposer, change, "activate"))
+    assert (active["state"], active["approved_by"]) == ("active", None)
+    link = scene.gateway.places[SANDBOX].link
+    assert link is not None
+    assert link.connection.revision == 2
+
+
+async def test_on_sandbox_an_approval_is_taken_too(desk: Desk) -> None:
+    change = await desk.propose(SANDBOX)
+    await desk.preflight(change)
+    assert desk.done(await desk.approve(change))["state"] == "approved"
+    assert desk.done(await desk.act(desk.proposer, change, "activate"))["state"] == "active"
+
+
+async def test_a_viewer_sees_everything_and_changes_nothing(desk: Desk, scene: Scene) -> None:
+    viewer = await signed_in(scene, "chi.xem", Role.VIEWER)
+    change = await desk.propose(SANDBOX)
+    assert (await viewer.call("GET", "/profiles")).status_code == 200
+    assert (await viewer.call("GET", "/changes")).json()["changes"][0]["id"] == change["id"]
+    assert (await viewer.call("GET", "/profiles/sandbox/revisions")).status_code == 200
+    for act in ("preflight", "activate", "reject", "rollback"):
+        assert told(await desk.act(viewer, change, act)) == (403, "role_missing")
+    assert told(await viewer.call("POST", "/profiles/sandbox/suspend")) == (403, "role_missing")
+
+
+async def test_revisions_are_listed_with_their_secrets_sealed(desk: Desk) -> None:
+    await desk.switched(SANDBOX, expires_on="2099-01-31")
+    found = desk.done(await desk.proposer.call("GET", "/profiles/sandbox/revisions"))["revisions"]
+    assert [(each["number"], each["state"]) for each in found] == [(1, "former"), (2, "active")]
+    assert found[1]["members"]["c06_secret"] == "(sealed)"
+    assert found[1]["days_left"] > 365
+    secret = desk.revision(SANDBOX)["c06_secret"]
+    assert secret not in str(found)
+
+
+async def test_account_reuse_on_official_needs_its_legal_basis(desk: Desk, scene: Scene) -> None:
+    body = {"kind": "set_policy", "profile": "official", "policy": {"reuse": "account"}}
+    refused = await desk.proposer.call("POST", "/changes", body)
+    assert told(refused) == (422, "request_invalid")
+    assert refused.json()["errors"][0]["field"] == "policy.legal_basis"
+
+    body["policy"] = {"reuse": "account", "legal_basis": "NĐ 69/2024 Đ19 k4, văn bản đồng ý số 1"}
+    change = await desk.ask(body)
+    await desk.preflight(change)
+    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    desk.done(await desk.approve(change))
+    done = desk.done(await desk.act(desk.approver, change, "activate"))
+    assert done["state"] == "confirmed"
+    policy = scene.gateway.places[OFFICIAL].policy
+    assert (policy.reuse, policy.legal_basis) == ("account", "NĐ 69/2024 Đ19 k4, văn bản đồng ý số 1")
+
+
+async def test_a_policy_is_in_force_at_once_and_shown_in_me(desk: Desk, portal: Portal) -> None:
+    change = await desk.ask(
+        {
+            "kind": "set_policy",
+            "profile": "sandbox",
+            "policy": {"reuse_seconds": 60, "budgets": {"account_hour": 7}, "watch": {"seconds": 5}},
+        }
+    )
+    lines = {line["member"]: (line["from"], line["to"]) for line in change["diff"]}
+    assert lines["reuse_seconds"] == (1800, 60)
+    await desk.preflight(change)
+    desk.done(await desk.act(desk.proposer, change, "activate"))
+    me = (await portal.call("GET", "/me")).json()
+    assert me["policy"]["reuse_seconds"] == 60
+    assert me["budgets"]["account_hour"]["limit"] == 7
+
+
+async def test_one_person_suspends_and_two_resume_official(
+    desk: Desk, scene: Scene, official: Portal
+) -> None:
+    assert told(await desk.proposer.call("POST", "/profiles/official/suspend")) == (403, "role_missing")
+    shown = desk.done(
+        await desk.approver.call("POST", "/profiles/official/suspend", {"reason": "C06 asked for it"})
+    )
+    assert (shown["state"], shown["reason"]) == ("suspended", "C06 asked for it")
+    assert told(await official.verify()) == (503, "profile_suspended")
+
+    change = await desk.ask({"kind": "resume_profile", "profile": "official"})
+    assert told(await desk.act(desk.approver, change, "activate")) == (422, "preflight_failed")
+    await desk.preflight(change)
+    assert told(await desk.act(desk.approver, change, "activate")) == (409, "state_wrong")
+    desk.done(await desk.approve(change))
+    desk.done(await desk.act(desk.approver, change, "activate"))
+    assert (await official.verify()).status_code == 201
+
+
+async def test_a_suspended_profile_fills_no_form_of_a_live_receipt(
+    desk: Desk, scene: Scene, portal: Portal
+) -> None:
+    receipt = await portal.receipt()
+    desk.done(await desk.approver.call("POST", "/profiles/sandbox/suspend"))
+    asked = len(await scene.journal())
+    assert told(await portal.prefill(receipt, ["full_name"])) == (503, "profile_suspended")
+    assert told(await portal.verify()) == (503, "profile_suspended")
+    assert len(await scene.journal()) == asked
+
+
+async def test_a_suspended_profile_is_not_resumed_by_a_switch(desk: Desk, scene: Scene) -> None:
+    desk.done(await desk.approver.call("POST", "/profiles/sandbox/suspend"))
+    again = await desk.approver.call("POST", "/profiles/sandbox/suspend")
+    assert told(again) == (409, "state_wrong")
+    await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    assert told(await portal.verify()) == (503, "profile_suspended")
+
+
+async def test_an_operators_new_role_is_a_change_of_two_people(desk: Desk, scene: Scene) -> None:
+    change = await desk.ask({"kind": "operator", "name": "moi.vao", "role": "approver"})
+    await desk.preflight(change)
+    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    desk.done(await desk.approve(change))
+    done = desk.done(await desk.act(desk.approver, change, "activate"))
+    assert done["shown_once"]["one_time_code"].startswith("otc_")
+    assert "shown_once" not in await desk.look(change)
+    names = [each["name"] for each in desk.done(await desk.proposer.call("GET", "/operators"))["operators"]]
+    assert "moi.vao" in names
+
+    await signed_in(scene, "chi.xem", Role.VIEWER)
+    raised = await desk.ask({"kind": "operator", "name": "chi.xem", "role": "proposer"})
+    assert raised["diff"] == [{"member": "operator.chi.xem", "from": "viewer", "to": "proposer"}]
+
+
+async def test_a_promoted_account_is_a_new_one_at_official(desk: Desk, scene: Scene, portal: Portal) -> None:
+    key = ECKey.generate_key("P-256")
+    change = await desk.ask(
+        {
+            "kind": "promote_account",
+            "client_id": portal.client_id,
+            "public_key": key.as_dict(private=False),
+            "officers": ["can.bo.01"],
+        }
+    )
+    assert change["profile"] == "official"
+    lines = {line["member"]: (line["from"], line["to"]) for line in change["diff"]}
+    assert lines["dpop_required"] == (False, True)
+    assert lines["public_keys"] == (None, [key.thumbprint()])
+    assert "can.bo.01" not in str(change)
+    await desk.preflight(change)
+    desk.done(await desk.approve(change))
+    made = desk.done(await desk.act(desk.approver, change, "activate"))["shown_once"]
+
+    official = Portal(
+        http=scene.http, clock=scene.clock, client_id=made["client_id"], issuer=made["issuer"], key=key
+    )
+    await official.log_in()
+    assert official.token_type == "DPoP"
+    answer = await official.verify(initiated_by={"kind": "officer", "id": "can.bo.01"})
+    assert (answer.status_code, answer.json()["profile"]) == (201, "official")
+    assert (await portal.verify()).json()["profile"] == "sandbox"
+
+
+async def test_a_suspended_sandbox_account_is_not_promoted(desk: Desk, scene: Scene, portal: Portal) -> None:
+    await change_state(scene.gateway.parts, portal.client_id, AccountState.SUSPENDED)
+    key = ECKey.generate_key("P-256").as_dict(private=False)
+    body = {"kind": "promote_account", "client_id": portal.client_id, "public_key": key}
+    assert told(await desk.proposer.call("POST", "/changes", body)) == (409, "state_wrong")
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"scopes": ["verify", "audit.read"]}, "scopes"),
+        (
+            {
+                "authorization_details": [
+                    {
+                        "type": "citizen_enquiry",
+                        "procedures": ["*"],
+                        "subject_roles": ["*"],
+                        "fields": ["religion"],
+                    }
+                ]
+            },
+            "authorization_details.0",
+        ),
+        ({"public_key": {"kty": "oct", "k": "c2VjcmV0"}}, "public_key"),
+        ({"client_id": "acc_" + "a" * 25}, "client_id"),
+    ],
+)
+async def test_a_promotion_never_widens_what_the_sandbox_account_may(
+    desk: Desk, portal: Portal, members: dict[str, object], field: str
+) -> None:
+    body = {
+        "kind": "promote_account",
+        "client_id": portal.client_id,
+        "public_key": ECKey.generate_key("P-256").as_dict(private=False),
+    } | members
+    refused = await desk.proposer.call("POST", "/changes", body)
+    assert told(refused) == (422, "request_invalid")
+    assert refused.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "activate_revision", "profile": "sandbox"},
+        {"kind": "resume_profile", "profile": "sandbox", "name": "an"},
+        {"kind": "operator", "name": "an", "role": "king"},
+        {"kind": "nothing", "profile": "sandbox"},
+        {"kind": "set_policy", "profile": "elsewhere", "policy": {}},
+    ],
+)
+async def test_a_proposal_with_other_members_than_its_kinds_is_refused(
+    desk: Desk, body: dict[str, object]
+) -> None:
+    assert told(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
+
+
+async def test_without_a_token_no_route_of_operators_answers(scene: Scene) -> None:
+    for method, path in (("GET", "/changes"), ("POST", "/changes"), ("GET", "/profiles")):
+        answer = await scene.http.request(method, f"/ops/v1{path}", json={})
+        assert told(answer) == (401, "token_missing")

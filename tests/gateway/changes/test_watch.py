@@ -1,0 +1,169 @@
+"""After a switch: confirmed by itself when it does well, returned by itself when it doesn't, once, saying why."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.app import open_gateway
+from gateway.changes.watching import look, watching_changes
+from gateway.places import Profile
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.registry.model import Registry
+from tests.gateway.changes.desk import Desk, told
+from tests.gateway.scene import Portal, Scene
+
+OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
+
+
+async def fault(scene: Scene, **members: Any) -> None:
+    answer = await scene.control.post("/runs/default/faults", json=members)
+    assert answer.status_code < 300, answer.text
+
+
+async def ask(portal: Portal, times: int) -> list[int]:
+    """Ask anew so many times, one after the other."""
+    return [(await portal.verify(fresh=True)).status_code for _ in range(times)]
+
+
+def active(scene: Scene, profile: Profile) -> int:
+    link = scene.gateway.places[profile].link
+    assert link is not None
+    return link.connection.revision
+
+
+async def test_a_switch_that_does_well_is_confirmed_when_its_time_is_over(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(OFFICIAL)
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "active"
+    scene.clock.advance(301)
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "confirmed"
+    assert active(scene, OFFICIAL) == 2
+
+
+async def test_threat_14_credentials_refused_at_first_use_return_to_the_former_revision(
+    desk: Desk, scene: Scene, official: Portal
+) -> None:
+    change = await desk.switched(OFFICIAL)
+    await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
+    assert await ask(official, 2) == [502, 502]
+    with capture_logs() as logs:
+        await look(scene.gateway, scene.way_out)
+    ended = await desk.look(change)
+    assert ended["state"] == "rolled_back"
+    assert ended["ended_by"] == "gateway"
+    assert "2 logins refused" in ended["reason"]
+    assert active(scene, OFFICIAL) == 1
+    assert "switch_returned" in [entry["event"] for entry in logs]
+    assert (await official.verify()).status_code == 201
+
+
+async def test_threat_14_it_returns_only_once_for_one_change(desk: Desk, scene: Scene) -> None:
+    await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    await fault(scene, kind="unauthorised_once", times=2)
+    await ask(portal, 2)
+    await asyncio.gather(*(look(scene.gateway, scene.way_out) for _ in range(5)))
+    rows = [row for row in await scene.audit() if row.get("outcome", "").startswith("change_returned")]
+    assert len(rows) == 1
+    tried = [row for row in await scene.audit() if (row["kind"], row.get("actor")) == ("intended", "gateway")]
+    assert len(tried) == 1
+    await look(scene.gateway, scene.way_out)
+    assert active(scene, SANDBOX) == 1
+
+
+async def test_threat_14_where_the_former_does_not_log_in_the_profile_is_suspended_with_an_alarm(
+    desk: Desk, scene: Scene, official: Portal
+) -> None:
+    change = await desk.switched(OFFICIAL)
+    suspend = await scene.control.post(
+        "/accounts", json={"name": "dvctt-hanoi-official", "status": "suspended"}
+    )
+    if suspend.status_code >= 400:
+        pytest.fail(suspend.text)
+    await ask(official, 5)
+    with capture_logs() as logs:
+        await look(scene.gateway, scene.way_out)
+    ended = await desk.look(change)
+    assert "the former revision fails" in ended["reason"]
+    assert told(await official.verify(fresh=True)) == (503, "profile_suspended")
+    assert "switch_alarm" in [entry["event"] for entry in logs]
+
+
+async def test_answers_that_break_the_schema_return_to_the_former_revision(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
+    assert await ask(portal, 3) == [502, 502, 502]
+    await look(scene.gateway, scene.way_out)
+    assert "3 of 3 answers were invalid" in (await desk.look(change))["reason"]
+    assert active(scene, SANDBOX) == 1
+
+
+async def test_a_few_failures_among_many_answers_are_not_too_much(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    await ask(portal, 5)
+    await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
+    await ask(portal, 3)
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "active"
+
+
+async def test_a_change_returned_from_leaves_the_one_before_as_it_was(desk: Desk, scene: Scene) -> None:
+    first = await desk.switched(SANDBOX, deadline_ms=3000)
+    second = await desk.switched(SANDBOX, deadline_ms=3500)
+    assert (await desk.look(first))["state"] == "retired"
+    desk.done(await desk.act(desk.approver, second, "rollback", {"reason": "slow"}))
+    assert (await desk.look(first))["state"] == "confirmed"
+    assert (await desk.look(second))["state"] == "rolled_back"
+    assert active(scene, SANDBOX) == 2
+    assert told(await desk.act(desk.approver, second, "rollback")) == (409, "state_wrong")
+
+
+async def test_a_return_by_hand_on_official_needs_another_than_the_proposer(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(OFFICIAL)
+    assert told(await desk.act(desk.proposer, change, "rollback")) == (403, "same_operator")
+    desk.done(await desk.act(desk.approver, change, "rollback"))
+    assert active(scene, OFFICIAL) == 1
+
+
+async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, scene: Scene) -> None:
+    """Whoever made the switch is gone: its change is as it was, one revision is active, and another returns."""
+    change = await desk.switched(SANDBOX)
+
+    def connect(connection: Connection) -> Registry:
+        return open_registry(
+            connection, transport=scene.way_out.open_transport(connection), clock=scene.clock
+        )
+
+    async with open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as other:
+        link = other.places[SANDBOX].link
+        assert link is not None
+        assert link.connection.revision == 2
+        scene.clock.advance(301)
+        await look(other, scene.way_out)
+    assert (await desk.look(change))["state"] == "confirmed"
+
+
+async def test_the_watch_itself_runs_beside_the_requests(desk: Desk, scene: Scene) -> None:
+    async with watching_changes(scene.gateway, scene.way_out):
+        change = await desk.switched(SANDBOX)
+        portal = await scene.portal()
+        await fault(scene, kind="unauthorised_once", times=2)
+        await ask(portal, 2)
+        async with asyncio.timeout(10):
+            while (await desk.look(change))["state"] == "active":  # noqa: ASYNC110 - the change is over HTTP
+                await asyncio.sleep(0.05)
+    assert (await desk.look(change))["state"] == "rolled_back"
+
+
+async def test_overdue_proposals_are_ended_by_the_watch(desk: Desk, scene: Scene) -> None:
+    change = await desk.propose(SANDBOX)
+    scene.clock.advance(25 * 3600)
+    await look(scene.gateway, scene.way_out)
+    await desk.proposer.sign_in()
+    assert (await desk.look(change))["state"] == "expired"
