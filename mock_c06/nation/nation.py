@@ -46,7 +46,7 @@ class Nation:
         member = self.numbering.find(key)
         if member is None:
             return None
-        return self.core(member) if core_only else self.person(member)
+        return self.core(member, key) if core_only else self.person(member)
 
     def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
         """Give the one person of those nine digits, if there is one; `core_only`: see `core`."""
@@ -79,9 +79,9 @@ class Nation:
         """Give the person at a place among all, from 0."""
         return self.person(self.cells.member_at(place))
 
-    def core(self, member: Member) -> Person:
-        """Compute what a yes/no question is about: numbers, name, gender, birth, ethnicity and status."""
-        return Person(**self._core(member, self.lives.life_of(member)))
+    def core(self, member: Member, citizen_id: str | None = None) -> Person:
+        """Compute what a yes/no question is about: numbers (unless known), name, gender, birth, ethnicity and status."""
+        return Person(**self._core(member, self.lives.life_of(member), citizen_id))
 
     def person(self, member: Member) -> Person:
         """Compute the whole record of a member."""
@@ -126,10 +126,10 @@ class Nation:
         in_force = self.cells.relative(member, former_of) if former_of is not None else member
         return self.numbering.citizen_id(in_force or member)
 
-    def _core(self, member: Member, life: Life) -> dict[str, Any]:
+    def _core(self, member: Member, life: Life, citizen_id: str | None = None) -> dict[str, Any]:
         """Give what every record has, a cancelled one too."""
         return {
-            "citizen_id": self.numbering.citizen_id(member),
+            "citizen_id": citizen_id or self.numbering.citizen_id(member),
             "id_card_number": self.numbering.card(member) if life.has_card else None,
             "full_name": self.names.name_of(member),
             "gender": str(member.gender + 1),

@@ -31,14 +31,22 @@ class FaultWatch:
 
     def bend_answer(self, answer: Answer) -> Answer:
         """Let a fault change what is said."""
+        if self._is_spared:
+            return answer
         return bend_answer(answer, self._meet(Stage.ANSWERED, partial(can_bend_answer, answer)))
 
     def bend_reply(self, reply: Reply) -> Reply:
         """Let a fault change the bytes and their pace; whatever fault met the call is announced."""
+        if self._is_spared:
+            return reply
         return announce(bend_reply(reply, self._meet(Stage.REPLY, partial(can_bend_reply, reply))), self.hit)
 
+    @property
+    def _is_spared(self) -> bool:
+        return self.hit is None and self.call.run.faults.is_empty
+
     def _meet(self, stage: Stage, can_hit: "partial[bool] | None" = None) -> Fault | None:
-        if self.hit is not None or self.call.run.faults.is_empty:
+        if self.hit is not None or self._is_spared:
             return None
         target = Target(
             stage=stage,

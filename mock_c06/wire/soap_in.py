@@ -4,6 +4,8 @@ Text between the envelope's elements is ignored, since a real client sends some 
 up to MaCanBo, unless the account's `strict_order` asks for all of it. Refuses with 01 and repeats no value.
 """
 
+from collections.abc import Mapping
+
 from lxml import etree
 
 from mock_c06.errors import RequestRefused
@@ -19,6 +21,9 @@ _OURS_LENGTH = len(_OURS)
 _OPERATIONS = {f"{_OURS}{operation}": operation for operation in Operation}
 _BIRTH = "NgayThangNamSinh"
 _KNOWN = {*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH}
+_LEAVES: Mapping[object, str] = {f"{_OURS}{name}": name for name in _KNOWN - {_BIRTH}}
+_BIRTH_LEAVES: Mapping[object, str] = {f"{_OURS}{name}": name for name in BIRTH}
+_BIRTH_TAG = f"{_OURS}{_BIRTH}"
 _DOCUMENTED = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen", _BIRTH)
 _MEDIA_TYPES = {"text/xml", "application/xml"}
 _USUAL = "text/xml; charset=utf-8"
@@ -92,6 +97,8 @@ def parse_soap(root: etree._Element, operation: Operation, *, strict_order: bool
     """Read the operation's element into an enquiry; raises `RequestRefused`."""
     if find_operation(root) is not operation:
         raise wrong(f"Body phải là {operation} trong không gian tên {REQUEST}")
+    if not strict_order and (usual := _read_usual(root)) is not None:
+        return parse_enquiry(operation, usual)
     children = _elements(root)
     names = _local_names(children)
     if operation is Operation.LOOK_UP and "TuNgay" in names:
@@ -102,6 +109,27 @@ def parse_soap(root: etree._Element, operation: Operation, *, strict_order: bool
         inner, leaf = _birth(child) if name == _BIRTH else (name, child)
         fields[inner] = _text(leaf, inner)
     return parse_enquiry(operation, fields)
+
+
+def _read_usual(root: etree._Element) -> dict[str, str] | None:
+    """Read what nearly every request is: known leaves without anything between them. None: look at it closely."""
+    fields: dict[str, str] = {}
+    if root.text and root.text.strip():
+        return None
+    for child in root:
+        name, leaf = _LEAVES.get(child.tag), child
+        if name is None:
+            # The one element that has a child.
+            if child.tag != _BIRTH_TAG or len(child) != 1 or (child.text and child.text.strip()):
+                return None
+            leaf = child[0]
+            name = _BIRTH_LEAVES.get(leaf.tag)
+            if name is None or (leaf.tail and leaf.tail.strip()):
+                return None
+        if name in fields or len(leaf) or (child.tail and child.tail.strip()):
+            return None
+        fields[name] = leaf.text or ""
+    return fields if tuple(fields)[: len(HEAD)] == HEAD else None
 
 
 def _parse_feed(root: etree._Element, names: list[str]) -> Enquiry:
