@@ -41,6 +41,7 @@ lint: install ## run every checker, and no test
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
 	@$(BIN)/python -m benchmarks.population
+	@$(BIN)/python -m benchmarks.mock
 
 parity: install ## play the main job against every pair of readings of C06; write docs/parity.md
 	@$(BIN)/python -m benchmarks.parity

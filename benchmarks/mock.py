@@ -173,8 +173,6 @@ def _peer(peer: Peer) -> Iterator[Server]:
 def _process(command: list[str], settings: Mapping[str, str], place: Place) -> Iterator[int]:
     """Keep a program running that listens there; it is ended by its own id."""
     surroundings = {**os.environ, **settings}  # noqa: TID251 - a child's environment
-    if "mock_c06" in command:
-        surroundings.pop("ENV", None)
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=surroundings, stdin=quiet, stdout=quiet, stderr=quiet)
     try:

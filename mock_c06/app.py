@@ -27,6 +27,7 @@ from mock_c06.runs.run import Runs
 from mock_c06.settings import Settings
 from mock_c06.wire.exchange import Exchange
 from mock_c06.wire.face import RegistryFace
+from mock_c06.wire.marking import SaysTestData
 from mock_c06.wire.token_call import TokenDesk
 from mock_c06.wire.wsdl import load_wsdl
 
@@ -89,7 +90,7 @@ def build_mock(
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=_control_face(parts),
+        control=SaysTestData(_control_face(parts)),
         control_token=token,
         runs=runs,
         register=register,

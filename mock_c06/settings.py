@@ -1,9 +1,10 @@
 """The mock's settings: the only reader of the environment. An unknown or malformed one stops the start.
 
-Refuses to be started as something real: `ENV=production` ends it.
+Refuses to be started as something real: `ENV=production` ends it, and so does each other usual way to say so.
 """
 
 import os
+from collections.abc import Mapping
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
@@ -13,6 +14,13 @@ from mock_c06.errors import StartRefused
 
 PREFIX = "MOCK_C06_"
 _KNOWN = {"MOCK_C06_CONTROL_TOKEN", "MOCK_C06_SECRET_SEED"}
+# Where tools and frameworks say in which environment they run, and how they say that it is the real one.
+WHERE_WE_ARE = (
+    *("ENV", "ENVIRONMENT", "APP_ENV", "APPLICATION_ENV", "DEPLOY_ENV", "DEPLOYMENT_ENVIRONMENT", "STAGE"),
+    *("NODE_ENV", "PYTHON_ENV", "DJANGO_ENV", "FLASK_ENV", "RAILS_ENV", "RACK_ENV"),
+    *("SPRING_PROFILES_ACTIVE", "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT"),
+)
+_PRODUCTION = {"production", "prod", "prd", "live", "official"}
 
 
 class Settings(BaseSettings):
@@ -24,20 +32,26 @@ class Settings(BaseSettings):
 
     control_token: SecretStr | None = Field(default=None, min_length=1)
     secret_seed: str | None = Field(default=None, min_length=1)
-    env: str = Field(default="", validation_alias="ENV")
 
 
 def read_settings() -> Settings:
     """Read the environment and `.env`; raises `StartRefused` naming the setting and what is expected."""
-    names = {name for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith(PREFIX)}  # noqa: TID251 - this is the one reader
-    unknown = sorted(name for name in names if name.upper() not in _KNOWN)
+    told = {**dotenv_values(".env"), **os.environ}  # noqa: TID251 - this is the one reader
+    unknown = sorted(name for name in told if name.upper().startswith(PREFIX) and name.upper() not in _KNOWN)
     if unknown:
         raise StartRefused(f"unknown setting {unknown[0]}: expected one of {', '.join(sorted(_KNOWN))}")
+    _require_no_production(told)
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         raise StartRefused(f"setting {PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
-    if settings.env.lower() in {"production", "prod"}:
-        raise StartRefused("ENV says production: this is a mock with synthetic people and won't start there")
-    return settings
+
+
+def _require_no_production(told: Mapping[str, str | None]) -> None:
+    for name, value in told.items():
+        words = {word.strip().lower() for word in (value or "").split(",")}
+        if name.upper() in WHERE_WE_ARE and words & _PRODUCTION:
+            raise StartRefused(
+                f"{name} says {value}: this is a mock with synthetic people and won't start there"
+            )

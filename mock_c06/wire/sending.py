@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.types import Receive, Scope, Send
 
 from mock_c06.runs.faults import Cut
+from mock_c06.wire.marking import MARK
 from mock_c06.wire.reply import Reply
 
 ABORT = "mock_c06.abort"
@@ -69,7 +70,7 @@ def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     always = [
         (b"content-type", reply.content_type.encode()),
         (b"content-length", b"%d" % len(reply.body)),
-        (b"x-test-data", b"true"),
+        MARK,
     ]
     if not reply.headers:
         return always

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from mock_c06.errors import StartRefused
-from mock_c06.settings import read_settings
+from mock_c06.settings import WHERE_WE_ARE, read_settings
 
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ENV", raising=False)
+    for name in WHERE_WE_ARE:
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
@@ -48,7 +49,25 @@ def test_an_empty_setting_stops_the_start_and_is_named(monkeypatch: pytest.Monke
         read_settings()
 
 
-def test_threat_43_the_mock_does_not_start_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENV", "production")
-    with pytest.raises(StartRefused, match="production"):
+@pytest.mark.parametrize("name", WHERE_WE_ARE)
+@pytest.mark.parametrize("value", ["production", "PROD", "cloud,prod", "live"])
+def test_threat_43_the_mock_does_not_start_in_production(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartRefused, match=f"{name} says {value}"):
         read_settings()
+
+
+def test_threat_43_an_env_file_that_says_production_stops_the_start_too(empty_folder: Path) -> None:
+    (empty_folder / ".env").write_text("APP_ENV=production\n")
+    with pytest.raises(StartRefused, match="APP_ENV says production"):
+        read_settings()
+
+
+@pytest.mark.parametrize("value", ["", "development", "test", "staging", "preproduction", "delivery"])
+def test_other_environments_than_production_let_the_mock_start(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("ENV", value)
+    assert read_settings().secret_seed is None
