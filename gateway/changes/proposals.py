@@ -11,6 +11,7 @@ from gateway.changes.promotion_subject import Promotion, draft_promotion
 from gateway.changes.propose import propose, propose_revision
 from gateway.database import Transaction
 from gateway.errors import FieldError, RequestInvalid
+from gateway.identifiers import OperatorName
 from gateway.operators.model import Operator, Role, parse_name
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
@@ -29,7 +30,7 @@ async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Ch
             case ChangeKind.SET_POLICY if profile and body.policy:
                 return draft_policy(profile, body.policy.parse())
             case ChangeKind.OPERATOR if body.name and body.role:
-                return dict(draft_operator(parse_name(body.name), Role(body.role)))
+                return dict(draft_operator(_name(body.name), Role(body.role)))
             case ChangeKind.PROMOTE_ACCOUNT:
                 return await draft_promotion(transaction, gateway, _promotion(body))
         return {}
@@ -46,6 +47,13 @@ def claim_of(body: IdentityBody) -> Claim:
         error = FieldError(field="test_identity.birth_date", code="request_invalid", detail="a date")
         raise RequestInvalid((error,)) from None
     return Claim(citizen_id=body.citizen_id, full_name=body.full_name, birth_date=born)
+
+
+def _name(text: str) -> OperatorName:
+    try:
+        return parse_name(text)
+    except ValueError as error:
+        raise RequestInvalid((FieldError(field="name", code="request_invalid", detail=str(error)),)) from None
 
 
 def _promotion(body: ProposalBody) -> Promotion:

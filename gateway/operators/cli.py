@@ -16,6 +16,7 @@ from gateway.identifiers import OperatorName
 from gateway.operators.enrolment import enrol
 from gateway.operators.model import Arrival, Login, Operator, Role, Session, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password
+from gateway.operators.propose_cli import add_propose
 from gateway.operators.sessions import login, logout
 from gateway.operators.token_file import TOKEN_FILE, find_token, forget_token, keep_token, operator_of
 from gateway.operators.totp import to_uri
@@ -32,6 +33,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     _add_enrol(app, open_gateway)
     _add_list(app, open_gateway)
     _add_disable(app, open_gateway)
+    add_propose(app, open_gateway)
     return app
 
 

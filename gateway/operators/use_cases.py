@@ -23,7 +23,7 @@ from gateway.profiles.store import list_revisions
 
 _BY_CHANGE = (
     "with an official connection an operator is made or changed by a change that a second person approves: "
-    "kind operator of POST /ops/v1/changes"
+    "gateway operators propose NAME --role ROLE"
 )
 
 

@@ -60,6 +60,9 @@ class Opener:
 
     async def check(self, connection: Connection) -> None:
         """Raise `SettingInvalid` where a connection can't work: nothing is sent."""
+        from gateway.registry.client import check_connection  # noqa: PLC0415 - brings the wire's libraries
+
+        check_connection(connection)
         link = self.links.open(connection)
         if link is not None:
             await self.links.close(link)

@@ -54,6 +54,8 @@ def _credentials(connection: Connection) -> Iterator[tuple[str, str]]:
         ("c06_secret", connection.c06_secret),
         ("ngsp_key", connection.ngsp_key),
         ("ngsp_secret", connection.ngsp_secret),
+        ("client_certificate", connection.client_certificate),
+        ("client_key", connection.client_key),
         ("adapter.access_key", adapter.access_key if adapter else None),
         ("adapter.secret_key", adapter.secret_key if adapter else None),
     ):

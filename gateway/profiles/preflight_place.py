@@ -21,6 +21,7 @@ from gateway.registry.probe_network import (
     place_of,
     stays_on_this_machine,
 )
+from gateway.registry.tls import check_client, present
 
 _TLS_REMEDIES = {
     TlsFault.UNTRUSTED: "the chain does not lead to an authority that is trusted here: have its owner send the whole chain",
@@ -100,8 +101,14 @@ async def _look_at_tls(
             sheet.stop("credentials would leave this machine in the clear")
         return
     begun = sheet.now()
+    try:
+        check_client(connection)
+    except SettingInvalid as error:
+        sheet.failed("tls", error.reason, "put in a certificate and its own key, or neither")
+        sheet.stop("the client certificate can't be shown")
+        return
     shown = await look_at_certificate(
-        place, addresses.allowed, way_out.tls(), within=connection.deadline_ms / 1000
+        place, addresses.allowed, present(way_out.tls(), connection), within=connection.deadline_ms / 1000
     )
     ms = sheet.since(begun)
     if shown.fault is not None:

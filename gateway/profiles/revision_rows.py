@@ -46,6 +46,7 @@ def list_secrets(members: ConnectionMembers) -> dict[str, str]:
         "c06_secret": reveal(members.c06_secret),
         "ngsp_key": reveal(members.ngsp_key),
         "ngsp_secret": reveal(members.ngsp_secret),
+        "client_key": reveal(members.client_key),
     }
     if members.adapter is not None:
         found["adapter.access_key"] = reveal(members.adapter.access_key)

@@ -13,8 +13,16 @@ from gateway.errors import SettingInvalid
 from gateway.places import Profile
 from gateway.registry.connection import Connection
 from gateway.registry.members import ConnectionMembers
+from gateway.registry.tls import ends_on
 
-SECRET_MEMBERS = ("c06_secret", "ngsp_key", "ngsp_secret", "adapter.access_key", "adapter.secret_key")
+SECRET_MEMBERS = (
+    "c06_secret",
+    "ngsp_key",
+    "ngsp_secret",
+    "client_key",
+    "adapter.access_key",
+    "adapter.secret_key",
+)
 """Members that are sealed, each bound to its profile, revision and name; they are shown to nobody."""
 
 WARNING_DAYS = 30
@@ -43,9 +51,16 @@ class Revision:
         return replace(found, revision=self.number, hosts=hosts, networks=networks)
 
     def days_left(self, today: date) -> int | None:
-        """Return for how many days its credentials are good; negative once they aren't, None for no end."""
-        ends = self.members.expires_on
-        return None if ends is None else (ends - today).days
+        """Return for how many days its credentials are good, a client certificate among them.
+
+        Negative once they aren't, None where no end is known.
+        """
+        ends = [day for day in (self.members.expires_on, self._certificate_ends()) if day is not None]
+        return (min(ends) - today).days if ends else None
+
+    def _certificate_ends(self) -> date | None:
+        certificate = self.members.client_certificate
+        return None if certificate is None else ends_on(certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import httpx
 
 from gateway.clock import Clock
+from gateway.registry.authorisation import check_credentials
 from gateway.registry.connection import Connection, Dialect
 from gateway.registry.guard import Guard
 from gateway.registry.lgsp_json import LgspJsonRegistry
@@ -17,9 +18,17 @@ from gateway.registry.outbound import Outbound
 from gateway.registry.session import Session
 from gateway.registry.shelter import ShelteredRegistry
 from gateway.registry.soap import SoapRegistry
+from gateway.registry.tls import check_client
 
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What carries packets; handed in, so that rooms that pass it on need not know the HTTP library."""
+
+
+def check_connection(connection: Connection) -> None:
+    """Raise `SettingInvalid` where a connection's place or credentials can't work; nothing is opened."""
+    Guard(connection)
+    check_credentials(connection)
+    check_client(connection)
 
 
 def open_registry(connection: Connection, *, transport: Transport, clock: Clock) -> Registry:

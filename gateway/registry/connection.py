@@ -69,7 +69,8 @@ class Connection:
     """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included.
 
     `revision` counts from 1 in a profile; 0 is a connection that stands outside the store, such as a trial's.
-    `date_form` None is the dialect's usual one.
+    `date_form` None is the dialect's usual one. `client_certificate` and `client_key` are PEM, for a registry that asks
+    for a certificate of ours.
     """
 
     profile: Profile
@@ -82,6 +83,8 @@ class Connection:
     ngsp_secret: str | None = field(default=None, repr=False)
     adapter: Adapter | None = None
     x_road_client: str | None = None
+    client_certificate: str | None = field(default=None, repr=False)
+    client_key: str | None = field(default=None, repr=False)
     agency: str
     officer: str
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS

@@ -92,6 +92,8 @@ class ConnectionMembers(Strict):
     ngsp_secret: SecretStr | None = None
     adapter: Annotated[AdapterMembers | None, BeforeValidator(parse_json)] = None
     x_road_client: str | None = None
+    client_certificate: str | None = Field(default=None, max_length=20_000)
+    client_key: SecretStr | None = None
     agency: str | None = None
     officer: str | None = None
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
@@ -131,6 +133,8 @@ class ConnectionMembers(Strict):
             ngsp_secret=reveal(self.ngsp_secret),
             adapter=self.adapter.adapter() if self.adapter is not None else None,
             x_road_client=self.x_road_client,
+            client_certificate=self.client_certificate,
+            client_key=reveal(self.client_key),
             agency=self.agency,
             officer=self.officer,
             timestamp_unit=self.timestamp_unit,

@@ -17,8 +17,9 @@ from gateway.procedures.fields import Operation
 from gateway.registry.client import Transport
 from gateway.registry.connection import Connection
 from gateway.registry.model import Claim
-from gateway.registry.probe_network import Resolve, resolve_by_system, trusted_tls
+from gateway.registry.probe_network import Resolve, resolve_by_system
 from gateway.registry.readings import Seen
+from gateway.registry.tls import trusted_tls
 
 IMPOSSIBLE = Claim(citizen_id="000000000000", full_name="Kiểm Tra Kết Nối", birth_date=date(1900, 1, 1))
 """Nobody: neither a province nor a country has the code 000. The name tells C06's own log what was asked: a test."""

@@ -15,8 +15,6 @@ from ipaddress import ip_address, ip_network
 from socket import SOCK_STREAM
 from typing import TypeAlias
 
-import httpx
-
 from gateway.registry.connection import Connection
 from gateway.registry.guard import Guard
 
@@ -83,11 +81,6 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver, as the transport does; raises `OSError`."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def trusted_tls() -> ssl.SSLContext:
-    """Return what the transport trusts."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def place_of(connection: Connection) -> Place:

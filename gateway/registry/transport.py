@@ -5,6 +5,8 @@ the address connected to. Keeps no cookies, follows no redirects, reads no proxy
 """
 
 import socket
+import ssl
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import aiohttp
@@ -14,6 +16,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from gateway.registry.connection import Connection
 from gateway.registry.guard import Guard
+from gateway.registry.tls import present, trusted_tls
 
 _MAX_CONNECTIONS = 128
 # Below the 5 s after which common servers close: a question sent into a closing connection is lost.
@@ -44,10 +47,16 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
-def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
-    """Return a transport for this connection alone; it takes hold of the event loop at its first packet."""
+def open_transport(
+    connection: Connection, *, trust: Callable[[], ssl.SSLContext] = trusted_tls
+) -> httpx.AsyncBaseTransport:
+    """Return a transport for this connection alone; it takes hold of the event loop at its first packet.
+
+    Raises:
+        SettingInvalid: the place or the client certificate can't work.
+    """
     guard = Guard(connection)
-    ssl_context = httpx.create_ssl_context(trust_env=False)
+    ssl_context = present(trust(), connection)
 
     def open_session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(

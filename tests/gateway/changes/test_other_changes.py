@@ -218,6 +218,8 @@ async def test_a_promotion_never_widens_what_the_sandbox_account_may(
         {"kind": "activate_revision", "profile": "sandbox"},
         {"kind": "resume_profile", "profile": "sandbox", "name": "an"},
         {"kind": "operator", "name": "an", "role": "king"},
+        {"kind": "operator", "name": "local", "role": "viewer"},
+        {"kind": "operator", "name": "an001090000123", "role": "viewer"},
         {"kind": "nothing", "profile": "sandbox"},
         {"kind": "set_policy", "profile": "elsewhere", "policy": {}},
     ],

@@ -30,7 +30,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         accounts list; accounts show; accounts rotate; accounts suspend; accounts resume; accounts revoke;
         accounts officers add; accounts officers disable; audit verify; audit checkpoint; procedures list;
         procedures show; procedures lint; operators create; operators enrol; operators list; operators disable;
-        login; logout; accounts promote; profiles list; profiles show; profiles history; profiles propose;
+        operators propose; login; logout; accounts promote; profiles list; profiles show; profiles history; profiles propose;
         profiles set-policy; profiles preflight; profiles approve; profiles activate; profiles reject;
         profiles rollback; profiles suspend; profiles resume"""
     assert {tuple(name.split()) for name in named.split(";")} == set(LEAVES)

@@ -50,6 +50,7 @@ def members(**changes: Any) -> ConnectionMembers:
             "dialect": "lgsp-camel",
             "ngsp_key": "an-ngsp-key",
             "ngsp_secret": "an-ngsp-secret",
+            "client_key": "a-client-key",
             "adapter": {
                 "access_key": "an-access-key",
                 "secret_key": "an-adapter-secret",
@@ -78,7 +79,13 @@ def test_a_sealed_secret_opens_at_its_own_place_and_at_no_other(
 def test_a_documents_text_and_its_mask_hold_no_secret() -> None:
     made = members()
     secrets = list_secrets(made)
-    assert set(secrets) == {"ngsp_key", "ngsp_secret", "adapter.access_key", "adapter.secret_key"}
+    assert set(secrets) == {
+        "ngsp_key",
+        "ngsp_secret",
+        "client_key",
+        "adapter.access_key",
+        "adapter.secret_key",
+    }
     shown = json.dumps([write_document(made), masked(made)]) + repr(made)
     assert [value for value in secrets.values() if value in shown] == []
     assert masked(made)["adapter"]["secret_key"] == "(sealed)"

@@ -55,6 +55,27 @@ class Authority:
         context.load_cert_chain(file)
         return context
 
+    def client(self, *, days: tuple[float, float] = (-1, 90)) -> tuple[str, str]:
+        """A client certificate and its key, in PEM."""
+        key = _new_key()
+        certificate = self._sign(_name("gateway.test"), key, days=days)
+        return (
+            certificate.public_bytes(serialization.Encoding.PEM).decode(),
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ).decode(),
+        )
+
+    def asking(self, *names: str) -> ssl.SSLContext:
+        """What a server shows that asks its callers for a certificate of this authority."""
+        context = self.serving(*names)
+        certificate = self._sign(_name(self.name), self.key, days=(-1, 3650), authority=True)
+        context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.PEM).decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
     def _sign(
         self,
         subject: x509.Name,

@@ -1,0 +1,127 @@
+"""A registry that asks for a certificate of ours: it is shown from the connection alone, its key on no disk."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+
+from gateway.errors import SettingInvalid
+from gateway.places import Profile
+from gateway.profiles.other_profile import find_shared_members
+from gateway.profiles.revisions import Revision
+from gateway.registry.client import check_connection
+from gateway.registry.connection import Connection
+from gateway.registry.members import ConnectionMembers
+from gateway.registry.transport import open_transport
+from tests.gateway.registry.authority import Authority
+from tests.gateway.registry.scene import connection
+
+pytestmark = pytest.mark.sockets
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@asynccontextmanager
+async def asking(authority: Authority) -> AsyncIterator[tuple[int, list[str]]]:
+    """A registry that asks its callers for a certificate: its port, and whom it let in."""
+    let_in: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        shown = writer.get_extra_info("peercert")
+        let_in.append(str(dict(shown["subject"][0])["commonName"]))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=authority.asking("127.0.0.1"))
+    try:
+        yield server.sockets[0].getsockname()[1], let_in
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def call(made: Connection, authority: Authority) -> int:
+    """Send a packet and return the status of what comes back."""
+    transport = open_transport(made, trust=authority.trusting)
+    try:
+        request = httpx.Request("POST", f"{made.registry_url}/x", content=b"hello")
+        response = await transport.handle_async_request(request)
+        await response.aclose()
+        return response.status_code
+    finally:
+        await transport.aclose()
+
+
+async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(authority: Authority) -> None:
+    certificate, key = authority.client()
+    async with asking(authority) as (port, let_in):
+        made = connection(
+            registry_url=f"https://127.0.0.1:{port}", client_certificate=certificate, client_key=key
+        )
+        assert await call(made, authority) == 200
+        assert let_in == ["gateway.test"]
+
+
+async def test_without_a_certificate_such_a_registry_lets_nobody_in(authority: Authority) -> None:
+    async with asking(authority) as (port, let_in):
+        with pytest.raises((httpx.TransportError, OSError, aiohttp.ClientError)):
+            await call(connection(registry_url=f"https://127.0.0.1:{port}"), authority)
+        assert let_in == []
+
+
+def test_halves_that_do_not_belong_together_make_no_connection(authority: Authority) -> None:
+    certificate, key = authority.client()
+    _, foreign = authority.client()
+    check_connection(connection(client_certificate=certificate, client_key=key))
+    for own, private, named in (
+        (certificate, None, "both or neither"),
+        (None, key, "both or neither"),
+        (certificate, foreign, "client_key"),
+        (certificate, "not a key", "client_key"),
+        ("not a certificate", key, "client_certificate"),
+    ):
+        with pytest.raises(SettingInvalid, match=named) as refused:
+            check_connection(connection(client_certificate=own, client_key=private))
+        assert "BEGIN" not in str(refused.value)
+
+
+def test_threat_10_a_certificate_of_the_other_profile_is_told(authority: Authority) -> None:
+    certificate, key = authority.client()
+    other = connection(
+        profile=Profile.OFFICIAL,
+        registry_url="https://official.test",
+        c06_user="other",
+        c06_secret="another",
+        client_certificate=certificate,
+        client_key=key,
+    )
+    pasted = connection(client_certificate=certificate, client_key=key)
+    assert set(find_shared_members(pasted, other)) >= {"client_certificate", "client_key"}
+
+
+def test_the_certificates_end_counts_among_the_days_that_are_left(authority: Authority) -> None:
+    now = datetime.now(UTC)  # noqa: TID251 - the certificate goes by the machine's clock
+    certificate, key = authority.client(days=(-1, 20))
+    members = ConnectionMembers.model_validate(
+        {
+            "registry_url": "https://registry.test",
+            "client_certificate": certificate,
+            "client_key": key,
+            "expires_on": (now + timedelta(days=300)).date().isoformat(),
+        }
+    )
+    revision = Revision(profile=Profile.SANDBOX, number=1, members=members, proposed_by="an", proposed_at=now)
+    left = revision.days_left(now.date())
+    assert left is not None
+    assert 19 <= left <= 21
+    assert key not in repr(revision) + repr(members) + repr(connection(client_key=key))
