@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -15,10 +15,27 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from gateway.edge.problems import find_problem
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import (
+    DiffChanged,
+    FieldError,
+    FieldsError,
+    GatewayError,
+    NotFound,
+    Overloaded,
+    PreflightFailed,
+    RoleMissing,
+    SameOperator,
+)
 from gateway.profiles.model import Gateway
 
 COLUMNS = 80
+
+_IN_WORDS: Mapping[type[GatewayError], str] = {
+    SameOperator: "you proposed this change: another operator has to do this",
+    DiffChanged: "the change is another than the one looked at: run its preflight again, and look anew",
+    NotFound: "there is no such change: gateway profiles history",
+}
+"""What has a remedy at the terminal that it hasn't over HTTP."""
 
 Result = TypeVar("Result")
 OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
@@ -47,10 +64,24 @@ def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | N
 
 
 def describe(error: GatewayError) -> str:
-    """Return one of our errors as the one line that a command says."""
-    if isinstance(error, Overloaded):
-        return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
-    return str(error) or find_problem(error).detail
+    """Return one of our errors as the one line that a command says: what is wrong, and what to do."""
+    match error:
+        case Overloaded():
+            return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
+        case FieldsError(errors=errors):
+            return "; ".join(f"{each.field}: {each.detail}" for each in errors)
+        case RoleMissing():
+            return f"{error}: gateway operators list shows who has it"
+        case PreflightFailed(errors=errors):
+            return _describe_preflight(errors)
+    return _IN_WORDS.get(type(error)) or str(error) or find_problem(error).detail
+
+
+def _describe_preflight(errors: Sequence[FieldError]) -> str:
+    about_all = [each.detail for each in errors if each.field == "preflight"]
+    failed = ", ".join(each.field for each in errors if each.field != "preflight")
+    what = about_all[0] if about_all else f"failed ({failed})"
+    return f"the preflight {what}: mend what it names, then gateway profiles preflight CHANGE"
 
 
 def _find_root(error: BaseException) -> str:

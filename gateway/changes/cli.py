@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.changes.printing import indent, print_change, word
+from gateway.changes.printing import indent, print_change, print_changes, print_line, word
 from gateway.places import Profile
 from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
 
@@ -30,7 +30,8 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         return Acts(open_gateway=open_gateway)
 
     app = new_typer("Connections of the profiles: revisions, changes, suspension. See docs/operators.md.")
-    _add_reading(app, acts)
+    _add_list(app, acts)
+    _add_show(app, acts)
     _add_propose(app, acts)
     _add_preflight(app, acts)
     _add_decisions(app, acts)
@@ -38,7 +39,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     return app
 
 
-def _add_reading(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
+def _add_list(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
     @app.command("list", epilog="Example: gateway profiles list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List both profiles: state, active revision, days until credentials end."""
@@ -52,26 +53,44 @@ def _add_reading(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
         print_table([name.upper() for name in columns], [_cells(each, columns) for each in found])
         for each in found:
             if each["warning"]:
-                typer.echo(f"warning: {each['profile']}: {each['warning']}")
+                print_line(f"warning: {each['profile']}: {each['warning']}")
 
-    @app.command("show", epilog="Example: gateway profiles show official")
-    def show(profile: ProfileName, *, as_json: AsJson = False) -> None:
-        """Show a profile, its revisions and its policy; secrets stay sealed."""
-        found = run(acts().show_profile(profile))
+
+def _add_show(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
+    @app.command(
+        "show", epilog="\b\nExamples:\n  gateway profiles show official\n  gateway profiles show chg_…"
+    )
+    def show(
+        what: Annotated[
+            str, typer.Argument(metavar="PROFILE|CHANGE", help="sandbox, official, or a change's id.")
+        ],
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show a profile with its revisions and policy, or a change with its diff; secrets stay sealed."""
+        if what not in list(Profile):
+            print_change(run(acts().show_change(what)), as_json=as_json)
+            return
+        found = run(acts().show_profile(Profile(what)))
         if as_json:
             print_json(found)
         else:
             _print_members(found)
 
     @app.command("history", epilog="Example: gateway profiles history official --json")
-    def show_past(profile: ProfileName, *, as_json: AsJson = False) -> None:
-        """List a profile's changes, the newest first: who, when, what became of it."""
+    def show_past(
+        profile: Annotated[
+            Profile | None, typer.Argument(metavar="[PROFILE]", help="sandbox or official; else all.")
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """List changes, the newest first: who, when, what became of them."""
         found = run(acts().list_changes(profile))
         if as_json:
             print_json(found)
-            return
-        columns = ("id", "state", "kind", "proposed_by", "approved_by", "proposed_at")
-        print_table([name.upper() for name in columns], [_cells(each, columns) for each in found])
+        else:
+            print_changes(found)
 
 
 def _add_propose(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
@@ -156,6 +175,7 @@ def _add_preflight(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
                 if not check["passed"]:
                     indent(f"remedy: {check['remedy']}")
             typer.echo(f"preflight: {'passed' if found['passed'] else 'failed'}; change: {found['state']}")
+            typer.echo(f"diff_hash: {found['diff_hash']}")
         if not found["passed"]:
             raise typer.Exit(1)
 
@@ -165,7 +185,7 @@ def _add_decisions(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
     def approve(
         change: ChangeId,
         *,
-        diff_hash: Annotated[str, typer.Option(help="As `history --json` or the proposal shows it.")],
+        diff_hash: Annotated[str, typer.Option(help="As `show CHANGE` prints it.")],
         as_json: AsJson = False,
     ) -> None:
         """Approve exactly the diff that was looked at: an approver's act, not the proposer's."""
@@ -206,8 +226,12 @@ def _print_members(found: dict[str, Any]) -> None:
                 typer.echo(f"  {each['number']} {each['state']} (by {each['proposed_by']})")
                 for member, inner in each["members"].items():
                     indent(f"{member}: {word(inner)}")
+        elif isinstance(value, dict):
+            typer.echo(f"{name}:")
+            for member, inner in value.items():
+                indent(f"{member}: {word(inner)}")
         else:
-            typer.echo(f"{name}: {word(value)}")
+            print_line(f"{name}: {word(value)}")
 
 
 def _cells(found: dict[str, Any], columns: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from gateway.changes import reading, rules, use_cases
 from gateway.changes.answers import shape_change, shape_preflight, shape_profile, shape_revision
-from gateway.changes.bodies import IdentityBody, ProposalBody
+from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
 from gateway.changes.proposals import claim_of, propose_body
 from gateway.changes.trial import Trial
 from gateway.clock import today
@@ -52,8 +52,13 @@ class Acts:
         shown = [_dump(shape_revision(each.revision, each.state, each.days_left)) for each in revisions]
         return _dump(shape_profile(views[0])) | {"revisions": shown}
 
-    async def list_changes(self, profile: Profile) -> list[dict[str, Any]]:
-        """Return a profile's changes."""
+    async def show_change(self, change: str) -> dict[str, Any]:
+        """Return one change as it is now."""
+        async with self.open_gateway() as gateway:
+            return _dump(shape_change(await use_cases.get_change(gateway, change)))
+
+    async def list_changes(self, profile: Profile | None) -> list[dict[str, Any]]:
+        """Return a profile's changes, or all."""
         async with self.open_gateway() as gateway:
             return [_dump(shape_change(change)) for change in await reading.list_changes(gateway, profile)]
 
@@ -92,7 +97,8 @@ class Acts:
         """Approve a diff."""
         async with self.open_gateway() as gateway:
             by = await operator_of(gateway)
-            return _dump(shape_change(await use_cases.approve_change(gateway, by, change, diff_hash)))
+            seen = _parse(ApprovalBody, {"diff_hash": diff_hash}, gateway.parts.clock).diff_hash
+            return _dump(shape_change(await use_cases.approve_change(gateway, by, change, seen)))
 
     async def activate(self, change: str) -> dict[str, Any]:
         """Let a change happen; what is shown once is in it."""

@@ -6,6 +6,7 @@ from gateway.changes.checks import one_check
 from gateway.changes.model import Change, DiffLine
 from gateway.changes.revision_subject import try_revision
 from gateway.changes.trial import Trial
+from gateway.clock import rfc3339
 from gateway.database import Transaction
 from gateway.operators.model import Operator
 from gateway.places import Profile
@@ -20,7 +21,7 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
     del gateway
     standing = await store.read_standing(transaction, _profile(change))
     suspension = standing.suspension
-    before = None if suspension is None else {"at": suspension.at.isoformat(), "reason": suspension.reason}
+    before = None if suspension is None else {"at": rfc3339(suspension.at), "reason": suspension.reason}
     return (
         DiffLine(member="suspended", before=before, after=None),
         DiffLine(member="revision", before=standing.active, after=standing.active),

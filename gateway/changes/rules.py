@@ -87,12 +87,12 @@ def require_state(change: Change, states: Collection[ChangeState], now: datetime
 def require_preflight(change: Change, now: datetime) -> None:
     """Raise `PreflightFailed`, naming each failed check, unless a fresh preflight has passed."""
     if change.preflight is None or change.preflighted_at is None:
-        raise PreflightFailed((_error("preflight", "not run: POST …/preflight"),))
+        raise PreflightFailed((_error("preflight", "was not run"),))
     failed = tuple(_error(check.name, check.detail) for check in change.preflight.checks if not check.passed)
     if failed or not change.preflight.passed:
         raise PreflightFailed(failed or (_error("preflight", "failed"),))
     if change.preflighted_at + FRESH <= now:
-        raise PreflightFailed((_error("preflight", "older than an hour: run it again"),))
+        raise PreflightFailed((_error("preflight", "is older than an hour"),))
 
 
 def _require_another(operator: Operator, change: Change) -> None:

@@ -104,7 +104,7 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         Give the code to nobody but them. Needs an admin who is signed in. With an
         official connection, and once there is a proposer and an approver, a change
-        that two people make is needed instead.
+        that two people make is needed instead: gateway operators propose.
         """
         wanted = _read_name(name)
 

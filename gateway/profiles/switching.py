@@ -79,7 +79,7 @@ async def suspend_profile(gateway: Gateway, profile: Profile, *, by: str, reason
         return (
             AuditEntry(
                 at=suspension.at,
-                kind=Kind.LOCAL,
+                kind=Kind.OPERATOR,
                 profile=profile,
                 act=new_identifier("act"),
                 outcome="profile_suspended",

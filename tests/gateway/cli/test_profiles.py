@@ -1,0 +1,359 @@
+"""`gateway profiles` on a real store in a folder, its preflights against a real mock: by two people where it takes two."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.cli.commands import Done
+from tests.gateway.cli.staff import Staff
+from tests.sockets.programs import Place, control_headers
+
+WRONG = "not-the-secret-that-was-issued"
+
+
+def asked(staff: Staff, environment: str) -> int:
+    """Return how many packets of an environment the registry has seen."""
+    url = f"{staff.mock.control}/runs/default/journal"
+    answer = httpx.get(url, params={"environment": environment}, headers=control_headers(staff.mock))
+    return len(answer.json()["entries"])
+
+
+def state_of(staff: Staff, change: dict[str, Any]) -> str:
+    found: str = staff.proposer("profiles", "show", change["id"], "--json").json()["state"]
+    return found
+
+
+def listed(staff: Staff, profile: str) -> dict[str, Any]:
+    found = staff.gateway("profiles", "list", "--json").json()
+    return next(each for each in found if each["profile"] == profile)
+
+
+def test_on_sandbox_a_proposer_goes_the_whole_way_alone(staff: Staff) -> None:
+    file = staff.write("sandbox")
+    proposed = staff.proposer("profiles", "propose", "sandbox", "--file", file)
+    assert proposed.code == 0
+    change = proposed.out.split()[1]
+    preflight = staff.proposer("profiles", "preflight", change)
+    assert preflight.code == 0
+    assert "FAIL" not in preflight.out
+    assert "preflight: passed; change: preflighted\n" in preflight.out
+    assert "state: active\n" in staff.proposer("profiles", "activate", change).out
+    assert (listed(staff, "sandbox")["state"], listed(staff, "sandbox")["active"]) == ("ready", 1)
+
+
+def test_on_official_two_people_rotate_a_credential_and_return(staff: Staff) -> None:
+    first = staff.switched("official")
+    second = staff.switched("official", deadline_ms=4000)
+    assert (first["proposed_by"], first["approved_by"], first["activated_by"]) == (
+        "minh.tran",
+        "hoa.le",
+        "hoa.le",
+    )
+    assert (listed(staff, "official")["active"], listed(staff, "official")["former"]) == (2, 1)
+    assert state_of(staff, first) == "retired"
+
+    rolled = staff.approver("profiles", "rollback", second["id"], "--reason", "answers are slow")
+    assert "state: rolled_back\n" in rolled.out
+    assert "      reason: answers are slow\n" in rolled.out
+    assert listed(staff, "official")["active"] == 1
+    assert state_of(staff, first) == "confirmed"
+    nothing = staff.approver("profiles", "rollback", second["id"]).reason()
+    assert nothing == f"change {second['id']} is rolled_back"
+
+
+@pytest.mark.parametrize("act", ["approve", "activate", "rollback"])
+def test_threat_12_the_proposer_is_told_in_words_that_another_is_needed(staff: Staff, act: str) -> None:
+    change = staff.ready("official")
+    if act == "rollback":
+        staff.approver("profiles", "activate", change["id"])
+    seen = ("--diff-hash", change["diff_hash"]) if act == "approve" else ()
+    reason = staff.proposer("profiles", act, change["id"], *seen).reason()
+    assert reason == "you proposed this change: another operator has to do this"
+
+
+def test_threat_12_who_has_not_the_role_is_told_whose_it_is(staff: Staff) -> None:
+    change = staff.ready("official")
+    file = staff.write("official")
+    remedy = ": gateway operators list shows who has it"
+    assert staff.admin("profiles", "activate", change["id"]).reason() == f"needs the role approver{remedy}"
+    for person in (staff.admin, staff.approver):
+        told = person("profiles", "propose", "official", "--file", file).reason()
+        assert told == f"needs the role proposer{remedy}"
+    assert staff.proposer("profiles", "suspend", "official").reason() == f"needs the role approver{remedy}"
+    told = staff.admin("profiles", "suspend", "sandbox").reason()
+    assert told == f"needs the role proposer or approver{remedy}"
+
+
+def test_without_a_sign_in_every_act_names_the_way_in(staff: Staff) -> None:
+    change = staff.ready("official")["id"]
+    file = staff.write("official")
+    acts: list[Sequence[str]] = [
+        ("propose", "official", "--file", file),
+        ("set-policy", "official", "--reuse-seconds", "900"),
+        ("resume", "official"),
+        ("preflight", change),
+        ("approve", change, "--diff-hash", "0" * 64),
+        ("activate", change),
+        ("reject", change),
+        ("rollback", change),
+        ("suspend", "official"),
+    ]
+    for act in acts:
+        reason = staff.gateway("profiles", *act).reason()
+        assert reason == "no operator is signed in here: gateway login NAME"
+    assert listed(staff, "official")["state"] == "unconfigured"
+
+
+def test_a_change_that_was_not_tried_is_neither_approved_nor_activated(staff: Staff) -> None:
+    remedy = "the preflight was not run: mend what it names, then gateway profiles preflight CHANGE"
+    official, sandbox = staff.propose("official"), staff.propose("sandbox")
+    seen = ("--diff-hash", official["diff_hash"])
+    assert staff.approver("profiles", "approve", official["id"], *seen).reason() == remedy
+    assert staff.approver("profiles", "activate", official["id"]).reason() == remedy
+    assert staff.proposer("profiles", "activate", sandbox["id"]).reason() == remedy
+
+
+def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change(staff: Staff) -> None:
+    change = staff.propose("official", c06_secret=WRONG)
+    before = asked(staff, "official")
+    failed = staff.proposer("profiles", "preflight", change["id"])
+    assert (failed.code, failed.err) == (1, "")
+    assert "FAIL  login (" in failed.out
+    assert "remedy: correct c06_user and c06_secret; each wrong try brings the" in failed.out
+    assert "preflight: failed; change: proposed\n" in failed.out
+    assert asked(staff, "official") == before + 1
+
+    as_json = staff.proposer("profiles", "preflight", change["id"], "--json")
+    assert (as_json.code, json.loads(as_json.out)["passed"]) == (1, False)
+    seen = ("--diff-hash", change["diff_hash"])
+    reason = staff.approver("profiles", "approve", change["id"], *seen).reason()
+    assert reason.startswith("the preflight failed (login, timestamp_unit, operation_003, ")
+
+
+def test_threat_10_the_other_profiles_account_is_refused_before_a_packet(staff: Staff) -> None:
+    staff.switched("sandbox")
+    sandbox = staff.members("sandbox")
+    before = (asked(staff, "official"), asked(staff, "test"))
+    change = staff.propose("official", c06_user=sandbox["c06_user"], c06_secret=sandbox["c06_secret"])
+    done = staff.proposer("profiles", "preflight", change["id"])
+    assert done.code == 1
+    assert "the other profile's: c06_user, c06_secret\n" in done.out
+    assert (asked(staff, "official"), asked(staff, "test")) == before
+
+
+def test_a_diff_that_is_not_the_one_looked_at_is_not_approved(staff: Staff) -> None:
+    first = staff.propose("official")
+    seen = staff.proposer("profiles", "preflight", first["id"], "--json").json()["diff_hash"]
+    assert seen == first["diff_hash"]
+    staff.switched("official", deadline_ms=3000)
+    reason = staff.approver("profiles", "approve", first["id"], "--diff-hash", seen).reason()
+    assert reason.startswith("the change is another than the one looked at: run its preflight again")
+    anew = staff.proposer("profiles", "preflight", first["id"], "--json").json()["diff_hash"]
+    assert anew != seen
+    assert staff.approve(first["id"], anew)["state"] == "approved"
+
+
+@pytest.mark.parametrize("diff_hash", ["", "9f2c…", "G" * 64])
+def test_what_is_no_diff_hash_is_refused_by_its_form(staff: Staff, diff_hash: str) -> None:
+    change = staff.propose("official")
+    reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", diff_hash).reason()
+    assert reason.startswith("diff_hash: ")
+
+
+def test_a_change_that_is_not_there_is_told_with_where_to_look(staff: Staff) -> None:
+    for act in ("show", "preflight", "activate", "reject", "rollback"):
+        reason = staff.approver("profiles", act, "chg_nobody").reason()
+        assert reason == "there is no such change: gateway profiles history"
+
+
+def test_a_proposal_is_taken_back_or_rejected_with_its_reason(staff: Staff) -> None:
+    own, other = staff.propose("official"), staff.propose("official")
+    assert "state: rejected\n" in staff.proposer("profiles", "reject", own["id"]).out
+    done = staff.approver("profiles", "reject", other["id"], "--reason", "wrong agency", "--json").json()
+    assert (done["state"], done["ended_by"], done["reason"]) == ("rejected", "hoa.le", "wrong agency")
+    again = staff.approver("profiles", "reject", other["id"]).reason()
+    assert again == f"change {other['id']} is rejected"
+
+
+def test_one_approver_suspends_and_two_people_resume(staff: Staff) -> None:
+    staff.switched("official")
+    done = staff.approver("profiles", "suspend", "official", "--reason", "C06 asked for it")
+    assert done.out == "official is suspended; gateway profiles resume official ends it\n"
+    again = staff.approver("profiles", "suspend", "official").reason()
+    assert again == "official is suspended already: C06 asked for it"
+    found = listed(staff, "official")
+    assert (found["state"], found["suspended_by"], found["reason"]) == (
+        "suspended",
+        "hoa.le",
+        "C06 asked for it",
+    )
+
+    change = staff.proposer("profiles", "resume", "official", "--json").json()
+    seen = staff.proposer("profiles", "preflight", change["id"], "--json").json()
+    own = staff.proposer("profiles", "activate", change["id"]).reason()
+    assert own == "you proposed this change: another operator has to do this"
+    staff.approve(change["id"], seen["diff_hash"])
+    assert "state: confirmed\n" in staff.approver("profiles", "activate", change["id"]).out
+    assert listed(staff, "official")["state"] == "ready"
+
+
+def test_what_is_not_suspended_is_not_resumed(staff: Staff) -> None:
+    staff.switched("sandbox")
+    change = staff.proposer("profiles", "resume", "sandbox", "--json").json()
+    staff.proposer("profiles", "preflight", change["id"])
+    assert staff.proposer("profiles", "activate", change["id"]).reason() == "sandbox is not suspended"
+
+
+def test_a_policy_says_what_becomes_another_and_keeps_the_rest(staff: Staff) -> None:
+    arguments = ("--reuse-seconds", "900", "--account-hour", "20", "--watch-seconds", "60")
+    change = staff.proposer("profiles", "set-policy", "official", *arguments, "--json").json()
+    assert {line["member"]: line["to"] for line in change["diff"]} == {
+        "budget_account_hour": 20,
+        "reuse_seconds": 900,
+        "watch": {"seconds": 60, "refused_logins": 2, "invalid_answers": 3, "failures": 5},
+    }
+    seen = staff.proposer("profiles", "preflight", change["id"], "--json").json()
+    staff.approve(change["id"], seen["diff_hash"])
+    staff.approver("profiles", "activate", change["id"])
+    policy = staff.gateway("profiles", "show", "official", "--json").json()["policy"]
+    assert (policy["reuse"], policy["reuse_seconds"], policy["budget_subject_day"]) == ("dossier", 900, 5)
+
+
+def test_a_policy_that_can_not_be_is_refused_naming_what_is_expected(staff: Staff) -> None:
+    policy = ("profiles", "set-policy", "official")
+    assert staff.proposer(*policy).reason() == "name what becomes another, such as --reuse-seconds 900"
+    reason = staff.proposer(*policy, "--reuse", "account").reason()
+    assert reason == "policy.legal_basis: reuse across dossiers on official cites its legal basis"
+    assert staff.proposer(*policy, "--reuse", "always").reason().startswith("policy.reuse: ")
+    assert staff.proposer(*policy, "--reuse-seconds", "0").code == 2
+
+
+def test_no_secret_is_printed_or_lies_in_the_store_to_read(staff: Staff) -> None:
+    secret = staff.members("official")["c06_secret"]
+    change = staff.switched("official")
+    wrong = staff.propose("official", c06_secret=WRONG)
+    shown = [
+        staff.proposer("profiles", "preflight", wrong["id"]),
+        staff.proposer("profiles", "show", change["id"], "--json"),
+        *(
+            staff.gateway("profiles", *act, *form)
+            for act in (("list",), ("show", "official"), ("history", "official"))
+            for form in ((), ("--json",))
+        ),
+    ]
+    printed = "".join(done.out + done.err for done in shown)
+    stored = b"".join(path.read_bytes() for path in (staff.gateway.folder / "var").iterdir())
+    for word in (secret, WRONG):
+        assert word not in printed
+        assert word.encode() not in stored
+    assert "(sealed)" in printed
+
+
+def test_a_rehearsal_asks_once_and_lets_nothing_happen(staff: Staff) -> None:
+    change = staff.propose("official")
+    before = asked(staff, "official")
+    done = staff.proposer("profiles", "preflight", change["id"], "--login-only")
+    assert (done.code, asked(staff, "official") - before) == (0, 1)
+    assert "operation_037" not in done.out
+    assert "preflight: passed; change: proposed\n" in done.out
+
+
+def test_a_test_identity_is_confirmed_and_shown_nowhere(staff: Staff, tmp_path: Path) -> None:
+    person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
+    change = staff.propose("sandbox")
+    preflight = ("profiles", "preflight", change["id"], "--test-identity", "person.json")
+    (tmp_path / "person.json").write_text(json.dumps(person), encoding="utf-8")
+    done = staff.proposer(*preflight)
+    assert "confirmed and found, in 5 answer(s)" in done.out
+    (tmp_path / "person.json").write_text(json.dumps(person | {"birth_date": "1990-02-30"}), encoding="utf-8")
+    refused = staff.proposer(*preflight)
+    assert refused.reason() == "test_identity.birth_date: a date"
+    for word in person.values():
+        assert word not in done.out + refused.err
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (31, None),
+        (30, "the credentials end in 30 days: ask for new ones and propose a revision"),
+        (0, "the credentials end in 0 days: ask for new ones and propose a revision"),
+    ],
+)
+def test_credentials_that_soon_end_are_warned_of_in_the_list(
+    staff: Staff, days: int, told: str | None
+) -> None:
+    today = (datetime.now(UTC) + timedelta(hours=7)).date()  # noqa: TID251 - the program's own clock
+    staff.switched("sandbox", expires_on=(today + timedelta(days=days)).isoformat())
+    assert (listed(staff, "sandbox")["days_left"], listed(staff, "sandbox")["warning"]) == (days, told)
+    lines = staff.gateway("profiles", "list").out.splitlines()
+    assert [line for line in lines if line.startswith("warning: ")] == (
+        [] if told is None else [f"warning: sandbox: {told}"]
+    )
+
+
+def test_history_tells_of_one_profile_or_of_all_who_did_what(staff: Staff) -> None:
+    official, sandbox = staff.switched("official"), staff.propose("sandbox")
+    staff.proposer("profiles", "reject", sandbox["id"], "--reason", "a try")
+    everything = staff.gateway("profiles", "history", "--json").json()
+    assert [each["id"] for each in everything] == [sandbox["id"], official["id"]]
+    assert staff.gateway("profiles", "history", "official", "--json").json() == everything[1:]
+    text = staff.gateway("profiles", "history").out
+    assert text.index(f"{sandbox['id']}  activate_revision, sandbox: rejected\n") == 0
+    for line in ("      proposed by minh.tran at ", "      approved by hoa.le at ", "      reason: a try\n"):
+        assert line in text
+
+
+def test_what_is_printed_for_people_is_plain_and_within_80_columns(staff: Staff) -> None:
+    contact = "Phòng Công nghệ thông tin, Sở Thông tin và Truyền thông thành phố Hà Nội, 024 3333 4444"
+    long_word = {"contact": contact, "x_road_client": "VN/GOV/" + "a" * 120}
+    file = staff.write("official", **long_word)
+    proposed = staff.proposer("profiles", "propose", "official", "--file", file)
+    change = proposed.out.split()[1]
+    printed: list[Done] = [
+        proposed,
+        staff.proposer("profiles", "preflight", change),
+        staff.proposer("profiles", "reject", change, "--reason", contact),
+        staff.proposer("profiles", "set-policy", "official", "--watch-seconds", "60", NO_COLOR="1"),
+        staff.approver("profiles", "suspend", "official", "--reason", contact),
+        staff.proposer("profiles", "resume", "official"),
+        *(staff.gateway("profiles", *act) for act in (("list",), ("show", "official"), ("history",))),
+    ]
+    for done in printed:
+        assert (done.code, done.err) == (0, "")
+        assert "\x1b" not in done.out
+    lines = "".join(done.out for done in printed).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert contact.split(",", maxsplit=1)[0] in "".join(lines)
+
+
+def test_the_json_of_commands_is_what_the_api_answers(staff: Staff) -> None:
+    place = Place(folder=staff.gateway.folder, settings=staff.proposer.settings)
+    change = staff.switched("official")
+    with place.serving() as running:
+        headers = {"Authorization": f"Bearer {staff.proposer.token}"}
+        with httpx.Client(base_url=f"{running.address}/ops/v1", headers=headers) as api:
+            profiles = api.get("/profiles").json()["profiles"]
+            revisions = api.get("/profiles/official/revisions").json()["revisions"]
+            changes = api.get("/changes").json()["changes"]
+            one = api.get(f"/changes/{change['id']}").json()
+            body = {"kind": "set_policy", "profile": "sandbox", "policy": {"reuse_seconds": 900}}
+            proposed = api.post("/changes", json=body).json()
+            tried = api.post(f"/changes/{proposed['id']}/preflight", json={}).json()
+    assert staff.gateway("profiles", "list", "--json").json() == profiles
+    shown = staff.gateway("profiles", "show", "official", "--json").json()
+    assert shown.pop("revisions") == revisions
+    assert shown == profiles[1]
+    assert staff.gateway("profiles", "history", "official", "--json").json() == changes
+    assert staff.gateway("profiles", "show", change["id"], "--json").json() == one == change
+    policy = ("profiles", "set-policy", "sandbox", "--reuse-seconds", "900", "--json")
+    again = staff.proposer(*policy).json()
+    assert set(again) == set(proposed)
+    assert staff.proposer("profiles", "preflight", again["id"], "--json").json() == tried | {
+        "diff_hash": again["diff_hash"]
+    }

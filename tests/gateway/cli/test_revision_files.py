@@ -1,0 +1,76 @@
+"""The file of `gateway profiles propose`: TOML or JSON, its secrets by file or standard input, what is wrong by name."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.cli.staff import ACCOUNTS, Staff
+from tests.sockets.programs import find_account
+
+
+def test_a_toml_file_takes_its_secret_from_a_file_beside_it(staff: Staff, tmp_path: Path) -> None:
+    account = find_account(staff.mock, ACCOUNTS["sandbox"])
+    folder = tmp_path / "revisions"
+    folder.mkdir()
+    (folder / "secret.txt").write_text(f"{account['secret']}\n", encoding="utf-8")
+    toml = f'''registry_url = "{staff.mock.test}"
+c06_user = "{account["user"]}"
+c06_secret = {{file = "secret.txt"}}
+agency = "{account["agency"]}"
+officer = "dvctt.dichvu"
+expires_on = 2099-01-31
+'''
+    (folder / "sandbox.toml").write_text(toml, encoding="utf-8")
+    change = staff.proposer(
+        "profiles", "propose", "sandbox", "--file", "revisions/sandbox.toml", "--json"
+    ).json()
+    assert staff.proposer("profiles", "preflight", change["id"]).code == 0
+    shown = {line["member"]: line["to"] for line in change["diff"]}
+    assert (shown["c06_secret"], shown["expires_on"]) == ("(sealed)", "2099-01-31")
+
+
+def test_secrets_come_by_standard_input_a_line_each_in_the_files_order(staff: Staff) -> None:
+    secret = staff.members("sandbox")["c06_secret"]
+    by_stdin = {"c06_secret": {"stdin": True}}
+    file = staff.write("sandbox", **by_stdin)
+    propose = ("profiles", "propose", "sandbox", "--file", file)
+    change = staff.proposer(*propose, "--json", stdin=f"{secret}\n").json()
+    assert staff.proposer("profiles", "preflight", change["id"]).code == 0
+    assert staff.proposer(*propose).reason() == "c06_secret: a line on standard input is expected"
+
+    adapter = {
+        "access_key": {"stdin": True},
+        "secret_key": {"stdin": True},
+        "app_name": "dvctt",
+        "partner_code": "p",
+        "partner_code_cus": "c",
+    }
+    nested = staff.write("sandbox", adapter=adapter, ngsp_key={"stdin": True})
+    reason = staff.proposer("profiles", "propose", "sandbox", "--file", nested, stdin="one\n").reason()
+    assert reason == "adapter.secret_key: a line on standard input is expected"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.toml", None, "none.toml: none.toml can't be read (FileNotFoundError)"),
+        ("a.toml", "registry_url = ", "a.toml: not TOML"),
+        ("a.json", "{", "a.json: not JSON"),
+        ("a.json", "[]", "a.json: a table of members is expected"),
+        ("a.toml", 'c06_secret = {file = "none"}', "c06_secret: none can't be read (FileNotFoundError)"),
+        ("a.toml", 'registry_url = "http://127.0.0.1:1"', "revision.agency: is expected"),
+        ("a.toml", 'hosts = ["registry.example"]', "position 0 of revision"),
+        ("a.toml", 'registry_url = "http://u:secret@127.0.0.1/"', "revision.registry_url: an http"),
+        ("a.toml", "deadline_ms = 1", "revision.deadline_ms: "),
+        ("a.toml", 'dialect = "telepathy"', "revision.dialect: "),
+    ],
+)
+def test_a_file_that_holds_no_revision_is_refused_naming_the_member(
+    staff: Staff, tmp_path: Path, name: str, content: str | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    told = staff.proposer("profiles", "propose", "official", "--file", name).reason()
+    assert reason in told
+    assert "secret@" not in told
+    assert staff.gateway("profiles", "history", "--json").json() == []
