@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import typer
 from pydantic import BaseModel
 
 from gateway.changes import reading, rules, use_cases
@@ -145,6 +146,8 @@ def _fetch(value: Any, name: str, folder: Path) -> Any:
     if set(value) == {"file"} and isinstance(value["file"], str):
         return _read_text(folder / value["file"], name).strip()
     if value == {"stdin": True}:
+        if sys.stdin.isatty():
+            return typer.prompt(name, hide_input=True, err=True)
         line = sys.stdin.buffer.readline().decode("utf-8", errors="replace").strip()
         if not line:
             raise SettingInvalid(f"{name}: a line on standard input is expected")

@@ -52,7 +52,7 @@ def word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {word(inner)}" for name, inner in value.items()) or "none"
+        return ", ".join(f"{name} {word(inner)}" for name, inner in sorted(value.items())) or "none"
     if isinstance(value, list):
         return "; ".join(map(word, value)) or "none"
     return str(value)
