@@ -5,7 +5,7 @@ The page's own conventions, as its reader is told them:
 - a line such as `password:` right after a command is asked for at the terminal, and its answer not shown;
 - a block `toml sandbox.toml` is that file's content;
 - a random id, code or hash is shortened (`chg_gb5a…`); the same shortened form is the same value throughout;
-- `…` on a line of its own stands for lines that are left out; times, days and milliseconds are any.
+- `…` on a line of its own stands for lines that are left out; times, days, milliseconds and numbers of rows are any.
 An HTML comment `meanwhile: …` is for the test alone: what others do in between.
 """
 
@@ -23,7 +23,7 @@ _ANY = (
     (re.compile(r"\d{4}-\d{2}-\d{2}"), "(day)"),
     (re.compile(r"\(\d+ ms\)"), "(ms)"),
     (re.compile(r"\d+ s (ahead|behind)"), "(skew)"),
-    (re.compile(r"\d+ rows"), "(rows)"),
+    (re.compile(r"\d+ rows|\"rows\": \d+"), "(rows)"),
 )
 
 

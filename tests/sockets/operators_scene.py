@@ -2,10 +2,13 @@
 
 import re
 import shlex
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -34,6 +37,8 @@ class Stage:
     authenticators: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     portal: tuple[str, str] = ("", "")
+    enough: Event = field(default_factory=Event)
+    asking: Future[list[int]] | None = None
 
     def write(self, file: File) -> None:
         """Put down a file of the page, with real addresses and its days moved to today."""
@@ -97,6 +102,32 @@ class Stage:
         headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
         body = enquiry(fresh=True)
         return httpx.post(f"{base}/sandbox/v1/verifications", json=body, headers=headers).status_code
+
+    def keep_asking(self) -> None:
+        """Let the portal ask again and again beside what follows."""
+        pool = ThreadPoolExecutor(1)
+        self.running.callback(pool.shutdown)
+        self.running.callback(self.enough.set)
+        self.asking = pool.submit(self._ask_until_enough)
+
+    def stop_asking(self) -> list[int]:
+        """Return the statuses of what was asked, some of it after every worker has followed."""
+        assert self.asking is not None
+        time.sleep(1.5)
+        self.enough.set()
+        return self.asking.result()
+
+    def last_account(self) -> str:
+        """Return who asked the test registry last."""
+        entries = self.control("GET", "/runs/default/journal?environment=test", None)["entries"]
+        account: str = entries[-1]["account"]
+        return account
+
+    def _ask_until_enough(self) -> list[int]:
+        answers = []
+        while not self.enough.wait(0.05):
+            answers.append(self.ask())
+        return answers
 
     def _serve(self) -> str:
         self.running.close()

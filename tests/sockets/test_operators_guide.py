@@ -45,6 +45,17 @@ def ask(stage: Stage) -> None:
     assert stage.ask() == 201
 
 
+def ask_again_and_again(stage: Stage) -> None:
+    stage.keep_asking()
+
+
+def count_answers(stage: Stage, name: str) -> None:
+    answers = stage.stop_asking()
+    assert len(answers) > 2
+    assert set(answers) == {201}
+    assert stage.last_account() == name
+
+
 def ask_and_wait(stage: Stage, name: str) -> None:
     suspend(stage, name)
     assert [stage.ask(), stage.ask()] == [502, 502]
@@ -76,6 +87,8 @@ EVENTS: dict[str, Callable[..., None]] = {
     r"C06 resumes (\S+)": resume,
     r"the portal asks and is answered": ask,
     r"C06 suspends (\S+), and two questions are refused": ask_and_wait,
+    r"the portal asks again and again": ask_again_and_again,
+    r"every question was answered, the last ones by (\S+)": count_answers,
     r"the portal hands over official.jwk.json and officers.txt": hand_over,
     r"the master key is lost": lose_key,
     r"a copy of the master key is found": find_key,
