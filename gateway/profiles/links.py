@@ -13,7 +13,16 @@ from gateway.registry.model import Registry
 OpenRegistry = Callable[[Connection], Registry]
 """Opens the outbound client of a connection; handed in, so that commands which ask nothing load none."""
 
-_GRACE_S = 1.0
+_GRACE_S = 10.0
+
+
+def longest_request(connection: Connection) -> float:
+    """Return for how many seconds a request that took a connection may still ask by it.
+
+    It may wait for its twin at another worker (whose lease is a deadline and 5 s), then ask itself, then ask for its
+    form's fields: a deadline each.
+    """
+    return 3 * connection.deadline_ms / 1000 + _GRACE_S
 
 
 class Links:
@@ -38,7 +47,7 @@ class Links:
         return link
 
     def retire(self, link: Link) -> None:
-        """Close a link once the requests that took it have met their deadline."""
+        """Close a link once no request that took it can ask any more."""
         task = asyncio.get_running_loop().create_task(self._end(link))
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
@@ -57,5 +66,5 @@ class Links:
             await self._links.pop().registry.aclose()
 
     async def _end(self, link: Link) -> None:
-        await asyncio.sleep(link.connection.deadline_ms / 1000 + _GRACE_S)
+        await asyncio.sleep(longest_request(link.connection))
         await self.close(link)
