@@ -294,10 +294,16 @@ async def open_scene(
     clock: HandClock,
     *,
     connect: Callable[[Connection], Registry] | None = None,
+    network: Callable[[Connection], httpx.AsyncBaseTransport] | None = None,
 ) -> AsyncIterator[Scene]:
-    """Open the gateway in front of the mock, in-process; `connect` puts another registry there."""
+    """Open the gateway in front of the mock, in-process; `connect` puts another registry there.
+
+    `network` carries packets by their address; without one, each profile's lead to its own environment.
+    """
 
     def lead_to_mock(connection: Connection) -> httpx.AsyncBaseTransport:
+        if network is not None:
+            return network(connection)
         return httpx.ASGITransport(mock.test if connection.profile is Profile.SANDBOX else mock.official)
 
     def connect_mock(connection: Connection) -> Registry:

@@ -1,0 +1,1 @@
+"""The fence between profiles, held against any order of acts."""
