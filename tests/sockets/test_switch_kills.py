@@ -1,0 +1,171 @@
+"""Threat 13: killed at any step of a switch, a gateway starts anew with one active revision and a whole audit.
+
+What had been decided stands, what had not can be gone on with: by the same change, whose operators are still signed in.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.mock_c06.programs import Served
+from tests.postgresql import Server
+from tests.sockets.desk import APPROVER, Desk, enrol_operators, issue_account, revision_of, sign_in
+from tests.sockets.groups import find_children, make_place
+from tests.sockets.programs import Place, Running, enquiry, log_in
+from tests.sockets.rows import clear_faults, plan_fault, read_journal, read_rows, store_of, wait_for
+
+FORMER = "dvctt-hanoi"
+
+
+@dataclass(kw_only=True)
+class Story:
+    """A gateway that is killed and started again, again and again, and its operators."""
+
+    mock: Served
+    place: Place
+    workers: int
+    account: dict[str, str]
+    desk: Desk
+
+    @contextmanager
+    def living(self) -> Iterator[Running]:
+        """Start it, and kill it at the end of the block."""
+        with self.place.serving(workers=self.workers) as running:
+            self.desk = replace(self.desk, address=running.address)
+            yield running
+            kill(running)
+
+    def look(self, running: Running, change: dict[str, Any], state: str, active: int, account: str) -> None:
+        """Judge how things stand in a running gateway."""
+        assert self.desk.look(change)["state"] == state
+        profile = self.desk.profile("sandbox")
+        assert (profile["state"], profile["active"]) == ("ready", active)
+        assert self.ask(running) == (201, account)
+
+    def ask(self, running: Running) -> tuple[int, str]:
+        """Ask a question; return the status, and as whom the registry was asked."""
+        with log_in(running, self.account) as portal:
+            answer = portal.post("/verifications", json=enquiry(fresh=True))
+        rows = read_rows(store_of(self.place))
+        (code,) = [
+            row["request_code"]
+            for row in rows
+            if row["kind"] == "intended" and row.get("request_id") == answer.headers["x-request-id"]
+        ]
+        return answer.status_code, str(read_journal(self.mock)[code]["account"])
+
+
+def kill(running: Running) -> None:
+    """End the whole of it, without a word."""
+    for process in [running.process.pid, *find_children(running.process.pid)]:
+        os.kill(process, signal.SIGKILL)
+    running.process.wait(10)
+
+
+def begin(mock: Served, place: Place, workers: int) -> Story:
+    operators = enrol_operators(place)
+    account = place.make_account()
+    with place.serving(workers=workers) as running:
+        desk = sign_in(operators, running)
+        kill(running)
+    return Story(mock=mock, place=place, workers=workers, account=account, desk=desk)
+
+
+def play(story: Story, name: str) -> None:
+    """Kill after each step; the next start finds what the step left, and goes on."""
+    new = issue_account(story.mock, name)
+    with story.living():
+        change = story.desk.propose("sandbox", revision_of(new, story.mock.test))
+    with story.living() as running:
+        story.look(running, change, "proposed", 1, FORMER)
+        assert story.desk.preflight(change)["passed"] is True
+    with story.living() as running:
+        story.look(running, change, "preflighted", 1, FORMER)
+        story.desk.approve(change)
+    with story.living() as running:
+        story.look(running, change, "approved", 1, FORMER)
+        story.desk.activate(change)
+    with story.living() as running:  # in its watch, and killed in it
+        story.look(running, change, "active", 2, name)
+    return_halfway(story, change, name)
+    assert story.place.run("audit", "verify")["ok"] is True
+
+
+def return_halfway(story: Story, change: dict[str, Any], name: str) -> None:
+    """Kill while the former revision's login is being tried: the switch stands, and is returned from by hand."""
+    try:
+        with story.living() as running:
+            story.look(running, change, "active", 2, name)
+            plan_fault(story.mock, "latency", account=FORMER, delay_ms=5000)
+            plan_fault(story.mock, "unauthorised_once", account=name, times=2 * story.workers)
+            wait_for(lambda: refuse_once(story, running) and is_returning(story, change))
+    finally:
+        clear_faults(story.mock)
+    with story.living() as running:
+        story.look(running, change, "active", 2, name)
+        body = {"reason": "the gateway was killed while it returned"}
+        story.desk.ask(APPROVER, "POST", f"/changes/{change['id']}/rollback", body)
+    with story.living() as running:
+        story.look(running, change, "rolled_back", 1, FORMER)
+
+
+def refuse_once(story: Story, running: Running) -> bool:
+    """Ask a question whose login is refused, while that is planned."""
+    with log_in(running, story.account) as portal:
+        return portal.post("/verifications", json=enquiry(fresh=True)).status_code in {201, 502}
+
+
+def is_returning(story: Story, change: dict[str, Any]) -> bool:
+    """Say whether the gateway has announced its try of the former revision."""
+    rows = read_rows(store_of(story.place))
+    return any(
+        (row["kind"], row["act"], row.get("actor")) == ("intended", change["id"], "gateway") for row in rows
+    )
+
+
+def test_threat_13_a_kill_after_each_step_of_a_switch_leaves_one_active_revision(
+    mock: Served, place: Place
+) -> None:
+    play(begin(mock, place, 1), "killed-alone")
+
+
+@pytest.mark.postgresql
+def test_threat_13_a_group_that_is_killed_after_each_step_goes_on_where_it_was(
+    mock: Served, postgresql_server: Server, tmp_path: Path
+) -> None:
+    play(begin(mock, make_place(mock, postgresql_server, tmp_path), 2), "killed-together")
+
+
+def test_threat_13_a_kill_within_an_activation_leaves_it_done_or_not_done(mock: Served, place: Place) -> None:
+    """Whatever the moment: the change says what the profile is, and goes on from there."""
+    story = begin(mock, place, 1)
+    for number, seconds in enumerate((0.0, 0.015, 0.04)):
+        new = issue_account(mock, f"killed-within-{number}")
+        with story.living():
+            before = story.desk.profile("sandbox")["active"]
+            change = story.desk.ready("sandbox", revision_of(new, mock.test))
+            call = threading.Thread(target=_activate, args=(story.desk, change))
+            call.start()
+            call.join(seconds)
+        call.join(30)
+        with story.living():
+            after = story.desk.look(change)
+            active = story.desk.profile("sandbox")["active"]
+            assert (after["state"], active) in {("approved", before), ("active", change["revision"])}
+            if after["state"] == "approved":
+                assert story.desk.activate(change)["state"] == "active"
+    assert place.run("audit", "verify")["ok"] is True
+
+
+def _activate(desk: Desk, change: dict[str, Any]) -> None:
+    with contextlib.suppress(httpx.TransportError):  # the one who would answer is gone
+        desk.activate(change)
