@@ -24,34 +24,33 @@ _JSON_MEMBER = re.compile(r'"(\w{1,40})"\s*:\s*"((?:[^"\\]|\\.){0,200})"')
 
 def observe(call: Call, enquiry: Enquiry | None, account: Account | None, reply: Reply) -> Seen:
     """Say what was seen of a call and of its answer."""
-    fields = _fields_of(enquiry) if enquiry is not None else _read_again(call)
-    name = fields.get("HoVaTen")
+    name, numbers, service_code = _told_by(enquiry) if enquiry is not None else _read_again(call)
     return Seen(
         arrived_s=call.monotonic,
         status=reply.status,
         retry_after_s=_seconds(reply),
         is_cut=reply.cut is not None,
         is_name_folded=name == fold_name(name) if name else None,
-        numbers=_numbers(fields),
+        numbers=numbers,
         timestamp=_unit(call.headers.get("timestamp"))
         if call.route.door not in {Door.LGSP, Door.TOKEN}
         else None,
         wants_seconds=account is not None and account.switches.seconds,
-        service_code=fields.get("MaDVC"),
+        service_code=service_code,
     )
 
 
-def _fields_of(enquiry: Enquiry) -> dict[str, str]:
-    values = {
-        "MaDVC": enquiry.service_code,
-        "HoVaTen": enquiry.full_name,
-        "SoDinhDanh": enquiry.citizen_id,
-        "SoCMND": enquiry.id_card_number,
-    }
-    return {name: value for name, value in values.items() if value}
+def _told_by(enquiry: Enquiry) -> tuple[str | None, Numbers | None, str | None]:
+    """Give name, numbers and service of what was parsed: that has exactly one right number, or is about nobody."""
+    return enquiry.full_name or None, Numbers.ONE if enquiry.number else None, enquiry.service_code
 
 
-def _read_again(call: Call) -> dict[str, str]:
+def _read_again(call: Call) -> tuple[str | None, Numbers | None, str | None]:
+    fields = _find_fields(call)
+    return fields.get("HoVaTen"), _numbers(fields), fields.get("MaDVC")
+
+
+def _find_fields(call: Call) -> dict[str, str]:
     if call.route.door is Door.TOKEN:
         return {}
     if call.route.door is Door.LGSP:

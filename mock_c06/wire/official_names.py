@@ -22,7 +22,7 @@ _MISDIRECTED = Reply(
 
 def looks_official(host: str) -> bool:
     """Say whether a host, with or without its port, has a name of the state's."""
-    name = _PORT.sub("", host).rstrip(".").lower()
+    name = (_PORT.sub("", host) if ":" in host else host).rstrip(".").lower()
     return f".{name}".endswith(_OFFICIAL)
 
 
@@ -34,9 +34,9 @@ class UnderNoOfficialName:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and any(
-            name == b"host" and looks_official(value.decode("latin-1")) for name, value in scope["headers"]
-        ):
-            await deliver(_MISDIRECTED, scope, receive, send)
-            return
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host" and looks_official(value.decode("latin-1")):
+                    await deliver(_MISDIRECTED, scope, receive, send)
+                    return
         await self.app(scope, receive, send)
