@@ -14,7 +14,7 @@ from benchmarks.wire_load import Round
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-CALLERS, CALLS, ROUNDS = 32, 1_500, 7
+CALLERS, CALLS, ROUNDS = 32, 1_000, 11
 _BUSY = 0.8
 
 
