@@ -12,8 +12,7 @@ from statistics import median
 
 from benchmarks.wire_load import Round
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = Path(__file__).parent / "results"
 CALLERS, CALLS, ROUNDS = 32, 1_000, 11
 _BUSY = 0.8
 
@@ -40,8 +39,8 @@ _FASTER = (
 _DEARER = (("ours 003 10^8", "ours 003 10^3", 1.2), ("ours 037 10^8", "ours 037 10^3", 1.2))
 
 
-def report(figures: Figures) -> None:
-    """Print the medians and the ratios, and write them to `benchmarks/results/`."""
+def report(figures: Figures, folder: Path = RESULTS) -> None:
+    """Print the medians and the ratios, and write them to the folder."""
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     load = os.getloadavg()[0]
     print(
@@ -61,7 +60,7 @@ def report(figures: Figures) -> None:
         else "IT IS THE BOTTLENECK of the fastest, whose figures are too low"
     )
     print(f"the generator worked at most {busy:.0%} of a round: {verdict}")
-    _write(machine, load, rows, ratios)
+    _write(folder, machine, load, rows, ratios)
 
 
 def _row(seen: list[Seen]) -> dict[str, float]:
@@ -110,12 +109,13 @@ def _cost(seen: Seen) -> float:
 
 
 def _write(
+    folder: Path,
     machine: str,
     load: float,
     rows: Mapping[str, Mapping[str, float]],
     ratios: Mapping[str, Mapping[str, float]],
 ) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     members = {
         "machine": machine,
         "load": round(load, 1),
@@ -126,6 +126,6 @@ def _write(
         "ratios": ratios,
     }
     day = date.fromtimestamp(time.time()).isoformat()  # noqa: TID251, DTZ012 - names a file after the day
-    path = RESULTS / f"mock-{day}.json"
+    path = folder / f"mock-{day}.json"
     path.write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path.relative_to(ROOT)}")
+    print(f"written to {path}")

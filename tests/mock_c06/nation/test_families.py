@@ -13,6 +13,10 @@ from mock_c06.nation.sampling import scatter
 from mock_c06.nation.shapes import load_shapes
 from mock_c06.population.model import LifeStatus, Person
 
+CORE = (
+    *("citizen_id", "id_card_number", "full_name", "gender", "birth_date", "birth_year"),
+    *("ethnicity", "status"),
+)
 PLACES = st.integers(0, 99_999_999)
 
 
@@ -109,3 +113,24 @@ def test_a_child_is_the_heads_child_and_the_heads_parent_the_reverse() -> None:
     assert relation_of(shape, 0, 4) == "CH09"
     assert relation_of(shape, 6, 0) == "CH06"
     assert relation_of(shape, 9, 4) == "CH99"
+
+
+def test_a_yes_no_look_up_tells_the_same_of_a_person_as_the_whole_record(nation: Nation) -> None:
+    for place in scatter(300, nation):
+        whole = nation.person_at(place)
+        core = nation.find_by_key(whole.citizen_id or "", core_only=True)
+        assert core is not None
+        assert [getattr(core, name) for name in CORE] == [getattr(whole, name) for name in CORE]
+        assert core.father is None
+        if whole.id_card_number is not None:
+            assert nation.by_card(whole.id_card_number, core_only=True) == (core,)
+
+
+def test_the_head_of_a_household_is_its_first_member(nation: Nation) -> None:
+    for place in scatter(300, nation):
+        key = nation.person_at(place).household
+        if key is not None:
+            head, first = nation.head(key), nation.household(key)[0]
+            assert head is not None
+            names = (*CORE, "relation_to_head")
+            assert [getattr(head, name) for name in names] == [getattr(first, name) for name in names]
