@@ -6,11 +6,13 @@ A step says beforehand which registry it may bring packets to, and for whom.
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
+from gateway.errors import StateWrong
 from gateway.places import Profile
 from tests.gateway.changes.desk import told
 from tests.gateway.fence.world import NOWHERE, Caller, Kept, Reach, World, other
@@ -57,7 +59,11 @@ class Portals(RuleBasedStateMachine):
 
     @rule(target=callers, profile=PROFILES)
     def make_account(self, profile: Profile) -> Any:
-        return self.act(self.world.make_caller(profile))
+        if profile is Profile.SANDBOX:
+            return self.act(self.world.make_caller(profile))
+        with pytest.raises(StateWrong, match="promotion"):
+            self.act(self.world.make_caller(profile))
+        return multiple()
 
     @rule(caller=callers, state=st.sampled_from(list(AccountState)))
     def change_account(self, caller: Caller, state: AccountState) -> None:

@@ -107,13 +107,13 @@ class World:
             account = self.mock.register.get(name)
             self.secrets_of[Owner(profile, 1)] = (account.user, account.secret)
         await self._start()
+        for profile in Profile:  # the official one before there are operators; later ones come by promotion
+            await self.make_caller(profile)
         self._keep_desk(
             await signed_in(self.scene, "phuong.de", Role.PROPOSER),
             await signed_in(self.scene, "dung.duyet", Role.APPROVER),
         )
         self.standing = await self._read_standings()
-        for profile in Profile:
-            await self.make_caller(profile)
 
     async def close(self) -> None:
         """End everything; the evidence must be whole, and the registries have met nobody but the network's packets."""
