@@ -22,6 +22,9 @@ from tests.sockets.programs import Place, control_headers, enquiry, find_account
 WRITTEN_ON = date(2026, 11, 26)
 """The day that the page's own dates are counted from: files that name days are moved to today."""
 
+FOLLOWED = 1.5
+"""Seconds after which a running gateway has followed a switch: it does within one."""
+
 NAMES = {"lan": "lan.nguyen", "minh": "minh.tran", "hoa": "hoa.le", "tu": "tu.pham"}
 
 
@@ -113,7 +116,7 @@ class Stage:
     def stop_asking(self) -> list[int]:
         """Return the statuses of what was asked, some of it after every worker has followed."""
         assert self.asking is not None
-        time.sleep(1.5)
+        time.sleep(FOLLOWED)
         self.enough.set()
         return self.asking.result()
 

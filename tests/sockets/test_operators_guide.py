@@ -16,7 +16,7 @@ from tests.gateway.cli.commands import Commands
 from tests.mock_c06.programs import Served
 from tests.shape.source import ROOT
 from tests.sockets.operators_guide import File, Meanwhile, Reader, Step, read_script
-from tests.sockets.operators_scene import Stage
+from tests.sockets.operators_scene import FOLLOWED, Stage
 
 TEXT = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
 SCRIPT = list(read_script(TEXT))
@@ -58,6 +58,7 @@ def count_answers(stage: Stage, name: str) -> None:
 
 def ask_and_wait(stage: Stage, name: str) -> None:
     suspend(stage, name)
+    time.sleep(FOLLOWED)
     assert [stage.ask(), stage.ask()] == [502, 502]
     until = time.monotonic() + 30
     history = ("profiles", "history", "sandbox", "--json")
