@@ -19,6 +19,7 @@ from gateway.errors import LoginInvalid, TokenInvalid
 from gateway.operators.model import Arrival, Login, Role
 from gateway.operators.passwords import Passwords
 from gateway.operators.sessions import identify, login
+from gateway.operators.store import operators
 from gateway.operators.use_cases import disable_operator
 from tests.gateway.operators.people import (
     CHEAP,
@@ -140,6 +141,41 @@ class Counted(Passwords):
         """Verify and count."""
         self.times += 1
         return await super().verify(password, hashed)
+
+
+class Changing(Passwords):
+    """Lets a row be changed after the password was found right, before anything is decided."""
+
+    def __init__(self, executor: ThreadPoolExecutor, scene: Scene, values: dict[str, str]) -> None:
+        super().__init__(executor, cost=CHEAP)
+        self._scene = scene
+        self._values = values
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        """Verify, then change the row."""
+        matched = await super().verify(password, hashed)
+        async with self._scene.gateway.parts.database.write() as transaction:
+            await transaction.execute(sa.update(operators).values(self._values))
+        return matched
+
+
+@pytest.mark.parametrize(
+    ("values", "let_in"),
+    [({"state": "active"}, True), ({"state": "disabled"}, False), ({"password_hash": "another"}, False)],
+    ids=["nothing", "state", "password"],
+)
+async def test_threat_42_who_was_changed_while_the_password_was_hashed_is_judged_as_they_are_now(
+    scene: Scene, person: Person, values: dict[str, str], let_in: bool
+) -> None:
+    tried = Login(name=person.name, password=PASSWORD, totp=person.next_code())
+    with ThreadPoolExecutor(1) as executor:
+        passwords = Changing(executor, scene, values)
+        trying = login(scene.gateway, passwords, Guesses(scene.clock), tried, arrival=Arrival())
+        if let_in:
+            assert (await trying).token
+            return
+        with pytest.raises(LoginInvalid):
+            await trying
 
 
 async def test_threat_42_a_code_works_once_and_none_before_it_works_after(person: Person) -> None:

@@ -244,6 +244,7 @@ async def test_an_ended_operator_comes_back_with_everything_new(
     password = parse_new_password(PASSWORD, name=MINH)
     await enrol(scene.gateway, passwords, MINH, code=code, password=password)
     assert (await person.try_in(totp=person.next_code())).status_code == 401
+    assert (await person.call("GET", "/operators")).status_code == 401
     assert (await states(scene))[MINH] == ("viewer", "active")
 
 
