@@ -1,19 +1,13 @@
 """`gateway operators`, `login` and `logout` on a real store in a folder, from the first admin on."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
-import termios
-from contextlib import suppress
 from pathlib import Path
-from time import sleep
 
 import pytest
 
-from tests.gateway.cli.commands import BARE, Commands
+from tests.gateway.cli.commands import Commands
 from tests.gateway.cli.staff import PASSWORD, sign_in, totp
+from tests.gateway.cli.terminals import type_at_terminal
 
 FIRST = ("operators", "create", "lan.nguyen", "--role", "admin", "--bootstrap")
 OFFICIAL = {
@@ -143,45 +137,11 @@ def test_human_output_of_operators_is_plain_words_within_80_columns(admin: Comma
 
 def test_at_a_terminal_each_secret_is_asked_for_and_none_is_shown(gateway: Commands) -> None:
     code = gateway(*FIRST, "--json").json()["one_time_code"]
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gateway", "operators", "enrol", "lan.nguyen", "--json"]
-    with subprocess.Popen(
-        command,
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        cwd=gateway.folder,
-        env=BARE,
-        start_new_session=True,  # without the suite's own terminal, where there is one
-    ) as program:
-        os.close(theirs)
-        try:
-            shown = wait_for(ours, b"one-time code")
-            os.write(ours, f"{code}\n".encode())
-            shown += wait_for(ours, b"new password")
-            os.write(ours, f"{PASSWORD}\n".encode())
-            out, _ = program.communicate(timeout=60)
-        finally:
-            program.kill()
-        with suppress(OSError):  # the other end is closed; what it was sent before is still there
-            while more := os.read(ours, 1024):
-                shown += more
-        os.close(ours)
+    typed = {"one-time code": code, "new password": PASSWORD}
+    out, shown = type_at_terminal(gateway.folder, "operators", "enrol", "lan.nguyen", "--json", typed=typed)
     assert set(json.loads(out)) == {"name", "totp_secret"}
-    assert code.encode() not in shown
-    assert PASSWORD.encode() not in shown
-
-
-def wait_for(terminal: int, words: bytes) -> bytes:
-    """Return what a program shows at its terminal, up to where it says these words and is ready to read."""
-    shown = b""
-    while words not in shown:
-        shown += os.read(terminal, 1024)
-    for _ in range(1000):
-        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
-            return shown
-        sleep(0.01)
-    pytest.fail("what is typed would be shown")
+    assert code not in shown
+    assert PASSWORD not in shown
 
 
 def test_a_token_file_that_lay_there_open_to_all_is_replaced_by_one_of_its_owners(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.cli.staff import ACCOUNTS, Staff
+from tests.gateway.cli.terminals import type_at_terminal
 from tests.sockets.programs import find_account
 
 
@@ -48,6 +49,21 @@ def test_secrets_come_by_standard_input_a_line_each_in_the_files_order(staff: St
     nested = staff.write("sandbox", adapter=adapter, ngsp_key={"stdin": True})
     reason = staff.proposer("profiles", "propose", "sandbox", "--file", nested, stdin="one\n").reason()
     assert reason == "adapter.secret_key: a line on standard input is expected"
+
+
+def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None:
+    secret = staff.members("sandbox")["c06_secret"]
+    file = staff.write("sandbox", c06_secret={"stdin": True})
+    out, shown = type_at_terminal(
+        staff.gateway.folder,
+        *("profiles", "propose", "sandbox", "--file", file),
+        typed={"c06_secret": secret},
+        GATEWAY_OPERATOR_TOKEN=staff.proposer.token,
+        **staff.proposer.settings,
+    )
+    assert "state: proposed\n" in out
+    assert secret not in out + shown
+    assert staff.proposer("profiles", "preflight", out.split()[1]).code == 0
 
 
 @pytest.mark.parametrize(

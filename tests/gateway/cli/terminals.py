@@ -1,0 +1,57 @@
+"""The real program at a terminal of its own, where what is asked for is typed and must not be shown."""
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+from tests.gateway.cli.commands import BARE
+
+
+def type_at_terminal(
+    folder: Path, *arguments: str, typed: Mapping[str, str], **environment: str
+) -> tuple[str, str]:
+    """Run a command, typing each answer once it is asked for; return what it printed, and what the terminal showed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", *arguments],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        cwd=folder,
+        env=BARE | environment,
+        start_new_session=True,  # without the suite's own terminal, where there is one
+    ) as program:
+        os.close(theirs)
+        shown = b""
+        try:
+            for asked, answer in typed.items():
+                shown += _wait_for(ours, asked.encode())
+                os.write(ours, f"{answer}\n".encode())
+            out, _ = program.communicate(timeout=60)
+        finally:
+            program.kill()
+        with suppress(OSError):  # the other end is closed; what it was sent before is still there
+            while more := os.read(ours, 1024):
+                shown += more
+        os.close(ours)
+    return out.decode(), shown.decode()
+
+
+def _wait_for(terminal: int, words: bytes) -> bytes:
+    """Return what a program shows at its terminal, up to where it says these words and is ready to read."""
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 1024)
+    for _ in range(1000):
+        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+            return shown
+        sleep(0.01)
+    pytest.fail("what is typed would be shown")
