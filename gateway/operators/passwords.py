@@ -43,11 +43,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """How dear a hash is: RFC 9106 §4's second choice, for where memory is constrained."""
+    """How dear a hash is: RFC 9106 §4's second choice, for where memory is constrained, but with one lane.
+
+    OpenSSL shares one pool of threads for lanes: with more than one, hashes at once fail or wait for ever.
+    """
 
     memory_kib: int = 64 * 1024
     passes: int = 3
-    lanes: int = 4
+    lanes: int = 1
 
 
 def parse_new_password(text: str, *, name: str) -> NewPassword:

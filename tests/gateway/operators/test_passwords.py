@@ -66,7 +66,7 @@ async def test_threat_42_a_password_is_kept_as_argon2id_at_the_cost_of_rfc_9106(
 ) -> None:
     passwords = Passwords(executor)
     one, other = [await passwords.hash(parse_new_password(PASSWORD, name="lan")) for _ in range(2)]
-    assert one.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert one.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
     assert one != other
     assert PASSWORD not in one
     assert await passwords.verify(PASSWORD, one)
@@ -137,3 +137,16 @@ async def test_threat_42_more_hashes_than_may_wait_are_refused_unhashed() -> Non
         witness.gate.set()
         assert await asyncio.gather(*waiting) == [False, False]
         assert await passwords.verify(PASSWORD, None) is False
+
+
+async def test_many_hashes_at_once_all_come_to_an_end() -> None:
+    with ThreadPoolExecutor(4) as executor:
+        passwords = Passwords(executor, waiting=8)
+        async with asyncio.timeout(60):
+            hashed = await asyncio.gather(
+                *(passwords.hash(parse_new_password(f"{PASSWORD} {n}", name="an")) for n in range(8))
+            )
+            right = await asyncio.gather(
+                *(passwords.verify(f"{PASSWORD} {n}", each) for n, each in enumerate(hashed))
+            )
+    assert right == [True] * 8
