@@ -15,6 +15,7 @@ from mock_c06.clock import Clock, SystemClock
 from mock_c06.control.desk_web import DeskParts
 from mock_c06.control.web import ControlParts, install_control
 from mock_c06.desk.accounts import Environment
+from mock_c06.desk.counter import Counter
 from mock_c06.desk.issuing import Desk
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
@@ -23,7 +24,7 @@ from mock_c06.nation.nation import Nation
 from mock_c06.population.model import Persona
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
-from mock_c06.runs.run import Runs
+from mock_c06.runs.run import DefaultRunClock, Runs
 from mock_c06.settings import Settings
 from mock_c06.wire.exchange import Exchange
 from mock_c06.wire.face import RegistryFace
@@ -79,10 +80,14 @@ def build_mock(
             wsdl=wsdl,
         )
 
+    desk_clock = DefaultRunClock(runs)
+    issuing = Desk(register, secret_seed=secret, clock=desk_clock)
     desk = DeskParts(
         runs=runs,
         register=register,
-        desk=Desk(register, secret_seed=secret, clock=clock),
+        desk=issuing,
+        counter=Counter(issuing, register, clock=desk_clock),
+        clock=desk_clock,
         secret_seed=secret,
         switches=switches,
     )

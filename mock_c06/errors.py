@@ -10,7 +10,7 @@ MockError
 └── ControlError                a test's own mistake at the control face or the command line
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
     ├── PersonUnknown  EventRefused  RecordingTooLong
-    ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown
+    ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown  BundleInvalid  DecisionRefused
     └── WhereInvalid            (a StartRefused) conditions of `population sample`
 """
 
@@ -144,6 +144,24 @@ class StatusWrong(ControlError):
 
 class ApplicationUnknown(ControlError):
     """No application by that id."""
+
+
+class BundleInvalid(ControlError):
+    """A bundle that was changed, or isn't one; `field` says what doesn't hold."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class DecisionRefused(ControlError):
+    """A decision that can't be taken on an application as it stands; `field` says what is against it."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
 
 
 class WhereInvalid(StartRefused):

@@ -1,4 +1,4 @@
-"""The control face of the desk: accounts made, listed and changed, applications decided, a run's switches."""
+"""The control face of the desk: accounts made, listed and changed, a run's switches; applications: `counter_web.py`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,15 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from mock_c06.control.accounts_json import (
-    AccountBody,
-    AccountChange,
-    ApplicationBody,
-    account_json,
-    decision_json,
-)
+from mock_c06.clock import Clock
+from mock_c06.control.accounts_json import AccountBody, AccountChange, account_json
+from mock_c06.control.counter_web import CounterParts, counter_routers
 from mock_c06.desk.accounts import Status
-from mock_c06.desk.issuing import Decision, Desk
+from mock_c06.desk.counter import Counter
+from mock_c06.desk.issuing import Desk
 from mock_c06.desk.ready_made import make_account
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches, flip
@@ -23,11 +20,13 @@ from mock_c06.runs.run import Runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskParts:
-    """What these routes work on. `switches` are those that the mock was started with."""
+    """What these routes work on. `switches` are those that the mock was started with, `clock` is the desk's."""
 
     runs: Runs
     register: Register
     desk: Desk
+    counter: Counter
+    clock: Clock
     secret_seed: str
     switches: Switches
 
@@ -37,7 +36,9 @@ def desk_routers(parts: DeskParts) -> Iterable[APIRouter]:
     return (
         _account_routes(parts),
         _run_account_routes(parts),
-        _application_routes(parts),
+        *counter_routers(
+            CounterParts(desk=parts.desk, counter=parts.counter, register=parts.register, clock=parts.clock)
+        ),
         _switch_routes(parts.runs),
     )
 
@@ -98,31 +99,6 @@ def _run_account_routes(parts: DeskParts) -> APIRouter:
         account = body.over(derived.with_switches(parts.switches))
         register.put(account)
         return account_json(account)
-
-    return router
-
-
-def _application_routes(parts: DeskParts) -> APIRouter:
-    router = APIRouter(tags=["desk"])
-
-    def written(decision: Decision) -> dict[str, Any]:
-        account = parts.register.find(decision.account) if decision.account else None
-        return decision_json(decision, account)
-
-    @router.get("/desk/applications")
-    async def list_applications() -> list[dict[str, Any]]:
-        """Give every application that was decided."""
-        return [written(decision) for decision in parts.desk.decisions()]
-
-    @router.post("/desk/applications", status_code=201)
-    async def apply(body: ApplicationBody) -> dict[str, Any]:
-        """Apply for an account: `granted` with it, or `refused` with every reason."""
-        return written(parts.desk.decide(body.stated()))
-
-    @router.post("/desk/applications/{application}/activate")
-    async def activate(application: str) -> dict[str, Any]:
-        """Make the granted account active: from now on it is answered."""
-        return written(parts.desk.activate(application))
 
     return router
 

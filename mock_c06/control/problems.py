@@ -10,7 +10,9 @@ from mock_c06.errors import (
     AccountInvalid,
     AccountUnknown,
     ApplicationUnknown,
+    BundleInvalid,
     ControlError,
+    DecisionRefused,
     EventRefused,
     FaultUnknown,
     PersonIncomplete,
@@ -40,9 +42,20 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     StatusWrong: (409, "an account goes granted, active, suspended, revoked"),
     SwitchUnknown: (422, "no such switch: GET /parity lists them"),
     ApplicationUnknown: (404, "no such application"),
+    BundleInvalid: (422, "a bundle that can't be taken"),
+    DecisionRefused: (409, "an application can't be decided so"),
 }
 
-_NAMING = PersonIncomplete | PersonUnknown | EventRefused | AccountInvalid | StatusWrong | SwitchUnknown
+_NAMING = (
+    PersonIncomplete
+    | PersonUnknown
+    | EventRefused
+    | AccountInvalid
+    | StatusWrong
+    | SwitchUnknown
+    | BundleInvalid
+    | DecisionRefused
+)
 
 
 def install_problems(app: FastAPI) -> None:

@@ -77,7 +77,8 @@ class Adapter:
 class Account:
     """One connection account. `rate_per_second` None is no limit; `lock_after` None never locks.
 
-    `change_feed`: it may ask who changed, without naming anybody.
+    `change_feed`: it may ask who changed, without naming anybody. `activates_at_login`: its first login makes a granted
+    account active; without it the desk does.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Account:
     rate_per_second: int | None = None
     lock_after: int | None = 5
     change_feed: bool = False
+    activates_at_login: bool = False
     switches: Switches = AS_BUILT
 
     def with_switches(self, switches: Switches) -> "Account":

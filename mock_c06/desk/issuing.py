@@ -1,7 +1,7 @@
 """The issuing desk: an agency applies for a connection account, and is granted one or refused with every reason.
 
-A granted account answers nothing yet: a second act makes it active. Decides at once, where C06 takes up to five
-working days. Source: NĐ 47/2020 Đ35 (what an application states) and Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security
+A granted account answers nothing yet: a second act makes it active. Decides a plain statement at once, for tests that
+need an account; a bundle waits for an officer (`counter.py`). Source: NĐ 47/2020 Đ35 (what an application states) and Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security
 level 3 of the official environment TT 46/2022/TT-BCA. What C06 really asks is not published (parity ledger).
 """
 
@@ -93,10 +93,10 @@ class Desk:
 
     def decide(self, application: Application) -> Decision:
         """Grant an account, or refuse with all reasons at once."""
-        number = next(self._numbers)
+        number = self.next_number()
         now = self._clock.now()
         name = application.name or f"application-{number}"
-        reasons = tuple(_find_reasons(application))
+        reasons = tuple(find_reasons(application))
         if self._register.find(name) is not None:
             reasons += (Reason(field="name", reason="an account of that name exists"),)
         decision = Decision(
@@ -105,10 +105,10 @@ class Desk:
             reasons=reasons,
             account=None if reasons else name,
             decided_at=now,
-            due_by=_working_days_after(now.astimezone(VIETNAM).date(), WORKING_DAYS),
+            due_by=working_days_after(now.astimezone(VIETNAM).date(), WORKING_DAYS),
         )
         if not reasons:
-            self._register.put(self._make(application, name))
+            self._register.put(self.make(application, name))
         self._decisions[decision.id] = decision
         return decision
 
@@ -125,7 +125,12 @@ class Desk:
         """Give every decision, oldest first."""
         return tuple(self._decisions.values())
 
-    def _make(self, application: Application, name: str) -> Account:
+    def next_number(self) -> int:
+        """Give the next application's number."""
+        return next(self._numbers)
+
+    def make(self, application: Application, name: str) -> Account:
+        """Make a granted account with exactly what is stated; it is in nobody's register yet."""
         made = make_account(self._secret_seed, name, application.environment, application.dialect)
         return replace(
             made,
@@ -139,7 +144,8 @@ class Desk:
         )
 
 
-def _find_reasons(application: Application) -> Iterator[Reason]:
+def find_reasons(application: Application) -> Iterator[Reason]:
+    """Give everything that an application states wrongly, or not at all."""
     stated = ("agency", "agency_name", "application", "purpose", "frequency")
     listed = ("operations", "procedures", "officers")
     for field in (*stated, *listed):
@@ -172,7 +178,8 @@ def _find_field_reasons(application: Application) -> Iterator[Reason]:
             yield Reason(field=where, reason="sensitive: needs a legal basis (NĐ 13/2023 Đ2 k4)")
 
 
-def _working_days_after(day: date, days: int) -> date:
+def working_days_after(day: date, days: int) -> date:
+    """Count working days from the next day on: Saturdays and Sundays are none."""
     while days:
         day += timedelta(days=1)
         days -= day.weekday() < 5

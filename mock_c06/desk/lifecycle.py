@@ -7,6 +7,7 @@ an inference from CV 2669 of 2023 (parity ledger).
 from dataclasses import replace
 
 from mock_c06.desk.accounts import Account, Status
+from mock_c06.desk.register import Register
 from mock_c06.errors import StatusWrong
 
 _NEXT = {
@@ -24,3 +25,13 @@ def change_status(account: Account, status: Status) -> Account:
     if status not in _NEXT[account.status]:
         raise StatusWrong(account.status.value, status.value)
     return replace(account, status=status)
+
+
+def note_login(register: Register, account: Account) -> Account:
+    """Give the account as it is once it has logged in: one that was issued is active from then on."""
+    if account.status is not Status.GRANTED or not account.activates_at_login:
+        return account
+    held = register.find(account.name)
+    if held is not None:  # else it is a recording's own
+        register.put(change_status(held, Status.ACTIVE))
+    return change_status(account, Status.ACTIVE)

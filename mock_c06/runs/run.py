@@ -5,6 +5,7 @@ Accounts are of all runs, but for those that a run has put over them. The run `d
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mock_c06.clock import Clock
 from mock_c06.desk.accounts import Account
@@ -85,3 +86,22 @@ class Runs:
     def names(self) -> list[str]:
         """Give the runs' names, oldest first."""
         return list(self._runs)
+
+    def monotonic(self) -> float:
+        """Give the machine's monotonic counter in seconds."""
+        return self._clock.monotonic()
+
+
+class DefaultRunClock:
+    """The clock of the run `default`, whichever run that is now: what belongs to no run goes by it, such as the desk."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    def now(self) -> datetime:
+        """Return that run's instant in UTC."""
+        return self._runs.get(DEFAULT_RUN).clock.now()
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic counter in seconds."""
+        return self._runs.monotonic()

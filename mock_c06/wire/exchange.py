@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from mock_c06.clock import rfc3339
 from mock_c06.desk.accounts import Account
 from mock_c06.desk.grants import admit, license_enquiry
+from mock_c06.desk.lifecycle import note_login
 from mock_c06.desk.register import Register
 from mock_c06.errors import (
     AccountLocked,
@@ -82,7 +83,7 @@ class Exchange:
         if (fault := watch.at_door()) is not None:
             return Ending(reply=watch.bend_reply(INSTEAD[fault.kind](fault)), outcome=Outcome.FAULT)
         try:
-            account = voice.verify_caller(call, reading.account)
+            account = note_login(self.register, voice.verify_caller(call, reading.account))
             admit(account, call.run.memory, monotonic=call.monotonic)
             ending = _ask(call, voice, account, reading, watch)
         except CallRefused as refusal:

@@ -4,6 +4,7 @@ import json
 from urllib.parse import parse_qs
 
 from mock_c06.desk.accounts import Account, Status
+from mock_c06.desk.lifecycle import note_login
 from mock_c06.desk.locks import verify_unlocked
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches, flip
@@ -63,6 +64,7 @@ class TokenDesk:
         form = parse_qs(call.body.decode("latin-1"), keep_blank_values=True)
         if form.get("grant_type") != ["client_credentials"]:
             raise RequestRefused("01", "grant_type phải là client_credentials")
+        account = note_login(self._register, account)
         if account.status is not Status.ACTIVE:
             raise AccountNotActive(account.status.value)
         return account

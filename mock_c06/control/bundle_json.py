@@ -1,0 +1,206 @@
+"""An application's bundle as the control face takes it.
+
+The shape is that of openapi/official-application.schema.json, written here a second time since the mock needs no
+schema library to run; a test holds the two together. Nothing is coerced: what is signed is what was sent.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mock_c06.desk.accounts import Dialect, Environment
+from mock_c06.desk.bundles import Bundle, Readiness, read_key, verify_bundle
+from mock_c06.desk.issuing import Application
+from mock_c06.desk.jose import thumbprint
+from mock_c06.errors import BundleInvalid
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+Reading = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Line = Annotated[str, Field(max_length=200)]
+Count = Annotated[int, Field(ge=0)]
+Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
+class _Exact(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _PublicKey(_Exact):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Coordinate
+    y: Coordinate
+    kid: Annotated[str, Field(min_length=1, max_length=64)]
+    use: Literal["sig", "enc"]
+    alg: Literal["ES256", "ECDH-ES"]
+
+
+class _Keys(_Exact):
+    signing: _PublicKey
+    sealing: _PublicKey
+
+
+class _Role(_Exact):
+    role: Name
+    fields: Annotated[list[Name], Field(max_length=64)]
+    sensitive_fields: Annotated[list[Name], Field(max_length=8)]
+
+
+class _Procedure(_Exact):
+    slug: Name
+    name_vi: Line
+    service_code: Annotated[str, Field(min_length=1, max_length=20)]
+    code: Annotated[str | None, Field(max_length=20)]
+    purpose: Annotated[str, Field(min_length=1, max_length=1000)]
+    legal_basis: Annotated[list[Annotated[str, Field(max_length=400)]], Field(min_length=1, max_length=20)]
+    roles: Annotated[list[_Role], Field(min_length=1, max_length=8)]
+
+
+class _Operation(_Exact):
+    code: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+    operation: Literal[
+        "XacThucThongTinCongDan",
+        "TraCuuThongTinCongDan",
+        "XacMinhTinhTrangHonNhan",
+        "XacMinhThongTinNhanThan",
+        "CungCapThongTinHoGiaDinh",
+    ]
+    name_vi: Line
+
+
+class _Audit(_Exact):
+    verified: bool
+    rows: Count
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Fence(_Exact):
+    official_questions: Count
+
+
+class _Check(_Exact):
+    name: Name
+    passed: bool
+    detail: Annotated[str, Field(max_length=2000)]
+
+
+class _Preflight(_Exact):
+    run: bool
+    passed: bool
+    checks: Annotated[list[_Check], Field(max_length=100)]
+
+
+class _Parity(_Exact):
+    confirmed: list[Reading]
+    refuted: list[Reading]
+
+
+class _Evidence(_Exact):
+    scenarios: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,64}$")], Count]
+    audit: _Audit
+    fence: _Fence
+    preflight: _Preflight
+    parity: _Parity
+
+
+class _Agency(_Exact):
+    id: Annotated[str, Field(max_length=35)]
+    name: Line
+
+
+class _System(_Exact):
+    id: Annotated[str, Field(max_length=64)]
+    name: Line
+    issuer: Annotated[str, Field(max_length=400)]
+
+
+class _Contact(_Exact):
+    unit: Line
+    email: Line
+    phone: Line
+
+
+class _Rate(_Exact):
+    per_second: Count
+    per_day: Count
+
+
+class _Officers(_Exact):
+    count: Count
+    pseudonyms: list[Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]]
+
+
+class DocumentBody(_Exact):
+    """What is signed."""
+
+    format: Literal["official-application/1"]
+    draft: bool
+    made_at: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+    agency: _Agency
+    application: _System
+    environment: Literal["official"]
+    dialect: Literal["soap", "lgsp-passthrough", "lgsp-camel", "lgsp-pascal"]
+    security_level: Annotated[int, Field(ge=0, le=5)]
+    contact: _Contact
+    rate: _Rate
+    retention: Annotated[str, Field(max_length=1000)]
+    deletion: Annotated[str, Field(max_length=1000)]
+    procedures: Annotated[list[_Procedure], Field(max_length=100)]
+    operations: Annotated[list[_Operation], Field(max_length=20)]
+    officers: _Officers
+    evidence: _Evidence
+    keys: _Keys
+
+    def stated(self) -> Application:
+        """Give it as the desk reads any application; officers by pseudonym."""
+        roles = [role for procedure in self.procedures for role in procedure.roles]
+        wanted = [name for role in roles for name in (*role.fields, *role.sensitive_fields)]
+        bases = [basis for procedure in self.procedures for basis in procedure.legal_basis]
+        rate = self.rate
+        return Application(
+            agency=self.agency.id,
+            agency_name=self.agency.name,
+            application=self.application.id,
+            purpose="\n".join(procedure.purpose for procedure in self.procedures),
+            legal_basis="\n".join(dict.fromkeys(bases)),
+            fields=tuple(dict.fromkeys(wanted)),
+            operations=tuple(each.operation for each in self.operations),
+            procedures=tuple(procedure.slug for procedure in self.procedures),
+            officers=tuple(self.officers.pseudonyms),
+            frequency=f"{rate.per_second}/s, {rate.per_day}/d" if rate.per_second else "",
+            environment=Environment.OFFICIAL,
+            dialect=Dialect(self.dialect),
+            security_level=self.security_level,
+            rate_per_second=rate.per_second or None,
+            name=None,
+        )
+
+
+class BundleBody(_Exact):
+    """A bundle: the document and the signature beside it."""
+
+    document: dict[str, Any]
+    signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+$", max_length=1024)]
+
+    def proven(self) -> Bundle:
+        """Give the bundle, its signature checked; raises `BundleInvalid`."""
+        try:
+            read = DocumentBody.model_validate(self.document)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in ("document", *first["loc"]))
+            raise BundleInvalid(place, first["msg"]) from None
+        sha256 = verify_bundle(self.document, self.signature)
+        evidence = read.evidence
+        return Bundle(
+            sha256=sha256,
+            stated=read.stated(),
+            readiness=Readiness(
+                draft=read.draft,
+                scenarios=evidence.scenarios,
+                audit_verified=evidence.audit.verified,
+                preflight_passed=evidence.preflight.passed,
+            ),
+            thumbprint=thumbprint(read_key(self.document, "signing")),
+            sealing_key=read_key(self.document, "sealing"),
+        )
