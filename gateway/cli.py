@@ -11,6 +11,7 @@ from gateway import __version__
 from gateway.accounts import cli as accounts_cli
 from gateway.accounts import organisations_cli
 from gateway.app import open_gateway
+from gateway.applications import cli as applications_cli
 from gateway.audit import cli as audit_cli
 from gateway.changes import cli as profiles_cli
 from gateway.clock import Clock, SystemClock
@@ -55,6 +56,7 @@ def build_cli(clock: Clock | None = None) -> typer.Typer:
     app.add_typer(operators_cli.build_cli(opened), name="operators")
     operators_cli.add_login(app, opened)
     app.add_typer(profiles_cli.build_cli(opened), name="profiles")
+    app.add_typer(applications_cli.build_cli(opened), name="official")
     app.add_typer(keys_cli.build_cli(opened), name="keys")
     app.add_typer(audit_cli.build_cli(opened), name="audit")
     app.add_typer(procedures_cli.build_cli(own_clock), name="procedures")

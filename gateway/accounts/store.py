@@ -231,6 +231,17 @@ async def disable_officers(
     return int(result.rowcount)
 
 
+async def list_officers(connection: AsyncConnection, client_ids: Sequence[str]) -> list[str]:
+    """Return the enabled officers of these accounts by pseudonym, each once."""
+    query = (
+        sa.select(account_officers.c.officer)
+        .where(account_officers.c.client_id.in_(client_ids), account_officers.c.disabled_at.is_(None))
+        .distinct()
+        .order_by(account_officers.c.officer)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
 async def has_officer(connection: AsyncConnection, client_id: str, officers: Sequence[str]) -> bool:
     """Say whether any of these pseudonyms is an enabled officer of the account."""
     query = (

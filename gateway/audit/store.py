@@ -113,6 +113,13 @@ async def stream_rows(connection: AsyncConnection) -> AsyncIterator[tuple[AuditR
         yield row, entry
 
 
+async def stream_bodies(connection: AsyncConnection) -> AsyncIterator[str]:
+    """Yield every entry's body, oldest first."""
+    query = sa.select(audit_entries.c.body).order_by(audit_entries.c.row)
+    async for (body,) in await connection.stream(query):
+        yield body
+
+
 def _stored_entry(found: sa.Row[tuple[Any, ...]]) -> StoredEntry:
     digest = None if found.digest is None else entry_digest(salt=found.salt or "", body=found.body)
     return StoredEntry(

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel
 
+from gateway.applications.issued import open_issued, read_issued_file
 from gateway.changes import reading, rules, use_cases
 from gateway.changes.answers import shape_change, shape_preflight, shape_profile, shape_revision
 from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
 from gateway.changes.proposals import claim_of, propose_body
+from gateway.changes.propose import propose_revision
 from gateway.changes.trial import Trial
 from gateway.clock import today
 from gateway.edge.answers import Answer
@@ -71,6 +73,17 @@ class Acts:
             "revision": read_revision_file(file),
         }
         return await self.propose(body if application is None else body | {"application": application})
+
+    async def propose_issued(self, file: Path) -> dict[str, Any]:
+        """Propose the account that C06 issued: its credentials go from one seal into the other."""
+        text = read_issued_file(file)
+        async with self.open_gateway() as gateway:
+            by = await operator_of(gateway)
+            issued = await open_issued(gateway, text)
+            change = await propose_revision(
+                gateway, by, Profile.OFFICIAL, issued.members, application=issued.application
+            )
+            return _dump(shape_change(change))
 
     async def propose(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Propose what a body says."""

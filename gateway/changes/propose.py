@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway.applications import store as applications
 from gateway.audit.model import AuditEntry
 from gateway.changes import rules, store
 from gateway.changes.evidence import change_entry
@@ -36,7 +37,8 @@ async def propose_revision(
 
     Raises:
         RoleMissing
-        RequestInvalid: a member is missing, or leads where the deployment doesn't let the profile connect.
+        RequestInvalid: a member is missing, or leads where the deployment doesn't let the profile connect; or no
+            such application was made here, or it is another profile's.
     """
     if missing := members.missing():
         raise RequestInvalid(
@@ -51,7 +53,9 @@ async def propose_revision(
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
         revision = replace(trial, number=await profiles.next_number(transaction, profile))
         await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
-        named = {} if application is None else {"application": application}
+        named = (
+            {} if application is None else {"application": await _known(transaction, profile, application)}
+        )
         return {"revision": revision.number, **named}
 
     return await propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)
@@ -87,6 +91,15 @@ async def propose(
 
     await gateway.parts.audit.commit(decide)
     return made[0]
+
+
+async def _known(transaction: Transaction, profile: Profile, application: str) -> str:
+    """Return an application's hash, where a bundle of this hash was made here for official."""
+    found = await applications.find_application(transaction, application)
+    if found is None or profile is not Profile.OFFICIAL:
+        detail = "the hash of a bundle that was made here, for official"
+        raise RequestInvalid((FieldError(field="application", code="unknown", detail=detail),))
+    return found.sha256
 
 
 async def _check_place(gateway: Gateway, revision: Revision) -> None:

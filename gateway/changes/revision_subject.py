@@ -1,23 +1,33 @@
 """The change of a profile's connection: another revision becomes the active one."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
+from gateway.applications import store as applications
+from gateway.changes import store as changes
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
-from gateway.changes.witness import AuditWitness
 from gateway.database import Transaction
 from gateway.errors import StateWrong
 from gateway.operators.model import Operator
+from gateway.procedures.fields import Operation
 from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.preflight import Preflight, run_preflight
 from gateway.profiles.revision_rows import MASK, list_secrets, masked
 from gateway.profiles.revisions import Revision
 from gateway.profiles.switching import activate_revision
+from gateway.profiles.witness import AuditWitness
 
 OTHER = "(sealed, another)"
 """What a diff shows of a secret that differs."""
+
+
+class _Wanted(TypedDict, total=False):
+    """What a preflight is told to ask for."""
+
+    procedures: tuple[str, ...]
+    operations: tuple[Operation, ...]
 
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
@@ -46,7 +56,7 @@ async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
 
 
 async def try_revision(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> Preflight:
-    """Run a preflight of any revision."""
+    """Run a preflight of any revision: of what its account was applied for, or of all where that isn't known."""
     other = gateway.other(gateway.places[revision.profile]).revision
     return await run_preflight(
         gateway.opener.connection(revision),
@@ -54,11 +64,24 @@ async def try_revision(gateway: Gateway, change: Change, revision: Revision, tri
         catalogue=gateway.parts.catalogue,
         way_out=trial.way_out,
         clock=gateway.parts.clock,
-        witness=AuditWitness(parts=gateway.parts, change=change, actor=trial.actor),
+        witness=AuditWitness(parts=gateway.parts, act=change.id, actor=trial.actor),
         expires_on=revision.members.expires_on,
+        **await _applied_for(gateway, revision),
         test_identity=trial.test_identity,
         login_only=trial.login_only,
     )
+
+
+async def _applied_for(gateway: Gateway, revision: Revision) -> _Wanted:
+    """Return what the application named that brought this revision's account; nothing where none is named."""
+    async with gateway.parts.database.read() as transaction:
+        for change in await changes.list_changes(transaction, profile=revision.profile):
+            named = change.document.get("application")
+            if change.revision == revision.number and isinstance(named, str):
+                found = await applications.find_application(transaction, named)
+                if found is not None:
+                    return {"procedures": found.procedures, "operations": found.operations}
+    return {}
 
 
 async def happen(

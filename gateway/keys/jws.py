@@ -47,6 +47,12 @@ def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> st
     return jws.serialize_compact({"alg": "ES256", "typ": typ, "kid": kid}, payload, key, algorithms=["ES256"])
 
 
+def sign_detached(payload: bytes, *, key: ECKey, kid: str, typ: str) -> str:
+    """Return an ES256 JWS beside its payload, which it doesn't carry (RFC 7515 appendix F)."""
+    header = {"alg": "ES256", "typ": typ, "kid": kid}
+    return jws.detach_content(jws.serialize_compact(header, payload, key, algorithms=["ES256"]))
+
+
 def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> dict[str, Any]:
     """Return the protected header, its form checked but nothing verified. Raises `JwsInvalid`."""
     if len(raw) > MAX_LENGTH or raw.count(".") != 2:

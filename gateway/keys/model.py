@@ -26,9 +26,13 @@ class Purpose(StrEnum):
     CREDENTIAL = "credential"
     DATA = "data"
     IDEMPOTENCY = "idempotency"
+    APPLICATION = "application"
+    ISSUANCE = "issuance"
 
 
-SIGNING = (Purpose.TOKEN, Purpose.RECEIPT)
+PAIRS = (Purpose.TOKEN, Purpose.RECEIPT, Purpose.APPLICATION, Purpose.ISSUANCE)
+"""Purposes whose keys have a public half: an EC P-256 pair."""
+
 SCHEDULED = (Purpose.TOKEN, Purpose.RECEIPT, Purpose.LOOKUP)
 """Purposes whose keys take turns by the clock: ask `serving`, not `current`."""
 
@@ -44,7 +48,7 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of one place. `material` is 32 bytes, or a private EC P-256 JWK as JSON for signing.
+    """One key of one place. `material` is 32 bytes, or a private EC P-256 JWK as JSON for a pair.
 
     Everybody knows it before `serves_from`; what it made is taken until `accepted_until`, for good where that is None.
     """
@@ -65,6 +69,10 @@ class Key:
     def signing_key(self) -> ECKey:
         """Return the private key for JWS ES256."""
         return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ES256", "use": "sig"})
+
+    def opening_key(self) -> ECKey:
+        """Return the private key that opens what others sealed to its public half (JWE ECDH-ES)."""
+        return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ECDH-ES", "use": "enc"})
 
     def mac(self, text: str) -> str:
         """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""

@@ -11,7 +11,7 @@ from gateway.database import Database
 from gateway.errors import MasterKeyWrong
 from gateway.identifiers import new_identifier
 from gateway.keys import store
-from gateway.keys.model import SIGNING, Key, PlaceKeys, Purpose
+from gateway.keys.model import PAIRS, Key, PlaceKeys, Purpose
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.places import Profile
 
@@ -50,7 +50,7 @@ def make_key(
     profile: Profile, purpose: Purpose, *, serial: int, now: datetime, serves_from: datetime | None = None
 ) -> Key:
     """Return a new random key; it serves at once unless told from when."""
-    if purpose in SIGNING:
+    if purpose in PAIRS:
         material = json.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).encode()
     else:
         material = new_key()

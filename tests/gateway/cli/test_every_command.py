@@ -32,7 +32,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         procedures show; procedures lint; operators create; operators enrol; operators list; operators disable;
         operators propose; login; logout; accounts promote; profiles list; profiles show; profiles history; profiles propose;
         profiles set-policy; profiles preflight; profiles approve; profiles activate; profiles reject;
-        profiles rollback; profiles suspend; profiles resume"""
+        profiles rollback; profiles suspend; profiles resume; official application; official open"""
     assert {tuple(name.split()) for name in named.split(";")} == set(LEAVES)
 
 

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.changes.model import Change
 from gateway.edge.problems import find_problem
 from gateway.errors import RegistryError
 from gateway.parts import Parts
 from gateway.registry.probe_model import Packet
 
+ORIGIN = "preflight"
+"""What such a question's row says of where it came from: nobody was asked about."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWitness:
-    """Writes what is asked for a change; `actor` is the operator, or `gateway` where it acts by itself."""
+    """Writes what is asked in one act, such as a change; `actor` is an operator, `gateway` by itself, or `local`."""
 
     parts: Parts
-    change: Change
+    act: str
     actor: str
 
     async def announce(self, packet: Packet) -> None:
@@ -32,11 +34,11 @@ class AuditWitness:
             at=self.parts.clock.now(),
             kind=kind,
             profile=packet.profile,
-            act=self.change.id,
+            act=self.act,
             procedure=packet.procedure,
             operation=packet.operation.value,
             request_code=packet.request_code,
-            origin="preflight",
+            origin=ORIGIN,
             outcome=outcome,
             actor=self.actor,
         )

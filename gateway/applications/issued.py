@@ -1,0 +1,115 @@
+"""What C06 issues, opened: a file whose credentials are sealed to this gateway's key, for an application it made.
+
+Refuses what is sealed to another gateway, changed on the way, not official, or answers no application of this store.
+Who sealed it can't be told (anybody may seal to a public key): a preflight and a second person decide over what it
+says. Form: openapi/official-issued.schema.json.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwe import JWERegistry
+
+from gateway.applications import store
+from gateway.applications.model import IssuedAccount
+from gateway.errors import StateWrong
+from gateway.keys.model import PlaceKeys, Purpose
+from gateway.places import Profile
+from gateway.profiles.model import Gateway
+from gateway.registry.members import parse_connection_members
+
+FORMAT = "official-issued/1"
+SEALED_TYPE = "official-issued+jwe"
+_ALGORITHMS = ("ECDH-ES", "A256GCM")
+_LARGEST = 64 * 1024
+_MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+async def open_issued(gateway: Gateway, text: str) -> IssuedAccount:
+    """Return the account that a file brings.
+
+    Raises:
+        StateWrong: not such a file, not for this gateway, changed, or for no application of this store.
+    """
+    document = _read(text)
+    application, reference = document["application"], document["reference"]
+    async with gateway.parts.database.read() as transaction:
+        if await store.find_application(transaction, application) is None:
+            raise StateWrong("the file answers no application of this gateway: was it made in another store?")
+    sealed = unseal_issued(gateway.places[Profile.OFFICIAL].keys, document)
+    try:
+        members = parse_connection_members(sealed["connection"])
+    except (ValueError, KeyError):
+        raise StateWrong("the sealed part is not a connection: ask C06 for another file") from None
+    if missing := members.missing():
+        raise StateWrong(f"the sealed part lacks {', '.join(missing)}: ask C06 for another file")
+    return IssuedAccount(members=members, application=application, reference=reference)
+
+
+def read_issued_file(path: Path) -> str:
+    """Return a file's text. Raises `StateWrong`."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise StateWrong(f"{path}: not what C06's desk issues; 64 KiB at most are expected")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StateWrong(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StateWrong(f"{path}: UTF-8 text is expected") from None
+
+
+def _read(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+        named = {
+            name: found[name] for name in ("format", "environment", "application", "reference", "sealed")
+        }
+    except _MALFORMED:
+        raise StateWrong("not a file that C06's desk issues") from None
+    if not all(isinstance(value, str) for value in named.values()) or named["format"] != FORMAT:
+        raise StateWrong(f"not a file that C06's desk issues; format {FORMAT} is expected")
+    if named["environment"] != Profile.OFFICIAL:
+        raise StateWrong("the file is not for the official environment")
+    return named
+
+
+def unseal_issued(keys: PlaceKeys, document: Mapping[str, str]) -> dict[str, Any]:
+    """Open the sealed part with the key that its header names; it must say the same as the file around it.
+
+    Raises:
+        StateWrong: it is sealed to another key, was changed, or was taken from another file.
+    """
+    raw = document["sealed"]
+    try:
+        kid = _read_header(raw)["kid"]
+        key = next((each for each in keys.all(Purpose.ISSUANCE) if each.kid == kid), None)
+    except _MALFORMED:
+        raise StateWrong("the sealed part is not a JWE") from None
+    if key is None:
+        raise StateWrong("the file is sealed to another gateway's key: apply from here, or open it there")
+    try:
+        opened = jwe.decrypt_compact(raw, key.opening_key(), registry=_rules())
+        header, content = opened.headers(), json.loads(opened.plaintext or b"")
+    except _MALFORMED:
+        raise StateWrong("the sealed part doesn't open: it was changed, or sealed to another key") from None
+    if header.get("typ") != SEALED_TYPE or not isinstance(content, dict):
+        raise StateWrong("the sealed part is not an issued account")
+    if any(content.get(name) != document[name] for name in ("application", "reference", "environment")):
+        raise StateWrong("the sealed part belongs to another file: it answers another application")
+    return content
+
+
+def _read_header(raw: str) -> dict[str, Any]:
+    """Return the protected header, nothing of it believed yet."""
+    encoded = raw.partition(".")[0]
+    found = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return dict(found)
+
+
+def _rules() -> JWERegistry:
+    return JWERegistry(algorithms=_ALGORITHMS, strict_check_header=False)

@@ -1,0 +1,114 @@
+"""What a person states of an application, in a TOML or JSON file; `TEMPLATE` documents each line of it.
+
+Refuses unknown members, text that no page could show, and any run of nine digits: it could be a person's number. What
+is left empty is no fault of the file: the application is then incomplete, and says so.
+"""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from gateway.applications.model import Contact, Statement
+from gateway.registry.members import Strict
+
+TEMPLATE = """\
+# Đề nghị cấp tài khoản kết nối chính thức: những điều mà hệ thống không tự biết.
+# What the gateway can't know by itself. Everything else comes from its store.
+# No person's name or number: the contact is a unit, a telephone is written in groups.
+
+# The system's id and name as the agency has registered it (NĐ 47/2020 Đ35).
+application_id = ""
+application_name = ""
+
+# The approved security level of the system, 3 at least (TT 46/2022/TT-BCA, NĐ 85/2016 Đ9).
+security_level = 0
+
+# How long what is read is kept, and how it is deleted (NĐ 47/2020 Đ38, Đ42).
+retention = ""
+deletion = ""
+
+# The expected rate of questions.
+[rate]
+per_second = 0
+per_day = 0
+
+# The unit that answers for the connection (NĐ 47/2020 Đ7).
+[contact]
+unit = ""
+email = ""
+phone = ""
+"""
+
+_DIGITS = re.compile(r"[0-9]{9}")
+_LARGEST = 64 * 1024
+
+
+def _plain(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("one line of printable characters is expected")
+    if _DIGITS.search(value):
+        raise ValueError("no run of nine or more digits: it could be a person's number")
+    return value.strip()
+
+
+Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+Passage = Annotated[str, Field(max_length=1000), AfterValidator(_plain)]
+
+
+class _Rate(Strict):
+    per_second: int = Field(default=0, ge=0, le=10_000)
+    per_day: int = Field(default=0, ge=0, le=100_000_000)
+
+
+class _Contact(Strict):
+    unit: Line = ""
+    email: Line = ""
+    phone: Line = ""
+
+
+class _File(Strict):
+    application_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,64}$"), AfterValidator(_plain)] = ""
+    application_name: Line = ""
+    security_level: int = Field(default=0, ge=0, le=5)
+    retention: Passage = ""
+    deletion: Passage = ""
+    rate: _Rate = _Rate()
+    contact: _Contact = _Contact()
+
+
+def read_statement(path: Path) -> Statement:
+    """Read a file. Raises `ValueError` saying what is wrong with it, without repeating a value."""
+    try:
+        text = path.read_bytes()[: _LARGEST + 1].decode()
+    except OSError as error:
+        raise ValueError(f"can't be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError("UTF-8 text is expected") from None
+    if len(text) > _LARGEST:
+        raise ValueError("64 KiB at most are expected")
+    try:
+        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return _stated(_File.model_validate(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+    except (ValueError, RecursionError):
+        raise ValueError("a TOML, or .json, file is expected, as --template prints it") from None
+
+
+def _stated(file: _File) -> Statement:
+    return Statement(
+        application_id=file.application_id,
+        application_name=file.application_name,
+        security_level=file.security_level,
+        rate_per_second=file.rate.per_second,
+        rate_per_day=file.rate.per_day,
+        contact=Contact(unit=file.contact.unit, email=file.contact.email, phone=file.contact.phone),
+        retention=file.retention,
+        deletion=file.deletion,
+    )
