@@ -10,11 +10,14 @@ from pathlib import Path
 import httpx
 import typer
 
+from demo.office import ActRefused, open_office
+from demo.official_steps import GoingOfficial
 from demo.processes import Programs, StartFailed
 from demo.report import Report
 from demo.scene import Scene, set_up
 from demo.steps import MainJob, StepFailed
 from demo.store import choose_store
+from demo.used_store import unused
 from portal.gateway_client import GatewayClient, TokenRefused
 
 VAR = Path(__file__).resolve().parent.parent / "var"
@@ -37,11 +40,11 @@ def run() -> None:
     VAR.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
     try:
-        with Programs(folder) as programs:
-            scene = set_up(programs, choose_store(VAR))
+        with unused(choose_store(VAR)) as store, Programs(folder) as programs:
+            scene = set_up(programs, store)
             report.note(f"gateway {scene.gateway}, mock registry {scene.mock.test} and {scene.mock.official}")
             asyncio.run(_play(scene, report))
-    except (StartFailed, StepFailed, TokenRefused) as error:
+    except (StartFailed, StepFailed, TokenRefused, ActRefused) as error:
         report.failed(f"{error} (logs: {folder})")
         raise typer.Exit(1) from None
     except httpx.HTTPError as error:
@@ -74,8 +77,11 @@ def serve() -> None:
 
 
 async def _play(scene: Scene, report: Report) -> None:
+    opening = asyncio.create_task(asyncio.to_thread(open_office, scene.programs, scene.gateway))
     async with GatewayClient(scene.sandbox) as sandbox, GatewayClient(scene.official) as official:
         await MainJob(scene, sandbox, official).play(report)
+        async with await opening as office:
+            await GoingOfficial(scene, official, office).play(report)
 
 
 def _describe(scene: Scene) -> None:

@@ -77,13 +77,17 @@ class Programs:
         log = self._start("gateway", ["serve", "--port", str(port)], self._gateway_environment)
         return self._wait_for(log, r"^gateway: (\S+)")[1]
 
-    def gateway(self, *arguments: str) -> Any:
-        """Run a `gateway` command of the running gateway's settings and return its JSON."""
-        return json.loads(self.gateway_says(*arguments, "--json"))
+    def gateway(self, *arguments: str, said: str = "", token: str | None = None) -> Any:
+        """Run a `gateway` command of the running gateway's settings and return its JSON.
 
-    def gateway_says(self, *arguments: str) -> str:
+        `said` goes to its standard input; `token` is the session of the operator who acts.
+        """
+        return json.loads(self.gateway_says(*arguments, "--json", said=said, token=token))
+
+    def gateway_says(self, *arguments: str, said: str = "", token: str | None = None) -> str:
         """Run a `gateway` command of the running gateway's settings and return what it prints."""
-        return self._run("gateway", arguments, self._gateway_environment)
+        session = {} if token is None else {"GATEWAY_OPERATOR_TOKEN": token}
+        return self._run("gateway", arguments, {**self._gateway_environment, **session}, said)
 
     def mock(self, *arguments: str) -> Any:
         """Run a `mock-c06` command and return its JSON."""
@@ -121,12 +125,14 @@ class Programs:
             time.sleep(0.05)
         raise StartFailed(f"{log.stem} did not start within {START_SECONDS:.0f} s: see {log}")
 
-    def _run(self, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    def _run(
+        self, module: str, arguments: Sequence[str], environment: Mapping[str, str], said: str = ""
+    ) -> str:
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=self.folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=said.encode(),
             capture_output=True,
             check=False,
         )

@@ -16,6 +16,9 @@ from portal.gateway_client import PortalAccount
 
 AGENCY = "000.00.01.H26"
 FIELDS = ("full_name", "birth_date", "gender", "nationality", "permanent_residence", "current_residence")
+AT_ONCE = "100"
+"""Each question in flight holds a place in the budget of wrong claims until it is confirmed; official's own is 30."""
+
 OUTSIDE_GRANT = "citizen_id"
 
 
@@ -46,6 +49,7 @@ def set_up(
         prepared.result()
         settings |= _connection("SANDBOX", mock.test, registry["dvctt-hanoi"])
         settings |= _connection("OFFICIAL", mock.official, registry["dvctt-hanoi-official"])
+        settings["GATEWAY_OFFICIAL_BUDGET_ACCOUNT_HOUR"] = AT_ONCE
         address = programs.start_gateway(settings, port=gateway_port)
         sandbox = beside.submit(_make_account, programs, "sandbox")
         official = beside.submit(_make_account, programs, "official", key=ECKey.generate_key("P-256"))

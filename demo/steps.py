@@ -6,8 +6,7 @@ Facts about the people come from the mock's catalogue of personas; what left for
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import httpx
-
+from demo.control import Control
 from demo.report import Report
 from demo.scene import FIELDS, OUTSIDE_GRANT, Scene
 from portal.gateway_client import Answer, GatewayClient
@@ -30,6 +29,7 @@ class MainJob:
         self._scene = scene
         self._sandbox = sandbox
         self._official = official
+        self._control = Control(scene.mock)
         self._claim: dict[str, Any] = {}
         self._receipt = ""
 
@@ -50,7 +50,7 @@ class MainJob:
 
     async def _get_token(self) -> Evidence:
         token = await self._sandbox.token()
-        _expect("token_type", token["token_type"], "Bearer")
+        expect("token_type", token["token_type"], "Bearer")
         return (
             ("account", self._scene.sandbox.client_id),
             ("issuer", self._scene.sandbox.issuer),
@@ -58,14 +58,14 @@ class MainJob:
         )
 
     async def _verify(self) -> Evidence:
-        self._claim = await self._claim_of("nguyen-van-an")
+        self._claim = await self._control.claim_of("nguyen-van-an")
         answer = await self._sandbox.verify(KHAI_SINH | CITIZEN | {"claim": self._claim})
         _expect_status(answer, 201)
-        _expect("verdict", answer.members["verdict"], "confirmed")
-        _expect("origin", answer.members["origin"], "registry")
+        expect("verdict", answer.members["verdict"], "confirmed")
+        expect("origin", answer.members["origin"], "registry")
         self._receipt = answer.members["receipt"]
-        asked = await self._journal("test")
-        _expect("questions in the journal", len(asked), 1)
+        asked = await self._control.journal("test")
+        expect("questions in the journal", len(asked), 1)
         return (
             ("verdict", f"confirmed, origin registry, id {answer.members['id']}"),
             ("valid", f"{answer.members['verified_at']} to {answer.members['expires_at']}"),
@@ -80,8 +80,8 @@ class MainJob:
         filled = {
             name: field for name, field in answer.members["fields"].items() if field["state"] == "filled"
         }
-        _expect("fields filled", sorted(filled), sorted(FIELDS))
-        _expect("locked", all(field["locked"] for field in filled.values()), True)
+        expect("fields filled", sorted(filled), sorted(FIELDS))
+        expect("locked", all(field["locked"] for field in filled.values()), True)
         left = [entry["field"] for entry in answer.members["to_declare"]]
         return (
             *(
@@ -92,11 +92,11 @@ class MainJob:
         )
 
     async def _reuse(self) -> Evidence:
-        before = len(await self._journal("test"))
+        before = len(await self._control.journal("test"))
         answer = await self._sandbox.verify(KET_HON | CITIZEN | {"claim": self._claim})
         _expect_status(answer, 200)
-        _expect("origin", answer.members["origin"], "reuse")
-        _expect("questions since", len(await self._journal("test")) - before, 0)
+        expect("origin", answer.members["origin"], "reuse")
+        expect("questions since", len(await self._control.journal("test")) - before, 0)
         return (
             ("verdict", f"{answer.members['verdict']}, origin reuse"),
             ("derived from", answer.members["derived_from"]),
@@ -107,17 +107,17 @@ class MainJob:
         claim = self._claim | {"full_name": "Nguyễn Văn Ân Sai"}
         answer = await self._sandbox.verify(KHAI_SINH | CITIZEN | {"claim": claim})
         _expect_status(answer, 201)
-        _expect("verdict", answer.members["verdict"], "not_confirmed")
-        _expect("receipt", answer.members["receipt"], None)
+        expect("verdict", answer.members["verdict"], "not_confirmed")
+        expect("receipt", answer.members["receipt"], None)
         return (("verdict", "not_confirmed, no receipt, no hint which part differed"),)
 
     async def _outside_grant(self) -> Evidence:
-        before = len(await self._journal("test"))
+        before = len(await self._control.journal("test"))
         answer = await self._sandbox.prefill(
             KHAI_SINH | CITIZEN | {"receipt": self._receipt, "fields": ["full_name", OUTSIDE_GRANT]}
         )
-        _expect("code", answer.members.get("code"), "field_not_granted")
-        _expect("questions since", len(await self._journal("test")) - before, 0)
+        expect("code", answer.members.get("code"), "field_not_granted")
+        expect("questions since", len(await self._control.journal("test")) - before, 0)
         return (
             ("answer", f"{answer.status} field_not_granted, naming {answer.members['errors'][0]['field']}"),
             ("journal", "unchanged"),
@@ -126,11 +126,11 @@ class MainJob:
     async def _fence(self) -> Evidence:
         enquiry = KHAI_SINH | CITIZEN | {"claim": self._claim}
         crossed = await self._sandbox.verify_elsewhere(self._scene.official.issuer, enquiry)
-        _expect("code", crossed.members.get("code"), "profile_mismatch")
+        expect("code", crossed.members.get("code"), "profile_mismatch")
         request = KHAI_SINH | CITIZEN | {"receipt": self._receipt, "fields": ["full_name"]}
         foreign = await self._official.prefill(request)
-        _expect("code", foreign.members.get("code"), "receipt_invalid")
-        _expect("official journal", len(await self._journal("official")), 0)
+        expect("code", foreign.members.get("code"), "receipt_invalid")
+        expect("official journal", len(await self._control.journal("official")), 0)
         return (
             ("sandbox token at the official door", f"{crossed.status} profile_mismatch"),
             ("sandbox receipt with an official account", f"{foreign.status} receipt_invalid"),
@@ -143,31 +143,15 @@ class MainJob:
         _expect_status(ledger, 200)
         kinds = [entry["kind"] for entry in ledger.members["entries"]]
         for kind in ("answered", "delivered", "reused"):
-            _expect(f"a ledger entry {kind}", kind in kinds, True)
+            expect(f"a ledger entry {kind}", kind in kinds, True)
         return (
             ("audit", f"{checked['rows']} rows, chain verified"),
             ("ledger", f"{len(kinds)} entries of this organisation: {', '.join(kinds)}"),
         )
 
-    async def _claim_of(self, slug: str) -> dict[str, Any]:
-        people = await self._control("/personas")
-        person = next(found for found in people if found["slug"] == slug)
-        return {name: person[name] for name in ("citizen_id", "full_name", "birth_date")}
 
-    async def _journal(self, environment: str) -> list[dict[str, Any]]:
-        found = await self._control(f"/runs/default/journal?environment={environment}")
-        return [entry for entry in found["entries"] if entry["operation"] != "token"]
-
-    async def _control(self, path: str) -> Any:
-        mock = self._scene.mock
-        headers = {"Authorization": f"Bearer {mock.control_token}"}
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-            response = await http.get(mock.control + path, headers=headers)
-        response.raise_for_status()
-        return response.json()
-
-
-def _expect(what: str, seen: object, expected: object) -> None:
+def expect(what: str, seen: object, expected: object) -> None:
+    """Raise `StepFailed`, saying both, unless what was seen is what was expected."""
     if seen != expected:
         raise StepFailed(f"{what}: expected {expected!r}, saw {seen!r}")
 

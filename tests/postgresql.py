@@ -51,6 +51,10 @@ class Server:
         asyncio.run(_execute(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}"))
         return self.url(name)
 
+    def list_databases(self) -> list[str]:
+        """Return the names of the databases that there are."""
+        return asyncio.run(_fetch(self.url("postgres"), "SELECT datname FROM pg_database"))
+
     def make_template(self) -> None:
         """Make the database that the others are cloned from, with the real migrations."""
         asyncio.run(_execute(self.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
@@ -164,6 +168,14 @@ async def _migrate(url: str) -> None:
     database = open_database(url)
     await migrate(database)
     await database.close()
+
+
+async def _fetch(url: str, query: str) -> list[str]:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    async with engine.connect() as connection:
+        found = [str(value) for value in (await connection.execute(sa.text(query))).scalars()]
+    await engine.dispose()
+    return found
 
 
 async def _execute(url: str, statement: str) -> None:

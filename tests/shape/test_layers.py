@@ -36,7 +36,7 @@ OUTER_LIBRARIES = {
 HTTP_WORDS = {"status_code", "HTTPStatus", "HTTPException", "Request", "Response", "JSONResponse"}
 BUILT_ONCE = {
     "FastAPI": {"gateway/web.py", "mock_c06/app.py", "portal/app.py"},
-    "create_async_engine": {"gateway/database.py"},
+    "create_async_engine": {"gateway/database.py", "demo/used_store.py"},
     "AiohttpTransport": {"gateway/registry/transport.py"},
 }
 MAY_IMPORT = {("demo", "portal")}
