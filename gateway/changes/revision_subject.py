@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from gateway.applications import store as applications
 from gateway.changes import store as changes
+from gateway.changes.fence import find_other, hold_fence
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
@@ -57,7 +58,7 @@ async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
 
 async def try_revision(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> Preflight:
     """Run a preflight of any revision: of what its account was applied for, or of all where that isn't known."""
-    other = gateway.other(gateway.places[revision.profile]).revision
+    other = await find_other(gateway, revision.profile)
     return await run_preflight(
         gateway.opener.connection(revision),
         other=gateway.opener.connection(other) if other is not None else None,
@@ -87,9 +88,10 @@ async def _applied_for(gateway: Gateway, revision: Revision) -> _Wanted:
 async def happen(
     transaction: Transaction, gateway: Gateway, change: Change, by: Operator
 ) -> Mapping[str, str]:
-    """Make the revision the active one."""
+    """Make the revision the active one. Raises `PreflightFailed` where it is the other profile's by now."""
     del by
     revision = await get_revision(transaction, gateway, change)
+    await hold_fence(transaction, gateway, revision)
     await activate_revision(transaction, revision.profile, revision.number)
     return {}
 

@@ -1,0 +1,88 @@
+"""Threat 10: one credential proposed for both profiles, each preflight passed before either was active."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway.operators.model import Role
+from gateway.places import Profile
+from mock_c06.app import MockRegistry
+from tests.gateway.changes.desk import Desk, told
+from tests.gateway.fence.network import Network
+from tests.gateway.operators.people import signed_in
+from tests.gateway.scene import HandClock, open_scene, settings_for
+
+OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
+REMOTE = "https://10.20.30.40"
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two changes that carry the official registry's newest account, one for each profile; both passed."""
+
+    desk: Desk
+    sandbox: dict[str, Any]
+    official: dict[str, Any]
+
+
+@pytest.fixture
+async def twins(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Twins]:
+    settings = settings_for(database_url, mock)
+    async with open_scene(settings, mock, clock, network=Network(mock).open) as scene:
+        desk = Desk(
+            scene=scene,
+            proposer=await signed_in(scene, "phuong.de", Role.PROPOSER),
+            approver=await signed_in(scene, "dung.duyet", Role.APPROVER),
+        )
+        made = await scene.control.post("/accounts", json={"name": "newest", "environment": "official"})
+        account = {"c06_user": made.json()["user"], "c06_secret": made.json()["secret"]}
+        yield Twins(
+            desk=desk,
+            # The same registry under another name: neither host nor account is official's yet.
+            sandbox=await desk.ready(SANDBOX, registry_url="http://localhost:8110", **account),
+            official=await desk.ready(OFFICIAL, **account),
+        )
+
+
+async def test_threat_10_a_credential_that_waits_at_both_profiles_becomes_neithers(twins: Twins) -> None:
+    desk = twins.desk
+    for change in (twins.sandbox, twins.official):
+        refused = await desk.act(desk.approver, change, "activate")
+        assert told(refused) == (422, "preflight_failed")
+        (error,) = refused.json()["errors"]
+        assert error["field"] == "not_the_other_profile"
+        assert "c06_user, c06_secret" in error["detail"]
+    for profile in Profile:
+        link = desk.scene.gateway.places[profile].link
+        assert link is not None
+        assert link.connection.revision == 1
+
+
+async def test_threat_10_once_the_mistaken_twin_is_rejected_the_right_one_goes_on(twins: Twins) -> None:
+    desk = twins.desk
+    desk.done(await desk.act(desk.approver, twins.sandbox, "reject", {"reason": "official's account"}))
+    assert desk.done(await desk.act(desk.approver, twins.official, "activate"))["state"] == "active"
+
+
+async def test_threat_10_what_is_only_proposed_for_official_is_not_taken_for_the_sandboxs(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    """An official that reaches further than this machine starts with a proposal: nothing is active there yet."""
+    settings = settings_for(
+        database_url, mock, official={"networks": ("10.0.0.0/8",), "registry_url": REMOTE}
+    )
+    async with open_scene(settings, mock, clock, network=Network(mock).open) as scene:
+        assert scene.gateway.places[OFFICIAL].revision is None
+        desk = Desk(
+            scene=scene,
+            proposer=await signed_in(scene, "phuong.de", Role.PROPOSER),
+            approver=await signed_in(scene, "dung.duyet", Role.APPROVER),
+        )
+        official = desk.revision(OFFICIAL)
+        pasted = {name: official[name] for name in ("c06_user", "c06_secret")}
+        found = await desk.preflight(await desk.propose(SANDBOX, **pasted))
+        assert await scene.journal() == await scene.journal("official") == []
+    failed = [check["name"] for check in found["checks"] if not check["passed"]]
+    assert "not_the_other_profile" in failed
