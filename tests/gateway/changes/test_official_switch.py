@@ -182,12 +182,12 @@ async def test_threat_16_a_revision_that_leads_to_the_metadata_address_is_not_pr
     for url in (
         "http://169.254.169.254/",
         "http://10.0.0.1/c06",
-        "http://user:pw@127.0.0.1:8110",
+        "http://user:mat-khau-lo@127.0.0.1:8110",
         "file:///etc",
     ):
         answer = await desk.try_to_propose(OFFICIAL, registry_url=url)
         assert told(answer) == (422, "request_invalid")
-        assert "pw" not in answer.text
+        assert "mat-khau-lo" not in answer.text
 
 
 async def test_a_missing_member_is_named_by_its_place(desk: Desk) -> None:
