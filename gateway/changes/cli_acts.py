@@ -7,7 +7,8 @@ same would lack these rows in the evidence.
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,8 +27,10 @@ from gateway.clock import today
 from gateway.edge.answers import Answer
 from gateway.edge.bodies import parse_members
 from gateway.errors import SettingInvalid
+from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
 from gateway.places import Profile
+from gateway.profiles.model import Gateway
 from gateway.profiles.switching import suspend_profile
 from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
@@ -41,6 +44,12 @@ class Acts:
     """One command's acts."""
 
     open_gateway: OpenGateway
+
+    @asynccontextmanager
+    async def _acting(self) -> AsyncIterator[tuple[Gateway, Operator]]:
+        """Open the gateway for whoever is signed in here."""
+        async with self.open_gateway() as gateway:
+            yield gateway, await operator_of(gateway)
 
     async def list_profiles(self) -> list[dict[str, Any]]:
         """Return both profiles; no sign-in is needed to see how they are."""
@@ -77,8 +86,7 @@ class Acts:
     async def propose_issued(self, file: Path) -> dict[str, Any]:
         """Propose the account that C06 issued: its credentials go from one seal into the other."""
         text = read_issued_file(file)
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             issued = await open_issued(gateway, text)
             change = await propose_revision(
                 gateway, by, Profile.OFFICIAL, issued.members, application=issued.application
@@ -87,15 +95,13 @@ class Acts:
 
     async def propose(self, members: Mapping[str, Any]) -> dict[str, Any]:
         """Propose what a body says."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             body = _parse(ProposalBody, members, gateway.parts.clock)
             return _dump(shape_change(await propose_body(gateway, by, body)))
 
     async def preflight(self, change: str, *, test_identity: Path | None, login_only: bool) -> dict[str, Any]:
         """Try a change outside of service."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             identity = None
             if test_identity is not None:
                 identity = claim_of(_parse(IdentityBody, _read_document(test_identity), gateway.parts.clock))
@@ -109,34 +115,29 @@ class Acts:
 
     async def approve(self, change: str, diff_hash: str) -> dict[str, Any]:
         """Approve a diff."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             seen = _parse(ApprovalBody, {"diff_hash": diff_hash}, gateway.parts.clock).diff_hash
             return _dump(shape_change(await use_cases.approve_change(gateway, by, change, seen)))
 
     async def activate(self, change: str) -> dict[str, Any]:
         """Let a change happen; what is shown once is in it."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             done = await use_cases.activate_change(gateway, by, change)
             return _dump(shape_change(done.change, done))
 
     async def reject(self, change: str, reason: str | None) -> dict[str, Any]:
         """End a proposal."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             return _dump(shape_change(await use_cases.reject_change(gateway, by, change, reason)))
 
     async def roll_back(self, change: str, reason: str | None) -> dict[str, Any]:
         """Return to the former revision."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             return _dump(shape_change(await use_cases.roll_back_change(gateway, by, change, reason)))
 
     async def suspend(self, profile: Profile, reason: str | None) -> dict[str, Any]:
         """Suspend a profile."""
-        async with self.open_gateway() as gateway:
-            by = await operator_of(gateway)
+        async with self._acting() as (gateway, by):
             rules.may_suspend(by, profile)
             await suspend_profile(gateway, profile, by=by.name, reason=reason or "suspended by hand")
             views = [view for view in await reading.list_profiles(gateway) if view.profile is profile]

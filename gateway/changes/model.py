@@ -105,6 +105,13 @@ class Change:
         return self.profile is not Profile.SANDBOX
 
     @property
+    def place(self) -> Profile:
+        """Return the profile that it is of. Raises `ValueError` where it is of none."""
+        if self.profile is None:
+            raise ValueError(self.id)
+        return self.profile
+
+    @property
     def revision(self) -> int | None:
         """Return the number of the revision that it activates."""
         found = self.document.get("revision")

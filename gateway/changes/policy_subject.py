@@ -32,7 +32,7 @@ def draft_policy(profile: Profile, wanted: PolicyChange) -> dict[str, Any]:
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
     """Compare the wanted policy with the one in force."""
-    profile = _profile(change)
+    profile = change.place
     standing = await store.read_standing(transaction, profile)
     before = gateway.opener.policy(profile, standing.policy)
     after = gateway.opener.policy(profile, _laid_over(standing.policy, change))
@@ -50,7 +50,7 @@ async def happen(
 ) -> Mapping[str, str]:
     """Put the policy in force."""
     del gateway, by
-    profile = _profile(change)
+    profile = change.place
     standing = await store.read_standing(transaction, profile)
     await set_policy(transaction, profile, _laid_over(standing.policy, change))
     return {}
@@ -58,9 +58,3 @@ async def happen(
 
 def _laid_over(before: PolicyChange, change: Change) -> PolicyChange:
     return replace(before, **change.document["policy"])
-
-
-def _profile(change: Change) -> Profile:
-    if change.profile is None:
-        raise ValueError(change.id)
-    return change.profile

@@ -9,7 +9,6 @@ from gateway.changes.trial import Trial
 from gateway.clock import rfc3339
 from gateway.database import Transaction
 from gateway.operators.model import Operator
-from gateway.places import Profile
 from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.preflight import Preflight
@@ -19,7 +18,7 @@ from gateway.profiles.switching import resume
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
     """Say since when the profile is suspended, and why."""
     del gateway
-    standing = await store.read_standing(transaction, _profile(change))
+    standing = await store.read_standing(transaction, change.place)
     suspension = standing.suspension
     before = None if suspension is None else {"at": rfc3339(suspension.at), "reason": suspension.reason}
     return (
@@ -30,7 +29,7 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
     """Try the active revision."""
-    profile = _profile(change)
+    profile = change.place
     revision = gateway.places[profile].revision
     if revision is None:
         return one_check(
@@ -48,11 +47,5 @@ async def happen(
 ) -> Mapping[str, str]:
     """End the suspension. Raises `StateWrong` where there is none."""
     del gateway, by
-    await resume(transaction, _profile(change))
+    await resume(transaction, change.place)
     return {}
-
-
-def _profile(change: Change) -> Profile:
-    if change.profile is None:
-        raise ValueError(change.id)
-    return change.profile
