@@ -5,10 +5,11 @@ the apps in-process.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_c06 import __version__
 from mock_c06.clock import Clock, SystemClock
@@ -95,11 +96,28 @@ def build_mock(
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=SaysTestData(_control_face(parts)),
+        control=SaysTestData(_BuiltWhenAsked(lambda: _control_face(parts))),
         control_token=token,
         runs=runs,
         register=register,
     )
+
+
+class _BuiltWhenAsked:
+    """The control face takes longer to build than all the rest, and most in-process mocks are never asked by it.
+
+    A server asks at its start (lifespan), so that no request waits for it.
+    """
+
+    def __init__(self, build: Callable[[], FastAPI]) -> None:
+        self._build = build
+        self._app: FastAPI | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if self._app is None:
+            self._app = self._build()
+        await self._app(scope, receive, send)
 
 
 def _control_face(parts: ControlParts) -> FastAPI:

@@ -1,5 +1,6 @@
 """What holds for the whole suite: markers by folder, one PostgreSQL, a property test that says the same on every run."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ settings.register_profile(
 settings.load_profile("project")
 
 TESTS = Path(__file__).parent
+WALKS = ("contract", "gateway/fence")
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -45,10 +47,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts programs on real sockets by the folder it stands in, so that none is forgotten."""
+    """Mark by the folder it stands in what starts programs on real sockets, and what walks long, so that none is forgotten."""
     for item in items:
         if item.path.is_relative_to(TESTS / "sockets"):
             item.add_marker("sockets")
+        if any(item.path.is_relative_to(TESTS / folder) for folder in WALKS):
+            item.add_marker("walks")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector of garbage pass over what stays for the whole run: thousands of modules, functions, schemas."""
+    del session
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
