@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,8 @@ settings.register_profile(
 settings.load_profile("project")
 
 TESTS = Path(__file__).parent
-WALKS = ("contract", "gateway/fence")
+CASES = 2
+"""How many cases of one test run on PostgreSQL, after all of them ran on SQLite."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -26,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     pluginmanager.import_plugin("pytester")
     if not pluginmanager.has_plugin("c06"):
         pluginmanager.register(c06_plugin, "c06")
+    parser.addoption("--every-case", action="store_true", help="on PostgreSQL too, run every case of a test")
     parser.addoption("--contract-coverage", metavar="FILE", help="write which test met which answer")
 
 
@@ -46,13 +49,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         SEEN.write(Path(file))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by the folder it stands in what starts programs on real sockets, and what walks long, so that none is forgotten."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what starts programs on real sockets by the folder it stands in, and every third fast test to be counted."""
+    fast = []
     for item in items:
         if item.path.is_relative_to(TESTS / "sockets"):
             item.add_marker("sockets")
-        if any(item.path.is_relative_to(TESTS / folder) for folder in WALKS):
-            item.add_marker("walks")
+        elif not (item.get_closest_marker("postgresql") or item.get_closest_marker("sockets")):
+            fast.append(item)
+    for item in fast[::3]:
+        item.add_marker("counted")
+    if not config.getoption("--every-case"):
+        _leave_out_cases(config, items)
+
+
+def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with many cases run the first two on PostgreSQL: they vary the request, not the store."""
+    seen: Counter[str] = Counter()
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("postgresql"):
+            seen[test] += 1
+        (left_out if item.get_closest_marker("postgresql") and seen[test] > CASES else kept).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
