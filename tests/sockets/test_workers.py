@@ -4,7 +4,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -100,13 +101,27 @@ def test_a_group_that_cannot_start_says_why_before_any_worker(
     assert refused.reason().startswith("the master key does not open this database's keys")
 
 
+@contextmanager
+def taken_port_behind_a_free_one() -> Iterator[int]:
+    """Hold a port whose lower neighbour is free: another test may listen on whatever the system gives."""
+    while True:
+        with socket.socket() as taken, socket.socket() as neighbour:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = int(taken.getsockname()[1])
+            try:
+                neighbour.bind(("127.0.0.1", port - 1))
+            except OSError:
+                continue
+            neighbour.close()
+            yield port
+            return
+
+
 def test_a_worker_that_cannot_start_ends_the_whole_with_its_reason(
     postgresql_server: Server, tmp_path: Path
 ) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with taken_port_behind_a_free_one() as port:
         settings = {
             "GATEWAY_DATABASE_URL": postgresql_server.make_database(),
             "GATEWAY_MASTER_KEY": MASTER_KEY,
