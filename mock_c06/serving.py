@@ -9,19 +9,16 @@ import contextlib
 import gc
 import signal
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mock_c06.errors import StartRefused
-from mock_c06.wire.sending import ABORT
+from mock_c06.protocol import MockProtocol
 
 _SECONDS_TO_DRAIN = 1
-_CUT = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +49,6 @@ def bind(host: str, port: int) -> socket.socket:
         reason = error.strerror if isinstance(error, OSError) else "no such port"
         raise StartRefused(f"can't listen on {host} port {port}: {reason}") from error
     return listener
-
-
-class _AbortableProtocol(HttpToolsProtocol):
-    """The server's protocol, whose requests can cut their own connection."""
-
-    def on_message_begin(self) -> None:
-        """Offer the cut to the app."""
-        super().on_message_begin()
-        self.scope["state"][ABORT] = self._cut
-
-    def _cut(self) -> None:
-        """Send RST, not FIN: no time to linger."""
-        connection = self.transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT)
-        self.transport.abort()
 
 
 class _QuietServer(uvicorn.Server):
@@ -119,7 +100,7 @@ async def _serve(faces: list[Face], ready: Callable[[], None]) -> None:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app=app,
-        http=_AbortableProtocol,
+        http=MockProtocol,
         lifespan="off",
         proxy_headers=False,
         ws="none",

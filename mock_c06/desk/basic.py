@@ -9,18 +9,18 @@ import binascii
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from mock_c06.desk.accounts import Account
 from mock_c06.desk.memory import WINDOW_SECONDS
 from mock_c06.errors import Unauthorised
+from mock_c06.light import light_value
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _NOBODY = "0" * 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Login:
     """What a Basic header holds."""
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from mock_c06.light import light_value
+
 
 class LifeStatus(StrEnum):
     """`TrangThai` (a guess, see the parity ledger)."""
@@ -14,7 +16,7 @@ class LifeStatus(StrEnum):
     CANCELLED = "4"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Address:
     """GSO codes (2, 3 and 5 digits; the district absent in units since July 2025), words, country."""
 
@@ -25,7 +27,7 @@ class Address:
     country: str = "VN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Kin:
     """A relative as another person's record names them: no birth year."""
 
@@ -35,7 +37,7 @@ class Kin:
     id_card_number: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Person:
     """One synthetic person. At least one number is set; `birth_date` is None where only the year is known.
 

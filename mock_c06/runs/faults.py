@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, StrEnum
 
+from mock_c06.light import light_value
 from mock_c06.operations import Operation
 from mock_c06.runs.delays import Distribution
 from mock_c06.runs.journal import TOKEN
@@ -93,7 +94,7 @@ class Nth:
         return n >= self.first and (n - self.first) % self.every == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Target:
     """What can be told of a call when a fault is looked for. `can_hit` says whether a kind would change anything."""
 

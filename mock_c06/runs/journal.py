@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mock_c06.light import light_value
 from mock_c06.runs.seen import Seen
 
 TOKEN = "token"  # noqa: S105 - the journal's word for a token call, not a secret
@@ -24,7 +25,7 @@ class Outcome(StrEnum):
     THROTTLED = "throttled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Asked:
     """Whom a call was about, in whole: synthetic, and treated as personal all the same."""
 
@@ -38,7 +39,7 @@ class Asked:
         return number in {self.citizen_id, self.id_card_number}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Entry:
     """One call. `code` is C06's or the HTTP status of a refusal; `fault` the planned misbehaviour, if any.
 

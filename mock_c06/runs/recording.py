@@ -6,6 +6,7 @@ Kept up to a bound, beyond which a run is too long to be recorded and what was k
 import zlib
 from dataclasses import dataclass, field
 
+from mock_c06.light import light_value
 from mock_c06.runs.faults import Cut
 from mock_c06.runs.journal import Entry
 
@@ -15,7 +16,7 @@ _SMALL = 64 * 1024
 _PLAIN, _DEFLATED = b"p", b"z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Kept:
     """One answered call: the digest of the request, and the answer with its pace. `packed` is the body (see `pack`)."""
 

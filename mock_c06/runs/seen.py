@@ -1,7 +1,8 @@
 """What was observed of a call beside its journal entry, for the report card. No value of a person is in it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from mock_c06.light import light_value
 
 
 class Numbers(StrEnum):
@@ -21,7 +22,7 @@ class Unit(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Seen:
     """`arrived_s` only means something as a difference. A member is None where the call had nothing to see there."""
 

@@ -4,10 +4,10 @@ An unknown number, a wrong name, a deceased and a cancelled person all come out 
 yes/no question; a record is told of the deceased and the cancelled too, with their status.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from mock_c06.desk.accounts import Account
+from mock_c06.light import light_value
 from mock_c06.matching.match import matches
 from mock_c06.operations import Operation
 from mock_c06.population.model import LifeStatus, Person
@@ -18,7 +18,7 @@ from mock_c06.wire.record import Teller, Tree, nobody_as_person
 _NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Answer:
     """What is said: how many people, and their records where the operation brings any."""
 

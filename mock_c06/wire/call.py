@@ -2,19 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.types import Receive, Scope
 
 from mock_c06.desk.accounts import Environment
 from mock_c06.desk.basic import Login
+from mock_c06.light import light_value
 from mock_c06.runs.run import Run
 from mock_c06.wire.routes import Route
 from mock_c06.wire.soap_in import MAX_BODY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Call:
     """`url` is absolute, as the caller wrote it, without the query: C06's login is computed over it. `login` is what a
     Basic header holds; names of headers are in lower case."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from mock_c06.errors import RequestRefused
+from mock_c06.light import light_value
 from mock_c06.operations import Operation
 
 HEAD = ("MaYeuCau", "MaDVC", "MaTichHop", "MaCanBo")
@@ -48,7 +49,7 @@ class FeedWindow:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Enquiry:
     """Exactly one of the two numbers, and one of `birth_date` and `birth_year`, is set; none of them with a `feed`."""
 

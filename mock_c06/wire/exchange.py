@@ -19,6 +19,7 @@ from mock_c06.errors import (
     Throttled,
     Unauthorised,
 )
+from mock_c06.light import light_value
 from mock_c06.operations import Operation
 from mock_c06.runs.journal import Asked, Entry, Outcome, mask_subject
 from mock_c06.runs.plan import Hit
@@ -36,7 +37,7 @@ from mock_c06.wire.voices import JsonVoice, SoapVoice, Voice, operation_of, requ
 _ANSWERED = {Outcome.FOUND, Outcome.NOT_FOUND}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Ending:
     """How a call ended, for its reply and its journal entry."""
 
@@ -45,7 +46,7 @@ class Ending:
     code: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class _Reading:
     """What can be told of a call before its caller is proven."""
 

@@ -5,6 +5,7 @@ So that a proxy or a hosts file which leads a real name here is noticed at the f
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ _MISDIRECTED = Reply(
 )
 
 
+@lru_cache(maxsize=64)
 def looks_official(host: str) -> bool:
     """Say whether a host, with or without its port, has a name of the state's."""
     name = (_PORT.sub("", host) if ":" in host else host).rstrip(".").lower()

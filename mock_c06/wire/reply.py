@@ -1,8 +1,9 @@
 """An HTTP answer as a value, with the pace at which it leaves: faults change it before it is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from mock_c06.light import light_value
 from mock_c06.runs.faults import Cut
 
 XML = "text/xml; charset=utf-8"
@@ -11,7 +12,7 @@ HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Reply:
     """`delay_s` comes before the first byte, `trickle_s` between single bytes; `cut` ends the connection there."""
 

@@ -1,8 +1,8 @@
 """Where a path of the registry face leads. Every path may begin with `/r/{run}`; the query never matters to it."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from mock_c06.light import light_value
 from mock_c06.operations import Operation
 from mock_c06.runs.run import DEFAULT_RUN
 
@@ -16,7 +16,7 @@ class Door(Enum):
     TOKEN = "token"  # noqa: S105 - a path, not a secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light_value
 class Route:
     """A run, a door in it, and the operation where the path already names one."""
 

@@ -1,0 +1,69 @@
+"""The server's HTTP protocol as a mock needs it: an answer leaves in one piece, and a request can cut its connection.
+
+uvicorn writes head and body one after the other, and a write to a socket costs more than all it does besides; what one
+turn of the event loop writes is joined here. A turn ends wherever an answer waits, so a planned pace stays as it is.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mock_c06.wire.sending import ABORT
+
+_CUT = struct.pack("ii", 1, 0)
+
+
+class JoinedWrites:
+    """A transport that writes once a turn; all else is the transport's own."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write at the end of this turn."""
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+
+    def close(self) -> None:
+        """Close once all is written."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is held never leaves."""
+        self._held.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            self._transport.write(b"".join(held))
+
+
+class MockProtocol(HttpToolsProtocol):
+    """The server's protocol, whose requests can cut their own connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
+        """Take the connection."""
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+
+    def on_message_begin(self) -> None:
+        """Offer the cut to the app."""
+        super().on_message_begin()
+        self.scope["state"][ABORT] = self._cut
+
+    def _cut(self) -> None:
+        """Send RST, not FIN: no time to linger."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT)
+        self.transport.abort()
