@@ -1,7 +1,7 @@
 """What a deployment remembers of itself: the address that the last `serve` listened on, and its epoch.
 
 The epoch counts changes that every running worker must follow without a restart, such as a rotated key: workers
-look at it twice a second and read anew what hangs on it when it has moved.
+look at it five times a second and read anew what hangs on it when it has moved.
 """
 
 import contextlib

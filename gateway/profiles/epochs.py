@@ -1,6 +1,6 @@
 """Epochs: what changes under running workers, which follow without a restart and without losing a request.
 
-A change such as a rotated key or a switched revision moves the store's epoch in its own transaction. Every worker looks twice a second and,
+A change such as a rotated key or a switched revision moves the store's epoch in its own transaction. Every worker looks five times a second and,
 when it has moved, reads anew what hangs on it and puts it in place as a whole; requests under way end with what
 they took. See docs/decisions/0037 and 0056.
 """
@@ -18,7 +18,7 @@ from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Standings
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.2
 
 log = structlog.get_logger("gateway.profiles")
 
@@ -64,7 +64,7 @@ def watching(gateway: Gateway) -> AbstractAsyncContextManager[None]:
 
 
 async def _watch(gateway: Gateway) -> None:
-    """Look for ever. What goes wrong is said once, not twice a second, until it goes well again."""
+    """Look for ever. What goes wrong is said once, not at each look, until it goes well again."""
     troubled = ""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
