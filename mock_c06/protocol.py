@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mock_c06.wire.marking import MARK
 from mock_c06.wire.sending import ABORT
 
 _CUT = struct.pack("ii", 1, 0)
@@ -60,6 +61,15 @@ class MockProtocol(HttpToolsProtocol):
         """Offer the cut to the app."""
         super().on_message_begin()
         self.scope["state"][ABORT] = self._cut
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP before any app has seen it: this answer says that it is test data, too."""
+        body = msg.encode("ascii")
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\n%s: %s\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (*MARK, len(body), body)
+        )
+        self.transport.close()
 
     def _cut(self) -> None:
         """Send RST, not FIN: no time to linger."""

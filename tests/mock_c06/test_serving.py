@@ -75,6 +75,20 @@ def test_threat_43_every_answer_of_either_face_says_that_it_is_test_data(served:
         assert {answer.headers.get("x-test-data") for answer in answers} == {"true"}
 
 
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"]
+)
+def test_threat_43_even_what_is_no_http_is_told_that_it_met_test_data(served: Served, sent: bytes) -> None:
+    for face in (served.test, served.official, served.control):
+        came = bytearray()
+        with socket.create_connection((httpx.URL(face).host, httpx.URL(face).port or 0)) as wire:
+            wire.settimeout(5)
+            wire.sendall(sent)
+            read_to_the_end(wire, came)
+        assert came.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"\r\nx-test-data: true\r\n" in came
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_program_with_exit_zero(ending: signal.Signals) -> None:
     with serving() as running:
