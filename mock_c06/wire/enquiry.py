@@ -35,6 +35,8 @@ _PATTERNS = {
 }
 # JSON could carry what XML can't: controls and halves of a surrogate pair. Whatever is printable is none of these.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Within a name they are spaces, as the schema's `token` has it; everything else of a name's form is fold's matter.
+_BLANKS = re.compile("[\t\r\n]+")
 _REQUIRED = (*HEAD, "HoVaTen")
 
 
@@ -112,6 +114,8 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
     for name in _REQUIRED:
         if not values.get(name):
             raise wrong(f"Thiếu {name}")
+    if not values["HoVaTen"].isprintable():
+        values["HoVaTen"] = _BLANKS.sub(" ", values["HoVaTen"])
     for name, value in values.items():
         if not _is_written_rightly(name, value):
             raise wrong(f"Giá trị của {name} không hợp lệ")

@@ -22,6 +22,7 @@ FOLDS = {
     "tone on the other vowel": "Đặng Thúy H'Hòa-Ngân",
     "no-break space": "Đặng\u00a0Thuý\u00a0H'Hoà-Ngân",
     "zero-width space": "Đặng\u200b Thuý\ufeff H'Hoà-Ngân",
+    "tabs and line breaks": "Đặng\tThuý\n H'Hoà-Ngân",
     "double space": "  Đặng  Thuý H'Hoà-Ngân ",
     "curly apostrophe": "Đặng Thuý H\u2019Hoà-Ngân",
     "letter apostrophe": "Đặng Thuý H\u02bcHoà-Ngân",
