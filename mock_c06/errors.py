@@ -9,7 +9,7 @@ MockError
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
-    ├── PersonUnknown  EventRefused  RecordingTooLong
+    ├── PersonUnknown  EventRefused  ClockOutOfRange  RecordingTooLong
     ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown  BundleInvalid  DecisionRefused
     └── WhereInvalid            (a StartRefused) conditions of `population sample`
 """
@@ -101,6 +101,15 @@ class EventRefused(ControlError):
         super().__init__(f"{field}: {detail}")
         self.field = field
         self.detail = detail
+
+
+class ClockOutOfRange(ControlError):
+    """A time at which no registry is: `field` says which member would lead there."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+        self.detail = "a run's clock stays from 1900 to 2199"
 
 
 class RecordingTooLong(ControlError):

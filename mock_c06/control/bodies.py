@@ -24,7 +24,7 @@ class ClockBody(_Body):
     """Exactly one thing to do to a run's clock."""
 
     freeze: AwareDatetime | None = None
-    advance_s: float | None = None
+    advance_s: float | None = Field(default=None, allow_inf_nan=False)
     release: bool | None = None
     jump: AwareDatetime | None = None
     tick_s: float | None = Field(default=None, ge=0, le=86_400)

@@ -1,10 +1,10 @@
 """The control face's word on a claim that finds nobody: which part differs, and which near miss it smells of."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import Switches, flip
@@ -22,6 +22,19 @@ class ClaimBody(BaseModel):
     full_name: str = Field(max_length=1000)
     birth_date: date | None = None
     birth_year: int | None = Field(default=None, ge=1, le=9999)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if self.citizen_id and self.id_card_number:
+            raise ValueError("one of citizen_id and id_card_number")
+        if self.birth_date and self.birth_year:
+            raise ValueError("one of birth_date and birth_year")
+        return self
+
+
+class JudgedClaimBody(ClaimBody):
+    """A claim, and by whose readings of C06 it is judged."""
+
     account: str | None = Field(default=None, description="Whose switches count; else the run's alone.")
 
 
@@ -30,7 +43,7 @@ def explain_routes(runs: Runs, register: Register, started_with: Switches) -> AP
     router = APIRouter(tags=["runs"])
 
     @router.post("/runs/{run}/explain")
-    async def explain_claim(run: str, body: ClaimBody) -> dict[str, Any]:
+    async def explain_claim(run: str, body: JudgedClaimBody) -> dict[str, Any]:
         """Say which parts differ from what this run's registry holds; an empty list is agreement."""
         found = runs.get(run)
         switches = _switches(found, body.account)

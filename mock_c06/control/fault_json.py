@@ -8,79 +8,25 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
+from mock_c06.control.delay_json import Delays, Milliseconds, write_delays
 from mock_c06.operations import Operation
-from mock_c06.runs.delays import MOST_MS, Distribution, Shape
 from mock_c06.runs.faults import Cut, Fault, Kind, Nth
 from mock_c06.runs.plan import Planned
 
-_Ms = Annotated[int, Field(ge=0, le=MOST_MS)]
 _Position = Annotated[int, Field(ge=1)]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class _Bounds(_Body):
-    min_ms: _Ms = 0
-    max_ms: _Ms = MOST_MS
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "_Bounds":
-        if self.min_ms > self.max_ms:
-            raise ValueError("min_ms is over max_ms")
-        return self
-
-    def _make(self, shape: Shape, centre: float = 0.0, spread: float = 0.0) -> Distribution:
-        return Distribution(shape=shape, centre=centre, spread=spread, low=self.min_ms, high=self.max_ms)
-
-
-class UniformBody(_Bounds):
-    """Any delay from `min_ms` to `max_ms`, each as likely."""
-
-    kind: Literal["uniform"]
-    max_ms: _Ms
-
-    def make(self) -> Distribution:
-        """Give the distribution."""
-        return self._make(Shape.UNIFORM)
-
-
-class NormalBody(_Bounds):
-    """Around a mean, cut at the bounds."""
-
-    kind: Literal["normal"]
-    mean_ms: float = Field(ge=0, le=MOST_MS)
-    sd_ms: float = Field(ge=0, le=MOST_MS)
-
-    def make(self) -> Distribution:
-        """Give the distribution."""
-        return self._make(Shape.NORMAL, self.mean_ms, self.sd_ms)
-
-
-class LognormalBody(_Bounds):
-    """Mostly near the median with a long tail, as chains of platforms are; `sigma` is that of the logarithm."""
-
-    kind: Literal["lognormal"]
-    median_ms: float = Field(gt=0, le=MOST_MS)
-    sigma: float = Field(ge=0, le=10)
-
-    def make(self) -> Distribution:
-        """Give the distribution."""
-        return self._make(Shape.LOGNORMAL, self.median_ms, self.sigma)
-
-
-class ExponentialBody(_Bounds):
-    """Mostly short, seldom long."""
-
-    kind: Literal["exponential"]
-    mean_ms: float = Field(gt=0, le=MOST_MS)
-
-    def make(self) -> Distribution:
-        """Give the distribution."""
-        return self._make(Shape.EXPONENTIAL, self.mean_ms)
 
 
 class EveryBody(_Body):
@@ -99,15 +45,19 @@ class FaultBody(_Body):
     operation: Operation | Literal["token"] | None = Field(default=None, description="Only to these calls.")
     account: str | None = Field(default=None, description="Only to this account's calls, by its name.")
     citizen_id: str | None = Field(
-        default=None, description="Only to calls about this number, 12 or 9 digits."
+        default=None,
+        pattern=r"^([0-9]{12}|[0-9]{9})$",
+        description="Only to calls about this number, 12 or 9 digits.",
     )
     times: int | None = Field(default=None, ge=1, description="Exactly so often, then no more.")
     share: float = Field(default=1.0, gt=0, le=1, description="This part of the calls, drawn from the seed.")
     seed: int = Field(
         default=0, description="Share and delays follow from it and from the call's number alone."
     )
-    delay_ms: _Ms | None = Field(default=None, description="The delay, or what the kind makes of it.")
-    nth: int | list[_Position] | EveryBody | None = Field(
+    delay_ms: Milliseconds | None = Field(
+        default=None, description="The delay, or what the kind makes of it."
+    )
+    nth: _Position | Annotated[list[_Position], Field(min_length=1)] | EveryBody | None = Field(
         default=None,
         description="Which of the calls that the fault is about: a number, several, or every n-th.",
     )
@@ -117,26 +67,35 @@ class FaultBody(_Body):
     ends: AwareDatetime | None = Field(
         default=None, alias="until", description="By the run's clock, exclusive."
     )
-    distribution: (
-        Annotated[UniformBody | NormalBody | LognormalBody | ExponentialBody, Field(discriminator="kind")]
-        | None
-    ) = Field(default=None, description="Of a latency, in the place of delay_ms.")
+    distribution: Delays | None = Field(default=None, description="Of a latency, in the place of delay_ms.")
     at: Literal["before", "mid", "after"] | None = Field(
         default=None,
         description="Where a reset cuts: before the answer, in the middle of its body, after it.",
     )
 
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> "FaultBody":
-        if self.at is not None and self.kind is not Kind.RESET:
-            raise ValueError("at belongs to a reset")
-        if self.distribution is not None and (self.kind is not Kind.LATENCY or self.delay_ms is not None):
-            raise ValueError("distribution belongs to a latency, in the place of delay_ms")
-        if self.starts is not None and self.ends is not None and self.starts >= self.ends:
-            raise ValueError("until is not after from")
-        if (isinstance(self.nth, int) and self.nth < 1) or self.nth == []:
-            raise ValueError("nth counts from 1")
-        return self
+    # Of a member that is wrong itself there is nothing in `info.data`: one complaint is enough.
+    @field_validator("at")
+    @classmethod
+    def _at_a_reset(cls, at: str | None, info: ValidationInfo) -> str | None:
+        if at is not None and info.data.get("kind", Kind.RESET) is not Kind.RESET:
+            raise ValueError("belongs to a reset")
+        return at
+
+    @field_validator("distribution")
+    @classmethod
+    def _of_a_latency(cls, drawn: Delays | None, info: ValidationInfo) -> Delays | None:
+        is_latency = info.data.get("kind", Kind.LATENCY) is Kind.LATENCY
+        if drawn is not None and (not is_latency or info.data.get("delay_ms") is not None):
+            raise ValueError("belongs to a latency, in the place of delay_ms")
+        return drawn
+
+    @field_validator("ends")
+    @classmethod
+    def _after_it_starts(cls, ends: datetime | None, info: ValidationInfo) -> datetime | None:
+        starts = info.data.get("starts")
+        if starts is not None and ends is not None and starts >= ends:
+            raise ValueError("is not after from")
+        return ends
 
     def make(self) -> Fault:
         """Give the fault."""
@@ -207,7 +166,7 @@ def fault_json(fault: Fault) -> dict[str, Any]:
         "nth": _nth_json(fault.nth),
         "from": _time_json(fault.starts),
         "until": _time_json(fault.ends),
-        "distribution": _distribution_json(fault.distribution),
+        "distribution": write_delays(fault.distribution),
         "at": fault.cut.value if fault.kind is Kind.RESET else None,
     }
 
@@ -231,18 +190,3 @@ def _nth_json(nth: Nth | None) -> list[int] | dict[str, int] | None:
 
 def _time_json(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z") if instant is not None else None
-
-
-def _distribution_json(drawn: Distribution | None) -> dict[str, Any] | None:
-    if drawn is None:
-        return None
-    bounds = {"min_ms": drawn.low, "max_ms": drawn.high}
-    own: dict[str, float] = {}
-    match drawn.shape:
-        case Shape.NORMAL:
-            own = {"mean_ms": drawn.centre, "sd_ms": drawn.spread}
-        case Shape.LOGNORMAL:
-            own = {"median_ms": drawn.centre, "sigma": drawn.spread}
-        case Shape.EXPONENTIAL:
-            own = {"mean_ms": drawn.centre}
-    return {"kind": drawn.shape.value, **own, **bounds}

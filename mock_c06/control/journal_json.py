@@ -4,11 +4,12 @@ A number of a person is never part of an address: it is sent in a body.
 """
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from mock_c06.desk.accounts import Environment
+from mock_c06.operations import Operation
 from mock_c06.runs.assertions import Judgement, judge_count, judge_never, judge_order
 from mock_c06.runs.faults import Kind
 from mock_c06.runs.journal import Entry, Journal, Outcome, Query
@@ -22,7 +23,8 @@ class EntryFilter(_Body):
     """What can be asked by address; every member narrows. `since` is inclusive, `after` a number of an entry."""
 
     environment: Environment | None = None
-    operation: str | None = None
+    # A name misspelt would make every `never` hold.
+    operation: Operation | Literal["token"] | None = None
     account: str | None = None
     outcome: Outcome | None = None
     fault: Kind | None = None

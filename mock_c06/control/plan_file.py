@@ -8,21 +8,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from mock_c06.control.fault_json import PlanBody
+from mock_c06.control.wording import word_error
 from mock_c06.errors import StartRefused
 
 
 def read_plan(path: Path) -> PlanBody:
     """Read a plan; raises `StartRefused`."""
     try:
-        return PlanBody.model_validate(_load(path))
+        written = _load(path)
     except OSError as error:
         raise StartRefused(f"plan {path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "plan"
-        raise StartRefused(f"plan {path}: {where}: {first['msg']}") from error
     except ValueError as error:
         raise StartRefused(f"plan {path}: {error}") from error
+    try:
+        return PlanBody.model_validate(written)
+    except ValidationError as error:
+        where, detail = word_error(error.errors()[0], written)
+        raise StartRefused(f"plan {path}: {where or 'plan'}: {detail}") from error
 
 
 def _load(path: Path) -> Any:

@@ -6,11 +6,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from mock_c06.control.wording import Error, word_error
 from mock_c06.errors import (
     AccountInvalid,
     AccountUnknown,
     ApplicationUnknown,
     BundleInvalid,
+    ClockOutOfRange,
     ControlError,
     DecisionRefused,
     EventRefused,
@@ -33,6 +35,7 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     PersonIncomplete: (422, "a person is incomplete"),
     PersonUnknown: (404, "no such person in this run"),
     EventRefused: (409, "this event can't happen"),
+    ClockOutOfRange: (422, "a time at which no registry is"),
     RecordingTooLong: (
         409,
         "too many or too large answers to record: use a run of its own, and a shorter one",
@@ -54,6 +57,7 @@ _NAMING = (
     | StatusWrong
     | SwitchUnknown
     | BundleInvalid
+    | ClockOutOfRange
     | DecisionRefused
 )
 
@@ -71,11 +75,16 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [
-            {"field": ".".join(str(part) for part in each["loc"][1:]), "detail": each["msg"]}
-            for each in error.errors()
-        ]
+        worded = [_word(each, error.body) for each in error.errors()]
+        errors = [{"field": field, "detail": detail} for field, detail in worded]
         return _problem(422, "the request has wrong members", errors)
+
+
+def _word(error: Error, body: Any) -> tuple[str, str]:
+    if error["loc"][0] == "body":
+        return word_error(error, body, within=1)
+    # A query or a path is flat: behind the name stands at most the shape that it could have had.
+    return ".".join(error["loc"][1:2]), error["msg"]
 
 
 def _problem(status: int, title: str, errors: list[dict[str, Any]]) -> JSONResponse:

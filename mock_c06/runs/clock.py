@@ -1,8 +1,12 @@
 """A run's own clock: frozen or set ahead by a test. Login timestamps never follow it (they follow the wall)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from mock_c06.clock import Clock
+from mock_c06.errors import ClockOutOfRange
+
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+_END = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class RunClock:
@@ -24,15 +28,22 @@ class RunClock:
         return self._frozen is not None
 
     def freeze(self, instant: datetime) -> None:
-        """Stand still at the instant."""
+        """Stand still at the instant; raises `ClockOutOfRange`, as the next two do."""
+        self._require_a_day("freeze", instant)
         self._frozen, self._ahead = instant, timedelta()
 
     def advance(self, seconds: float) -> None:
         """Jump ahead, frozen or not."""
-        self._ahead += timedelta(seconds=seconds)
+        try:
+            ahead = self._ahead + timedelta(seconds=seconds)
+            self._require_a_day("advance_s", (self._frozen or self._wall.now()) + ahead)
+        except OverflowError as error:
+            raise ClockOutOfRange("advance_s") from error
+        self._ahead = ahead
 
     def jump(self, instant: datetime) -> None:
         """Be at the instant and run on from there."""
+        self._require_a_day("jump", instant)
         self._frozen, self._ahead = None, instant - self._wall.now()
 
     def tick_by(self, seconds: float) -> None:
@@ -46,3 +57,8 @@ class RunClock:
     def release(self) -> None:
         """Go by the wall again."""
         self._frozen, self._ahead, self._tick = None, timedelta(), timedelta()
+
+    @staticmethod
+    def _require_a_day(member: str, instant: datetime) -> None:
+        if not _FIRST <= instant < _END:
+            raise ClockOutOfRange(member)

@@ -193,6 +193,24 @@ async def test_a_clock_takes_exactly_one_act(control: httpx.AsyncClient, body: d
     assert (await control.post("/runs/default/clock", json=body)).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"advance_s": 1e30},
+        {"advance_s": -1e10},
+        {"freeze": "0001-01-01T00:00:00+14:00"},
+        {"jump": "9999-12-31T00:00:00Z"},
+    ],
+)
+async def test_a_clock_is_not_moved_to_where_no_registry_is(
+    control: httpx.AsyncClient, body: dict[str, Any]
+) -> None:
+    answer = await control.post("/runs/default/clock", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, next(iter(body)))
+    now = (await control.post("/runs/default/clock", json={"advance_s": 0})).json()["now"]
+    assert now == "2026-11-24T01:00:00Z"
+
+
 async def test_a_clock_that_jumps_runs_on_and_ticks_move_it_with_each_call(
     portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
 ) -> None:
