@@ -145,7 +145,13 @@ def _is_loopback(host: str) -> bool:
 
 @app.command("personas")
 def personas_command(as_json: AsJson = False) -> None:
-    """List the hand-made people and why each exists."""
+    """List the hand-made people and why each exists.
+
+    \b
+    Examples:
+      mock-c06 personas
+      mock-c06 personas --json
+    """
     people = [persona_json(persona) for persona in load_personas()]
     rows = [
         (f"{p['slug']}  {p['citizen_id'] or p['id_card_number']}  {p['full_name']}", p["why"]) for p in people
@@ -155,7 +161,13 @@ def personas_command(as_json: AsJson = False) -> None:
 
 @app.command("accounts")
 def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None:
-    """List the ready-made accounts; their secrets are synthetic and shown."""
+    """List the ready-made accounts; their secrets are synthetic and shown.
+
+    \b
+    Examples:
+      mock-c06 accounts --json
+      mock-c06 accounts --seed 7
+    """
     accounts = [account_json(account) for account in ready_made(secret_seed(read_settings(), seed))]
     rows = [
         (f"{a['name']}  {a['environment']}  {a['status']}  {a['dialect']}", f"secret {a['secret']}")
@@ -187,7 +199,14 @@ def faults_command(
 
 @app.command("parity")
 def parity_command(as_json: AsJson = False) -> None:
-    """List what is imitated of C06 and what is guessed, each with its source, tests and switch."""
+    """List what is imitated of C06 and what is guessed, each with its source, tests and switch.
+
+    \b
+    Examples:
+      mock-c06 parity
+      mock-c06 parity --json
+      mock-c06 serve --switch hyphen_dates
+    """
     ledger = load_ledger()
     rows = [
         (f"{b.id}  {b.mark}" + (f"  switch {b.switch}" if b.switch else ""), f"{b.claim} ({b.source})")

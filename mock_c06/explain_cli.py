@@ -2,12 +2,14 @@
 
 import json
 import sys
-from datetime import date
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from mock_c06.app import DEFAULT_SEED
+from mock_c06.control.explain_web import ClaimBody
+from mock_c06.control.wording import word_error
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
 from mock_c06.population.personas import load_personas
@@ -15,6 +17,8 @@ from mock_c06.population.world_index import WorldIndex
 from mock_c06.population_cli import Population, PopulationSeed, make_nation
 from mock_c06.runs.explaining import explain_in
 from mock_c06.runs.world import World
+
+_EXPECTED = "expected one JSON object: full_name, citizen_id or id_card_number, birth_date or birth_year"
 
 
 def explain_command(
@@ -54,16 +58,10 @@ def explain_command(
 def _read_claim() -> dict[str, Any]:
     try:
         sent = json.loads(sys.stdin.buffer.read())
-        birth_date = date.fromisoformat(sent["birth_date"]) if sent.get("birth_date") else None
-        year = sent.get("birth_year")
-        return {
-            "citizen_id": sent.get("citizen_id"),
-            "id_card_number": sent.get("id_card_number"),
-            "full_name": str(sent["full_name"]),
-            "birth_date": birth_date,
-            "birth_year": None if year is None else int(year),
-        }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StartRefused(
-            "stdin must be one JSON object with full_name, a number and birth_date or birth_year"
-        ) from error
+    except ValueError as error:
+        raise StartRefused(f"stdin: no valid JSON; {_EXPECTED}") from error
+    try:
+        return ClaimBody.model_validate(sent).model_dump()
+    except ValidationError as error:
+        member, detail = word_error(error.errors()[0], sent)
+        raise StartRefused(f"stdin: {member or 'claim'}: {detail}; {_EXPECTED}") from error

@@ -30,7 +30,14 @@ _Size = Annotated[
     int, typer.Option(min=1, max=MOST_PEOPLE, help="Size of the population, as serve was given it.")
 ]
 PopulationSeed = Annotated[str, typer.Option(help="Seed of the population, as serve was given it.")]
-_population = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The generated population.")
+_EXAMPLES = """The generated population.
+
+\b
+Examples:
+  mock-c06 population sample --count 5
+  mock-c06 population sample --where "age>80" --count 50 --json
+"""
+_population = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=_EXAMPLES)
 
 
 def install_population(app: typer.Typer) -> None:

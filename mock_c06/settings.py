@@ -44,8 +44,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        raise StartRefused(f"setting {PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+        name = str(error.errors()[0]["loc"][0])
+        raise StartRefused(f"setting {PREFIX}{name.upper()}: expected at least one character") from error
 
 
 def _require_no_production(told: Mapping[str, str | None]) -> None:

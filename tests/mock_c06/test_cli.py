@@ -2,10 +2,14 @@
 
 import json
 import socket
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from mock_c06 import __version__
+from mock_c06.cli import app
 from tests.mock_c06.programs import run
 
 CLAIM = {"citizen_id": "001090000123", "full_name": "nguyễn văn an", "birth_date": "1990-01-31"}
@@ -17,6 +21,23 @@ def test_version_and_help_exit_zero_with_examples() -> None:
     assert shown.returncode == 0
     assert b"mock-c06 serve --port" in shown.stdout
     assert b"\x1b" not in shown.stdout
+
+
+def commands_of(command: Any, name: str) -> Iterator[tuple[str, str]]:
+    yield name, command.help
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from commands_of(inner, f"{name} {word}")
+
+
+def test_every_command_shows_examples_in_its_help() -> None:
+    helps = dict(commands_of(get_command(app), "mock-c06"))
+    assert {"mock-c06", "mock-c06 population", "mock-c06 population sample", "mock-c06 personas"} <= set(
+        helps
+    )
+    shown = {name: text.partition("Examples:\n")[2] for name, text in helps.items()}
+    assert [
+        name for name, examples in shown.items() if f"{name} " not in f"{examples} ".replace("\n", " ")
+    ] == []
 
 
 def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
@@ -98,12 +119,25 @@ def test_explain_says_the_status_in_words() -> None:
     assert told == "differs: nothing\nstatus: living\n"
 
 
-@pytest.mark.parametrize("stdin", ["", "[]", "{}", '{"full_name": "A", "birth_date": "31/1/1990"}', "x"])
-def test_a_claim_that_cannot_be_read_is_one_line_and_exit_one(stdin: str) -> None:
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        ("", "no valid JSON"),
+        ("x", "no valid JSON"),
+        ("[]", "claim: Input should be"),
+        ("{}", "full_name: Field required"),
+        ('{"full_name": "A", "birth_date": "31/1/1990"}', "birth_date: Input should be a valid date"),
+        ('{"full_name": "A", "citizen_id": "1"}', "citizen_id: String should match"),
+        ('{"full_name": "A", "birth_date": "1990-01-31", "birth_year": 1990}', "claim: one of birth_date"),
+        ('{"full_name": "A", "born": 1990}', "born: Extra inputs are not permitted"),
+    ],
+)
+def test_a_claim_that_cannot_be_read_is_one_line_that_names_the_member(stdin: str, told: str) -> None:
     refused = run("explain", stdin=stdin)
-    assert refused.returncode == 1
-    assert refused.stderr.decode().count("\n") == 1
-    assert b"stdin must be one JSON object" in refused.stderr
+    said = refused.stderr.decode()
+    assert (refused.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith(f"mock-c06: stdin: {told}")
+    assert "expected one JSON object: full_name, citizen_id or id_card_number" in said
 
 
 @pytest.mark.parametrize(
