@@ -11,12 +11,10 @@ import pytest
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "mock-runs.md").read_text(encoding="utf-8")
 BODIES = [json.loads(body) for body in re.findall(r"^\| `(\{.*?\})` \|", PAGE, re.MULTILINE)]
 EVENTS = [body for body in BODIES if "kind" in body]
-BRIDE = {"citizen_id": "001193000128", "full_name": "Phạm Thị Mới", "birth_date": "1993-05-06"}
 
 
 @pytest.mark.parametrize("body", EVENTS, ids=lambda body: body["kind"])
 async def test_every_event_of_the_page_can_happen(control: httpx.AsyncClient, body: dict[str, Any]) -> None:
-    await control.put("/runs/default/world", json={"people": [BRIDE]})
     answer = await control.post("/runs/default/events", json=body)
     assert answer.status_code == 201, answer.text
 
