@@ -63,7 +63,10 @@ def _find_token(file: str | None) -> str:
     from mock_c06.settings import read_settings  # noqa: PLC0415 - loaded where a test needs it
 
     if file:
-        return Path(file).read_text(encoding="utf-8").strip()
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise pytest.UsageError(f"--c06-token-file {file}: {error.strerror}") from error
     token = read_settings().control_token
     if token is None:
         raise pytest.UsageError("--c06-url needs --c06-token-file, or MOCK_C06_CONTROL_TOKEN")

@@ -26,12 +26,19 @@ class ClockOfRun:
 
     def freeze(self, instant: str | datetime) -> datetime:
         """Stand still at an instant, which has an offset."""
-        written = instant if isinstance(instant, str) else instant.isoformat()
-        return self._set({"freeze": written})
+        return self._set({"freeze": _written(instant)})
+
+    def jump(self, instant: str | datetime) -> datetime:
+        """Be at an instant, which has an offset, and run on from there."""
+        return self._set({"jump": _written(instant)})
 
     def advance(self, by: float | timedelta) -> datetime:
         """Jump ahead by seconds, frozen or not."""
-        return self._set({"advance_s": by.total_seconds() if isinstance(by, timedelta) else by})
+        return self._set({"advance_s": _seconds(by)})
+
+    def tick(self, by: float | timedelta) -> datetime:
+        """Move by so many seconds with each call at the registry's door, frozen or not; 0 ends it."""
+        return self._set({"tick_s": _seconds(by)})
 
     def release(self) -> datetime:
         """Go by the wall again."""
@@ -163,6 +170,10 @@ def open_scene(place: Place, *, wall: Clock | None = None) -> Iterator[C06]:
         yield C06(run=control.run, _place=place, _control=control, _wall=wall or SystemClock())
     finally:
         control.of_run("DELETE", "")
+
+
+def _seconds(by: float | timedelta) -> float:
+    return by.total_seconds() if isinstance(by, timedelta) else by
 
 
 def _written(value: Any) -> Any:

@@ -91,6 +91,13 @@ def test_switches_are_set_for_this_run_and_exactly_as_named(c06: C06) -> None:
         c06.switch(loud=True)
 
 
+def test_the_clock_jumps_and_ticks_with_each_call(c06: C06) -> None:
+    c06.clock.jump("2030-01-01T00:00:00Z")
+    c06.clock.tick(timedelta(hours=1))
+    ask(c06)
+    assert datetime(2030, 1, 1, 1, tzinfo=UTC) <= c06.clock.now() < datetime(2030, 1, 1, 2, tzinfo=UTC)
+
+
 def test_a_dropped_fault_hits_no_call_any_more(c06: C06) -> None:
     fault = c06.fault("unavailable")
     assert ask(c06).status_code == 503

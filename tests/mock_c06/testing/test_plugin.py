@@ -48,6 +48,12 @@ def test_a_running_mock_without_a_token_is_refused_in_one_line(project: pytest.P
     outcome.stdout.fnmatch_lines(["*--c06-url needs --c06-token-file, or MOCK_C06_CONTROL_TOKEN*"])
 
 
+def test_a_token_file_that_is_not_there_is_told_in_one_line(project: pytest.Pytester) -> None:
+    outcome = project.runpytest_inprocess("-q", "--c06-url=http://127.0.0.1:1", "--c06-token-file=nowhere")
+    outcome.assert_outcomes(errors=2)
+    outcome.stdout.fnmatch_lines(["*--c06-token-file nowhere: No such file or directory*"])
+
+
 def test_a_mock_that_does_not_run_is_named_by_its_address(project: pytest.Pytester, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("x", encoding="utf-8")
