@@ -5,6 +5,7 @@ Personal data comes by stdin, never by an argument. Prints no escapes, so that i
 
 import ipaddress
 import json
+import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,7 +116,8 @@ def serve_command(
         switches = parse_switches(switch or ())
     except SwitchUnknown as unknown:
         raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
-    mock = build_mock(read_settings(), seed=seed, switches=switches, nation=make_nation(population, seed))
+    settings = read_settings()
+    mock = build_mock(settings, seed=seed, switches=switches, nation=make_nation(population, seed))
     if planned is not None:
         mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [
@@ -130,6 +132,8 @@ def serve_command(
         print(f"test: {test}")
         print(f"official: {official}")
         print(f"control: {control} token={mock.control_token}", flush=True)
+        if settings.secret_seed is None and seed != DEFAULT_SEED:
+            print(f"accounts: mock-c06 accounts --seed {shlex.quote(seed)}", flush=True)
 
     serve(faces, ready=announce)
 

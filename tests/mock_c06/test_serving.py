@@ -1,6 +1,7 @@
 """The program on real sockets: how it starts and ends, and what only a real connection can show."""
 
 import asyncio
+import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.mock_c06.programs import Served, serving
+from tests.mock_c06.programs import Served, run, serving
 
 pytestmark = pytest.mark.sockets
 
@@ -31,6 +32,15 @@ def test_the_start_says_test_data_and_three_addresses(served: Served) -> None:
     assert "TEST DATA" in served.lines[0]
     assert [line.split(": ")[0] for line in served.lines[1:]] == ["test", "official", "control"]
     assert {httpx.URL(each).host for each in (served.test, served.official, served.control)} == {"127.0.0.1"}
+
+
+def test_another_seed_says_how_its_secrets_are_listed() -> None:
+    with serving("--seed", "7") as running:
+        assert running.process.stdout is not None
+        hint = running.process.stdout.readline()
+        made = httpx.get(f"{running.control}/accounts", headers={"Authorization": f"Bearer {running.token}"})
+    assert hint == "accounts: mock-c06 accounts --seed 7\n"
+    assert json.loads(run("accounts", "--json", "--seed", "7").stdout) == made.json()
 
 
 def test_a_planned_reset_cuts_the_real_connection(served: Served, control: httpx.Client) -> None:
