@@ -170,6 +170,8 @@ def _require_order(names: list[str], *, strict_order: bool) -> None:
         raise wrong("Có phần tử không được định nghĩa")
     if len(distinct) != len(names):
         raise wrong("Có phần tử lặp lại")
+    if missing := [name for name in HEAD if name not in distinct]:
+        raise wrong(f"Thiếu {', '.join(missing)}")
     if tuple(names[: len(HEAD)]) != HEAD:
         raise wrong(f"Thứ tự phải là {', '.join(HEAD)}")
     if strict_order and names != [name for name in _DOCUMENTED if name in names]:

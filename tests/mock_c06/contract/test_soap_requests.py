@@ -122,6 +122,11 @@ async def test_a_field_that_breaks_a_rule_is_refused_with_01(
     assert not any(value and value.strip() and value in answer.text for value in wrong.values())
 
 
+async def test_what_is_missing_before_the_officer_is_named_and_is_no_matter_of_order(portal: SoapPortal) -> None:
+    answer = await portal.verdict(MaDVC=None, MaTichHop=None)
+    assert "<faultstring>Thiếu MaDVC, MaTichHop</faultstring>" in answer.text
+
+
 def _reordered(body: str) -> str:
     return body.replace("<dan:MaDVC>G15-TP110</dan:MaDVC>", "").replace(
         "<dan:MaYeuCau>", "<dan:MaDVC>G15-TP110</dan:MaDVC><dan:MaYeuCau>"
