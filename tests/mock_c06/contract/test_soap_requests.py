@@ -122,7 +122,9 @@ async def test_a_field_that_breaks_a_rule_is_refused_with_01(
     assert not any(value and value.strip() and value in answer.text for value in wrong.values())
 
 
-async def test_what_is_missing_before_the_officer_is_named_and_is_no_matter_of_order(portal: SoapPortal) -> None:
+async def test_what_is_missing_before_the_officer_is_named_and_is_no_matter_of_order(
+    portal: SoapPortal,
+) -> None:
     answer = await portal.verdict(MaDVC=None, MaTichHop=None)
     assert "<faultstring>Thiếu MaDVC, MaTichHop</faultstring>" in answer.text
 
