@@ -1,8 +1,8 @@
-"""The control face's part for journals: read, query, assert."""
+"""The control face's part for journals: read, query, assert, clear."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi import Query as InAddress
 
 from mock_c06.control.journal_json import AssertBody, EntryFilter, SearchBody, entry_json
@@ -22,6 +22,14 @@ def journal_routes(runs: Runs) -> APIRouter:
         """Give the calls that came to this run, oldest first."""
         entries = runs.get(run).journal.entries(narrow.query())
         return {"entries": [entry_json(entry, unmasked=narrow.unmasked) for entry in entries]}
+
+    @router.delete("/runs/{run}/journal", status_code=204)
+    async def clear_journal(run: str) -> Response:
+        """Forget the calls of this run, for its recording too; world, faults and clock stay as they are."""
+        found = runs.get(run)
+        found.journal.clear()
+        found.recording.clear()
+        return Response(status_code=204)
 
     @router.post("/runs/{run}/journal/query")
     async def query_journal(run: str, body: SearchBody) -> dict[str, Any]:

@@ -108,10 +108,11 @@ class Journal:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._forgotten = 0
 
     def next_number(self) -> int:
         """Give the number that the next entry must carry."""
-        return len(self._entries) + 1
+        return self._forgotten + len(self._entries) + 1
 
     def append(self, entry: Entry) -> None:
         """Keep the entry."""
@@ -120,6 +121,11 @@ class Journal:
     def last(self) -> Entry:
         """Give the newest entry; there must be one."""
         return self._entries[-1]
+
+    def clear(self) -> None:
+        """Forget every entry; the numbers go on."""
+        self._forgotten += len(self._entries)
+        self._entries.clear()
 
     def entries(self, query: Query = ALL) -> list[Entry]:
         """Give the entries that the query means, oldest first."""

@@ -51,6 +51,11 @@ class Recording:
             return
         self.calls.append(call)
 
+    def clear(self) -> None:
+        """Let all calls go, and begin anew."""
+        self.calls.clear()
+        self.is_whole, self._bytes = True, 0
+
 
 def pack(body: bytes) -> bytes:
     """Deflate a body, with a mark before it; a small one only gets the mark, since every answer pays for this."""

@@ -27,6 +27,10 @@ class JournalOfRun:
         )["entries"]
         return found
 
+    def clear(self) -> None:
+        """Forget what was asked so far; people, faults and clock stay."""
+        self._control.of_run("DELETE", "/journal")
+
     def assert_asked(
         self,
         operation: str | None = None,

@@ -122,3 +122,18 @@ async def test_a_claim_that_says_nothing_definite_is_refused(
     control: httpx.AsyncClient, claim: dict[str, Any]
 ) -> None:
     assert (await control.post("/runs/default/journal/assert", json=claim)).status_code == 422
+
+
+@pytest.mark.usefixtures("asked")
+async def test_a_cleared_journal_begins_behind_the_last_number_and_leaves_faults_alone(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    before = (await control.get("/runs/default/journal")).json()["entries"]
+    await control.post("/runs/default/faults", json={"kind": "unavailable"})
+    cleared = await control.delete("/runs/default/journal")
+    answer = await portal.verdict()
+    after = (await control.get("/runs/default/journal")).json()["entries"]
+    recorded = (await control.get("/runs/default/recording")).json()
+    assert (cleared.status_code, answer.status_code) == (204, 503)
+    assert [entry["n"] for entry in after] == [before[-1]["n"] + 1]
+    assert [call["entry"] for call in recorded["calls"]] == [before[-1]["n"] + 1]

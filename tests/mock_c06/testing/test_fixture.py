@@ -116,6 +116,14 @@ def test_a_window_of_a_fault_is_written_as_times_of_the_run(c06: C06) -> None:
     assert c06.clock.now() > datetime(2026, 11, 24, tzinfo=UTC)
 
 
+def test_a_cleared_journal_knows_only_what_comes_then(c06: C06) -> None:
+    ask(c06, code="a")
+    c06.journal.clear()
+    ask(c06, code="b")
+    c06.journal.assert_asked(ma_yeu_cau="b", times=1)
+    c06.journal.never(ma_yeu_cau="a")
+
+
 def test_an_order_that_was_not_kept_is_told_with_its_place(c06: C06) -> None:
     ask(c06, "nguyen-van-an", code="a")
     ask(c06, "le-thi-dung", code="b")
