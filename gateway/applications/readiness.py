@@ -16,6 +16,7 @@ from gateway.audit.use_cases import read_audit_head, verify_audit
 from gateway.errors import AuditBroken, SettingInvalid
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
+from gateway.profiles.across import read_other
 from gateway.profiles.model import Gateway
 from gateway.profiles.preflight import Preflight, run_preflight
 from gateway.profiles.preflight_sheet import PARITY
@@ -71,16 +72,16 @@ async def _try_sandbox(gateway: Gateway, trying: Trying | None) -> tuple[Preflig
         return None, Trial(reason="not asked for")
     if revision is None:
         return None, Trial(reason="the sandbox has no connection")
-    other = gateway.places[Profile.OFFICIAL].revision
     witness = AuditWitness(parts=gateway.parts, act=trying.act, actor=trying.actor)
     try:
         connection = gateway.opener.connection(revision)
-        beside = gateway.opener.connection(other) if other is not None else None
+        async with gateway.parts.database.read() as transaction:
+            other = await read_other(transaction, gateway, Profile.SANDBOX)
     except SettingInvalid as error:
         return None, Trial(reason=error.reason)
     found = await run_preflight(
         connection,
-        other=beside,
+        other=other,
         catalogue=gateway.parts.catalogue,
         way_out=trying.way_out,
         clock=gateway.parts.clock,

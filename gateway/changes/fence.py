@@ -1,43 +1,41 @@
 """Hold a revision against the other profile's: before its packets leave, and once more in the commit that activates it.
 
-A preflight alone compares with what is active then: one credential could wait at both profiles, each preflight
+A preflight alone compares with what is there then: one credential could wait at both profiles, each preflight
 passed before either was active (docs/decisions/0057). Changes nothing.
 """
 
-import contextlib
+from collections.abc import Collection
+from dataclasses import replace
 
 from gateway.changes.model import OPEN, ChangeState
 from gateway.changes.store import list_changes
 from gateway.database import Transaction
 from gateway.errors import FieldError, PreflightFailed
-from gateway.keys.sealing import SealBroken
 from gateway.places import Profile
-from gateway.profiles import store
+from gateway.profiles.across import other_than, read_other
 from gateway.profiles.model import Gateway
-from gateway.profiles.other_profile import find_shared_members
+from gateway.profiles.other_profile import OtherProfile, beside, find_shared_members
 from gateway.profiles.revisions import Revision
 
 READY = (ChangeState.PREFLIGHTED, ChangeState.APPROVED)
 
 
-async def find_other(gateway: Gateway, profile: Profile) -> Revision | None:
-    """Return what a revision must not be taken for: the other profile's active one, else its newest proposal.
+async def find_other(gateway: Gateway, revision: Revision) -> OtherProfile:
+    """Return what a revision must not be taken for: all that stands at the other profile, and all that is proposed there.
 
-    Before an official connection is active, its settings' proposal is all that is known of it.
+    A proposal there with something of what stands here is itself the mistaken one: it must not stop this profile.
     """
-    place = gateway.other(gateway.places[profile])
-    if place.revision is not None:
-        return place.revision
+    profile = revision.profile
     async with gateway.parts.database.read() as transaction:
-        waiting = await list_changes(transaction, profile=place.profile, states=sorted(OPEN))
-        numbers = [change.revision for change in waiting if change.revision is not None]
-        if not numbers:
-            return None
-        with contextlib.suppress(SealBroken):
-            return await store.find_revision(
-                transaction, place.profile, numbers[0], master=gateway.vault.master
-            )
-    return None
+        waiting = await _numbers(transaction, other_than(profile), OPEN)
+        found = await read_other(transaction, gateway, profile, waiting=waiting)
+        standing = await read_other(transaction, gateway, other_than(profile))
+    kept = [
+        each
+        for each in found.connections
+        if each.revision not in waiting or not find_shared_members(each, standing)
+    ]
+    return replace(found, connections=tuple(kept))
 
 
 async def hold_fence(transaction: Transaction, gateway: Gateway, revision: Revision) -> None:
@@ -46,21 +44,26 @@ async def hold_fence(transaction: Transaction, gateway: Gateway, revision: Revis
     Raises:
         PreflightFailed: it has, or what the other profile has can't be unsealed to compare.
     """
-    other = next(profile for profile in Profile if profile is not revision.profile)
-    standing = await store.read_standing(transaction, other)
-    ready = await list_changes(transaction, profile=other, states=READY)
-    numbers = {standing.active, standing.former, *(change.revision for change in ready)}
+    name = other_than(revision.profile).value
+    ready = await _numbers(transaction, other_than(revision.profile), READY)
+    other = await read_other(transaction, gateway, revision.profile, waiting=ready)
+    for number in other.sealed:
+        raise _mistaken(f"revision {number} of {name} can't be unsealed to compare")
     candidate = gateway.opener.connection(revision)
-    for number in sorted(number for number in numbers if number is not None):
-        try:
-            found = await store.find_revision(transaction, other, number, master=gateway.vault.master)
-        except SealBroken:
-            raise _mistaken(f"revision {number} of {other.value} can't be unsealed to compare") from None
-        shared = find_shared_members(candidate, gateway.opener.connection(found)) if found else ()
-        if shared:
-            raise _mistaken(
-                f"revision {number} of {other.value} has the same {', '.join(shared)}: reject one of them"
+    for each in other.connections:
+        if shared := find_shared_members(candidate, beside(each)):
+            detail = (
+                f"revision {each.revision} of {name} has the same {', '.join(shared)}: reject one of them"
             )
+            raise _mistaken(detail)
+
+
+async def _numbers(
+    transaction: Transaction, profile: Profile, states: Collection[ChangeState]
+) -> list[int | None]:
+    """Return the revisions of a profile's changes in some states."""
+    found = await list_changes(transaction, profile=profile, states=sorted(states))
+    return [change.revision for change in found]
 
 
 def _mistaken(detail: str) -> PreflightFailed:

@@ -58,10 +58,9 @@ async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
 
 async def try_revision(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> Preflight:
     """Run a preflight of any revision: of what its account was applied for, or of all where that isn't known."""
-    other = await find_other(gateway, revision.profile)
     return await run_preflight(
         gateway.opener.connection(revision),
-        other=gateway.opener.connection(other) if other is not None else None,
+        other=await find_other(gateway, revision),
         catalogue=gateway.parts.catalogue,
         way_out=trial.way_out,
         clock=gateway.parts.clock,

@@ -13,6 +13,7 @@ from gateway.errors import SettingInvalid
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
+from gateway.profiles.other_profile import OtherProfile
 from gateway.profiles.preflight_asked import Findings, Wanted, ask_the_rest
 from gateway.profiles.preflight_findings import judge_findings
 from gateway.profiles.preflight_login import log_in
@@ -33,7 +34,7 @@ FIRST_PROCEDURE = "khai-sinh"
 async def run_preflight(
     connection: Connection,
     *,
-    other: Connection | None,
+    other: OtherProfile,
     catalogue: Catalogue,
     way_out: WayOut,
     clock: Clock,
@@ -46,7 +47,7 @@ async def run_preflight(
 ) -> Preflight:
     """Return all lines; what the witness raises is raised, anything else is a line.
 
-    `other` is the other profile's active connection. `procedures` are slugs, each asked for its licence; the first
+    `other` is what the candidate must not be taken for. `procedures` are slugs, each asked for its licence; the first
     carries the operations. `operations` are those to be licensed; the verdict's always is, and the fields of the others
     are told as left to the citizen. `test_identity` is a person that the registry issued for tests, or one of a test
     environment. `login_only` ends after the login, which is one question about nobody.

@@ -11,7 +11,7 @@ from gateway.clock import Clock, today
 from gateway.errors import FieldsError, SettingInvalid
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
-from gateway.profiles.other_profile import find_shared_members
+from gateway.profiles.other_profile import OtherProfile, find_shared_members
 from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection
 from gateway.registry.probe import check_words
@@ -31,7 +31,7 @@ class Candidate:
     """A connection that may come to serve, with what it is judged against."""
 
     connection: Connection
-    other: Connection | None
+    other: OtherProfile
     expires_on: date | None
 
 
@@ -45,11 +45,18 @@ def look_at_members(sheet: Sheet, candidate: Candidate, catalogue: Catalogue, cl
 
 
 def _look_across(sheet: Sheet, candidate: Candidate) -> None:
-    if candidate.other is None:
-        sheet.passed("not_the_other_profile", "the other profile has no connection to be mistaken for")
+    other = candidate.other
+    if other.sealed:
+        told = ", ".join(map(str, other.sealed))
+        sheet.failed(
+            "not_the_other_profile",
+            f"the other profile's revision {told} can't be unsealed to compare",
+            "run this with the master key of now",
+        )
+        sheet.stop("the other profile's connection is not known")
         return
     try:
-        shared = find_shared_members(candidate.connection, candidate.other)
+        shared = find_shared_members(candidate.connection, other)
     except SettingInvalid as error:
         sheet.failed("not_the_other_profile", error.reason, "correct registry_url")
         sheet.stop("the address can't be read")
@@ -58,11 +65,14 @@ def _look_across(sheet: Sheet, candidate: Candidate) -> None:
         sheet.failed(
             "not_the_other_profile",
             f"the other profile's: {', '.join(shared)}",
-            "put in the host and the account that C06 issued for this profile",
+            "put in the host and the account that C06 issued for this profile; "
+            "where they are in the wrong proposal of the other one, reject that",
         )
         sheet.stop("the connection carries something of the other profile")
-    else:
+    elif other.connections:
         sheet.passed("not_the_other_profile", "host and credentials are not the other profile's")
+    else:
+        sheet.passed("not_the_other_profile", "the other profile has no connection to be mistaken for")
 
 
 def _look_at_words(sheet: Sheet, connection: Connection, catalogue: Catalogue, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from math import floor
 
 from gateway.clock import Clock
 from gateway.errors import SettingInvalid
-from gateway.profiles.other_profile import is_on_the_others_line
+from gateway.profiles.other_profile import is_at_the_others_address, is_on_the_others_line
 from gateway.profiles.preflight_members import Candidate
 from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet
 from gateway.registry.connection import Connection
@@ -60,22 +60,24 @@ async def look_at_place(sheet: Sheet, candidate: Candidate, way_out: WayOut, clo
         return
     count = len(addresses.allowed) + addresses.outside + addresses.never
     sheet.passed("dns", f"the host has {count} address(es)", ms=ms)
-    _judge_policy(sheet, candidate, addresses)
+    await _judge_policy(sheet, candidate, addresses, way_out)
     if not sheet.stopped:
         await _look_at_tls(sheet, connection, place, addresses, way_out, clock)
 
 
-def _judge_policy(sheet: Sheet, candidate: Candidate, addresses: Addresses) -> None:
+async def _judge_policy(sheet: Sheet, candidate: Candidate, addresses: Addresses, way_out: WayOut) -> None:
     """Refuse a name with any address that is no profile's, or with none that is this one's."""
     fault = ""
     if addresses.never:
         fault = "the host has a link-local, metadata or multicast address, which no profile may reach"
     elif not addresses.allowed:
         fault = "the host has no address within the profile's networks"
-    elif candidate.other is not None and is_on_the_others_line(
-        candidate.connection, candidate.other, addresses.allowed
-    ):
+    elif is_on_the_others_line(candidate.connection, candidate.other, addresses.allowed):
         fault = "the address lies in a network of the other profile"
+    elif await is_at_the_others_address(
+        candidate.connection, candidate.other, addresses.allowed, way_out.resolve
+    ):
+        fault = "the address and port are those of the other profile's registry, by another name"
     if fault:
         sheet.failed(
             "address_policy", fault, "correct registry_url, or the profile's networks in the deployment"

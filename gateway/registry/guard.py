@@ -49,13 +49,13 @@ class Guard:
         host = self.base.host.rstrip(".").lower()
         if connection.hosts and host not in {allowed.rstrip(".").lower() for allowed in connection.hosts}:
             raise SettingInvalid("registry_url: its host is not among the profile's hosts")
-        address = _literal(host)
+        address = literal_of(host)
         if host in _METADATA_NAMES or (address is not None and not self.allows(address)):
             raise SettingInvalid("registry_url: no profile may reach this address")
 
     def allows(self, address: IpAddress) -> bool:
         """Tell whether a packet may go to this address."""
-        address = _unwrapped(address)
+        address = unwrapped(address)
         if any(address in network for network in _NEVER):
             return False
         return not self._networks or any(address in network for network in self._networks)
@@ -94,8 +94,8 @@ def _place(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _literal(host: str) -> IpAddress | None:
-    """Return the address that a host writes out; None for a name."""
+def literal_of(host: str) -> IpAddress | None:
+    """Return the address that a host writes out, in whichever form a resolver takes; None for a name."""
     try:
         return ip_address(host.partition("%")[0])
     except ValueError:
@@ -107,7 +107,7 @@ def _literal(host: str) -> IpAddress | None:
         return None
 
 
-def _unwrapped(address: IpAddress) -> IpAddress:
+def unwrapped(address: IpAddress) -> IpAddress:
     """Return the IPv4 address inside an IPv6 one that carries it, else the address itself."""
     if isinstance(address, IPv4Address):
         return address

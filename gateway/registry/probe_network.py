@@ -16,14 +16,14 @@ from socket import SOCK_STREAM
 from typing import TypeAlias
 
 from gateway.registry.connection import Connection
-from gateway.registry.guard import Guard
+from gateway.registry.guard import Guard, literal_of, unwrapped
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name; raises `OSError` where there are none."""
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HANDSHAKE_S = 10.0
-_LOCAL_NAMES = frozenset({"localhost", "localhost."})
+_LOCAL_NAMES = frozenset({"localhost"})
 
 
 class TlsFault(StrEnum):
@@ -53,11 +53,12 @@ _VERIFY_CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a connection leads. Two connections with one host and port lead to one place."""
+    """Where a connection leads. Two connections with one host and port lead to one place; `loopback` is this machine, by whichever name."""
 
     secure: bool
     host: str
     port: int
+    loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,22 @@ def place_of(connection: Connection) -> Place:
     """Return where the connection leads; raises `SettingInvalid` where its guard does."""
     url = Guard(connection).base
     host = url.host.rstrip(".").lower()
-    return Place(secure=url.scheme == "https", host=host, port=url.port or _PORTS[url.scheme])
+    port = url.port or _PORTS[url.scheme]
+    return Place(secure=url.scheme == "https", host=host, port=port, loopback=_is_this_machine(host))
+
+
+async def resolve_known(resolve: Resolve, place: Place) -> tuple[str, ...]:
+    """Return the addresses of a place, each in its one form and this machine's as one; none where it has no name now."""
+    try:
+        return tuple(one_form(text) for text in await resolve(place.host, place.port))
+    except OSError:
+        return ()
+
+
+def one_form(text: str) -> str:
+    """Return an address as it is compared: without zone, out of an IPv6 that carries it, loopback as one."""
+    address = unwrapped(ip_address(text.partition("%")[0]))
+    return "loopback" if address.is_loopback else str(address)
 
 
 def judge_addresses(connection: Connection, found: Sequence[str]) -> Addresses:
@@ -113,11 +129,12 @@ def stays_on_this_machine(connection: Connection) -> bool:
     """Say whether every address the connection may reach is loopback: only there is plain http no leak."""
     if connection.networks:
         return all(ip_network(network).is_loopback for network in connection.networks)
-    host = place_of(connection).host
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host in _LOCAL_NAMES
+    return place_of(connection).loopback
+
+
+def _is_this_machine(host: str) -> bool:
+    address = literal_of(host)
+    return host in _LOCAL_NAMES if address is None else unwrapped(address).is_loopback
 
 
 async def look_at_certificate(

@@ -1,5 +1,7 @@
 """A switch on official: proposed by one, preflighted, approved by another over its exact diff, then one epoch."""
 
+from dataclasses import replace
+
 from gateway.operators.model import Role, parse_name
 from gateway.operators.use_cases import disable_operator
 from gateway.places import Profile
@@ -137,6 +139,34 @@ async def test_threat_10_the_sandboxs_host_and_account_do_not_become_the_officia
     failed = [check["name"] for check in found["checks"] if not check["passed"]]
     assert "not_the_other_profile" in failed
     assert told(await desk.approve(change)) == (422, "preflight_failed")
+
+
+async def test_threat_10_a_former_or_waiting_credential_of_the_other_profile_reaches_nobody(
+    desk: Desk, scene: Scene
+) -> None:
+    account = scene.mock.register.find("dvctt-hanoi-official")
+    assert account is not None
+    scene.mock.register.put(replace(account, name="next", user="next", secret="of-the-next-year"))
+    await desk.switched(OFFICIAL, c06_user="next", c06_secret="of-the-next-year")
+    await desk.propose(OFFICIAL, c06_user="later", c06_secret="of-the-year-after")
+    before = len(await scene.journal("test"))
+
+    for secret in (account.secret, "of-the-next-year", "of-the-year-after"):
+        found = await desk.preflight(await desk.propose(Profile.SANDBOX, c06_secret=secret))
+        assert (found["passed"], found["checks"][0]["name"]) == (False, "not_the_other_profile")
+        assert found["checks"][0]["detail"] == "the other profile's: c06_secret"
+
+    assert len(await scene.journal("test")) == before
+
+
+async def test_a_mistaken_proposal_does_not_keep_what_stands_from_being_resumed(desk: Desk) -> None:
+    sandbox = desk.revision(Profile.SANDBOX)
+    await desk.propose(OFFICIAL, c06_user=sandbox["c06_user"], c06_secret=sandbox["c06_secret"])
+    desk.done(await desk.approver.call("POST", "/profiles/sandbox/suspend", {"reason": "a look"}))
+
+    resumed = await desk.ask({"kind": "resume_profile", "profile": "sandbox"})
+
+    assert (await desk.preflight(resumed))["passed"]
 
 
 async def test_a_proposal_ends_after_a_day(desk: Desk, scene: Scene) -> None:

@@ -10,6 +10,7 @@ import httpx
 from gateway.errors import Overloaded, RegistryError
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
+from gateway.profiles.other_profile import OtherProfile
 from gateway.profiles.preflight import Check, Preflight, run_preflight
 from gateway.registry.client import Transport
 from gateway.registry.connection import Connection, Dialect
@@ -75,7 +76,7 @@ class Desk:
 
     async def look(self, connection: Connection, **told: Any) -> Preflight:
         self.notes.seen = lambda: len(self.sent)
-        parts: dict[str, Any] = {"other": None, "way_out": self.way_out()}
+        parts: dict[str, Any] = {"other": OtherProfile(), "way_out": self.way_out()}
         return await run_preflight(
             connection,
             catalogue=load_catalogue(),

@@ -12,6 +12,7 @@ from gateway.errors import Overloaded
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation
+from gateway.profiles.other_profile import beside
 from gateway.profiles.preflight_sheet import LOGIN, QUESTIONS, WITHOUT_PACKETS
 from gateway.registry.connection import Dialect
 from mock_c06.runs.faults import Fault, Kind, Nth
@@ -357,7 +358,7 @@ async def test_a_rehearsal_asks_one_question_and_says_whether_the_login_works(de
 @BY_DIALECT
 async def test_threat_15_a_preflight_tells_no_secret_and_nobodys_name(desk: Desk, dialect: Dialect) -> None:
     candidate = desk.candidate(dialect)
-    told = str(await desk.look(candidate, other=candidate, test_identity=AN_CLAIM))
+    told = str(await desk.look(candidate, other=beside(candidate), test_identity=AN_CLAIM))
     told += str(await desk.look(candidate, test_identity=AN_CLAIM))
     adapter = candidate.adapter
 

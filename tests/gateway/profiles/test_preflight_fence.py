@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.places import Profile
-from gateway.profiles.other_profile import find_shared_members
+from gateway.profiles.other_profile import OtherProfile, beside, find_shared_members
 from gateway.registry.connection import Adapter, Connection, Dialect, TimestampUnit
 from tests.gateway.profiles.preflight_scene import LOOPBACK, OFFICIAL, Desk, line, not_tried, tried_and_failed
 from tests.gateway.registry.scene import Double, connection
@@ -32,8 +32,8 @@ def official(desk: Desk, **members: Any) -> Connection:
 
 
 async def test_threat_10_the_two_profiles_own_connections_are_not_taken_for_each_other(desk: Desk) -> None:
-    assert (await desk.look(sandbox(desk), other=official(desk))).passed
-    assert (await desk.look(official(desk), other=sandbox(desk))).passed
+    assert (await desk.look(sandbox(desk), other=beside(official(desk)))).passed
+    assert (await desk.look(official(desk), other=beside(sandbox(desk)))).passed
 
 
 @pytest.mark.parametrize("member", ["registry_url", "c06_user", "c06_secret"])
@@ -44,7 +44,7 @@ async def test_threat_10_a_member_of_the_other_profile_is_named_and_nothing_leav
     own, other = (official(desk), sandbox(desk)) if to_official else (sandbox(desk), official(desk))
     mixed = replace(own, **{member: getattr(other, member)})
 
-    found = await desk.look(mixed, other=other)
+    found = await desk.look(mixed, other=beside(other))
 
     assert tried_and_failed(found) == ["not_the_other_profile"]
     assert line(found, "not_the_other_profile").detail == f"the other profile's: {member}"
@@ -57,7 +57,7 @@ async def test_threat_10_a_secret_of_the_other_profile_in_the_wrong_member_is_fo
     other = official(desk)
     mixed = sandbox(desk, ngsp_key="ours", ngsp_secret=f" {other.c06_secret}\n")
 
-    assert find_shared_members(mixed, other) == ("ngsp_secret",)
+    assert find_shared_members(mixed, beside(other)) == ("ngsp_secret",)
 
 
 @pytest.mark.parametrize("member", ["access_key", "secret_key"])
@@ -67,7 +67,7 @@ async def test_threat_10_the_adapters_key_of_the_other_profile_is_found(desk: De
     mixed = replace(own, adapter=replace(own.adapter, **{member: getattr(other.adapter, member)}))
     there = replace(other, profile=Profile.OFFICIAL, registry_url="http://127.0.0.1:8110")
 
-    found = await desk.look(mixed, other=there)
+    found = await desk.look(mixed, other=beside(there))
 
     assert line(found, "not_the_other_profile").detail == f"the other profile's: adapter.{member}"
     assert desk.sent == []
@@ -90,7 +90,7 @@ def test_threat_10_exactly_the_members_that_were_taken_over_are_named(
     members = own | {member: getattr(other, member) for member in taken}
     candidate = connection(**members)
 
-    assert set(find_shared_members(candidate, other)) == taken
+    assert set(find_shared_members(candidate, beside(other))) == taken
 
 
 async def test_threat_10_a_host_that_the_deployment_keeps_for_the_other_profile_is_refused(
@@ -98,7 +98,7 @@ async def test_threat_10_a_host_that_the_deployment_keeps_for_the_other_profile_
 ) -> None:
     other = official(desk, registry_url="http://c06.test", hosts=("c06.test", "MOCK.test."))
 
-    found = await desk.look(desk.candidate(networks=()), other=other)
+    found = await desk.look(desk.candidate(networks=()), other=beside(other))
 
     assert line(found, "not_the_other_profile").detail == "the other profile's: registry_url"
     assert desk.sent == []
@@ -108,10 +108,74 @@ async def test_threat_10_a_name_within_the_other_profiles_network_is_refused(des
     desk.addresses = ("10.1.2.3",)
     other = official(desk, registry_url="http://c06.test", networks=("10.1.0.0/16",))
 
-    found = await desk.look(desk.candidate(networks=()), other=other)
+    found = await desk.look(desk.candidate(networks=()), other=beside(other))
 
     assert tried_and_failed(found) == ["address_policy"]
     assert "network of the other profile" in line(found, "address_policy").detail
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "LOCALHOST.", "127.0.0.2", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
+)
+@pytest.mark.parametrize("others", ["127.0.0.1", "localhost"])
+async def test_threat_10_this_machine_is_one_place_by_whichever_name(
+    desk: Desk, host: str, others: str
+) -> None:
+    other = official(desk, registry_url=f"http://{others}:8110", networks=("127.0.0.0/8", "::1/128"))
+
+    found = await desk.look(
+        sandbox(desk, registry_url=f"http://{host}:8110", networks=other.networks), other=beside(other)
+    )
+
+    assert tried_and_failed(found) == ["not_the_other_profile"]
+    assert line(found, "not_the_other_profile").detail == "the other profile's: registry_url"
+    assert desk.sent == []
+
+
+async def test_threat_10_another_name_of_the_other_profiles_address_is_refused_before_a_packet(
+    desk: Desk,
+) -> None:
+    other = official(desk, registry_url="http://official.test:8110")
+
+    found = await desk.look(sandbox(desk, registry_url="http://alias.test:8110"), other=beside(other))
+
+    assert tried_and_failed(found) == ["address_policy"]
+    assert "by another name" in line(found, "address_policy").detail
+    assert desk.sent == []
+
+
+async def test_two_names_of_one_address_are_two_places_where_certificates_tell_them_apart(
+    desk: Desk,
+) -> None:
+    own = sandbox(desk, registry_url="https://sandbox.test")
+    other = official(desk, registry_url="https://official.test")
+
+    found = await desk.look(own, other=beside(other))
+
+    assert line(found, "address_policy").passed
+    assert tried_and_failed(found) == ["tls"]
+
+
+async def test_threat_10_hosts_and_networks_of_the_other_profile_count_before_it_has_a_connection(
+    desk: Desk,
+) -> None:
+    desk.addresses = ("10.1.2.3",)
+    candidate = desk.candidate(registry_url="https://c06.test", networks=())
+
+    by_host = await desk.look(candidate, other=OtherProfile(hosts=("c06.test",)))
+    by_network = await desk.look(candidate, other=OtherProfile(networks=("10.1.0.0/16",)))
+
+    assert tried_and_failed(by_host) == ["not_the_other_profile"]
+    assert tried_and_failed(by_network) == ["address_policy"]
+    assert desk.sent == []
+
+
+async def test_threat_10_what_can_not_be_compared_is_refused_before_a_packet(desk: Desk) -> None:
+    found = await desk.look(sandbox(desk), other=OtherProfile(sealed=(3,)))
+
+    assert tried_and_failed(found) == ["not_the_other_profile"]
+    assert "revision 3" in line(found, "not_the_other_profile").detail
     assert desk.sent == []
 
 
@@ -119,7 +183,7 @@ async def test_threat_10_on_one_machine_two_ports_are_two_places(desk: Desk) -> 
     # A mock of each environment on loopback, and only the official place tied to it.
     other = official(desk, hosts=("127.0.0.1",), networks=LOOPBACK)
 
-    found = await desk.look(sandbox(desk, hosts=(), networks=()), other=other)
+    found = await desk.look(sandbox(desk, hosts=(), networks=()), other=beside(other))
 
     assert found.passed
 
