@@ -5,7 +5,7 @@ the apps in-process.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -22,9 +22,9 @@ from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.nation.nation import Nation
-from mock_c06.population.model import Persona
+from mock_c06.population.model import Person, Persona
 from mock_c06.population.personas import load_personas
-from mock_c06.population.world_index import WorldIndex
+from mock_c06.population.world_index import WorldIndex, person_key
 from mock_c06.runs.run import DefaultRunClock, Runs
 from mock_c06.settings import Settings
 from mock_c06.wire.exchange import Exchange
@@ -61,13 +61,16 @@ def build_mock(
     personas: tuple[Persona, ...] | None = None,
     switches: Switches = AS_BUILT,
     nation: Nation | None = None,
+    own_people: Iterable[Person] = (),
 ) -> MockRegistry:
-    """Build a whole mock registry that shares nothing with another."""
+    """Build a whole mock registry that shares nothing with another. One's own people take the place of whoever had
+    their numbers."""
     clock = clock or SystemClock()
     secret = secret_seed(settings, seed)
     register = Register(account.with_switches(switches) for account in ready_made(secret))
     people = load_personas() if personas is None else personas
-    runs = Runs(base=WorldIndex((persona.person for persona in people), beyond=nation), clock=clock)
+    held = {person_key(each): each for each in (*(persona.person for persona in people), *own_people)}
+    runs = Runs(base=WorldIndex(held.values(), beyond=nation), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
     wsdl = load_wsdl()
 

@@ -5,6 +5,7 @@ Refuses, naming the member: unknown members, malformed codes, a person without n
 members that contradict each other.
 """
 
+import re
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -26,7 +27,10 @@ class _Body(BaseModel):
 
 def gender_code(written: Any) -> Any:
     """Take the word for the code: tests are written by people."""
-    return {"male": "1", "nam": "1", "female": "2", "nữ": "2"}.get(str(written).lower(), written)
+    code = {"male": "1", "nam": "1", "female": "2", "nữ": "2"}.get(str(written).lower(), str(written))
+    if re.fullmatch("[0-9]", code) is None:
+        raise ValueError("write male, female or a code of one digit")
+    return code
 
 
 class AddressBody(_Body):

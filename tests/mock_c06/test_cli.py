@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,30 @@ def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None
     refused = run(*arguments)
     assert refused.returncode == 2
     assert b"Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"people": [{"citizen_id": "12"}]}', "people.0.citizen_id: String should match"),
+        (
+            '{"people": [{"citizen_id": "001090000990", "full_name": "A"}]}',
+            "people.0.birth_date: a new person",
+        ),
+        ('{"people": [{"gender": "alien"}]}', "people.0.gender: write male, female or a code of one digit"),
+        ("{}", "people: Field required"),
+        ("[", "Expecting value"),
+    ],
+)
+def test_people_that_cannot_be_are_refused_in_one_line_naming_the_member(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "people.json"
+    file.write_text(text, encoding="utf-8")
+    refused = run("serve", "--people", str(file))
+    said = refused.stderr.decode()
+    assert (refused.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith(f"mock-c06: people {file}: {told}")
 
 
 def test_threat_43_a_public_address_is_refused_unless_allowed() -> None:

@@ -34,6 +34,22 @@ def test_the_start_says_test_data_and_three_addresses(served: Served) -> None:
     assert {httpx.URL(each).host for each in (served.test, served.official, served.control)} == {"127.0.0.1"}
 
 
+def test_people_from_a_file_are_in_every_run_in_the_place_of_who_had_their_numbers(tmp_path: Path) -> None:
+    born = {"birth_date": "1990-05-06"}
+    people = [
+        {"citizen_id": "001090000990", "full_name": "Phạm Mới", **born},
+        {"citizen_id": "001090000123", "full_name": "Phạm Thế", **born},
+    ]
+    file = tmp_path / "people.json"
+    file.write_text(json.dumps({"people": people}), encoding="utf-8")
+    with serving("--people", str(file)) as running:
+        headers = {"Authorization": f"Bearer {running.token}"}
+        with httpx.Client(base_url=running.control, headers=headers) as control:
+            control.post("/runs", json={"name": "mine"})
+            told = [control.post("/runs/mine/explain", json=claim).json()["differs"] for claim in people]
+    assert told == [[], []]
+
+
 def test_another_seed_says_how_its_secrets_are_listed() -> None:
     with serving("--seed", "7") as running:
         assert running.process.stdout is not None

@@ -11,7 +11,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from mock_c06.control.fault_json import plan_schema
-from mock_c06.control.plan_file import read_plan
+from mock_c06.control.given_files import read_plan
 from mock_c06.errors import StartRefused
 from mock_c06.runs.faults import Kind
 from tests.mock_c06.programs import run
