@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.changes.checks import one_check
-from gateway.changes.model import Change, DiffLine
+from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
 from gateway.identifiers import OperatorName
@@ -20,12 +20,13 @@ def draft_operator(name: OperatorName, role: Role) -> dict[str, str]:
 
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Say which role becomes which."""
+    """Say which role becomes which; nothing where an active operator has it."""
     del gateway
     record = await find_record(transaction, _name(change))
     active = record is not None and record.operator.state is OperatorState.ACTIVE
     before = record.operator.role.value if record is not None and active else None
-    return (DiffLine(member=f"operator.{_name(change)}", before=before, after=change.document["role"]),)
+    member = f"operator.{_name(change)}"
+    return compare({member: before}, {member: change.document["role"]})
 
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:

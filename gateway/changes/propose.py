@@ -11,7 +11,7 @@ from gateway.changes.evidence import change_entry
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
 from gateway.changes.subjects import SUBJECTS
 from gateway.database import Transaction
-from gateway.errors import FieldError, RequestInvalid, SettingInvalid
+from gateway.errors import FieldError, RequestInvalid, SettingInvalid, StateWrong
 from gateway.identifiers import new_identifier
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator
@@ -64,7 +64,12 @@ async def propose_revision(
 async def propose(
     gateway: Gateway, by: Operator, kind: ChangeKind, profile: Profile | None, draft: Draft
 ) -> Change:
-    """Keep a proposal with its diff. Raises `RoleMissing`, and what the draft raises."""
+    """Keep a proposal with its diff.
+
+    Raises:
+        RoleMissing, and what the draft raises
+        StateWrong: all that it wants is so already.
+    """
     rules.may_propose(by)
     made: list[Change] = []
 
@@ -85,6 +90,8 @@ async def propose(
             expires_at=now + LIFETIME,
         )
         change = replace(change, diff=await SUBJECTS[kind].diff(transaction, gateway, change))
+        if not change.diff:
+            raise StateWrong("nothing would become another: it is so already")
         await store.insert_change(transaction, change)
         made.append(change)
         return [change_entry(gateway.parts, change, "change_proposed", actor=by.name)]

@@ -10,7 +10,7 @@ from gateway.clock import today
 from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.model import Gateway
-from gateway.profiles.revisions import WARNING_DAYS, Revision, Suspension
+from gateway.profiles.revisions import Revision, Suspension, warn_of_end
 from gateway.profiles.states import ProfileState, days_left, state_of
 
 
@@ -57,7 +57,7 @@ async def list_profiles(gateway: Gateway) -> list[ProfileView]:
                 registry_url=members.registry_url if members else None,
                 dialect=members.dialect.value if members else None,
                 days_left=left,
-                warning=_warning(left),
+                warning=warn_of_end(left),
                 suspension=standings[profile].suspension,
                 policy=asdict(place.policy),
                 epoch=gateway.places.epoch,
@@ -101,11 +101,3 @@ def _state(gateway: Gateway, profile: Profile, suspension: Suspension | None) ->
     if place.link is None and place.revision is not None and not gateway.opener.can_open:
         return ProfileState.SUSPENDED if suspension is not None else ProfileState.READY
     return state_of(place, gateway.parts.clock)
-
-
-def _warning(left: int | None) -> str | None:
-    if left is None or left > WARNING_DAYS:
-        return None
-    if left < 0:
-        return f"the credentials ended {-left} days ago: propose a revision with new ones"
-    return f"the credentials end in {left} days: ask for new ones and propose a revision"

@@ -16,11 +16,13 @@ from gateway.profiles.switching import resume
 
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Say since when the profile is suspended, and why."""
+    """Say since when the profile is suspended, and why; nothing where it isn't."""
     del gateway
     standing = await store.read_standing(transaction, change.place)
     suspension = standing.suspension
-    before = None if suspension is None else {"at": rfc3339(suspension.at), "reason": suspension.reason}
+    if suspension is None:
+        return ()
+    before = {"at": rfc3339(suspension.at), "reason": suspension.reason}
     return (
         DiffLine(member="suspended", before=before, after=None),
         DiffLine(member="revision", before=standing.active, after=standing.active),

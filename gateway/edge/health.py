@@ -35,12 +35,20 @@ class CredentialEnds(Answer):
     official: int | None
 
 
+class CredentialWarnings(Answer):
+    """What to do about a place's credentials, from 30 days before they end; null before."""
+
+    sandbox: str | None
+    official: str | None
+
+
 class ReadyAnswer(Answer):
     """The store works. `credential_days_left`: whole days; negative once they have ended."""
 
     status: Literal["ok"]
     profiles: ProfileStates
     credential_days_left: CredentialEnds
+    credential_warnings: CredentialWarnings
 
 
 class NotReadyAnswer(Answer):
@@ -49,6 +57,7 @@ class NotReadyAnswer(Answer):
     status: Literal["store_unavailable"]
     profiles: ProfileStates
     credential_days_left: CredentialEnds
+    credential_warnings: CredentialWarnings
 
 
 Profiles = Callable[[], dict[str, dict[str, Any]]]

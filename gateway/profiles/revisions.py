@@ -101,3 +101,12 @@ class Standings:
     epoch: int
     standings: Mapping[Profile, Standing]
     active: Mapping[Profile, Revision]
+
+
+def warn_of_end(days_left: int | None) -> str | None:
+    """Return what to do about credentials that end soon, or have ended; None while there is time, or no end is known."""
+    if days_left is None or days_left > WARNING_DAYS:
+        return None
+    if days_left < 0:
+        return f"the credentials ended {-days_left} days ago: propose a revision with new ones"
+    return f"the credentials end in {days_left} days: ask for new ones and propose a revision"

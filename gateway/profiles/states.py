@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.clock import Clock, today
 from gateway.profiles.model import Gateway, Place
+from gateway.profiles.revisions import warn_of_end
 from gateway.registry.shelter import ShelteredRegistry
 
 
@@ -38,13 +39,13 @@ def days_left(place: Place, clock: Clock) -> int | None:
 
 
 def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
-    """Return every profile's state and days left, as `/readyz` shows them."""
+    """Return every profile's state, its days left and the warning that these make, as `/readyz` shows them."""
     clock = gateway.parts.clock
+    left = {profile.value: days_left(place, clock) for profile, place in gateway.places.items()}
     return {
         "profiles": {
             profile.value: state_of(place, clock).value for profile, place in gateway.places.items()
         },
-        "credential_days_left": {
-            profile.value: days_left(place, clock) for profile, place in gateway.places.items()
-        },
+        "credential_days_left": left,
+        "credential_warnings": {profile: warn_of_end(days) for profile, days in left.items()},
     }

@@ -1,5 +1,7 @@
 """Policy, suspension and its end, operators and promotions: changes like any other."""
 
+from typing import Any
+
 import pytest
 from joserfc.jwk import ECKey
 
@@ -85,6 +87,21 @@ async def test_a_policy_is_in_force_at_once_and_shown_in_me(desk: Desk, portal: 
     me = (await portal.call("GET", "/me")).json()
     assert me["policy"]["reuse_seconds"] == 60
     assert me["budgets"]["account_hour"]["limit"] == 7
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "resume_profile", "profile": "official"},
+        {"kind": "set_policy", "profile": "sandbox", "policy": {}},
+        {"kind": "set_policy", "profile": "sandbox", "policy": {"reuse": "account"}},
+        {"kind": "operator", "name": "phuong.de", "role": "proposer"},
+    ],
+)
+async def test_a_proposal_of_what_is_so_already_is_refused(desk: Desk, body: dict[str, Any]) -> None:
+    refused = await desk.proposer.call("POST", "/changes", body)
+    assert told(refused) == (409, "state_wrong")
+    assert desk.done(await desk.proposer.call("GET", "/changes"))["changes"] == []
 
 
 async def test_one_person_suspends_and_two_resume_official(

@@ -31,6 +31,7 @@ async def test_readyz_tells_the_state_of_each_profile(scene: Scene) -> None:
         "status": "ok",
         "profiles": {"sandbox": "ready", "official": "ready"},
         "credential_days_left": {"sandbox": None, "official": None},
+        "credential_warnings": {"sandbox": None, "official": None},
     }
 
 

@@ -311,6 +311,8 @@ async def test_a_credentials_end_is_seen_in_readyz_before_and_after(scene: Scene
     after = (await scene.http.get("/readyz")).json()
     assert (before["credential_days_left"]["sandbox"], before["profiles"]["sandbox"]) == (12, "ready")
     assert (after["credential_days_left"]["sandbox"], after["profiles"]["sandbox"]) == (-8, "degraded")
+    assert "end in 12 days" in before["credential_warnings"]["sandbox"]
+    assert "ended 8 days ago" in after["credential_warnings"]["sandbox"]
 
 
 @pytest.fixture
