@@ -22,6 +22,7 @@ from mock_c06.population.personas import load_personas
 from mock_c06.population_cli import install_population
 from mock_c06.recording.cli import record_command, replay_command
 from mock_c06.report_cli import report_command
+from mock_c06.runs.fault_words import DOES
 from mock_c06.runs.faults import Kind
 from mock_c06.serve_cli import serve_command
 from mock_c06.settings import read_settings
@@ -110,7 +111,7 @@ def faults_command(
         bool, typer.Option("--schema", help="Print the JSON Schema of a plan instead.")
     ] = False,
 ) -> None:
-    """List the kinds of misbehaviour that a plan can hold.
+    """List the kinds of misbehaviour that a plan can hold, and what each does.
 
     \b
     Examples:
@@ -121,7 +122,7 @@ def faults_command(
     if schema:
         print(json.dumps(plan_schema(), ensure_ascii=False, indent=2))
         return
-    _print([kind.value for kind in Kind], [(kind.value, "") for kind in Kind], as_json=as_json)
+    _print([kind.value for kind in Kind], [(kind.value, DOES[kind]) for kind in Kind], as_json=as_json)
 
 
 @app.command("parity")

@@ -55,6 +55,13 @@ def test_tables_keep_to_eighty_columns_and_no_escapes() -> None:
     assert "\x1b" not in printed
 
 
+def test_each_kind_of_fault_is_listed_with_what_it_does() -> None:
+    kinds = json.loads(run("faults", "--json").stdout)
+    lines = run("faults").stdout.decode().splitlines()
+    assert lines[0::2] == kinds
+    assert all(line.startswith("    ") and line.strip() for line in lines[1::2])
+
+
 def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
     plain, again = (run("accounts", "--json").stdout for _ in range(2))
     seeded = run("accounts", "--json", "--seed", "7").stdout
