@@ -102,7 +102,9 @@ async def _open_places(parts: Parts, vault: Vault, opener: Opener) -> Places:
 def _open_vault(settings: Settings) -> Vault:
     if settings.master_key is not None:
         master = parse_master_key(settings.master_key.get_secret_value())
-        return Vault(master, file=None, hanging=HANGS_ON_MASTER)
+        named = settings.master_key_file
+        setting_file = None if named is None else MasterFile(path=named.absolute())
+        return Vault(master, file=None, hanging=HANGS_ON_MASTER, setting_file=setting_file)
     if not settings.database_url.startswith("sqlite:///"):
         raise SettingInvalid(
             "GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL: 32 bytes as base64url"

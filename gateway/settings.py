@@ -75,6 +75,7 @@ class Settings(Strict):
 
     database_url: DatabaseUrl = Field(default="sqlite:///var/gateway.db", repr=False)  # may hold a password
     master_key: SecretStr | None = None
+    master_key_file: Path | None = None  # where it was read from, if from a file: a rotation replaces that
     operator_token: SecretStr | None = None  # of commands: wins over the login kept under ./var/
     public_url: HttpUrl | None = None
     log_format: Literal["json", "console"] = "console"
@@ -132,6 +133,8 @@ def _nest(variables: Mapping[str, str]) -> dict[str, object]:
         if stem != variable and stem in variables:
             raise SettingInvalid(f"{stem} and {variable}: set one of the two")
         name = stem.removeprefix(PREFIX).lower()
+        if variable == f"{PREFIX}MASTER_KEY_FILE":
+            nested["master_key_file"] = value
         content = value if stem == variable else _read_secret_file(variable, value)
         place, _, member = name.partition("_")
         if place in profiles:

@@ -193,8 +193,9 @@ def _print_master(rotation: MasterRotation, *, as_json: bool) -> None:
         typer.echo(f"  {file} holds the new key; running workers read it by themselves")
         typer.echo("  backups made before need the former key file, from beside them")
         return
-    typer.echo("  set GATEWAY_MASTER_KEY (or _FILE) to the new key now: every command needs it")
-    typer.echo("  running workers serve on, and take up no later rotation: restart them")
+    typer.echo("  put the new key where GATEWAY_MASTER_KEY_FILE names it, or set GATEWAY_MASTER_KEY")
+    typer.echo("  running workers read the file by themselves; without one restart them: till")
+    typer.echo("  then they serve portals, let no operator in and follow no switch")
     typer.echo("  backups made before need the former key")
 
 

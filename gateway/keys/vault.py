@@ -1,7 +1,8 @@
 """The master key in hand, where it comes from, and the keys it opens. Never shows a key.
 
-A rotation in another process moves the master key under a running worker: beside an embedded database the key
-file is read again, elsewhere the worker keeps the keys that it has unsealed until it is restarted.
+A rotation in another process moves the master key under a running worker: the key file is read again, the
+deployment's too where the setting names one. A worker whose key is in its environment keeps the keys that it has
+unsealed until it is restarted.
 """
 
 import contextlib
@@ -38,14 +39,22 @@ class Reseal(Protocol):
 
 
 class Vault:
-    """Opens keys with the master key. `file` is None where the key is a setting.
+    """Opens keys with the master key. `file` is None where the key is a setting; `setting_file` is what that names, if it does.
 
     `hanging` is everything in the store that is sealed under the master key itself; `app.py` lists it.
     """
 
-    def __init__(self, master: bytes, *, file: MasterFile | None, hanging: Sequence[Reseal]) -> None:
+    def __init__(
+        self,
+        master: bytes,
+        *,
+        file: MasterFile | None,
+        hanging: Sequence[Reseal],
+        setting_file: MasterFile | None = None,
+    ) -> None:
         self.master = master
         self.file = file
+        self.setting_file = setting_file
         self._hanging = hanging
 
     async def reseal(self, transaction: Transaction, *, master: bytes) -> int:
@@ -62,6 +71,7 @@ class Vault:
         Raises:
             MasterKeyWrong: the master key does not open the keys that are there.
         """
+        tried: list[bytes] = []
         while True:
             await self._settle(database)
             async with database.read() as transaction:
@@ -69,7 +79,11 @@ class Vault:
             try:
                 return Rings(epoch=epoch, keys=await open_key_ring(database, master=self.master, clock=clock))
             except MasterKeyWrong:
-                if self.file is None or self.file.read() == [self.master]:
+                tried.append(self.master)
+                untried = [each for each in self._candidates() if each not in tried]
+                if self.file is None and untried:
+                    self.master = untried[0]
+                elif self.file is None or self.file.read() == [self.master]:
                     raise
                 # It was rotated between our reading it and opening the keys: once more, with the new one.
 
@@ -87,9 +101,10 @@ class Vault:
 
     def _candidates(self) -> list[bytes]:
         found = [self.master]
-        if self.file is not None:
+        file = self.file or self.setting_file
+        if file is not None:
             with contextlib.suppress(OSError, SettingInvalid):
-                found += self.file.read()
+                found += file.read()
         return found
 
     async def _settle(self, database: Database) -> None:

@@ -124,7 +124,7 @@ def test_a_master_key_that_is_a_setting_is_given_by_file(gateway: Commands, tmp_
     done = gateway(*arguments, GATEWAY_MASTER_KEY=PRESENT)
 
     assert (done.code, done.err) == (0, "")
-    assert "set GATEWAY_MASTER_KEY (or _FILE) to the new key now" in done.out
+    assert "where GATEWAY_MASTER_KEY_FILE names it" in done.out
     assert "restart them" in done.out
     assert NEW not in done.out
     assert gateway("keys", "list", "--json", GATEWAY_MASTER_KEY=NEW).json() == before

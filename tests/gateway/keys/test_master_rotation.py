@@ -30,7 +30,7 @@ from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import BASE, HandClock, Portal, Scene
+from tests.gateway.scene import BASE, MASTER_KEY, HandClock, Portal, Scene
 
 NEW = b"n" * 32
 
@@ -83,6 +83,23 @@ async def test_a_verification_from_before_a_master_rotation_can_still_be_prefill
         answer = await portal.prefill(receipt, ["full_name"])
 
     assert answer.json()["fields"]["full_name"]["value"] == "NGUYỄN VĂN AN"
+
+
+@pytest.mark.parametrize("beside", ["setting.key.next", "setting.key"])
+async def test_a_start_takes_the_next_key_beside_the_deployments_file_or_in_its_place(
+    scene: Scene, tmp_path: Path, beside: str
+) -> None:
+    """`master_key` is what the file held when the settings were read."""
+    (tmp_path / "setting.key").write_text(MASTER_KEY)
+    (tmp_path / beside).write_text(base64.urlsafe_b64encode(NEW).decode())
+    settings = scene.settings.model_copy(update={"master_key_file": tmp_path / "setting.key"})
+    async with worker(settings, scene.clock) as present:
+        assert base64.urlsafe_b64encode(present.vault.master).decode().rstrip("=") == MASTER_KEY.rstrip("=")
+
+    await rotate_as_a_command(settings, scene.clock, NEW)
+
+    async with worker(settings, scene.clock) as started:
+        assert started.vault.master == NEW
 
 
 async def test_a_running_worker_serves_on_with_the_keys_it_holds(scene: Scene, portal: Portal) -> None:

@@ -20,6 +20,7 @@ from gateway.operators.bodies import LoginBody
 from gateway.operators.enrolment import enrol
 from gateway.operators.model import Login, Role, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password
+from gateway.profiles.epochs import refresh
 from gateway.profiles.master_rotation import rotate_master
 from gateway.web import build_app
 from tests.gateway.operators.people import CHEAP, PASSWORD, Person, invite, signed_in
@@ -131,6 +132,30 @@ async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_not
         passwords, password = Passwords(executor, cost=CHEAP), parse_new_password(PASSWORD, name="tu.pham")
         with pytest.raises(MasterKeyWrong):
             await enrol(scene.gateway, passwords, parse_name("tu.pham"), code=code, password=password)
+
+
+async def test_a_worker_whose_key_file_is_replaced_lets_operators_in_without_a_restart(
+    scene: Scene, tmp_path: Path
+) -> None:
+    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    file = tmp_path / "setting.key"
+    file.write_text(MASTER_KEY)
+    settings = scene.settings.model_copy(update={"master_key_file": file})
+    async with (
+        open_gateway(settings, clock=scene.clock) as running,
+        httpx.AsyncClient(transport=httpx.ASGITransport(build_app(running)), base_url=BASE) as http,
+    ):
+        there = replace(person, http=http)
+        file.with_name("setting.key.next").write_text(base64.urlsafe_b64encode(NEW).decode())
+        async with open_gateway(settings, clock=scene.clock) as command:
+            await rotate_master(command, given=NEW)
+
+        assert (await there.try_in(totp=there.next_code())).status_code == 201
+        file.with_name("setting.key.next").rename(file)
+        assert (await there.try_in(totp=there.next_code())).status_code == 201
+        assert await refresh(running)
+    async with open_gateway(settings, clock=scene.clock) as started:
+        assert started.vault.master == NEW
 
 
 def test_a_person_of_the_tests_shows_no_secret_either(scene: Scene) -> None:
