@@ -77,7 +77,10 @@ async def _sign_in(gateway: Gateway, passwords: Passwords, tried: Login, arrival
     try:
         await parts.audit.commit(decide)
     except MasterKeyWrong:
-        log.warning("totp_sealed_anew", remedy="the master key was rotated: put the new one in its file, or set it and restart")
+        log.warning(
+            "totp_sealed_anew",
+            remedy="the master key was rotated: put the new one in its file, or set it and restart",
+        )
         raise Overloaded from None
     if not made:
         raise _NotLetIn
