@@ -7,6 +7,7 @@ the apps in-process.
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +25,7 @@ from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.nation.nation import Nation
 from mock_c06.population.model import Person, Persona
 from mock_c06.population.personas import load_personas
-from mock_c06.population.world_index import WorldIndex, person_key
+from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.run import DefaultRunClock, Runs
 from mock_c06.settings import Settings
 from mock_c06.wire.exchange import Exchange
@@ -69,8 +70,8 @@ def build_mock(
     secret = secret_seed(settings, seed)
     register = Register(account.with_switches(switches) for account in ready_made(secret))
     people = load_personas() if personas is None else personas
-    held = {person_key(each): each for each in (*(persona.person for persona in people), *own_people)}
-    runs = Runs(base=WorldIndex(held.values(), beyond=nation), clock=clock)
+    held = chain((persona.person for persona in people), own_people)
+    runs = Runs(base=WorldIndex(held, beyond=nation), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
     wsdl = load_wsdl()
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +10,13 @@ from pydantic import ValidationError
 
 from mock_c06.app import DEFAULT_SEED
 from mock_c06.control.explain_web import ClaimBody
+from mock_c06.control.given_files import read_people
 from mock_c06.control.wording import word_error
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
-from mock_c06.population_cli import Population, PopulationSeed, make_nation
+from mock_c06.population_cli import People, Population, PopulationSeed, make_nation
 from mock_c06.runs.explaining import explain_in
 from mock_c06.runs.world import World
 
@@ -25,6 +27,7 @@ def explain_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     population: Population = 0,
     seed: PopulationSeed = DEFAULT_SEED,
+    people: People = None,
     switch: Annotated[
         list[str] | None,
         typer.Option("--switch", metavar="NAME[=true|false]", help="As the account has it; repeatable."),
@@ -40,12 +43,14 @@ def explain_command(
       mock-c06 explain --json < claim.json
       mock-c06 explain --switch year_matches_date < claim.json
       mock-c06 explain --population 1000000 --seed 7 < claim.json
+      mock-c06 explain --people our-people.json < claim.json
     """
     try:
         switches = parse_switches(switch or ())
     except SwitchUnknown as unknown:
         raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
-    held = (persona.person for persona in load_personas())
+    own_people = read_people(people) if people is not None else ()
+    held = chain((persona.person for persona in load_personas()), own_people)
     world = World(WorldIndex(held, beyond=make_nation(population, seed)))
     said = explain_in(world, **_read_claim(), switches=switches)
     if as_json:

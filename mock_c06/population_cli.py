@@ -4,6 +4,7 @@ A sample is of the people that `serve` answers for with the same `--population` 
 """
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ _SEED = "1"
 Population = Annotated[
     int, typer.Option(min=0, max=MOST_PEOPLE, help="Generated people beside the catalogue; none by default.")
 ]
+People = Annotated[Path | None, typer.Option(help="People of your own, in every run: TOML or JSON.")]
 _Size = Annotated[
     int, typer.Option(min=1, max=MOST_PEOPLE, help="Size of the population, as serve was given it.")
 ]

@@ -13,6 +13,7 @@ from mock_c06.settings import read_settings
 _REASONS = {
     401: "the control face refuses the token: set MOCK_C06_CONTROL_TOKEN to the one that serve printed",
     404: "no such run there",
+    422: "an account's name is 1 to 64 of A-Z a-z 0-9 . _ -",
 }
 
 

@@ -15,7 +15,7 @@ from mock_c06.app import DEFAULT_SEED, build_mock
 from mock_c06.control.given_files import read_people, read_plan
 from mock_c06.desk.switches import parse_switches
 from mock_c06.errors import StartRefused, SwitchUnknown
-from mock_c06.population_cli import Population, make_nation
+from mock_c06.population_cli import People, Population, make_nation
 from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
@@ -36,9 +36,7 @@ def serve_command(
     population: Population = 0,
     seed: WorldSeed = DEFAULT_SEED,
     plan: Annotated[Path | None, typer.Option(help="Faults for the run default: TOML or JSON.")] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="People of your own, in every run: TOML or JSON.")
-    ] = None,
+    people: People = None,
     allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
     switch: Annotated[
         list[str] | None,

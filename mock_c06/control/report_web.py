@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from mock_c06.report.card import make_card
@@ -20,7 +20,7 @@ def report_routes(runs: Runs) -> APIRouter:
     @router.get("/runs/{run}/report", response_class=JSONResponse)
     async def read_report(
         run: str,
-        account: str | None = None,
+        account: Annotated[str | None, Query(pattern="^[A-Za-z0-9._-]{1,64}$")] = None,
         format: _Format | None = None,  # noqa: A002 - the name in the address
         accept: Annotated[str, Header()] = "",
     ) -> Response:

@@ -54,12 +54,12 @@ class WorldIndex:
 
     def __init__(self, people: Iterable[Person], *, beyond: Beyond | None = None) -> None:
         self.beyond = beyond
-        self._people: dict[str, Person] = {}
+        # Of two with one key the later counts: a start's own people take the place of hand-made ones.
+        self._people = {person_key(person): person for person in people}
         self._by_card: dict[str, list[Person]] = defaultdict(list)
         self._by_household: dict[str, list[Person]] = defaultdict(list)
         self._by_parent: dict[str, list[Person]] = defaultdict(list)
-        for person in people:
-            self._people[person_key(person)] = person
+        for person in self._people.values():
             if person.id_card_number:
                 self._by_card[person.id_card_number].append(person)
             if person.household:

@@ -122,6 +122,14 @@ def test_explain_refuses_a_switch_that_is_none_in_one_line() -> None:
     assert refused.stderr.decode() == "mock-c06: switch loud: no such switch: see mock-c06 parity\n"
 
 
+def test_explain_knows_the_people_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "people.toml"
+    file.write_text('[[people]]\ncitizen_id = "001090000990"\nfull_name = "Phạm Mới"\nbirth_year = 1990\n')
+    claim = {"citizen_id": "001090000990", "full_name": "pham moi", "birth_year": 1990}
+    told = run("explain", "--json", "--people", str(file), stdin=json.dumps(claim))
+    assert json.loads(told.stdout) == {"differs": [], "status": ["living"]}
+
+
 def test_explain_says_the_status_in_words() -> None:
     told = run("explain", stdin=json.dumps(CLAIM)).stdout.decode()
     assert told == "differs: nothing\nstatus: living\n"

@@ -67,3 +67,8 @@ async def test_a_journal_is_not_narrowed_by_an_operation_that_is_none(control: h
     answer = await control.get("/runs/default/journal", params={"operation": "XacThuc"})
     assert answer.status_code == 422
     assert {each["field"] for each in answer.json()["errors"]} == {"operation"}
+
+
+async def test_a_report_takes_no_account_that_could_not_be_one(control: httpx.AsyncClient) -> None:
+    answer = await control.get("/runs/default/report", params={"account": "\x1b[31m", "format": "text"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "account")
