@@ -133,7 +133,13 @@ async def test_a_cleared_journal_begins_behind_the_last_number_and_leaves_faults
     cleared = await control.delete("/runs/default/journal")
     answer = await portal.verdict()
     after = (await control.get("/runs/default/journal")).json()["entries"]
+    last = before[-1]["n"]
+    narrowed = [
+        (await control.get("/runs/default/journal", params={"after": n})).json()["entries"]
+        for n in (last - 1, last, last + 1)
+    ]
     recorded = (await control.get("/runs/default/recording")).json()
     assert (cleared.status_code, answer.status_code) == (204, 503)
-    assert [entry["n"] for entry in after] == [before[-1]["n"] + 1]
-    assert [call["entry"] for call in recorded["calls"]] == [before[-1]["n"] + 1]
+    assert [entry["n"] for entry in after] == [last + 1]
+    assert narrowed == [after, after, []]
+    assert [call["entry"] for call in recorded["calls"]] == [last + 1]
