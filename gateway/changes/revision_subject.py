@@ -14,6 +14,7 @@ from gateway.operators.model import Operator
 from gateway.procedures.fields import Operation
 from gateway.profiles import store
 from gateway.profiles.model import Gateway
+from gateway.profiles.opening import open_or_show, open_revision
 from gateway.profiles.preflight import Preflight, run_preflight
 from gateway.profiles.revision_rows import MASK, list_secrets, masked
 from gateway.profiles.revisions import Revision
@@ -37,9 +38,7 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
     standing = await store.read_standing(transaction, proposed.profile)
     active = None
     if standing.active is not None:
-        active = await store.find_revision(
-            transaction, proposed.profile, standing.active, master=gateway.vault.master
-        )
+        active = await open_or_show(transaction, gateway, proposed.profile, standing.active)
     lines = compare(_shown(active, None), _shown(proposed, active))
     application = change.document.get("application")
     return (
@@ -99,16 +98,11 @@ async def get_revision(transaction: Transaction, gateway: Gateway, change: Chang
     """Return the revision that a change is about, its secrets unsealed.
 
     Raises:
-        StateWrong: there is none.
+        StateWrong: there is none, or its secrets don't open.
     """
-    found = None
-    if change.profile is not None and change.revision is not None:
-        found = await store.find_revision(
-            transaction, change.profile, change.revision, master=gateway.vault.master
-        )
-    if found is None:
+    if change.revision is None:
         raise StateWrong(f"change {change.id} names no revision")
-    return found
+    return await open_revision(transaction, gateway, change.place, change.revision)
 
 
 def _shown(revision: Revision | None, beside: Revision | None) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway
+from gateway.profiles.opening import open_revision
 from gateway.profiles.preflight import Preflight
+from gateway.profiles.store import read_standing
 from gateway.profiles.switching import return_to_former
 
 
@@ -137,13 +139,16 @@ async def roll_back_change(gateway: Gateway, by: Operator, change_id: str, reaso
 
     Raises:
         NotFound, SameOperator, RoleMissing
-        StateWrong: nothing to return to, or not a change of the connection.
+        StateWrong: nothing to return to, or it doesn't open; or not a change of the connection.
     """
 
     async def step(transaction: Transaction, change: Change) -> tuple[Change, str]:
         now = gateway.parts.clock.now()
         rules.may_roll_back(by, change, now)
         after = await undo(transaction, change)
+        standing = await read_standing(transaction, change.place)
+        if standing.active is not None:  # never to one that nothing can be asked by
+            await open_revision(transaction, gateway, change.place, standing.active)
         return replace(
             after, ended_by=by.name, ended_at=now, reason=reason or "by hand"
         ), "change_rolled_back"

@@ -28,6 +28,7 @@ from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway
+from gateway.profiles.opening import open_revision
 from gateway.profiles.revisions import Suspension
 from gateway.profiles.switching import suspend
 from gateway.registry.probe_model import WayOut
@@ -114,20 +115,14 @@ async def _lease(gateway: Gateway, change: Change) -> bool:
 
 async def _try_former(gateway: Gateway, change: Change, way_out: WayOut) -> str | None:
     """Return why the former revision can't be returned to; None where it logs in on a fresh preflight."""
-    profile = change.profile
-    if profile is None:
-        return "no profile"
-    async with gateway.parts.database.read() as transaction:
-        standing = await profiles.read_standing(transaction, profile)
-        if standing.former is None:
-            return "there is no former revision"
-        former = await profiles.find_revision(
-            transaction, profile, standing.former, master=gateway.vault.master
-        )
-    if former is None:
-        return "there is no former revision"
+    profile = change.place
     trial = Trial(way_out=way_out, actor=ITSELF, login_only=True)
     try:
+        async with gateway.parts.database.read() as transaction:
+            standing = await profiles.read_standing(transaction, profile)
+            if standing.former is None:
+                return "there is no former revision"
+            former = await open_revision(transaction, gateway, profile, standing.former)
         found = await try_revision(gateway, change, former, trial)
     except GatewayError as error:
         return f"the former revision can't be tried ({type(error).__name__})"

@@ -1,0 +1,70 @@
+"""A sealed secret that was moved to another row opens nowhere: refused in words, and never a dead end."""
+
+import sqlalchemy as sa
+
+from gateway.changes.watching import look
+from gateway.places import Profile
+from tests.gateway.changes.desk import Desk, told
+from tests.gateway.changes.test_watch import active, ask, fault
+from tests.gateway.scene import Portal, Scene
+
+OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
+MOVE = (
+    "UPDATE revision_secrets SET sealed = (SELECT sealed FROM revision_secrets"
+    " WHERE profile = 'sandbox' AND number = 1) WHERE profile = 'official' AND number = {}"
+)
+
+
+async def move(scene: Scene, *, to: int) -> None:
+    """Put the sandbox's sealed secret into a revision of official."""
+    async with scene.gateway.parts.database.write() as transaction:
+        await transaction.execute(sa.text(MOVE.format(to)))
+
+
+async def test_a_change_whose_secret_was_moved_is_refused_and_asks_nothing(desk: Desk, scene: Scene) -> None:
+    change = await desk.ready(OFFICIAL)
+    before = len(await scene.journal("official"))
+    await move(scene, to=2)
+
+    for act in ("preflight", "activate"):
+        refused = await desk.act(desk.approver, change, act)
+        assert told(refused) == (409, "state_wrong")
+
+    assert len(await scene.journal("official")) == before
+    assert active(scene, OFFICIAL) == 1
+
+
+async def test_where_the_active_secret_was_moved_another_revision_can_still_come(
+    desk: Desk, scene: Scene
+) -> None:
+    await move(scene, to=1)
+
+    change = await desk.switched(OFFICIAL)
+
+    assert change["state"] == "active"
+    assert {"member": "c06_secret", "from": "(sealed)", "to": "(sealed, another)"} in change["diff"]
+    assert active(scene, OFFICIAL) == 2
+
+
+async def test_nobody_rolls_back_to_a_revision_whose_secret_was_moved(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(OFFICIAL)
+    await move(scene, to=1)
+
+    assert told(await desk.act(desk.approver, change, "rollback")) == (409, "state_wrong")
+
+    assert active(scene, OFFICIAL) == 2
+
+
+async def test_threat_14_a_former_whose_secret_was_moved_is_not_returned_to_but_suspends(
+    desk: Desk, scene: Scene, official: Portal
+) -> None:
+    change = await desk.switched(OFFICIAL)
+    await move(scene, to=1)
+    await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
+    await ask(official, 2)
+
+    await look(scene.gateway, scene.way_out)
+
+    ended = await desk.look(change)
+    assert "can't be tried" in ended["reason"]
+    assert scene.gateway.places[OFFICIAL].suspension is not None
