@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from gateway.embedded import BEGIN_WRITING, connect_embedded
 from gateway.errors import Overloaded
 
 Transaction = AsyncConnection
@@ -66,7 +67,7 @@ class Database:
         self.engine = engine
         self.embedded = engine.dialect.name == "sqlite"
         self._file = Path(engine.url.database or "") if self.embedded else None
-        self._writers = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
         self._writer = asyncio.Lock() if self.embedded else None
 
     @asynccontextmanager
@@ -74,7 +75,8 @@ class Database:
         """Open a transaction that only reads. Raises `Overloaded` where the store can't be reached."""
         with _store_errors():
             self._check_file()
-            async with self.engine.connect() as connection, connection.begin():
+            async with self.engine.connect() as connection:
+                await connection.begin()
                 yield connection
 
     @asynccontextmanager
@@ -162,7 +164,11 @@ def open_database(url: str) -> Database:
         address = sa.URL.create("sqlite+aiosqlite", database=str(path))
         # No overflow: a connection beyond the pool would be opened, prepared and thrown away for one read.
         engine = create_async_engine(
-            address, hide_parameters=True, pool_size=8, max_overflow=0, connect_args={"timeout": 10}
+            address,
+            hide_parameters=True,
+            pool_size=8,
+            max_overflow=0,
+            connect_args={"timeout": 10, "async_creator_fn": connect_embedded},
         )
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
