@@ -33,7 +33,7 @@ async def test_statements_run_on_the_loops_thread_and_what_may_wait_in_another(d
     ran: dict[str, bool] = {}
     here = threading.get_ident()
     async with database.engine.connect() as connection:
-        held = (await connection.get_raw_connection()).driver_connection._conn  # type: ignore[union-attr]  # aiosqlite's
+        held = (await connection.get_raw_connection()).driver_connection._conn  # type: ignore[union-attr]  # it is open
         held.set_trace_callback(lambda statement: ran.update({statement[:10]: threading.get_ident() == here}))
     async with database.write() as transaction:
         await note(transaction)
@@ -64,13 +64,13 @@ async def test_the_loop_goes_on_while_a_writer_waits_for_another_process(databas
     assert await count(database) == 1
 
 
-async def test_a_read_leaves_nothing_behind(database: Database) -> None:
+async def test_a_transaction_that_reads_leaves_nothing_behind(database: Database) -> None:
     async with database.read() as transaction:
         await note(transaction)
     assert await count(database) == 0
 
 
-async def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
+async def test_a_write_that_fails_leaves_nothing_behind(database: Database) -> None:
     async def fail() -> None:
         async with database.write() as transaction:
             await note(transaction)
