@@ -101,7 +101,8 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app=app,
         http=MockProtocol,
-        lifespan="off",
+        # The control face is built when it is told of the start, and not under the first request's wait.
+        lifespan="on",
         proxy_headers=False,
         ws="none",
         access_log=False,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from mock_c06.serving import Face, bind, serve
 from tests.mock_c06.programs import Served, run, serving
 
 pytestmark = pytest.mark.sockets
@@ -48,6 +50,20 @@ def test_people_from_a_file_are_in_every_run_in_the_place_of_who_had_their_numbe
             control.post("/runs", json={"name": "mine"})
             told = [control.post("/runs/mine/explain", json=claim).json()["differs"] for claim in people]
     assert told == [[], []]
+
+
+def test_every_app_is_told_of_the_start_before_it_is_said_to_listen() -> None:
+    told: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        told.append(scope["type"])
+
+    def ready() -> None:
+        told.append("ready")
+        signal.raise_signal(signal.SIGTERM)
+
+    serve([Face(name="control", app=app, listener=bind("127.0.0.1", 0))], ready=ready)
+    assert told == ["lifespan", "ready"]
 
 
 def test_another_seed_says_how_its_secrets_are_listed() -> None:
