@@ -70,7 +70,7 @@ async def draft_promotion(transaction: Transaction, gateway: Gateway, wanted: Pr
 
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Hold the official account beside the sandbox one that it comes from."""
+    """Hold the official account beside the sandbox one that it comes from; what it may do is shown even where that is the same."""
     del gateway
     wanted = change.document
     source = await _get_source(transaction, str(wanted["promoted_from"]))
@@ -87,11 +87,16 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
         "public_keys": _thumbprints(change),
         "officers": len(wanted["officers"]),
     }
-    return compare(before, after)
+    kept = [
+        DiffLine(member=name, before=before[name], after=after[name])
+        for name in ("authorization_details", "scopes")
+        if before[name] == after[name]
+    ]
+    return tuple(sorted([*compare(before, after), *kept], key=lambda line: line.member))
 
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
-    """Look whether the sandbox account is still there to come from, and the official place is connected."""
+    """Look whether the sandbox account is still there to come from."""
     del trial
     async with gateway.parts.database.read() as transaction:
         source = await store.find_account(transaction, str(change.document["promoted_from"]))

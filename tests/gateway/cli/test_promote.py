@@ -48,7 +48,9 @@ def test_a_promotion_makes_a_new_official_account_and_the_sandbox_one_lives_on(
     assert lines["scopes"] == (["prefill", "verify"], ["verify"])
     assert lines["dpop_required"] == (False, True)
     assert lines["officers"] == (None, 2)
-    assert "authorization_details" not in lines
+    kept, after = lines["authorization_details"]
+    assert kept == after
+    assert [sorted(entry["fields"]) for entry in after] == [["birth_date", "full_name"]]
 
     done = carry_out(staff, change)
     assert done["state"] == "confirmed"
@@ -87,6 +89,24 @@ def test_a_key_with_private_members_is_refused_and_not_repeated(staff: Staff, sa
     assert "private" in done.reason()
     assert str(key["d"]) not in done.err
     assert staff.gateway("profiles", "history", "--json").json() == []
+
+
+def test_a_promotion_may_be_of_fewer_grants_and_shows_both(
+    staff: Staff, sandbox_account: str, key_file: Path
+) -> None:
+    promote = ("accounts", "promote", sandbox_account, "--public-key", key_file.name)
+    fewer = ("--procedure", "khai-sinh", "--field", "full_name")
+
+    change = staff.proposer(*promote, *fewer, "--json").json()
+
+    lines = {line["member"]: (line["from"], line["to"]) for line in change["diff"]}
+    before, after = lines["authorization_details"]
+    assert sorted(before[0]["fields"]) == ["birth_date", "full_name"]
+    assert after[0]["fields"] == ["full_name"]
+    beyond = staff.proposer(*promote, "--procedure", "ket-hon", "--field", "full_name").reason()
+    assert "beyond the sandbox account's grants" in beyond
+    half = staff.proposer(*promote, "--field", "full_name").reason()
+    assert half == "fewer grants are named whole: --procedure and --field, and --role where not all"
 
 
 def test_what_can_not_be_promoted_is_refused_with_the_reason(
