@@ -7,12 +7,17 @@ import sqlalchemy as sa
 from alembic import context
 
 import gateway.accounts.store
+import gateway.applications.store
 import gateway.audit.store
+import gateway.changes.store
+import gateway.changes.tallies
 import gateway.deployment
 import gateway.idempotency.store
 import gateway.keys.store
 import gateway.oauth.store
+import gateway.operators.store
 import gateway.prefills.store
+import gateway.profiles.store
 import gateway.verifications.budgets_store
 import gateway.verifications.flights_store
 import gateway.verifications.store  # noqa: F401 - each store adds its tables to the metadata

@@ -1,7 +1,7 @@
 """After a switch: watch the new revision at work, return by itself if it does badly, confirm it once its time is over.
 
-Each worker watches what it asked itself. Whichever crosses a threshold first returns, once for a change: to the
-former revision if that one still logs in on a fresh preflight, else the profile is suspended with an alarm. It says
+All workers' questions count together (tallies.py). Whichever worker sees a threshold crossed first returns, once for a
+change: to the former revision if that one still logs in on a fresh preflight, else the profile is suspended with an alarm. It says
 why. A worker that dies in between leaves the change as it was, and another one does it.
 """
 
@@ -15,7 +15,7 @@ import structlog
 
 from gateway.audit.model import AuditEntry
 from gateway.background import beside
-from gateway.changes import store
+from gateway.changes import store, tallies
 from gateway.changes.evidence import change_entry
 from gateway.changes.model import Change, ChangeState
 from gateway.changes.revision_subject import try_revision
@@ -32,6 +32,7 @@ from gateway.profiles.opening import open_revision
 from gateway.profiles.revisions import Suspension
 from gateway.profiles.switching import suspend
 from gateway.registry.probe_model import WayOut
+from gateway.registry.shelter import ShelteredRegistry
 
 LOOK_SECONDS = 0.5
 _LEASE = timedelta(seconds=60)
@@ -62,7 +63,7 @@ async def look(gateway: Gateway, way_out: WayOut) -> None:
         active = await store.list_changes(transaction, states=[ChangeState.ACTIVE])
         overdue = await store.list_overdue(transaction, now=now)
     for change in active:
-        crossing = _find_crossing(gateway, change)
+        crossing = await _find_crossing(gateway, change)
         if crossing is not None:
             await return_by_itself(gateway, change, crossing, way_out)
         elif change.watch_until is not None and change.watch_until <= now:
@@ -96,6 +97,7 @@ async def return_by_itself(gateway: Gateway, change: Change, crossing: str, way_
             await _suspend(transaction, before.profile, Suspension(at=now, by=ITSELF, reason=reason))
             after, outcome = replace(ended, state=ChangeState.CONFIRMED), "change_suspended"
         await store.update_change(transaction, after, former=ChangeState.ACTIVE)
+        await tallies.forget(transaction, change.id)
         done.append(after)
         return [change_entry(gateway.parts, after, outcome, actor=ITSELF)]
 
@@ -151,14 +153,17 @@ async def _end(
         )
         if not await store.update_change(transaction, after, former=change.state):
             return ()
+        await tallies.forget(transaction, change.id)
         return [change_entry(gateway.parts, after, outcome, actor=ITSELF)]
 
     await gateway.parts.audit.commit(decide)
 
 
-def _find_crossing(gateway: Gateway, change: Change) -> str | None:
-    """Say which threshold this worker saw crossed since the switch."""
-    place = gateway.places[change.profile] if change.profile else None
-    if place is None or place.link is None or place.link.connection.revision != change.revision:
+async def _find_crossing(gateway: Gateway, change: Change) -> str | None:
+    """Say which threshold was crossed since the switch."""
+    if change.profile is None:
         return None
-    return find_crossing(place.link.registry, place.policy.watch)
+    place = gateway.places[change.profile]
+    own = place.link.registry if place.link and place.link.connection.revision == change.revision else None
+    tally = await tallies.gather(gateway, change.id, own if isinstance(own, ShelteredRegistry) else None)
+    return find_crossing(tally, place.policy.watch)

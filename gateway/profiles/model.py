@@ -20,7 +20,7 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """How long a new revision is watched, and what is too much of one worker's questions in that time.
+    """How long a new revision is watched, and what is too much of all workers' questions in that time.
 
     Failures and invalid answers count once they are more than half of all.
     """

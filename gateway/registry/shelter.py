@@ -18,6 +18,7 @@ from gateway.errors import (
     RegistryTimeout,
     RegistryUnavailable,
 )
+from gateway.identifiers import new_identifier
 from gateway.places import Profile
 from gateway.registry.breaker import Breaker
 from gateway.registry.connection import Connection
@@ -32,10 +33,12 @@ Answered = TypeVar("Answered")
 class ShelteredRegistry:
     """The registry behind one profile, with a breaker and a bulkhead of its own.
 
-    `tally` counts questions by operation and outcome: `answered`, or the code of the problem.
+    `tally` counts questions by operation and outcome: `answered`, or the code of the problem; `id` is this object's
+    alone, among all workers.
     """
 
     def __init__(self, inner: Registry, connection: Connection, clock: Clock) -> None:
+        self.id = new_identifier("link")
         self._inner = inner
         self._clock = clock
         self._breaker = Breaker(clock, connection.profile)

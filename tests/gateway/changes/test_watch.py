@@ -1,19 +1,27 @@
 """After a switch: confirmed by itself when it does well, returned by itself when it doesn't, once, saying why."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
+from gateway.changes.tallies import watch_tallies
 from gateway.changes.watching import look, watching_changes
 from gateway.places import Profile
+from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.web import build_app
 from tests.gateway.changes.desk import Desk, told
-from tests.gateway.scene import Portal, Scene
+from tests.gateway.scene import BASE, Portal, Scene
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
@@ -131,9 +139,9 @@ async def test_a_return_by_hand_on_official_needs_another_than_the_proposer(desk
     assert active(scene, OFFICIAL) == 1
 
 
-async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, scene: Scene) -> None:
-    """Whoever made the switch is gone: its change is as it was, one revision is active, and another returns."""
-    change = await desk.switched(SANDBOX)
+@asynccontextmanager
+async def another_worker(scene: Scene) -> AsyncIterator[Gateway]:
+    """Open a second gateway on the same store and registry."""
 
     def connect(connection: Connection) -> Registry:
         return open_registry(
@@ -141,12 +149,76 @@ async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, 
         )
 
     async with open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as other:
+        yield other
+
+
+async def ask_there(gateway: Gateway, portal: Portal) -> list[int]:
+    """Ask once through another worker."""
+    app = httpx.ASGITransport(build_app(gateway))
+    async with httpx.AsyncClient(transport=app, base_url=BASE) as http:
+        return await ask(replace(portal, http=http), 1)
+
+
+async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, scene: Scene) -> None:
+    """Whoever made the switch is gone: its change is as it was, one revision is active, and another returns."""
+    change = await desk.switched(SANDBOX)
+    async with another_worker(scene) as other:
         link = other.places[SANDBOX].link
         assert link is not None
         assert link.connection.revision == 2
         scene.clock.advance(301)
         await look(other, scene.way_out)
     assert (await desk.look(change))["state"] == "confirmed"
+
+
+async def test_what_went_wrong_at_two_workers_counts_together(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    await fault(scene, kind="unauthorised_once", times=2)
+    async with another_worker(scene) as other:
+        assert await ask(portal, 1) + await ask_there(other, portal) == [502, 502]
+        await look(scene.gateway, scene.way_out)
+        assert (await desk.look(change))["state"] == "active"
+        await look(other, scene.way_out)
+    ended = await desk.look(change)
+    assert (ended["state"], "2 logins refused" in ended["reason"]) == ("rolled_back", True)
+    assert await counted(scene) == 0
+
+
+async def test_what_a_worker_saw_before_it_ended_counts_still(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    await fault(scene, kind="unauthorised_once", times=2)
+    async with another_worker(scene) as other:
+        await ask_there(other, portal)
+        await look(other, scene.way_out)
+    await ask(portal, 1)
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "rolled_back"
+
+
+async def test_good_answers_of_one_worker_outweigh_failures_of_another(desk: Desk, scene: Scene) -> None:
+    change = await desk.switched(SANDBOX)
+    portal = await scene.portal()
+    async with another_worker(scene) as other:
+        for _ in range(4):
+            await ask_there(other, portal)
+        await look(other, scene.way_out)
+    await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
+    assert await ask(portal, 3) == [502, 502, 502]
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "active"
+    assert await counted(scene) == 2
+    scene.clock.advance(301)
+    await look(scene.gateway, scene.way_out)
+    assert await counted(scene) == 0
+
+
+async def counted(scene: Scene) -> int:
+    """Return how many workers' counts are kept."""
+    async with scene.gateway.parts.database.read() as transaction:
+        rows = sa.select(sa.func.count()).select_from(watch_tallies)
+        return int((await transaction.execute(rows)).scalar_one())
 
 
 async def test_the_watch_itself_runs_beside_the_requests(desk: Desk, scene: Scene) -> None:
