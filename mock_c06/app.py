@@ -21,6 +21,7 @@ from mock_c06.desk.counter import Counter
 from mock_c06.desk.issuing import Desk
 from mock_c06.desk.ready_made import ready_made
 from mock_c06.desk.register import Register
+from mock_c06.desk.stamp import Stamp
 from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.nation.nation import Nation
 from mock_c06.population.model import Person, Persona
@@ -91,7 +92,7 @@ def build_mock(
         runs=runs,
         register=register,
         desk=issuing,
-        counter=Counter(issuing, register, clock=desk_clock),
+        counter=Counter(issuing, register, clock=desk_clock, stamp=Stamp(secret)),
         clock=desk_clock,
         secret_seed=secret,
         switches=switches,

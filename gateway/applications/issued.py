@@ -1,8 +1,8 @@
 """What C06 issues, opened: a file whose credentials are sealed to this gateway's key, for an application it made.
 
 Refuses what is sealed to another gateway, changed on the way, not official, or answers no application of this store.
-Who sealed it can't be told (anybody may seal to a public key): a preflight and a second person decide over what it
-says. Form: openapi/official-issued.schema.json.
+Anybody may seal to a public key: who issued it is told by the desk's signature, where its key is at hand. Without one
+a preflight and a second person decide over what the file says. Form: openapi/official-issued.schema.json.
 """
 
 import base64
@@ -14,10 +14,13 @@ from typing import Any
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry
+from joserfc.jwk import ECKey
 
 from gateway.applications import store
+from gateway.applications.document import canonical
 from gateway.applications.model import IssuedAccount
 from gateway.errors import StateWrong
+from gateway.keys.jws import JwsInvalid, verify_detached
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
@@ -25,18 +28,21 @@ from gateway.registry.members import parse_connection_members
 
 FORMAT = "official-issued/1"
 SEALED_TYPE = "official-issued+jwe"
+SIGNATURE_TYPE = "official-issued+jws"
 _ALGORITHMS = ("ECDH-ES", "A256GCM")
 _LARGEST = 64 * 1024
 _MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-async def open_issued(gateway: Gateway, text: str) -> IssuedAccount:
-    """Return the account that a file brings.
+async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None = None) -> IssuedAccount:
+    """Return the account that a file brings; with an `issuer_key` only where that key signed it.
 
     Raises:
-        StateWrong: not such a file, not for this gateway, changed, or for no application of this store.
+        StateWrong: not such a file, not for this gateway, not the desk's, changed, or for no application of this store.
     """
     document = _read(text)
+    if issuer_key is not None:
+        _check_signature(text, issuer_key)
     application, reference = document["application"], document["reference"]
     async with gateway.parts.database.read() as transaction:
         if await store.find_application(transaction, application) is None:
@@ -48,7 +54,36 @@ async def open_issued(gateway: Gateway, text: str) -> IssuedAccount:
         raise StateWrong("the sealed part is not a connection: ask C06 for another file") from None
     if missing := members.missing():
         raise StateWrong(f"the sealed part lacks {', '.join(missing)}: ask C06 for another file")
-    return IssuedAccount(members=members, application=application, reference=reference)
+    return IssuedAccount(
+        members=members,
+        application=application,
+        reference=reference,
+        issuer_key=issuer_key.thumbprint() if issuer_key is not None else None,
+    )
+
+
+def read_issuer_key(document: Any) -> ECKey:
+    """Return the desk's public key out of its JWK. Raises `StateWrong`."""
+    try:
+        if not isinstance(document, dict) or "d" in document or document.get("crv") != "P-256":
+            raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected")
+        return ECKey.import_key(document)
+    except _MALFORMED:
+        raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected") from None
+
+
+def _check_signature(text: str, key: ECKey) -> None:
+    """Raise `StateWrong` unless the key signed all the rest of the file."""
+    document = json.loads(text)
+    signature = document.pop("signature", None)
+    if not isinstance(signature, str):
+        raise StateWrong("the file is not signed: ask C06 for one that is")
+    try:
+        verify_detached(signature, canonical(document).encode(), key=key, typ=SIGNATURE_TYPE)
+    except JwsInvalid:
+        raise StateWrong(
+            "the signature is not that key's over this file: it was changed, or another issued it"
+        ) from None
 
 
 def read_issued_file(path: Path) -> str:

@@ -144,8 +144,12 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedAccount:
-    """An unsealed account: the members of a connection, and the application that it answers."""
+    """An unsealed account: the members of a connection, and the application that it answers.
+
+    `issuer_key` is the thumbprint of the desk's key whose signature was checked; None where none was.
+    """
 
     members: ConnectionMembers = field(repr=False)
     application: str
     reference: str
+    issuer_key: str | None = None

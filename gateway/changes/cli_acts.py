@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from gateway.applications.issued import open_issued, read_issued_file
+from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import reading, rules, use_cases
 from gateway.changes.answers import shape_change, shape_preflight, shape_profile, shape_revision
 from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
@@ -34,7 +34,7 @@ from gateway.profiles.model import Gateway
 from gateway.profiles.switching import suspend_profile
 from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
-from gateway.terminal import OpenGateway
+from gateway.terminal import OpenGateway, read_json_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -83,13 +83,19 @@ class Acts:
         }
         return await self.propose(body if application is None else body | {"application": application})
 
-    async def propose_issued(self, file: Path) -> dict[str, Any]:
+    async def propose_issued(self, file: Path, issuer_key: Path | None) -> dict[str, Any]:
         """Propose the account that C06 issued: its credentials go from one seal into the other."""
         text = read_issued_file(file)
+        key = None if issuer_key is None else read_issuer_key(read_json_file(issuer_key))
         async with self._acting() as (gateway, by):
-            issued = await open_issued(gateway, text)
+            issued = await open_issued(gateway, text, issuer_key=key)
             change = await propose_revision(
-                gateway, by, Profile.OFFICIAL, issued.members, application=issued.application
+                gateway,
+                by,
+                Profile.OFFICIAL,
+                issued.members,
+                application=issued.application,
+                issuer_key=issued.issuer_key,
             )
             return _dump(shape_change(change))
 

@@ -32,8 +32,11 @@ async def propose_revision(
     members: ConnectionMembers,
     *,
     application: str | None = None,
+    issuer_key: str | None = None,
 ) -> Change:
     """Propose another connection; `application` is the hash of the bundle that the official account was asked with.
+
+    `issuer_key` is the thumbprint of the key that signed what was issued, where that was checked.
 
     Raises:
         RoleMissing
@@ -53,9 +56,9 @@ async def propose_revision(
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
         revision = replace(trial, number=await profiles.next_number(transaction, profile))
         await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
-        named = (
-            {} if application is None else {"application": await _known(transaction, profile, application)}
-        )
+        named = {} if issuer_key is None else {"issuer_key": issuer_key}
+        if application is not None:
+            named["application"] = await _known(transaction, profile, application)
         return {"revision": revision.number, **named}
 
     return await propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)

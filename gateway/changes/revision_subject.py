@@ -39,13 +39,12 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
     active = None
     if standing.active is not None:
         active = await open_or_show(transaction, gateway, proposed.profile, standing.active)
-    lines = compare(_shown(active, None), _shown(proposed, active))
-    application = change.document.get("application")
-    return (
-        lines
-        if application is None
-        else (*lines, DiffLine(member="application", before=None, after=application))
-    )
+    named = [
+        DiffLine(member=member, before=None, after=change.document[member])
+        for member in ("application", "issuer_key")
+        if member in change.document
+    ]
+    return (*compare(_shown(active, None), _shown(proposed, active)), *named)
 
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:

@@ -53,6 +53,17 @@ def sign_detached(payload: bytes, *, key: ECKey, kid: str, typ: str) -> str:
     return jws.detach_content(jws.serialize_compact(header, payload, key, algorithms=["ES256"]))
 
 
+def verify_detached(raw: str, payload: bytes, *, key: ECKey, typ: str) -> None:
+    """Raise `JwsInvalid` unless this is an ES256 JWS of that key over a payload that stands beside it."""
+    header = read_header(raw, typ=typ)
+    try:
+        if header["alg"] != "ES256" or raw.split(".")[1]:
+            raise JwsInvalid
+        jws.deserialize_compact(raw, key, registry=_rules("ES256"), payload=payload)
+    except _MALFORMED:
+        raise JwsInvalid from None
+
+
 def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> dict[str, Any]:
     """Return the protected header, its form checked but nothing verified. Raises `JwsInvalid`."""
     if len(raw) > MAX_LENGTH or raw.count(".") != 2:

@@ -79,6 +79,11 @@ def _applicant_routes(parts: CounterParts) -> APIRouter:
         """Answer what was asked for with another bundle; the five working days begin anew."""
         return case_json(counter, counter.answer(application, body.proven()))
 
+    @router.get("/desk/key")
+    async def read_key() -> dict[str, str]:
+        """Give the public key that issued files are signed with: what `gateway official open --issuer-key` takes."""
+        return counter.stamp.jwk
+
     @router.get("/desk/applications/{application}/issued")
     async def read_issued(application: str) -> dict[str, Any]:
         """Give the issued file: what `gateway official open` takes."""

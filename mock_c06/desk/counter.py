@@ -15,6 +15,7 @@ from mock_c06.desk.bundles import Bundle, find_unreadiness
 from mock_c06.desk.issuing import WORKING_DAYS, Desk, Reason, find_reasons, working_days_after
 from mock_c06.desk.register import Register
 from mock_c06.desk.sealing import Answer, Terms, seal_account
+from mock_c06.desk.stamp import Stamp
 from mock_c06.errors import ApplicationUnknown, DecisionRefused
 
 
@@ -50,7 +51,8 @@ class Case:
 class Counter:
     """Receives bundles and keeps what became of them."""
 
-    def __init__(self, desk: Desk, register: Register, *, clock: Clock) -> None:
+    def __init__(self, desk: Desk, register: Register, *, clock: Clock, stamp: Stamp) -> None:
+        self.stamp = stamp
         self._desk = desk
         self._register = register
         self._clock = clock
@@ -104,7 +106,7 @@ class Counter:
                 state=CaseState.GRANTED,
                 decided_at=now,
                 account=name,
-                issued=seal_account(account, terms, answer),
+                issued=self.stamp.sign(seal_account(account, terms, answer)),
             )
         )
 

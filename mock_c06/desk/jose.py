@@ -1,4 +1,4 @@
-"""The two JOSE forms that the desk needs, on P-256: a detached ES256 signature verified, a text sealed by ECDH-ES.
+"""The JOSE forms that the desk needs, on P-256: a detached ES256 signature verified and made, a text sealed by ECDH-ES.
 
 Written from the RFCs on the primitives of `cryptography`, apart from the library that the gateway uses: what the two
 programs agree on is the standard. No other algorithm is taken. Source: RFC 7515, 7516, 7518 §3.4 and §4.6, 7638.
@@ -47,6 +47,27 @@ def verify_detached(signature: str, payload: bytes, jwk: Mapping[str, str]) -> d
     except InvalidSignature:
         raise ValueError("another key's signature, or over something else") from None
     return header
+
+
+def sign_detached(payload: bytes, key: ec.EllipticCurvePrivateKey, *, typ: str) -> str:
+    """Return an ES256 JWS over a payload that it doesn't carry; its `kid` is the key's thumbprint."""
+    header = {"alg": "ES256", "typ": typ, "kid": public_jwk(key)["kid"]}
+    head = _encode(json.dumps(header, separators=(",", ":")).encode())
+    made = key.sign(f"{head}.{_encode(payload)}".encode(), ec.ECDSA(SHA256()))
+    r, s = utils.decode_dss_signature(made)
+    return f"{head}..{_encode(r.to_bytes(_SIZE) + s.to_bytes(_SIZE))}"
+
+
+def public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    """Return a key's public half for signatures, named by its thumbprint."""
+    point = key.public_key().public_numbers()
+    jwk = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": _encode(point.x.to_bytes(_SIZE)),
+        "y": _encode(point.y.to_bytes(_SIZE)),
+    }
+    return jwk | {"kid": thumbprint(jwk), "use": "sig", "alg": "ES256"}
 
 
 def seal(text: str, jwk: Mapping[str, str], *, typ: str) -> str:

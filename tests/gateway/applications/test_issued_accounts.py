@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.app import open_gateway
 from gateway.applications import store
-from gateway.applications.issued import open_issued, read_issued_file, unseal_issued
+from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key, unseal_issued
 from gateway.applications.model import Application, Bundle, IssuedAccount
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from mock_c06.desk.accounts import Environment
 from mock_c06.desk.ready_made import make_account
 from mock_c06.desk.sealing import Answer, Terms, seal_account
+from mock_c06.desk.stamp import Stamp
 from tests.gateway.applications.rehearsal import (
     apply,
     decide,
@@ -74,7 +75,12 @@ async def propose(scene: Scene, desk: Desk, opened: IssuedAccount) -> Change:
     """Propose what was opened, as the proposer."""
     by = await operator_behind(scene, desk.proposer)
     return await propose_revision(
-        scene.gateway, by, Profile.OFFICIAL, opened.members, application=opened.application
+        scene.gateway,
+        by,
+        Profile.OFFICIAL,
+        opened.members,
+        application=opened.application,
+        issuer_key=opened.issuer_key,
     )
 
 
@@ -146,6 +152,57 @@ async def test_the_issued_file_fits_the_schema_outside_and_inside(scene: Scene, 
     keys = scene.gateway.places[Profile.OFFICIAL].keys
     inside = unseal_issued(keys, document)
     assert faults(schema["$defs"]["sealed"] | {"$defs": schema["$defs"]}, inside) == []
+
+
+async def test_what_the_desk_signed_is_proposed_with_the_keys_thumbprint(
+    scene: Scene, issued: str, desk: Desk
+) -> None:
+    jwk = (await scene.control.get("/desk/key")).json()
+
+    opened = await open_issued(scene.gateway, issued, issuer_key=read_issuer_key(jwk))
+
+    change = await propose(scene, desk, opened)
+    assert {line.member: line.after for line in change.diff}["issuer_key"] == jwk["kid"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"issued_at": "2020-01-01T00:00:00Z"}, "not that key's"),
+        ({"reference": "app-2"}, "not that key's"),
+        ({"signature": None}, "not signed"),
+        ({"signature": "a..b"}, "not that key's"),
+    ],
+)
+async def test_a_file_that_the_desk_did_not_sign_so_is_refused(
+    scene: Scene, issued: str, changed: dict[str, Any], told: str
+) -> None:
+    key = read_issuer_key((await scene.control.get("/desk/key")).json())
+    with pytest.raises(StateWrong, match=told):
+        await open_issued(scene.gateway, json.dumps(json.loads(issued) | changed), issuer_key=key)
+
+
+async def test_a_file_of_another_desk_is_refused_though_it_is_sealed_to_this_gateway(
+    scene: Scene, issued: str
+) -> None:
+    another = read_issuer_key(Stamp("another seed").jwk)
+    with pytest.raises(StateWrong, match="another issued it"):
+        await open_issued(scene.gateway, issued, issuer_key=another)
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        None,
+        [],
+        {},
+        {"kty": "EC", "crv": "P-384"},
+        {"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "d": "c"},
+    ],
+)
+def test_an_issuers_key_is_a_public_one_of_p256(jwk: Any) -> None:
+    with pytest.raises(StateWrong, match="public JWK"):
+        read_issuer_key(jwk)
 
 
 async def test_no_secret_leaves_its_seal_on_the_way_to_the_proposal(

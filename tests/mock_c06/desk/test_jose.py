@@ -9,7 +9,9 @@ from joserfc import jwe, jws
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
+from mock_c06.desk.bundles import canonical
 from mock_c06.desk.jose import derive_key, import_public_key, seal, thumbprint, verify_detached
+from mock_c06.desk.stamp import Stamp
 
 # RFC 7518 appendix C.
 BOB = {
@@ -55,6 +57,21 @@ def test_another_librarys_detached_signature_is_verified_over_its_payload_alone(
     ):
         with pytest.raises(ValueError, match=r"signature|Incorrect padding|base64"):
             verify_detached(signature, payload, key)
+
+
+def test_another_library_verifies_what_the_desk_signs_by_its_public_key() -> None:
+    stamp = Stamp("1")
+    signed = stamp.sign({"b": 1, "a": "tên"})
+
+    key = ECKey.import_key({name: str(value) for name, value in stamp.jwk.items()})
+    payload = canonical({"a": "tên", "b": 1})
+    header = jws.deserialize_compact(
+        signed["signature"], key, algorithms=["ES256"], payload=payload
+    ).headers()
+
+    assert header == {"alg": "ES256", "typ": "official-issued+jws", "kid": key.thumbprint()}
+    assert Stamp("1").jwk == stamp.jwk != Stamp("2").jwk
+    assert "d" not in stamp.jwk
 
 
 def test_a_point_that_is_not_on_the_curve_is_no_key() -> None:
