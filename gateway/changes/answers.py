@@ -61,6 +61,12 @@ class ChangeAnswer(Answer):
     shown_once: dict[str, str] | None = None
 
 
+class OneChangeAnswer(ChangeAnswer):
+    """A change with the lines of its last preflight, null before one was run: what an approver looks at."""
+
+    checks: list[CheckAnswer] | None
+
+
 class ChangesAnswer(Answer):
     """Changes, the newest first."""
 
@@ -137,6 +143,12 @@ def shape_change(change: Change, activated: Activated | None = None) -> ChangeAn
     )
 
 
+def shape_one(change: Change) -> OneChangeAnswer:
+    """Return a change with the lines of its last preflight."""
+    checks = _shape_checks(change.preflight) if change.preflight else None
+    return OneChangeAnswer(**shape_change(change).model_dump(exclude_unset=True), checks=checks)
+
+
 def shape_changes(changes: Sequence[Change]) -> ChangesAnswer:
     """Return them all."""
     return ChangesAnswer(changes=[shape_change(change) for change in changes])
@@ -146,20 +158,24 @@ def shape_preflight(change: Change, found: Preflight) -> PreflightAnswer:
     """Return every line."""
     return PreflightAnswer(
         passed=found.passed,
-        checks=[
-            CheckAnswer(
-                name=check.name,
-                passed=check.passed,
-                detail=check.detail,
-                remedy=check.remedy,
-                ms=check.ms,
-                title_vi=check.title_vi,
-            )
-            for check in found.checks
-        ],
+        checks=_shape_checks(found),
         state=change.state,
         diff_hash=change.diff_hash,
     )
+
+
+def _shape_checks(found: Preflight) -> list[CheckAnswer]:
+    return [
+        CheckAnswer(
+            name=check.name,
+            passed=check.passed,
+            detail=check.detail,
+            remedy=check.remedy,
+            ms=check.ms,
+            title_vi=check.title_vi,
+        )
+        for check in found.checks
+    ]
 
 
 def shape_revision(revision: Revision, state: str, days_left: int | None) -> RevisionAnswer:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import reading, rules, use_cases
-from gateway.changes.answers import shape_change, shape_preflight, shape_profile, shape_revision
+from gateway.changes.answers import shape_change, shape_one, shape_preflight, shape_profile, shape_revision
 from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
 from gateway.changes.proposals import claim_of, propose_body
 from gateway.changes.propose import propose_revision
@@ -67,7 +67,7 @@ class Acts:
     async def show_change(self, change: str) -> dict[str, Any]:
         """Return one change as it is now."""
         async with self.open_gateway() as gateway:
-            return _dump(shape_change(await use_cases.get_change(gateway, change)))
+            return _dump(shape_one(await use_cases.get_change(gateway, change)))
 
     async def list_changes(self, profile: Profile | None) -> list[dict[str, Any]]:
         """Return a profile's changes, or all."""

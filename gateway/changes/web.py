@@ -12,12 +12,14 @@ from gateway.changes import reading, rules, use_cases
 from gateway.changes.answers import (
     ChangeAnswer,
     ChangesAnswer,
+    OneChangeAnswer,
     PreflightAnswer,
     ProfileAnswer,
     ProfilesAnswer,
     RevisionsAnswer,
     shape_change,
     shape_changes,
+    shape_one,
     shape_preflight,
     shape_profile,
     shape_revision,
@@ -89,9 +91,9 @@ def _add_reading(router: APIRouter) -> None:
         _show_change,
         methods=["GET"],
         operation_id="get_change",
-        summary="One change",
+        summary="One change, with the lines of its preflight",
         openapi_extra=refuses(NotFound),
-        responses={200: {"model": ChangeAnswer}},
+        responses={200: {"model": OneChangeAnswer}},
     )
 
 
@@ -166,7 +168,7 @@ async def _show_change(
     request: Request, caller: AnyOperator, acceptable: Acceptable, change: str
 ) -> Response:
     del caller, acceptable
-    return respond(shape_change(await use_cases.get_change(gateway_of(request), change)))
+    return respond(shape_one(await use_cases.get_change(gateway_of(request), change)))
 
 
 async def _propose(

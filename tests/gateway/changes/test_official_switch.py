@@ -15,9 +15,11 @@ OFFICIAL = Profile.OFFICIAL
 async def test_a_change_goes_its_whole_way_by_two_people(desk: Desk, scene: Scene, official: Portal) -> None:
     change = await desk.propose(OFFICIAL)
     assert change["state"] == "proposed"
+    assert (await desk.look(change))["checks"] is None
     found = await desk.preflight(change)
     assert [check["name"] for check in found["checks"] if not check["passed"]] == []
     assert found["state"] == "preflighted"
+    assert (await desk.look(change))["checks"] == found["checks"]
     approved = desk.done(await desk.approve(change))
     assert (approved["state"], approved["approved_by"]) == ("approved", "dung.duyet")
     active = desk.done(await desk.act(desk.approver, change, "activate"))
