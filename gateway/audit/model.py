@@ -7,7 +7,7 @@ Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012 and 0027.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -67,7 +67,7 @@ class AuditEntry:
 
     def canonical(self) -> str:
         """Return the row's body as the exact JSON text that is stored and hashed."""
-        members = {name: value for name, value in asdict(self).items() if value not in (None, ())}
+        members = {name: value for name in _MEMBERS if (value := getattr(self, name)) not in (None, ())}
         members["at"] = self.at.isoformat()
         return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -75,6 +75,9 @@ class AuditEntry:
     def month(self) -> str:
         """Return the month (UTC, `2026-11`) with which the entry would be dropped."""
         return self.at.astimezone(UTC).strftime("%Y-%m")
+
+
+_MEMBERS = tuple(each.name for each in fields(AuditEntry))
 
 
 def parse_entry(body: str) -> AuditEntry:
