@@ -61,6 +61,12 @@ async def lease_return(transaction: Transaction, change: Change, *, now: datetim
     return bool(done.rowcount)
 
 
+async def extend_return(transaction: Transaction, change: Change, *, until: datetime) -> None:
+    """Keep a leased change for the worker that has it, while it is active."""
+    where = (changes.c.id == change.id, changes.c.state == ChangeState.ACTIVE.value)
+    await transaction.execute(sa.update(changes).where(*where).values(returning_until=until))
+
+
 async def find_change(transaction: Transaction, change: str) -> Change | None:
     """Return a change by its id."""
     row = (await transaction.execute(sa.select(changes).where(changes.c.id == change))).one_or_none()

@@ -6,6 +6,7 @@ why. A worker that dies in between leaves the change as it was, and another one 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -35,7 +36,10 @@ from gateway.registry.probe_model import WayOut
 from gateway.registry.shelter import ShelteredRegistry
 
 LOOK_SECONDS = 0.5
-_LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)
+"""How long a change is one worker's to return from, unless it renews that."""
+
+_RENEWED_SECONDS = 2.0
 
 log = structlog.get_logger("gateway.changes")
 
@@ -79,7 +83,8 @@ async def return_by_itself(gateway: Gateway, change: Change, crossing: str, way_
     """
     if not await _lease(gateway, change):
         return
-    refused = await _try_former(gateway, change, way_out)
+    async with beside(_keep_lease(gateway, change)):
+        refused = await _try_former(gateway, change, way_out)
     reason = f"{crossing}; {refused or 'the former revision logged in'}"[:400]
 
     done: list[Change] = []
@@ -112,7 +117,17 @@ async def return_by_itself(gateway: Gateway, change: Change, crossing: str, way_
 async def _lease(gateway: Gateway, change: Change) -> bool:
     now = gateway.parts.clock.now()
     async with gateway.parts.database.write() as transaction:
-        return await store.lease_return(transaction, change, now=now, until=now + _LEASE)
+        return await store.lease_return(transaction, change, now=now, until=now + LEASE)
+
+
+async def _keep_lease(gateway: Gateway, change: Change) -> None:
+    """Renew the lease for ever: a slow registry doesn't outlast it, and a dead worker's is over soon."""
+    while True:
+        await asyncio.sleep(_RENEWED_SECONDS)
+        with contextlib.suppress(Overloaded):
+            async with gateway.parts.database.write() as transaction:
+                until = gateway.parts.clock.now() + LEASE
+                await store.extend_return(transaction, change, until=until)
 
 
 async def _try_former(gateway: Gateway, change: Change, way_out: WayOut) -> str | None:

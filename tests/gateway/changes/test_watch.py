@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
+from gateway.changes import store
 from gateway.changes.tallies import watch_tallies
-from gateway.changes.watching import look, watching_changes
+from gateway.changes.use_cases import get_change
+from gateway.changes.watching import LEASE, look, watching_changes
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
@@ -169,6 +171,44 @@ async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, 
         scene.clock.advance(301)
         await look(other, scene.way_out)
     assert (await desk.look(change))["state"] == "confirmed"
+
+
+async def test_threat_13_a_return_whose_worker_died_is_taken_up_within_seconds(
+    desk: Desk, scene: Scene
+) -> None:
+    change = await desk.switched(SANDBOX)
+    await fault(scene, kind="unauthorised_once", times=2)
+    await ask(await scene.portal(), 2)
+    found = await get_change(scene.gateway, change["id"])
+    now = scene.clock.now()
+    async with scene.gateway.parts.database.write() as transaction:
+        assert await store.lease_return(transaction, found, now=now, until=now + LEASE)
+
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "active"
+    scene.clock.advance(10)
+    await look(scene.gateway, scene.way_out)
+    assert (await desk.look(change))["state"] == "rolled_back"
+
+
+async def test_threat_14_a_slow_login_of_the_former_is_not_tried_by_another_worker_meanwhile(
+    desk: Desk, scene: Scene
+) -> None:
+    change = await desk.switched(SANDBOX)
+    await fault(scene, kind="unauthorised_once", times=2)
+    await ask(await scene.portal(), 2)
+    await fault(scene, kind="latency", delay_ms=2800)
+    async with another_worker(scene) as other:
+        returning = asyncio.create_task(look(scene.gateway, scene.way_out))
+        await asyncio.sleep(0.3)
+        scene.clock.advance(9)
+        await asyncio.sleep(2)  # the lease is renewed
+        scene.clock.advance(5)
+        await look(other, scene.way_out)
+        await returning
+    assert (await desk.look(change))["state"] == "rolled_back"
+    tried = [row for row in await scene.audit() if (row["kind"], row.get("actor")) == ("intended", "gateway")]
+    assert len(tried) == 1
 
 
 async def test_what_went_wrong_at_two_workers_counts_together(desk: Desk, scene: Scene) -> None:
