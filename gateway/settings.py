@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 
 from gateway.errors import SettingInvalid
 from gateway.places import Profile
+from gateway.registry.authorities import read_authorities
 from gateway.registry.members import ConnectionMembers, HttpUrl, Strict, given_members, split_url
 
 PREFIX = "GATEWAY_"
@@ -48,11 +49,19 @@ CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split_commas)]
 
 
+def _authorities(path: str) -> str:
+    return read_authorities(Path(path))
+
+
+Authorities = Annotated[str | None, BeforeValidator(_authorities)]
+
+
 class ProfileSettings(ConnectionMembers):
-    """One profile's `GATEWAY_<PROFILE>_*`: its first connection, where it may connect, its policy."""
+    """One profile's `GATEWAY_<PROFILE>_*`: its first connection, where it may connect, whom it trusts there, its policy."""
 
     hosts: CommaList = ()
     networks: Networks = ()
+    authorities: Authorities = Field(default=None, alias="ca_file")
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: int = Field(default=1800, ge=1)
     budget_account_hour: int | None = Field(default=None, ge=1)
@@ -121,8 +130,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _stem(variable: str) -> str:
-    """Return a variable's name without `_FILE`: both say the same setting."""
-    return variable.removesuffix("_FILE")
+    """Return a variable's name without `_FILE`: both say the same setting, but for authorities, which are a file's."""
+    return variable if variable.endswith("_CA_FILE") else variable.removesuffix("_FILE")
 
 
 def _nest(variables: Mapping[str, str]) -> dict[str, object]:

@@ -56,7 +56,7 @@ class Opener:
     def connection(self, revision: Revision) -> Connection:
         """Return a revision's connection within the deployment's bounds. Raises `SettingInvalid`."""
         own = self.settings.of(revision.profile)
-        return revision.connection(hosts=own.hosts, networks=own.networks)
+        return revision.connection(hosts=own.hosts, networks=own.networks, authorities=own.authorities)
 
     async def check(self, connection: Connection) -> None:
         """Raise `SettingInvalid` where a connection can't work: nothing is sent."""

@@ -21,10 +21,11 @@ from gateway.registry.probe_network import (
     place_of,
     stays_on_this_machine,
 )
-from gateway.registry.tls import check_client, present
+from gateway.registry.tls import check_client, tls_of
 
 _TLS_REMEDIES = {
-    TlsFault.UNTRUSTED: "the chain does not lead to an authority that is trusted here: have its owner send the whole chain",
+    TlsFault.UNTRUSTED: "the chain does not lead to an authority that is trusted here: have its owner send the whole chain, "
+    "or name its authority in {setting} and start again",
     TlsFault.EXPIRED: "the certificate has ended: its owner has to renew it",
     TlsFault.NOT_YET_VALID: "the certificate is not valid yet: look at this machine's clock",
     TlsFault.WRONG_NAME: "the certificate is another host's: correct the host in registry_url",
@@ -62,7 +63,7 @@ async def look_at_place(sheet: Sheet, candidate: Candidate, way_out: WayOut, clo
     sheet.passed("dns", f"the host has {count} address(es)", ms=ms)
     await _judge_policy(sheet, candidate, addresses, way_out)
     if not sheet.stopped:
-        await _look_at_tls(sheet, connection, place, addresses, way_out, clock)
+        await _look_at_tls(sheet, connection, place, addresses, clock)
 
 
 async def _judge_policy(sheet: Sheet, candidate: Candidate, addresses: Addresses, way_out: WayOut) -> None:
@@ -91,7 +92,7 @@ async def _judge_policy(sheet: Sheet, candidate: Candidate, addresses: Addresses
 
 
 async def _look_at_tls(
-    sheet: Sheet, connection: Connection, place: Place, addresses: Addresses, way_out: WayOut, clock: Clock
+    sheet: Sheet, connection: Connection, place: Place, addresses: Addresses, clock: Clock
 ) -> None:
     if not place.secure:
         if stays_on_this_machine(connection):
@@ -110,11 +111,11 @@ async def _look_at_tls(
         sheet.stop("the client certificate can't be shown")
         return
     shown = await look_at_certificate(
-        place, addresses.allowed, present(way_out.tls(), connection), within=connection.deadline_ms / 1000
+        place, addresses.allowed, tls_of(connection), within=connection.deadline_ms / 1000
     )
     ms = sheet.since(begun)
     if shown.fault is not None:
-        sheet.failed("tls", f"refused: {shown.fault.value}", _TLS_REMEDIES[shown.fault], ms=ms)
+        sheet.failed("tls", f"refused: {shown.fault.value}", _remedy_of(shown.fault, connection), ms=ms)
         sheet.stop("the registry could not be told from an impostor")
         return
     if shown.ends_at is None:
@@ -123,3 +124,8 @@ async def _look_at_tls(
     left = floor((shown.ends_at - clock.now()).total_seconds() / 86_400)
     remedy = "its owner has to renew the certificate soon" if left < SOON_DAYS else ""
     sheet.passed("tls", f"chain and name hold; {left} day(s) left", ms=ms, remedy=remedy)
+
+
+def _remedy_of(fault: TlsFault, connection: Connection) -> str:
+    setting = f"GATEWAY_{connection.profile.value.upper()}_CA_FILE"
+    return _TLS_REMEDIES[fault].format(setting=setting)

@@ -1,7 +1,8 @@
 """Revisions: numbered ways of a profile to the registry, never changed once proposed, and where a profile stands.
 
 Exactly one revision is active: a profile's standing names it, so that no crash can leave two. The former one stays
-ready. Where a profile may connect is the deployment's word and joins in only when a revision is opened.
+ready. Where a profile may connect, and whom it trusts there, is the deployment's word and joins in only when a
+revision is opened.
 """
 
 from collections.abc import Mapping
@@ -39,8 +40,10 @@ class Revision:
     proposed_by: str
     proposed_at: datetime
 
-    def connection(self, *, hosts: tuple[str, ...], networks: tuple[str, ...]) -> Connection:
-        """Return the connection, with where the deployment lets its profile connect.
+    def connection(
+        self, *, hosts: tuple[str, ...], networks: tuple[str, ...], authorities: str | None
+    ) -> Connection:
+        """Return the connection, with where the deployment lets its profile connect, and whom it trusts there.
 
         Raises:
             SettingInvalid: a member is missing.
@@ -48,7 +51,7 @@ class Revision:
         found = self.members.connection(self.profile)
         if found is None:
             raise SettingInvalid(f"{', '.join(self.members.missing())}: expected of every revision")
-        return replace(found, revision=self.number, hosts=hosts, networks=networks)
+        return replace(found, revision=self.number, hosts=hosts, networks=networks, authorities=authorities)
 
     def days_left(self, today: date) -> int | None:
         """Return for how many days its credentials are good, a client certificate among them.

@@ -71,6 +71,8 @@ class Connection:
     `revision` counts from 1 in a profile; 0 is a connection that stands outside the store, such as a trial's.
     `date_form` None is the dialect's usual one. `client_certificate` and `client_key` are PEM, for a registry that asks
     for a certificate of ours.
+
+    `hosts`, `networks` and `authorities` (PEM, alone trusted; None is the HTTP library's list) are the deployment's word.
     """
 
     profile: Profile
@@ -94,6 +96,7 @@ class Connection:
     deadline_ms: int = 10_000
     hosts: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    authorities: str | None = field(default=None, repr=False)
 
     @property
     def owner(self) -> Owner:

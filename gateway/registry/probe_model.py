@@ -4,7 +4,6 @@ Nothing here holds a value of a person. The one claim is nobody's. See docs/deci
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +18,6 @@ from gateway.registry.connection import Connection
 from gateway.registry.model import Claim
 from gateway.registry.probe_network import Resolve, resolve_by_system
 from gateway.registry.readings import Seen
-from gateway.registry.tls import trusted_tls
 
 IMPOSSIBLE = Claim(citizen_id="000000000000", full_name="Kiểm Tra Kết Nối", birth_date=date(1900, 1, 1))
 """Nobody: neither a province nor a country has the code 000. The name tells C06's own log what was asked: a test."""
@@ -58,11 +56,10 @@ class Witness(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayOut:
-    """How a probe reaches outside: the transport of service, its resolver, what it trusts, and how one waits."""
+    """How a probe reaches outside: the transport of service, its resolver, and how one waits."""
 
     open_transport: Callable[[Connection], Transport]
     resolve: Resolve = resolve_by_system
-    tls: Callable[[], ssl.SSLContext] = trusted_tls
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 

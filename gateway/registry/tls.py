@@ -18,23 +18,26 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.clock import vietnam
 from gateway.errors import SettingInvalid
+from gateway.registry.authorities import trusting
 from gateway.registry.connection import Connection
 
 _NOT_PEM = "client_certificate: a certificate in PEM, then its chain, is expected"
 _NO_MATCH = "client_key: the private key of client_certificate, in PEM without a password, is expected"
 
 
-def trusted_tls() -> ssl.SSLContext:
-    """Return what is trusted: the authorities of the HTTP library's own list, whatever the environment says."""
-    return httpx.create_ssl_context(trust_env=False)
+def tls_of(connection: Connection) -> ssl.SSLContext:
+    """Return what a connection trusts, and the client certificate that it shows, if there is one.
 
-
-def present(context: ssl.SSLContext, connection: Connection) -> ssl.SSLContext:
-    """Let a context show the connection's client certificate, if there is one; return it.
+    It trusts the deployment's authorities; without any, those of the HTTP library's own list, whatever the environment
+    says.
 
     Raises:
         SettingInvalid: certificate and key are not two halves of one pair.
     """
+    if connection.authorities is None:
+        context = httpx.create_ssl_context(trust_env=False)
+    else:
+        context = trusting(connection.authorities)
     if connection.client_certificate is None and connection.client_key is None:
         return context
     check_client(connection)

@@ -5,8 +5,6 @@ the address connected to. Keeps no cookies, follows no redirects, reads no proxy
 """
 
 import socket
-import ssl
-from collections.abc import Callable
 from ipaddress import ip_address
 
 import aiohttp
@@ -16,7 +14,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from gateway.registry.connection import Connection
 from gateway.registry.guard import Guard
-from gateway.registry.tls import present, trusted_tls
+from gateway.registry.tls import tls_of
 
 _MAX_CONNECTIONS = 128
 # Below the 5 s after which common servers close: a question sent into a closing connection is lost.
@@ -47,16 +45,14 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
-def open_transport(
-    connection: Connection, *, trust: Callable[[], ssl.SSLContext] = trusted_tls
-) -> httpx.AsyncBaseTransport:
+def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
     """Return a transport for this connection alone; it takes hold of the event loop at its first packet.
 
     Raises:
         SettingInvalid: the place or the client certificate can't work.
     """
     guard = Guard(connection)
-    ssl_context = present(trust(), connection)
+    ssl_context = tls_of(connection)
 
     def open_session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(

@@ -11,6 +11,7 @@ from gateway.places import Profile
 from gateway.settings import Settings, read_settings
 
 SECRET = "correct-horse-battery"  # a value that must never be seen again
+BROKEN = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 SOAP = {
     "GATEWAY_SANDBOX_REGISTRY_URL": "http://127.0.0.1:8100/",
     "GATEWAY_SANDBOX_C06_USER": "dvctt-hanoi",
@@ -185,6 +186,28 @@ def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str)
 def test_a_secret_file_that_is_not_there_is_named_by_its_variable() -> None:
     reason = refusal({"GATEWAY_MASTER_KEY_FILE": "/nowhere/key"})
     assert reason == "GATEWAY_MASTER_KEY_FILE: can't read the file it names (FileNotFoundError)"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\x30\x82\x01\x0a\xff", BROKEN])
+def test_a_file_that_holds_no_authorities_stops_the_start_with_the_remedy(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_bytes(content)
+    reason = refusal({"GATEWAY_OFFICIAL_CA_FILE": str(file)})
+    assert reason.startswith("GATEWAY_OFFICIAL_CA_FILE: ")
+    assert reason.endswith("name a PEM file of the authorities to trust, or leave the setting out")
+    assert ("FileNotFoundError" in reason) is (content is None)
+
+
+def test_a_folder_in_place_of_a_file_of_authorities_stops_the_start(tmp_path: Path) -> None:
+    assert "can't read the file it names" in refusal({"GATEWAY_SANDBOX_CA_FILE": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["CA", "AUTHORITIES"])
+def test_authorities_are_named_by_their_file_alone(name: str) -> None:
+    assert refusal({f"GATEWAY_SANDBOX_{name}": "x"}) == f"GATEWAY_SANDBOX_{name}: no such setting"
 
 
 def test_a_secret_given_twice_is_refused_not_chosen(tmp_path: Path) -> None:

@@ -204,8 +204,13 @@ async def test_every_packet_of_a_preflight_is_in_the_audit(desk: Desk, scene: Sc
     assert {row["actor"] for row in rows} == {"phuong.de"}
 
 
-async def test_hosts_and_networks_are_no_members_of_a_revision(desk: Desk) -> None:
-    for member, value in (("hosts", ["registry.example"]), ("networks", ["0.0.0.0/0"])):
+async def test_hosts_networks_and_authorities_are_no_members_of_a_revision(desk: Desk) -> None:
+    for member, value in (
+        ("hosts", ["registry.example"]),
+        ("networks", ["0.0.0.0/0"]),
+        ("ca_file", "authorities.pem"),
+        ("authorities", "-----BEGIN CERTIFICATE-----"),
+    ):
         answer = await desk.try_to_propose(OFFICIAL, **{member: value})
         assert told(answer) == (422, "request_invalid")
 

@@ -1,10 +1,8 @@
 """A preflight over real loopback sockets: the certificate of the place, and the transport of service."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,13 +27,9 @@ def desk() -> Desk:
     return Desk()
 
 
-def _trusting(desk: Desk, authority: Authority) -> WayOut:
-    context: Callable[[], ssl.SSLContext] = authority.trusting
-    return replace(desk.way_out(), tls=context)
-
-
-def _at(desk: Desk, port: int) -> Connection:
-    return desk.candidate(registry_url=f"https://registry.test:{port}")
+def _at(desk: Desk, port: int, authority: Authority | None = None) -> Connection:
+    authorities = None if authority is None else authority.pem()
+    return desk.candidate(registry_url=f"https://registry.test:{port}", authorities=authorities)
 
 
 @pytest.mark.parametrize(("days", "advised"), [(90.5, False), (12.5, True)])
@@ -43,7 +37,7 @@ async def test_a_certificate_that_holds_lets_the_preflight_go_on(
     desk: Desk, authority: Authority, days: float, advised: bool
 ) -> None:
     async with listening(authority.serving("registry.test", days=(-1, days))) as (port, _):
-        found = await desk.look(_at(desk, port), way_out=_trusting(desk, authority))
+        found = await desk.look(_at(desk, port, authority))
 
     assert found.passed
     assert line(found, "tls").detail == f"chain and name hold; {int(days)} day(s) left"
@@ -61,7 +55,7 @@ async def test_threat_16_a_certificate_that_does_not_hold_keeps_every_packet_bac
     desk: Desk, authority: Authority, names: str, days: tuple[float, float], told: str
 ) -> None:
     async with listening(authority.serving(names, days=days)) as (port, heard):
-        found = await desk.look(_at(desk, port), way_out=_trusting(desk, authority))
+        found = await desk.look(_at(desk, port, authority))
         sent = await heard.get() if not heard.empty() else b""
 
     assert tried_and_failed(found) == ["tls"]
@@ -79,6 +73,7 @@ async def test_threat_16_an_authority_that_is_not_trusted_keeps_every_packet_bac
         found = await desk.look(_at(desk, port))
 
     assert line(found, "tls").detail == "refused: untrusted"
+    assert "GATEWAY_SANDBOX_CA_FILE" in line(found, "tls").remedy
     assert desk.sent == []
 
 

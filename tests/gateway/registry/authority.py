@@ -31,12 +31,10 @@ class Authority:
     name: str = "Synthetic Authority"
     key: ec.EllipticCurvePrivateKey = field(default_factory=_new_key)
 
-    def trusting(self) -> ssl.SSLContext:
-        """What trusts this authority and none else."""
+    def pem(self) -> str:
+        """Its own certificate, as one who trusts it has it."""
         certificate = self._sign(_name(self.name), self.key, days=(-1, 3650), authority=True)
-        return ssl.create_default_context(
-            cadata=certificate.public_bytes(serialization.Encoding.PEM).decode()
-        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def serving(self, *names: str, days: tuple[float, float] = (-1, 90)) -> ssl.SSLContext:
         """What a server shows: a certificate for these names, valid from and until so many days from now."""
@@ -71,8 +69,7 @@ class Authority:
     def asking(self, *names: str) -> ssl.SSLContext:
         """What a server shows that asks its callers for a certificate of this authority."""
         context = self.serving(*names)
-        certificate = self._sign(_name(self.name), self.key, days=(-1, 3650), authority=True)
-        context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.PEM).decode())
+        context.load_verify_locations(cadata=self.pem())
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 

@@ -50,9 +50,9 @@ async def asking(authority: Authority) -> AsyncIterator[tuple[int, list[str]]]:
         await server.wait_closed()
 
 
-async def call(made: Connection, authority: Authority) -> int:
+async def call(made: Connection) -> int:
     """Send a packet and return the status of what comes back."""
-    transport = open_transport(made, trust=authority.trusting)
+    transport = open_transport(made)
     try:
         request = httpx.Request("POST", f"{made.registry_url}/x", content=b"hello")
         response = await transport.handle_async_request(request)
@@ -66,16 +66,20 @@ async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(a
     certificate, key = authority.client()
     async with asking(authority) as (port, let_in):
         made = connection(
-            registry_url=f"https://127.0.0.1:{port}", client_certificate=certificate, client_key=key
+            registry_url=f"https://127.0.0.1:{port}",
+            client_certificate=certificate,
+            client_key=key,
+            authorities=authority.pem(),
         )
-        assert await call(made, authority) == 200
+        assert await call(made) == 200
         assert let_in == ["gateway.test"]
 
 
 async def test_without_a_certificate_such_a_registry_lets_nobody_in(authority: Authority) -> None:
     async with asking(authority) as (port, let_in):
+        made = connection(registry_url=f"https://127.0.0.1:{port}", authorities=authority.pem())
         with pytest.raises((httpx.TransportError, OSError, aiohttp.ClientError)):
-            await call(connection(registry_url=f"https://127.0.0.1:{port}"), authority)
+            await call(made)
         assert let_in == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.registry.authorities import trusting
 from gateway.registry.probe_network import (
     Certificate,
     Place,
@@ -30,7 +31,7 @@ def authority(tmp_path: Path) -> Authority:
 
 async def _look(authority: Authority, port: int, *addresses: str, host: str = "registry.test") -> Certificate:
     place = Place(secure=True, host=host, port=port)
-    return await look_at_certificate(place, addresses or ("127.0.0.1",), authority.trusting(), within=5)
+    return await look_at_certificate(place, addresses or ("127.0.0.1",), trusting(authority.pem()), within=5)
 
 
 @sockets
