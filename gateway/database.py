@@ -6,7 +6,7 @@ on one lock and begin IMMEDIATE, since a deferred begin loses concurrent read-mo
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,21 +61,35 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Database:
-    """One engine. `read()` and `write()` give a connection inside a transaction."""
+    """One engine. `read()`, `walk()` and `write()` give a connection inside a transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.embedded = engine.dialect.name == "sqlite"
         self._file = Path(engine.url.database or "") if self.embedded else None
+        # On PostgreSQL a reader's statements stand alone: they saw no common snapshot before either (READ COMMITTED), and
+        # neither BEGIN nor ROLLBACK goes over the wire.
+        self._readers = engine if self.embedded else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
         self._writer = asyncio.Lock() if self.embedded else None
 
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that only reads; nothing that it wrote would be kept on SQLite.
+
+        Raises:
+            Overloaded: the store can't be reached.
+        """
+        return self._reading(self._readers)
+
+    def walk(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a `read` whose rows come one by one: on PostgreSQL a cursor lives in a transaction."""
+        return self._reading(self.engine)
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that only reads. Raises `Overloaded` where the store can't be reached."""
+    async def _reading(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
         with _store_errors():
             self._check_file()
-            async with self.engine.connect() as connection:
+            async with engine.connect() as connection:
                 await connection.begin()
                 yield connection
 

@@ -109,7 +109,7 @@ async def _count(gateway: Gateway) -> tuple[Counter[str], int]:
     """Return how often each scenario happened, and how many questions official has asked."""
     counted: Counter[str] = Counter()
     questions = 0
-    async with gateway.parts.database.read() as transaction:
+    async with gateway.parts.database.walk() as transaction:
         async for body in audit.stream_bodies(transaction):
             row = _read_row(body)
             if row.get("kind") == Kind.INTENDED and row.get("profile") == Profile.OFFICIAL:

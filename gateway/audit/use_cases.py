@@ -22,7 +22,7 @@ async def verify_audit(database: Database, *, known: AuditHead | None = None) ->
         AuditBroken: names the first bad row and what is wrong with it.
     """
     head = AuditHead(rows=0, hash=GENESIS)
-    async with database.read() as connection:
+    async with database.walk() as connection:
         async for row, entry in store.stream_rows(connection):
             _check_row(row, entry, after=head)
             head = AuditHead(rows=row.row, hash=row.hash)
