@@ -36,7 +36,7 @@ class CredentialEnds(Answer):
 
 
 class CredentialWarnings(Answer):
-    """What to do about a place's credentials, from 30 days before they end; null before."""
+    """What to do about a place's credentials: from 30 days before they end, and while the registry refuses them; else null."""
 
     sandbox: str | None
     official: str | None

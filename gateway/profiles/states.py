@@ -8,9 +8,11 @@ from gateway.profiles.model import Gateway, Place
 from gateway.profiles.revisions import warn_of_end
 from gateway.registry.shelter import ShelteredRegistry
 
+_REFUSED = "the registry refuses the login: ask C06 how the account stands, or propose a revision with right credentials"
+
 
 class ProfileState(StrEnum):
-    """`degraded`: it is asked, but the registry ails or its credentials have ended."""
+    """`degraded`: it is asked, but the registry ails, or refuses the login, or its credentials have ended."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -30,7 +32,7 @@ def state_of(place: Place, clock: Clock) -> ProfileState:
     registry = place.link.registry
     if isinstance(registry, ShelteredRegistry) and registry.breaker_state != "closed":
         return ProfileState.DEGRADED
-    return ProfileState.READY
+    return ProfileState.DEGRADED if _is_login_refused(place) else ProfileState.READY
 
 
 def days_left(place: Place, clock: Clock) -> int | None:
@@ -39,13 +41,25 @@ def days_left(place: Place, clock: Clock) -> int | None:
 
 
 def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
-    """Return every profile's state, its days left and the warning that these make, as `/readyz` shows them."""
+    """Return every profile's state, its days left and the warning about its credentials, as `/readyz` shows them."""
     clock = gateway.parts.clock
-    left = {profile.value: days_left(place, clock) for profile, place in gateway.places.items()}
     return {
         "profiles": {
             profile.value: state_of(place, clock).value for profile, place in gateway.places.items()
         },
-        "credential_days_left": left,
-        "credential_warnings": {profile: warn_of_end(days) for profile, days in left.items()},
+        "credential_days_left": {
+            profile.value: days_left(place, clock) for profile, place in gateway.places.items()
+        },
+        "credential_warnings": {
+            profile.value: _warn(place, clock) for profile, place in gateway.places.items()
+        },
     }
+
+
+def _warn(place: Place, clock: Clock) -> str | None:
+    return _REFUSED if _is_login_refused(place) else warn_of_end(days_left(place, clock))
+
+
+def _is_login_refused(place: Place) -> bool:
+    registry = None if place.link is None else place.link.registry
+    return isinstance(registry, ShelteredRegistry) and registry.login_refused

@@ -14,6 +14,7 @@ from gateway.edge.problems import find_problem
 from gateway.errors import (
     GatewayError,
     RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
@@ -34,7 +35,7 @@ class ShelteredRegistry:
     """The registry behind one profile, with a breaker and a bulkhead of its own.
 
     `tally` counts questions by operation and outcome: `answered`, or the code of the problem; `id` is this object's
-    alone, among all workers.
+    alone, among all workers. `login_refused` from a refusal of the login until the next answer.
     """
 
     def __init__(self, inner: Registry, connection: Connection, clock: Clock) -> None:
@@ -45,6 +46,7 @@ class ShelteredRegistry:
         self._places = asyncio.Semaphore(PLACES)
         self._fair_s = connection.deadline_ms / 2000
         self.tally: Counter[tuple[str, str]] = Counter()
+        self.login_refused = False
 
     @property
     def profile(self) -> Profile:
@@ -105,6 +107,9 @@ class ShelteredRegistry:
         is_fair = question.deadline - self._clock.monotonic() >= self._fair_s
         try:
             answer = await ask(question)
+        except RegistryCredentialsRejected:
+            self.login_refused = True
+            raise
         except (RegistryRefused, RegistryAnswerInvalid):
             self._breaker.answered(admission)
             raise
@@ -116,4 +121,5 @@ class ShelteredRegistry:
                 self._breaker.failed(admission)
             raise
         self._breaker.answered(admission)
+        self.login_refused = False
         return answer
