@@ -11,6 +11,7 @@ MockError
     ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
     ├── PersonUnknown  EventRefused  ClockOutOfRange  RecordingTooLong
     ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown  BundleInvalid  DecisionRefused
+    ├── NothingIssued
     └── WhereInvalid            (a StartRefused) conditions of `population sample`
 """
 
@@ -171,6 +172,15 @@ class DecisionRefused(ControlError):
         super().__init__(f"{field}: {detail}")
         self.field = field
         self.detail = detail
+
+
+class NothingIssued(ControlError):
+    """An application on which no account was issued; `detail` says where it stands."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.field = "state"
+        self.detail = f"it is {state}"
 
 
 class WhereInvalid(StartRefused):

@@ -19,7 +19,7 @@ from mock_c06.control.counter_json import DecisionBody, case_json
 from mock_c06.desk.counter import Counter
 from mock_c06.desk.issuing import Decision, Desk
 from mock_c06.desk.register import Register
-from mock_c06.errors import ApplicationUnknown
+from mock_c06.errors import NothingIssued
 
 _YEAR = timedelta(days=365)
 
@@ -87,10 +87,10 @@ def _applicant_routes(parts: CounterParts) -> APIRouter:
     @router.get("/desk/applications/{application}/issued")
     async def read_issued(application: str) -> dict[str, Any]:
         """Give the issued file: what `gateway official open` takes."""
-        issued = counter.get(application).issued
-        if issued is None:
-            raise ApplicationUnknown(application)
-        return issued
+        case = counter.get(application)
+        if case.issued is None:
+            raise NothingIssued(case.state.value)
+        return case.issued
 
     @router.post("/desk/applications/{application}/activate")
     async def activate(application: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mock_c06.errors import (
     DecisionRefused,
     EventRefused,
     FaultUnknown,
+    NothingIssued,
     PersonIncomplete,
     PersonUnknown,
     RecordingTooLong,
@@ -47,6 +48,7 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     ApplicationUnknown: (404, "no such application"),
     BundleInvalid: (422, "a bundle that can't be taken"),
     DecisionRefused: (409, "an application can't be decided so"),
+    NothingIssued: (404, "nothing was issued on this application: GET it for the reasons"),
 }
 
 _NAMING = (
@@ -59,6 +61,7 @@ _NAMING = (
     | BundleInvalid
     | ClockOutOfRange
     | DecisionRefused
+    | NothingIssued
 )
 
 

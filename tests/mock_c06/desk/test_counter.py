@@ -192,9 +192,10 @@ async def test_refusing_and_asking_need_a_reason_and_end_the_waiting(control: ht
     refused = (await decide(control, first, "refuse", reasons=WHY)).json()
     asked = (await decide(control, second, "ask_more", reasons=WHY)).json()
     assert (refused["state"], refused["reasons"], asked["state"]) == ("refused", WHY, "asked")
-    for case in (first, second):
+    for case, told in ((first, "it is refused"), (second, "it is asked")):
         assert (await decide(control, case, "issue")).status_code == 409
-        assert (await control.get(f"/desk/applications/{case}/issued")).status_code == 404
+        issued = await control.get(f"/desk/applications/{case}/issued")
+        assert (issued.status_code, issued.json()["errors"][0]["detail"]) == (404, told)
     answer = await control.post(f"/desk/applications/{first}/answer", json=make_bundle())
     assert answer.json()["errors"][0]["detail"] == "nothing was asked: it is refused"
     other = make_bundle(agency={"id": "000.00.01.H26", "name": "UBND thành phố Hà Nội"})
