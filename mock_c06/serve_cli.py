@@ -6,6 +6,7 @@ official-looking name at all.
 
 import ipaddress
 import shlex
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,9 @@ def serve_command(
     plan: Annotated[Path | None, typer.Option(help="Faults for the run default: TOML or JSON.")] = None,
     people: People = None,
     allow_public: Annotated[bool, typer.Option("--allow-public", help="Let --host be no loopback.")] = False,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Answer over TLS: certificate, chain and key in one PEM file.")
+    ] = None,
     switch: Annotated[
         list[str] | None,
         typer.Option("--switch", metavar="NAME[=true|false]", help="Another guess about C06; repeatable."),
@@ -51,10 +55,12 @@ def serve_command(
       mock-c06 serve --port 0 --official-port 0 --control-port 0
       mock-c06 serve --plan slow-morning.toml
       mock-c06 serve --people our-people.json
+      mock-c06 serve --certificate registry.pem
       mock-c06 serve --switch seconds --switch split_name
       mock-c06 serve --population 1000000 --seed 7
     """
     _require_place(host, allow_public=allow_public)
+    _require_certificate(certificate)
     planned = read_plan(plan) if plan is not None else None
     try:
         switches = parse_switches(switch or ())
@@ -71,8 +77,10 @@ def serve_command(
     if planned is not None:
         mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
     faces = [
-        Face(name="test", app=UnderNoOfficialName(mock.test), listener=bind(host, port)),
-        Face(name="official", app=UnderNoOfficialName(mock.official), listener=bind(host, official_port)),
+        Face(name=name, app=UnderNoOfficialName(app), listener=bind(host, number), certificate=certificate)
+        for name, app, number in (("test", mock.test, port), ("official", mock.official, official_port))
+    ]
+    faces += [
         Face(name="control", app=mock.control, listener=bind(LOOPBACK, control_port)),
     ]
     unusual_seed = None if settings.secret_seed or seed == DEFAULT_SEED else seed
@@ -94,6 +102,22 @@ def _require_place(host: str, *, allow_public: bool) -> None:
         raise StartRefused(f"{host} looks like an official name: a mock does not listen there")
     if not allow_public and not _is_loopback(host):
         raise StartRefused(f"{host} is no loopback address: add --allow-public to listen there all the same")
+
+
+def _require_certificate(file: Path | None) -> None:
+    if file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=_no_password)
+    except (OSError, ValueError):  # an ssl.SSLError too
+        raise StartRefused(
+            f"--certificate {file}: a PEM file with certificate, chain and key (no password) is expected"
+        ) from None
+
+
+def _no_password() -> str:
+    """Keep OpenSSL from asking at the terminal."""
+    raise ValueError
 
 
 def _is_loopback(host: str) -> bool:

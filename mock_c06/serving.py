@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,17 +24,19 @@ _SECONDS_TO_DRAIN = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """An app with the socket it will answer on."""
+    """An app with the socket it will answer on; over TLS where there is a certificate, in one PEM file with its key."""
 
     name: str
     app: ASGIApp
     listener: socket.socket
+    certificate: Path | None = None
 
     @property
     def address(self) -> str:
         """The address as a client writes it."""
         host, port = self.listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -80,7 +83,7 @@ def serve(faces: list[Face], *, ready: Callable[[], None]) -> None:
 
 
 async def _serve(faces: list[Face], ready: Callable[[], None]) -> None:
-    servers = [_QuietServer(_config(face.app)) for face in faces]
+    servers = [_QuietServer(_config(face)) for face in faces]
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -97,9 +100,10 @@ async def _serve(faces: list[Face], ready: Callable[[], None]) -> None:
         ready()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(face: Face) -> uvicorn.Config:
     return uvicorn.Config(
-        app=app,
+        app=face.app,
+        ssl_certfile=face.certificate,
         http=MockProtocol,
         # The control face is built when it is told of the start, and not under the first request's wait.
         lifespan="on",

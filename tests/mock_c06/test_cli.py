@@ -210,6 +210,19 @@ def test_an_unknown_setting_is_one_line_and_exit_one() -> None:
     assert refused.stderr.decode().startswith("mock-c06: unknown setting MOCK_C06_PORT")
 
 
+@pytest.mark.parametrize("content", [None, "", "-----BEGIN CERTIFICATE-----"])
+def test_a_certificate_that_can_not_be_shown_is_one_line_and_exit_one(
+    tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "registry.pem"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    refused = run("serve", "--certificate", str(file))
+    expected = "a PEM file with certificate, chain and key (no password) is expected"
+    assert refused.returncode == 1
+    assert refused.stderr.decode() == f"mock-c06: --certificate {file}: {expected}\n"
+
+
 @pytest.mark.sockets
 def test_a_port_in_use_is_one_line_that_names_it() -> None:
     with socket.socket() as taken:
