@@ -4,6 +4,7 @@ SQLite has one worker; more are refused. Listening on all addresses needs `GATEW
 does is `answer`, whether it is the only one or one of many (`workers.py`).
 """
 
+import gc
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -52,6 +53,9 @@ async def answer(
         server = Server(
             build_app(gateway, metrics=metrics), started=lambda: started(gateway), lifeline=lifeline
         )
+        # What is there by now stays: to look through it again and again stops all requests for as long, and frees nothing.
+        gc.collect()
+        gc.freeze()
         async with _running_beside(gateway), serve_metrics(metrics.registry, port):
             await server.serve(sockets=[listener])
 

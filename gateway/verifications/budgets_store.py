@@ -8,8 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
 from gateway.verifications.claim_keys import ClaimKeys
-from gateway.verifications.model import Verdict
-from gateway.verifications.store import verifications
+from gateway.verifications.store import WRONG, verifications
 
 reservations = sa.Table(
     "reservations",
@@ -101,7 +100,7 @@ async def count_wrong_claims_of_account(
 
 def _wrong(since: str, *columns: str) -> sa.Select[str]:
     return sa.select(verifications.c.claim_key).where(
-        verifications.c.verdict == Verdict.NOT_CONFIRMED.value,
+        WRONG,
         verifications.c.verified_at > sa.bindparam(since),
         *(verifications.c[name] == sa.bindparam(name) for name in columns),
     )

@@ -41,7 +41,19 @@ verifications = sa.Table(
     sa.Index(None, "derived_from"),
     sa.Index(None, "expires_at"),
     sa.Index(None, "profile", "organisation", "subject"),
+    sa.Index(
+        "ix_verifications_wrong_claims",
+        "profile",
+        "client_id",
+        "verified_at",
+        "claim_key",
+        sqlite_where=sa.text("verdict = 'not_confirmed'"),
+        postgresql_where=sa.text("verdict = 'not_confirmed'"),
+    ),
 )
+
+WRONG = verifications.c.verdict == sa.literal_column(f"'{Verdict.NOT_CONFIRMED.value}'")
+"""What was not confirmed. Written out, not bound: only so may a database use the index of these alone."""
 
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
 _INSERT = sa.insert(verifications)
