@@ -13,6 +13,11 @@ class Profile(StrEnum):
     OFFICIAL = "official"
 
 
+def other_than(profile: Profile) -> Profile:
+    """Return the profile on the other side of the fence."""
+    return next(each for each in Profile if each is not profile)
+
+
 OPERATORS = "ops"
 """The first word of operators' paths, beside those of the places."""
 

@@ -10,7 +10,7 @@ import gateway.accounts.store
 import gateway.applications.store
 import gateway.audit.store
 import gateway.changes.store
-import gateway.changes.tallies
+import gateway.changes.tally_store
 import gateway.deployment
 import gateway.idempotency.store
 import gateway.keys.store

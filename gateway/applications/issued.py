@@ -42,7 +42,7 @@ async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None =
     """
     document = _read(text)
     if issuer_key is not None:
-        _check_signature(text, issuer_key)
+        _check_signature(document, issuer_key)
     application, reference = document["application"], document["reference"]
     async with gateway.parts.database.read() as transaction:
         if await store.find_application(transaction, application) is None:
@@ -72,14 +72,14 @@ def read_issuer_key(document: Any) -> ECKey:
         raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected") from None
 
 
-def _check_signature(text: str, key: ECKey) -> None:
+def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:
     """Raise `StateWrong` unless the key signed all the rest of the file."""
-    document = json.loads(text)
-    signature = document.pop("signature", None)
+    rest = {name: value for name, value in document.items() if name != "signature"}
+    signature = document.get("signature")
     if not isinstance(signature, str):
         raise StateWrong("the file is not signed: ask C06 for one that is")
     try:
-        verify_detached(signature, canonical(document).encode(), key=key, typ=SIGNATURE_TYPE)
+        verify_detached(signature, canonical(rest).encode(), key=key, typ=SIGNATURE_TYPE)
     except JwsInvalid:
         raise StateWrong(
             "the signature is not that key's over this file: it was changed, or another issued it"
@@ -98,9 +98,10 @@ def read_issued_file(path: Path) -> str:
         raise StateWrong(f"{path}: UTF-8 text is expected") from None
 
 
-def _read(text: str) -> dict[str, str]:
+def _read(text: str) -> dict[str, Any]:
+    """Return all of the file; its own members are texts."""
     try:
-        found = json.loads(text)
+        found: dict[str, Any] = json.loads(text)
         named = {
             name: found[name] for name in ("format", "environment", "application", "reference", "sealed")
         }
@@ -110,7 +111,7 @@ def _read(text: str) -> dict[str, str]:
         raise StateWrong(f"not a file that C06's desk issues; format {FORMAT} is expected")
     if named["environment"] != Profile.OFFICIAL:
         raise StateWrong("the file is not for the official environment")
-    return named
+    return found
 
 
 def unseal_issued(keys: PlaceKeys, document: Mapping[str, str]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from gateway.changes.model import OPEN, ChangeState
 from gateway.changes.store import list_changes
 from gateway.database import Transaction
 from gateway.errors import FieldError, PreflightFailed
-from gateway.places import Profile
-from gateway.profiles.across import other_than, read_other
+from gateway.places import Profile, other_than
+from gateway.profiles.across import read_other
 from gateway.profiles.model import Gateway
 from gateway.profiles.other_profile import OtherProfile, beside, find_shared_members
 from gateway.profiles.revisions import Revision

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.changes.model import OPEN, Change, ChangeKind, ChangeState, DiffLine
+from gateway.changes.tally_store import delete_tallies
 from gateway.database import Instant, Transaction, metadata
 from gateway.places import Profile
 from gateway.profiles.preflight import Check, Preflight
@@ -47,9 +48,11 @@ async def insert_change(transaction: Transaction, change: Change) -> None:
 
 
 async def update_change(transaction: Transaction, change: Change, *, former: ChangeState) -> bool:
-    """Replace a change that is still in its former state; say whether it was."""
+    """Replace a change that is still in its former state; say whether it was. Once it isn't watched, its counts go."""
     where = (changes.c.id == change.id, changes.c.state == former.value)
     done = await transaction.execute(sa.update(changes).where(*where).values(_row(change)))
+    if former is ChangeState.ACTIVE:
+        await delete_tallies(transaction, change.id)
     return bool(done.rowcount)
 
 

@@ -1,6 +1,6 @@
 """When a new revision does too badly: what all workers have counted, held against the policy's thresholds."""
 
-from gateway.changes.tallies import Tally
+from gateway.changes.tally_store import Tally
 from gateway.profiles.model import Watch
 
 

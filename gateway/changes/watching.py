@@ -102,7 +102,6 @@ async def return_by_itself(gateway: Gateway, change: Change, crossing: str, way_
             await _suspend(transaction, before.profile, Suspension(at=now, by=ITSELF, reason=reason))
             after, outcome = replace(ended, state=ChangeState.CONFIRMED), "change_suspended"
         await store.update_change(transaction, after, former=ChangeState.ACTIVE)
-        await tallies.forget(transaction, change.id)
         done.append(after)
         return [change_entry(gateway.parts, after, outcome, actor=ITSELF)]
 
@@ -168,7 +167,6 @@ async def _end(
         )
         if not await store.update_change(transaction, after, former=change.state):
             return ()
-        await tallies.forget(transaction, change.id)
         return [change_entry(gateway.parts, after, outcome, actor=ITSELF)]
 
     await gateway.parts.audit.commit(decide)

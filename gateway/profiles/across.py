@@ -1,6 +1,6 @@
 """Read what a candidate must not be taken for: the other profile's connections, and what the deployment keeps for it.
 
-The store is asked, not the places in hand: they may be half a second old. Which proposals wait there is the caller's
+The store is asked, not the places in hand: they may be a moment old. Which proposals wait there is the caller's
 to say. Changes nothing.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from gateway.database import Transaction
 from gateway.keys.sealing import SealBroken
-from gateway.places import Profile
+from gateway.places import Profile, other_than
 from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.other_profile import OtherProfile
@@ -36,8 +36,3 @@ async def read_other(
     return OtherProfile(
         connections=tuple(connections), hosts=own.hosts, networks=own.networks, sealed=tuple(sealed)
     )
-
-
-def other_than(profile: Profile) -> Profile:
-    """Return the profile on the other side of the fence."""
-    return next(each for each in Profile if each is not profile)

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from gateway.keys.model import PlaceKeys, SigningRing
 from gateway.keys.vault import Vault
 from gateway.parts import Parts
-from gateway.places import Profile, audience_of, issuer_of
+from gateway.places import Profile, audience_of, issuer_of, other_than
 from gateway.profiles.revisions import PolicyChange, Revision, Standings, Suspension
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
@@ -159,4 +159,4 @@ class Gateway:
 
     def other(self, place: Place) -> Place:
         """Return the place that this one is fenced from."""
-        return next(found for profile, found in self.places.items() if profile is not place.profile)
+        return self.places[other_than(place.profile)]

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
 from gateway.changes import store
-from gateway.changes.tallies import watch_tallies
+from gateway.changes.tally_store import watch_tallies
 from gateway.changes.use_cases import get_change
 from gateway.changes.watching import LEASE, look, watching_changes
 from gateway.places import Profile
@@ -251,6 +251,20 @@ async def test_good_answers_of_one_worker_outweigh_failures_of_another(desk: Des
     assert await counted(scene) == 2
     scene.clock.advance(301)
     await look(scene.gateway, scene.way_out)
+    assert await counted(scene) == 0
+
+
+async def test_a_change_that_people_end_leaves_no_counts_behind(desk: Desk, scene: Scene) -> None:
+    portal = await scene.portal()
+    first = await desk.switched(SANDBOX, deadline_ms=3000)
+    await ask(portal, 1)
+    await look(scene.gateway, scene.way_out)
+    assert await counted(scene) == 1
+    second = await desk.switched(SANDBOX, deadline_ms=3500)
+    assert ((await desk.look(first))["state"], await counted(scene)) == ("retired", 0)
+    await ask(portal, 1)
+    await look(scene.gateway, scene.way_out)
+    desk.done(await desk.act(desk.approver, second, "rollback", {"reason": "slow"}))
     assert await counted(scene) == 0
 
 
