@@ -55,7 +55,7 @@ class FaultBody(_Body):
         default=0, description="Share and delays follow from it and from the call's number alone."
     )
     delay_ms: Milliseconds | None = Field(
-        default=None, description="The delay, or what the kind makes of it."
+        default=None, description="How late the answer comes, or what the kind makes of it."
     )
     nth: _Position | Annotated[list[_Position], Field(min_length=1)] | EveryBody | None = Field(
         default=None,

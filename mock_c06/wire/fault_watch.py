@@ -7,7 +7,7 @@ from mock_c06.runs.faults import Fault, Kind, Stage, Target
 from mock_c06.runs.plan import Hit
 from mock_c06.wire.answering import Answer
 from mock_c06.wire.call import Call
-from mock_c06.wire.misbehaviour import announce, bend_answer, bend_reply, can_bend_answer, can_bend_reply
+from mock_c06.wire.misbehaviour import bend_answer, bend_reply, can_bend_answer, can_bend_reply, mark
 from mock_c06.wire.reply import Reply
 
 
@@ -39,7 +39,7 @@ class FaultWatch:
         """Let a fault change the bytes and their pace; whatever fault met the call is announced."""
         if self._is_spared:
             return reply
-        return announce(bend_reply(reply, self._meet(Stage.REPLY, partial(can_bend_reply, reply))), self.hit)
+        return mark(bend_reply(reply, self._meet(Stage.REPLY, partial(can_bend_reply, reply))), self.hit)
 
     @property
     def _is_spared(self) -> bool:

@@ -168,6 +168,18 @@ TO_REPLY: dict[Kind, Callable[[Reply, Fault], Reply]] = {
     Kind.RESET: _reset,
     Kind.TRICKLE: _trickle,
 }
+DELAY_IS_ITS_OWN = frozenset(
+    {
+        Kind.LATENCY,
+        Kind.HANG,
+        Kind.RESET,
+        Kind.TRICKLE,
+        Kind.MAINTENANCE,
+        Kind.THROTTLE,
+        Kind.TOKEN_EXPIRES_EARLY,
+    }
+)
+"""The kinds that make something of their own of `delay_ms`; under any other the answer comes so late."""
 
 
 def changes_outcome(kind: Kind) -> bool:
@@ -199,11 +211,13 @@ def bend_reply(reply: Reply, fault: Fault | None) -> Reply:
     return bend(reply, fault) if bend is not None and fault is not None else reply
 
 
-def announce(reply: Reply, hit: Hit | None) -> Reply:
-    """Name the fault in a header: its id in the plan, its kind, and which of the calls it is about this is."""
+def mark(reply: Reply, hit: Hit | None) -> Reply:
+    """Send what a fault has met as late as it says, and name it in a header: its id in the plan, its kind, and which of the calls it is about this is."""
     if hit is None:
         return reply
     told = f"{hit.fault_id};kind={hit.fault.kind};call={hit.n}"
+    delay_s = reply.delay_s
     if hit.fault.delay_ms is not None:
         told += f";delay_ms={hit.fault.delay_ms}"
-    return replace(reply, headers={**reply.headers, ANNOUNCED: told})
+        delay_s = delay_s if hit.fault.kind in DELAY_IS_ITS_OWN else hit.fault.delay_ms / 1000
+    return replace(reply, delay_s=delay_s, headers={**reply.headers, ANNOUNCED: told})

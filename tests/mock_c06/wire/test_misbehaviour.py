@@ -8,6 +8,8 @@ import httpx
 import pytest
 from lxml import etree
 
+from mock_c06.runs.faults import Kind
+from mock_c06.wire.misbehaviour import DELAY_IS_ITS_OWN
 from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
 
 Plan = Callable[..., Awaitable[str]]
@@ -132,6 +134,19 @@ async def test_latency_only_delays_a_right_answer(
     assert took >= 0.06
     assert "<SoLuongCongDan>1<" in answer.text
     assert (entry["outcome"], entry["fault"]) == ("found", "latency")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    sorted(set(Kind) - DELAY_IS_ITS_OWN - {Kind.DUPLICATE_REFUSED, Kind.SWAPPED_FIELDS, Kind.WRONG_PERSON}),
+)
+async def test_a_fault_without_a_use_of_its_own_for_a_delay_comes_late(
+    portal: SoapPortal, control: httpx.AsyncClient, plan: Plan, kind: Kind
+) -> None:
+    await plan(kind, delay_ms=30)
+    answer = await portal.verdict()
+    assert answer.headers["x-mock-fault"].endswith(f"kind={kind};call=1;delay_ms=30")
+    assert (await last_entry(control))["sent_late_ms"] == 30
 
 
 async def test_a_hanging_registry_outlasts_an_impatient_caller(portal: SoapPortal, plan: Plan) -> None:
