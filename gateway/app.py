@@ -10,7 +10,7 @@ from gateway.audit.log import AuditLog
 from gateway.clock import Clock
 from gateway.database import Database, database_path, open_database
 from gateway.deployment import find_base, record_base
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
 from gateway.keys.store import reseal_keys
 from gateway.keys.vault import Reseal, Vault

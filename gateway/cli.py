@@ -17,7 +17,7 @@ from gateway.changes import cli as profiles_cli
 from gateway.clock import Clock, SystemClock
 from gateway.database import open_database
 from gateway.edge.logs import set_up_logs
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys import cli as keys_cli
 from gateway.operators import cli as operators_cli
 from gateway.procedures import cli as procedures_cli

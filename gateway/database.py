@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from gateway.embedded import BEGIN_WRITING, connect_embedded
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 
 Transaction = AsyncConnection
 """What a store's function works in: a connection inside a transaction that `Database` opened."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from gateway.database import Database
-from gateway.errors import SchemaOld, StateWrong
+from gateway.errors.commands import SchemaOld, StateWrong
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 NEWEST = "0011"

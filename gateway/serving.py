@@ -14,7 +14,7 @@ from gateway.app import open_gateway
 from gateway.changes.watching import watching_changes
 from gateway.clock import Clock
 from gateway.edge.metrics import Metrics, serve_metrics
-from gateway.errors import SettingInvalid, StateWrong
+from gateway.errors.commands import SettingInvalid, StateWrong
 from gateway.profiles.epochs import watching
 from gateway.profiles.links import OpenRegistry
 from gateway.profiles.model import Gateway

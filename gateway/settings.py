@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.places import Profile
 from gateway.registry.authorities import read_authorities
 from gateway.registry.members import ConnectionMembers, HttpUrl, Strict, given_members, split_url

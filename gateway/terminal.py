@@ -15,17 +15,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from gateway.edge.problems import find_problem
-from gateway.errors import (
-    DiffChanged,
-    FieldError,
-    FieldsError,
-    GatewayError,
-    NotFound,
-    Overloaded,
-    PreflightFailed,
-    RoleMissing,
-    SameOperator,
-)
+from gateway.errors import FieldError, GatewayError
+from gateway.errors.operators import DiffChanged, PreflightFailed, RoleMissing, SameOperator
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import FieldsError, NotFound
 from gateway.profiles.model import Gateway
 
 COLUMNS = 80

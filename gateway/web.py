@@ -25,7 +25,9 @@ from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal, find_problem
 from gateway.edge.rates import RateLimits
-from gateway.errors import GatewayError, MethodNotAllowed, NotFound, Overloaded
+from gateway.errors import GatewayError
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import MethodNotAllowed, NotFound
 from gateway.measures import Measures
 from gateway.oauth import web as oauth_web
 from gateway.operators import web as operators_web

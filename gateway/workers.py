@@ -22,7 +22,8 @@ import structlog
 from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.edge.logs import set_up_logs
-from gateway.errors import GatewayError, StateWrong
+from gateway.errors import GatewayError
+from gateway.errors.commands import StateWrong
 from gateway.profiles.model import Gateway
 from gateway.server import loop_factory
 from gateway.serving import announce, answer, bind, connector, find_base

@@ -22,7 +22,7 @@ from gateway.accounts.use_cases import (
     rotate_credential,
 )
 from gateway.clock import rfc3339
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.parts import Parts
 from gateway.places import Profile
 from gateway.terminal import (

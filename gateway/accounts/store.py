@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.accounts.grants import parse_grants
 from gateway.accounts.model import Account, AccountState, Credentials, Organisation, PublicKey, SecretDigest
 from gateway.database import Instant, metadata
-from gateway.errors import AlreadyExists
+from gateway.errors.commands import AlreadyExists
 from gateway.identifiers import ClientId, OrganisationId
 from gateway.places import Profile
 

@@ -17,7 +17,7 @@ from gateway.accounts.model import Account, AccountState, Organisation, SecretDi
 from gateway.audit.log import Change
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
-from gateway.errors import AlreadyExists, StateWrong, Unknown
+from gateway.errors.commands import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.operators.use_cases import has_operators

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey
 from gateway.applications import store
 from gateway.applications.document import canonical
 from gateway.applications.model import IssuedAccount
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.keys.jws import JwsInvalid, verify_detached
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.places import Profile

@@ -13,7 +13,7 @@ from gateway.applications.model import Evidence, Readings, Trial
 from gateway.audit import store as audit
 from gateway.audit.model import AuditHead, Kind
 from gateway.audit.use_cases import read_audit_head, verify_audit
-from gateway.errors import AuditBroken, SettingInvalid
+from gateway.errors.commands import AuditBroken, SettingInvalid
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.profiles.across import read_other

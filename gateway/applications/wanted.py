@@ -12,7 +12,7 @@ from gateway.accounts.model import Account, AccountState, Organisation
 from gateway.applications.model import Wanted, WantedProcedure, WantedRole
 from gateway.clock import today
 from gateway.database import Transaction
-from gateway.errors import Unknown
+from gateway.errors.commands import Unknown
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import FormField, Procedure, Role

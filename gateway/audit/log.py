@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from gateway.audit import store
 from gateway.audit.model import AuditEntry
 from gateway.database import Database, Transaction, count_changes, is_outage
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 
 Change = Callable[[Transaction], Awaitable[None]]
 Decision = Callable[[Transaction], Awaitable[Sequence[AuditEntry]]]

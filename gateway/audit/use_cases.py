@@ -7,7 +7,7 @@ from gateway.audit import store
 from gateway.audit.model import GENESIS, AuditHead, AuditRow, row_hash
 from gateway.audit.store import StoredEntry
 from gateway.database import Database
-from gateway.errors import AuditBroken
+from gateway.errors.commands import AuditBroken
 from gateway.places import Profile
 
 LEDGER_KINDS = {"answered", "reused", "delivered", "refused"}

@@ -26,7 +26,7 @@ from gateway.changes.trial import Trial
 from gateway.clock import today
 from gateway.edge.answers import Answer
 from gateway.edge.bodies import parse_members
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
 from gateway.places import Profile

@@ -10,7 +10,8 @@ from dataclasses import replace
 from gateway.changes.model import OPEN, ChangeState
 from gateway.changes.store import list_changes
 from gateway.database import Transaction
-from gateway.errors import FieldError, PreflightFailed
+from gateway.errors import FieldError
+from gateway.errors.operators import PreflightFailed
 from gateway.places import Profile, other_than
 from gateway.profiles.across import read_other
 from gateway.profiles.model import Gateway

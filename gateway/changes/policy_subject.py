@@ -8,7 +8,8 @@ from gateway.changes.checks import one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
-from gateway.errors import FieldError, RequestInvalid
+from gateway.errors import FieldError
+from gateway.errors.requests import RequestInvalid
 from gateway.operators.model import Operator
 from gateway.places import Profile
 from gateway.profiles import store

@@ -18,7 +18,9 @@ from gateway.changes.checks import one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
-from gateway.errors import FieldError, RequestInvalid, StateWrong
+from gateway.errors import FieldError
+from gateway.errors.commands import StateWrong
+from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
 from gateway.operators.model import Operator
 from gateway.places import Profile

@@ -10,7 +10,8 @@ from gateway.changes.policy_subject import draft_policy
 from gateway.changes.promotion_subject import Promotion, draft_promotion
 from gateway.changes.propose import propose, propose_revision
 from gateway.database import Transaction
-from gateway.errors import FieldError, RequestInvalid
+from gateway.errors import FieldError
+from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import OperatorName
 from gateway.operators.model import Operator, Role, parse_name
 from gateway.places import Profile

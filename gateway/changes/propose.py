@@ -11,7 +11,9 @@ from gateway.changes.evidence import change_entry
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
 from gateway.changes.subjects import SUBJECTS
 from gateway.database import Transaction
-from gateway.errors import FieldError, RequestInvalid, SettingInvalid, StateWrong
+from gateway.errors import FieldError
+from gateway.errors.commands import SettingInvalid, StateWrong
+from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import new_identifier
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator

@@ -9,7 +9,7 @@ from gateway.changes.fence import find_other, hold_fence
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.operators.model import Operator
 from gateway.procedures.fields import Operation
 from gateway.profiles import store

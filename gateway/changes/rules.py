@@ -8,7 +8,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 from gateway.changes.model import FRESH, OPEN, Change, ChangeState
-from gateway.errors import FieldError, PreflightFailed, RoleMissing, SameOperator, StateWrong
+from gateway.errors import FieldError
+from gateway.errors.commands import StateWrong
+from gateway.errors.operators import PreflightFailed, RoleMissing, SameOperator
 from gateway.operators.model import Operator, Role
 from gateway.places import Profile
 

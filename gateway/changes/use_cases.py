@@ -16,7 +16,9 @@ from gateway.changes.model import Change, ChangeKind, ChangeState, hash_diff
 from gateway.changes.subjects import SUBJECTS
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
-from gateway.errors import DiffChanged, NotFound, StateWrong
+from gateway.errors.commands import StateWrong
+from gateway.errors.operators import DiffChanged
+from gateway.errors.requests import NotFound
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles.epochs import refresh

@@ -24,7 +24,9 @@ from gateway.changes.thresholds import find_crossing
 from gateway.changes.trial import ITSELF, Trial
 from gateway.changes.use_cases import undo
 from gateway.database import Transaction
-from gateway.errors import GatewayError, Overloaded, StateWrong
+from gateway.errors import GatewayError
+from gateway.errors.commands import StateWrong
+from gateway.errors.places import Overloaded
 from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.epochs import refresh

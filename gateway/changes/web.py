@@ -30,15 +30,10 @@ from gateway.changes.trial import Trial
 from gateway.edge.answers import respond
 from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
 from gateway.edge.guards import refuses
-from gateway.errors import (
-    DiffChanged,
-    NotFound,
-    Overloaded,
-    PreflightFailed,
-    RoleMissing,
-    SameOperator,
-    StateWrong,
-)
+from gateway.errors.commands import StateWrong
+from gateway.errors.operators import DiffChanged, PreflightFailed, RoleMissing, SameOperator
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import NotFound
 from gateway.oauth.web import gateway_of
 from gateway.operators.web import PREFIX, AnyOperator
 from gateway.places import Profile

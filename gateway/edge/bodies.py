@@ -18,11 +18,10 @@ from gateway.clock import Clock, today
 from gateway.edge.guards import Guard
 from gateway.edge.idempotency_key import list_key_errors
 from gateway.edge.strict_json import parse_object
-from gateway.errors import (
+from gateway.errors import FieldError, GatewayError
+from gateway.errors.requests import (
     ClaimInvalid,
-    FieldError,
     FieldsError,
-    GatewayError,
     JsonInvalid,
     MediaTypeUnsupported,
     NotAcceptable,

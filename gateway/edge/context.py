@@ -17,7 +17,8 @@ from gateway.clock import Clock
 from gateway.edge.metrics import Metrics
 from gateway.edge.problems import MEDIA_TYPE, Internal, find_problem, problem_body, problem_headers
 from gateway.edge.trace_context import find_trace_id
-from gateway.errors import BodySlow, BodyTooLarge, GatewayError, HeadersTooLarge, NotFound
+from gateway.errors import GatewayError
+from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
 from gateway.identifiers import new_identifier
 from gateway.places import OPERATORS
 

@@ -12,7 +12,8 @@ from gateway.database import Database
 from gateway.edge.answers import Answer
 from gateway.edge.guards import refuses
 from gateway.edge.problems import PROBLEMS, Internal
-from gateway.errors import NotFound, Overloaded
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import NotFound
 
 
 class LiveAnswer(Answer):

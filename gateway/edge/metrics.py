@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.edge.listening import bare_config
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 
 LOOPBACK = "127.0.0.1"
 

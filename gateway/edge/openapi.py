@@ -24,17 +24,17 @@ from gateway.edge.openapi_security import (
     security_schemes,
 )
 from gateway.edge.problems import PROBLEMS, Internal, find_problem
-from gateway.errors import (
+from gateway.errors import GatewayError
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import (
     BodySlow,
     BodyTooLarge,
-    GatewayError,
     HeadersTooLarge,
     JsonInvalid,
     MediaTypeUnsupported,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
-    Overloaded,
     RequestInvalid,
 )
 from gateway.places import OPERATORS, Profile

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from gateway.clock import Clock
-from gateway.errors import RateLimited
+from gateway.errors.callers import RateLimited
 
 BURST_SECONDS = 4
 """A full bucket holds what may be called in this time, at once."""

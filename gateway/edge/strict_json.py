@@ -6,7 +6,8 @@ Refuses what Python's reader lets pass (RFC 8259 §4 leaves repeated names open;
 import json
 from typing import Any
 
-from gateway.errors import FieldError, JsonInvalid, RequestInvalid
+from gateway.errors import FieldError
+from gateway.errors.requests import JsonInvalid, RequestInvalid
 
 MAX_DEPTH = 16
 

@@ -11,13 +11,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.database import Transaction
-from gateway.errors import (
-    FieldError,
-    IdempotencyAnswerGone,
-    IdempotencyConflict,
-    IdempotencyInProgress,
-    Overloaded,
-)
+from gateway.errors import FieldError
+from gateway.errors.idempotency import IdempotencyAnswerGone, IdempotencyConflict, IdempotencyInProgress
+from gateway.errors.places import Overloaded
 from gateway.idempotency import store
 from gateway.idempotency.model import KEPT, KEPT_PERSONAL, Held, KeptAnswer, KeyedRequest, Lease
 from gateway.idempotency.sealed_answers import Envelope, open_envelope

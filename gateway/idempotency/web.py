@@ -16,13 +16,9 @@ from gateway.edge.answers import Answer, respond
 from gateway.edge.guards import Guard
 from gateway.edge.idempotency_key import HEADER, PATTERN, find_key
 from gateway.edge.strict_json import parse_object
-from gateway.errors import (
-    GatewayError,
-    IdempotencyAnswerGone,
-    IdempotencyConflict,
-    IdempotencyInProgress,
-    RequestInvalid,
-)
+from gateway.errors import GatewayError
+from gateway.errors.idempotency import IdempotencyAnswerGone, IdempotencyConflict, IdempotencyInProgress
+from gateway.errors.requests import RequestInvalid
 from gateway.idempotency.model import KeptAnswer, KeyedRequest, canonical
 from gateway.idempotency.use_cases import answer_once
 from gateway.oauth.model import Caller

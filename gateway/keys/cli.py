@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.clock import rfc3339
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys.master import read_master_key_file
 from gateway.keys.model import Purpose
 from gateway.places import Profile

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys.sealing import new_key
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}=?")

@@ -8,7 +8,7 @@ from joserfc.jwk import ECKey
 
 from gateway.clock import Clock
 from gateway.database import Database
-from gateway.errors import MasterKeyWrong
+from gateway.errors.commands import MasterKeyWrong
 from gateway.identifiers import new_identifier
 from gateway.keys import store
 from gateway.keys.model import PAIRS, Key, PlaceKeys, Purpose

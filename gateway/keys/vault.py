@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.clock import Clock
 from gateway.database import Database, Transaction
 from gateway.deployment import read_epoch
-from gateway.errors import MasterKeyWrong, SettingInvalid
+from gateway.errors.commands import MasterKeyWrong, SettingInvalid
 from gateway.keys import store
 from gateway.keys.master import MasterFile
 from gateway.keys.model import PlaceKeys

@@ -11,7 +11,7 @@ from gateway.accounts import store as accounts
 from gateway.accounts.model import Account, AccountState
 from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.problems import find_problem
-from gateway.errors import (
+from gateway.errors.callers import (
     AccountSuspended,
     CallerError,
     DpopProofInvalid,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_key
-from gateway.errors import DpopProofInvalid
+from gateway.errors.callers import DpopProofInvalid
 from gateway.keys.jws import AnyKey, JwsInvalid, plain_id, read_header, verify_jws, whole_seconds
 
 TYP = "dpop+jwt"

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.accounts.grants import Grants, parse_grants
 from gateway.accounts.model import Account
-from gateway.errors import TokenExpired, TokenInvalid
+from gateway.errors.callers import TokenExpired, TokenInvalid
 from gateway.identifiers import new_identifier
 from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws, whole_seconds
 from gateway.profiles.model import Place

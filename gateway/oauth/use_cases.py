@@ -13,7 +13,7 @@ from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, Credentials
 from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.guesses import Guesses, TooManyGuesses
-from gateway.errors import DpopProofInvalid, TokenExpired, TokenInvalid
+from gateway.errors.callers import DpopProofInvalid, TokenExpired, TokenInvalid
 from gateway.identifiers import new_identifier
 from gateway.oauth import store
 from gateway.oauth.clients import (

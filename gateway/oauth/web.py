@@ -9,12 +9,10 @@ from starlette.responses import Response
 
 from gateway.edge.guards import CallerGuard, refuses
 from gateway.edge.rates import RateLimits
-from gateway.errors import (
+from gateway.errors import GatewayError
+from gateway.errors.callers import (
     AccountSuspended,
     DpopProofInvalid,
-    GatewayError,
-    NotFound,
-    Overloaded,
     ProfileMismatch,
     RateLimited,
     ScopeMissing,
@@ -22,6 +20,8 @@ from gateway.errors import (
     TokenInvalid,
     TokenMissing,
 )
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import NotFound
 from gateway.keys.model import SigningRing
 from gateway.oauth.answers import (
     ActiveToken,

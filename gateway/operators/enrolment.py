@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
-from gateway.errors import LoginInvalid
+from gateway.errors.operators import LoginInvalid
 from gateway.identifiers import OperatorName, new_identifier
 from gateway.operators import store
 from gateway.operators.digests import Kept, digests_of

@@ -17,7 +17,7 @@ from typing import NewType, TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 
 NewPassword = NewType("NewPassword", str)
 """A password that `parse_new_password` let pass."""

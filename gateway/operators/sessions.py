@@ -14,7 +14,10 @@ import structlog
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.edge.guesses import Guesses, TooManyGuesses, Unproven
-from gateway.errors import LoginInvalid, MasterKeyWrong, Overloaded, RateLimited, RoleMissing, TokenInvalid
+from gateway.errors.callers import RateLimited, TokenInvalid
+from gateway.errors.commands import MasterKeyWrong
+from gateway.errors.operators import LoginInvalid, RoleMissing
+from gateway.errors.places import Overloaded
 from gateway.identifiers import new_identifier
 from gateway.keys.sealing import unseal
 from gateway.operators import store

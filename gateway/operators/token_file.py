@@ -8,7 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from gateway.errors import StateWrong, TokenInvalid
+from gateway.errors.callers import TokenInvalid
+from gateway.errors.commands import StateWrong
 from gateway.operators.model import Operator
 from gateway.operators.sessions import identify
 from gateway.profiles.model import Gateway

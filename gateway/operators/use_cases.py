@@ -10,7 +10,8 @@ from datetime import datetime
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
-from gateway.errors import StateWrong, TokenInvalid, Unknown
+from gateway.errors.callers import TokenInvalid
+from gateway.errors.commands import StateWrong, Unknown
 from gateway.identifiers import OperatorName, new_identifier
 from gateway.operators import store
 from gateway.operators.digests import Kept, digest_of

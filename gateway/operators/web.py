@@ -11,15 +11,10 @@ from starlette.responses import Response
 from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable
 from gateway.edge.guards import OperatorGuard, refuses
-from gateway.errors import (
-    GatewayError,
-    LoginInvalid,
-    Overloaded,
-    RateLimited,
-    RoleMissing,
-    TokenInvalid,
-    TokenMissing,
-)
+from gateway.errors import GatewayError
+from gateway.errors.callers import RateLimited, TokenInvalid, TokenMissing
+from gateway.errors.operators import LoginInvalid, RoleMissing
+from gateway.errors.places import Overloaded
 from gateway.oauth.web import gateway_of
 from gateway.operators.answers import OperatorsAnswer, SessionAnswer, shape_operators, shape_session
 from gateway.operators.bodies import LoginBody

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from gateway.audit.model import Kind
 from gateway.database import Transaction
-from gateway.errors import FieldError, FieldUnknown, NotFound, RequestInvalid
+from gateway.errors import FieldError
+from gateway.errors.requests import FieldUnknown, NotFound, RequestInvalid
 from gateway.identifiers import new_identifier
 from gateway.keys.data_keys import seal_with_data_key
 from gateway.oauth.model import Caller

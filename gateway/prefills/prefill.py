@@ -12,7 +12,8 @@ from dataclasses import replace
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.edge.problems import find_problem
-from gateway.errors import RegistryError, RegistryRefused, VerificationInvalidated
+from gateway.errors.registry import RegistryError, RegistryRefused
+from gateway.errors.verifications import VerificationInvalidated
 from gateway.identifiers import new_identifier, new_request_code
 from gateway.oauth.model import Caller
 from gateway.parts import Parts

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import IdempotencyAnswerGone
+from gateway.errors.idempotency import IdempotencyAnswerGone
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.prefills.act import list_under_correction, pass_guards

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from gateway.edge.bodies import Body, StrictBody, exactly_one
 from gateway.edge.guards import WHOLE_BODY, refuses
-from gateway.errors import FieldUnknown, IdempotencyAnswerGone, NotFound, RequestInvalid
+from gateway.errors.idempotency import IdempotencyAnswerGone
+from gateway.errors.requests import FieldUnknown, NotFound, RequestInvalid
 from gateway.idempotency.model import KeptAnswer
 from gateway.idempotency.web import AtMostOnce, keepable
 from gateway.oauth.model import Caller

@@ -12,7 +12,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from gateway.errors import OperationError
+from gateway.errors.commands import OperationError
 from gateway.procedures.fields import FIELD_OPERATIONS
 from gateway.procedures.model import Procedure
 from gateway.procedures.service_file import parse_procedure

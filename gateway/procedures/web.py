@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.clock import today
 from gateway.edge.answers import respond
 from gateway.edge.bodies import check_acceptable
-from gateway.errors import NotFound
+from gateway.errors.requests import NotFound
 from gateway.oauth.model import Caller
 from gateway.oauth.web import Bearer, gateway_of
 from gateway.procedures.answers import ProcedureAnswer, ProceduresAnswer, shape_procedure, shape_summary

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys.model import PlaceKeys, Purpose, SigningRing
 from gateway.places import Profile
 from gateway.profiles.links import Links

@@ -13,7 +13,8 @@ import structlog
 
 from gateway.background import beside
 from gateway.deployment import read_epoch
-from gateway.errors import MasterKeyWrong, Overloaded
+from gateway.errors.commands import MasterKeyWrong
+from gateway.errors.places import Overloaded
 from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Standings

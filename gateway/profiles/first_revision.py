@@ -11,7 +11,7 @@ import structlog
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.identifiers import new_identifier
 from gateway.parts import Parts
 from gateway.places import Profile

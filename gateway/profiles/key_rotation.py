@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
-from gateway.errors import Unknown
+from gateway.errors.commands import Unknown
 from gateway.identifiers import new_identifier
 from gateway.keys import store
 from gateway.keys.model import SCHEDULED, Key, PlaceKeys, Purpose

@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
-from gateway.errors import MasterKeyWrong, StateWrong
+from gateway.errors.commands import MasterKeyWrong, StateWrong
 from gateway.identifiers import new_identifier
 from gateway.keys.master import MasterFile
 from gateway.keys.sealing import SealBroken, new_key

@@ -5,7 +5,7 @@ another one stays open.
 """
 
 from gateway.database import Transaction
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.keys.sealing import SealBroken
 from gateway.places import Profile
 from gateway.profiles import store

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from gateway.clock import Clock
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure

@@ -5,7 +5,7 @@ A registry that is silent, a login that is refused after all, and somebody found
 
 from dataclasses import dataclass, field
 
-from gateway.errors import RegistryCredentialsRejected, RegistryTimeout
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryTimeout
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
 from gateway.profiles.preflight_sheet import Sheet

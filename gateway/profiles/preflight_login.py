@@ -4,7 +4,7 @@ A login is tried once. A refusal doesn't say what was wrong, so no other unit, u
 neither profile: a person decides (docs/decisions/0055).
 """
 
-from gateway.errors import RegistryCredentialsRejected, RegistryRefused
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
 from gateway.profiles.preflight_sheet import Sheet

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.clock import Clock, today
-from gateway.errors import FieldsError, SettingInvalid
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.requests import FieldsError
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.profiles.other_profile import OtherProfile, find_shared_members

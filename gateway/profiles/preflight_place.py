@@ -6,7 +6,7 @@ Stops everything where a packet could reach the wrong place, or somebody could r
 from math import floor
 
 from gateway.clock import Clock
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.profiles.other_profile import is_at_the_others_address, is_on_the_others_line
 from gateway.profiles.preflight_members import Candidate
 from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet

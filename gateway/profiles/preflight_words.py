@@ -1,6 +1,6 @@
 """How a question of a preflight failed, in words; nothing of the registry's own text is passed on."""
 
-from gateway.errors import (
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,

@@ -6,7 +6,7 @@ The place says profile, revision and member: a sealed secret moved to another ro
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.keys.sealing import seal, unseal
 from gateway.places import Profile
 from gateway.profiles.revisions import SECRET_MEMBERS

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.places import Profile
 from gateway.registry.connection import Connection
 from gateway.registry.members import ConnectionMembers

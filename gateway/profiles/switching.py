@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.identifiers import new_identifier
 from gateway.places import Profile
 from gateway.profiles import store

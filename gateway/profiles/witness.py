@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.problems import find_problem
-from gateway.errors import RegistryError
+from gateway.errors.registry import RegistryError
 from gateway.parts import Parts
 from gateway.registry.probe_model import Packet
 

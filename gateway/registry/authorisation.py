@@ -9,7 +9,7 @@ import hashlib
 import json
 
 from gateway.clock import Clock
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.registry.connection import Adapter, Connection, TimestampUnit
 
 _LONGEST_LEAD_MS = 1_000

@@ -10,7 +10,7 @@ from math import ceil
 import structlog
 
 from gateway.clock import Clock
-from gateway.errors import RegistryUnavailable
+from gateway.errors.registry import RegistryUnavailable
 from gateway.places import Profile
 
 FAILURES = 16

@@ -10,7 +10,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
 
-from gateway.errors import ProfileMismatch, SettingInvalid
+from gateway.errors.callers import ProfileMismatch
+from gateway.errors.commands import SettingInvalid
 from gateway.registry.connection import Connection, Dialect, Owner
 
 PLATFORM_FOLDER = "/lgsp"

@@ -8,7 +8,7 @@ from XML and differ in these. Size is bounded before, in `outbound.py`.
 import json
 from typing import NoReturn
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry.tree import MAX_DEPTH, MAX_NODES, Tree
 
 

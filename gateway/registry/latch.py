@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from gateway.clock import Clock
-from gateway.errors import RegistryCredentialsRejected
+from gateway.errors.registry import RegistryCredentialsRejected
 from gateway.places import Profile
 
 TRIES = 3

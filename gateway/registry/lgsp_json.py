@@ -7,7 +7,7 @@ envelope as a string. Refuses what `json_in.py`, `xml_in.py`, `records.py` and `
 import json
 from collections.abc import Callable
 
-from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.procedures.fields import Operation
 from gateway.registry import wire_names as names
 from gateway.registry.connection import DateForm, Dialect

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 import httpx
 
-from gateway.errors import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
 from gateway.registry.connection import Owner
 from gateway.registry.guard import Guard
 

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from gateway.clock import Clock
-from gateway.errors import RegistryCredentialsRejected
+from gateway.errors.registry import RegistryCredentialsRejected
 from gateway.registry.outbound import MAX_ANSWER
 
 _REFUSED = frozenset({401, 403})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from itertools import chain
 
 from gateway.clock import Clock
-from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.procedures.model import Procedure

@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.errors import RegistryError
+from gateway.errors.registry import RegistryError
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.registry.client import Transport

@@ -7,7 +7,7 @@ out of form. Ignores what it doesn't know; reads no relative's number, since not
 import re
 from datetime import date
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry import values
 from gateway.registry import wire_names as names
 from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Record, Relative

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import httpx
 
 from gateway.clock import Clock
-from gateway.errors import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable, SettingInvalid
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable
 from gateway.registry.authorisation import C06Login, Timestamps, basic, check_credentials, standing_headers
 from gateway.registry.connection import Connection, Dialect
 from gateway.registry.guard import PLATFORM_FOLDER, Guard

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from gateway.clock import Clock
 from gateway.edge.problems import find_problem
-from gateway.errors import (
-    GatewayError,
+from gateway.errors import GatewayError
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,

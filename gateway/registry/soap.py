@@ -6,7 +6,7 @@ Builds the envelope from an escaped template: a tree built by a library costs te
 
 from xml.sax.saxutils import escape
 
-from gateway.errors import RegistryAnswerInvalid, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.registry import wire_names as names
 from gateway.registry.connection import DateForm
 from gateway.registry.model import Question

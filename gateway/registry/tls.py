@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.clock import vietnam
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.registry.authorities import trusting
 from gateway.registry.connection import Connection
 

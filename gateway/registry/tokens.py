@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.clock import Clock
-from gateway.errors import RegistryAnswerInvalid, RegistryError, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryUnavailable
 from gateway.places import Profile
 from gateway.registry.json_in import parse_object
 from gateway.registry.tree import leaf

@@ -7,7 +7,7 @@ element's meaning, `records.py` does.
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 
 Tree: TypeAlias = str | dict[str, "Tree"] | list["Tree"]
 Branch: TypeAlias = Mapping[str, Tree]

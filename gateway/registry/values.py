@@ -9,7 +9,7 @@ import unicodedata
 from datetime import date, datetime
 
 from gateway.clock import vietnam
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 
 _BLANKS = re.compile("[ \t\r\n\u00a0]+")
 _ZERO_WIDTH = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))

@@ -4,7 +4,7 @@ Refuses anything but a plain yes or no, a record where a verdict was asked, and 
 A verdict carries no number, so there is no person to compare.
 """
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry import wire_names as names
 from gateway.registry.tree import Branch, branch_of, leaf
 

@@ -9,7 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.errors import ClaimInvalid, FieldError, RequestInvalid
+from gateway.errors import FieldError
+from gateway.errors.requests import ClaimInvalid, RequestInvalid
 from gateway.registry import wire_names as names
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection, DateForm
 from gateway.registry.model import Question

@@ -10,7 +10,7 @@ import re
 
 from lxml import etree
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry import wire_names as names
 from gateway.registry.tree import MAX_DEPTH, MAX_NODES, Tree
 

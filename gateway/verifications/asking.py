@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.edge.problems import find_problem
-from gateway.errors import (
-    GatewayError,
+from gateway.errors import GatewayError
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryError,

@@ -9,7 +9,7 @@ the number exists makes no difference, nor does a look-up key rotated meanwhile.
 from datetime import datetime, timedelta
 
 from gateway.database import Transaction
-from gateway.errors import EnquiryBudgetSpent
+from gateway.errors.callers import EnquiryBudgetSpent
 from gateway.profiles.model import Policy
 from gateway.verifications import budgets_store, store
 from gateway.verifications.budgets_store import Reservation

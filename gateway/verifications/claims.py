@@ -8,7 +8,7 @@ import re
 import unicodedata
 from datetime import date
 
-from gateway.errors import ClaimInvalid
+from gateway.errors.requests import ClaimInvalid
 from gateway.registry.wire import fold_name as registry_name
 
 EARLIEST_YEAR = 1875

@@ -3,27 +3,32 @@
 from typing import Any
 
 from gateway.edge.guards import WHOLE_BODY
-from gateway.errors import (
+from gateway.errors import GatewayError
+from gateway.errors.callers import (
     EnquiryBudgetSpent,
     FieldNotGranted,
-    FieldNotInProcedure,
-    FieldUnknown,
-    GatewayError,
-    NotFound,
     OfficerNotGranted,
     ProcedureNotGranted,
-    ProcedureUnknown,
-    ProfileSuspended,
-    ProfileUnconfigured,
-    ReceiptInvalid,
+    ScopeMissing,
+    SubjectRoleNotGranted,
+)
+from gateway.errors.places import ProfileSuspended, ProfileUnconfigured
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
-    ScopeMissing,
-    SubjectRoleNotGranted,
+)
+from gateway.errors.requests import (
+    FieldNotInProcedure,
+    FieldUnknown,
+    NotFound,
+    ProcedureUnknown,
     SubjectRoleUnknown,
+)
+from gateway.errors.verifications import (
+    ReceiptInvalid,
     VerificationExpired,
     VerificationInvalidated,
     VerificationNotConfirmed,

@@ -8,7 +8,8 @@ import structlog
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.problems import find_problem
-from gateway.errors import GatewayError, RegistryAnswerInvalid, RegistryError
+from gateway.errors import GatewayError
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryError
 from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.oauth.model import Caller

@@ -9,20 +9,21 @@ from collections.abc import Mapping, Sequence
 from gateway.accounts import store as accounts
 from gateway.accounts.use_cases import officer_pseudonym
 from gateway.clock import today
-from gateway.errors import (
-    FieldError,
+from gateway.errors import FieldError
+from gateway.errors.callers import (
     FieldNotGranted,
-    FieldNotInProcedure,
-    FieldsError,
-    FieldUnknown,
     GrantError,
     OfficerNotGranted,
     ProcedureNotGranted,
-    ProcedureUnknown,
-    ProfileSuspended,
-    ProfileUnconfigured,
     ScopeMissing,
     SubjectRoleNotGranted,
+)
+from gateway.errors.places import ProfileSuspended, ProfileUnconfigured
+from gateway.errors.requests import (
+    FieldNotInProcedure,
+    FieldsError,
+    FieldUnknown,
+    ProcedureUnknown,
     SubjectRoleUnknown,
 )
 from gateway.oauth.model import Caller

@@ -6,7 +6,8 @@ from dataclasses import replace
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.edge.problems import find_problem
-from gateway.errors import GatewayError, RegistryRefused
+from gateway.errors import GatewayError
+from gateway.errors.registry import RegistryRefused
 from gateway.identifiers import new_request_code
 from gateway.parts import Parts
 from gateway.procedures.fields import Operation

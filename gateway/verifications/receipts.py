@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.errors import FieldError, ReceiptInvalid
+from gateway.errors import FieldError
+from gateway.errors.verifications import ReceiptInvalid
 from gateway.identifiers import VerificationId
 from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws
 from gateway.profiles.model import Place

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
-from gateway.errors import NotFound
+from gateway.errors.requests import NotFound
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.profiles.model import Place

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 
-from gateway.errors import VerificationExpired
+from gateway.errors.verifications import VerificationExpired
 from gateway.keys.data_keys import seal_with_data_key, unseal_with_data_key
 from gateway.keys.model import PlaceKeys
 from gateway.registry.model import Claim

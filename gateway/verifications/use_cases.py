@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from gateway.audit.orphans import close_orphans
 from gateway.audit.use_cases import list_enquiries
-from gateway.errors import (
-    NotFound,
+from gateway.errors.requests import NotFound
+from gateway.errors.verifications import (
     ReceiptInvalid,
     VerificationExpired,
     VerificationInvalidated,

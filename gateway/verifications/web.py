@@ -8,12 +8,8 @@ from starlette.responses import Response
 from gateway.edge.answers import respond
 from gateway.edge.bodies import StrictBody, check_acceptable, check_empty
 from gateway.edge.guards import refuses
-from gateway.errors import (
-    IdempotencyAnswerGone,
-    ReceiptInvalid,
-    VerificationExpired,
-    VerificationInvalidated,
-)
+from gateway.errors.idempotency import IdempotencyAnswerGone
+from gateway.errors.verifications import ReceiptInvalid, VerificationExpired, VerificationInvalidated
 from gateway.idempotency.model import KeptAnswer
 from gateway.idempotency.web import AtMostOnce, AtMostOncePath, check_unchanged, keepable
 from gateway.oauth.model import Caller

@@ -24,7 +24,7 @@ from gateway.accounts.grants import Grants, make_grant
 from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.audit.store import audit_entries
-from gateway.errors import AlreadyExists
+from gateway.errors.commands import AlreadyExists
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry

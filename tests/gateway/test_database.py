@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.database import Database, Instant, open_database
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 from tests.gateway.disposable import opened
 
 numbers = sa.Table(

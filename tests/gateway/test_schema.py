@@ -16,7 +16,7 @@ from gateway.applications.store import applications
 from gateway.audit.model import GENESIS, AuditHead, row_hash
 from gateway.audit.use_cases import verify_audit
 from gateway.database import Database, metadata
-from gateway.errors import SchemaOld, StateWrong
+from gateway.errors.commands import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
 from gateway.settings import Settings
 from gateway.web import build_app

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.places import Profile
 from gateway.settings import Settings, read_settings
 

@@ -7,7 +7,8 @@ import importlib
 from collections.abc import Container, Iterator
 
 from gateway.edge.problems import PROBLEMS
-from gateway.errors import GatewayError, OperationError
+from gateway.errors import GatewayError
+from gateway.errors.commands import OperationError
 from tests.shape.source import read_python
 
 

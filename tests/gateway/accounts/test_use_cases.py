@@ -21,7 +21,8 @@ from gateway.accounts.use_cases import (
     list_credentials,
     rotate_credential,
 )
-from gateway.errors import AlreadyExists, GatewayError, StateWrong, Unknown
+from gateway.errors import GatewayError
+from gateway.errors.commands import AlreadyExists, StateWrong, Unknown
 from gateway.operators.model import Role
 from gateway.places import Profile
 from gateway.profiles.model import Place

@@ -15,7 +15,7 @@ from gateway.applications import store
 from gateway.applications.model import Bundle, Statement
 from gateway.applications.use_cases import make_application
 from gateway.audit.use_cases import read_audit_head
-from gateway.errors import Unknown
+from gateway.errors.commands import Unknown
 from gateway.profiles.preflight_sheet import LOGIN, QUESTIONS, WITHOUT_PACKETS
 from tests.gateway.applications.rehearsal import (
     STATED,

@@ -19,7 +19,8 @@ from gateway.applications.issued import open_issued, read_issued_file, read_issu
 from gateway.applications.model import Application, Bundle, IssuedAccount
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
-from gateway.errors import RequestInvalid, StateWrong
+from gateway.errors.commands import StateWrong
+from gateway.errors.requests import RequestInvalid
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.keys.use_cases import make_key
 from gateway.places import Profile

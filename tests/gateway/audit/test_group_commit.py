@@ -14,7 +14,8 @@ from gateway.audit.store import audit_entries
 from gateway.audit.use_cases import verify_audit
 from gateway.database import Database, Transaction
 from gateway.deployment import deployment
-from gateway.errors import EnquiryBudgetSpent, Overloaded
+from gateway.errors.callers import EnquiryBudgetSpent
+from gateway.errors.places import Overloaded
 from tests.gateway.audit.busy import Held, full_queue
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened

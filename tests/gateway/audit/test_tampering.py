@@ -14,7 +14,7 @@ from gateway.audit.model import GENESIS, AuditHead, entry_digest, row_hash
 from gateway.audit.store import INDEXED, audit_entries, audit_rows
 from gateway.audit.use_cases import read_audit_head, verify_audit
 from gateway.database import Database, Transaction
-from gateway.errors import AuditBroken
+from gateway.errors.commands import AuditBroken
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened
 

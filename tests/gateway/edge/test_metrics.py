@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.edge.metrics import LOOPBACK, Metrics, metrics_page, serve_metrics
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.verifications.fold import fold_name
 from gateway.web import build_app
 from mock_c06.app import MockRegistry

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.edge.rates import RateLimits
-from gateway.errors import RateLimited
+from gateway.errors.callers import RateLimited
 from tests.gateway.scene import HandClock
 
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
-from gateway.errors import StateWrong
+from gateway.errors.commands import StateWrong
 from gateway.places import Profile
 from tests.gateway.changes.desk import told
 from tests.gateway.fence.world import NOWHERE, Caller, Kept, Reach, World, other

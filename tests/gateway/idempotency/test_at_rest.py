@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.database import metadata
-from gateway.errors import IdempotencyInProgress, Overloaded
+from gateway.errors.idempotency import IdempotencyInProgress
+from gateway.errors.places import Overloaded
 from gateway.idempotency.model import KeptAnswer, KeyedRequest
 from gateway.idempotency.sealed_answers import open_envelope
 from gateway.idempotency.store import idempotent_requests

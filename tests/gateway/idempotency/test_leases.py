@@ -9,7 +9,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from gateway.errors import IdempotencyInProgress, RegistryTimeout
+from gateway.errors.idempotency import IdempotencyInProgress
+from gateway.errors.registry import RegistryTimeout
 from gateway.idempotency.model import KeptAnswer, KeyedRequest
 from gateway.idempotency.store import idempotent_requests
 from gateway.idempotency.use_cases import Make, answer_once

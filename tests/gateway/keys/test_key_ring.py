@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.database import Database, open_database
-from gateway.errors import MasterKeyWrong
+from gateway.errors.commands import MasterKeyWrong
 from gateway.keys.model import PlaceKeys, Purpose, SigningRing
 from gateway.keys.store import keys as key_rows
 from gateway.keys.use_cases import open_key_ring

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.keys.master import load_or_make_master_key, parse_master_key
 from gateway.keys.sealing import new_key
 from gateway.settings import Settings

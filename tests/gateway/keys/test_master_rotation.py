@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from gateway.app import open_gateway
 from gateway.audit.use_cases import verify_audit
-from gateway.errors import MasterKeyWrong, StateWrong
+from gateway.errors.commands import MasterKeyWrong, StateWrong
 from gateway.keys.master import MasterFile, load_or_make_master_key
 from gateway.keys.model import Purpose
 from gateway.keys.store import keys as key_rows

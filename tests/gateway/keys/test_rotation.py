@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.app import open_gateway
 from gateway.audit.use_cases import verify_audit
 from gateway.deployment import read_epoch
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 from gateway.keys.model import SCHEDULED, Key, KeyState, Purpose
 from gateway.places import Profile
 from gateway.profiles.epochs import refresh

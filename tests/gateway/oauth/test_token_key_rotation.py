@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.errors import Unknown
+from gateway.errors.commands import Unknown
 from gateway.keys.model import Purpose
 from gateway.oauth.tokens import LIFETIME_S, SKEW_S
 from gateway.places import Profile

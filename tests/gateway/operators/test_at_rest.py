@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
-from gateway.errors import MasterKeyWrong
+from gateway.errors.commands import MasterKeyWrong
 from gateway.keys.model import Purpose
 from gateway.keys.sealing import SealBroken, unseal
 from gateway.operators import store

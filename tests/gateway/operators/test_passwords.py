@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 from gateway.operators.passwords import Cost, Passwords, parse_new_password
 from tests.gateway.operators.people import CHEAP, PASSWORD
 

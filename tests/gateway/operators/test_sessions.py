@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from gateway.clock import rfc3339
 from gateway.edge.guesses import FREE_OF_PAIR, WAITING, Guesses
-from gateway.errors import LoginInvalid, TokenInvalid
+from gateway.errors.callers import TokenInvalid
+from gateway.errors.operators import LoginInvalid
 from gateway.operators.model import Arrival, Login, Role
 from gateway.operators.passwords import Passwords
 from gateway.operators.sessions import identify, login

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.app import open_gateway
-from gateway.errors import LoginInvalid, RoleMissing, StateWrong, TokenInvalid, Unknown
+from gateway.errors.callers import TokenInvalid
+from gateway.errors.commands import StateWrong, Unknown
+from gateway.errors.operators import LoginInvalid, RoleMissing
 from gateway.operators.enrolment import enrol
 from gateway.operators.model import Operator, OperatorState, Role, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from gateway.errors import Overloaded, RegistryError
+from gateway.errors.places import Overloaded
+from gateway.errors.registry import RegistryError
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
 from gateway.profiles.other_profile import OtherProfile

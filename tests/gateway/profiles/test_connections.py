@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.grants import make_grant
 from gateway.accounts.use_cases import NewAccount, create_account
-from gateway.errors import SettingInvalid, StateWrong
+from gateway.errors.commands import SettingInvalid, StateWrong
 from gateway.places import Profile
 from gateway.profiles.connections import is_local
 from gateway.settings import ProfileSettings

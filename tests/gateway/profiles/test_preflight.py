@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.clock import today
-from gateway.errors import Overloaded
+from gateway.errors.places import Overloaded
 from gateway.places import Profile
 from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from gateway.audit.model import AuditEntry
 from gateway.clock import today
 from gateway.database import Transaction
-from gateway.errors import ProfileMismatch, SettingInvalid, StateWrong
+from gateway.errors.callers import ProfileMismatch
+from gateway.errors.commands import SettingInvalid, StateWrong
 from gateway.keys.sealing import SealBroken
 from gateway.places import Profile
 from gateway.profiles import store

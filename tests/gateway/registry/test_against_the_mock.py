@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from gateway.errors import (
-    RegistryCredentialsRejected,
-    RegistryRefused,
-)
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Record

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import (
-    ClaimInvalid,
-    GatewayError,
-    ProfileMismatch,
+from gateway.errors import GatewayError
+from gateway.errors.callers import ProfileMismatch
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
 )
+from gateway.errors.requests import ClaimInvalid
 from gateway.places import Profile
 from gateway.registry.breaker import COOLING_S, FAILURES, Breaker
 from gateway.registry.client import open_registry

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.errors import RegistryTimeout, RegistryUnavailable
+from gateway.errors.registry import RegistryTimeout, RegistryUnavailable
 from gateway.registry.breaker import FAILURES
 from gateway.registry.client import open_registry
 from gateway.registry.model import Registry

@@ -10,7 +10,7 @@ import aiohttp
 import httpx
 import pytest
 
-from gateway.errors import SettingInvalid
+from gateway.errors.commands import SettingInvalid
 from gateway.places import Profile
 from gateway.profiles.other_profile import beside, find_shared_members
 from gateway.profiles.revisions import Revision

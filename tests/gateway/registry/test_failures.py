@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from gateway.errors import (
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,

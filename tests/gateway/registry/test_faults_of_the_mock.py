@@ -2,7 +2,12 @@
 
 import pytest
 
-from gateway.errors import RegistryAnswerInvalid, RegistryRefused, RegistryTimeout, RegistryUnavailable
+from gateway.errors.registry import (
+    RegistryAnswerInvalid,
+    RegistryRefused,
+    RegistryTimeout,
+    RegistryUnavailable,
+)
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from mock_c06.testing.scene import C06

@@ -11,7 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.errors import ClaimInvalid, GatewayError, RegistryError
+from gateway.errors import GatewayError
+from gateway.errors.registry import RegistryError
+from gateway.errors.requests import ClaimInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.json_in import parse_object

@@ -7,7 +7,9 @@ import httpx
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.errors import ProfileMismatch, RegistryAnswerInvalid, SettingInvalid
+from gateway.errors.callers import ProfileMismatch
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect, Owner

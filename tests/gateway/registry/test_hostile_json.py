@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from tests.gateway.registry.scene import JSON_PERSON, PERSON, answering, people, question, registry_of

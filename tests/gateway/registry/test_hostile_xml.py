@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.errors import RegistryAnswerInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from gateway.errors import RegistryCredentialsRejected, RegistryUnavailable
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryUnavailable
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Dialect
 from gateway.registry.latch import COOLING_S, TRIES

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from gateway.errors import RegistryAnswerInvalid, RegistryRefused, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryRefused, RegistryUnavailable
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Claim, Found, NobodyFound

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.errors import (
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryError,
     RegistryTimeout,
-    SettingInvalid,
 )
 from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryRefused
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryRefused
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import DateForm, Dialect, TimestampUnit
 from gateway.registry.model import Found, NobodyFound

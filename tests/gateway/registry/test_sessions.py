@@ -7,12 +7,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from gateway.errors import (
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryTimeout,
     RegistryUnavailable,
-    SettingInvalid,
 )
 from gateway.registry.authorisation import Timestamps
 from gateway.registry.client import open_registry

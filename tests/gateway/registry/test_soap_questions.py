@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from lxml import etree
 
-from gateway.errors import ClaimInvalid, RequestInvalid
+from gateway.errors.requests import ClaimInvalid, RequestInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect, TimestampUnit
 from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Relative

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pytest_httpx import HTTPXMock
 
-from gateway.errors import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
 from gateway.registry.client import open_registry
 from gateway.registry.model import Registry
 from gateway.registry.transport import open_transport
