@@ -1,4 +1,5 @@
-"""What a deployment remembers of itself: the address that the last `serve` listened on, and its epoch.
+"""What a deployment remembers of itself: the address that the last `serve` listened on, its epoch, and how far the
+audit's questions are known to have answers.
 
 The epoch counts changes that every running worker must follow without a restart, such as a rotated key: workers
 look at it five times a second and read anew what hangs on it when it has moved.

@@ -10,8 +10,6 @@ from typing import NewType
 ClientId = NewType("ClientId", str)
 OrganisationId = NewType("OrganisationId", str)
 VerificationId = NewType("VerificationId", str)
-ActId = NewType("ActId", str)
-RequestId = NewType("RequestId", str)
 OperatorName = NewType("OperatorName", str)
 
 

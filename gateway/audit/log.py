@@ -56,7 +56,8 @@ class AuditLog:
     async def commit(self, decide: Decision, *, owed: bool = False) -> None:
         """Commit what `decide` changes together with the entries it returns; none for no change.
 
-        `decide` (a `change` too) may run a second time, after all that the first run did was undone. What is `owed` (the registry was asked already) is never refused for the length of the queue.
+        `decide` (a `change` too) may run a second time, after all that the first run did was undone. What is `owed`
+        (the registry was asked already) is never refused for the length of the queue.
 
         Raises:
             Overloaded: the store can't take them, or too many wait; nothing was kept.

@@ -4,7 +4,7 @@
         └────────┴────────────┴─ rejected, expired   └──┴─ rolled_back
 
 On sandbox a preflighted change may be activated without approval. Only a change of the connection is watched after
-its activation; every other one is confirmed at once. Source: the contract of operators, docs/decisions/0057.
+its activation; every other one is confirmed at once. See docs/decisions/0057.
 """
 
 import hashlib
@@ -70,7 +70,8 @@ class DiffLine:
 class Change:
     """A proposal and what became of it. `document` is what is wanted, without any secret.
 
-    `reason` says why it ended as it did. `returning_until` is the lease of the worker that is about to return from it. `profile` is None where the change is of no profile (an operator's role).
+    `reason` says why it ended as it did. `returning_until` is the lease of the worker that is about to return from it.
+    `profile` is None where the change is of no profile (an operator's role).
     """
 
     id: str

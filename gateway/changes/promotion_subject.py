@@ -2,7 +2,7 @@
 
 Grants, scopes and name are the sandbox account's unless the proposal narrows them; never more. Officers are named
 anew, since a pseudonym of one profile says nothing at the other. Tokens are DPoP-bound unless the proposal says
-otherwise, visibly. Source: contract §7, docs/decisions/0057.
+otherwise, visibly. See docs/decisions/0057.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Who may do what to a change, and when. Refusals name the reason; nothing here writes.
 
 On official everything needs a second person; on sandbox a proposer may go on alone once the preflight has passed. An
-admin neither proposes nor approves. Source: contract §7.
+admin neither proposes nor approves. See docs/decisions/0057.
 """
 
 from collections.abc import Collection

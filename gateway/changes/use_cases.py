@@ -1,7 +1,7 @@
 """What becomes of a proposal: preflight, approval, activation, rejection, return.
 
 Each act holds its rules inside the commit in which it happens, against the change as it stands then: two operators
-at once, or two workers, can't both be right. Source: contract §7, docs/decisions/0057.
+at once, or two workers, can't both be right. See docs/decisions/0057.
 """
 
 import hmac

@@ -4,7 +4,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
-def bare_config(app: ASGIApp, *, keep_alive_s: int, shutdown_s: int, backlog: int = 2048) -> uvicorn.Config:
+def bare_config(app: ASGIApp, *, keep_alive_s: int, shutdown_s: int) -> uvicorn.Config:
     """Return a server's configuration: how long an idle connection is kept, how long a stop waits for answers."""
     return uvicorn.Config(
         app,
@@ -16,5 +16,4 @@ def bare_config(app: ASGIApp, *, keep_alive_s: int, shutdown_s: int, backlog: in
         ws="none",
         timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=shutdown_s,
-        backlog=backlog,
     )

@@ -19,7 +19,7 @@
     ├── IdempotencyError                a key that was used before
     │   └── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
     ├── ProfileError                    ProfileUnconfigured  ProfileSuspended
-    ├── OperatorError                   an operator's act refused (contract §7): LoginInvalid  RoleMissing
+    ├── OperatorError                   an operator's act refused: LoginInvalid  RoleMissing
     │                                   SameOperator  DiffChanged  PreflightFailed
     ├── Overloaded                      our own store or writer can take no more
     └── OperationError                  a command refused: AlreadyExists  Unknown  StateWrong  SettingInvalid

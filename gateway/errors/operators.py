@@ -1,4 +1,4 @@
-"""An operator's act refused (contract §7)."""
+"""An operator's act refused."""
 
 from dataclasses import dataclass
 

@@ -1,11 +1,12 @@
 """Compact JWS, strictly: one algorithm a key, one `typ` a use, claims are one JSON object (RFC 8725).
 
-A key is found by exact `kid` on our own list. Whatever arrives, deep, long or not text, is `JwsInvalid`. Members of a header that bring a key or point to one (`jwk`,
-`jku`, `x5u`, `x5c`) are refused, except where a DPoP proof must carry its own public key.
+A key is found by exact `kid` on our own list. Whatever arrives, deep, long or not text, is `JwsInvalid`. Members of a
+header that bring a key or point to one (`jwk`, `jku`, `x5u`, `x5c`) are refused, except where a DPoP proof must carry
+its own public key.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from joserfc import jws
@@ -19,8 +20,6 @@ MAX_LENGTH = 8192
 _KEY_BRINGING = {"jwk", "jku", "x5u", "x5c", "crit", "b64"}
 
 AnyKey = ECKey | OKPKey | RSAKey
-FindKey = Callable[[Mapping[str, Any]], AnyKey | None]
-
 
 _MALFORMED = (JoseError, ValueError, TypeError, AttributeError, RecursionError)
 

@@ -2,7 +2,7 @@
 
 The fence and the place come first, and no packet leaves while they don't hold; then one login; then each operation
 about a number that nobody can have. Every question is announced to the witness before its packet. Changes nothing,
-keeps nothing. See docs/decisions/0055; contract §7.
+keeps nothing. See docs/decisions/0055.
 """
 
 from collections.abc import Collection, Sequence

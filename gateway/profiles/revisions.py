@@ -99,9 +99,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
-    """Every profile's standing in an epoch, with the active revision where its secrets could be unsealed."""
+    """Every profile's standing, with the active revision where its secrets could be unsealed."""
 
-    epoch: int
     standings: Mapping[Profile, Standing]
     active: Mapping[Profile, Revision]
 

@@ -12,7 +12,6 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from gateway.database import Instant, Transaction, metadata
-from gateway.deployment import read_epoch
 from gateway.keys.sealing import SealBroken
 from gateway.places import Profile
 from gateway.profiles.revision_rows import (
@@ -165,7 +164,6 @@ async def write_standing(transaction: Transaction, profile: Profile, standing: S
 
 async def read_standings(transaction: Transaction, *, master: bytes | None) -> Standings:
     """Return every profile's standing and, given the master key, the active revisions that it opens."""
-    epoch = await read_epoch(transaction)
     found = {profile: await read_standing(transaction, profile) for profile in Profile}
     active: dict[Profile, Revision] = {}
     for profile, standing in found.items():
@@ -174,7 +172,7 @@ async def read_standings(transaction: Transaction, *, master: bytes | None) -> S
                 revision = await find_revision(transaction, profile, standing.active, master=master)
                 if revision is not None:
                     active[profile] = revision
-    return Standings(epoch=epoch, standings=found, active=active)
+    return Standings(standings=found, active=active)
 
 
 def _revision(row: sa.Row[tuple[object, ...]], members: ConnectionMembers) -> Revision:

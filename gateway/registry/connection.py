@@ -1,6 +1,6 @@
 """A connection: where one profile reaches the registry, as whom, in which dialect.
 
-Its members are those of a revision (docs/contract of operators); secrets never show in a repr.
+Its members are those of a revision (docs/operators.md); secrets never show in a repr.
 """
 
 from collections.abc import Mapping

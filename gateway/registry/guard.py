@@ -1,7 +1,7 @@
 """The last look before a packet leaves: this profile's question, to this connection's own place, or nothing.
 
-Refuses: a question of the other profile or of another revision, a URL elsewhere than the connection's, plain mistakes in the URL
-(userinfo, query), hosts outside the connection's `hosts` and `networks`, and always link-local and metadata
+Refuses: a question of the other profile or of another revision, a URL elsewhere than the connection's, plain mistakes
+in the URL (userinfo, query), hosts outside the connection's `hosts` and `networks`, and always link-local and metadata
 addresses. An address behind a name is checked in `transport.py`, where it is resolved and connected to.
 """
 

@@ -1,4 +1,4 @@
-"""The members of a connection as people write them: in settings, in a revision's file or form (contract of operators).
+"""The members of a connection as people write them: in settings, in a revision's file or form (docs/operators.md).
 
 Parses and checks them; where a profile may connect (`hosts`, `networks`) is not among them: only the deployment's
 settings say that. Refuses unknown members and half credentials; a wrong value is never repeated.

@@ -1,7 +1,7 @@
 """Make a `Record` of an answered tree, and check that it is the answer to the question that was put.
 
-Refuses: a person other than the one asked for (number, birth date, name), more than one person, a count that disagrees, codes and dates
-out of form. Ignores what it doesn't know; reads no relative's number, since nothing may deliver it.
+Refuses: a person other than the one asked for (number, birth date, name), more than one person, a count that disagrees,
+codes and dates out of form. Ignores what it doesn't know; reads no relative's number, since nothing may deliver it.
 """
 
 import re

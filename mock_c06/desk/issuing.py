@@ -1,8 +1,9 @@
 """The issuing desk: an agency applies for a connection account, and is granted one or refused with every reason.
 
 A granted account answers nothing yet: a second act makes it active. Decides a plain statement at once, for tests that
-need an account; a bundle waits for an officer (`counter.py`). Source: NĐ 47/2020 Đ35 (what an application states) and Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security
-level 3 of the official environment TT 46/2022/TT-BCA. What C06 really asks is not published (parity ledger).
+need an account; a bundle waits for an officer (`counter.py`). Source: NĐ 47/2020 Đ35 (what an application states) and
+Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security level 3 of the official environment TT 46/2022/TT-BCA. What C06 really
+asks is not published (parity ledger).
 """
 
 from collections.abc import Iterator

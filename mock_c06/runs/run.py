@@ -1,6 +1,7 @@
 """A test's own registry: world, clock, journal, faults and memory, reached under `/r/{run}`.
 
-Accounts are of all runs, but for those that a run has put over them. The run `default` is what a path without `/r/` means; dropping it empties it.
+Accounts are of all runs, but for those that a run has put over them. The run `default` is what a path without `/r/`
+means; dropping it empties it.
 """
 
 import re
