@@ -15,7 +15,7 @@ from gateway.accounts import store
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, AccountState, Organisation, SecretDigest
 from gateway.audit.log import Change
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.errors.commands import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
@@ -236,7 +236,7 @@ async def _record(
         client_id=account.client_id if account else None,
         organisation=account.organisation if account else organisation,
         outcome=outcome,
-        actor="local",
+        actor=LOCAL,
     )
     await parts.audit.record(entry, change=change)
 

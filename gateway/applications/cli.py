@@ -101,7 +101,7 @@ async def _make(
 
 async def _actor(gateway: "Gateway") -> str:
     """Return who is signed in here, or `local` where nobody is."""
-    from gateway.operators.model import LOCAL  # noqa: PLC0415 - slow to load
+    from gateway.audit.model import LOCAL  # noqa: PLC0415 - slow to load
     from gateway.operators.token_file import find_token, operator_of  # noqa: PLC0415 - slow to load
 
     return LOCAL if find_token(gateway.opener.settings) is None else (await operator_of(gateway)).name

@@ -16,6 +16,9 @@ from gateway.places import Profile
 GENESIS = "0" * 64
 """What the first row names as the one before it."""
 
+LOCAL = "local"
+"""The actor of what was done on the host, by nobody who signed in."""
+
 
 class Kind(StrEnum):
     """What happened."""

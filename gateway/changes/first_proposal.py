@@ -6,14 +6,13 @@ The proposer is `local`, whoever has the host: any approver is another person.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.audit.model import AuditEntry
+from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import store
 from gateway.changes.evidence import change_entry
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
 from gateway.changes.revision_subject import diff
 from gateway.database import Transaction
 from gateway.identifiers import new_identifier
-from gateway.operators.model import LOCAL
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision
 

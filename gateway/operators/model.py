@@ -1,7 +1,7 @@
 """Operators: people with one role each, known by a short name. Secrets never show in a repr.
 
 A name is no person's number: a run of nine digits is refused. `local` is nobody's name, since in the audit it stands
-for whoever has the host. Source: contract §7, docs/decisions/0054.
+for whoever has the host. See docs/decisions/0054.
 """
 
 import re
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.audit.model import LOCAL
 from gateway.identifiers import OperatorName
 
 IDLE = timedelta(minutes=30)
@@ -19,9 +20,6 @@ LONGEST = timedelta(hours=8)
 
 CODE_LIFE = timedelta(hours=24)
 """How long a one-time code may wait for its operator."""
-
-LOCAL = "local"
-"""The actor of what was done on the host, by nobody who signed in."""
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 _DIGITS = re.compile(r"[0-9]{9}")

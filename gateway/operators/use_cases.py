@@ -8,14 +8,14 @@ people make, which calls `admit_operator` and `change_role` in its own transacti
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.errors.callers import TokenInvalid
 from gateway.errors.commands import StateWrong, Unknown
 from gateway.identifiers import OperatorName, new_identifier
 from gateway.operators import store
 from gateway.operators.digests import Kept, digest_of
-from gateway.operators.model import CODE_LIFE, LOCAL, Operator, OperatorState, Record, Role
+from gateway.operators.model import CODE_LIFE, Operator, OperatorState, Record, Role
 from gateway.operators.sessions import require_role
 from gateway.parts import Parts
 from gateway.places import Profile

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import SettingInvalid
@@ -40,7 +40,7 @@ async def settle_first_revision(
             return None
     members = ConnectionMembers.model_validate(own.model_dump(include=set(given_members(own))))
     revision = Revision(
-        profile=profile, number=1, members=members, proposed_by="local", proposed_at=parts.clock.now()
+        profile=profile, number=1, members=members, proposed_by=LOCAL, proposed_at=parts.clock.now()
     )
     await _check(opener, revision)
     at_once = profile is Profile.SANDBOX or is_local(own)
@@ -85,5 +85,5 @@ def _entry(revision: Revision, outcome: str) -> AuditEntry:
         profile=revision.profile,
         act=new_identifier("act"),
         outcome=outcome,
-        actor="local",
+        actor=LOCAL,
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import Unknown
@@ -122,6 +122,6 @@ def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str]) -> list[A
     ]
     act = new_identifier("act")
     return [
-        AuditEntry(at=now, kind=Kind.LOCAL, profile=key.profile, act=act, outcome=outcome, actor="local")
+        AuditEntry(at=now, kind=Kind.LOCAL, profile=key.profile, act=act, outcome=outcome, actor=LOCAL)
         for outcome in outcomes
     ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import MasterKeyWrong, StateWrong
@@ -98,5 +98,5 @@ def _entry(parts: Parts) -> AuditEntry:
         profile=None,
         act=new_identifier("act"),
         outcome="master_key_rotated",
-        actor="local",
+        actor=LOCAL,
     )

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 
 from gateway.app import open_gateway
+from gateway.audit.model import LOCAL
 from gateway.operators.enrolment import enrol
-from gateway.operators.model import LOCAL, Operator, Role, parse_name
+from gateway.operators.model import Operator, Role, parse_name
 from gateway.operators.passwords import Cost, Passwords, parse_new_password
 from gateway.operators.sessions import identify
 from gateway.operators.totp import STEP_S, code_at, step_of
