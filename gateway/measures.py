@@ -1,7 +1,6 @@
 """What the parts count by themselves, told to whoever reads the metrics: read at that moment, kept nowhere twice."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -10,10 +9,8 @@ from prometheus_client.registry import Collector
 from gateway.edge.guesses import Guesses
 from gateway.edge.rates import RateLimits
 from gateway.profiles.model import Gateway
-from gateway.profiles.states import ProfileState, days_left, state_of
-from gateway.registry.shelter import ShelteredRegistry
-
-BREAKER_STATES = ("closed", "open", "probing")
+from gateway.profiles.states import ProfileState, days_left, find_sheltered, state_of
+from gateway.registry.breaker import BreakerState
 
 
 class Measures(Collector):
@@ -81,16 +78,13 @@ class Measures(Collector):
         breaker = GaugeMetricFamily(
             "gateway_registry_breaker", "1 for the breaker's state of now.", labels=["profile", "state"]
         )
-        for profile, registry in self._sheltered():
+        for profile, place in self._gateway.places.items():
+            registry = find_sheltered(place)
+            if registry is None:
+                continue
             for (operation, outcome), count in sorted(registry.tally.items()):
-                questions.add_metric([profile, operation, outcome], count)
-            for state in BREAKER_STATES:
-                breaker.add_metric([profile, state], float(registry.breaker_state == state))
+                questions.add_metric([profile.value, operation, outcome], count)
+            for state in BreakerState:
+                breaker.add_metric([profile.value, state.value], float(registry.breaker_state is state))
         yield questions
         yield breaker
-
-    def _sheltered(self) -> Iterator[tuple[str, ShelteredRegistry]]:
-        for profile, place in self._gateway.places.items():
-            registry: Any = place.link.registry if place.link else None
-            if isinstance(registry, ShelteredRegistry):
-                yield profile.value, registry

@@ -1,8 +1,8 @@
 """After a switch: watch the new revision at work, return by itself if it does badly, confirm it once its time is over.
 
 All workers' questions count together (tallies.py). Whichever worker sees a threshold crossed first returns, once for a
-change: to the former revision if that one still logs in on a fresh preflight, else the profile is suspended with an alarm. It says
-why. A worker that dies in between leaves the change as it was, and another one does it.
+change: to the former revision if that one still logs in on a fresh preflight, else the profile is suspended with an
+alarm. It says why. A worker that dies in between leaves the change as it was, and another one does it.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway
 from gateway.profiles.opening import open_revision
 from gateway.profiles.revisions import Suspension
+from gateway.profiles.states import find_sheltered
 from gateway.profiles.switching import suspend
 from gateway.registry.probe_model import WayOut
-from gateway.registry.shelter import ShelteredRegistry
 
 LOOK_SECONDS = 0.5
 LEASE = timedelta(seconds=10)
@@ -179,6 +179,6 @@ async def _find_crossing(gateway: Gateway, change: Change) -> str | None:
     if change.profile is None:
         return None
     place = gateway.places[change.profile]
-    own = place.link.registry if place.link and place.link.connection.revision == change.revision else None
-    tally = await tallies.gather(gateway, change.id, own if isinstance(own, ShelteredRegistry) else None)
+    of_change = place.link is not None and place.link.connection.revision == change.revision
+    tally = await tallies.gather(gateway, change.id, find_sheltered(place) if of_change else None)
     return find_crossing(tally, place.policy.watch)

@@ -13,7 +13,8 @@ from gateway.errors.requests import FieldsError
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.profiles.other_profile import OtherProfile, find_shared_members
-from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet
+from gateway.profiles.preflight_sheet import Sheet
+from gateway.profiles.revisions import WARNING_DAYS
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection
 from gateway.registry.probe import check_words
 
@@ -137,5 +138,5 @@ def _look_at_expiry(sheet: Sheet, expires_on: date | None, day: date) -> None:
             "have C06 renew the account, then set expires_on",
         )
     else:
-        remedy = "have C06 renew the account soon" if left < SOON_DAYS else ""
+        remedy = "have C06 renew the account soon" if left <= WARNING_DAYS else ""
         sheet.passed("expiry", f"{left} day(s) left", remedy=remedy)

@@ -9,7 +9,8 @@ from gateway.clock import Clock
 from gateway.errors.commands import SettingInvalid
 from gateway.profiles.other_profile import is_at_the_others_address, is_on_the_others_line
 from gateway.profiles.preflight_members import Candidate
-from gateway.profiles.preflight_sheet import SOON_DAYS, Sheet
+from gateway.profiles.preflight_sheet import Sheet
+from gateway.profiles.revisions import WARNING_DAYS
 from gateway.registry.connection import Connection
 from gateway.registry.probe_model import WayOut
 from gateway.registry.probe_network import (
@@ -122,7 +123,7 @@ async def _look_at_tls(
         sheet.passed("tls", "chain and name hold; the end of the certificate is not told", ms=ms)
         return
     left = floor((shown.ends_at - clock.now()).total_seconds() / 86_400)
-    remedy = "its owner has to renew the certificate soon" if left < SOON_DAYS else ""
+    remedy = "its owner has to renew the certificate soon" if left <= WARNING_DAYS else ""
     sheet.passed("tls", f"chain and name hold; {left} day(s) left", ms=ms, remedy=remedy)
 
 

@@ -1,6 +1,6 @@
 """A preflight's lines, in an order that stays. What was not tried has failed: a line is never just absent.
 
-Says nothing of a person and shows no credential: details name members and codes. Source: contract §7.
+Says nothing of a person and shows no credential: details name members and codes. See docs/decisions/0055.
 """
 
 from collections.abc import Iterable
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 
 PARITY = "parity:"
-SOON_DAYS = 30
-"""From here on, what ends is to be renewed."""
 
 WITHOUT_PACKETS = (
     "not_the_other_profile",

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.clock import Clock, today
 from gateway.profiles.model import Gateway, Place
 from gateway.profiles.revisions import warn_of_end
+from gateway.registry.breaker import BreakerState
 from gateway.registry.shelter import ShelteredRegistry
 
 _REFUSED = "the registry refuses the login: ask C06 how the account stands, or propose a revision with right credentials"
@@ -29,10 +30,16 @@ def state_of(place: Place, clock: Clock) -> ProfileState:
     days = days_left(place, clock)
     if days is not None and days < 0:
         return ProfileState.DEGRADED
-    registry = place.link.registry
-    if isinstance(registry, ShelteredRegistry) and registry.breaker_state != "closed":
+    registry = find_sheltered(place)
+    if registry is not None and registry.breaker_state is not BreakerState.CLOSED:
         return ProfileState.DEGRADED
     return ProfileState.DEGRADED if _is_login_refused(place) else ProfileState.READY
+
+
+def find_sheltered(place: Place) -> ShelteredRegistry | None:
+    """Return the registry behind a place, which counts its questions; None where there is none, or one that doesn't."""
+    registry = place.link.registry if place.link else None
+    return registry if isinstance(registry, ShelteredRegistry) else None
 
 
 def days_left(place: Place, clock: Clock) -> int | None:
@@ -51,15 +58,16 @@ def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
             profile.value: days_left(place, clock) for profile, place in gateway.places.items()
         },
         "credential_warnings": {
-            profile.value: _warn(place, clock) for profile, place in gateway.places.items()
+            profile.value: find_warning(place, clock) for profile, place in gateway.places.items()
         },
     }
 
 
-def _warn(place: Place, clock: Clock) -> str | None:
+def find_warning(place: Place, clock: Clock) -> str | None:
+    """Return what to do about a place's credentials; None while there is nothing."""
     return _REFUSED if _is_login_refused(place) else warn_of_end(days_left(place, clock))
 
 
 def _is_login_refused(place: Place) -> bool:
-    registry = None if place.link is None else place.link.registry
-    return isinstance(registry, ShelteredRegistry) and registry.login_refused
+    registry = find_sheltered(place)
+    return registry is not None and registry.login_refused

@@ -5,6 +5,7 @@ opens anew. Counts only outage: who refuses us, or answers badly, is up. An admi
 been on its way: what began before the last opening or closing tells nothing of now.
 """
 
+from enum import StrEnum
 from math import ceil
 
 import structlog
@@ -19,6 +20,14 @@ COOLING_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
+class BreakerState(StrEnum):
+    """Whether questions go out: all, none, or one that finds out."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    PROBING = "probing"
+
+
 class Breaker:
     """One connection's breaker. Every admitted question must `leave`, whatever became of it."""
 
@@ -31,11 +40,11 @@ class Breaker:
         self._probing = False
 
     @property
-    def state(self) -> str:
-        """Return `closed`, `open`, or `probing` while one question finds out."""
+    def state(self) -> BreakerState:
+        """Return the state of now."""
         if self._open_until is None:
-            return "closed"
-        return "probing" if self._probing else "open"
+            return BreakerState.CLOSED
+        return BreakerState.PROBING if self._probing else BreakerState.OPEN
 
     def admit(self) -> int:
         """Return a question's admission; raises `RegistryUnavailable` while open or while a probe is out."""

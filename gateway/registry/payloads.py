@@ -11,14 +11,11 @@ from lxml import etree
 
 from gateway.registry import wire_names as names
 from gateway.registry.connection import Dialect
+from gateway.registry.xml_in import PARSER
 
 _COUNTED = frozenset({names.COLLECTION_COUNT, names.COLLECTION_AS_OF, names.COLLECTION_NOTE, "id"})
 _STAMPS = frozenset({names.COLLECTION_AS_OF, names.COLLECTION_NOTE})
 _ANSWER = f"{{{names.ANSWER_NAMESPACE}}}"
-# Read once already under `xml_in.py`'s bounds; the same hardening, since these are the same hostile bytes.
-_PARSER = etree.XMLParser(
-    encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
-)  # fmt: skip
 
 
 def payload_of(dialect: Dialect, content: bytes) -> etree._Element | None:
@@ -43,7 +40,9 @@ def json_of(content: bytes) -> dict[str, object]:
 
 
 def _payload(content: bytes) -> etree._Element | None:
-    root = etree.fromstring(content.removeprefix(BOM_UTF8).strip(), _PARSER)
+    root = etree.fromstring(
+        content.removeprefix(BOM_UTF8).strip(), PARSER
+    )  # the same hardening as at the first reading: these are the same hostile bytes
     body = root.find(f"{{{names.SOAP_NAMESPACE}}}Body")
     children = [] if body is None else [child for child in body if isinstance(child.tag, str)]
     return children[0] if children and str(children[0].tag).startswith(_ANSWER) else None

@@ -21,7 +21,7 @@ from gateway.errors.registry import (
 )
 from gateway.identifiers import new_identifier
 from gateway.places import Profile
-from gateway.registry.breaker import Breaker
+from gateway.registry.breaker import Breaker, BreakerState
 from gateway.registry.connection import Connection
 from gateway.registry.model import Found, NobodyFound, Question, Registry
 
@@ -54,8 +54,8 @@ class ShelteredRegistry:
         return self._inner.profile
 
     @property
-    def breaker_state(self) -> str:
-        """Return `closed`, `open` or `probing`."""
+    def breaker_state(self) -> BreakerState:
+        """Return the breaker's state of now."""
         return self._breaker.state
 
     async def confirm(self, question: Question) -> bool:

@@ -23,7 +23,7 @@ _FAULT = f"{{{names.SOAP_NAMESPACE}}}{names.FAULT}"
 _ANSWER = f"{{{names.ANSWER_NAMESPACE}}}"
 
 # The encoding is settled before parsing, so that the parser never follows the declaration.
-_PARSER = etree.XMLParser(
+PARSER = etree.XMLParser(
     encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
 )  # fmt: skip
 
@@ -70,7 +70,7 @@ def _checked(raw: bytes) -> bytes:
 
 def _parse(body: bytes) -> etree._Element:
     try:
-        return etree.fromstring(body, _PARSER)
+        return etree.fromstring(body, PARSER)
     except (etree.XMLSyntaxError, ValueError):
         # The parser's text may quote a value: it is not passed on.
         raise RegistryAnswerInvalid("not well-formed XML") from None
