@@ -17,11 +17,12 @@ import typer
 from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
-from gateway.changes import reading, rules, use_cases
+from gateway.changes import reading, use_cases
 from gateway.changes.answers import shape_change, shape_one, shape_preflight, shape_profile, shape_revision
 from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
 from gateway.changes.proposals import claim_of, propose_body
 from gateway.changes.propose import propose_revision
+from gateway.changes.suspend import suspend_profile
 from gateway.changes.trial import Trial
 from gateway.clock import today
 from gateway.edge.answers import Answer
@@ -31,7 +32,6 @@ from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
-from gateway.profiles.switching import suspend_profile
 from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
 from gateway.terminal import OpenGateway, read_json_file
@@ -59,10 +59,10 @@ class Acts:
     async def show_profile(self, profile: Profile) -> dict[str, Any]:
         """Return one with its revisions."""
         async with self.open_gateway() as gateway:
-            views = [view for view in await reading.list_profiles(gateway) if view.profile is profile]
+            view = await reading.get_profile(gateway, profile)
             revisions = await reading.list_revisions(gateway, profile)
         shown = [_dump(shape_revision(each.revision, each.state, each.days_left)) for each in revisions]
-        return _dump(shape_profile(views[0])) | {"revisions": shown}
+        return _dump(shape_profile(view)) | {"revisions": shown}
 
     async def show_change(self, change: str) -> dict[str, Any]:
         """Return one change as it is now."""
@@ -144,10 +144,8 @@ class Acts:
     async def suspend(self, profile: Profile, reason: str | None) -> dict[str, Any]:
         """Suspend a profile."""
         async with self._acting() as (gateway, by):
-            rules.may_suspend(by, profile)
-            await suspend_profile(gateway, profile, by=by.name, reason=reason or "suspended by hand")
-            views = [view for view in await reading.list_profiles(gateway) if view.profile is profile]
-            return _dump(shape_profile(views[0]))
+            await suspend_profile(gateway, by, profile, reason)
+            return _dump(shape_profile(await reading.get_profile(gateway, profile)))
 
 
 def read_revision_file(path: Path) -> dict[str, Any]:

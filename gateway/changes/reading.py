@@ -10,8 +10,8 @@ from gateway.clock import today
 from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.model import Gateway
-from gateway.profiles.revisions import Revision, Suspension, warn_of_end
-from gateway.profiles.states import ProfileState, days_left, state_of
+from gateway.profiles.revisions import Revision, Suspension
+from gateway.profiles.states import ProfileState, days_left, find_warning, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,28 +42,28 @@ class RevisionView:
 
 async def list_profiles(gateway: Gateway) -> list[ProfileView]:
     """Return both profiles as the store has them now."""
+    return [await get_profile(gateway, profile) for profile in gateway.places]
+
+
+async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
+    """Return one profile as the store has it now."""
     async with gateway.parts.database.read() as transaction:
-        standings = {profile: await profiles.read_standing(transaction, profile) for profile in Profile}
-    views = []
-    for profile, place in gateway.places.items():
-        left = days_left(place, gateway.parts.clock)
-        members = place.revision.members if place.revision else None
-        views.append(
-            ProfileView(
-                profile=profile,
-                state=_state(gateway, profile, standings[profile].suspension),
-                active=standings[profile].active,
-                former=standings[profile].former,
-                registry_url=members.registry_url if members else None,
-                dialect=members.dialect.value if members else None,
-                days_left=left,
-                warning=warn_of_end(left),
-                suspension=standings[profile].suspension,
-                policy=asdict(place.policy),
-                epoch=gateway.places.epoch,
-            )
-        )
-    return views
+        standing = await profiles.read_standing(transaction, profile)
+    place = gateway.places[profile]
+    members = place.revision.members if place.revision else None
+    return ProfileView(
+        profile=profile,
+        state=_state(gateway, profile, standing.suspension),
+        active=standing.active,
+        former=standing.former,
+        registry_url=members.registry_url if members else None,
+        dialect=members.dialect.value if members else None,
+        days_left=days_left(place, gateway.parts.clock),
+        warning=find_warning(place, gateway.parts.clock),
+        suspension=standing.suspension,
+        policy=asdict(place.policy),
+        epoch=gateway.places.epoch,
+    )
 
 
 async def list_revisions(gateway: Gateway, profile: Profile) -> list[RevisionView]:

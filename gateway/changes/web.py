@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from gateway.changes import reading, rules, use_cases
+from gateway.changes import reading, use_cases
 from gateway.changes.answers import (
     ChangeAnswer,
     ChangesAnswer,
@@ -26,6 +26,7 @@ from gateway.changes.answers import (
 )
 from gateway.changes.bodies import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
 from gateway.changes.proposals import claim_of, propose_body
+from gateway.changes.suspend import suspend_profile
 from gateway.changes.trial import Trial
 from gateway.edge.answers import respond
 from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
@@ -37,7 +38,6 @@ from gateway.errors.requests import NotFound
 from gateway.oauth.web import gateway_of
 from gateway.operators.web import PREFIX, AnyOperator
 from gateway.places import Profile
-from gateway.profiles.switching import suspend_profile
 
 Acceptable = Annotated[None, Depends(check_acceptable)]
 NoBody = Annotated[None, Depends(check_empty)]
@@ -220,10 +220,8 @@ async def _roll_back(request: Request, caller: AnyOperator, change: str, body: R
 
 async def _suspend(request: Request, caller: AnyOperator, profile: str, body: Reason) -> Response:
     gateway, place = gateway_of(request), _profile(profile)
-    rules.may_suspend(caller, place)
-    await suspend_profile(gateway, place, by=caller.name, reason=body.reason or "suspended by hand")
-    (view,) = [view for view in await reading.list_profiles(gateway) if view.profile is place]
-    return respond(shape_profile(view))
+    await suspend_profile(gateway, caller, place, body.reason)
+    return respond(shape_profile(await reading.get_profile(gateway, place)))
 
 
 def _profile(text: str) -> Profile:

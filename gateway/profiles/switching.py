@@ -4,18 +4,13 @@ Every worker follows within a second, since the epoch moves in the same commit. 
 file's: `changes` asks for a preflight and a second person, and a suspension is one person's.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import StateWrong
-from gateway.identifiers import new_identifier
 from gateway.places import Profile
 from gateway.profiles import store
-from gateway.profiles.epochs import refresh
-from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import PolicyChange, Standing, Suspension
 
 
@@ -63,33 +58,6 @@ async def set_policy(transaction: Transaction, profile: Profile, policy: PolicyC
     """Lay a whole policy over the settings' one."""
     standing = await store.read_standing(transaction, profile)
     return await _stand(transaction, profile, replace(standing, policy=policy))
-
-
-async def suspend_profile(gateway: Gateway, profile: Profile, *, by: str, reason: str) -> Suspension:
-    """Suspend a profile, one person's act in an emergency, loudly audited; this worker follows at once.
-
-    Raises:
-        StateWrong: it is suspended already.
-    """
-    parts = gateway.parts
-    suspension = Suspension(at=parts.clock.now(), by=by, reason=reason)
-
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        await suspend(transaction, profile, suspension)
-        return (
-            AuditEntry(
-                at=suspension.at,
-                kind=Kind.OPERATOR,
-                profile=profile,
-                act=new_identifier("act"),
-                outcome="profile_suspended",
-                actor=by,
-            ),
-        )
-
-    await parts.audit.commit(decide)
-    await refresh(gateway)
-    return suspension
 
 
 async def _stand(transaction: Transaction, profile: Profile, standing: Standing) -> Standing:

@@ -7,10 +7,13 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
+from gateway.changes.suspend import suspend_profile
+from gateway.errors.callers import TokenInvalid
 from gateway.operators.model import Role
+from gateway.operators.use_cases import disable_operator
 from gateway.places import Profile
 from tests.gateway.changes.desk import Desk, told
-from tests.gateway.operators.people import signed_in
+from tests.gateway.operators.people import operator_behind, signed_in
 from tests.gateway.scene import Portal, Scene
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
@@ -121,6 +124,17 @@ async def test_one_person_suspends_and_two_resume_official(
     desk.done(await desk.approve(change))
     desk.done(await desk.act(desk.approver, change, "activate"))
     assert (await official.verify()).status_code == 201
+
+
+async def test_an_operator_who_was_disabled_meanwhile_suspends_nothing(
+    desk: Desk, scene: Scene, portal: Portal
+) -> None:
+    late = await operator_behind(scene, desk.approver)
+    admin = await signed_in(scene, "quan.tri", Role.ADMIN)
+    await disable_operator(scene.gateway, late.name, by=await operator_behind(scene, admin))
+    with pytest.raises(TokenInvalid):
+        await suspend_profile(scene.gateway, late, Profile.SANDBOX, None)
+    assert (await portal.verify()).status_code == 201
 
 
 async def test_a_suspended_profile_fills_no_form_of_a_live_receipt(

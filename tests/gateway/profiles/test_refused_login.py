@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from gateway.operators.model import Role
 from gateway.places import Profile
+from tests.gateway.operators.people import signed_in
 from tests.gateway.scene import Portal, Scene
 
 NAME = "dvctt-hanoi-official"
@@ -45,6 +47,9 @@ async def test_an_account_that_the_desk_ended_is_told_and_not_tried_again_and_ag
     sandbox, state, warning = await readiness(scene)
     assert (sandbox, state) == ("ready", "degraded")
     assert warning.startswith("the registry refuses the login: ask C06")
+    viewer = await signed_in(scene, "chi.xem", Role.VIEWER)
+    shown = (await viewer.call("GET", "/profiles")).json()["profiles"]
+    assert [profile["warning"] for profile in shown] == [None, warning]
 
 
 async def test_an_account_that_the_desk_takes_back_is_ready_from_its_next_answer(

@@ -28,12 +28,12 @@ from gateway.profiles.revision_rows import (
     unseal_secret,
     write_document,
 )
-from gateway.profiles.revisions import SECRET_MEMBERS, Revision
+from gateway.profiles.revisions import SECRET_MEMBERS, Revision, Suspension
 from gateway.profiles.switching import (
     activate_revision,
     resume,
     return_to_former,
-    suspend_profile,
+    suspend,
 )
 from gateway.registry.members import ConnectionMembers
 from mock_c06.app import MockRegistry
@@ -279,19 +279,31 @@ async def test_a_secret_moved_to_another_revision_leaves_the_profile_unconfigure
     assert (answer.status_code, answer.json()["code"]) == (503, "profile_unconfigured")
 
 
+async def suspend_sandbox(scene: Scene, reason: str) -> None:
+    """Let this worker's sandbox be suspended."""
+    suspension = Suspension(at=scene.clock.now(), by="an", reason=reason)
+
+    async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
+        await suspend(transaction, Profile.SANDBOX, suspension)
+        return ()
+
+    await scene.gateway.parts.audit.commit(decide)
+    await refresh(scene.gateway)
+
+
 async def test_a_suspended_profile_asks_nothing_and_says_so(scene: Scene, portal: Portal) -> None:
-    await suspend_profile(scene.gateway, Profile.SANDBOX, by="an", reason="C06 asked for it")
+    await suspend_sandbox(scene, "C06 asked for it")
     answer = await portal.verify()
     assert (answer.status_code, answer.json()["code"]) == (503, "profile_suspended")
     assert int(answer.headers["retry-after"]) > 0
     assert (await scene.http.get("/readyz")).json()["profiles"]["sandbox"] == "suspended"
     assert (await scene.journal()) == []
     with pytest.raises(StateWrong, match="suspended already"):
-        await suspend_profile(scene.gateway, Profile.SANDBOX, by="an", reason="again")
+        await suspend_sandbox(scene, "again")
 
 
 async def test_a_resumed_profile_asks_the_registry_again(scene: Scene, portal: Portal) -> None:
-    await suspend_profile(scene.gateway, Profile.SANDBOX, by="an", reason="a rehearsal")
+    await suspend_sandbox(scene, "a rehearsal")
 
     async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
         await resume(transaction, Profile.SANDBOX)
