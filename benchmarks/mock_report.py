@@ -1,18 +1,14 @@
-"""What `benchmarks.mock` saw, as ratios beside the goals of issue 4, with the figures under them."""
+"""What `benchmarks.mock` saw, as ratios beside what is wanted, with the figures under them."""
 
-import json
 import os
-import platform
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from statistics import median
 
+from benchmarks.kept import RESULTS, keep, machine
 from benchmarks.wire_load import Round
 
-RESULTS = Path(__file__).parent / "results"
 CALLERS, CALLS, ROUNDS = 32, 1_000, 11
 _BUSY = 0.8
 
@@ -41,10 +37,9 @@ _DEARER = (("ours 003 10^8", "ours 003 10^3", 1.2), ("ours 037 10^8", "ours 037 
 
 def report(figures: Figures, folder: Path = RESULTS) -> None:
     """Print the medians and the ratios, and write them to the folder."""
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     load = os.getloadavg()[0]
     print(
-        f"mock registry, {CALLERS} connections, {CALLS} calls a round, median of {ROUNDS}; {machine}, load {load:.1f}"
+        f"mock registry, {CALLERS} connections, {CALLS} calls a round, median of {ROUNDS}; {machine()}, load {load:.1f}"
     )
     rows = {name: _row(seen) for name, seen in figures.items()}
     for name, row in rows.items():
@@ -60,7 +55,8 @@ def report(figures: Figures, folder: Path = RESULTS) -> None:
         else "IT IS THE BOTTLENECK of the fastest, whose figures are too low"
     )
     print(f"the generator worked at most {busy:.0%} of a round: {verdict}")
-    _write(folder, machine, load, rows, ratios)
+    conditions = {"load": round(load, 1), "connections": CALLERS, "calls": CALLS, "rounds": ROUNDS}
+    keep("mock", {**conditions, "figures": rows, "ratios": ratios}, folder)
 
 
 def _row(seen: list[Seen]) -> dict[str, float]:
@@ -106,26 +102,3 @@ def _speed(seen: Seen) -> float:
 
 def _cost(seen: Seen) -> float:
     return seen.cpu_us or 0.0
-
-
-def _write(
-    folder: Path,
-    machine: str,
-    load: float,
-    rows: Mapping[str, Mapping[str, float]],
-    ratios: Mapping[str, Mapping[str, float]],
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    members = {
-        "machine": machine,
-        "load": round(load, 1),
-        "connections": CALLERS,
-        "calls": CALLS,
-        "rounds": ROUNDS,
-        "figures": rows,
-        "ratios": ratios,
-    }
-    day = date.fromtimestamp(time.time()).isoformat()  # noqa: TID251, DTZ012 - names a file after the day
-    path = folder / f"mock-{day}.json"
-    path.write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path}")

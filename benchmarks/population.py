@@ -4,21 +4,16 @@ Sizes take turns, and the median of the turns counts: processor time of this pro
 count less. Everybody who is looked up is another person, but among a thousand. `python -m benchmarks.population`
 """
 
-import json
-import os
-import platform
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from statistics import median
 
+from benchmarks.kept import keep, machine
 from mock_c06.nation.nation import Nation
 from mock_c06.nation.sampling import scatter
 
-RESULTS = Path(__file__).parent / "results"
 SIZES = (1_000, 1_000_000, 100_000_000)
 LOOK_UPS = 20_000
 TURNS = 5
@@ -76,25 +71,17 @@ def _measure() -> dict[int, dict[str, float]]:
 
 
 def _report(figures: Mapping[int, Mapping[str, float]]) -> None:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     base = figures[SIZES[0]]
-    print(f"generated population, median of {TURNS} times {LOOK_UPS} look-ups; {machine}")
+    print(f"generated population, median of {TURNS} times {LOOK_UPS} look-ups; {machine()}")
     for count, found in figures.items():
         print(
             f"  {count:>11,} people: a record {found['record_us'] / base['record_us']:.2f} x   "
             f"({found['record_us']:.0f} us; whose number alone {found['who_us']:.1f} us; "
             f"start {found['start_s'] * 1000:.0f} ms; {found['kept_mib']:.0f} MiB)"
         )
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    members = {
-        "machine": machine,
-        "look_ups": LOOK_UPS,
-        "figures": {str(count): dict(found) for count, found in figures.items()},
-        "ratios": {str(n): round(found["record_us"] / base["record_us"], 2) for n, found in figures.items()},
-    }
-    day = date.fromtimestamp(time.time()).isoformat()  # noqa: TID251, DTZ012 - names a file after the day
-    path = RESULTS / f"population-{day}.json"
-    path.write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
+    ratios = {str(n): round(found["record_us"] / base["record_us"], 2) for n, found in figures.items()}
+    kept = {str(count): dict(found) for count, found in figures.items()}
+    keep("population", {"look_ups": LOOK_UPS, "figures": kept, "ratios": ratios})
 
 
 def main() -> None:

@@ -9,9 +9,6 @@ machine: a call for an activation waits among theirs, and so does the first ques
 """
 
 import asyncio
-import json
-import os
-import platform
 import shutil
 import tempfile
 import threading
@@ -19,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -27,6 +24,7 @@ from typing import Any
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from benchmarks.kept import keep, machine
 from tests.mock_c06.programs import Served, serving
 from tests.postgresql import PostgresqlMissing, running_postgresql
 from tests.sockets.desk import Desk, enrol_operators, issue_account, revision_of, sign_in
@@ -36,7 +34,6 @@ from tests.sockets.programs import AGENCY, Place, Running, enquiry, log_in, plac
 from tests.sockets.rows import read_journal, read_rows, store_of
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 SWITCHES = 50
 CALLERS = 64
 WORKERS = 4
@@ -206,20 +203,14 @@ def _measure(
 
 
 def _report(found: dict[str, dict[str, float]]) -> None:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{SWITCHES} switches of a connection under {CALLERS} callers; {machine}")
+    print(f"{SWITCHES} switches of a connection under {CALLERS} callers; {machine()}")
     for name, figures in found.items():
         print(
             f"  {name:<21} until each worker asks anew: p50 {figures['p50_ms']:.0f} ms, p99 {figures['p99_ms']:.0f} ms "
             f"(from the commit {figures['from_commit_p50_ms']:.0f} and {figures['from_commit_p99_ms']:.0f} ms); "
             f"{figures['failed']:.0f} of {figures['requests']:.0f} requests failed"
         )
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    day = date.fromtimestamp(time.time()).isoformat()  # noqa: TID251, DTZ012 - names a file after the day
-    path = RESULTS / f"switching-{day}.json"
-    members = {"machine": machine, "callers": CALLERS, "switches": SWITCHES, "figures": found}
-    path.write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path.relative_to(ROOT)}")
+    keep("switching", {"callers": CALLERS, "switches": SWITCHES, "figures": found})
 
 
 if __name__ == "__main__":

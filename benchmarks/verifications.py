@@ -5,9 +5,6 @@ with its durable audit, sealed claims and signed receipts on; that is what the r
 """
 
 import asyncio
-import json
-import os
-import platform
 import secrets
 import shutil
 import socket
@@ -17,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from benchmarks.kept import keep, machine
 from benchmarks.load import CALLERS, Figures, measure
 from demo.processes import Programs
 from demo.scene import AGENCY, Scene, set_up
@@ -32,7 +29,6 @@ from demo.settings import child_environment
 from portal.gateway_client import GatewayClient
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 REQUESTS = 1500
 ACT = {"procedure": "khai-sinh", "subject_role": "requester", "initiated_by": {"kind": "citizen"}}
 
@@ -129,25 +125,15 @@ def _wait(port: int) -> None:
 
 def _report(figures: Mapping[str, Figures]) -> None:
     base = figures["naive, asked"].per_second
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"verifications, {CALLERS} callers, {REQUESTS} requests each; {machine}")
+    print(f"verifications, {CALLERS} callers, {REQUESTS} requests each; {machine()}")
     for name, found in figures.items():
         print(
             f"  {name:<13} {found.per_second / base:5.2f} × naive   "
             f"({found.per_second:.0f}/s, p50 {found.p50_ms:.0f} ms, p99 {found.p99_ms:.0f} ms)"
         )
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    members = {
-        "machine": machine,
-        "callers": CALLERS,
-        "requests": REQUESTS,
-        "figures": {name: found.to_json() for name, found in figures.items()},
-        "ratios": {name: round(found.per_second / base, 2) for name, found in figures.items()},
-    }
-    day = date.fromtimestamp(time.time()).isoformat()  # noqa: TID251, DTZ012 - names a file after the day
-    path = RESULTS / f"verifications-{day}.json"
-    path.write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path.relative_to(ROOT)}")
+    kept = {name: found.to_json() for name, found in figures.items()}
+    ratios = {name: round(found.per_second / base, 2) for name, found in figures.items()}
+    keep("verifications", {"callers": CALLERS, "requests": REQUESTS, "figures": kept, "ratios": ratios})
 
 
 if __name__ == "__main__":
