@@ -24,7 +24,7 @@ from mock_c06.desk.register import Register
 from mock_c06.desk.stamp import Stamp
 from mock_c06.desk.switches import AS_BUILT, Switches
 from mock_c06.nation.nation import Nation
-from mock_c06.population.model import Person, Persona
+from mock_c06.population.model import Person
 from mock_c06.population.personas import load_personas
 from mock_c06.population.world_index import WorldIndex
 from mock_c06.runs.run import DefaultRunClock, Runs
@@ -60,7 +60,6 @@ def build_mock(
     *,
     clock: Clock | None = None,
     seed: str = DEFAULT_SEED,
-    personas: tuple[Persona, ...] | None = None,
     switches: Switches = AS_BUILT,
     nation: Nation | None = None,
     own_people: Iterable[Person] = (),
@@ -70,7 +69,7 @@ def build_mock(
     clock = clock or SystemClock()
     secret = secret_seed(settings, seed)
     register = Register(account.with_switches(switches) for account in ready_made(secret))
-    people = load_personas() if personas is None else personas
+    people = load_personas()
     held = chain((persona.person for persona in people), own_people)
     runs = Runs(base=WorldIndex(held, beyond=nation), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)

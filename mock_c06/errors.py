@@ -8,11 +8,11 @@ MockError
 │   ├── Throttled               more calls a second than the account may make
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
-    ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  PersonIncomplete  AccountInvalid  StartRefused
-    ├── PersonUnknown  EventRefused  ClockOutOfRange  RecordingTooLong
-    ├── SwitchUnknown  AccountUnknown  StatusWrong  ApplicationUnknown  BundleInvalid  DecisionRefused
-    ├── NothingIssued
-    └── WhereInvalid            (a StartRefused) conditions of `population sample`
+    ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  AccountUnknown  ApplicationUnknown  RecordingTooLong
+    ├── MemberWrong             names the member: PersonIncomplete  PersonUnknown  EventRefused  ClockOutOfRange
+    │                           AccountInvalid  StatusWrong  SwitchUnknown  BundleInvalid  DecisionRefused  NothingIssued
+    └── StartRefused            the program can't start so
+        └── WhereInvalid        conditions of `population sample`
 """
 
 
@@ -61,6 +61,15 @@ class ControlError(MockError):
     """What a test asked of the control face, or an operator of the command, can't be done."""
 
 
+class MemberWrong(ControlError):
+    """Something is wrong with one member, or stands against what is asked: `field` names it, `detail` says what."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
 class RunUnknown(ControlError):
     """No run by that name."""
 
@@ -77,110 +86,79 @@ class FaultUnknown(ControlError):
     """No planned fault by that id in this run."""
 
 
-class PersonIncomplete(ControlError):
-    """A person lacks a member that has no default, or contradicts itself; `field` says where."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
+class PersonIncomplete(MemberWrong):
+    """A person lacks a member that has no default, or contradicts itself."""
 
 
-class PersonUnknown(ControlError):
+class PersonUnknown(MemberWrong):
     """Nobody has the number that `field` gives, in this run."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"{field}: nobody has this number")
-        self.field = field
-        self.detail = "nobody has this number in this run"
+        super().__init__(field, "nobody has this number in this run")
 
 
-class EventRefused(ControlError):
-    """A life event that can't happen as things are; `field` says what stands against it."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
+class EventRefused(MemberWrong):
+    """A life event that can't happen as things are."""
 
 
-class ClockOutOfRange(ControlError):
+class ClockOutOfRange(MemberWrong):
     """A time at which no registry is: `field` says which member would lead there."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
-        self.detail = "a run's clock stays from 1900 to 2199"
+        super().__init__(field, "a run's clock stays from 1900 to 2199")
 
 
 class RecordingTooLong(ControlError):
     """The run has had more calls, or larger answers, than are kept."""
 
 
-class AccountInvalid(ControlError):
-    """An account that can't be: `field` says which member."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
+class AccountInvalid(MemberWrong):
+    """An account that can't be."""
 
 
 class StartRefused(ControlError):
     """The program can't start as asked; the message is the one line it prints."""
 
 
-class SwitchUnknown(ControlError):
+class SwitchUnknown(MemberWrong):
     """No switch by that name, or a value that it can't have."""
 
     def __init__(self, name: str, detail: str = "no such switch") -> None:
-        super().__init__(f"switch {name}: {detail}")
-        self.field = f"switches.{name}"
-        self.detail = detail
+        super().__init__(f"switches.{name}", detail)
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"switch {self._name}: {self.detail}"
 
 
 class AccountUnknown(ControlError):
     """No account by that name."""
 
 
-class StatusWrong(ControlError):
-    """An account doesn't go from its status to that one; `field` and `detail` say which."""
+class StatusWrong(MemberWrong):
+    """An account doesn't go from its status to that one."""
 
     def __init__(self, before: str, after: str) -> None:
-        self.field = "status"
-        self.detail = f"{before} never becomes {after}"
-        super().__init__(self.detail)
+        super().__init__("status", f"{before} never becomes {after}")
 
 
 class ApplicationUnknown(ControlError):
     """No application by that id."""
 
 
-class BundleInvalid(ControlError):
-    """A bundle that was changed, or isn't one; `field` says what doesn't hold."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
+class BundleInvalid(MemberWrong):
+    """A bundle that was changed, or isn't one."""
 
 
-class DecisionRefused(ControlError):
-    """A decision that can't be taken on an application as it stands; `field` says what is against it."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(f"{field}: {detail}")
-        self.field = field
-        self.detail = detail
+class DecisionRefused(MemberWrong):
+    """A decision that can't be taken on an application as it stands."""
 
 
-class NothingIssued(ControlError):
+class NothingIssued(MemberWrong):
     """An application on which no account was issued; `detail` says where it stands."""
 
     def __init__(self, state: str) -> None:
-        super().__init__(state)
-        self.field = "state"
-        self.detail = f"it is {state}"
+        super().__init__("state", f"it is {state}")
 
 
 class WhereInvalid(StartRefused):

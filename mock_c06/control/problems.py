@@ -17,6 +17,7 @@ from mock_c06.errors import (
     DecisionRefused,
     EventRefused,
     FaultUnknown,
+    MemberWrong,
     NothingIssued,
     PersonIncomplete,
     PersonUnknown,
@@ -51,19 +52,6 @@ ROWS: dict[type[ControlError], tuple[int, str]] = {
     NothingIssued: (404, "nothing was issued on this application: GET it for the reasons"),
 }
 
-_NAMING = (
-    PersonIncomplete
-    | PersonUnknown
-    | EventRefused
-    | AccountInvalid
-    | StatusWrong
-    | SwitchUnknown
-    | BundleInvalid
-    | ClockOutOfRange
-    | DecisionRefused
-    | NothingIssued
-)
-
 
 def install_problems(app: FastAPI) -> None:
     """Answer our errors, and malformed bodies, as problems that name the member."""
@@ -72,7 +60,7 @@ def install_problems(app: FastAPI) -> None:
     async def refuse(_request: Request, error: ControlError) -> JSONResponse:
         status, title = ROWS[type(error)]
         errors = []
-        if isinstance(error, _NAMING):
+        if isinstance(error, MemberWrong):
             errors = [{"field": error.field, "detail": error.detail}]
         return _problem(status, title, errors)
 

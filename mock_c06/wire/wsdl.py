@@ -13,12 +13,12 @@ _XS = "http://www.w3.org/2001/XMLSchema"
 _PLACEHOLDER = "http://127.0.0.1:8100/soap"
 
 
-def load_wsdl(folder: Path = CONTRACTS) -> str:
+def load_wsdl() -> str:
     """Read the WSDL with its schemas inside; it still has the placeholder for an address."""
-    wsdl = etree.parse(str(folder / "c06.wsdl"))
+    wsdl = etree.parse(str(CONTRACTS / "c06.wsdl"))
     for wrapper in wsdl.findall(f".//{{{_XS}}}schema"):
         location = wrapper[0].get("schemaLocation") or ""
-        schema = etree.parse(str(folder / location)).getroot()
+        schema = etree.parse(str(CONTRACTS / location)).getroot()
         parent = wrapper.getparent()
         if parent is not None:
             parent.replace(wrapper, schema)

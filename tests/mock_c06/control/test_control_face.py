@@ -7,7 +7,7 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from mock_c06.control.problems import ROWS
-from mock_c06.errors import CallRefused, ControlError, StartRefused
+from mock_c06.errors import CallRefused, ControlError, MemberWrong, StartRefused
 from tests.mock_c06.callers import SoapPortal
 
 
@@ -116,5 +116,6 @@ async def test_a_fault_that_cannot_be_is_refused_at_planning(
 
 def test_every_error_of_the_control_face_has_its_row() -> None:
     rows = set(ROWS)
-    assert set(ControlError.__subclasses__()) - rows == {StartRefused}
+    kinds = {*ControlError.__subclasses__(), *MemberWrong.__subclasses__()}
+    assert kinds - rows == {StartRefused, MemberWrong}
     assert set(CallRefused.__subclasses__()).isdisjoint(rows)
