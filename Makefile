@@ -1,9 +1,9 @@
-# Everything a newcomer types. `make check` is all that CI checks before its whole suite; only `make fix` and `make lock` change files.
+# Everything a newcomer types. `make check` is all that CI checks before its whole suite. Only fix, lock, bench and parity change files that are kept.
 
 PYTHON ?= python3
 BIN := .venv/bin
 FAST := not sockets and not postgresql
-OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools)
+OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools benchmarks)
 
 export PYTHONUTF8 := 1
 # Programs load twice as fast with their bytecode, which is kept inside this folder.
