@@ -25,7 +25,8 @@ from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
 from gateway.server import Server
 from gateway.settings import Settings
-from gateway.web import build_app, sweeping
+from gateway.sweeping import sweeping
+from gateway.web import build_app
 
 
 async def answer(

@@ -1,11 +1,8 @@
 """The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
@@ -15,7 +12,6 @@ from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
-from gateway.background import beside
 from gateway.changes import web as changes_web
 from gateway.edge import health
 from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
@@ -26,13 +22,11 @@ from gateway.edge.openapi import build_openapi
 from gateway.edge.problems import Internal, find_problem
 from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError
-from gateway.errors.places import Overloaded
 from gateway.errors.requests import MethodNotAllowed, NotFound
 from gateway.measures import Measures
 from gateway.oauth import web as oauth_web
 from gateway.operators import web as operators_web
 from gateway.operators.passwords import AT_ONCE, Passwords
-from gateway.parts import Parts
 from gateway.places import OPERATORS, Profile
 from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
@@ -42,11 +36,6 @@ from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
 from gateway.verifications import web as verifications_web
 from gateway.verifications.flights import Flights
-from gateway.verifications.use_cases import sweep
-
-SWEEP_SECONDS = 20.0
-
-log = structlog.get_logger("gateway")
 
 
 def build_app(
@@ -186,19 +175,3 @@ def _methods_at(app: FastAPI, path: str) -> set[str]:
         if route.path_format and compile_path(route.path_format)[0].match(path):
             found |= set(route.methods or ())
     return found
-
-
-def sweeping(parts: Parts, *, every: float = SWEEP_SECONDS) -> AbstractAsyncContextManager[None]:
-    """Delete expired keys in the background while a block runs, `every` so many seconds."""
-    return beside(_sweep_for_ever(parts, every))
-
-
-async def _sweep_for_ever(parts: Parts, every: float) -> None:
-    while True:
-        await asyncio.sleep(every)
-        try:
-            await sweep(parts)
-        except Overloaded:
-            log.warning("sweep_postponed")
-        except Exception:  # a background task's outermost edge: without it keys would never be deleted again
-            log.exception("sweep_failed")

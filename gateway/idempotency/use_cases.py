@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from gateway.database import Transaction
 from gateway.errors import FieldError
 from gateway.errors.idempotency import IdempotencyAnswerGone, IdempotencyConflict, IdempotencyInProgress
 from gateway.errors.places import Overloaded
@@ -49,11 +48,6 @@ async def answer_once(
         return await _make_and_keep(parts, envelope, begun, make)
     await allow(begun)
     return replace(begun, replayed=True)
-
-
-async def delete_ended(connection: Transaction, *, now: datetime) -> int:
-    """Delete the answers and the requests whose time is over; return how many answers there were."""
-    return await store.delete_ended(connection, now=now)
 
 
 async def _begin(parts: Parts, place: Place, envelope: Envelope) -> Lease | KeptAnswer:

@@ -1,11 +1,10 @@
-"""What can be done with a verification that exists: find, open by receipt, check, show the ledger, sweep."""
+"""What can be done with a verification that exists: find, open by receipt, check, show the ledger."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from gateway.audit.orphans import close_orphans
 from gateway.audit.use_cases import list_enquiries
 from gateway.errors.requests import NotFound
 from gateway.errors.verifications import (
@@ -14,18 +13,14 @@ from gateway.errors.verifications import (
     VerificationInvalidated,
     VerificationNotConfirmed,
 )
-from gateway.idempotency.use_cases import delete_ended
 from gateway.oauth.model import Caller
-from gateway.oauth.store import delete_expired
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-from gateway.verifications import budgets, budgets_store, flights_store, store
+from gateway.verifications import budgets, store
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.receipts import Receipt, verify_receipt
 
 _ID = re.compile(r"ver_[a-z2-7]{25}")
-_LANDED_KEPT = timedelta(minutes=1)
-"""How much longer a landed question is kept than its lease: longer than any twin is on its way to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,29 +83,6 @@ async def show_ledger(parts: Parts, place: Place, caller: Caller, raw: str) -> S
         organisation=caller.account.organisation,
         citizens=[verification.subject],
     )
-
-
-async def sweep(parts: Parts) -> int:
-    """Delete the data keys and kept answers whose time is over, and used ids; on SQLite also from the journal.
-    Close the questions whose worker died.
-
-    Each in a transaction of its own: workers sweep at the same time, and none may wait for a row with another locked.
-    """
-    now = parts.clock.now()
-    async with parts.database.write() as connection:
-        deleted = await store.delete_expired_keys(connection, now=now)
-    async with parts.database.write() as connection:
-        deleted += await delete_ended(connection, now=now)
-    async with parts.database.write() as connection:
-        await delete_expired(connection, at=now)
-    async with parts.database.write() as connection:
-        await budgets_store.delete_ended(connection, now=now)
-    async with parts.database.write() as connection:
-        await flights_store.delete_landed(connection, before=now - _LANDED_KEPT)
-    if deleted:
-        await parts.database.truncate_journal()
-    await close_orphans(parts.database, parts.audit, now=now)
-    return deleted
 
 
 async def count_wrong_claims(parts: Parts, place: Place, caller: Caller) -> int:

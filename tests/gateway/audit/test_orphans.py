@@ -8,7 +8,7 @@ from gateway.audit.model import AuditEntry, Kind, parse_entry
 from gateway.audit.orphans import PATIENCE, close_orphans
 from gateway.audit.use_cases import verify_audit
 from gateway.database import Database
-from gateway.verifications.use_cases import sweep
+from gateway.sweeping import sweep
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened
 from tests.gateway.scene import Portal, Scene

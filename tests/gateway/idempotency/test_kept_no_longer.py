@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.verifications.use_cases import sweep
+from gateway.sweeping import sweep
 from tests.gateway.idempotency.requests import REPLAYED, code, post, prefill, rows, verify
 from tests.gateway.scene import HandClock, Portal, Scene, enquiry
 

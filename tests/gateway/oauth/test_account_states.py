@@ -6,7 +6,7 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.places import Profile
-from gateway.verifications.use_cases import sweep
+from gateway.sweeping import sweep
 from tests.gateway.oauth.forging import call_me, problem, read, refusal, resign, sign
 from tests.gateway.scene import BASE, Portal, Scene
 

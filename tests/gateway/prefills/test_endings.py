@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.sweeping import sweep
 from gateway.verifications.store import verifications
-from gateway.verifications.use_cases import sweep
 from tests.gateway.prefills.acts import LOOK_UP, packets, verified
 from tests.gateway.scene import Portal, Scene
 

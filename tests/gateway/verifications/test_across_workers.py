@@ -16,8 +16,8 @@ from gateway.places import Profile
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.sweeping import sweep
 from gateway.verifications.flights_store import flights
-from gateway.verifications.use_cases import sweep
 from gateway.web import build_app
 from tests.gateway.scene import AN, BASE, Portal, Scene
 

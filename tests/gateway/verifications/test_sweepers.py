@@ -4,8 +4,8 @@ import asyncio
 
 import sqlalchemy as sa
 
+from gateway.sweeping import sweep
 from gateway.verifications.store import verifications
-from gateway.verifications.use_cases import sweep
 from tests.gateway.scene import HandClock, Portal, Scene
 
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from gateway.audit.model import Kind
 from gateway.audit.orphans import PATIENCE
 from gateway.audit.store import audit_entries
+from gateway.sweeping import sweeping
 from gateway.verifications.store import verifications
-from gateway.web import sweeping
 from tests.gateway.audit.entries import entry
 from tests.gateway.scene import Portal, Scene
 
