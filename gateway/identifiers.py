@@ -4,6 +4,7 @@ Ours are random and lower-case base32, so that no run of nine digits can be take
 """
 
 import base64
+import re
 import secrets
 from typing import NewType
 
@@ -11,6 +12,23 @@ ClientId = NewType("ClientId", str)
 OrganisationId = NewType("OrganisationId", str)
 VerificationId = NewType("VerificationId", str)
 OperatorName = NewType("OperatorName", str)
+
+
+NO_LONG_NUMBER = "(?!.*[0-9]{9})"
+"""What a pattern opens with where a run of nine digits is refused."""
+
+_LONG_NUMBER = re.compile(r"[0-9]{9}")
+
+
+def has_long_number(text: str) -> bool:
+    """Say whether a text holds a run of nine digits, which could be a person's number."""
+    return _LONG_NUMBER.search(text) is not None
+
+
+def refuse_long_number(text: str) -> None:
+    """Raise `ValueError` for a run of nine digits; says nothing of the text."""
+    if has_long_number(text):
+        raise ValueError("no run of nine or more digits: it could be a person's number")
 
 
 def new_identifier(prefix: str) -> str:

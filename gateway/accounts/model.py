@@ -1,5 +1,6 @@
 """Organisations and their OAuth accounts. An account belongs to one profile for its whole life."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,10 @@ from gateway.places import Profile
 
 SCOPES = ("verify", "prefill", "prefill.sensitive", "ledger", "audit.read")
 DEFAULT_SCOPES = ("verify", "prefill")
+
+
+OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
+"""An officer's id, as C06 takes one."""
 
 
 class AccountState(StrEnum):
@@ -74,3 +79,10 @@ class Credentials:
 
     secrets: tuple[SecretDigest, ...] = ()
     public_keys: tuple[PublicKey, ...] = ()
+
+
+def parse_officer(text: str) -> str:
+    """Read an officer's id. Raises `ValueError` saying what is expected, without repeating it."""
+    if not OFFICER.fullmatch(text):
+        raise ValueError("1 to 20 of A-Z a-z 0-9 . _ @ -")
+    return text

@@ -1,15 +1,14 @@
 """`gateway accounts officers`: who may be named by an account. Ids come by stdin or file, never by argv."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.accounts.model import parse_officer
 from gateway.accounts.use_cases import add_officers, disable_officers, get_account
 from gateway.terminal import OpenGateway, fail, new_typer, read_lines, read_stdin, run
 
-_OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
 _EXAMPLE = "Example: echo can.bo.01 | gateway accounts officers {word} acc_…"
 
 ClientIdArgument = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
@@ -58,6 +57,9 @@ def read_officers_file(path: Path) -> list[str]:
 def parse_officers(text: str) -> list[str]:
     """Return officers' ids, one a line; one line and exit 1 for another form, without repeating it."""
     ids = list(dict.fromkeys(read_lines(text)))
-    if not ids or not all(_OFFICER.fullmatch(officer) for officer in ids):
-        fail("officers: one id a line, each 1 to 20 of A-Z a-z 0-9 . _ @ -")
-    return ids
+    if not ids:
+        fail("officers: one id a line is expected")
+    try:
+        return [parse_officer(officer) for officer in ids]
+    except ValueError as error:
+        fail(f"officers: one id a line, each {error}")

@@ -5,7 +5,6 @@ is left empty is no fault of the file: the application is then incomplete, and s
 """
 
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 
 from gateway.applications.model import Contact, Statement
+from gateway.identifiers import refuse_long_number
 from gateway.registry.members import Strict
 
 TEMPLATE = """\
@@ -43,15 +43,13 @@ email = ""
 phone = ""
 """
 
-_DIGITS = re.compile(r"[0-9]{9}")
 _LARGEST = 64 * 1024
 
 
 def _plain(value: str) -> str:
     if not value.isprintable():
         raise ValueError("one line of printable characters is expected")
-    if _DIGITS.search(value):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
+    refuse_long_number(value)
     return value.strip()
 
 

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from gateway.accounts.model import OFFICER
 from gateway.changes.model import ChangeKind
 from gateway.edge.bodies import Body
+from gateway.operators.bodies import OperatorNameText
 from gateway.profiles.revisions import PolicyChange
 from gateway.registry.members import ConnectionMembers
 
-OperatorNameText = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$", examples=["lan.nguyen"])]
+Officer = Annotated[str, Field(pattern=f"^{OFFICER.pattern}$")]
 ProfileText = Literal["sandbox", "official"]
 RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -85,9 +87,7 @@ class ProposalBody(Body):
     account_name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     authorization_details: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=20)] | None = None
     scopes: Annotated[list[str], Field(max_length=5)] | None = None
-    officers: (
-        Annotated[list[Annotated[str, Field(min_length=1, max_length=20)]], Field(max_length=500)] | None
-    ) = None
+    officers: Annotated[list[Officer], Field(max_length=500)] | None = None
     allow_bearer: bool | None = None
 
     @model_validator(mode="after")

@@ -19,13 +19,12 @@ from gateway.edge.problems import MEDIA_TYPE, Internal, find_problem, problem_bo
 from gateway.edge.trace_context import find_trace_id
 from gateway.errors import GatewayError
 from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
-from gateway.identifiers import new_identifier
+from gateway.identifiers import has_long_number, new_identifier
 from gateway.places import OPERATORS
 
 MAX_BODY = 64 * 1024
 MAX_HEADERS = 32 * 1024
 BODY_SECONDS = 15.0
-DIGIT_RUN = re.compile(r"[0-9]{9}")
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 RawHeader = tuple[bytes, bytes]
@@ -141,7 +140,7 @@ def first_segment(path: str) -> str:
 def find_correlation_id(request: Request) -> str | None:
     """Return the caller's own request id where it keeps the rules, else None: it is ignored, not refused."""
     found = request.headers.get("x-request-id", "")
-    return found if _CORRELATION.fullmatch(found) and not DIGIT_RUN.search(found) else None
+    return found if _CORRELATION.fullmatch(found) and not has_long_number(found) else None
 
 
 def problem_response(

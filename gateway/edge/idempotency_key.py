@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from gateway.edge.context import DIGIT_RUN
 from gateway.errors import FieldError
+from gateway.identifiers import NO_LONG_NUMBER, refuse_long_number
 
 HEADER = "Idempotency-Key"
-PATTERN = r"^(?!.*[0-9]{9})[A-Za-z0-9._-]{1,64}$"
-"""The same as `parse_key`, for the document."""
-
 _FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PATTERN = f"^{NO_LONG_NUMBER}{_FORM.pattern}$"
+"""The same as `parse_key`, for the document."""
 
 
 def parse_key(values: Sequence[str]) -> str | None:
@@ -26,8 +25,7 @@ def parse_key(values: Sequence[str]) -> str | None:
         raise ValueError("one header at most")
     if not _FORM.fullmatch(values[0]):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ -")
-    if DIGIT_RUN.search(values[0]):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
+    refuse_long_number(values[0])
     return values[0]
 
 

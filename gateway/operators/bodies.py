@@ -5,13 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway.edge.bodies import Body
+from gateway.operators.model import NAME
 
-_NAME = r"^[a-z][a-z0-9._-]{0,63}$"
+OperatorNameText = Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["lan.nguyen"])]
 
 
 class LoginBody(Body):
     """`POST /ops/v1/sessions`."""
 
-    name: Annotated[str, Field(pattern=_NAME, examples=["lan.nguyen"])]
+    name: OperatorNameText
     password: Annotated[str, Field(min_length=1, max_length=512, repr=False)]
     totp: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False, description="The authenticator's code.")]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.audit.model import LOCAL
-from gateway.identifiers import OperatorName
+from gateway.identifiers import OperatorName, refuse_long_number
 
 IDLE = timedelta(minutes=30)
 """How long a session lives without a call."""
@@ -21,8 +21,7 @@ LONGEST = timedelta(hours=8)
 CODE_LIFE = timedelta(hours=24)
 """How long a one-time code may wait for its operator."""
 
-_NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
-_DIGITS = re.compile(r"[0-9]{9}")
+NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 
 
 class Role(StrEnum):
@@ -112,10 +111,9 @@ class Arrival:
 
 def parse_name(text: str) -> OperatorName:
     """Read an operator's name. Raises `ValueError` saying what is expected."""
-    if not _NAME.fullmatch(text):
+    if not NAME.fullmatch(text):
         raise ValueError("1 to 64 of a-z 0-9 . _ -, opening with a letter")
-    if _DIGITS.search(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
+    refuse_long_number(text)
     if text == LOCAL:
         raise ValueError(f"a name other than {LOCAL}")
     return OperatorName(text)

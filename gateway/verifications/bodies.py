@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.accounts.model import OFFICER, parse_officer
 from gateway.edge.bodies import REPEATED, Body, exactly_one
-from gateway.edge.context import DIGIT_RUN
+from gateway.identifiers import NO_LONG_NUMBER, refuse_long_number
 from gateway.registry.model import Claim
 from gateway.verifications.claims import (
     CITIZEN_ID,
@@ -25,7 +26,6 @@ from gateway.verifications.claims import (
 from gateway.verifications.model import InitiatedBy
 
 _DOSSIER = re.compile(r"[A-Za-z0-9._/-]{1,64}")
-_OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
 _ASSERTED = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -36,22 +36,14 @@ def parse_dossier(text: str) -> str:
     """Return a dossier's id. Raises `ValueError` for other characters or a run of nine digits."""
     if not _DOSSIER.fullmatch(text):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ / -")
-    if DIGIT_RUN.search(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
-    return text
-
-
-def _parse_officer(text: str) -> str:
-    if not _OFFICER.fullmatch(text):
-        raise ValueError("1 to 20 of A-Z a-z 0-9 . _ @ -")
+    refuse_long_number(text)
     return text
 
 
 def _parse_asserted(text: str) -> str:
     if not _ASSERTED.fullmatch(text):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ : / -")
-    if DIGIT_RUN.search(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
+    refuse_long_number(text)
     return text
 
 
@@ -59,10 +51,6 @@ def _parse_instant(text: str) -> str:
     if not _INSTANT.fullmatch(text):
         raise ValueError("an instant written YYYY-MM-DDThh:mm:ssZ")
     return text
-
-
-NO_LONG_NUMBER = "(?!.*[0-9]{9})"
-"""What a pattern opens with where a run of nine digits is refused."""
 
 
 def _shown(form: re.Pattern[str], condition: str = "") -> object:
@@ -113,7 +101,7 @@ class InitiatedByBody(Body):
     )
 
     kind: Literal["citizen", "officer"]
-    id: Annotated[str, AfterValidator(_parse_officer), _shown(_OFFICER)] | None = None
+    id: Annotated[str, AfterValidator(parse_officer), _shown(OFFICER)] | None = None
     authentication: AuthenticationBody | None = None
 
     @model_validator(mode="after")

@@ -228,6 +228,7 @@ async def test_a_suspended_sandbox_account_is_not_promoted(desk: Desk, scene: Sc
         ),
         ({"public_key": {"kty": "oct", "k": "c2VjcmV0"}}, "public_key"),
         ({"client_id": "acc_" + "a" * 25}, "client_id"),
+        ({"officers": ["can.bo.01", "Cán bộ 2"]}, "officers.1"),
     ],
 )
 async def test_a_promotion_never_widens_what_the_sandbox_account_may(
