@@ -5,7 +5,7 @@ Where a profile may connect is no member of a revision: a body that brings `host
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from gateway.accounts.model import OFFICER
 from gateway.changes.model import ChangeKind
@@ -14,11 +14,20 @@ from gateway.operators.bodies import OperatorNameText
 from gateway.profiles.revisions import PolicyChange
 from gateway.registry.members import ConnectionMembers
 
+
+def _one_line(text: str) -> str:
+    """What people write stands in evidence, tables and terminals: no control or bidi characters."""
+    if not text.isprintable():
+        raise ValueError("one line of printable characters is expected")
+    return text
+
+
 Officer = Annotated[str, Field(pattern=f"^{OFFICER.pattern}$")]
 ProfileText = Literal["sandbox", "official"]
 RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Reason = Annotated[str | None, Field(max_length=400)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+Reason = Annotated[Words | None, Field(max_length=400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 _MEMBERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -56,7 +65,7 @@ class PolicyBody(Body):
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
     budgets: BudgetsBody | None = None
-    legal_basis: Annotated[str | None, Field(min_length=3, max_length=400)] = None
+    legal_basis: Annotated[Words, Field(min_length=3, max_length=400)] | None = None
     watch: WatchBody | None = None
 
     def parse(self) -> PolicyChange:
@@ -84,9 +93,9 @@ class ProposalBody(Body):
     role: RoleText | None = None
     client_id: Annotated[str, Field(pattern=r"^acc_[a-z2-7]{25}$")] | None = None
     public_key: Annotated[dict[str, Any], Field(description="A public JWK, or a JWK Set.")] | None = None
-    account_name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    account_name: Annotated[Words, Field(min_length=1, max_length=200)] | None = None
     authorization_details: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=20)] | None = None
-    scopes: Annotated[list[str], Field(max_length=5)] | None = None
+    scopes: Annotated[list[str], Field(min_length=1, max_length=5)] | None = None
     officers: Annotated[list[Officer], Field(max_length=500)] | None = None
     allow_bearer: bool | None = None
 

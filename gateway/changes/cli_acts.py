@@ -4,7 +4,7 @@ Nothing is changed behind the API's back: each act names its operator, and what 
 same would lack these rows in the evidence.
 """
 
-import json
+import re
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Mapping
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import reading, use_cases
 from gateway.changes.answers import shape_change, shape_one, shape_preflight, shape_profile, shape_revision
-from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody
+from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody, ReasonBody
 from gateway.changes.proposals import claim_of, propose_body
 from gateway.changes.propose import propose_revision
 from gateway.changes.suspend import suspend_profile
@@ -27,7 +27,9 @@ from gateway.changes.trial import Trial
 from gateway.clock import today
 from gateway.edge.answers import Answer
 from gateway.edge.bodies import parse_members
+from gateway.edge.strict_json import parse_object
 from gateway.errors.commands import SettingInvalid
+from gateway.errors.requests import JsonInvalid, RequestInvalid
 from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
 from gateway.places import Profile
@@ -37,6 +39,11 @@ from gateway.registry.transport import open_transport
 from gateway.terminal import OpenGateway, read_json_file
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_LARGEST = 64 * 1024
+"""How many bytes a file may have: what the API takes."""
+
+_WHERE = re.compile(r" \(at [a-z0-9, ]+\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,17 +141,19 @@ class Acts:
     async def reject(self, change: str, reason: str | None) -> dict[str, Any]:
         """End a proposal."""
         async with self._acting() as (gateway, by):
-            return _dump(shape_change(await use_cases.reject_change(gateway, by, change, reason)))
+            why = _reason(reason, gateway)
+            return _dump(shape_change(await use_cases.reject_change(gateway, by, change, why)))
 
     async def roll_back(self, change: str, reason: str | None) -> dict[str, Any]:
         """Return to the former revision."""
         async with self._acting() as (gateway, by):
-            return _dump(shape_change(await use_cases.roll_back_change(gateway, by, change, reason)))
+            why = _reason(reason, gateway)
+            return _dump(shape_change(await use_cases.roll_back_change(gateway, by, change, why)))
 
     async def suspend(self, profile: Profile, reason: str | None) -> dict[str, Any]:
         """Suspend a profile."""
         async with self._acting() as (gateway, by):
-            await suspend_profile(gateway, by, profile, reason)
+            await suspend_profile(gateway, by, profile, _reason(reason, gateway))
             return _dump(shape_profile(await reading.get_profile(gateway, profile)))
 
 
@@ -162,33 +171,49 @@ def _fetch(value: Any, name: str, folder: Path) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) == {"file"} and isinstance(value["file"], str):
-        return _read_text(folder / value["file"], name).strip()
+        if text := _read_text(folder / value["file"], name).strip():
+            return text
+        raise SettingInvalid(f"{name}: {value['file']} is empty")
     if value == {"stdin": True}:
         if sys.stdin.isatty():
             return typer.prompt(name, hide_input=True, err=True)
-        line = sys.stdin.buffer.readline().decode("utf-8", errors="replace").strip()
-        if not line:
-            raise SettingInvalid(f"{name}: a line on standard input is expected")
-        return line
+        if line := _decode(sys.stdin.buffer.readline(_LARGEST), f"{name}: standard input").strip():
+            return line
+        raise SettingInvalid(f"{name}: a line on standard input is expected")
     return {inner: _fetch(each, f"{name}.{inner}", folder) for inner, each in value.items()}
 
 
 def _read_document(path: Path) -> dict[str, Any]:
     text = _read_text(path, str(path))
     try:
-        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        raise SettingInvalid(f"{path}: not {'JSON' if path.suffix == '.json' else 'TOML'}") from error
-    if not isinstance(found, dict):
-        raise SettingInvalid(f"{path}: a table of members is expected")
-    return found
+        return parse_object(text.encode()) if path.suffix == ".json" else tomllib.loads(text)
+    except (JsonInvalid, RequestInvalid):
+        raise SettingInvalid(f"{path}: not one JSON object with distinct member names") from None
+    except (ValueError, RecursionError) as error:
+        where = _WHERE.search(str(error))  # the place alone: the reason may repeat what stands there
+        raise SettingInvalid(f"{path}: not TOML{where[0] if where else ''}") from None
 
 
 def _read_text(path: Path, name: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:  # a ValueError for a name with a NUL
         raise SettingInvalid(f"{name}: {path} can't be read ({type(error).__name__})") from None
+    if len(content) > _LARGEST:
+        raise SettingInvalid(f"{name}: {path} is over 64 KiB")
+    return _decode(content, f"{name}: {path}")
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingInvalid(f"{name} is not UTF-8 text") from None
+
+
+def _reason(text: str | None, gateway: Gateway) -> str | None:
+    return _parse(ReasonBody, {"reason": text}, gateway.parts.clock).reason
 
 
 def _parse(model: type[Model], members: Mapping[str, Any], clock: Any) -> Model:

@@ -106,6 +106,11 @@ class Change:
         return self.profile is not Profile.SANDBOX
 
     @property
+    def watched(self) -> bool:
+        """Say whether it may still be returned from by itself; one that ended in an alarm stays active, unwatched."""
+        return self.state is ChangeState.ACTIVE and self.watch_until is not None
+
+    @property
     def place(self) -> Profile:
         """Return the profile that it is of. Raises `ValueError` where it is of none."""
         if self.profile is None:

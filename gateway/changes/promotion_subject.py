@@ -57,7 +57,8 @@ async def draft_promotion(transaction: Transaction, gateway: Gateway, wanted: Pr
     if beyond := set(scopes) - source.scopes:
         raise _invalid("scopes", f"beyond the sandbox account's: {', '.join(sorted(beyond))}")
     place = gateway.places[Profile.OFFICIAL]
-    officers = [officer_pseudonym(place.keys, source.organisation, name) for name in wanted.officers]
+    named = dict.fromkeys(wanted.officers)  # once each
+    officers = [officer_pseudonym(place.keys, source.organisation, name) for name in named]
     return {
         "promoted_from": source.client_id,
         "client_id": new_identifier("acc"),

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.applications import store as applications
 from gateway.audit.model import AuditEntry
 from gateway.changes import rules, store
-from gateway.changes.evidence import change_entry
+from gateway.changes.evidence import change_entry, refusals_recorded
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
 from gateway.changes.subjects import SUBJECTS
 from gateway.database import Transaction
@@ -75,11 +75,11 @@ async def propose(
         RoleMissing, and what the draft raises
         StateWrong: all that it wants is so already.
     """
-    rules.may_propose(by)
     made: list[Change] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         made.clear()
+        rules.may_propose(by)
         await confirm_operator(transaction, by)
         await gateway.vault.read(transaction)  # the master key of now: another process may have rotated it
         now = gateway.parts.clock.now()
@@ -101,7 +101,8 @@ async def propose(
         made.append(change)
         return [change_entry(gateway.parts, change, "change_proposed", actor=by.name)]
 
-    await gateway.parts.audit.commit(decide)
+    async with refusals_recorded(gateway.parts, by, f"propose:{kind.value}", profile=profile):
+        await gateway.parts.audit.commit(decide)
     return made[0]
 
 

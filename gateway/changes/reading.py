@@ -11,7 +11,7 @@ from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision, Suspension
-from gateway.profiles.states import ProfileState, days_left, find_warning, state_of
+from gateway.profiles.states import ProfileState, days_left, find_warning, has_ended, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +96,10 @@ async def list_changes(gateway: Gateway, profile: Profile | None = None) -> Sequ
 
 
 def _state(gateway: Gateway, profile: Profile, suspension: Suspension | None) -> ProfileState:
-    """A command opens no links: there, what is active counts as ready."""
+    """A command opens no links: there, what is active counts as ready while its credentials last."""
     place = gateway.places[profile]
     if place.link is None and place.revision is not None and not gateway.opener.can_open:
-        return ProfileState.SUSPENDED if suspension is not None else ProfileState.READY
+        if suspension is not None:
+            return ProfileState.SUSPENDED
+        return ProfileState.DEGRADED if has_ended(place, gateway.parts.clock) else ProfileState.READY
     return state_of(place, gateway.parts.clock)

@@ -57,9 +57,10 @@ async def update_change(transaction: Transaction, change: Change, *, former: Cha
 
 
 async def lease_return(transaction: Transaction, change: Change, *, now: datetime, until: datetime) -> bool:
-    """Take a change that is active for this worker alone to return from; say whether no other has it."""
+    """Take a change that is watched for this worker alone to return from; say whether no other has it."""
     free = sa.or_(changes.c.returning_until.is_(None), changes.c.returning_until <= now)
-    where = (changes.c.id == change.id, changes.c.state == ChangeState.ACTIVE.value, free)
+    watched = sa.and_(changes.c.state == ChangeState.ACTIVE.value, changes.c.watch_until.is_not(None))
+    where = (changes.c.id == change.id, watched, free)
     done = await transaction.execute(sa.update(changes).where(*where).values(returning_until=until))
     return bool(done.rowcount)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.changes import rules
+from gateway.changes.evidence import refusals_recorded
 from gateway.database import Transaction
 from gateway.identifiers import new_identifier
 from gateway.operators.model import Operator
@@ -23,9 +24,9 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
         StateWrong: it is suspended already.
         TokenInvalid: the operator was disabled, or given another role, meanwhile.
     """
-    rules.may_suspend(by, profile)
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+        rules.may_suspend(by, profile)
         await confirm_operator(transaction, by)
         now = gateway.parts.clock.now()
         suspension = Suspension(at=now, by=by.name, reason=reason or "suspended by hand")
@@ -41,5 +42,6 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
             )
         ]
 
-    await gateway.parts.audit.commit(decide)
+    async with refusals_recorded(gateway.parts, by, "suspend", profile=profile):
+        await gateway.parts.audit.commit(decide)
     await refresh(gateway)

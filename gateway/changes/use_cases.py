@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.audit.model import AuditEntry
 from gateway.changes import rules, store
-from gateway.changes.evidence import change_entry
+from gateway.changes.evidence import change_entry, refusals_recorded
 from gateway.changes.model import Change, ChangeKind, ChangeState, hash_diff
 from gateway.changes.subjects import SUBJECTS
 from gateway.changes.trial import Trial
@@ -52,7 +52,8 @@ async def preflight_change(
         NotFound, RoleMissing, StateWrong
     """
     change = await get_change(gateway, change_id)
-    rules.may_preflight(by, change, gateway.parts.clock.now())
+    async with refusals_recorded(gateway.parts, by, "preflight", profile=change.profile, change=change.id):
+        rules.may_preflight(by, change, gateway.parts.clock.now())
     found = await SUBJECTS[change.kind].check(gateway, change, trial)
     if trial.login_only:  # a rehearsal shows, but lets nothing happen
         return change, found
@@ -69,7 +70,7 @@ async def preflight_change(
         )
         return after, "preflight_passed" if found.passed else "preflight_failed"
 
-    return await _act(gateway, by, change_id, step), found
+    return await _act(gateway, by, change_id, "preflight", step), found
 
 
 async def approve_change(gateway: Gateway, by: Operator, change_id: str, diff_hash: str) -> Change:
@@ -88,7 +89,7 @@ async def approve_change(gateway: Gateway, by: Operator, change_id: str, diff_ha
             change, state=ChangeState.APPROVED, approved_by=by.name, approved_at=now
         ), "change_approved"
 
-    return await _act(gateway, by, change_id, step)
+    return await _act(gateway, by, change_id, "approve", step)
 
 
 async def activate_change(gateway: Gateway, by: Operator, change_id: str) -> Activated:
@@ -118,7 +119,7 @@ async def activate_change(gateway: Gateway, by: Operator, change_id: str) -> Act
         )
         return after, "change_activated"
 
-    change = await _act(gateway, by, change_id, step)
+    change = await _act(gateway, by, change_id, "activate", step)
     await refresh(gateway)
     return Activated(change=change, shown_once=dict(shown))
 
@@ -133,7 +134,7 @@ async def reject_change(gateway: Gateway, by: Operator, change_id: str, reason: 
         ended = replace(change, state=ChangeState.REJECTED, ended_by=by.name, ended_at=now, reason=reason)
         return ended, "change_rejected"
 
-    return await _act(gateway, by, change_id, step)
+    return await _act(gateway, by, change_id, "reject", step)
 
 
 async def roll_back_change(gateway: Gateway, by: Operator, change_id: str, reason: str | None) -> Change:
@@ -155,7 +156,7 @@ async def roll_back_change(gateway: Gateway, by: Operator, change_id: str, reaso
             after, ended_by=by.name, ended_at=now, reason=reason or "by hand"
         ), "change_rolled_back"
 
-    change = await _act(gateway, by, change_id, step)
+    change = await _act(gateway, by, change_id, "rollback", step)
     await refresh(gateway)
     return change
 
@@ -185,8 +186,9 @@ async def get_change(gateway: Gateway, change_id: str) -> Change:
     return found
 
 
-async def _act(gateway: Gateway, by: Operator, change_id: str, step: _Step) -> Change:
-    """Take a step in one commit with its row."""
+async def _act(gateway: Gateway, by: Operator, change_id: str, tried: str, step: _Step) -> Change:
+    """Take a step in one commit with its row; a refusal leaves one too."""
+    seen = await get_change(gateway, change_id)
     done: list[Change] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
@@ -201,7 +203,8 @@ async def _act(gateway: Gateway, by: Operator, change_id: str, step: _Step) -> C
         done.append(after)
         return [change_entry(gateway.parts, after, outcome, actor=by.name)]
 
-    await gateway.parts.audit.commit(decide)
+    async with refusals_recorded(gateway.parts, by, tried, profile=seen.profile, change=seen.id):
+        await gateway.parts.audit.commit(decide)
     return done[0]
 
 

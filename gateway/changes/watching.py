@@ -68,7 +68,7 @@ async def look(gateway: Gateway, way_out: WayOut) -> None:
     async with gateway.parts.database.read() as transaction:
         active = await store.list_changes(transaction, states=[ChangeState.ACTIVE])
         overdue = await store.list_overdue(transaction, now=now)
-    for change in active:
+    for change in [each for each in active if each.watched]:
         crossing = await _find_crossing(gateway, change)
         if crossing is not None:
             await return_by_itself(gateway, change, crossing, way_out)
@@ -95,14 +95,14 @@ async def return_by_itself(gateway: Gateway, change: Change, crossing: str, way_
         done.clear()
         now = gateway.parts.clock.now()
         before = await store.find_change(transaction, change.id)
-        if before is None or before.state is not ChangeState.ACTIVE or before.profile is None:
+        if before is None or before.profile is None or not before.watched:
             return ()  # another worker, or an operator, was first
         ended = replace(before, ended_by=ITSELF, ended_at=now, reason=reason)
         if refused is None:
             after, outcome = await undo(transaction, ended), "change_returned"
         else:
             await _suspend(transaction, before.profile, Suspension(at=now, by=ITSELF, reason=reason))
-            after, outcome = replace(ended, state=ChangeState.CONFIRMED), "change_suspended"
+            after, outcome = replace(ended, watch_until=None), "change_suspended"
         await store.update_change(transaction, after, former=ChangeState.ACTIVE)
         done.append(after)
         return [change_entry(gateway.parts, after, outcome, actor=ITSELF)]

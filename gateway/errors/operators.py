@@ -19,6 +19,11 @@ class RoleMissing(OperatorError):
 
     needed: tuple[str, ...]
 
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        """Name the roles, for whoever asks by the API."""
+        return (FieldError(field="role", code="role_missing", detail=str(self)),)
+
     def __str__(self) -> str:
         return f"needs the role {' or '.join(self.needed)}"
 

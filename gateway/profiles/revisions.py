@@ -110,5 +110,10 @@ def warn_of_end(days_left: int | None) -> str | None:
     if days_left is None or days_left > WARNING_DAYS:
         return None
     if days_left < 0:
-        return f"the credentials ended {-days_left} days ago: propose a revision with new ones"
-    return f"the credentials end in {days_left} days: ask for new ones and propose a revision"
+        return f"the credentials ended {-days_left} {_days(-days_left)} ago: propose a revision with new ones"
+    when = f"in {days_left} {_days(days_left)}" if days_left else "today"
+    return f"the credentials end {when}: ask for new ones and propose a revision"
+
+
+def _days(count: int) -> str:
+    return "day" if count == 1 else "days"

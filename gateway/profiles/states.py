@@ -27,8 +27,7 @@ def state_of(place: Place, clock: Clock) -> ProfileState:
         return ProfileState.UNCONFIGURED
     if place.suspension is not None:
         return ProfileState.SUSPENDED
-    days = days_left(place, clock)
-    if days is not None and days < 0:
+    if has_ended(place, clock):
         return ProfileState.DEGRADED
     registry = find_sheltered(place)
     if registry is not None and registry.breaker_state is not BreakerState.CLOSED:
@@ -45,6 +44,12 @@ def find_sheltered(place: Place) -> ShelteredRegistry | None:
 def days_left(place: Place, clock: Clock) -> int | None:
     """Return for how many days the active revision's credentials are good; None where no end is known."""
     return None if place.revision is None else place.revision.days_left(today(clock))
+
+
+def has_ended(place: Place, clock: Clock) -> bool:
+    """Say whether the last day of the active revision's credentials is past."""
+    days = days_left(place, clock)
+    return days is not None and days < 0
 
 
 def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:

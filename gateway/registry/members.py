@@ -32,6 +32,7 @@ def split_url(value: str) -> SplitResult | None:
     """Split an address, or None where it isn't one; the library's own reason may repeat a password."""
     try:
         parts = urlsplit(value)
+        (parts.hostname or "").encode("idna")  # as the resolver will: an empty or too long label is no name
         return parts if parts.port != 0 and value.isprintable() else None
     except ValueError:
         return None
@@ -107,7 +108,7 @@ class ConnectionMembers(Strict):
     contact: str | None = Field(default=None, max_length=200)
 
     def missing(self) -> list[str]:
-        """Return the members that this dialect can't do without and that are not there."""
+        """Return the members that this dialect can't do without and that are not there, or empty."""
         needed: dict[str, object] = {
             "registry_url": self.registry_url,
             "agency": self.agency,
@@ -117,7 +118,7 @@ class ConnectionMembers(Strict):
             needed |= {"c06_user": self.c06_user, "c06_secret": self.c06_secret}
         else:
             needed |= {"ngsp_key": self.ngsp_key, "ngsp_secret": self.ngsp_secret}
-        return sorted(name for name, value in needed.items() if value is None)
+        return sorted(name for name, value in needed.items() if not value)
 
     def connection(self, profile: Profile) -> Connection | None:
         """Return the connection that these members describe, or None where none is."""

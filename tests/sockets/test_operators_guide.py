@@ -62,7 +62,7 @@ def ask_and_wait(stage: Stage, name: str) -> None:
     assert [stage.ask(), stage.ask()] == [502, 502]
     until = time.monotonic() + 30
     history = ("profiles", "history", "sandbox", "--json")
-    while Commands(stage.folder)(*history).json()[0]["state"] == "active":
+    while Commands(stage.folder)(*history).json()[0]["ended_by"] is None:
         assert time.monotonic() < until, "the gateway did not return"
         time.sleep(0.2)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from gateway.operators.model import Role, parse_name
 from gateway.operators.use_cases import disable_operator
 from gateway.places import Profile
@@ -225,6 +227,20 @@ async def test_threat_16_a_revision_that_leads_to_the_metadata_address_is_not_pr
         answer = await desk.try_to_propose(OFFICIAL, registry_url=url)
         assert told(answer) == (422, "request_invalid")
         assert "mat-khau-lo" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+async def test_a_host_that_no_resolver_takes_is_not_proposed(desk: Desk, host: str) -> None:
+    answer = await desk.try_to_propose(OFFICIAL, registry_url=f"https://{host}/c06")
+    assert told(answer) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["field"] == "revision.registry_url"
+
+
+@pytest.mark.parametrize("member", ["c06_user", "c06_secret", "agency", "officer"])
+async def test_an_empty_member_is_as_good_as_none(desk: Desk, member: str) -> None:
+    answer = await desk.try_to_propose(OFFICIAL, **{member: ""})
+    assert told(answer) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["field"] == f"revision.{member}"
 
 
 async def test_a_missing_member_is_named_by_its_place(desk: Desk) -> None:

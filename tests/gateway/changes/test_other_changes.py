@@ -63,6 +63,8 @@ async def test_account_reuse_on_official_needs_its_legal_basis(desk: Desk, scene
     refused = await desk.proposer.call("POST", "/changes", body)
     assert told(refused) == (422, "request_invalid")
     assert refused.json()["errors"][0]["field"] == "policy.legal_basis"
+    body["policy"] = {"reuse": "account", "legal_basis": "    "}
+    assert told(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
 
     body["policy"] = {"reuse": "account", "legal_basis": "NĐ 69/2024 Đ19 k4, văn bản đồng ý số 1"}
     change = await desk.ask(body)
@@ -200,6 +202,31 @@ async def test_a_promoted_account_is_a_new_one_at_official(desk: Desk, scene: Sc
     answer = await official.verify(initiated_by={"kind": "officer", "id": "can.bo.01"})
     assert (answer.status_code, answer.json()["profile"]) == (201, "official")
     assert (await portal.verify()).json()["profile"] == "sandbox"
+
+
+async def test_an_officer_named_twice_is_promoted_once(desk: Desk, scene: Scene, portal: Portal) -> None:
+    key = ECKey.generate_key("P-256").as_dict(private=False)
+    change = await desk.ask(
+        {
+            "kind": "promote_account",
+            "client_id": portal.client_id,
+            "public_key": key,
+            "officers": ["can.bo.01", "can.bo.01"],
+        }
+    )
+    assert {line["member"]: line["to"] for line in change["diff"]}["officers"] == 1
+    await desk.preflight(change)
+    desk.done(await desk.approve(change))
+    assert desk.done(await desk.act(desk.approver, change, "activate"))["state"] == "confirmed"
+
+
+@pytest.mark.parametrize("reason", ["\x00", "dừng\x1b[31m", "\u202edừng", "x" * 401])
+async def test_a_reason_is_one_line_that_a_terminal_and_any_store_can_take(desk: Desk, reason: str) -> None:
+    change = await desk.propose(SANDBOX)
+    answer = await desk.act(desk.approver, change, "reject", {"reason": reason})
+    assert told(answer) == (422, "request_invalid")
+    suspension = await desk.approver.call("POST", "/profiles/sandbox/suspend", {"reason": reason})
+    assert told(suspension) == (422, "request_invalid")
 
 
 async def test_a_suspended_sandbox_account_is_not_promoted(desk: Desk, scene: Scene, portal: Portal) -> None:

@@ -101,6 +101,30 @@ async def test_threat_14_where_the_former_does_not_log_in_the_profile_is_suspend
     assert "the former revision fails" in ended["reason"]
     assert told(await official.verify(fresh=True)) == (503, "profile_suspended")
     assert "switch_alarm" in [entry["event"] for entry in logs]
+    assert (ended["state"], ended["ended_by"], ended["watch_until"]) == ("active", "gateway", None)
+
+
+async def test_threat_14_what_ended_in_an_alarm_is_neither_confirmed_later_nor_returned_from_twice(
+    desk: Desk, scene: Scene, official: Portal
+) -> None:
+    change = await desk.switched(OFFICIAL)
+    account = "/accounts/dvctt-hanoi-official"
+    assert (await scene.control.patch(account, json={"status": "suspended"})).status_code == 200
+    await ask(official, 5)
+    await look(scene.gateway, scene.way_out)
+    ended = await desk.look(change)
+
+    assert (await scene.control.patch(account, json={"status": "active"})).status_code == 200
+    resume = await desk.ask({"kind": "resume_profile", "profile": "official"})
+    await desk.preflight(resume)
+    desk.done(await desk.approve(resume))
+    desk.done(await desk.act(desk.approver, resume, "activate"))
+    await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
+    assert await ask(official, 2) == [502, 502]
+    scene.clock.advance(301)
+    await look(scene.gateway, scene.way_out)
+    assert await desk.look(change) == ended
+    assert active(scene, OFFICIAL) == 2
 
 
 async def test_answers_that_break_the_schema_return_to_the_former_revision(desk: Desk, scene: Scene) -> None:

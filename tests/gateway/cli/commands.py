@@ -60,11 +60,11 @@ class Commands:
 
     folder: Path
 
-    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
+    def __call__(self, *arguments: str, stdin: str | bytes = "", **environment: str) -> Done:
         """Run one command to its end, in this process: most commands say the same there, and sooner."""
         bare: dict[str, str | None] = dict.fromkeys(OURS)
         with chdir(self.folder), logging_as_it_was():
-            done = CliRunner().invoke(build_cli(), arguments, input=stdin.encode(), env=bare | environment)
+            done = CliRunner().invoke(build_cli(), arguments, input=stdin, env=bare | environment)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(code=done.exit_code, out=done.stdout, err=done.stderr)

@@ -35,7 +35,7 @@ class Person:
     settings: Mapping[str, str]
     token: str = field(repr=False)
 
-    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
+    def __call__(self, *arguments: str, stdin: str | bytes = "", **environment: str) -> Done:
         """Run one command as this person."""
         settings = {"GATEWAY_OPERATOR_TOKEN": self.token, **self.settings}
         return self.gateway(*arguments, stdin=stdin, **settings | environment)

@@ -281,7 +281,8 @@ def test_a_test_identity_is_confirmed_and_shown_nowhere(staff: Staff, tmp_path: 
     [
         (31, None),
         (30, "the credentials end in 30 days: ask for new ones and propose a revision"),
-        (0, "the credentials end in 0 days: ask for new ones and propose a revision"),
+        (1, "the credentials end in 1 day: ask for new ones and propose a revision"),
+        (0, "the credentials end today: ask for new ones and propose a revision"),
     ],
 )
 def test_credentials_that_soon_end_are_warned_of_in_the_list(

@@ -51,6 +51,21 @@ def test_secrets_come_by_standard_input_a_line_each_in_the_files_order(staff: St
     assert reason == "adapter.secret_key: a line on standard input is expected"
 
 
+def test_standard_input_that_is_not_text_is_refused_before_it_is_sealed(staff: Staff) -> None:
+    file = staff.write("sandbox", c06_secret={"stdin": True})
+    done = staff.proposer("profiles", "propose", "sandbox", "--file", file, stdin=b"\xff\n")
+    assert done.reason() == "c06_secret: standard input is not UTF-8 text"
+
+
+def test_a_mark_before_the_text_is_no_part_of_a_file_or_secret(staff: Staff, tmp_path: Path) -> None:
+    secret = staff.members("sandbox")["c06_secret"]
+    (tmp_path / "secret.txt").write_text(f"{secret}\r\n", encoding="utf-8-sig")
+    file = tmp_path / staff.write("sandbox", c06_secret={"file": "secret.txt"})
+    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    change = staff.proposer("profiles", "propose", "sandbox", "--file", str(file), "--json").json()
+    assert staff.proposer("profiles", "preflight", change["id"]).code == 0
+
+
 def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None:
     secret = staff.members("sandbox")["c06_secret"]
     file = staff.write("sandbox", c06_secret={"stdin": True})
@@ -70,9 +85,17 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None
     ("name", "content", "reason"),
     [
         ("none.toml", None, "none.toml: none.toml can't be read (FileNotFoundError)"),
-        ("a.toml", "registry_url = ", "a.toml: not TOML"),
-        ("a.json", "{", "a.json: not JSON"),
-        ("a.json", "[]", "a.json: a table of members is expected"),
+        ("a.toml", "registry_url = ", "a.toml: not TOML (at end of document)"),
+        ("a.toml", 'agency = "a"\nagency = "b"\n', "a.toml: not TOML (at line 2, column 13)"),
+        ("a.toml", f"agency = {'[' * 9000}", "a.toml: not TOML"),
+        ("a.toml", "#" * 65_537, "a.toml is over 64 KiB"),
+        ("/dev/zero", None, "/dev/zero is over 64 KiB"),
+        ("a.json", "{", "a.json: not one JSON object with distinct member names"),
+        ("a.json", "[]", "a.json: not one JSON object"),
+        ("a.json", "[" * 9000, "a.json: not one JSON object"),
+        ("a.json", '{"agency": "a", "agency": "b"}', "a.json: not one JSON object"),
+        ("a.toml", 'c06_secret = {file = "a\\u0000b"}', "can't be read (ValueError)"),
+        ("a.toml", 'c06_secret = {file = "/dev/null"}', "c06_secret: /dev/null is empty"),
         ("a.toml", 'c06_secret = {file = "none"}', "c06_secret: none can't be read (FileNotFoundError)"),
         ("a.toml", 'registry_url = "http://127.0.0.1:1"', "revision.agency: is expected"),
         ("a.toml", 'hosts = ["registry.example"]', "position 0 of revision"),
