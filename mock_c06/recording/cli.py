@@ -6,21 +6,22 @@ from typing import Annotated
 
 import typer
 
+from mock_c06.asking_control import CONTROL, get_of_run
 from mock_c06.control.recording_json import parse_recording, recording_text
 from mock_c06.errors import StartRefused
-from mock_c06.recording.fetch import fetch_recording
 from mock_c06.recording.replaying import build_replay
 from mock_c06.serving import Face, bind, serve
 from mock_c06.settings import read_settings
 from mock_c06.wire.official_names import UnderNoOfficialName
 
 _LOOPBACK = "127.0.0.1"
+_REASONS = {409: "the run has had too many or too large answers to be recorded"}
 
 
 def record_command(
     run: Annotated[str, typer.Option(help="The run to record.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
-    control: Annotated[str, typer.Option(help="The control face.")] = "http://127.0.0.1:8101",
+    control: Annotated[str, typer.Option(help="The control face.")] = CONTROL,
 ) -> None:
     """Write a run of a serving mock into one file, to be replayed elsewhere.
 
@@ -30,10 +31,7 @@ def record_command(
       mock-c06 record --run default --out morning.json
       mock-c06 replay morning.json
     """
-    token = read_settings().control_token
-    if token is None:
-        raise StartRefused("set MOCK_C06_CONTROL_TOKEN to the token that serve printed")
-    recording = fetch_recording(control, token.get_secret_value(), run)
+    recording = get_of_run(control, run, "/recording", reasons=_REASONS).json()
     try:
         out.write_text(recording_text(recording), encoding="utf-8")
     except OSError as error:

@@ -15,8 +15,7 @@ _FORM = re.compile(r"0[0-9]{11}")
 
 def issue_number(world: World, *, province: str, gender: str, birth_year: int) -> str:
     """Give the first number of the block that nobody has; raises `EventRefused` where all are taken."""
-    century = 2 * ((birth_year - 1900) // 100) + (1 if gender == "2" else 0)
-    prefix = f"0{province}{century}{birth_year % 100:02d}"
+    prefix = f"0{province}{_gender_and_year(gender, birth_year)}"
     for last in _BLOCK:
         number = f"{prefix}{last:06d}"
         if world.find_by_key(number) is None:
@@ -26,9 +25,13 @@ def issue_number(world: World, *, province: str, gender: str, birth_year: int) -
 
 def verify_new_number(world: World, number: str, *, gender: str, birth_year: int) -> str:
     """Give the number back if it may be issued; raises `EventRefused`."""
-    century = 2 * ((birth_year - 1900) // 100) + (1 if gender == "2" else 0)
-    if not _FORM.fullmatch(number) or number[3:6] != f"{century}{birth_year % 100:02d}":
+    if not _FORM.fullmatch(number) or number[3:6] != _gender_and_year(gender, birth_year):
         raise EventRefused("new_citizen_id", "doesn't fit the person's gender and birth year")
     if world.find_by_key(number) is not None:
         raise EventRefused("new_citizen_id", "is somebody's already: a number is never given twice")
     return number
+
+
+def _gender_and_year(gender: str, birth_year: int) -> str:
+    century = 2 * ((birth_year - 1900) // 100) + (1 if gender == "2" else 0)
+    return f"{century}{birth_year % 100:02d}"

@@ -28,7 +28,7 @@ class Place:
 @contextmanager
 def in_process() -> Iterator[Place]:
     """Build a mock that opens no port and reads no setting."""
-    mock = build_mock(Settings.model_construct(control_token=None, secret_seed=None, env=""))
+    mock = build_mock(Settings.model_construct(control_token=None, secret_seed=None))
     loop = Loop()
     apps = {_HOSTS["test"]: mock.test, _HOSTS["official"]: mock.official, _CONTROL_HOST: mock.control}
     try:
