@@ -54,14 +54,6 @@ class Grants:
 
     entries: tuple[Grant, ...]
 
-    def allows_procedure(self, procedure: str) -> bool:
-        """Say whether any entry is for this procedure."""
-        return any(entry.covers_procedure(procedure) for entry in self.entries)
-
-    def allows_role(self, procedure: str, role: str) -> bool:
-        """Say whether one entry is for this procedure and role together."""
-        return any(entry.covers_procedure(procedure) and entry.covers_role(role) for entry in self.entries)
-
     def allows_field(self, procedure: str, role: str, field: str) -> bool:
         """Say whether one entry brings this field for this procedure and role."""
         return any(

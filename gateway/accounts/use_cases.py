@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from joserfc.jwk import import_key
-
 from gateway.accounts import store
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, AccountState, Organisation, SecretDigest
+from gateway.accounts.public_keys import import_public_key
 from gateway.audit.log import Change
 from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
@@ -92,17 +91,34 @@ async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedC
     officers = _pseudonyms(place, new.organisation, new.officers)
 
     async def change(transaction: Transaction) -> None:
-        await store.insert_account(transaction, account)
-        for jwk in new.public_keys:
-            thumbprint = import_key(jwk).thumbprint()
-            await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+        await enter_account(transaction, account, public_keys=new.public_keys, officers=officers)
         if secret is not None:
             await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
-        if officers:
-            await store.enable_officers(transaction, account.client_id, officers, at=now)
 
     await _record(parts, "account_created", change=change, account=account)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
+
+
+async def enter_account(
+    transaction: Transaction,
+    account: Account,
+    *,
+    public_keys: Sequence[dict[str, Any]],
+    officers: Sequence[str],
+) -> None:
+    """Enter an account with its keys and its officers' pseudonyms, all of them from its own beginning."""
+    await store.insert_account(transaction, account)
+    await _insert_keys(transaction, account, public_keys, at=account.created_at)
+    if officers:
+        await store.enable_officers(transaction, account.client_id, officers, at=account.created_at)
+
+
+async def _insert_keys(
+    transaction: Transaction, account: Account, public_keys: Sequence[dict[str, Any]], *, at: datetime
+) -> None:
+    for jwk in public_keys:
+        thumbprint = import_public_key(jwk).thumbprint()
+        await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=at)
 
 
 async def _check_new(parts: Parts, place: Place, new: NewAccount) -> None:
@@ -165,9 +181,7 @@ async def rotate_credential(
             await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
             return
         await store.retire_keys(transaction, account.client_id, at=now)
-        for jwk in public_keys:
-            thumbprint = import_key(jwk).thumbprint()
-            await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
+        await _insert_keys(transaction, account, public_keys, at=now)
 
     await _record(parts, "credential_rotated", change=change, account=account)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)

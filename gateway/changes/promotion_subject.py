@@ -13,7 +13,7 @@ from gateway.accounts import store
 from gateway.accounts.grants import Grants, parse_grants
 from gateway.accounts.model import Account, AccountState
 from gateway.accounts.public_keys import import_public_key, parse_public_keys
-from gateway.accounts.use_cases import officer_pseudonym
+from gateway.accounts.use_cases import enter_account, officer_pseudonym
 from gateway.changes.checks import one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
@@ -118,7 +118,7 @@ async def happen(
 ) -> Mapping[str, str]:
     """Make the account with its keys and officers; its client id and issuer are what the portal needs."""
     del by
-    wanted, now = change.document, gateway.parts.clock.now()
+    wanted = change.document
     account = Account(
         client_id=ClientId(wanted["client_id"]),
         profile=Profile.OFFICIAL,
@@ -129,15 +129,10 @@ async def happen(
         grants=parse_grants(wanted["authorization_details"]),
         grant_epoch=1,
         bearer_allowed=not wanted["dpop_required"],
-        created_at=now,
+        created_at=gateway.parts.clock.now(),
         promoted_from=ClientId(wanted["promoted_from"]),
     )
-    await store.insert_account(transaction, account)
-    for jwk in wanted["public_keys"]:
-        thumbprint = import_public_key(jwk).thumbprint()
-        await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=now)
-    if wanted["officers"]:
-        await store.enable_officers(transaction, account.client_id, wanted["officers"], at=now)
+    await enter_account(transaction, account, public_keys=wanted["public_keys"], officers=wanted["officers"])
     return {"client_id": account.client_id, "issuer": gateway.places[Profile.OFFICIAL].issuer}
 
 

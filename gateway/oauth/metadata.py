@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.accounts.grants import TYPE as GRANT_TYPE
 from gateway.accounts.model import SCOPES
 from gateway.keys.jws import ALGORITHMS
 from gateway.places import Profile
@@ -25,7 +26,7 @@ def server_metadata(place: Place) -> dict[str, Any]:
         "response_types_supported": [],
         "scopes_supported": list(SCOPES),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
-        "authorization_details_types_supported": ["citizen_enquiry"],
+        "authorization_details_types_supported": [GRANT_TYPE],
         **endpoints,
     }
 
@@ -39,5 +40,5 @@ def resource_metadata(place: Place) -> dict[str, Any]:
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "dpop_bound_access_tokens_required": place.profile is Profile.OFFICIAL,
-        "authorization_details_types_supported": ["citizen_enquiry"],
+        "authorization_details_types_supported": [GRANT_TYPE],
     }

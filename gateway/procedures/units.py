@@ -49,12 +49,6 @@ def load_units(code_list: str) -> UnitList:
     return UnitList(units, frozenset(level for level in Level if _DIGITS[level] in set(map(len, units))))
 
 
-def unit_name(code_list: str, code: str) -> str | None:
-    """Return what a code means in that list; KeyError where there is no such list."""
-    unit = load_units(code_list).find(code)
-    return None if unit is None else unit.name
-
-
 def code_list_of(
     *,
     province_code: str | None,

@@ -6,7 +6,6 @@ from gateway.procedures.units import (
     WITH_DISTRICTS,
     WITHOUT_DISTRICTS,
     load_units,
-    unit_name,
 )
 from tests.gateway.procedures.addresses import NEW_WORDS, OLD_WORDS, read
 
@@ -70,6 +69,12 @@ def test_an_island_district_without_wards_is_read_without_a_ward(district: str, 
     assert not any(unit.parent == district for unit in old.values())
     words = f"{name}, {old[province].name}".upper()
     assert read(province, district, None, words) == WITH_DISTRICTS
+
+
+def unit_name(code_list: str, code: str) -> str | None:
+    """Return what a code means in that list."""
+    unit = load_units(code_list).find(code)
+    return None if unit is None else unit.name
 
 
 @pytest.mark.parametrize(("ward", "district", "old", "new"), RE_USED_WARDS)
