@@ -10,15 +10,17 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from gateway.accounts.model import OFFICER
 from gateway.changes.model import ChangeKind
 from gateway.edge.bodies import Body
+from gateway.identifiers import refuse_long_number
 from gateway.operators.bodies import OperatorNameText
 from gateway.profiles.revisions import PolicyChange
 from gateway.registry.members import ConnectionMembers
 
 
 def _one_line(text: str) -> str:
-    """What people write stands in evidence, tables and terminals: no control or bidi characters."""
+    """What people write stands in evidence, tables and terminals: no control or bidi characters, nobody's number."""
     if not text.isprintable():
         raise ValueError("one line of printable characters is expected")
+    refuse_long_number(text)
     return text
 
 

@@ -6,10 +6,11 @@ from gateway.changes.checks import one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
+from gateway.errors.commands import StateWrong
 from gateway.identifiers import OperatorName
 from gateway.operators.model import Operator, OperatorState, Role
 from gateway.operators.store import find_record
-from gateway.operators.use_cases import admit_operator, change_role
+from gateway.operators.use_cases import admit_operator, change_role, spare_the_last_admin
 from gateway.profiles.model import Gateway
 from gateway.profiles.preflight import Preflight
 
@@ -30,9 +31,18 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
 
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
-    """Say that nothing outside hangs on it."""
-    del gateway, change, trial
-    return one_check("operator", "name and role are well formed", "Tên và vai trò hợp lệ")
+    """Say whether an admin is left; nothing outside hangs on it."""
+    del trial
+    title = "Tên và vai trò hợp lệ"
+    async with gateway.parts.database.read() as transaction:
+        record = await find_record(transaction, _name(change))
+        try:
+            if record is not None:
+                await spare_the_last_admin(transaction, record)
+        except StateWrong as error:
+            remedy = "gateway operators propose NAME --role admin"
+            return one_check("operator", error.reason, title, passed=False, remedy=remedy)
+    return one_check("operator", "name and role are well formed", title)
 
 
 async def happen(

@@ -89,7 +89,7 @@ async def change_role(transaction: Transaction, name: OperatorName, role: Role) 
     record = await _get_record(transaction, name)
     if record.operator.state is not OperatorState.ACTIVE or record.operator.role is role:
         raise StateWrong(f"operator {name} is {record.operator.state.value} as {record.operator.role.value}")
-    await _spare_the_last_admin(transaction, record)
+    await spare_the_last_admin(transaction, record)
     await store.set_role(transaction, name, role)
 
 
@@ -107,7 +107,7 @@ async def disable_operator(gateway: Gateway, name: OperatorName, *, by: Operator
         record = await _get_record(transaction, name)
         if record.operator.state is OperatorState.DISABLED:
             raise StateWrong(f"operator {name} is disabled already")
-        await _spare_the_last_admin(transaction, record)
+        await spare_the_last_admin(transaction, record)
         await store.disable(transaction, name)
         return [operator_entry(gateway.parts, f"operator_disabled:{name}", actor=by.name)]
 
@@ -148,6 +148,17 @@ async def confirm_operator(transaction: Transaction, operator: Operator) -> None
         raise TokenInvalid
 
 
+async def spare_the_last_admin(transaction: Transaction, record: Record) -> None:
+    """Raise `StateWrong` where an operator is the last active admin."""
+    admins = [
+        other.operator.name
+        for other in await store.list_records(transaction)
+        if other.operator.role is Role.ADMIN and other.operator.state is OperatorState.ACTIVE
+    ]
+    if admins == [record.operator.name]:
+        raise StateWrong(f"{record.operator.name} is the last active admin: make another first")
+
+
 def operator_entry(parts: Parts, outcome: str, *, actor: str) -> AuditEntry:
     """Return the audit row of an operator's act, or of one on the host."""
     return AuditEntry(
@@ -185,13 +196,3 @@ async def _get_record(transaction: Transaction, name: OperatorName) -> Record:
     if record is None:
         raise Unknown(f"operator {name} does not exist: gateway operators list")
     return record
-
-
-async def _spare_the_last_admin(transaction: Transaction, record: Record) -> None:
-    admins = [
-        other.operator.name
-        for other in await store.list_records(transaction)
-        if other.operator.role is Role.ADMIN and other.operator.state is OperatorState.ACTIVE
-    ]
-    if admins == [record.operator.name]:
-        raise StateWrong(f"{record.operator.name} is the last active admin: make another first")

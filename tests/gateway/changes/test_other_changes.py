@@ -7,6 +7,8 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
+from gateway.app import open_gateway
+from gateway.changes.reading import get_profile
 from gateway.changes.suspend import suspend_profile
 from gateway.errors.callers import TokenInvalid
 from gateway.operators.model import Role
@@ -175,6 +177,25 @@ async def test_an_operators_new_role_is_a_change_of_two_people(desk: Desk, scene
     assert raised["diff"] == [{"member": "operator.chi.xem", "from": "viewer", "to": "proposer"}]
 
 
+async def test_threat_42_the_last_admins_other_role_fails_its_preflight(desk: Desk, scene: Scene) -> None:
+    await signed_in(scene, "lan.admin", Role.ADMIN)
+    change = await desk.ask({"kind": "operator", "name": "lan.admin", "role": "viewer"})
+    found = await desk.preflight(change)
+    assert not found["passed"]
+    assert found["checks"][0]["detail"] == "lan.admin is the last active admin: make another first"
+    assert told(await desk.approve(change)) == (422, "preflight_failed")
+    await signed_in(scene, "mai.admin", Role.ADMIN)
+    assert (await desk.preflight(change))["passed"]
+
+
+async def test_a_command_too_shows_that_credentials_have_ended(desk: Desk, scene: Scene) -> None:
+    await desk.switched(SANDBOX, expires_on=f"{scene.clock.now():%Y-%m-%d}")
+    async with open_gateway(scene.settings, clock=scene.clock) as command:
+        assert (await get_profile(command, SANDBOX)).state == "ready"
+        scene.clock.advance(2 * 86_400)
+        assert (await get_profile(command, SANDBOX)).state == "degraded"
+
+
 async def test_a_promoted_account_is_a_new_one_at_official(desk: Desk, scene: Scene, portal: Portal) -> None:
     key = ECKey.generate_key("P-256")
     change = await desk.ask(
@@ -220,7 +241,7 @@ async def test_an_officer_named_twice_is_promoted_once(desk: Desk, scene: Scene,
     assert desk.done(await desk.act(desk.approver, change, "activate"))["state"] == "confirmed"
 
 
-@pytest.mark.parametrize("reason", ["\x00", "dừng\x1b[31m", "\u202edừng", "x" * 401])
+@pytest.mark.parametrize("reason", ["\x00", "dừng\x1b[31m", "\u202edừng", "vì 001090000123", "x" * 401])
 async def test_a_reason_is_one_line_that_a_terminal_and_any_store_can_take(desk: Desk, reason: str) -> None:
     change = await desk.propose(SANDBOX)
     answer = await desk.act(desk.approver, change, "reject", {"reason": reason})
