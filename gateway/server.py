@@ -13,7 +13,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.edge.listening import bare_config
+from gateway.edge.listening import BareServer
+from gateway.edge.room import Room
 
 LAST_CALL_SECONDS = 1.0
 """How long callers that keep a connection have to come back and be told that it closes."""
@@ -21,7 +22,7 @@ LAST_CALL_SECONDS = 1.0
 log = structlog.get_logger("gateway.server")
 
 
-class Server(uvicorn.Server):
+class Server(BareServer):
     """A server that ends by itself: uvicorn's own raises the signal again, which would kill the process
     before the parts are closed, with an exit code that says it failed.
 
@@ -32,10 +33,11 @@ class Server(uvicorn.Server):
         self,
         app: ASGIApp,
         *,
+        room: Room,
         started: Callable[[], None],
         lifeline: int | None = None,
     ) -> None:
-        super().__init__(bare_config(app, keep_alive_s=15, shutdown_s=20))
+        super().__init__(app, room=room, keep_alive_s=15, shutdown_s=20)
         self._last: list[socket.socket] = []
         self._tell_started = started
         self._lifeline = lifeline

@@ -13,7 +13,9 @@ from contextlib import asynccontextmanager
 from gateway.app import open_gateway
 from gateway.changes.watching import watching_changes
 from gateway.clock import Clock
+from gateway.edge.listening import most_connections
 from gateway.edge.metrics import Metrics, serve_metrics
+from gateway.edge.room import Room
 from gateway.errors.commands import SettingInvalid, StateWrong
 from gateway.profiles.epochs import watching
 from gateway.profiles.links import OpenRegistry
@@ -52,7 +54,10 @@ async def answer(
         metrics = Metrics()
         port = None if settings.metrics_port is None else settings.metrics_port + worker
         server = Server(
-            build_app(gateway, metrics=metrics), started=lambda: started(gateway), lifeline=lifeline
+            build_app(gateway, metrics=metrics),
+            room=Room(base=base, note=metrics.count_ended, most=most_connections()),
+            started=lambda: started(gateway),
+            lifeline=lifeline,
         )
         # What is there by now stays: to look through it again and again stops all requests for as long, and frees nothing.
         gc.collect()

@@ -10,18 +10,19 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-import uvicorn
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.edge.listening import bare_config
+from gateway.edge.listening import BareServer
+from gateway.edge.room import Room
 from gateway.errors.commands import StateWrong
 
 LOOPBACK = "127.0.0.1"
 
+_SCRAPERS = 16
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -51,6 +52,12 @@ class Metrics:
             ("profile", "origin", "verdict"),
             registry=self.registry,
         )
+        self._ended = Counter(
+            "gateway_connections_ended",
+            "Connections ended before a request was whole, or with an answer unread.",
+            ("reason",),
+            registry=self.registry,
+        )
 
     def count_request(
         self, *, route: str, method: str, status: int, seconds: float, problem: str | None
@@ -65,6 +72,10 @@ class Metrics:
     def count_verification(self, *, profile: str, origin: str, verdict: str) -> None:
         """Count an answered verification."""
         self._verifications.labels(profile, origin, verdict).inc()
+
+    def count_ended(self, reason: str) -> None:
+        """Count a connection that we ended: a problem's code, or why nothing was said."""
+        self._ended.labels(reason).inc()
 
 
 def metrics_page(registry: CollectorRegistry) -> ASGIApp:
@@ -95,7 +106,8 @@ async def serve_metrics(registry: CollectorRegistry, port: int | None) -> AsyncI
         yield
         return
     with _bind(port) as listener:
-        server = _Beside(bare_config(metrics_page(registry), keep_alive_s=5, shutdown_s=2))
+        room = Room(base="", note=lambda _reason: None, most=_SCRAPERS)
+        server = _Beside(metrics_page(registry), room=room, keep_alive_s=5, shutdown_s=2)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield
@@ -104,7 +116,7 @@ async def serve_metrics(registry: CollectorRegistry, port: int | None) -> AsyncI
             await serving
 
 
-class _Beside(uvicorn.Server):
+class _Beside(BareServer):
     """A server that leaves the process' signals to the one it stands beside."""
 
     @contextlib.contextmanager

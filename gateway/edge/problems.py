@@ -39,6 +39,7 @@ class Internal(GatewayError):
 
 
 _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
+    (requests.HttpInvalid, Problem(400, "http_invalid", "Malformed HTTP", "Yêu cầu HTTP không hợp lệ", "Send one well-formed HTTP/1.1 request.")),
     (requests.JsonInvalid, Problem(400, "json_invalid", "Malformed JSON", "JSON không hợp lệ", "Send one JSON object in UTF-8 with distinct member names.")),
     (callers.TokenMissing, Problem(401, "token_missing", "No access token", "Thiếu mã truy cập", "Send Authorization: Bearer or DPoP with a token of this profile; at /ops/v1 an operator's.")),
     (callers.TokenInvalid, Problem(401, "token_invalid", "Access token not accepted", "Mã truy cập không được chấp nhận", "Fetch a new token at this profile's token endpoint; an operator signs in again.")),

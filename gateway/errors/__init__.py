@@ -2,7 +2,7 @@
 
     GatewayError
     ├── RequestError                    the request itself
-    │   ├── JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
+    │   ├── HttpInvalid  JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
     │   ├── BodyTooLarge  BodySlow  HeadersTooLarge  MediaTypeUnsupported
     │   └── FieldsError                 names fields: RequestInvalid  ClaimInvalid  FieldUnknown
     │                                   FieldNotInProcedure  ProcedureUnknown  SubjectRoleUnknown

@@ -9,6 +9,10 @@ class RequestError(GatewayError):
     """The request can't be read or routed."""
 
 
+class HttpInvalid(RequestError):
+    """What came is no HTTP/1.1."""
+
+
 class JsonInvalid(RequestError):
     """The body is not one well-formed JSON object in UTF-8 with distinct names."""
 

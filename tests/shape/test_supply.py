@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
+from gateway.edge.room import Room
 from gateway.server import Server
 from tests.shape.source import PROGRAMS, ROOT, Source, read_python
 
@@ -90,7 +91,8 @@ def test_threat_45_the_server_names_no_software_and_shows_no_debug_page() -> Non
     async def app(*call: object) -> None:
         raise AssertionError
 
-    assert Server(app, started=lambda: None).config.server_header is False
+    room = Room(base="", note=lambda _reason: None)
+    assert Server(app, room=room, started=lambda: None).config.server_header is False
     for source in read_python():
         if source.is_within(*PROGRAMS):
             calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]

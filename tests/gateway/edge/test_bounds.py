@@ -69,7 +69,7 @@ async def test_a_header_that_the_route_set_is_not_said_twice() -> None:
     assert refused.headers.get_list("cache-control") == ["no-store"]
 
 
-async def test_64_kib_pass_and_one_byte_more_is_refused() -> None:
+async def test_threat_36_64_kib_pass_and_one_byte_more_is_refused() -> None:
     echo = Echo()
     async with calling(echo) as http:
         assert (await http.post("/", content=b"x" * 65_536)).status_code == 200
@@ -79,14 +79,14 @@ async def test_64_kib_pass_and_one_byte_more_is_refused() -> None:
     assert [len(body) for body in echo.bodies] == [65_536]
 
 
-async def test_a_body_without_a_declared_length_is_counted_as_it_comes() -> None:
+async def test_threat_36_a_body_without_a_declared_length_is_counted_as_it_comes() -> None:
     pieces = [{"type": "http.request", "body": b"x" * 30_000, "more_body": True} for _ in range(3)]
     sent = await call_raw(Echo(), http_scope(), *pieces)
     assert sent[0]["status"] == 413
 
 
 @pytest.mark.parametrize("length", [b"9" * 5000, b"1073741824"])
-async def test_a_length_beyond_all_measure_is_refused_unread(length: bytes) -> None:
+async def test_threat_36_a_length_beyond_all_measure_is_refused_unread(length: bytes) -> None:
     sent = await call_raw(Echo(), http_scope(headers=[(b"content-length", length)]))
     assert sent[0]["status"] == 413
 
@@ -99,13 +99,22 @@ async def test_a_caller_that_leaves_in_mid_body_reaches_no_route() -> None:
 
 
 @pytest.mark.parametrize("where", ["headers", "target"])
-async def test_headers_over_32_kib_are_refused(where: str) -> None:
+async def test_threat_36_headers_over_32_kib_are_refused(where: str) -> None:
     async with calling(Echo()) as http:
         if where == "headers":
             answer = await http.get("/", headers={f"X-{n}": "x" * 4000 for n in range(9)})
         else:
             answer = await http.get(f"/livez?{'x' * 33_000}")
     assert (answer.status_code, answer.json()["code"]) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "a" * 300, "x, y", "", "[::1"])
+async def test_threat_36_an_odd_host_changes_no_address_that_is_told(scene: Scene, host: str) -> None:
+    path = "/.well-known/oauth-authorization-server/sandbox"
+    answer = await scene.http.get(path, headers={"Host": host})
+    assert (answer.status_code, answer.json()["issuer"]) == (200, f"{BASE}/sandbox")
+    refused = await scene.http.get("/sandbox/v1/me", headers={"Host": host})
+    assert refused.json()["type"] == f"{BASE}/problems/token_missing"
 
 
 @pytest.mark.parametrize("path", ["*", "", "/", "//", "/sandbox"])

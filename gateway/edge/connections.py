@@ -1,0 +1,123 @@
+"""What a connection may take before its request is whole: time, bytes, and a place among the others (threat 36).
+
+uvicorn bounds none of the three: a head may come for ever, be as long as memory, and idle connections may use up
+every file descriptor. Who stays is `room.py`'s, what a whole request may take `context.py`'s.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from gateway.edge.problems import MEDIA_TYPE, find_problem, problem_body, problem_headers
+from gateway.edge.room import Room
+from gateway.errors import GatewayError
+from gateway.errors.places import Overloaded
+from gateway.errors.requests import HeadersTooLarge, HttpInvalid
+from gateway.identifiers import new_identifier
+
+MOST_BESIDE_BODY = 64 * 1024
+"""Bytes of one request that are no body: head, framing of chunks, trailers. A head over 32 KiB is refused later."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol for one connection, in a `Room`."""
+
+    def __init__(self, *, room: Room, **members: Any) -> None:
+        super().__init__(**members)
+        self.was_answered = False
+        self._room = room
+        self._beside_body = 0
+        self._unread_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
+        """Take the connection where there is room, or room can be made."""
+        super().connection_made(transport)
+        if not self._room.enter(self, now=self.loop.time()):
+            self.refuse(Overloaded())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up the place."""
+        self._room.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless all that is no body has grown too long."""
+        if self.was_answered and not self._beside_body:
+            self._room.wait(self, now=self.loop.time())  # the first of a further request
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > MOST_BESIDE_BODY:
+            self.refuse(HeadersTooLarge())
+
+    def on_headers_complete(self) -> None:
+        """Count anew: the body has its own time."""
+        self._room.wait(self, now=self.loop.time())
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._beside_body -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait no longer: the request is whole."""
+        self._beside_body = 0
+        self._room.be_busy(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for a further request, unless it is there already or none is to come."""
+        super().on_response_complete()
+        self.was_answered = True
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._room.wait(self, now=self.loop.time())
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
+        """Refuse what is no HTTP."""
+        self.refuse(HttpInvalid())
+
+    def unread_since(self, now: float) -> float:
+        """Say since when an answer has lain unread; `now` where none does. Looked at again and again."""
+        if not self.transport.get_write_buffer_size():
+            self._unread_since = None
+            return now
+        self._unread_since = self._unread_since or now
+        return self._unread_since
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once."""
+        self._room.leave(self)
+        self._room.note(reason)
+        self.transport.abort()
+
+    def refuse(self, error: GatewayError) -> None:
+        """Answer before any application has seen a request, and end the connection."""
+        if self.transport.is_closing():
+            return
+        problem, request_id = find_problem(error), new_identifier("req")
+        if self._owes_another():
+            self.cut(problem.code)  # ours would be taken for that answer
+            return
+        body = json.dumps(problem_body(error, base=self._room.base, request_id=request_id)).encode()
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-Id": request_id,
+            **problem_headers(error, metadata_url=None, challenge=False),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body)
+        self.transport.close()
+        self._room.note(problem.code)
+
+    def _owes_another(self) -> bool:
+        """Say whether an answer is due to an earlier request, or under way."""
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or cycle.response_started or not cycle.more_body

@@ -1,0 +1,87 @@
+"""Threat 36 against `gateway serve`: thousands of idle callers, and heads that never end; who asks is answered all the same."""
+
+import contextlib
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.edge.room import MOST
+from tests.sockets.programs import Place, Running, enquiry, log_in
+
+IDLE = 10_000
+OUR_OWN = 200
+
+
+@pytest.fixture(autouse=True)
+def _files() -> Iterator[None]:
+    """Let this process open as many files as the system allows."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_threat_36_ten_thousand_idle_connections_stop_nobody(place: Place) -> None:
+    account = place.make_account()
+    many = min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OUR_OWN)
+    with place.serving() as running, log_in(running, account) as portal:
+        assert portal.post("/verifications", json=enquiry()).status_code == 201
+        before = _memory(running)
+        with _idle(running, many):
+            assert httpx.get(f"{running.address}/livez", timeout=30).status_code == 200
+            with log_in(running, account) as another:
+                assert another.post("/verifications", json=enquiry(dossier="HN-1")).status_code == 200
+            assert portal.post("/verifications", json=enquiry()).status_code == 200
+            assert _memory(running) < before + 150
+    ended = [event for event in place.events("connections_ended") if "evicted" in event]
+    if many > MOST:
+        assert sum(event["evicted"] for event in ended) >= many - MOST
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X-More: " + b"x" * 60_000 + b"\r\n", b"x" * 60_000], ids=["headers", "one"]
+)
+def test_threat_36_a_head_without_end_takes_no_memory(place: Place, piece: bytes) -> None:
+    with place.serving() as running:
+        before = _memory(running)
+        with _connect(running) as flood:
+            flood.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ")
+            with pytest.raises(ConnectionError):
+                _send_for_ever(flood, piece)
+        assert _memory(running) < before + 20
+        assert httpx.get(f"{running.address}/livez").status_code == 200
+    assert [event["headers_too_large"] for event in place.events("connections_ended")] == [1]
+
+
+@contextmanager
+def _idle(running: Running, count: int) -> Iterator[None]:
+    with ExitStack() as opened:
+        for _ in range(count):
+            opened.enter_context(_connect(running))
+        yield
+
+
+def _send_for_ever(flood: socket.socket, piece: bytes) -> None:
+    for _ in range(5000):
+        flood.sendall(piece)
+
+
+def _connect(running: Running) -> socket.socket:
+    address = httpx.URL(running.address)
+    return socket.create_connection((address.host, address.port or 0), timeout=30)
+
+
+def _memory(running: Running) -> int:
+    """Return what a gateway holds, in MiB."""
+    status = Path(f"/proc/{running.process.pid}/status")
+    if not status.exists():
+        pytest.skip("this system doesn't tell a process' memory")
+    with contextlib.suppress(StopIteration):
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) // 1024
+    pytest.fail("the gateway is gone")
