@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,10 @@ from gateway.verifications.store import verifications
 from tests.gateway.disposable import opened
 from tests.mock_c06.programs import Served
 from tests.postgresql import Server
-from tests.sockets.groups import find_children, make_account, make_place, run_command
+from tests.sockets.groups import kill_whole, make_account, make_place, run_command
 from tests.sockets.load import steady_load
-from tests.sockets.programs import AGENCY, Place, Running, place_beside
+from tests.sockets.programs import AGENCY, Place, place_beside
+from tests.sockets.rows import store_of
 
 KILLS = 6
 
@@ -26,7 +25,7 @@ def test_threat_34_kills_of_the_embedded_gateway_under_load_lose_no_evidence(
 ) -> None:
     place = place_beside(mock, tmp_path)
     run_command(place, "organisations", "add", AGENCY, "UBND TP Hà Nội")
-    _kill_again_and_again(place, workers=1, url=f"sqlite:///{tmp_path}/var/gateway.db")
+    _kill_again_and_again(place, workers=1)
 
 
 @pytest.mark.postgresql
@@ -34,10 +33,10 @@ def test_threat_34_kills_of_a_group_of_workers_under_load_lose_no_evidence(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     place = make_place(mock, postgresql_server, tmp_path)
-    _kill_again_and_again(place, workers=2, url=place.settings["GATEWAY_DATABASE_URL"])
+    _kill_again_and_again(place, workers=2)
 
 
-def _kill_again_and_again(place: Place, *, workers: int, url: str) -> None:
+def _kill_again_and_again(place: Place, *, workers: int) -> None:
     account = make_account(place)
     answered: list[tuple[int, str]] = []
     for number in range(KILLS):
@@ -46,22 +45,16 @@ def _kill_again_and_again(place: Place, *, workers: int, url: str) -> None:
             steady_load(running, account, callers=4, name=f"HN-{number}") as load,
         ):
             load.wait_for(12 + 5 * number)
-            _kill_whole(running)
-            running.process.wait(10)
+            kill_whole(running)
         answered += load.answers
         assert load.statuses() <= {200, 201}
     assert run_command(place, "audit", "verify")["ok"] is True
-    kinds, stored = asyncio.run(_read_evidence(url))
+    kinds, stored = asyncio.run(_read_evidence(store_of(place)))
     assert [
         identifier for status, identifier in answered if not _is_shown(status, kinds.get(identifier))
     ] == []
     assert stored - set(kinds) == set(), "a verification without evidence"
     assert {identifier for _, identifier in answered} <= stored
-
-
-def _kill_whole(running: Running) -> None:
-    for process in [running.process.pid, *find_children(running.process.pid)]:
-        os.kill(process, signal.SIGKILL)
 
 
 def _is_shown(status: int, kinds: set[str] | None) -> bool:

@@ -13,7 +13,8 @@ import pytest
 from tests.gateway.cli.commands import Commands
 from tests.mock_c06.programs import Served
 from tests.sockets.load import steady_load
-from tests.sockets.programs import Place, control_headers, enquiry, log_in, place_beside
+from tests.sockets.programs import Place, enquiry, log_in, place_beside
+from tests.sockets.rows import plan_fault
 
 
 def test_the_start_tells_addresses_and_what_is_behind_them(place: Place) -> None:
@@ -83,8 +84,7 @@ def test_threat_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
     place: Place, mock: Served, ending: signal.Signals
 ) -> None:
     account = place.make_account()
-    slow = {"kind": "latency", "delay_ms": 1500, "times": 1}
-    httpx.post(f"{mock.control}/runs/default/faults", json=slow, headers=control_headers(mock))
+    plan_fault(mock, "latency", delay_ms=1500, times=1)
     answers: list[httpx.Response] = []
     with place.serving() as running, log_in(running, account) as portal:
         caller = threading.Thread(

@@ -4,8 +4,6 @@ What had been decided stands, what had not can be gone on with: by the same chan
 """
 
 import contextlib
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ import pytest
 from tests.mock_c06.programs import Served
 from tests.postgresql import Server
 from tests.sockets.desk import APPROVER, Desk, enrol_operators, issue_account, revision_of, sign_in
-from tests.sockets.groups import find_children, make_place
+from tests.sockets.groups import kill_whole, make_place
 from tests.sockets.programs import Place, Running, enquiry, log_in
 from tests.sockets.rows import clear_faults, plan_fault, read_journal, read_rows, store_of, wait_for
 
@@ -42,7 +40,7 @@ class Story:
         with self.place.serving(workers=self.workers) as running:
             self.desk = replace(self.desk, address=running.address)
             yield running
-            kill(running)
+            kill_whole(running)
 
     def look(self, running: Running, change: dict[str, Any], state: str, active: int, account: str) -> None:
         """Judge how things stand in a running gateway."""
@@ -64,19 +62,12 @@ class Story:
         return answer.status_code, str(read_journal(self.mock)[code]["account"])
 
 
-def kill(running: Running) -> None:
-    """End the whole of it, without a word."""
-    for process in [running.process.pid, *find_children(running.process.pid)]:
-        os.kill(process, signal.SIGKILL)
-    running.process.wait(10)
-
-
 def begin(mock: Served, place: Place, workers: int) -> Story:
     operators = enrol_operators(place)
     account = place.make_account()
     with place.serving(workers=workers) as running:
         desk = sign_in(operators, running)
-        kill(running)
+        kill_whole(running)
     return Story(mock=mock, place=place, workers=workers, account=account, desk=desk)
 
 

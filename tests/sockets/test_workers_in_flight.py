@@ -10,7 +10,8 @@ from tests.gateway.scene import Portal, enquiry
 from tests.mock_c06.programs import Served
 from tests.postgresql import Server
 from tests.sockets.groups import Group, ask_all, running_group, until_several_answered
-from tests.sockets.programs import AN, control_headers
+from tests.sockets.programs import AN
+from tests.sockets.rows import plan_fault
 
 pytestmark = pytest.mark.postgresql
 CROWD = 500
@@ -67,11 +68,7 @@ def test_threat_33_five_hundred_dossiers_are_one_question_one_root_and_the_rest_
 
 
 def test_a_crowd_with_one_wrong_claim_is_one_question_too(group: Group, portal: Portal) -> None:
-    fault = {"kind": "latency", "delay_ms": 4000, "times": 1}
-    made = httpx.post(
-        f"{group.mock.control}/runs/default/faults", json=fault, headers=control_headers(group.mock)
-    )
-    assert made.status_code < 300
+    plan_fault(group.mock, "latency", delay_ms=4000, times=1)
     before = group.count_asked()
     wrong = AN | {"full_name": "Nguyễn Văn Sai"}
     answers = ask(portal, [enquiry(claim=wrong, dossier="HN-CROWD") for _ in range(60)])
