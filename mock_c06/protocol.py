@@ -14,6 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mock_c06.wire.marking import MARK
 from mock_c06.wire.sending import ABORT
 
+MOST_BESIDE_BODY = 64 * 1024
+"""Bytes of one request that are no body: head, framing of chunks, trailers."""
+
 _CUT = struct.pack("ii", 1, 0)
 
 
@@ -51,23 +54,45 @@ class JoinedWrites:
 
 
 class MockProtocol(HttpToolsProtocol):
-    """The server's protocol, whose requests can cut their own connection."""
+    """The server's protocol, whose requests can cut their own connection, and whose heads have an end."""
+
+    _beside_body = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         """Take the connection."""
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless all that is no body has grown too long: uvicorn would keep it, however much."""
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > MOST_BESIDE_BODY and not self.transport.is_closing():
+            self._refuse(b"431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
         """Offer the cut to the app."""
         super().on_message_begin()
         self.scope["state"][ABORT] = self._cut
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP before any app has seen it: this answer says that it is test data, too."""
-        body = msg.encode("ascii")
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._beside_body -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the request as whole."""
+        self._beside_body = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
+        """Refuse what is no HTTP."""
+        self._refuse(b"400 Bad Request")
+
+    def _refuse(self, status: bytes) -> None:
+        """Refuse before any app has seen a request: this answer says that it is test data, too."""
         self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\n%s: %s\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (*MARK, len(body), body)
+            b"HTTP/1.1 %s\r\n%s: %s\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (status, *MARK, len(status), status)
         )
         self.transport.close()
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from mock_c06.protocol import MOST_BESIDE_BODY
 from mock_c06.serving import Face, bind, serve
 from tests.mock_c06.programs import Served, run, serving
 
@@ -118,17 +119,37 @@ def test_threat_43_every_answer_of_either_face_says_that_it_is_test_data(served:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\x16\x03\x01\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"]
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\r\n\r\n", b"400 Bad Request"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\nX: ".ljust(MOST_BESIDE_BODY + 1, b"x"), b"431 Request Header Fields Too Large"),
+    ],
+    ids=["no HTTP", "no length", "endless head"],
 )
-def test_threat_43_even_what_is_no_http_is_told_that_it_met_test_data(served: Served, sent: bytes) -> None:
+def test_threat_43_what_reaches_no_app_is_told_that_it_met_test_data(
+    served: Served, sent: bytes, status: bytes
+) -> None:
     for face in (served.test, served.official, served.control):
-        came = bytearray()
-        with socket.create_connection((httpx.URL(face).host, httpx.URL(face).port or 0)) as wire:
-            wire.settimeout(5)
-            wire.sendall(sent)
-            read_to_the_end(wire, came)
-        assert came.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        came = send_raw(face, sent)
+        assert came.startswith(b"HTTP/1.1 " + status + b"\r\n")
         assert b"\r\nx-test-data: true\r\n" in came
+
+
+def test_a_trailer_without_end_is_refused(served: Served) -> None:
+    begun = b"POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
+    came = send_raw(served.test, begun.ljust(MOST_BESIDE_BODY + 1, b"x"))
+    assert came.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+def send_raw(face: str, sent: bytes) -> bytes:
+    """Send bytes over a connection of their own, and return all that comes back."""
+    came = bytearray()
+    with socket.create_connection((httpx.URL(face).host, httpx.URL(face).port or 0)) as wire:
+        wire.settimeout(30)
+        wire.sendall(sent)
+        read_to_the_end(wire, came)
+    return bytes(came)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
