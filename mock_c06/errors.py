@@ -131,8 +131,11 @@ class SwitchUnknown(MemberWrong):
         return f"switch {self._name}: {self.detail}"
 
 
-class AccountUnknown(ControlError):
-    """No account by that name."""
+class AccountUnknown(MemberWrong):
+    """No account by the name that `field` gives."""
+
+    def __init__(self, field: str = "account") -> None:
+        super().__init__(field, "no account of that name")
 
 
 class StatusWrong(MemberWrong):

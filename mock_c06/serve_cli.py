@@ -12,10 +12,12 @@ from typing import Annotated
 
 import typer
 
-from mock_c06.app import DEFAULT_SEED, build_mock
+from mock_c06.app import DEFAULT_SEED, MockRegistry, build_mock
+from mock_c06.control.fault_json import PlanBody
 from mock_c06.control.given_files import read_people, read_plan
+from mock_c06.control.named_accounts import NamedAccounts
 from mock_c06.desk.switches import parse_switches
-from mock_c06.errors import StartRefused, SwitchUnknown
+from mock_c06.errors import AccountUnknown, StartRefused, SwitchUnknown
 from mock_c06.population_cli import People, Population, make_nation
 from mock_c06.runs.run import DEFAULT_RUN
 from mock_c06.serving import Face, bind, serve
@@ -74,8 +76,8 @@ def serve_command(
         nation=make_nation(population, seed),
         own_people=read_people(people) if people is not None else (),
     )
-    if planned is not None:
-        mock.runs.get(DEFAULT_RUN).faults.put(planned.name, [fault.make() for fault in planned.faults])
+    if plan is not None and planned is not None:
+        _plan(mock, planned, plan)
     faces = [
         Face(name=name, app=UnderNoOfficialName(app), listener=bind(host, number), certificate=certificate)
         for name, app, number in (("test", mock.test, port), ("official", mock.official, official_port))
@@ -85,6 +87,17 @@ def serve_command(
     ]
     unusual_seed = None if settings.secret_seed or seed == DEFAULT_SEED else seed
     serve(faces, ready=lambda: _announce(faces, token=mock.control_token, unusual_seed=unusual_seed))
+
+
+def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:
+    run = mock.runs.get(DEFAULT_RUN)
+    try:
+        NamedAccounts(mock.register).verify(run, planned.named_accounts())
+    except AccountUnknown as unknown:
+        raise StartRefused(
+            f"plan {file}: {unknown.field}: {unknown.detail}: see mock-c06 accounts"
+        ) from unknown
+    run.faults.put(planned.name, [fault.make() for fault in planned.faults])
 
 
 def _announce(faces: list[Face], *, token: str, unusual_seed: str | None) -> None:

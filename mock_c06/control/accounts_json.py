@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_c06.clock import rfc3339
+from mock_c06.control.values import Flag, Whole
 from mock_c06.desk.accounts import FIELDS, SENSITIVE_FIELDS, Account, Adapter, Dialect, Environment, Status
 from mock_c06.desk.issuing import Application, Decision
 from mock_c06.desk.lifecycle import change_status
@@ -20,7 +21,7 @@ NOT_SENSITIVE = [field for field in FIELDS if field not in SENSITIVE_FIELDS]
 _Quirks = Annotated[
     list[str], Field(description="Switches to set, by name: GET /parity says what each does.")
 ]
-_Switches = Annotated[dict[str, bool], Field(description="The same as a map; a false clears.")]
+_Switches = Annotated[dict[str, Flag], Field(description="The same as a map; a false clears.")]
 
 
 class _Body(BaseModel):
@@ -43,9 +44,9 @@ class _Permissions(_Body):
     procedures: list[str] = list(SERVICE_CODES)
     operations: list[Operation] = list(Operation)
     fields: list[str] = NOT_SENSITIVE
-    rate_per_second: int | None = Field(default=None, ge=1)
-    lock_after: int | None = Field(default=5, ge=1)
-    change_feed: bool = Field(default=False, description="It may ask who changed, without naming anybody.")
+    rate_per_second: Whole | None = Field(default=None, ge=1)
+    lock_after: Whole | None = Field(default=5, ge=1)
+    change_feed: Flag = Field(default=False, description="It may ask who changed, without naming anybody.")
     quirks: _Quirks = []
     switches: _Switches = {}
 
@@ -116,8 +117,8 @@ class ApplicationBody(_Body):
     frequency: str = Field(default="", description="How often, in words.")
     environment: Environment = Environment.TEST
     dialect: Dialect = Dialect.SOAP
-    security_level: int = Field(default=0, ge=0, le=5)
-    rate_per_second: int | None = Field(default=None, ge=1)
+    security_level: Whole = Field(default=0, ge=0, le=5)
+    rate_per_second: Whole | None = Field(default=None, ge=1)
     name: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
 
     def stated(self) -> Application:

@@ -4,9 +4,10 @@ faults (fault_json.py): runs, clock, accounts."""
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mock_c06.control.people_json import is_alive
+from mock_c06.control.values import Flag, Instant, Number
 from mock_c06.population.model import Persona
 
 
@@ -23,11 +24,11 @@ class RunBody(_Body):
 class ClockBody(_Body):
     """Exactly one thing to do to a run's clock."""
 
-    freeze: AwareDatetime | None = None
-    advance_s: float | None = Field(default=None, allow_inf_nan=False)
-    release: bool | None = None
-    jump: AwareDatetime | None = None
-    tick_s: float | None = Field(default=None, ge=0, le=86_400)
+    freeze: Instant | None = None
+    advance_s: Number | None = Field(default=None, allow_inf_nan=False)
+    release: Flag | None = None
+    jump: Instant | None = None
+    tick_s: Number | None = Field(default=None, ge=0, le=86_400)
 
     @model_validator(mode="after")
     def _one_act(self) -> "ClockBody":

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_c06.clock import rfc3339
+from mock_c06.control.values import Day
 from mock_c06.desk.counter import Case, Counter
 from mock_c06.desk.issuing import Reason
 from mock_c06.desk.ready_made import OFFICERS
@@ -32,7 +33,7 @@ class DecisionBody(_Body):
     registry_url: str = Field(default="http://127.0.0.1:8110", description="Where the official face listens.")
     officers: list[str] = Field(default=list(OFFICERS), description="Their ids, handed over apart.")
     service_officer: str = Field(default=OFFICERS[-1], min_length=1, max_length=20)
-    expires_on: date | None = Field(default=None, description="A year from now, unless named.")
+    expires_on: Day | None = Field(default=None, description="A year from now, unless named.")
     contact: str = Field(default="Tổ hỗ trợ kết nối (giả lập)", max_length=200)
 
     def given(self) -> tuple[Reason, ...]:

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mock_c06.control.values import Number, Whole
 from mock_c06.runs.delays import MOST_MS, Distribution, Shape
 
-Milliseconds = Annotated[int, Field(ge=0, le=MOST_MS)]
+Milliseconds = Annotated[Whole, Field(ge=0, le=MOST_MS)]
 
 
 class _Bounds(BaseModel):
@@ -40,8 +41,8 @@ class NormalBody(_Bounds):
     """Around a mean, cut at the bounds."""
 
     kind: Literal["normal"]
-    mean_ms: float = Field(ge=0, le=MOST_MS)
-    sd_ms: float = Field(ge=0, le=MOST_MS)
+    mean_ms: Number = Field(ge=0, le=MOST_MS)
+    sd_ms: Number = Field(ge=0, le=MOST_MS)
 
     def make(self) -> Distribution:
         """Give the distribution."""
@@ -52,8 +53,8 @@ class LognormalBody(_Bounds):
     """Mostly near the median with a long tail, as chains of platforms are; `sigma` is that of the logarithm."""
 
     kind: Literal["lognormal"]
-    median_ms: float = Field(gt=0, le=MOST_MS)
-    sigma: float = Field(ge=0, le=10)
+    median_ms: Number = Field(gt=0, le=MOST_MS)
+    sigma: Number = Field(ge=0, le=10)
 
     def make(self) -> Distribution:
         """Give the distribution."""
@@ -64,7 +65,7 @@ class ExponentialBody(_Bounds):
     """Mostly short, seldom long."""
 
     kind: Literal["exponential"]
-    mean_ms: float = Field(gt=0, le=MOST_MS)
+    mean_ms: Number = Field(gt=0, le=MOST_MS)
 
     def make(self) -> Distribution:
         """Give the distribution."""

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from mock_c06.clock import Clock
 from mock_c06.control.accounts_json import AccountBody, AccountChange, account_json
 from mock_c06.control.counter_web import CounterParts, counter_routers
+from mock_c06.control.values import Flag
 from mock_c06.desk.accounts import Status
 from mock_c06.desk.counter import Counter
 from mock_c06.desk.issuing import Desk
@@ -112,7 +113,7 @@ def _switch_routes(runs: Runs) -> APIRouter:
         return runs.get(run).switches
 
     @router.put("/runs/{run}/switches")
-    async def set_switches(run: str, body: dict[str, bool]) -> dict[str, bool]:
+    async def set_switches(run: str, body: dict[str, Flag]) -> dict[str, bool]:
         """Set exactly these for the run; GET /parity says what each does."""
         flip(AS_BUILT, body)
         switches = runs.get(run).switches

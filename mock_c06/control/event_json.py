@@ -1,12 +1,13 @@
 """Life events as a test writes them: `kind`, `citizen_id`, and what the kind needs. `at` is the instant from which
 the event holds, else the run's now; it may lie ahead."""
 
-from datetime import UTC, date
+from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mock_c06.control.people_json import AddressBody, gender_code
+from mock_c06.control.values import Day, Flag, Instant
 from mock_c06.population.model import Address
 from mock_c06.runs.life import (
     Birth,
@@ -31,7 +32,7 @@ class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     citizen_id: _Number
-    at: AwareDatetime | None = None
+    at: Instant | None = None
 
 
 class DeathBody(_Event):
@@ -71,7 +72,7 @@ class MoveBody(_Event):
     kind: Literal[EventKind.MOVE]
     to: AddressBody
     residence: Residence = Residence.BOTH
-    whole_household: bool = False
+    whole_household: Flag = False
     household: str | None = None
     relation_to_head: str | None = None
 
@@ -104,7 +105,7 @@ class RenumberedBody(_Event):
     kind: Literal[EventKind.RENUMBERED]
     new_citizen_id: _Number | None = None
     gender: _Gender | None = None
-    birth_date: date | None = None
+    birth_date: Day | None = None
 
     def make(self) -> LifeEvent:
         """Give the event."""
@@ -122,7 +123,7 @@ class BirthBody(_Event):
     kind: Literal[EventKind.BIRTH]
     full_name: _Name
     gender: _Gender
-    birth_date: date | None = None
+    birth_date: Day | None = None
     other_parent_id: _Number | None = None
     new_citizen_id: _Number | None = None
 

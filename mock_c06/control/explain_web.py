@@ -1,11 +1,11 @@
 """The control face's word on a claim that finds nobody: which part differs, and which near miss it smells of."""
 
-from datetime import date
 from typing import Any, Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mock_c06.control.values import Day, Whole
 from mock_c06.desk.register import Register
 from mock_c06.desk.switches import Switches, flip
 from mock_c06.runs.explaining import explain_in
@@ -20,8 +20,8 @@ class ClaimBody(BaseModel):
     citizen_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
     id_card_number: str | None = Field(default=None, pattern=r"^[0-9]{9}$")
     full_name: str = Field(max_length=1000)
-    birth_date: date | None = None
-    birth_year: int | None = Field(default=None, ge=1, le=9999)
+    birth_date: Day | None = None
+    birth_year: Whole | None = Field(default=None, ge=1, le=9999)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

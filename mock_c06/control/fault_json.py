@@ -8,21 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mock_c06.control.delay_json import Delays, Milliseconds, write_delays
+from mock_c06.control.fault_rules import schema_rules, verify_operation, verify_person
+from mock_c06.control.values import Instant, Number, Whole
 from mock_c06.operations import Operation
 from mock_c06.runs.faults import Cut, Fault, Kind, Nth
 from mock_c06.runs.plan import Planned
 
-_Position = Annotated[int, Field(ge=1)]
+_Position = Annotated[Whole, Field(ge=1)]
 
 
 class _Body(BaseModel):
@@ -39,7 +34,9 @@ class EveryBody(_Body):
 class FaultBody(_Body):
     """A fault to plan; without `times` it stays until it is dropped."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, serialize_by_alias=True, json_schema_extra=schema_rules()
+    )
 
     kind: Kind = Field(description="What happens.")
     operation: Operation | Literal["token"] | None = Field(default=None, description="Only to these calls.")
@@ -49,9 +46,9 @@ class FaultBody(_Body):
         pattern=r"^([0-9]{12}|[0-9]{9})$",
         description="Only to calls about this number, 12 or 9 digits.",
     )
-    times: int | None = Field(default=None, ge=1, description="Exactly so often, then no more.")
-    share: float = Field(default=1.0, gt=0, le=1, description="This part of the calls, drawn from the seed.")
-    seed: int = Field(
+    times: _Position | None = Field(default=None, description="Exactly so often, then no more.")
+    share: Number = Field(default=1.0, gt=0, le=1, description="This part of the calls, drawn from the seed.")
+    seed: Whole = Field(
         default=0, description="Share and delays follow from it and from the call's number alone."
     )
     delay_ms: Milliseconds | None = Field(
@@ -61,12 +58,8 @@ class FaultBody(_Body):
         default=None,
         description="Which of the calls that the fault is about: a number, several, or every n-th.",
     )
-    starts: AwareDatetime | None = Field(
-        default=None, alias="from", description="By the run's clock, inclusive."
-    )
-    ends: AwareDatetime | None = Field(
-        default=None, alias="until", description="By the run's clock, exclusive."
-    )
+    starts: Instant | None = Field(default=None, alias="from", description="By the run's clock, inclusive.")
+    ends: Instant | None = Field(default=None, alias="until", description="By the run's clock, exclusive.")
     distribution: Delays | None = Field(default=None, description="Of a latency, in the place of delay_ms.")
     at: Literal["before", "mid", "after"] | None = Field(
         default=None,
@@ -74,6 +67,20 @@ class FaultBody(_Body):
     )
 
     # Of a member that is wrong itself there is nothing in `info.data`: one complaint is enough.
+    @field_validator("operation")
+    @classmethod
+    def _that_can_be_hit(cls, operation: str | None, info: ValidationInfo) -> str | None:
+        if operation is not None and "kind" in info.data:
+            verify_operation(info.data["kind"], operation)
+        return operation
+
+    @field_validator("citizen_id")
+    @classmethod
+    def _where_somebody_is_meant(cls, number: str | None, info: ValidationInfo) -> str | None:
+        if number is not None and {"kind", "operation"} <= info.data.keys():
+            verify_person(info.data["kind"], info.data["operation"])
+        return number
+
     @field_validator("at")
     @classmethod
     def _at_a_reset(cls, at: str | None, info: ValidationInfo) -> str | None:
@@ -125,6 +132,10 @@ class PlanBody(_Body):
     name: str = Field(min_length=1, max_length=100)
     description: str | None = Field(default=None, max_length=10_000)
     faults: list[FaultBody] = Field(max_length=1000)
+
+    def named_accounts(self) -> list[tuple[str, str | None]]:
+        """Give the accounts that the faults name, each with its place."""
+        return [(f"faults.{n}.account", fault.account) for n, fault in enumerate(self.faults)]
 
 
 def plan_schema() -> dict[str, Any]:

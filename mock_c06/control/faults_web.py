@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from mock_c06.control.fault_json import FaultBody, PlanBody, plan_json, plan_schema
+from mock_c06.control.named_accounts import NamedAccounts
 from mock_c06.runs.run import Runs
 
 
-def fault_routes(runs: Runs) -> APIRouter:
+def fault_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["faults"])
 
@@ -26,7 +27,9 @@ def fault_routes(runs: Runs) -> APIRouter:
     @router.put("/runs/{run}/plan")
     async def put_plan(run: str, body: PlanBody) -> dict[str, Any]:
         """Plan these faults in the place of all that are planned."""
-        faults = runs.get(run).faults
+        found = runs.get(run)
+        accounts.verify(found, body.named_accounts())
+        faults = found.faults
         faults.put(body.name, [fault.make() for fault in body.faults])
         return plan_json(faults.name, faults.planned())
 
@@ -38,7 +41,9 @@ def fault_routes(runs: Runs) -> APIRouter:
     @router.post("/runs/{run}/faults", status_code=201)
     async def plan_fault(run: str, body: FaultBody) -> dict[str, str]:
         """Plan a fault beside those that are planned."""
-        return {"id": runs.get(run).faults.plan(body.make())}
+        found = runs.get(run)
+        accounts.verify(found, [("account", body.account)])
+        return {"id": found.faults.plan(body.make())}
 
     @router.delete("/runs/{run}/faults", status_code=204)
     async def clear_faults(run: str) -> Response:

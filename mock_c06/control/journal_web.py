@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi import Query as InAddress
 
 from mock_c06.control.journal_json import AssertBody, EntryFilter, SearchBody, entry_json
+from mock_c06.control.named_accounts import NamedAccounts
 from mock_c06.runs.run import Runs
 
 
@@ -13,14 +14,16 @@ class _Filter(EntryFilter):
     unmasked: bool = False
 
 
-def journal_routes(runs: Runs) -> APIRouter:
+def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["journal"])
 
     @router.get("/runs/{run}/journal")
     async def read_journal(run: str, narrow: Annotated[_Filter, InAddress()]) -> dict[str, Any]:
         """Give the calls that came to this run, oldest first."""
-        entries = runs.get(run).journal.entries(narrow.query())
+        found = runs.get(run)
+        accounts.verify(found, [("account", narrow.account)])
+        entries = found.journal.entries(narrow.query())
         return {"entries": [entry_json(entry, unmasked=narrow.unmasked) for entry in entries]}
 
     @router.delete("/runs/{run}/journal", status_code=204)
@@ -34,13 +37,17 @@ def journal_routes(runs: Runs) -> APIRouter:
     @router.post("/runs/{run}/journal/query")
     async def query_journal(run: str, body: SearchBody) -> dict[str, Any]:
         """Give the calls that match, also those about one person: numbers belong in a body."""
-        entries = runs.get(run).journal.entries(body.query())
+        found = runs.get(run)
+        accounts.verify(found, [("account", body.account)])
+        entries = found.journal.entries(body.query())
         return {"entries": [entry_json(entry, unmasked=body.unmasked) for entry in entries]}
 
     @router.post("/runs/{run}/journal/assert")
     async def assert_journal(run: str, body: AssertBody) -> dict[str, Any]:
         """Judge a claim about the journal; a claim that doesn't hold is an answer, not an error."""
-        judgement = body.judge(runs.get(run).journal)
+        found = runs.get(run)
+        accounts.verify(found, body.named_accounts())
+        judgement = body.judge(found.journal)
         return {"passed": judgement.passed, "reason": judgement.reason}
 
     return router

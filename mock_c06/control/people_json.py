@@ -7,11 +7,11 @@ members that contradict each other.
 
 import re
 from dataclasses import asdict
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from mock_c06.control.values import Day, Flag, Whole
 from mock_c06.errors import PersonIncomplete
 from mock_c06.population.model import Address, Kin, LifeStatus, Person
 
@@ -58,8 +58,8 @@ class PersonBody(_Body):
     citizen_id: str | None = Field(default=None, pattern=_CITIZEN_ID)
     id_card_number: str | None = Field(default=None, pattern=_CARD)
     full_name: str | None = Field(default=None, min_length=1, max_length=10_000)
-    birth_date: date | None = None
-    birth_year: int | None = Field(default=None, ge=1, le=9999)
+    birth_date: Day | None = None
+    birth_year: Whole | None = Field(default=None, ge=1, le=9999)
     gender: Annotated[str, BeforeValidator(gender_code)] | None = Field(default=None, pattern=r"^[0-9]$")
     ethnicity: str | None = Field(default=None, pattern=r"^[0-9]{2}$")
     religion: str | None = Field(default=None, pattern=r"^[0-9]{2}$")
@@ -77,7 +77,7 @@ class PersonBody(_Body):
     household: str | None = None
     relation_to_head: str | None = None
     household_book: str | None = None
-    alive: bool | None = None
+    alive: Flag | None = None
     status: StatusName | None = None
 
     def key(self) -> str:

@@ -1,10 +1,12 @@
 """The control face's errors, one row a class: a test's author reads them, so they say what to change."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from mock_c06.control.wording import Error, word_error
 from mock_c06.errors import (
@@ -66,9 +68,20 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
+        if isinstance(
+            error.body, bytes
+        ):  # what FastAPI has not read as JSON, since it doesn't call itself so
+            return _problem(415, "send the body with Content-Type: application/json", [])
         worded = [_word(each, error.body) for each in error.errors()]
         errors = [{"field": field, "detail": detail} for field, detail in worded]
         return _problem(422, "the request has wrong members", errors)
+
+    @app.exception_handler(HTTPException)
+    async def refuse_otherwise(_request: Request, error: HTTPException) -> JSONResponse:
+        title = (
+            "the body can't be read: JSON in UTF-8 is expected" if error.status_code == 400 else error.detail
+        )
+        return _problem(error.status_code, title, [], error.headers)
 
 
 def _word(error: Error, body: Any) -> tuple[str, str]:
@@ -78,8 +91,10 @@ def _word(error: Error, body: Any) -> tuple[str, str]:
     return ".".join(error["loc"][1:2]), error["msg"]
 
 
-def _problem(status: int, title: str, errors: list[dict[str, Any]]) -> JSONResponse:
+def _problem(
+    status: int, title: str, errors: list[dict[str, Any]], headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     content: dict[str, Any] = {"status": status, "title": title}
     if errors:
         content["errors"] = errors
-    return JSONResponse(content, status_code=status, media_type="application/problem+json")
+    return JSONResponse(content, status, headers, media_type="application/problem+json")

@@ -17,6 +17,7 @@ from mock_c06.control.events_web import event_routes
 from mock_c06.control.explain_web import explain_routes
 from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
+from mock_c06.control.named_accounts import NamedAccounts
 from mock_c06.control.people_json import WorldBody, make_person, person_json
 from mock_c06.control.problems import install_problems
 from mock_c06.control.report_web import report_routes
@@ -51,11 +52,12 @@ def install_control(app: FastAPI, parts: ControlParts) -> None:
             raise HTTPException(401, "bearer token required", {"WWW-Authenticate": "Bearer"})
 
     runs = parts.runs
+    accounts = NamedAccounts(parts.desk.register)
     for router in (
         _run_routes(runs),
         _world_routes(runs),
-        fault_routes(runs),
-        journal_routes(runs),
+        fault_routes(runs, accounts),
+        journal_routes(runs, accounts),
         report_routes(runs),
         event_routes(runs),
         _catalogue_routes(parts),

@@ -33,10 +33,13 @@ class Register:
         return seen
 
     def put(self, account: Account) -> None:
-        """Add the account, or take the place of the one with the same name; its user must be nobody else's."""
+        """Add the account, or take the place of the one with the same name; its user and key must be nobody else's."""
         holder = self.find_by_user(account.environment, account.user)
         if holder is not None and holder.name != account.name:
             raise AccountInvalid("user", "another account of this environment has this user")
+        holder = self.find_by_key(account.environment, account.ngsp_key) if account.ngsp_key else None
+        if holder is not None and holder.name != account.name:
+            raise AccountInvalid("ngsp_key", "another account of this environment has this key")
         self._accounts[account.name] = account
 
     def find(self, name: str) -> Account | None:
@@ -48,7 +51,7 @@ class Register:
         """Give the account of that name; raises `AccountUnknown`."""
         account = self.find(name)
         if account is None:
-            raise AccountUnknown(name)
+            raise AccountUnknown
         return account
 
     def find_by_user(self, environment: Environment, user: str) -> Account | None:

@@ -70,13 +70,24 @@ _STAGES = {
     Kind.DUPLICATE_REFUSED: Stage.ADMITTED,
     **dict.fromkeys((Kind.EMPTY, Kind.TWO_PEOPLE, Kind.WRONG_PERSON, Kind.SWAPPED_FIELDS), Stage.ANSWERED),
 }
-# A verdict names nobody and has no fields: these would do nothing to it, and must not be spent on it.
-_RECORDS_ONLY = {Kind.WRONG_PERSON, Kind.SWAPPED_FIELDS}
+_SAID: frozenset[str | None] = frozenset(Operation)
+# A fault must not be spent on a call that it does nothing to: a verdict names nobody, and only a record has the fields.
+_MET: dict[Kind, frozenset[str | None]] = {
+    Kind.TOKEN_EXPIRES_EARLY: frozenset({TOKEN}),
+    Kind.WRONG_PERSON: _SAID - {Operation.AUTHENTICATE},
+    Kind.SWAPPED_FIELDS: frozenset({Operation.LOOK_UP}),
+    **dict.fromkeys((Kind.EMPTY, Kind.TWO_PEOPLE, Kind.DUPLICATE_REFUSED, Kind.WRONG_NAMESPACE), _SAID),
+}
 
 
 def stage_of(kind: Kind) -> Stage:
     """Say at which stage a kind strikes: those that bend the bytes come last."""
     return _STAGES.get(kind, Stage.REPLY)
+
+
+def calls_met_by(kind: Kind) -> frozenset[str | None]:
+    """Give the operations whose calls a kind can hit at all; None is a call that names none."""
+    return _MET.get(kind, _SAID | {TOKEN, None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +148,8 @@ class Fault:
         )
 
     def _concerns_operation(self, operation: str | None) -> bool:
-        if self.kind is Kind.TOKEN_EXPIRES_EARLY:
-            return operation == TOKEN
-        if operation == TOKEN:
-            return self.operation == TOKEN
-        if self.kind in _RECORDS_ONLY and operation == Operation.AUTHENTICATE:
+        if operation not in calls_met_by(self.kind):
             return False
-        return self.operation in {None, operation}
+        if self.operation is None:
+            return operation != TOKEN or self.kind is Kind.TOKEN_EXPIRES_EARLY
+        return operation == self.operation

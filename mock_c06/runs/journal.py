@@ -35,9 +35,10 @@ class Asked:
     full_name: str
     birth: str
 
-    def has(self, number: str) -> bool:
-        """Say whether this is the number asked by."""
-        return number in {self.citizen_id, self.id_card_number}
+    @property
+    def number(self) -> str:
+        """The number asked by."""
+        return self.citizen_id or self.id_card_number or ""
 
 
 @light_value
@@ -78,7 +79,7 @@ class Query:
     fault_id: str | None = None
     code: str | None = None
     ma_yeu_cau: str | None = None
-    number: str | None = field(default=None, repr=False)
+    numbers: frozenset[str] | None = field(default=None, repr=False)
     since: datetime | None = None
     after: int = 0
 
@@ -96,7 +97,7 @@ class Query:
         )
         if any(wanted is not None and wanted != held for wanted, held in pairs):
             return False
-        if self.number is not None and (entry.asked is None or not entry.asked.has(self.number)):
+        if self.numbers is not None and (entry.asked is None or entry.asked.number not in self.numbers):
             return False
         return entry.n > self.after and (self.since is None or datetime.fromisoformat(entry.at) >= self.since)
 

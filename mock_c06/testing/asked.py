@@ -7,7 +7,7 @@ from typing import Any
 from mock_c06.operations import Operation
 from mock_c06.runs.journal import TOKEN
 from mock_c06.testing.control import Control, ControlRefused
-from mock_c06.testing.people import Somebody, number_of
+from mock_c06.testing.people import Somebody, number_of, numbers_of
 
 Wanted = Mapping[str, Any]
 _MOST_LINES = 20
@@ -62,6 +62,8 @@ class JournalOfRun:
         """
         __tracebackhide__ = True
         wanted = [{"operation": each} if isinstance(each, str) else dict(each) for each in calls]
+        if not wanted:
+            raise ControlRefused("no calls to come in order: name one at least")
         after = 0
         for position, one in enumerate(wanted, start=1):
             found = self.entries(**_given(one), after=after)
@@ -85,8 +87,7 @@ def _query(narrow: Wanted) -> dict[str, Any]:
     if query.get("operation", TOKEN) not in {*Operation, TOKEN}:
         raise ControlRefused(f"no operation {query['operation']}: there are {', '.join([*Operation, TOKEN])}")
     if (person := query.pop("person", None)) is not None:
-        number = number_of(person)
-        query["citizen_id" if len(number) == 12 else "id_card_number"] = number
+        query |= numbers_of(person)
     return query
 
 

@@ -46,6 +46,14 @@ class Person:
 Somebody = Person | str
 
 
+def numbers_of(somebody: Somebody) -> dict[str, str]:
+    """Give each number that a person can be asked by, under its member's name."""
+    if isinstance(somebody, str):
+        return {"citizen_id" if len(somebody) == 12 else "id_card_number": somebody}
+    numbers = {"citizen_id": somebody.citizen_id, "id_card_number": somebody.id_card_number}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
 def number_of(somebody: Somebody) -> str:
     """Give the number that a person is known by, or the number itself."""
     return somebody if isinstance(somebody, str) else somebody.number

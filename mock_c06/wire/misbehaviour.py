@@ -4,6 +4,7 @@ One small function a kind, in three tables. Two kinds stand in none: a token tha
 desk's matter (token_call.py), a duplicate refused the exchange's.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,7 +51,8 @@ def _throttle(fault: Fault) -> Reply:
 
 
 def _seconds(fault: Fault, default_ms: int) -> str:
-    return str(max(1, (fault.delay_ms or default_ms) // 1000))
+    # Rounded up: who waits as long as this says has waited long enough.
+    return str(max(1, math.ceil(_or(fault.delay_ms, default_ms) / 1000)))
 
 
 def _empty(answer: Answer) -> Answer:

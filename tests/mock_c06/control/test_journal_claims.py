@@ -115,6 +115,7 @@ async def test_a_claim_about_the_journal_is_judged_with_its_reason(
         {"count": {"equals": 1, "at_most": 2}},
         {"never": {}, "count": {"equals": 0}},
         {"in_order": []},
+        {"count": {"at_least": 9, "at_most": 2}},
         {"never": {"outcome": "lost"}},
     ],
 )
@@ -122,6 +123,26 @@ async def test_a_claim_that_says_nothing_definite_is_refused(
     control: httpx.AsyncClient, claim: dict[str, Any]
 ) -> None:
     assert (await control.post("/runs/default/journal/assert", json=claim)).status_code == 422
+
+
+async def test_a_person_with_two_numbers_is_meant_by_either(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict()
+    await portal.verdict(SoDinhDanh=None, SoCMND="012345678")
+    both = {"citizen_id": AN["SoDinhDanh"], "id_card_number": "012345678"}
+    assert await numbers(await control.post("/runs/default/journal/query", json=both)) == [1, 2]
+
+
+async def test_a_number_inside_a_request_code_is_masked_like_any(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    code = f"HN-{AN['SoDinhDanh']}-1"
+    await portal.verdict(MaYeuCau=code)
+    masked = await control.get("/runs/default/journal", params={"ma_yeu_cau": code})
+    assert [entry["ma_yeu_cau"] for entry in masked.json()["entries"]] == ["HN-001090***123-1"]
+    shown = await control.post("/runs/default/journal/query", json={"unmasked": True})
+    assert shown.json()["entries"][0]["ma_yeu_cau"] == code
 
 
 @pytest.mark.usefixtures("asked")

@@ -135,6 +135,19 @@ def test_an_order_that_was_not_kept_is_told_with_its_place(c06: C06) -> None:
         c06.journal.in_order([{"person": dung}, {"person": an}])
 
 
+def test_a_person_asked_about_by_the_old_card_was_asked_about(c06: C06) -> None:
+    an = c06.person("nguyen-van-an")
+    url, body, headers = asked(c06, "nguyen-van-an")
+    by_card = body.replace(
+        f"SoDinhDanh>{an.citizen_id}</dan:SoDinhDanh", f"SoCMND>{an.id_card_number}</dan:SoCMND"
+    )
+    with httpx.Client(transport=c06.transport()) as client:
+        client.post(url, content=by_card, headers=headers)
+    c06.journal.assert_asked(person=an, times=1)
+    with pytest.raises(AssertionError, match="expected a call about 001090"):
+        c06.journal.never(person=an)
+
+
 def test_a_failed_claim_never_tells_a_whole_number(c06: C06) -> None:
     an = c06.person("nguyen-van-an")
     ask(c06)

@@ -53,6 +53,15 @@ async def test_a_fault_before_the_registry_answers_in_its_place(
     assert again.status_code == 200
 
 
+@pytest.mark.parametrize(("delay_ms", "seconds"), [(0, "1"), (1, "1"), (1000, "1"), (1500, "2")])
+@pytest.mark.parametrize("kind", ["maintenance", "throttle"])
+async def test_who_waits_as_long_as_told_has_waited_long_enough(
+    portal: SoapPortal, plan: Plan, kind: str, delay_ms: int, seconds: str
+) -> None:
+    await plan(kind, delay_ms=delay_ms)
+    assert (await portal.verdict()).headers["Retry-After"] == seconds
+
+
 async def test_maintenance_and_throttling_say_when_to_come_back(portal: SoapPortal, plan: Plan) -> None:
     await plan("maintenance", times=1)
     maintenance = await portal.verdict()
