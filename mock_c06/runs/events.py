@@ -42,6 +42,8 @@ def apply_event(
     at = at or run.clock.now()
     world = run.world.to_come()
     people = _change(world, event, at)
+    if age_on(people[0], at.astimezone(VIETNAM).date()) < 0:
+        raise EventRefused("at", "is before the birth of who it is about")
     for person in people:
         if world.last_change(person_key(person)) > at:
             raise EventRefused("at", "is before an event that these people have had")
@@ -68,7 +70,7 @@ def _change(world: World, event: LifeEvent, at: datetime) -> tuple[Person, ...]:
         case Birth():
             people = (bear(world, event, at),)
         case _:
-            people = _renumber(world, event)
+            people = _renumber(world, event, at)
     return people
 
 
@@ -117,6 +119,9 @@ def _divorce(world: World, event: Divorce) -> tuple[Person, ...]:
 
 def _move(world: World, event: Move) -> tuple[Person, ...]:
     person = get_living(world, event.citizen_id)
+    joins = event.household is not None or event.relation_to_head is not None
+    if joins and (event.whole_household or event.residence is Residence.CURRENT):
+        raise EventRefused("household", "only who moves alone and for good joins another household")
     members = world.household(person.household) if person.household else (person,)
     if event.whole_household:
         return tuple(_with_address(each, event) for each in members if each.status is LifeStatus.LIVING)
@@ -152,11 +157,13 @@ def _correct_name(world: World, event: NameCorrection) -> tuple[Person, ...]:
     )
 
 
-def _renumber(world: World, event: Renumbered) -> tuple[Person, ...]:
+def _renumber(world: World, event: Renumbered, at: datetime) -> tuple[Person, ...]:
     person = get_living(world, event.citizen_id)
     gender = event.gender or person.gender
     birth_date = event.birth_date or person.birth_date
     birth_year = birth_date.year if birth_date is not None else person.birth_year
+    if event.birth_date is not None and event.birth_date > at.astimezone(VIETNAM).date():
+        raise EventRefused("birth_date", "is after the event")
     if event.new_citizen_id is not None:
         number = verify_new_number(world, event.new_citizen_id, gender=gender, birth_year=birth_year)
     else:

@@ -172,6 +172,31 @@ AN_ID, DUNG_ID, HAI_ID = AN["SoDinhDanh"], DUNG["SoDinhDanh"], HAI["SoDinhDanh"]
         ("divorce", {"citizen_id": HAI_ID}, (409, "citizen_id", "is not married")),
         ("divorce", {"citizen_id": GONE}, (409, "citizen_id", "is missing")),
         (
+            "death",
+            {"citizen_id": AN_ID, "at": "1990-01-30T00:00:00+07:00"},
+            (409, "at", "is before the birth of who it is about"),
+        ),
+        (
+            "divorce",
+            {"citizen_id": AN_ID, "at": "1989-01-01T00:00:00Z"},
+            (409, "at", "is before the birth of who it is about"),
+        ),
+        (
+            "move",
+            {"citizen_id": AN_ID, "to": HOME, "whole_household": True, "relation_to_head": "CH02"},
+            (409, "household", "only who moves alone and for good joins another household"),
+        ),
+        (
+            "move",
+            {"citizen_id": DUNG_ID, "to": HOME, "residence": "current", "household": "no"},
+            (409, "household", "only who moves alone and for good joins another household"),
+        ),
+        (
+            "renumbered",
+            {"citizen_id": AN_ID, "birth_date": "2030-01-01"},
+            (409, "birth_date", "is after the event"),
+        ),
+        (
             "move",
             {"citizen_id": AN_ID, "to": HOME},
             (409, "citizen_id", "heads a household with others in it: move whole_household"),
