@@ -89,6 +89,12 @@ async def _serve(faces: list[Face], ready: Callable[[], None]) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
+        # An answer that is held back would be held for as long as its fault says.
+        loop.call_later(_SECONDS_TO_DRAIN, cut)
+
+    def cut() -> None:
+        for connection in [each for server in servers for each in server.server_state.connections]:
+            connection.transport.abort()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -112,5 +118,5 @@ def _config(face: Face) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=_SECONDS_TO_DRAIN,
+        timeout_graceful_shutdown=_SECONDS_TO_DRAIN + 1,
     )

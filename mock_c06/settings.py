@@ -36,7 +36,10 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read the environment and `.env`; raises `StartRefused` naming the setting and what is expected."""
-    told = {**dotenv_values(".env"), **os.environ}  # noqa: TID251 - this is the one reader
+    try:
+        told = {**dotenv_values(".env"), **os.environ}  # noqa: TID251 - this is the one reader
+    except UnicodeDecodeError as error:
+        raise StartRefused(".env: text in UTF-8 is expected") from error
     unknown = sorted(name for name in told if name.upper().startswith(PREFIX) and name.upper() not in _KNOWN)
     if unknown:
         raise StartRefused(f"unknown setting {unknown[0]}: expected one of {', '.join(sorted(_KNOWN))}")

@@ -22,9 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("c06", "mock-c06, the mock of the population registry")
     group.addoption("--c06-url", metavar="URL", help="ask a running mock: its test environment")
     group.addoption("--c06-official-url", metavar="URL", help="its official environment, where tests use it")
-    group.addoption(
-        "--c06-control", metavar="URL", default=_CONTROL, help=f"its control face, else {_CONTROL}"
-    )
+    group.addoption("--c06-control", metavar="URL", help=f"its control face, else {_CONTROL}")
     group.addoption(
         "--c06-token-file", metavar="FILE", help="holds the control token, else MOCK_C06_CONTROL_TOKEN does"
     )
@@ -37,6 +35,7 @@ def c06_place(pytestconfig: pytest.Config) -> "Iterator[Place]":
 
     url = pytestconfig.getoption("--c06-url")
     if not url:
+        _require_no_other_option(pytestconfig)
         with in_process() as place:
             yield place
         return
@@ -44,7 +43,7 @@ def c06_place(pytestconfig: pytest.Config) -> "Iterator[Place]":
     addresses = {"test": url} | ({"official": official} if official else {})
     with running(
         addresses,
-        control=pytestconfig.getoption("--c06-control"),
+        control=pytestconfig.getoption("--c06-control") or _CONTROL,
         token=_find_token(pytestconfig.getoption("--c06-token-file")),
     ) as place:
         yield place
@@ -57,6 +56,13 @@ def c06(c06_place: "Place") -> "Iterator[C06]":
 
     with open_scene(c06_place) as scene:
         yield scene
+
+
+def _require_no_other_option(config: pytest.Config) -> None:
+    """Whoever says where a running mock is must not be answered by another one."""
+    for option in ("--c06-official-url", "--c06-control", "--c06-token-file"):
+        if config.getoption(option):
+            raise pytest.UsageError(f"{option} is of a running mock: give --c06-url too")
 
 
 def _find_token(file: str | None) -> str:

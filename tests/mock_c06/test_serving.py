@@ -1,9 +1,11 @@
 """The program on real sockets: how it starts and ends, and what only a real connection can show."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_c06.protocol import MOST_BESIDE_BODY
 from mock_c06.serving import Face, bind, serve
-from tests.mock_c06.programs import Served, run, serving
+from tests.mock_c06.programs import EPHEMERAL, Served, run, serving
 
 pytestmark = pytest.mark.sockets
 
@@ -159,14 +161,37 @@ def test_a_signal_ends_the_program_with_exit_zero(ending: signal.Signals) -> Non
         assert running.process.wait(timeout=10) == 0
 
 
-def test_a_signal_ends_the_program_while_a_call_hangs() -> None:
+def test_a_signal_ends_the_program_while_a_call_hangs(capfd: pytest.CaptureFixture[str]) -> None:
     with serving() as running:
         headers = {"Authorization": f"Bearer {running.token}"}
         httpx.post(f"{running.control}/runs/default/faults", json={"kind": "hang"}, headers=headers)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{running.test}/XacThucThongTinCongDan", timeout=0.2)
-        running.process.send_signal(signal.SIGTERM)
+        with socket.create_connection(("127.0.0.1", httpx.URL(running.test).port or 0), timeout=10) as wire:
+            wire.sendall(b"POST /XacThucThongTinCongDan HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            _wait_for_a_hit(running, headers)
+            running.process.send_signal(signal.SIGTERM)
+            came = bytearray()
+            with contextlib.suppress(ConnectionResetError):
+                read_to_the_end(wire, came)
         assert running.process.wait(timeout=10) == 0
+    # Neither the caller nor who stopped it is told of a mistake that nobody made.
+    assert (bytes(came), capfd.readouterr().err) == (b"", "")
+
+
+def _wait_for_a_hit(running: Served, headers: dict[str, str]) -> None:
+    while not httpx.get(f"{running.control}/runs/default/faults", headers=headers).json()["faults"][0][
+        "hits"
+    ]:
+        time.sleep(0.02)
+
+
+def test_a_plan_that_names_no_account_of_the_mock_ends_the_start(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"name": "x", "faults": [{"kind": "hang", "account": "dvctt-hanio"}]}))
+    told = run("serve", *EPHEMERAL, "--plan", str(plan))
+    assert told.returncode == 1
+    assert told.stderr.decode() == (
+        f"mock-c06: plan {plan}: faults.0.account: no account of that name: see mock-c06 accounts\n"
+    )
 
 
 def test_a_plan_from_a_file_meets_calls_from_the_start(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ def test_environment_and_env_file_are_both_read(empty_folder: Path, monkeypatch:
     assert "a-long-token" not in repr(settings)
 
 
+def test_an_env_file_that_is_no_text_stops_the_start_in_one_line(empty_folder: Path) -> None:
+    (empty_folder / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(StartRefused, match=r"^\.env: text in UTF-8 is expected$"):
+        read_settings()
+
+
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_an_unknown_setting_stops_the_start_and_is_named(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, where: str

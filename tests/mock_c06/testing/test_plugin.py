@@ -48,6 +48,15 @@ def test_a_running_mock_without_a_token_is_refused_in_one_line(project: pytest.P
     outcome.stdout.fnmatch_lines(["*--c06-url needs --c06-token-file, or MOCK_C06_CONTROL_TOKEN*"])
 
 
+@pytest.mark.parametrize("option", ["--c06-control", "--c06-official-url", "--c06-token-file"])
+def test_an_option_of_a_running_mock_is_never_answered_by_one_in_process(
+    project: pytest.Pytester, option: str
+) -> None:
+    outcome = project.runpytest_inprocess("-q", f"{option}=http://127.0.0.1:1")
+    outcome.assert_outcomes(errors=2)
+    outcome.stdout.fnmatch_lines([f"*{option} is of a running mock: give --c06-url too*"])
+
+
 def test_a_token_file_that_is_not_there_is_told_in_one_line(project: pytest.Pytester) -> None:
     outcome = project.runpytest_inprocess("-q", "--c06-url=http://127.0.0.1:1", "--c06-token-file=nowhere")
     outcome.assert_outcomes(errors=2)
