@@ -164,7 +164,7 @@ async def test_a_body_that_does_not_say_it_is_json_is_told_how_to(
     assert answer.json()["title"] == "send the body with Content-Type: application/json"
 
 
-async def test_every_refusal_has_one_shape(control: httpx.AsyncClient) -> None:
+async def test_every_refusal_of_the_control_face_has_one_shape(control: httpx.AsyncClient) -> None:
     json_type = {"Content-Type": "application/json"}
     answers = [
         await control.get("/nowhere"),
