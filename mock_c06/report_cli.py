@@ -27,6 +27,8 @@ def report_command(
       mock-c06 report --run default
       mock-c06 report --run morning --html card.html
     """
+    if as_json and html is not None:
+        raise typer.BadParameter("is another form than --html: ask for one", param_hint="--json")
     form = "json" if as_json else "html" if html is not None else "text"
     narrow = {"account": account} if account else {}
     answer = get_of_run(control, run, "/report", reasons=_REASONS, params={"format": form, **narrow})

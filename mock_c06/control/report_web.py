@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from mock_c06.report.card import make_card
 from mock_c06.report.writing import card_html, card_json, card_text
@@ -13,6 +14,13 @@ _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inl
 _Format = Literal["json", "text", "html"]
 
 
+class _Wanted(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    account: str | None = Field(default=None, pattern="^[A-Za-z0-9._-]{1,64}$")
+    format: _Format | None = None
+
+
 def report_routes(runs: Runs) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["report"])
@@ -20,13 +28,12 @@ def report_routes(runs: Runs) -> APIRouter:
     @router.get("/runs/{run}/report", response_class=JSONResponse)
     async def read_report(
         run: str,
-        account: Annotated[str | None, Query(pattern="^[A-Za-z0-9._-]{1,64}$")] = None,
-        format: _Format | None = None,  # noqa: A002 - the name in the address
+        wanted: Annotated[_Wanted, Query()],
         accept: Annotated[str, Header()] = "",
     ) -> Response:
         """Give the report card of the client that asked in this run, of one `account` where it is named."""
-        card = make_card(runs.get(run), account=account)
-        match format or _preferred(accept):
+        card = make_card(runs.get(run), account=wanted.account)
+        match wanted.format or _preferred(accept):
             case "html":
                 return HTMLResponse(card_html(card), headers=_POLICY)
             case "text":

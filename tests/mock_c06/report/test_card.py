@@ -99,3 +99,11 @@ async def test_the_card_is_text_or_a_page_without_script_or_person(
     assert "<script" not in page.text
     assert "001090000123" not in page.text + text.text
     assert "wrong    name_folded" in text.text
+
+
+async def test_a_misspelt_member_of_the_address_gives_no_card_of_everybody(
+    control: httpx.AsyncClient,
+) -> None:
+    answer = await control.get("/runs/default/report", params={"acount": "limited"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "acount"

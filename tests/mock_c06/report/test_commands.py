@@ -72,6 +72,11 @@ def test_a_page_is_written_to_a_file_and_nothing_printed(served: Served, tmp_pat
     assert page.read_text(encoding="utf-8").startswith('<!doctype html><html lang="vi">')
 
 
+def test_a_report_in_two_forms_at_once_is_wrong_usage(served: Served, tmp_path: Path) -> None:
+    code, printed, told = report(served, "--json", "--html", str(tmp_path / "card.html"))
+    assert (code, printed, "is another form than --html" in told) == (2, "", True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "token", "reason"),
     [
