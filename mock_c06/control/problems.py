@@ -68,9 +68,8 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
-        if isinstance(
-            error.body, bytes
-        ):  # what FastAPI has not read as JSON, since it doesn't call itself so
+        # FastAPI reads as JSON only what says that it is.
+        if isinstance(error.body, bytes):
             return _problem(415, "send the body with Content-Type: application/json", [])
         worded = [_word(each, error.body) for each in error.errors()]
         errors = [{"field": field, "detail": detail} for field, detail in worded]
@@ -78,9 +77,8 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refuse_otherwise(_request: Request, error: HTTPException) -> JSONResponse:
-        title = (
-            "the body can't be read: JSON in UTF-8 is expected" if error.status_code == 400 else error.detail
-        )
+        unread = error.status_code == 400
+        title = "the body can't be read: JSON in UTF-8 is expected" if unread else error.detail
         return _problem(error.status_code, title, [], error.headers)
 
 
@@ -88,7 +86,7 @@ def _word(error: Error, body: Any) -> tuple[str, str]:
     if error["loc"][0] == "body":
         return word_error(error, body, within=1)
     # A query or a path is flat: behind the name stands at most the shape that it could have had.
-    return ".".join(error["loc"][1:2]), error["msg"]
+    return ".".join(error["loc"][1:2]), error["msg"].removeprefix("Value error, ")
 
 
 def _problem(

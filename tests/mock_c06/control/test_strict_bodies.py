@@ -59,6 +59,11 @@ async def test_a_person_and_a_switch_are_taken_as_written_too(control: httpx.Asy
     assert answer.json()["errors"][0]["field"] == "seconds"
 
 
+async def test_a_time_in_an_address_is_taken_as_written_too(control: httpx.AsyncClient) -> None:
+    answer = await control.get("/runs/default/journal", params={"since": "2020"})
+    assert answer.json()["errors"] == [{"field": "since", "detail": TIME}]
+
+
 MEMBERS: list[dict[str, Any]] = [
     {"at": "mid"},
     {"distribution": {"kind": "uniform", "max_ms": 10}},
