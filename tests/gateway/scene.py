@@ -283,7 +283,7 @@ def connection_settings(mock: MockRegistry, name: str, port: int) -> dict[str, A
         "agency": account.agency,
         "officer": "dvctt.dichvu",
         "networks": ("127.0.0.0/8",),
-        "deadline_ms": 5000,
+        "deadline_ms": 20_000,
     }
 
 

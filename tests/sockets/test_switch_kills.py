@@ -22,6 +22,10 @@ from tests.sockets.programs import Place, Running, enquiry, log_in
 from tests.sockets.rows import clear_faults, plan_fault, read_journal, read_rows, store_of, wait_for
 
 FORMER = "dvctt-hanoi"
+HALFWAY_MS = 30_000
+"""How long the former revision's login takes, which is tried when the gateway is killed: longer than the kill."""
+
+PATIENT = {"GATEWAY_SANDBOX_DEADLINE_MS": "60000"}
 
 
 @dataclass(kw_only=True)
@@ -63,6 +67,7 @@ class Story:
 
 
 def begin(mock: Served, place: Place, workers: int) -> Story:
+    place = replace(place, settings={**place.settings, **PATIENT})
     operators = enrol_operators(place)
     account = place.make_account()
     with place.serving(workers=workers) as running:
@@ -96,7 +101,7 @@ def return_halfway(story: Story, change: dict[str, Any], name: str) -> None:
     try:
         with story.living() as running:
             story.look(running, change, "active", 2, name)
-            plan_fault(story.mock, "latency", account=FORMER, delay_ms=5000)
+            plan_fault(story.mock, "latency", account=FORMER, delay_ms=HALFWAY_MS)
             plan_fault(story.mock, "unauthorised_once", account=name, times=2 * story.workers)
             wait_for(lambda: refuse_once(story, running) and is_returning(story, change))
     finally:

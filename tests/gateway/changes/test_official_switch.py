@@ -37,7 +37,7 @@ async def test_the_diff_shows_what_becomes_another_and_of_a_secret_only_that(des
     change = await desk.propose(OFFICIAL, c06_secret="another-secret-of-the-registry")
     lines = {line["member"]: (line["from"], line["to"]) for line in change["diff"]}
     assert lines["revision"] == (1, 2)
-    assert lines["deadline_ms"] == (5000, 4000)
+    assert lines["deadline_ms"] == (20_000, 4000)
     assert lines["c06_secret"] == ("(sealed)", "(sealed, another)")
     assert "another-secret-of-the-registry" not in str(change)
 
