@@ -47,7 +47,11 @@ class BareServer(uvicorn.Server):
 
 
 def most_connections() -> int:
-    """Return how many connections this process may hold, after it has asked the system for all that it may."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return MOST if hard == resource.RLIM_INFINITY else max(min(MOST, hard - _FILES_OF_OUR_OWN), 1)
+    """Return how many connections this process may hold; where the system allows it, files are made enough for all."""
+    wanted = MOST + _FILES_OF_OUR_OWN
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(wanted - _FILES_OF_OUR_OWN, 1)

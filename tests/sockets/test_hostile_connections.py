@@ -3,6 +3,8 @@
 import contextlib
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -85,3 +87,19 @@ def _memory(running: Running) -> int:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) // 1024
     pytest.fail("the gateway is gone")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((300, 400), (400, 144)), ((300, 9000), (MOST + 256, MOST)), ((9000, 9000), (9000, MOST))],
+)
+def test_a_server_takes_the_files_that_it_needs_and_leaves_the_rest(
+    before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    program = (
+        "import resource; from gateway.edge.listening import most_connections as most;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, {before});"
+        "print(most(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(after[1]), str(after[0])]
