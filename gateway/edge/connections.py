@@ -54,6 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Count anew: the body has its own time."""
         self._room.wait(self, now=self.loop.time())
+        if self.parser.should_upgrade() and self._announces_body():
+            raise ValueError  # answered as no HTTP: the parser would take the body for a further request
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -114,6 +116,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body)
         self.transport.close()
         self._room.note(problem.code)
+
+    def _announces_body(self) -> bool:
+        length = [value for name, value in self.headers if name == b"content-length"]
+        return length not in ([], [b"0"]) or any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def _owes_another(self) -> bool:
         """Say whether an answer is due to an earlier request, or under way."""

@@ -181,6 +181,35 @@ async def test_what_is_no_http_is_a_problem_like_any_other() -> None:
     assert (status, problem["code"]) == (400, "http_invalid")
 
 
+@pytest.mark.parametrize(
+    "announced",
+    [
+        pytest.param(b"Content-Length: %d\r\n" % len(GET), id="length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n", id="chunks"),
+    ],
+)
+async def test_threat_36_a_body_beside_an_upgrade_is_never_taken_for_a_request(announced: bytes) -> None:
+    """What a proxy sends as one caller's body must not be read as the next caller's request."""
+    async with serving(say_ok) as house:
+        caller = await house.call()
+        await caller.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + announced + b"\r\n"
+        )
+        status, problem = await caller.read_problem()
+        assert await caller.is_ended()
+    assert (status, problem["code"]) == (400, "http_invalid")
+    assert house.ended == {"http_invalid": 1}
+
+
+async def test_an_offer_to_upgrade_without_a_body_is_passed_over() -> None:
+    async with serving(say_ok) as house:
+        caller = await house.call()
+        offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+        for length in (b"", b"Content-Length: 0\r\n"):
+            await caller.send(GET.removesuffix(b"\r\n") + offer + length + b"\r\n")
+            assert (await caller.read_answer())[0] == 200
+
+
 async def test_a_refusal_is_never_taken_for_the_answer_to_an_earlier_call() -> None:
     busy = asyncio.Event()
 
