@@ -120,9 +120,22 @@ def test_threat_36_what_is_too_large_ends_at_the_proxy_as_a_problem(
     _check_problem(answer)
 
 
-def test_threat_36_what_is_no_http_ends_at_the_proxy_as_a_problem(street: Street) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x y\r\n\r\n", id="host"),
+        pytest.param(b"get / HTTP/1.1\r\nHost: x\r\n\r\n", id="method"),
+        pytest.param(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", id="CONNECT"),
+        pytest.param(b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", id="version"),
+        pytest.param(b"\x16\x03\x01 hello\r\n\r\n", id="no HTTP"),
+        pytest.param(
+            f"POST / HTTP/1.1\r\nHost: {NAME}\r\nTransfer-Encoding: gzip\r\n\r\n".encode(), id="encoding"
+        ),
+    ],
+)
+def test_threat_36_what_is_no_http_ends_at_the_proxy_as_a_problem(street: Street, sent: bytes) -> None:
     with street.connect() as odd:
-        odd.sendall(b"GET / HTTP/1.1\r\nHost: x y\r\n\r\n")
+        odd.sendall(sent)
         head, _, body = b"".join(iter(lambda: odd.recv(65_536), b"")).partition(b"\r\n\r\n")
     assert b" 400 " in head.split(b"\r\n")[0]
     assert json.loads(body)["code"] == "http_invalid"
