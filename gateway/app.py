@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from gateway.audit.log import AuditLog
 from gateway.clock import Clock
-from gateway.database import Database, database_path, open_database
+from gateway.database import WAIT_SECONDS, Database, database_path, open_database
 from gateway.deployment import find_base, record_base
 from gateway.errors.commands import SettingInvalid
 from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
@@ -47,7 +47,7 @@ async def open_gateway(
         SettingInvalid, MasterKeyWrong, SchemaOld
     """
     vault = _open_vault(settings)
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, statement_seconds=WAIT_SECONDS)
     try:
         if database.embedded:
             await migrate(database)

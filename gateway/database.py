@@ -6,7 +6,7 @@ on one lock and begin IMMEDIATE, since a deferred begin loses concurrent read-mo
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ metadata = sa.MetaData(
 
 _CHANGES = "changes"
 """Where a connection counts its changes."""
+
+WAIT_SECONDS = 10.0
+"""How long anybody waits for a connection, for the turn to write, or for another process that holds the store."""
 
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -99,11 +102,24 @@ class Database:
         with _store_errors():
             self._check_file()
             async with (
-                self._writer or nullcontext(),
+                self._turn(),
                 self._writers.connect() as connection,
                 connection.begin(),
             ):
                 yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Let one writer at a time go on, on SQLite; raises `TimeoutError`, so that none waits for all before it."""
+        if self._writer is None:
+            yield
+            return
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def _check_file(self) -> None:
         """Find a deleted embedded database: its open connections would go on writing to nowhere."""
@@ -165,8 +181,10 @@ def _note_failure(context: sa.ExceptionContext) -> None:
         context.connection.info[_CHANGES] = context.connection.info.get(_CHANGES, 0) + 1
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, statement_seconds: float | None = None) -> Database:
     """Open the store by its public URL (`sqlite:///path`, `postgresql://…`); makes no connection yet.
+
+    `statement_seconds`: how long PostgreSQL may take over one statement; a command may wait as long as it takes.
 
     Raises:
         Overloaded: the file of an embedded database can't be made.
@@ -182,7 +200,7 @@ def open_database(url: str) -> Database:
             hide_parameters=True,
             pool_size=8,
             max_overflow=0,
-            connect_args={"timeout": 10, "async_creator_fn": connect_embedded},
+            connect_args={"timeout": WAIT_SECONDS, "async_creator_fn": connect_embedded},
         )
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -191,7 +209,9 @@ def open_database(url: str) -> Database:
             url.replace("postgresql://", "postgresql+asyncpg://", 1),
             hide_parameters=True,
             pool_size=10,
+            pool_timeout=WAIT_SECONDS,
             pool_pre_ping=True,
+            connect_args={"timeout": WAIT_SECONDS, "command_timeout": statement_seconds},
         )
     sa.event.listen(engine.sync_engine, "before_cursor_execute", _note_change, named=True)
     sa.event.listen(engine.sync_engine, "handle_error", _note_failure)

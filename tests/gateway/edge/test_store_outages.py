@@ -1,0 +1,74 @@
+"""Threat 35: a store that is held or takes nothing more. Refused before the registry is asked, and back by itself."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.database import database_path
+from mock_c06.app import MockRegistry
+from tests.gateway.disposable import opened
+from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
+from tests.postgresql import Server
+
+LOCK = "LOCK TABLE audit_rows"
+
+
+@pytest.fixture
+def server_url(postgresql_server: Server) -> str:
+    return postgresql_server.make_database()
+
+
+async def test_threat_35_a_locked_store_refuses_before_anything_is_asked(
+    database_url: str, scene: Scene, portal: Portal
+) -> None:
+    async with _locked(database_url):
+        answers = await asyncio.gather(*(portal.verify(dossier=f"HN-{number}") for number in range(4)))
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "overloaded")}
+    assert all("retry-after" in answer.headers for answer in answers)
+    assert await scene.journal() == []
+    assert (await portal.verify()).status_code == 201
+
+
+@pytest.mark.postgresql
+async def test_threat_35_a_server_that_came_back_read_only_refuses_before_anything_is_asked(
+    server_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    async with open_scene(settings_for(server_url, mock), mock, clock) as scene:
+        portal = await scene.portal()
+        await _restart(server_url, read_only=True)
+        refused = await portal.verify()
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert await scene.journal() == []
+        await _restart(server_url, read_only=False)
+        assert (await portal.verify()).status_code == 201
+
+
+@asynccontextmanager
+async def _locked(url: str) -> AsyncIterator[None]:
+    """Let another process hold the store, as a backup or a repair may."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(database_path(url), isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+        return
+    async with opened(url) as database, database.write() as holder:
+        await holder.execute(sa.text(LOCK))
+        yield
+
+
+async def _restart(url: str, *, read_only: bool) -> None:
+    """End all sessions; those that come write only where they may."""
+    name = sa.make_url(url).database
+    async with opened(url) as database, database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        own = "datname = current_database() AND pid <> pg_backend_pid()"
+        for statement in (
+            "SET default_transaction_read_only = off",
+            f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if read_only else 'off'}",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {own}",
+        ):
+            await connection.execute(sa.text(statement))
