@@ -5,7 +5,7 @@ stand beside its body; `audit verify` compares them. See docs/decisions/0027.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,17 +135,25 @@ async def count_strays(connection: AsyncConnection) -> int:
 
 
 async def list_bodies(
-    connection: AsyncConnection, *, profile: Profile, organisation: str, citizens: Sequence[str]
+    connection: AsyncConnection,
+    *,
+    profile: Profile,
+    organisation: str,
+    citizens: Sequence[str],
+    kinds: Iterable[Kind],
+    most: int,
 ) -> list[str]:
-    """Return the bodies of one organisation's rows on one citizen (any of their pseudonyms), oldest first."""
+    """Return the bodies of one organisation's rows on one citizen (any of their pseudonyms): the latest, oldest first."""
     query = (
         sa.select(audit_entries.c.body)
         .where(audit_entries.c.profile == profile.value)
         .where(audit_entries.c.organisation == organisation)
         .where(audit_entries.c.citizen.in_(citizens))
-        .order_by(audit_entries.c.row)
+        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
+        .order_by(audit_entries.c.row.desc())
+        .limit(most)
     )
-    return list((await connection.execute(query)).scalars())
+    return list((await connection.execute(query)).scalars())[::-1]
 
 
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:

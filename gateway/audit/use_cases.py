@@ -4,13 +4,16 @@ import json
 from collections.abc import Sequence
 
 from gateway.audit import store
-from gateway.audit.model import GENESIS, AuditHead, AuditRow, row_hash
+from gateway.audit.model import GENESIS, AuditHead, AuditRow, Kind, row_hash
 from gateway.audit.store import StoredEntry
 from gateway.database import Database
 from gateway.errors.commands import AuditBroken
 from gateway.places import Profile
 
-LEDGER_KINDS = {"answered", "reused", "delivered", "refused"}
+LEDGER_KINDS = (Kind.ANSWERED, Kind.REUSED, Kind.DELIVERED, Kind.REFUSED)
+
+LEDGER_MOST = 500
+"""Entries of one answer at most: a portal can make any number of them, at no question's cost."""
 
 
 async def verify_audit(database: Database, *, known: AuditHead | None = None) -> AuditHead:
@@ -66,13 +69,21 @@ def _check_columns(row: AuditRow, entry: StoredEntry) -> None:
 
 async def list_enquiries(
     database: Database, *, profile: Profile, organisation: str, citizens: Sequence[str]
-) -> list[dict[str, object]]:
-    """Return this organisation's own enquiries on one citizen, oldest first (NĐ 13/2023: who looked)."""
+) -> tuple[list[dict[str, object]], bool]:
+    """Return this organisation's latest enquiries on one citizen, oldest first, and whether there are earlier ones.
+
+    NĐ 13/2023: who looked.
+    """
     async with database.read() as connection:
         bodies = await store.list_bodies(
-            connection, profile=profile, organisation=organisation, citizens=citizens
+            connection,
+            profile=profile,
+            organisation=organisation,
+            citizens=citizens,
+            kinds=LEDGER_KINDS,
+            most=LEDGER_MOST + 1,
         )
-    return [row for row in map(json.loads, bodies) if row["kind"] in LEDGER_KINDS]
+    return [json.loads(body) for body in bodies[-LEDGER_MOST:]], len(bodies) > LEDGER_MOST
 
 
 async def read_audit_head(database: Database) -> AuditHead:

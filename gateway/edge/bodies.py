@@ -33,6 +33,9 @@ Model = TypeVar("Model", bound=BaseModel)
 REPEATED = "repeated_item"
 """The type of a validator's error about a list's item; its context says at which `position`."""
 
+MOST_ERRORS = 100
+"""How many wrong members are named at most; no body of ours has as many."""
+
 _ACCEPTABLE = ("*/*", "application/*", "application/json", "application/problem+json")
 _NEVER = re.compile(r"q=0(\.0{0,3})?")
 
@@ -157,7 +160,7 @@ def parse_members(model: type[Model], members: Mapping[str, Any], *, on: date) -
 
 
 def _refusal(error: ValidationError, members: Mapping[str, Any]) -> FieldsError:
-    problems = error.errors(include_input=False, include_url=False)
+    problems = error.errors(include_input=False, include_url=False)[:MOST_ERRORS]
     errors = tuple(_field_error(problem, members) for problem in problems)
     about_claim = all(found.code == "claim_invalid" for found in errors)
     return ClaimInvalid(errors) if about_claim else RequestInvalid(errors)

@@ -1,6 +1,6 @@
 """What portals get about verifications, receipts and the ledger: the contract's members, as the document shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -88,9 +88,10 @@ class LedgerEntry(Answer):
 
 
 class LedgerAnswer(Answer):
-    """The organisation's own enquiries, oldest first."""
+    """The organisation's own enquiries, oldest first: the latest 500. Only where there are more it says so."""
 
     entries: list[LedgerEntry]
+    earlier_left_out: bool = False
 
 
 def shape_verification(
@@ -143,6 +144,14 @@ def shape_check(check: ReceiptCheck) -> ReceiptCheckAnswer:
         verified_at=rfc3339(found.verified_at),
         expires_at=rfc3339(found.expires_at) if found.expires_at else None,
     )
+
+
+def shape_ledger(rows: Sequence[Mapping[str, Any]], *, has_earlier: bool) -> LedgerAnswer:
+    """Return an organisation's ledger on one citizen."""
+    entries = [shape_entry(row) for row in rows]
+    if has_earlier:
+        return LedgerAnswer(entries=entries, earlier_left_out=True)
+    return LedgerAnswer(entries=entries)
 
 
 def shape_entry(row: Mapping[str, Any]) -> LedgerEntry:

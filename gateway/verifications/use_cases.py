@@ -74,8 +74,10 @@ async def check_receipt(parts: Parts, place: Place, caller: Caller, raw: str) ->
     return ReceiptCheck(verification=verification, state=verification.state_at(parts.clock.now()))
 
 
-async def show_ledger(parts: Parts, place: Place, caller: Caller, raw: str) -> Sequence[dict[str, object]]:
-    """Return this organisation's own enquiries on the citizen of a receipt. Raises `ReceiptInvalid`."""
+async def show_ledger(
+    parts: Parts, place: Place, caller: Caller, raw: str
+) -> tuple[Sequence[dict[str, object]], bool]:
+    """Return what `list_enquiries` does, on the citizen of a receipt. Raises `ReceiptInvalid`."""
     _, verification = await open_receipt(parts, place, caller, raw)
     return await list_enquiries(
         parts.database,

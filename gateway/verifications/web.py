@@ -22,8 +22,8 @@ from gateway.verifications.answers import (
     ReceiptCheckAnswer,
     VerificationAnswer,
     shape_check,
-    shape_entry,
     shape_evaluation,
+    shape_ledger,
     shape_verification,
 )
 from gateway.verifications.bodies import EvaluationBody, ReceiptBody, VerificationBody
@@ -232,8 +232,8 @@ async def _ledger(
     parts = gateway_of(request).parts
 
     async def make() -> KeptAnswer:
-        rows = await show_ledger(parts, place, caller, body.receipt)
-        return keepable(LedgerAnswer(entries=[shape_entry(row) for row in rows]), personal=True)
+        rows, has_earlier = await show_ledger(parts, place, caller, body.receipt)
+        return keepable(shape_ledger(rows, has_earlier=has_earlier), personal=True)
 
     async def allow(kept: dict[str, Any]) -> None:
         del kept  # what was recorded by then; whether the receipt is this account's is asked again

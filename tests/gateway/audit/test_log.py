@@ -148,10 +148,11 @@ async def test_threat_40_a_ledger_shows_the_own_organisations_enquiries_only(dat
             entry(act="other citizen", citizen="d" * 40),
             entry(act="other profile", profile=Profile.OFFICIAL),
         )
-        found = await list_enquiries(
+        found, has_earlier = await list_enquiries(
             database,
             profile=Profile.SANDBOX,
             organisation="000.00.01.H26",
             citizens=["c" * 40, "o" * 40],
         )
         assert [row["act"] for row in found] == ["own", "old pseudonym", "reuse"]
+        assert not has_earlier

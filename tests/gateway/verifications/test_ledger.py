@@ -3,6 +3,8 @@
 from typing import Any
 
 from gateway.accounts.use_cases import add_organisation
+from gateway.audit.use_cases import LEDGER_MOST
+from tests.gateway.audit.entries import entry
 from tests.gateway.scene import AN, Portal, Scene
 
 DUNG = {"citizen_id": "001192000124", "full_name": "Lê Thị Dung", "birth_date": "1992-03-08"}
@@ -54,6 +56,24 @@ async def test_reuse_delivery_and_refusal_show_beside_the_question(portal: Porta
         ("refused", None),
     ]
     assert entries[3]["fields"] == ["full_name", "nationality"]
+
+
+async def test_threat_36_a_ledger_of_any_length_is_answered_by_its_latest_entries(
+    scene: Scene, portal: Portal
+) -> None:
+    """A portal makes as many entries as it likes; an answer of all would hold the worker up."""
+    receipt = await portal.receipt()
+    rows = [row for row in await scene.audit() if row["kind"] == "answered"]
+    likes = [
+        entry(**{name: rows[0][name] for name in ("organisation", "citizen")}, dossier=f"HN-{number}")
+        for number in range(LEDGER_MOST)
+    ]
+    await scene.gateway.parts.audit.record(*likes)
+
+    answer = (await portal.call("POST", "/ledger", {"receipt": receipt})).json()
+
+    assert answer["earlier_left_out"] is True
+    assert [found["dossier"] for found in answer["entries"]] == [like.dossier for like in likes]
 
 
 async def test_a_ledger_is_of_one_citizen_and_one_organisation_with_all_its_accounts(
