@@ -38,7 +38,7 @@ audit_entries = sa.Table(
     sa.Column("citizen", sa.String(64)),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("request_code", sa.String(40)),
-    sa.Index(None, "organisation", "citizen"),
+    sa.Index(None, "organisation", "citizen", "row"),
     sa.Index(None, "request_code"),
 )
 
