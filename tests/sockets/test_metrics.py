@@ -10,24 +10,8 @@ from tests.gateway.cli.commands import Commands
 from tests.mock_c06.programs import Served
 from tests.postgresql import Server
 from tests.sockets.groups import WORKERS, make_place
+from tests.sockets.ports import find_free_ports
 from tests.sockets.programs import AGENCY, AN, enquiry, log_in, place_beside
-
-
-def find_free_ports(count: int) -> int:
-    """Return the first of so many free ports in a row."""
-    for first in range(21_000, 31_000, 50):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for number, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + number))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for probe in probes:
-                probe.close()
-    pytest.fail("no ports free")
 
 
 def read_metrics(port: int) -> str:
