@@ -22,6 +22,8 @@ from tests.gateway.scene import BASE, Portal, Scene, enquiry, prefill_request
 
 KEY = "hn-2022-000123.kx2p9a7Qe1TzVb4w"
 REPLAYED = "idempotent-replayed"
+LEASE_S = 45
+"""Twice the deadline of a question in these tests, and five seconds."""
 
 
 async def post(

@@ -20,7 +20,7 @@ from gateway.identifiers import ClientId
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.keys.sealing import SealBroken
 from gateway.places import Profile
-from tests.gateway.idempotency.requests import KEY, code, post, prefill, rows, store_away, verify
+from tests.gateway.idempotency.requests import KEY, LEASE_S, code, post, prefill, rows, store_away, verify
 from tests.gateway.prefills.acts import CARD, CARD_FIELDS
 from tests.gateway.prefills.test_nothing_stored import SECRETS
 from tests.gateway.scene import Portal, Scene, enquiry
@@ -153,7 +153,7 @@ async def test_an_answer_that_cant_be_kept_does_not_leave(scene: Scene, portal: 
 
     with pytest.raises(IdempotencyInProgress):
         await answer_once(parts, place, sent(portal), make=make, allow=allow)
-    scene.clock.advance(16)  # the lease could not be given up, and ends by itself
+    scene.clock.advance(LEASE_S + 1)  # the lease could not be given up, and ends by itself
     assert (await answer_once(parts, place, sent(portal), make=make, allow=allow)).body == b"second"
 
 

@@ -16,10 +16,8 @@ from gateway.idempotency.store import idempotent_requests
 from gateway.idempotency.use_cases import Make, answer_once
 from gateway.identifiers import ClientId
 from gateway.places import Profile
-from tests.gateway.idempotency.requests import KEY, REPLAYED, another_worker, code, prefill, verify
+from tests.gateway.idempotency.requests import KEY, LEASE_S, REPLAYED, another_worker, code, prefill, verify
 from tests.gateway.scene import Portal, Scene
-
-LEASE_S = 15  # twice the deadline of a question in these tests, and five seconds
 
 
 @dataclass
@@ -46,7 +44,9 @@ class Desk:
             return await make()
 
         task = asyncio.create_task(self.ask(begin))
-        await started.wait()
+        working = asyncio.create_task(started.wait())
+        await asyncio.wait({task, working}, return_when=asyncio.FIRST_COMPLETED)
+        assert started.is_set(), task.exception()
         return task
 
 
