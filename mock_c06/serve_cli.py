@@ -7,6 +7,7 @@ official-looking name at all.
 import ipaddress
 import shlex
 import ssl
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -98,6 +99,8 @@ def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:
             f"plan {file}: {unknown.field}: {unknown.detail}: see mock-c06 accounts"
         ) from unknown
     run.faults.put(planned.name, [fault.make() for fault in planned.faults])
+    for futility in planned.find_futile():
+        print(f"mock-c06: plan {file}: {futility}", file=sys.stderr)
 
 
 def _announce(faces: list[Face], *, token: str, unusual_seed: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from mock_c06.control.delay_json import Delays, Milliseconds, write_delays
-from mock_c06.control.fault_rules import schema_rules, verify_operation, verify_person
+from mock_c06.control.fault_rules import find_futility, schema_rules
 from mock_c06.control.values import Instant, Number, Whole
 from mock_c06.operations import Operation
 from mock_c06.runs.faults import Cut, Fault, Kind, Nth
@@ -67,20 +67,6 @@ class FaultBody(_Body):
     )
 
     # Of a member that is wrong itself there is nothing in `info.data`: one complaint is enough.
-    @field_validator("operation")
-    @classmethod
-    def _that_can_be_hit(cls, operation: str | None, info: ValidationInfo) -> str | None:
-        if operation is not None and "kind" in info.data:
-            verify_operation(info.data["kind"], operation)
-        return operation
-
-    @field_validator("citizen_id")
-    @classmethod
-    def _where_somebody_is_meant(cls, number: str | None, info: ValidationInfo) -> str | None:
-        if number is not None and {"kind", "operation"} <= info.data.keys():
-            verify_person(info.data["kind"], info.data["operation"])
-        return number
-
     @field_validator("at")
     @classmethod
     def _at_a_reset(cls, at: str | None, info: ValidationInfo) -> str | None:
@@ -103,6 +89,10 @@ class FaultBody(_Body):
         if starts is not None and ends is not None and starts >= ends:
             raise ValueError("is not after from")
         return ends
+
+    def find_futility(self) -> str | None:
+        """Say why this can hit nothing; None where it can."""
+        return find_futility(self.kind, self.operation, self.citizen_id)
 
     def make(self) -> Fault:
         """Give the fault."""
@@ -136,6 +126,11 @@ class PlanBody(_Body):
     def named_accounts(self) -> list[tuple[str, str | None]]:
         """Give the accounts that the faults name, each with its place."""
         return [(f"faults.{n}.account", fault.account) for n, fault in enumerate(self.faults)]
+
+    def find_futile(self) -> list[str]:
+        """Say which faults can hit nothing, and why."""
+        reasons = ((n, fault.find_futility()) for n, fault in enumerate(self.faults))
+        return [f"faults.{n}.{reason}" for n, reason in reasons if reason is not None]
 
 
 def plan_schema() -> dict[str, Any]:

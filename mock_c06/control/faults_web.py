@@ -31,7 +31,8 @@ def fault_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
         accounts.verify(found, body.named_accounts())
         faults = found.faults
         faults.put(body.name, [fault.make() for fault in body.faults])
-        return plan_json(faults.name, faults.planned())
+        futile = body.find_futile()
+        return plan_json(faults.name, faults.planned()) | ({"warnings": futile} if futile else {})
 
     @router.get("/runs/{run}/faults")
     async def list_faults(run: str) -> dict[str, Any]:
@@ -40,10 +41,11 @@ def fault_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
 
     @router.post("/runs/{run}/faults", status_code=201)
     async def plan_fault(run: str, body: FaultBody) -> dict[str, str]:
-        """Plan a fault beside those that are planned."""
+        """Plan a fault beside those that are planned; a `warning` says why it can hit nothing."""
         found = runs.get(run)
         accounts.verify(found, [("account", body.account)])
-        return {"id": found.faults.plan(body.make())}
+        futility = body.find_futility()
+        return {"id": found.faults.plan(body.make())} | ({"warning": futility} if futility else {})
 
     @router.delete("/runs/{run}/faults", status_code=204)
     async def clear_faults(run: str) -> Response:

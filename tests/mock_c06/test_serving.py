@@ -194,15 +194,19 @@ def test_a_plan_that_names_no_account_of_the_mock_ends_the_start(tmp_path: Path)
     )
 
 
-def test_a_plan_from_a_file_meets_calls_from_the_start(tmp_path: Path) -> None:
+def test_a_plan_from_a_file_meets_calls_from_the_start(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text('name = "down"\n[[faults]]\nkind = "unavailable"\ntimes = 1\n')
+    futile = '[[faults]]\nkind = "empty"\noperation = "token"\n'
+    plan.write_text(f'name = "down"\n[[faults]]\nkind = "unavailable"\ntimes = 1\n{futile}')
     with serving("--plan", str(plan)) as running:
         statuses = [
             httpx.post(f"{running.test}/XacThucThongTinCongDan", content=b"").status_code for _ in range(2)
         ]
     assert statuses[0] == 503
     assert statuses[1] != 503
+    assert capfd.readouterr().err.startswith(f"mock-c06: plan {plan}: faults.1.operation: empty hits ")
 
 
 def read_to_the_end(wire: socket.socket, came: bytearray) -> None:

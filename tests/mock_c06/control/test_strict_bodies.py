@@ -101,13 +101,23 @@ async def test_the_published_schema_takes_and_refuses_what_the_mock_does(
         ({"kind": "hang", "operation": "token", "citizen_id": AN}, "citizen_id", "about nobody"),
     ],
 )
-async def test_a_fault_that_could_hit_nothing_is_refused(
+async def test_whoever_plans_a_fault_that_can_hit_nothing_is_told_so(
     control: httpx.AsyncClient, fault: dict[str, Any], field: str, detail: str
 ) -> None:
     answer = await control.post("/runs/default/faults", json=fault)
-    assert answer.status_code == 422
-    first = answer.json()["errors"][0]
-    assert (first["field"], detail in first["detail"]) == (field, True)
+    warning = answer.json()["warning"]
+    assert (answer.status_code, warning.startswith(f"{field}: "), detail in warning) == (201, True, True)
+
+    plan = {"name": "one", "faults": [{"kind": "hang"}, fault]}
+    planned = await control.put("/runs/default/plan", json=plan)
+    assert planned.json()["warnings"] == [f"faults.1.{warning}"]
+
+
+async def test_a_fault_that_can_hit_something_brings_no_warning(control: httpx.AsyncClient) -> None:
+    fault = {"kind": "swapped_fields", "operation": "TraCuuThongTinCongDan", "citizen_id": AN}
+    assert set((await control.post("/runs/default/faults", json=fault)).json()) == {"id"}
+    plan = {"name": "one", "faults": [fault]}
+    assert "warnings" not in (await control.put("/runs/default/plan", json=plan)).json()
 
 
 UNKNOWN = {"account": "dvctt-hanio"}
