@@ -24,10 +24,11 @@ demo: install ## run the main job once over real sockets, and say what each step
 serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
 	@$(BIN)/python -m demo serve
 
-# A test takes twice its time under coverage, which therefore counts every third of the fast ones: a lower bound.
+# A test takes twice its time under coverage, which therefore counts every third of the fast ones: a lower bound. The rest
+# waits for programs as often as for the processor: three at once.
 test: install ## run the whole suite; print line and branch coverage of a third of its fast tests
 	$(BIN)/python -m pytest -n 2 -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
-	$(BIN)/python -m pytest -n 2 -m "not counted"
+	$(BIN)/python -m pytest -n 3 -m "not counted"
 
 check: lint ## run every checker and the fast tests
 	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
