@@ -14,11 +14,12 @@ from gateway import __version__
 from gateway.accounts import web as accounts_web
 from gateway.changes import web as changes_web
 from gateway.edge import health
-from gateway.edge.context import BODY_SECONDS, Edge, first_segment, problem_response
+from gateway.edge.context import BODY_SECONDS, Edge, first_segment
 from gateway.edge.docs_page import docs_page
 from gateway.edge.guesses import Guesses
 from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
+from gateway.edge.problem_response import problem_response
 from gateway.edge.problems import Internal, find_problem
 from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError

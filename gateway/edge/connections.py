@@ -5,12 +5,12 @@ every file descriptor. Who stays is `room.py`'s, what a whole request may take `
 """
 
 import asyncio
-import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from gateway.edge.problems import MEDIA_TYPE, find_problem, problem_body, problem_headers
+from gateway.edge.problem_response import problem_response
+from gateway.edge.problems import find_problem
 from gateway.edge.room import Room
 from gateway.errors import GatewayError
 from gateway.errors.places import Overloaded
@@ -102,18 +102,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._owes_another():
             self.cut(problem.code)  # ours would be taken for that answer
             return
-        body = json.dumps(problem_body(error, base=self._room.base, request_id=request_id)).encode()
-        headers = {
-            "Content-Type": MEDIA_TYPE,
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "X-Request-Id": request_id,
-            **problem_headers(error, metadata_url=None, challenge=False),
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body)
+        answer = problem_response(error, base=self._room.base, request_id=request_id)
+        answer.headers.update(
+            {"Connection": "close", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+        )
+        lines = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
+        self.transport.write(STATUS_LINE[problem.status] + lines + b"\r\n" + bytes(answer.body))
         self.transport.close()
         self._room.note(problem.code)
 

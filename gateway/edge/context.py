@@ -6,16 +6,15 @@ The body (at most 64 KiB) is read before anything else looks at the request, so 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
 from gateway.edge.metrics import Metrics
-from gateway.edge.problems import MEDIA_TYPE, Internal, find_problem, problem_body, problem_headers
+from gateway.edge.problem_response import problem_response
+from gateway.edge.problems import Internal, find_problem
 from gateway.edge.trace_context import find_trace_id
 from gateway.errors import GatewayError
 from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
@@ -141,25 +140,6 @@ def find_correlation_id(request: Request) -> str | None:
     """Return the caller's own request id where it keeps the rules, else None: it is ignored, not refused."""
     found = request.headers.get("x-request-id", "")
     return found if _CORRELATION.fullmatch(found) and not has_long_number(found) else None
-
-
-def problem_response(
-    error: GatewayError,
-    *,
-    base: str,
-    request_id: str,
-    metadata_url: str | None = None,
-    challenge: bool = False,
-) -> Response:
-    """Return an error as `application/problem+json`; `challenge` as `problem_headers` has it."""
-    body: dict[str, Any] = problem_body(error, base=base, request_id=request_id)
-    headers = {"Cache-Control": "no-store"} if metadata_url is None else {}
-    return JSONResponse(
-        body,
-        status_code=body["status"],
-        media_type=MEDIA_TYPE,
-        headers=headers | problem_headers(error, metadata_url=metadata_url, challenge=challenge),
-    )
 
 
 def _check_headers(scope: Scope) -> None:
