@@ -14,6 +14,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import httpx
+from lxml import etree
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 AN = {
@@ -176,3 +178,27 @@ class PlatformClient:
         path = f"/lgsp/{operation[0].lower()}{operation[1:]}"
         members = {name: value for name, value in {**own, **body}.items() if name not in without}
         return await self.http.post(self.base + path, content=json.dumps(members), headers=sent)
+
+
+def texts(element: etree._Element, path: str = "") -> dict[str, str]:
+    """Return every text and attribute inside an element by its path: a container's own text is always empty."""
+    found = {f"{path}@{name}": value for name, value in element.attrib.items()}
+    if (element.text or "").strip():
+        found[path] = str(element.text)
+    for child in element:
+        found |= texts(child, f"{path}/{etree.QName(child).localname}")
+    return found
+
+
+def remember_bodies(app: ASGIApp, bodies: list[bytes]) -> ASGIApp:
+    """Return the app, which adds each part of a body that it sends to `bodies`."""
+
+    async def remembering(scope: Scope, receive: Receive, send: Send) -> None:
+        async def remember(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                bodies.append(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, remember)
+
+    return remembering

@@ -1,5 +1,6 @@
 """Discrepancies: a field that is not so becomes the citizen's to declare, and the note is nobody's to read."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,6 +32,11 @@ async def filled(portal: Portal, *fields: str) -> tuple[Act, str]:
     answer = await act.fill(*(fields or ("full_name", "gender", "permanent_residence", "child_full_name")))
     assert answer.status_code == 200, answer.text
     return act, answer.json()["id"]
+
+
+def stored_bytes(folder: Path) -> bytes:
+    """Return the embedded store's files; nothing where the store is PostgreSQL's."""
+    return b"".join(path.read_bytes() for path in folder.glob("gateway.db*"))
 
 
 async def test_a_discrepancy_is_filed_open_and_does_not_repeat_the_note(portal: Portal) -> None:
@@ -133,7 +139,7 @@ async def test_one_row_says_who_filed_what_about_whom_and_no_word_of_the_note(
 
 
 async def test_threat_15_the_note_is_sealed_under_a_key_of_its_own_and_readable_nowhere(
-    scene: Scene, portal: Portal
+    scene: Scene, portal: Portal, database_url: str, tmp_path: Path
 ) -> None:
     _, prefill = await filled(portal)
     found = (await filed(portal, prefill)).json()
@@ -150,6 +156,9 @@ async def test_threat_15_the_note_is_sealed_under_a_key_of_its_own_and_readable_
     owner = f"discrepancy/{found['id']}"
     plain = unseal_with_data_key(keys, row.sealed_note, row.wrapped_key, owner=owner, part="note")
     assert plain.decode() == NOTE
+    files = stored_bytes(tmp_path)
+    assert (row.sealed_note in files) is database_url.startswith("sqlite")
+    assert [secret for secret in (NOTE, "Nguyễn", NUMBER) if secret.encode() in files] == []
 
 
 async def test_a_prefill_is_remembered_by_the_names_of_its_registry_fields_only(

@@ -117,6 +117,13 @@ def of_another_type(scene: Scene, portal: Portal, receipt: str) -> str:
     return sign_jws(claims_of(receipt), key=key, kid=kid, typ="JWT")
 
 
+def of_another_issuer(scene: Scene, portal: Portal, receipt: str) -> str:
+    place = scene.gateway.places[Profile.SANDBOX]
+    kid, key = place.receipts.signer(scene.clock.now())
+    claims = claims_of(receipt) | {"iss": scene.gateway.places[Profile.OFFICIAL].issuer}
+    return sign_jws(claims, key=key, kid=kid, typ="receipt+jwt")
+
+
 def unsigned(scene: Scene, portal: Portal, receipt: str) -> str:
     return f"{encoded({'alg': 'none', 'typ': 'receipt+jwt'})}.{receipt.split('.')[1]}."
 
@@ -129,6 +136,7 @@ FORGERIES: dict[str, Forge] = {
     "the token's key under the receipt key's name": tokens_key_under_the_receipts_name,
     "another profile's key": official_receipt_key,
     "another type": of_another_type,
+    "another issuer": of_another_issuer,
     "alg none": unsigned,
     "an access token": lambda scene, portal, receipt: portal.access_token,
     "a word": lambda scene, portal, receipt: "receipt",

@@ -1,6 +1,7 @@
 """Revocation: a portal ends one of its verifications, and the sealed claim goes with it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -192,3 +193,21 @@ async def test_a_revocation_accepts_only_callers_that_read_json(portal: Portal) 
     answer = await portal.call("POST", "/verifications/x/revoke", Accept="text/html")
 
     assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+async def test_a_revoked_verifications_data_key_is_gone_from_the_embedded_files(
+    scene: Scene, portal: Portal
+) -> None:
+    url = scene.settings.database_url
+    if not url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's files are its own; its vacuum overwrites them")
+    found = (await portal.verify()).json()
+    async with scene.gateway.parts.database.read() as connection:
+        key = (await connection.execute(sa.select(verifications.c.wrapped_key))).scalar_one()
+    folder = Path(url.removeprefix("sqlite:///")).parent
+    before = any(key[:24] in path.read_bytes() for path in folder.glob("gateway.db*"))
+
+    await portal.call("POST", f"/verifications/{found['id']}/revoke")
+
+    after = any(key[:24] in path.read_bytes() for path in folder.glob("gateway.db*"))
+    assert (before, after) == (True, False)

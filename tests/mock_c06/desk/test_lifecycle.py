@@ -4,9 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml import etree
 
 from mock_c06.app import MockRegistry
-from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal
+from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal, texts
 from tests.mock_c06.contract.test_lgsp_json import BODIES
 
 VERDICT = "XacThucThongTinCongDan"
@@ -84,12 +85,17 @@ async def test_every_permission_is_enforced_in_either_environment(
             (await portal.verdict(MaDVC="G15-TP112")).text,
             (await portal.verdict(MaCanBo="can.bo.02")).text,
         ]
-        record = (await portal.record()).text
+        record = etree.fromstring((await portal.record()).content).find(".//{*}CongDan")
         statuses = [(await portal.verdict()).status_code for _ in range(2)]
     codes = [text.partition("<MaLoi>")[2].partition("<")[0] for text in refused]
     assert codes == ["006", "004", "005"]
-    assert "<GioiTinh>1<" in record
-    assert "<ThuongTru/>" in record
+    assert record is not None
+    assert texts(record) == {
+        "/SoDinhDanh": "001090000123",
+        "/HoVaTen/Ten": "NGUYỄN VĂN AN",
+        "/GioiTinh": "1",
+        "/TrangThai": "1",
+    }
     assert statuses == [200, 429]
 
 

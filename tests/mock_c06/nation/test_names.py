@@ -9,7 +9,7 @@ from mock_c06.nation.name_forms import load_peoples
 from mock_c06.nation.nation import Nation
 from mock_c06.nation.sampling import scatter
 from mock_c06.nation.words import Words
-from mock_c06.population.model import Person
+from mock_c06.population.model import Kin, Person
 
 TONES = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}
 
@@ -49,15 +49,26 @@ def test_most_are_kinh_and_minorities_live_where_they_do(nation: Nation) -> None
 
 
 def test_a_child_bears_the_fathers_surname_or_the_mothers_by_people(nation: Nation) -> None:
-    peoples = load_peoples()
-    for person in people(nation, 600):
-        if person.father is None or person.mother is None:
-            continue
-        if person.ethnicity == "01":
-            assert person.full_name.split()[0] == person.father.full_name.split()[0]
-        if person.ethnicity == "12" and person.mother.full_name.startswith("H'"):
-            assert peoples["12"].forms.from_mother
-            assert person.full_name.split()[-1] == person.mother.full_name.split()[-1]
+    assert load_peoples()["12"].forms.from_mother
+    born = [person for person in people(nation, 8_000) if person.father and person.mother]
+    kinh = [
+        (person.full_name.split()[0], _name(person.father).split()[0])
+        for person in born
+        if person.ethnicity == "01"
+    ]
+    ede = [
+        (person.full_name.split()[-1], _name(person.mother).split()[-1])
+        for person in born
+        if person.ethnicity == "12" and _name(person.mother).startswith("H'")
+    ]
+    assert len(kinh) > 1_000
+    assert len(ede) >= 10
+    assert [pair for pair in kinh + ede if pair[0] != pair[1]] == []
+
+
+def _name(relative: Kin | None) -> str:
+    assert relative is not None
+    return relative.full_name
 
 
 def test_surnames_differ_between_north_and_south(nation: Nation) -> None:

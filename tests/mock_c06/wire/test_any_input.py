@@ -31,6 +31,16 @@ JSON_VALUES = st.recursive(
 MEMBERS = st.sampled_from(
     ["MaYeuCau", "MaDVC", "HoVaTen", "hoVaTen", "SoDinhDanh", "NgayThangNamSinh", "Nam"]
 )
+PRINTABLE = st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc", "Cn", "Zl", "Zp"])
+RIGHT = {
+    "MaYeuCau": "HN-1",
+    "MaDVC": "G15-TP110",
+    "MaTichHop": "037",
+    "MaCanBo": "can.bo.01",
+    "SoDinhDanh": "001090000123",
+    "HoVaTen": "A",
+    "NgayThangNam": "19900131",
+}
 
 
 @contextmanager
@@ -53,6 +63,13 @@ def test_any_fields_in_an_envelope_are_read_or_refused(fields: dict[str, str]) -
     body = envelope(Operation.LOOK_UP, fields).encode("utf-8", "surrogatepass")
     with read_or_refused_with_01():
         parse_soap(parse_root(body), Operation.LOOK_UP)
+
+
+@given(st.text(PRINTABLE, min_size=1, max_size=90))
+def test_a_printable_name_in_a_right_request_is_read_as_it_was_written(name: str) -> None:
+    fields = {**RIGHT, "HoVaTen": f"A{name}B"}
+    read = parse_soap(parse_root(envelope(Operation.LOOK_UP, fields).encode()), Operation.LOOK_UP)
+    assert (read.citizen_id, read.full_name) == (RIGHT["SoDinhDanh"], f"A{name}B")
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))

@@ -7,7 +7,8 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.mock_c06.callers import SoapPortal
+from mock_c06.app import MockRegistry
+from tests.mock_c06.callers import SoapPortal, remember_bodies
 
 
 async def put(control: httpx.AsyncClient, *faults: dict[str, Any], run: str = "default") -> dict[str, Any]:
@@ -147,10 +148,14 @@ async def test_a_plan_that_cannot_be_is_refused_whole_naming_the_member(
     assert (kept["name"], len(kept["faults"])) == ("of-this-test", 1)
 
 
-async def test_a_reset_in_the_middle_or_after_breaks_off_an_answer_that_began(
-    portal: SoapPortal, control: httpx.AsyncClient
+@pytest.mark.parametrize(("at", "share"), [("before", 0), ("mid", 0.5), ("after", 1)])
+async def test_a_reset_breaks_off_an_answer_where_it_says(
+    portal: SoapPortal, control: httpx.AsyncClient, mock: MockRegistry, at: str, share: float
 ) -> None:
-    for at in ("before", "mid", "after"):
-        await put(control, {"kind": "reset", "at": at})
-        with pytest.raises(ConnectionResetError):
-            await portal.verdict()
+    whole = (await portal.verdict()).content
+    sent: list[bytes] = []
+    await put(control, {"kind": "reset", "at": at})
+    portal.http = httpx.AsyncClient(transport=httpx.ASGITransport(remember_bodies(mock.test, sent)))
+    with pytest.raises(ConnectionResetError):
+        await portal.verdict()
+    assert b"".join(sent) == whole[: int(len(whole) * share)]

@@ -8,9 +8,10 @@ import httpx
 import pytest
 from lxml import etree
 
+from mock_c06.app import MockRegistry
 from mock_c06.runs.faults import Kind
 from mock_c06.wire.misbehaviour import DELAY_IS_ITS_OWN
-from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
+from tests.mock_c06.callers import AN, PlatformClient, SoapPortal, remember_bodies
 
 Plan = Callable[..., Awaitable[str]]
 
@@ -171,9 +172,15 @@ async def test_a_cut_connection_brings_no_answer(portal: SoapPortal, plan: Plan,
         await portal.verdict()
 
 
-async def test_trickling_bytes_add_up_to_the_answer(portal: SoapPortal, plan: Plan) -> None:
+async def test_trickling_bytes_leave_one_by_one_and_add_up_to_the_answer(
+    portal: SoapPortal, plan: Plan, mock: MockRegistry
+) -> None:
+    whole = (await portal.verdict()).content
+    sent: list[bytes] = []
     await plan("trickle", delay_ms=1)
-    assert "<SoLuongCongDan>1<" in (await portal.verdict()).text
+    portal.http = httpx.AsyncClient(transport=httpx.ASGITransport(remember_bodies(mock.test, sent)))
+    assert (await portal.verdict()).content == whole
+    assert [part for part in sent if part] == [bytes([each]) for each in whole]
 
 
 async def test_a_fault_hits_only_the_calls_it_names(portal: SoapPortal, plan: Plan) -> None:
