@@ -1,18 +1,14 @@
 """`python -m benchmarks.flame`: where a verification's CPU goes, asked and reused, as two flame graphs."""
 
 import asyncio
-import os
 import shutil
-import signal
 import tempfile
-import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.flame_graph import draw, read_stacks
 from benchmarks.load import measure
+from benchmarks.profiled import ProfiledPrograms
 from benchmarks.verifications import ROOT, confirmed, make_bodies
-from demo.processes import Programs
 from demo.scene import Scene, set_up
 from portal.gateway_client import GatewayClient
 
@@ -20,41 +16,12 @@ DOCS = ROOT / "docs"
 REQUESTS = 2000
 
 
-class SampledPrograms(Programs):
-    """The demo's programs, the gateway among them under the profiler."""
-
-    @property
-    def samples(self) -> Path:
-        """Return where the profiler writes."""
-        return self.folder / "samples.txt"
-
-    def start_gateway(self, settings: Mapping[str, str], *, port: int = 0) -> str:
-        """Start it with the profiler; nothing is sampled yet."""
-        self.settle({"PYTHONPATH": str(ROOT), **settings})
-        arguments = [str(self.samples), "serve", "--port", str(port)]
-        log = self._start("benchmarks.sampled", arguments, self._gateway_environment)
-        self.sampled = self._running[-1].pid
-        return self._wait_for(log, r"^gateway: (\S+)")[1]
-
-    def begin(self) -> None:
-        """Sample from now on."""
-        self.samples.unlink(missing_ok=True)
-        os.kill(self.sampled, signal.SIGUSR1)
-
-    def end(self) -> Path:
-        """Sample no longer; return the file with what was seen."""
-        os.kill(self.sampled, signal.SIGUSR2)
-        while not self.samples.exists():
-            time.sleep(0.05)
-        return self.samples
-
-
 def main() -> None:
     """Run both kinds and write the graphs beside the page that shows them."""
     (ROOT / "var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="flame-", dir=ROOT / "var"))
     try:
-        with SampledPrograms(folder) as programs:
+        with ProfiledPrograms(folder, profiler="benchmarks.sampled") as programs:
             scene = set_up(programs, {"GATEWAY_LOG_LEVEL": "warning"})
             for kind in ("asked", "reused"):
                 _draw(programs, scene, kind)
@@ -62,7 +29,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _draw(programs: SampledPrograms, scene: Scene, kind: str) -> None:
+def _draw(programs: ProfiledPrograms, scene: Scene, kind: str) -> None:
     stacks = asyncio.run(_sample(programs, scene, kind))
     tree = read_stacks(stacks, root="the event loop", below="asyncio.runners:Runner.run")
     path = DOCS / f"flame-{kind}.svg"
@@ -70,7 +37,7 @@ def _draw(programs: SampledPrograms, scene: Scene, kind: str) -> None:
     print(f"written to {path.relative_to(ROOT)}: {tree.samples} samples")
 
 
-async def _sample(programs: SampledPrograms, scene: Scene, kind: str) -> Path:
+async def _sample(programs: ProfiledPrograms, scene: Scene, kind: str) -> Path:
     async with GatewayClient(scene.sandbox) as portal:
         token = (await portal.token())["access_token"]
     address, headers = f"{scene.sandbox.issuer}/v1/verifications", {"Authorization": f"Bearer {token}"}
