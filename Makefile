@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint bench parity fix lock
+.PHONY: help install demo serve test check lint fuzz bench parity fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ demo: install ## run the main job once over real sockets, and say what each step
 serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
 	@$(BIN)/python -m demo serve
 
-# A test takes twice its time under coverage, which therefore counts every third of the fast ones: a lower bound. The rest
+# A test takes twice its time under coverage, which therefore counts a third of the fast ones, by name: a lower bound. The rest
 # waits for programs as often as for the processor: three at once.
 test: install ## run the whole suite; print line and branch coverage of a third of its fast tests
 	$(BIN)/python -m pytest -n 2 -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
@@ -38,6 +38,10 @@ lint: install ## run every checker, and no test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(OURS)
 	$(BIN)/lint-imports
+
+fuzz: install ## run the property tests on 2,000 new examples each; a failure prints how to repeat it
+	$(BIN)/python -m pytest -n 2 -m "not sockets and not postgresql" --hypothesis-profile=fuzz \
+	  $$(grep -rlE "^from hypothesis" tests --include="test_*.py")
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
