@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint fuzz bench parity fix lock
+.PHONY: help install demo serve test check lint fuzz mutants bench parity fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lint: install ## run every checker, and no test
 fuzz: install ## run the property tests on 2,000 new examples each; a failure prints how to repeat it
 	$(BIN)/python -m pytest -n 2 -m "not sockets and not postgresql" --hypothesis-profile=fuzz \
 	  $$(grep -rlE "^from hypothesis" tests --include="test_*.py")
+
+mutants: install ## plant known defects one at a time; each must make a test fail (minutes)
+	@$(BIN)/python tools/mutants.py
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
