@@ -20,6 +20,8 @@ deployment = sa.Table(
     sa.Column("value", sa.String(400), nullable=False),
 )
 _BASE, _EPOCH, _SETTLED = "base", "epoch", "audit_settled"
+_OPERATORS = sa.table("operators")
+"""By its name alone: whether there are any is asked from below the room that they are of."""
 
 
 async def record_base(connection: AsyncConnection, base: str) -> None:
@@ -50,6 +52,12 @@ async def record_settled(connection: AsyncConnection, row: int) -> None:
 async def read_settled(connection: AsyncConnection) -> int:
     """Return up to which audit row every question is known to have an answer."""
     return int(await _find(connection, _SETTLED) or 0)
+
+
+async def has_operators(connection: AsyncConnection) -> bool:
+    """Say whether there is, or was, any operator: from then on the host alone only suspends on official."""
+    query = sa.select(sa.literal(1)).select_from(_OPERATORS).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def _record(connection: AsyncConnection, name: str, value: str) -> None:

@@ -63,8 +63,10 @@ def describe(error: GatewayError) -> str:
             return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
         case FieldsError(errors=errors):
             return "; ".join(f"{each.field}: {each.detail}" for each in errors)
-        case RoleMissing():
+        case RoleMissing(since=None):
             return f"{error}: gateway operators list shows who has it"
+        case SameOperator(reason=str() as reason):
+            return reason
         case PreflightFailed(errors=errors):
             return _describe_preflight(errors)
     return _IN_WORDS.get(type(error)) or str(error) or find_problem(error).detail

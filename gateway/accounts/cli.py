@@ -11,6 +11,7 @@ from gateway.accounts.grants import ANY, Grants, make_grant
 from gateway.accounts.model import DEFAULT_SCOPES, SCOPES, Account, AccountState
 from gateway.accounts.officers_cli import add_officer_commands, read_officers_file
 from gateway.accounts.promote_cli import add_promote
+from gateway.accounts.propose_cli import find_actor, propose_on_account
 from gateway.accounts.public_keys import parse_public_keys
 from gateway.accounts.use_cases import (
     IssuedCredential,
@@ -159,33 +160,52 @@ def _add_rotate(app: typer.Typer, open_gateway: OpenGateway) -> None:
     def rotate(
         client_id: ClientIdArgument, *, public_key: PublicKeyFile = None, as_json: AsJson = False
     ) -> None:
-        """Give a new secret (the old one works for 7 more days), or new public keys (the old ones end)."""
+        """Give a new secret (the old one works for 7 more days), or new public keys (the old ones end).
+
+        An official account's keys: once there are operators, this proposes them, as a
+        proposer who is signed in, and a second person approves.
+        """
         keys = _read_public_keys(public_key)
 
-        async def work() -> IssuedCredential:
+        async def work() -> IssuedCredential | None:
             async with open_gateway() as gateway:
                 account = await get_account(gateway.parts, client_id)
+                if keys and await find_actor(gateway, account) is not None:
+                    return None
                 place = gateway.places[account.profile]
                 return await rotate_credential(gateway.parts, place, account, public_keys=keys)
 
-        _print_credential(run(work()), as_json=as_json)
+        if (issued := run(work())) is not None:
+            _print_credential(issued, as_json=as_json)
+            return
+        body = {"kind": "rotate_account", "client_id": client_id, "public_key": {"keys": list(keys)}}
+        propose_on_account(open_gateway, body, as_json=as_json)
 
 
 def _add_state(app: typer.Typer, open_gateway: OpenGateway, word: str, state: AccountState) -> None:
     @app.command(word, epilog=f"Example: gateway accounts {word} acc_…", help=_STATE_HELP[word])
     def change(client_id: ClientIdArgument, *, as_json: AsJson = False) -> None:
-        async def work() -> Account:
+        async def work() -> Account | None:
             async with open_gateway() as gateway:
-                return await change_state(gateway.parts, client_id, state)
+                by = None
+                if state is not AccountState.SUSPENDED:  # that is the host's, whoever is signed in, or nobody
+                    by = await find_actor(gateway, await get_account(gateway.parts, client_id))
+                if by is not None and state is AccountState.ACTIVE:
+                    return None
+                return await change_state(gateway.parts, client_id, state, by=by)
 
         account = run(work())
+        if account is None:
+            body = {"kind": "resume_account", "client_id": client_id}
+            propose_on_account(open_gateway, body, as_json=as_json)
+            return
         print_json(_describe(account)) if as_json else typer.echo(f"{client_id} is {account.state.value}")
 
 
 _STATE_HELP = {
     "suspend": "Refuse the account's calls until it is resumed; live tokens end.",
-    "resume": "Let a suspended account call again, with new tokens.",
-    "revoke": "End the account for good; live tokens end.",
+    "resume": "Let a suspended account call again, with new tokens; on official propose it.",
+    "revoke": "End the account for good; live tokens end. On official as an operator.",
 }
 
 

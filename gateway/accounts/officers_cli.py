@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from gateway.accounts.model import parse_officer
+from gateway.accounts.propose_cli import find_actor, propose_on_account
 from gateway.accounts.use_cases import add_officers, disable_officers, get_account
-from gateway.terminal import OpenGateway, fail, new_typer, read_lines, read_stdin, run
+from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, read_lines, read_stdin, run
 
 _EXAMPLE = "Example: echo can.bo.01 | gateway accounts officers {word} acc_…"
 
@@ -20,27 +21,36 @@ def add_officer_commands(app: typer.Typer, open_gateway: OpenGateway) -> None:
     app.add_typer(officers, name="officers")
 
     @officers.command("add", epilog=_EXAMPLE.format(word="add"))
-    def add(client_id: ClientIdArgument) -> None:
-        """Let officers be named by the account."""
+    def add(client_id: ClientIdArgument, *, as_json: AsJson = False) -> None:
+        """Let officers be named by the account; on official propose it, as a proposer who is signed in."""
         ids = parse_officers(read_stdin())
 
-        async def work() -> None:
+        async def work() -> bool:
             async with open_gateway() as gateway:
                 account = await get_account(gateway.parts, client_id)
+                if await find_actor(gateway, account) is not None:
+                    return False
                 await add_officers(gateway.parts, gateway.places[account.profile], account, ids)
+                return True
 
-        run(work())
-        typer.echo(f"{len(ids)} added")
+        if not run(work()):
+            body = {"kind": "account_officers", "client_id": client_id, "officers": ids}
+            propose_on_account(open_gateway, body, as_json=as_json)
+        elif as_json:
+            print_json({"added": len(ids)})
+        else:
+            typer.echo(f"{len(ids)} added")
 
     @officers.command("disable", epilog=_EXAMPLE.format(word="disable"))
     def disable(client_id: ClientIdArgument) -> None:
-        """Forbid officers from now on."""
+        """Forbid officers from now on; on official as any operator but a viewer."""
         ids = parse_officers(read_stdin())
 
         async def work() -> None:
             async with open_gateway() as gateway:
                 account = await get_account(gateway.parts, client_id)
-                await disable_officers(gateway.parts, gateway.places[account.profile], account, ids)
+                by = await find_actor(gateway, account)
+                await disable_officers(gateway.parts, gateway.places[account.profile], account, ids, by=by)
 
         run(work())
         typer.echo(f"{len(ids)} disabled")

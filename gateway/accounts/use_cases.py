@@ -1,6 +1,8 @@
-"""Make, change and end organisations and accounts; each act leaves a `local` audit row.
+"""Make, change and end organisations and accounts; each act leaves an audit row, `local` for whoever has the host.
 
-Secrets are 256 random bits, shown once and kept as a keyed HMAC (docs/decisions/0015).
+On official the host alone only suspends once there are operators: a key, an officer or a resumption is a change of two
+people, and an operator revokes or disables (docs/decisions/0069). Secrets are 256 random bits, shown once and kept as
+a keyed HMAC (docs/decisions/0015).
 """
 
 import secrets
@@ -12,20 +14,36 @@ from typing import Any
 from gateway.accounts import store
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, AccountState, Organisation, SecretDigest
+from gateway.accounts.official_guard import (
+    ADD_OFFICERS,
+    CREATE,
+    DISABLE_OFFICERS,
+    PROMOTE,
+    RESUME,
+    REVOKE,
+    ROTATE,
+    hold_act,
+    hold_inside,
+)
 from gateway.accounts.public_keys import import_public_key
 from gateway.audit.log import Change
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry
 from gateway.database import Transaction
 from gateway.errors.commands import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, new_identifier
 from gateway.keys.model import PlaceKeys, Purpose
+from gateway.operators.model import Operator
 from gateway.operators.use_cases import has_operators
 from gateway.parts import Parts
 from gateway.places import Profile
+from gateway.profiles.host_acts import kind_of
 from gateway.profiles.model import Place
 
 SECRET_OVERLAP = timedelta(days=7)
 """How long the former secret still works after a rotation."""
+
+_STATE_ACTS = {AccountState.ACTIVE: RESUME, AccountState.REVOKED: REVOKE}
+"""What is guarded; to suspend is anybody's who has the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +109,7 @@ async def create_account(parts: Parts, place: Place, new: NewAccount) -> IssuedC
     officers = _pseudonyms(place, new.organisation, new.officers)
 
     async def change(transaction: Transaction) -> None:
+        await hold_inside(transaction, account, None, CREATE)
         await enter_account(transaction, account, public_keys=new.public_keys, officers=officers)
         if secret is not None:
             await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
@@ -135,27 +154,38 @@ async def _check_new(parts: Parts, place: Place, new: NewAccount) -> None:
             "entry is loopback"
         )
     if new.profile is Profile.OFFICIAL and await has_operators(parts):
-        raise StateWrong(
-            "there are operators: an official account is made by promotion, which a second person approves: "
-            "gateway accounts promote CLIENT_ID"
-        )
+        raise StateWrong(PROMOTE)
     if new.profile is Profile.OFFICIAL and not new.public_keys:
         raise StateWrong("an official account proves itself by private_key_jwt: give --public-key jwks.json")
 
 
-async def change_state(parts: Parts, client_id: str, state: AccountState) -> Account:
-    """Suspend, resume or revoke an account; its live tokens end. Raises `Unknown`, `StateWrong`."""
+async def change_state(
+    parts: Parts, client_id: str, state: AccountState, *, by: Operator | None = None
+) -> Account:
+    """Suspend, resume or revoke an account; its live tokens end.
+
+    Raises:
+        Unknown
+        StateWrong: it is in that state, or revoked; or on official, where there are operators, it is resumed by a
+            change, and revoked by an operator.
+        RoleMissing, TokenInvalid: `by` may not revoke.
+    """
     account = await get_account(parts, client_id)
     if account.state is AccountState.REVOKED:
         raise StateWrong(f"{client_id} is revoked for good: create another account")
     if account.state is state:
         raise StateWrong(f"{client_id} is {state.value} already")
+    act = _STATE_ACTS.get(state)
+    if act is not None:
+        await hold_act(parts, account, by, act)
 
     async def change(transaction: Transaction) -> None:
+        if act is not None:
+            await hold_inside(transaction, account, by, act)
         if not await store.update_state(transaction, client_id, state, former=account.state):
             raise StateWrong(f"{client_id} was changed by another just now: look again")
 
-    await _record(parts, f"account_{state.value}", change=change, account=account)
+    await _record(parts, f"account_{state.value}", change=change, account=account, by=by)
     return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
 
 
@@ -165,50 +195,76 @@ async def rotate_credential(
     """Give a new secret or public key; the former secret lives on for `SECRET_OVERLAP`, older ones end.
 
     Raises:
-        StateWrong: the account is revoked, or an official one was given no key.
+        StateWrong: the account is revoked, or an official one was given no key; or there are operators, and on
+            official it is a change.
         AlreadyExists: a key that the account has, or had.
     """
     if account.state is AccountState.REVOKED:
         raise StateWrong(f"{account.client_id} is revoked")
     if account.profile is Profile.OFFICIAL and not public_keys:
         raise StateWrong("an official account proves itself by private_key_jwt: give --public-key jwks.json")
+    await hold_act(parts, account, None, ROTATE)
     now = parts.clock.now()
     secret = None if public_keys else secrets.token_urlsafe(32)
 
     async def change(transaction: Transaction) -> None:
+        await hold_inside(transaction, account, None, ROTATE)
         if secret is not None:
             await store.expire_secrets(transaction, account.client_id, now=now, at=now + SECRET_OVERLAP)
             await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, parts))
             return
-        await store.retire_keys(transaction, account.client_id, at=now)
-        await _insert_keys(transaction, account, public_keys, at=now)
+        await replace_keys(transaction, account, public_keys, at=now)
 
     await _record(parts, "credential_rotated", change=change, account=account)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
 
 
+async def replace_keys(
+    transaction: Transaction, account: Account, public_keys: Sequence[dict[str, Any]], *, at: datetime
+) -> None:
+    """Retire the keys in force and add others. Raises `AlreadyExists` for a key that the account has, or had."""
+    await store.retire_keys(transaction, account.client_id, at=at)
+    await _insert_keys(transaction, account, public_keys, at=at)
+
+
 async def add_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
-    """Let officers be named by this account; kept as keyed pseudonyms only."""
+    """Let officers be named by this account; kept as keyed pseudonyms only.
+
+    Raises:
+        StateWrong: there are operators, and on official it is a change.
+    """
+    await hold_act(parts, account, None, ADD_OFFICERS)
     pseudonyms = _pseudonyms(place, account.organisation, officers)
 
     async def change(transaction: Transaction) -> None:
+        await hold_inside(transaction, account, None, ADD_OFFICERS)
         await store.enable_officers(transaction, account.client_id, pseudonyms, at=parts.clock.now())
 
     await _record(parts, "officers_added", change=change, account=account)
 
 
-async def disable_officers(parts: Parts, place: Place, account: Account, officers: Sequence[str]) -> None:
-    """Forbid officers from now on. Raises `Unknown` where one was not enabled; then none changes."""
+async def disable_officers(
+    parts: Parts, place: Place, account: Account, officers: Sequence[str], *, by: Operator | None = None
+) -> None:
+    """Forbid officers from now on.
+
+    Raises:
+        Unknown: one was not enabled; then none changes.
+        StateWrong: there are operators, and on official it is an act of one.
+        RoleMissing, TokenInvalid: `by` may not.
+    """
+    await hold_act(parts, account, by, DISABLE_OFFICERS)
     pseudonyms = _pseudonyms(place, account.organisation, officers)
 
     async def change(transaction: Transaction) -> None:
+        await hold_inside(transaction, account, by, DISABLE_OFFICERS)
         changed = await store.disable_officers(
             transaction, account.client_id, pseudonyms, at=parts.clock.now()
         )
         if changed != len(pseudonyms):
             raise Unknown("an officer named is not among the account's enabled officers; none was changed")
 
-    await _record(parts, "officers_disabled", change=change, account=account)
+    await _record(parts, "officers_disabled", change=change, account=account, by=by)
 
 
 async def get_account(parts: Parts, client_id: str) -> Account:
@@ -241,16 +297,18 @@ async def _record(
     change: Change,
     account: Account | None = None,
     organisation: str | None = None,
+    by: Operator | None = None,
 ) -> None:
+    actor = LOCAL if by is None else by.name
     entry = AuditEntry(
         at=parts.clock.now(),
-        kind=Kind.LOCAL,
+        kind=kind_of(actor),
         profile=account.profile if account else None,
         act=new_identifier("act"),
         client_id=account.client_id if account else None,
         organisation=account.organisation if account else organisation,
         outcome=outcome,
-        actor=LOCAL,
+        actor=actor,
     )
     await parts.audit.record(entry, change=change)
 

@@ -41,6 +41,9 @@ _MEMBERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"client_id", "public_key"}),
         frozenset({"authorization_details", "scopes", "officers", "allow_bearer", "account_name"}),
     ),
+    ChangeKind.ROTATE_ACCOUNT: (frozenset({"client_id", "public_key"}), frozenset()),
+    ChangeKind.ACCOUNT_OFFICERS: (frozenset({"client_id", "officers"}), frozenset()),
+    ChangeKind.RESUME_ACCOUNT: (frozenset({"client_id"}), frozenset()),
 }
 """What each kind must and may have, beside `kind`."""
 
@@ -86,7 +89,16 @@ class PolicyBody(Body):
 class ProposalBody(Body):
     """`POST /ops/v1/changes`: which members stand is said by `kind`."""
 
-    kind: Literal["activate_revision", "promote_account", "set_policy", "resume_profile", "operator"]
+    kind: Literal[
+        "activate_revision",
+        "promote_account",
+        "set_policy",
+        "resume_profile",
+        "operator",
+        "rotate_account",
+        "account_officers",
+        "resume_account",
+    ]
     profile: ProfileText | None = None
     revision: ConnectionMembers | None = None
     application: Digest | None = None

@@ -33,6 +33,9 @@ class ChangeKind(StrEnum):
     SET_POLICY = "set_policy"
     RESUME_PROFILE = "resume_profile"
     OPERATOR = "operator"
+    ROTATE_ACCOUNT = "rotate_account"
+    ACCOUNT_OFFICERS = "account_officers"
+    RESUME_ACCOUNT = "resume_account"
 
 
 class ChangeState(StrEnum):
@@ -71,7 +74,8 @@ class Change:
     """A proposal and what became of it. `document` is what is wanted, without any secret.
 
     `reason` says why it ended as it did. `returning_until` is the lease of the worker that is about to return from it.
-    `profile` is None where the change is of no profile (an operator's role).
+    `profile` is None where the change is of no profile (an operator's role). `proposer_admitted_by` is who admitted the
+    proposer as whom they proposed it; an admission after that says nothing of it.
     """
 
     id: str
@@ -83,6 +87,7 @@ class Change:
     proposed_by: str
     proposed_at: datetime
     expires_at: datetime
+    proposer_admitted_by: str | None = None
     preflight: Preflight | None = None
     preflighted_at: datetime | None = None
     approved_by: str | None = None

@@ -52,9 +52,10 @@ async def happen(
     name, role = _name(change), Role(change.document["role"])
     record = await find_record(transaction, name)
     if record is not None and record.operator.state is OperatorState.ACTIVE:
-        await change_role(transaction, name, role)
+        await change_role(transaction, name, role, at=gateway.parts.clock.now())
         return {}
-    return {"one_time_code": await admit_operator(transaction, gateway, name, role, by=by.name)}
+    code = await admit_operator(transaction, gateway, name, role, by=by.name, change=change.id)
+    return {"one_time_code": code}
 
 
 def _name(change: Change) -> OperatorName:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from gateway.changes.account_subjects import draft_officers, draft_resumption, draft_rotation
 from gateway.changes.bodies import IdentityBody, ProposalBody
 from gateway.changes.model import Change, ChangeKind
 from gateway.changes.operator_subject import draft_operator
@@ -18,6 +19,14 @@ from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.model import Claim
 
+_OF_ACCOUNTS = (
+    ChangeKind.PROMOTE_ACCOUNT,
+    ChangeKind.ROTATE_ACCOUNT,
+    ChangeKind.ACCOUNT_OFFICERS,
+    ChangeKind.RESUME_ACCOUNT,
+)
+"""What is always of official."""
+
 
 async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Change:
     """Propose what a body says; raises as `propose` and the kind's draft."""
@@ -32,12 +41,26 @@ async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Ch
                 return draft_policy(profile, body.policy.parse())
             case ChangeKind.OPERATOR if body.name and body.role:
                 return dict(draft_operator(_name(body.name), Role(body.role)))
-            case ChangeKind.PROMOTE_ACCOUNT:
-                return await draft_promotion(transaction, gateway, _promotion(body))
+            case _ if kind in _OF_ACCOUNTS:
+                return await _draft_on_account(transaction, gateway, kind, body)
         return {}
 
-    at_home = Profile.OFFICIAL if kind is ChangeKind.PROMOTE_ACCOUNT else profile
+    at_home = Profile.OFFICIAL if kind in _OF_ACCOUNTS else profile
     return await propose(gateway, by, kind, at_home, draft)
+
+
+async def _draft_on_account(
+    transaction: Transaction, gateway: Gateway, kind: ChangeKind, body: ProposalBody
+) -> dict[str, Any]:
+    client_id = body.client_id or ""
+    match kind:
+        case ChangeKind.ROTATE_ACCOUNT:
+            return await draft_rotation(transaction, client_id, body.public_key or {})
+        case ChangeKind.ACCOUNT_OFFICERS:
+            return await draft_officers(transaction, gateway, client_id, body.officers or ())
+        case ChangeKind.RESUME_ACCOUNT:
+            return await draft_resumption(transaction, client_id)
+    return await draft_promotion(transaction, gateway, _promotion(body))
 
 
 def claim_of(body: IdentityBody) -> Claim:

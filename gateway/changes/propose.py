@@ -93,6 +93,7 @@ async def propose(
             proposed_by=by.name,
             proposed_at=now,
             expires_at=now + LIFETIME,
+            proposer_admitted_by=by.created_by,
         )
         change = replace(change, diff=await SUBJECTS[kind].diff(transaction, gateway, change))
         if not change.diff:

@@ -36,6 +36,7 @@ changes = sa.Table(
     sa.Column("ended_by", sa.String(64)),
     sa.Column("ended_at", Instant),
     sa.Column("reason", sa.String(400)),
+    sa.Column("proposer_admitted_by", sa.String(64)),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.changes import (
+    account_subjects,
     operator_subject,
     policy_subject,
     promotion_subject,
@@ -58,5 +59,20 @@ SUBJECTS: Mapping[ChangeKind, Subject] = {
     ),
     ChangeKind.PROMOTE_ACCOUNT: Subject(
         diff=promotion_subject.diff, check=promotion_subject.check, happen=promotion_subject.happen
+    ),
+    ChangeKind.ROTATE_ACCOUNT: Subject(
+        diff=account_subjects.diff_rotation,
+        check=account_subjects.check_account,
+        happen=account_subjects.rotate,
+    ),
+    ChangeKind.ACCOUNT_OFFICERS: Subject(
+        diff=account_subjects.diff_officers,
+        check=account_subjects.check_account,
+        happen=account_subjects.add_officers,
+    ),
+    ChangeKind.RESUME_ACCOUNT: Subject(
+        diff=account_subjects.diff_resumption,
+        check=account_subjects.check_account,
+        happen=account_subjects.resume,
     ),
 }

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from gateway.audit.model import AuditEntry
+from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import rules, store
 from gateway.changes.evidence import change_entry, refusals_recorded
 from gateway.changes.model import Change, ChangeKind, ChangeState, hash_diff
+from gateway.changes.second_person import hold_second_person
 from gateway.changes.subjects import SUBJECTS
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
@@ -20,7 +21,9 @@ from gateway.errors.commands import StateWrong
 from gateway.errors.operators import DiffChanged
 from gateway.errors.requests import NotFound
 from gateway.operators.model import Operator
+from gateway.operators.two_people import note_two_people
 from gateway.operators.use_cases import confirm_operator
+from gateway.places import Profile
 from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway
 from gateway.profiles.opening import open_revision
@@ -83,6 +86,7 @@ async def approve_change(gateway: Gateway, by: Operator, change_id: str, diff_ha
 
     async def step(transaction: Transaction, change: Change) -> tuple[Change, str]:
         now = gateway.parts.clock.now()
+        await hold_second_person(transaction, by, change)
         rules.may_approve(by, change, now)
         await _hold_diff(transaction, gateway, change, diff_hash)
         return replace(
@@ -103,6 +107,7 @@ async def activate_change(gateway: Gateway, by: Operator, change_id: str) -> Act
     async def step(transaction: Transaction, change: Change) -> tuple[Change, str]:
         shown.clear()
         now = gateway.parts.clock.now()
+        await hold_second_person(transaction, by, change)
         rules.may_activate(by, change, now)
         await _hold_diff(transaction, gateway, change, change.diff_hash)
         subject = SUBJECTS[change.kind]
@@ -147,6 +152,7 @@ async def roll_back_change(gateway: Gateway, by: Operator, change_id: str, reaso
 
     async def step(transaction: Transaction, change: Change) -> tuple[Change, str]:
         now = gateway.parts.clock.now()
+        await hold_second_person(transaction, by, change)
         rules.may_roll_back(by, change, now)
         after = await undo(transaction, change)
         standing = await read_standing(transaction, change.place)
@@ -197,15 +203,23 @@ async def _act(gateway: Gateway, by: Operator, change_id: str, tried: str, step:
         before = await store.find_change(transaction, change_id)
         if before is None:
             raise NotFound
+        noted = await note_two_people(transaction, gateway, actor=by.name)
         after, outcome = await step(transaction, before)
+        if after.state is not before.state and _by_two_on_official(after):
+            noted = noted or await note_two_people(transaction, gateway, actor=by.name, acted=True)
         if not await store.update_change(transaction, after, former=before.state):
             raise StateWrong(f"change {change_id} was changed by another just now: look again")
         done.append(after)
-        return [change_entry(gateway.parts, after, outcome, actor=by.name)]
+        return [*noted, change_entry(gateway.parts, after, outcome, actor=by.name)]
 
     async with refusals_recorded(gateway.parts, by, tried, profile=seen.profile, change=seen.id):
         await gateway.parts.audit.commit(decide)
     return done[0]
+
+
+def _by_two_on_official(change: Change) -> bool:
+    by = (change.proposed_by, change.activated_by)
+    return change.profile is Profile.OFFICIAL and None not in by and LOCAL not in by
 
 
 async def _hold_diff(transaction: Transaction, gateway: Gateway, change: Change, seen: str) -> None:

@@ -15,9 +15,10 @@ class LoginInvalid(OperatorError):
 
 @dataclass(eq=False)
 class RoleMissing(OperatorError):
-    """The operator's role is none of those that may do this."""
+    """The operator's role is none of those that may do this, or was not when it had to be (`since`)."""
 
     needed: tuple[str, ...]
+    since: str | None = None
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
@@ -25,11 +26,25 @@ class RoleMissing(OperatorError):
         return (FieldError(field="role", code="role_missing", detail=str(self)),)
 
     def __str__(self) -> str:
-        return f"needs the role {' or '.join(self.needed)}"
+        needs = f"needs the role {' or '.join(self.needed)}"
+        return needs if self.since is None else f"{needs} {self.since}"
 
 
+@dataclass(eq=False)
 class SameOperator(OperatorError):
-    """The second person is the first one."""
+    """The second person is the first one, or may be: `reason` says by which enrolment."""
+
+    reason: str | None = None
+
+    @property
+    def errors(self) -> tuple[FieldError, ...]:
+        """Say why another name isn't another person, for whoever asks by the API."""
+        if self.reason is None:
+            return ()
+        return (FieldError(field="operator", code="same_operator", detail=self.reason),)
+
+    def __str__(self) -> str:
+        return self.reason or ""
 
 
 class DiffChanged(OperatorError):

@@ -11,7 +11,11 @@ from gateway.clock import rfc3339
 from gateway.errors.commands import SettingInvalid
 from gateway.keys.master import read_master_key_file
 from gateway.keys.model import Purpose
+from gateway.operators.permits import permit_admin
+from gateway.operators.token_file import find_token, operator_of
+from gateway.operators.use_cases import has_operators
 from gateway.places import Profile
+from gateway.profiles.host_acts import Permit
 from gateway.profiles.key_rotation import Rotation, rotate_keys
 from gateway.profiles.master_rotation import MasterRotation, rotate_master
 from gateway.profiles.model import Gateway
@@ -20,7 +24,9 @@ from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, p
 _ROTATE_HELP = """Make a new key of a purpose, without stopping anything.
 
 Running workers know it within a second. It serves after three minutes, when
-nobody holds an older key set any more; after a leak, in two seconds.
+nobody holds an older key set any more; after a leak, in two seconds. Once there
+are operators, official's keys and the master key are rotated by an admin who is
+signed in; the sandbox's (--profile sandbox) by whoever has the host.
 
 \b
 token    signs access tokens; the old one is accepted till its last one ends
@@ -90,7 +96,10 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         async def work() -> list[Rotation]:
             async with open_gateway() as gateway:
                 profiles = list(Profile) if profile is None else [profile]
-                return await rotate_keys(gateway, Purpose(purpose.value), profiles, leaked=leaked or [])
+                permit = None if profile is Profile.SANDBOX else await _permit(gateway)
+                return await rotate_keys(
+                    gateway, Purpose(purpose.value), profiles, leaked=leaked or [], permit=permit
+                )
 
         _print_rotations(run(work()), as_json=as_json)
 
@@ -117,9 +126,16 @@ def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None) -> Mast
 
     async def work() -> MasterRotation:
         async with open_gateway() as gateway:
-            return await rotate_master(gateway, given=given)
+            return await rotate_master(gateway, given=given, permit=await _permit(gateway))
 
     return run(work())
+
+
+async def _permit(gateway: Gateway) -> Permit | None:
+    """Return the permit of the admin who is signed in here; None where nobody is, or nobody can be."""
+    if not await has_operators(gateway.parts) or find_token(gateway.opener.settings) is None:
+        return None
+    return await permit_admin(gateway, await operator_of(gateway))
 
 
 def _list_keys(gateway: Gateway) -> list[dict[str, object]]:

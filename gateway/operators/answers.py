@@ -16,13 +16,18 @@ class SessionAnswer(Answer):
 
 
 class OperatorAnswer(Answer):
-    """One operator; `created_by` is `local` for whoever had the host."""
+    """One operator; `created_by` admitted them and saw their one-time code, `local` for whoever had the host.
+
+    `admitted_in` is the change that two people admitted them by, `role_since` when they enrolled or got their role.
+    """
 
     name: str
     role: Role
     state: OperatorState
     created_at: Instant
     created_by: str
+    admitted_in: str | None
+    role_since: Instant | None
 
 
 class OperatorsAnswer(Answer):
@@ -44,6 +49,8 @@ def shape_operator(operator: Operator) -> OperatorAnswer:
         state=operator.state,
         created_at=rfc3339(operator.created_at),
         created_by=operator.created_by,
+        admitted_in=operator.admitted_in,
+        role_since=rfc3339(operator.role_since) if operator.role_since else None,
     )
 
 

@@ -103,8 +103,8 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         """Invite an operator: prints a one-time code, good for 24 hours.
 
         Give the code to nobody but them. Needs an admin who is signed in. With an
-        official connection, and once there is a proposer and an approver, a change
-        that two people make is needed instead: gateway operators propose.
+        official connection, once there has been a proposer and an approver, a change
+        that two people make is needed for good: gateway operators propose.
         """
         wanted = _read_name(name)
 
@@ -161,7 +161,7 @@ def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
             print_json(found)
             return
         header = ("ROLE", "STATE", "CREATED_AT", "NAME")
-        print_table(header, [[operator[member.lower()] for member in header] for operator in found])
+        print_table(header, [[str(operator[member.lower()]) for member in header] for operator in found])
 
 
 def _add_disable(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -178,13 +178,15 @@ def _add_disable(app: typer.Typer, open_gateway: OpenGateway) -> None:
         typer.echo(f"{name} is disabled")
 
 
-def _describe(operator: Operator) -> dict[str, str]:
+def _describe(operator: Operator) -> dict[str, str | None]:
     return {
         "name": operator.name,
         "role": operator.role.value,
         "state": operator.state.value,
         "created_at": rfc3339(operator.created_at),
         "created_by": operator.created_by,
+        "admitted_in": operator.admitted_in,
+        "role_since": rfc3339(operator.role_since) if operator.role_since else None,
     }
 
 

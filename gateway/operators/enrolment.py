@@ -15,6 +15,7 @@ from gateway.operators.digests import Kept, digests_of
 from gateway.operators.model import Record
 from gateway.operators.passwords import NewPassword, Passwords
 from gateway.operators.totp import new_secret, to_base32
+from gateway.operators.two_people import note_two_people
 from gateway.profiles.model import Gateway
 
 
@@ -39,8 +40,16 @@ async def enrol(
             return [_entry(gateway, Kind.REFUSED, "login_invalid", record)]
         await gateway.vault.read(transaction)  # under a former master key it would be sealed for nobody
         master = gateway.vault.master
-        await store.enrol(transaction, name, password_hash=hashed, totp_secret=secret, master=master)
-        return [_entry(gateway, Kind.OPERATOR, "operator_enrolled", record)]
+        await store.enrol(
+            transaction,
+            name,
+            password_hash=hashed,
+            totp_secret=secret,
+            master=master,
+            at=gateway.parts.clock.now(),
+        )
+        noted = await note_two_people(transaction, gateway, actor=name)
+        return [_entry(gateway, Kind.OPERATOR, "operator_enrolled", record), *noted]
 
     await gateway.parts.audit.commit(decide)
     if not outcomes[0]:

@@ -44,13 +44,19 @@ class OperatorState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """One person. `created_by` is an operator's name, or `local`."""
+    """One person. `created_by` admitted them, and saw their one-time code: an operator's name, or `local`.
+
+    `admitted_in` is the change by which that was done; None where one person did it alone. `role_since` is when they
+    enrolled, or were given their role; None before they enrolled.
+    """
 
     name: OperatorName
     role: Role
     state: OperatorState
     created_at: datetime
     created_by: str
+    admitted_in: str | None = None
+    role_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

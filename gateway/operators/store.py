@@ -28,6 +28,8 @@ operators = sa.Table(
     sa.Column("code_ends_at", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("created_by", sa.String(64), nullable=False),
+    sa.Column("admitted_in", sa.String(40)),
+    sa.Column("role_since", Instant),
 )
 operator_sessions = sa.Table(
     "operator_sessions",
@@ -72,6 +74,8 @@ async def invite(transaction: Transaction, operator: Operator, *, digest: str, e
         "code_ends_at": ends_at,
         "created_at": operator.created_at,
         "created_by": operator.created_by,
+        "admitted_in": operator.admitted_in,
+        "role_since": None,
     }
     change = sa.update(operators).where(operators.c.name == operator.name).values(values)
     if not (await transaction.execute(change)).rowcount:
@@ -79,7 +83,13 @@ async def invite(transaction: Transaction, operator: Operator, *, digest: str, e
 
 
 async def enrol(
-    transaction: Transaction, name: str, *, password_hash: str, totp_secret: bytes, master: bytes
+    transaction: Transaction,
+    name: str,
+    *,
+    password_hash: str,
+    totp_secret: bytes,
+    master: bytes,
+    at: datetime,
 ) -> None:
     """Make an invited operator active; the one-time code is spent."""
     await _update(
@@ -90,6 +100,7 @@ async def enrol(
         sealed_totp=seal(master, totp_secret, place=totp_place(name)),
         code_digest=None,
         code_ends_at=None,
+        role_since=at,
     )
 
 
@@ -98,9 +109,9 @@ async def set_last_step(transaction: Transaction, name: str, step: int) -> None:
     await _update(transaction, name, last_step=step)
 
 
-async def set_role(transaction: Transaction, name: str, role: Role) -> None:
+async def set_role(transaction: Transaction, name: str, role: Role, *, at: datetime) -> None:
     """Give an operator another role."""
-    await _update(transaction, name, role=role.value)
+    await _update(transaction, name, role=role.value, role_since=at)
 
 
 async def disable(transaction: Transaction, name: str) -> None:
@@ -183,6 +194,8 @@ def _operator(row: sa.Row[Any]) -> Operator:
         state=OperatorState(row.state),
         created_at=row.created_at,
         created_by=row.created_by,
+        admitted_in=row.admitted_in,
+        role_since=row.role_since,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import Unknown
@@ -20,6 +20,7 @@ from gateway.keys import store
 from gateway.keys.model import SCHEDULED, Key, PlaceKeys, Purpose
 from gateway.keys.use_cases import make_key
 from gateway.places import Profile
+from gateway.profiles.host_acts import Permit, actor_of, hold_host, kind_of
 from gateway.profiles.model import Gateway, Policy
 
 LEAD = timedelta(seconds=180)
@@ -36,6 +37,11 @@ LOOKUP_OVERLAP = timedelta(hours=24)
 
 _MARGIN = timedelta(hours=1)
 
+BY_ADMIN = (
+    "there are operators: the keys of official, and the master key, are rotated by an admin who is signed in: "
+    "gateway login NAME"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
@@ -46,24 +52,39 @@ class Rotation:
 
 
 async def rotate_keys(
-    gateway: Gateway, purpose: Purpose, profiles: Sequence[Profile], *, leaked: Sequence[str] = ()
+    gateway: Gateway,
+    purpose: Purpose,
+    profiles: Sequence[Profile],
+    *,
+    leaked: Sequence[str] = (),
+    permit: Permit | None = None,
 ) -> list[Rotation]:
     """Give each profile a new key of a purpose, all in one commit with its rows; running workers follow.
 
+    `permit` is an admin's.
+
     Raises:
+        StateWrong: on official there are operators, and no permit.
+        RoleMissing, TokenInvalid: as the permit says.
         Unknown: a key said to have leaked is not an accepted one of that purpose and those profiles.
         MasterKeyWrong: the master key was rotated meanwhile.
     """
     if purpose not in SCHEDULED:
         raise ValueError(purpose)
     made: list[Rotation] = []
+    if Profile.OFFICIAL in _named(gateway, purpose, profiles, leaked):
+        await hold_host(gateway.parts, permit, tried=f"rotate_{purpose.value}_key", remedy=BY_ADMIN)
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         made.clear()
         now = gateway.parts.clock.now()
         rings = (await gateway.vault.read(transaction)).keys
         wanted = [rings[profile] for profile in profiles]
-        for ring in _having(wanted, purpose, leaked, now) if leaked else wanted:
+        chosen = _having(wanted, purpose, leaked, now) if leaked else wanted
+        actor = LOCAL
+        if permit is not None or any(ring.profile is Profile.OFFICIAL for ring in chosen):
+            actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
+        for ring in chosen:
             policy = gateway.places[ring.profile].policy
             made.append(plan_rotation(ring, purpose, policy, now=now, leaked=leaked))
         for rotation in made:
@@ -72,7 +93,7 @@ async def rotate_keys(
                 if key.accepted_until is not None:
                     await store.end_key(transaction, key.kid, at=key.accepted_until)
         await advance_epoch(transaction)
-        return [entry for rotation in made for entry in _entries(rotation, now, leaked)]
+        return [entry for rotation in made for entry in _entries(rotation, now, leaked, actor=actor)]
 
     await gateway.parts.audit.commit(decide)
     return made
@@ -102,6 +123,16 @@ def _overlap(purpose: Purpose, policy: Policy) -> timedelta | None:
     return max(LOOKUP_OVERLAP, timedelta(seconds=policy.reuse_seconds)) + _MARGIN
 
 
+def _named(
+    gateway: Gateway, purpose: Purpose, profiles: Sequence[Profile], leaked: Sequence[str]
+) -> list[Profile]:
+    """Return the profiles that a rotation is about, as this process knows the keys: the commit looks again."""
+    if not leaked:
+        return list(profiles)
+    kids = {profile: {key.kid for key in gateway.places[profile].keys.all(purpose)} for profile in profiles}
+    return [profile for profile in profiles if kids[profile] & set(leaked)]
+
+
 def _having(
     rings: Sequence[PlaceKeys], purpose: Purpose, leaked: Sequence[str], now: datetime
 ) -> list[PlaceKeys]:
@@ -114,7 +145,7 @@ def _having(
     return [ring for ring in rings if ring.profile in found]
 
 
-def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str]) -> list[AuditEntry]:
+def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str], *, actor: str) -> list[AuditEntry]:
     key = rotation.key
     outcomes = [f"{key.purpose.value}_key_rotated:{key.kid}"]
     outcomes += [
@@ -122,6 +153,6 @@ def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str]) -> list[A
     ]
     act = new_identifier("act")
     return [
-        AuditEntry(at=now, kind=Kind.LOCAL, profile=key.profile, act=act, outcome=outcome, actor=LOCAL)
+        AuditEntry(at=now, kind=kind_of(actor), profile=key.profile, act=act, outcome=outcome, actor=actor)
         for outcome in outcomes
     ]

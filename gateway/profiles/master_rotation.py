@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import AuditEntry
 from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.errors.commands import MasterKeyWrong, StateWrong
@@ -18,6 +18,8 @@ from gateway.identifiers import new_identifier
 from gateway.keys.master import MasterFile
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.parts import Parts
+from gateway.profiles.host_acts import Permit, actor_of, hold_host, kind_of
+from gateway.profiles.key_rotation import BY_ADMIN
 from gateway.profiles.model import Gateway
 
 
@@ -29,18 +31,26 @@ class MasterRotation:
     file: Path | None
 
 
-async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotation:
+async def rotate_master(
+    gateway: Gateway, *, given: bytes | None, permit: Permit | None = None
+) -> MasterRotation:
     """Seal everything under a new master key, the one `given` where the present one is a setting.
 
+    It is official's too: `permit` is an admin's.
+
     Raises:
-        StateWrong: no key where one must be given, one given where it is made here, or the present one.
+        StateWrong: no key where one must be given, one given where it is made here, or the present one; or there are
+            operators, and no permit.
+        RoleMissing, TokenInvalid: as the permit says.
         MasterKeyWrong: another rotated it meanwhile.
     """
     vault, master = gateway.vault, _choose(gateway, given)
+    await hold_host(gateway.parts, permit, tried="rotate_master_key", remedy=BY_ADMIN)
     resealed: list[int] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         resealed.clear()
+        actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
         try:
             resealed.append(await vault.reseal(transaction, master=master))
         except SealBroken:
@@ -48,7 +58,7 @@ async def rotate_master(gateway: Gateway, *, given: bytes | None) -> MasterRotat
         await advance_epoch(transaction)
         if vault.file is not None:
             _write_next(vault.file, master)  # last before the commit: on the disk before anything hangs on it
-        return [_entry(gateway.parts)]
+        return [_entry(gateway.parts, actor)]
 
     await gateway.parts.audit.commit(decide)
     vault.master = master
@@ -91,12 +101,12 @@ async def _promote(parts: Parts, file: MasterFile, master: bytes) -> None:
             ) from None
 
 
-def _entry(parts: Parts) -> AuditEntry:
+def _entry(parts: Parts, actor: str) -> AuditEntry:
     return AuditEntry(
         at=parts.clock.now(),
-        kind=Kind.LOCAL,
+        kind=kind_of(actor),
         profile=None,
         act=new_identifier("act"),
         outcome="master_key_rotated",
-        actor=LOCAL,
+        actor=actor,
     )

@@ -89,12 +89,16 @@ class PolicyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a profile stands: the active and the former revision's numbers, its suspension, its policy."""
+    """Where a profile stands: the active and the former revision's numbers, its suspension, its policy.
+
+    `two_people_since` is when it first took two people to change it: once there, it stays for good.
+    """
 
     active: int | None = None
     former: int | None = None
     suspension: Suspension | None = None
     policy: PolicyChange = PolicyChange()
+    two_people_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

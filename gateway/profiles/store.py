@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -52,6 +53,7 @@ standings = sa.Table(
     sa.Column("suspended_by", sa.String(64)),
     sa.Column("suspended_for", sa.String(400)),
     sa.Column("policy", sa.Text),
+    sa.Column("two_people_since", Instant),
 )
 
 
@@ -143,11 +145,12 @@ async def read_standing(transaction: Transaction, profile: Profile) -> Standing:
         former=row.former,
         suspension=suspension,
         policy=PolicyChange(**json.loads(row.policy)) if row.policy else PolicyChange(),
+        two_people_since=row.two_people_since,
     )
 
 
 async def write_standing(transaction: Transaction, profile: Profile, standing: Standing) -> None:
-    """Replace where a profile stands."""
+    """Replace where a profile stands, but not since when it takes two people: that is never taken back."""
     suspension = standing.suspension
     values = {
         "active": standing.active,
@@ -160,6 +163,21 @@ async def write_standing(transaction: Transaction, profile: Profile, standing: S
     change = sa.update(standings).where(standings.c.profile == profile.value).values(values)
     if not (await transaction.execute(change)).rowcount:
         await transaction.execute(sa.insert(standings).values({"profile": profile.value} | values))
+
+
+async def require_two_people(transaction: Transaction, profile: Profile, *, since: datetime) -> bool:
+    """Keep with a profile that it takes two people, for good; say whether that is new."""
+    own = standings.c.profile == profile.value
+    query = sa.select(standings.c.two_people_since).where(own)
+    row = (await transaction.execute(query)).one_or_none()
+    if row is not None and row.two_people_since is not None:
+        return False
+    if row is None:
+        values = {"profile": profile.value, "two_people_since": since}
+        await transaction.execute(sa.insert(standings).values(values))
+    else:
+        await transaction.execute(sa.update(standings).where(own).values(two_people_since=since))
+    return True
 
 
 async def read_standings(transaction: Transaction, *, master: bytes | None) -> Standings:

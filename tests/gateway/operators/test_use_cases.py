@@ -207,7 +207,7 @@ async def give_role(scene: Scene, name: str, role: Role) -> None:
     """Change a role as a change of two people does: in its own record."""
 
     async def decide(transaction: Any) -> list[Any]:
-        await change_role(transaction, parse_name(name), role)
+        await change_role(transaction, parse_name(name), role, at=scene.clock.now())
         return [operator_entry(scene.gateway.parts, f"operator_role:{name}:{role.value}", actor=LAN)]
 
     await scene.gateway.parts.audit.commit(decide)
