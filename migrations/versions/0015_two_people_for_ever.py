@@ -5,7 +5,7 @@ Revises: 0012
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ revision = "0015"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+
+_IN_ONE_COMMIT = timedelta(seconds=60)
+"""How far apart the instants may be that one activation wrote into its change and into its operator."""
 
 _OPERATORS = sa.table(
     "operators",
@@ -65,7 +68,7 @@ def _fill_operators(connection: sa.Connection) -> None:
     ).all()
     for row in connection.execute(sa.select(_OPERATORS)).all():
         own = [each for each in done if json.loads(each.document).get("name") == row.name]
-        own = [each for each in own if each.activated_at >= row.created_at]
+        own = [each for each in own if each.activated_at >= row.created_at - _IN_ONE_COMMIT]
         values: dict[str, Any] = {}
         if row.state != "invited":
             values["role_since"] = max([row.created_at, *(each.activated_at for each in own)])

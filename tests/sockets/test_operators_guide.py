@@ -73,6 +73,11 @@ def hand_over(stage: Stage) -> None:
     (stage.folder / "officers.txt").write_text("can.bo.01\ncan.bo.02\n", encoding="utf-8")
 
 
+def hand_over_another(stage: Stage) -> None:
+    key = ECKey.generate_key("P-256").as_dict(private=False)
+    (stage.folder / "official-2.jwk.json").write_text(json.dumps(key), encoding="utf-8")
+
+
 def lose_key(stage: Stage) -> None:
     stage.running.close()
     (stage.folder / "var" / "master.key").rename(stage.folder / "master.copy")
@@ -94,6 +99,7 @@ EVENTS: dict[str, Callable[..., None]] = {
     r"the portal asks again and again": ask_again_and_again,
     r"every question was answered, the last ones by (\S+)": count_answers,
     r"the portal hands over official.jwk.json and officers.txt": hand_over,
+    r"the portal hands over official-2.jwk.json": hand_over_another,
     r"the master key is lost": lose_key,
     r"a copy of the master key is found": find_key,
 }

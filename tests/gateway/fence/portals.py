@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 from gateway.accounts.model import AccountState
-from gateway.accounts.use_cases import change_state
 from gateway.errors.commands import StateWrong
 from gateway.places import Profile
 from tests.gateway.changes.desk import told
@@ -69,7 +68,7 @@ class Portals(RuleBasedStateMachine):
     def change_account(self, caller: Caller, state: AccountState) -> None:
         if caller.state in {AccountState.REVOKED, state}:
             return
-        self.act(change_state(self.world.scene.gateway.parts, caller.portal.client_id, state))
+        self.act(self.world.put_into(caller, state))
         caller.state, caller.since = state, None
 
     @rule(target=kept, caller=callers, person=st.sampled_from(PEOPLE), filled=st.booleans())

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
+from gateway.accounts.use_cases import change_state
 from gateway.audit.use_cases import verify_audit
 from gateway.operators.model import Role
 from gateway.places import Profile
@@ -23,7 +24,7 @@ from mock_c06.app import MockRegistry, build_mock
 from mock_c06.settings import Settings as MockSettings
 from tests.gateway.changes.desk import ACCOUNTS, Desk
 from tests.gateway.fence.network import Network, Packet
-from tests.gateway.operators.people import Person, signed_in
+from tests.gateway.operators.people import Person, operator_behind, signed_in
 from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
 
 T = TypeVar("T")
@@ -143,6 +144,20 @@ class World:
         """Remember an account."""
         self.callers.append(caller := Caller(portal=portal, profile=profile))
         return caller
+
+    async def put_into(self, caller: Caller, state: AccountState) -> None:
+        """Suspend, resume or revoke an account; with operators an official one is resumed by two people."""
+        client_id = caller.portal.client_id
+        desk = await self.keep_signed_in()
+        if caller.profile is Profile.OFFICIAL and state is AccountState.ACTIVE:
+            change = await desk.ask({"kind": "resume_account", "client_id": client_id})
+            await desk.preflight(change)
+            desk.done(await desk.approve(change))
+            desk.done(await desk.act(desk.approver, change, "activate"))
+            return
+        revoked = caller.profile is Profile.OFFICIAL and state is AccountState.REVOKED
+        by = await operator_behind(self.scene, desk.approver) if revoked else None
+        await change_state(self.scene.gateway.parts, client_id, state, by=by)
 
     async def refresh(self, caller: Caller) -> Portal:
         """Return a caller's portal with a token that is still good, where it can have one."""

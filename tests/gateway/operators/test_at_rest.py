@@ -20,10 +20,12 @@ from gateway.operators.bodies import LoginBody
 from gateway.operators.enrolment import enrol
 from gateway.operators.model import Login, Role, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password
+from gateway.operators.permits import permit_admin
 from gateway.profiles.epochs import refresh
+from gateway.profiles.host_acts import Permit
 from gateway.profiles.master_rotation import rotate_master
 from gateway.web import build_app
-from tests.gateway.operators.people import CHEAP, PASSWORD, Person, invite, signed_in
+from tests.gateway.operators.people import CHEAP, PASSWORD, Person, invite, operator_behind, signed_in
 from tests.gateway.scene import BASE, MASTER_KEY, Scene
 
 NEW = b"n" * 32
@@ -97,11 +99,16 @@ async def test_a_sealed_totp_secret_opens_for_its_own_operator_only(scene: Scene
     assert repr(record.sealed_totp) not in repr(record)
 
 
+async def permit_of_admin(scene: Scene, person: Person) -> Permit | None:
+    """Return what an admin rotates keys by."""
+    return await permit_admin(scene.gateway, await operator_behind(scene, person))
+
+
 async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_session(scene: Scene) -> None:
-    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    person = await signed_in(scene, "minh.tran", Role.ADMIN)
     await invite(scene.gateway, "tu.pham", Role.VIEWER)
 
-    done = await rotate_master(scene.gateway, given=NEW)
+    done = await rotate_master(scene.gateway, given=NEW, permit=await permit_of_admin(scene, person))
 
     credentials = 2  # c06_secret of each profile's revision
     assert done.resealed == 2 * len(Purpose) + credentials + 1
@@ -120,10 +127,10 @@ async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_sessio
 
 async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_nothing(scene: Scene) -> None:
     """Such a worker serves portals on till it is restarted; an authenticator's secret it can neither open nor seal."""
-    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    person = await signed_in(scene, "minh.tran", Role.ADMIN)
     code = await invite(scene.gateway, "tu.pham", Role.VIEWER)
     async with open_gateway(scene.settings, clock=scene.clock) as gateway:
-        await rotate_master(gateway, given=NEW)
+        await rotate_master(gateway, given=NEW, permit=await permit_of_admin(scene, person))
 
     answer = await person.try_in(totp=person.next_code())
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
@@ -137,7 +144,7 @@ async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_not
 async def test_a_worker_whose_key_file_is_replaced_lets_operators_in_without_a_restart(
     scene: Scene, tmp_path: Path
 ) -> None:
-    person = await signed_in(scene, "minh.tran", Role.PROPOSER)
+    person = await signed_in(scene, "minh.tran", Role.ADMIN)
     file = tmp_path / "setting.key"
     file.write_text(MASTER_KEY)
     settings = scene.settings.model_copy(update={"master_key_file": file})
@@ -148,7 +155,7 @@ async def test_a_worker_whose_key_file_is_replaced_lets_operators_in_without_a_r
         there = replace(person, http=http)
         file.with_name("setting.key.next").write_text(base64.urlsafe_b64encode(NEW).decode())
         async with open_gateway(settings, clock=scene.clock) as command:
-            await rotate_master(command, given=NEW)
+            await rotate_master(command, given=NEW, permit=await permit_of_admin(scene, person))
 
         assert (await there.try_in(totp=there.next_code())).status_code == 201
         file.with_name("setting.key.next").rename(file)

@@ -63,6 +63,8 @@ async def test_a_login_gives_a_token_that_every_call_is_made_with(scene: Scene, 
                 "state": "active",
                 "created_at": rfc3339(operator.created_at),
                 "created_by": "local",
+                "admitted_in": None,
+                "role_since": rfc3339(operator.role_since or operator.created_at),
             }
         ]
     }
