@@ -19,19 +19,17 @@ _LATE = "since before the change was proposed: propose it anew, or let an approv
 
 
 async def hold_second_person(transaction: Transaction, by: Operator, change: Change) -> None:
-    """Let an approver complete a change: approve, activate or roll it back.
+    """Let an approver complete a change: approve, activate or roll it back. Of other roles `rules.py` says it.
 
     Raises:
         SameOperator: either admitted the other, or a third one admitted both after official took two people.
         RoleMissing: they enrolled, or became an approver, at or after the instant of the proposal; not where the
             settings proposed a first revision, since that may come before the first operator.
     """
-    if not change.guarded:
+    if not change.guarded or by.role is not Role.APPROVER or by.name == change.proposed_by:
         return
-    if by.name == change.proposed_by:
-        raise SameOperator
     if await are_one_person(transaction, change.proposed_by, by, admitted_by=change.proposer_admitted_by):
         raise SameOperator(_ONE)
     late = by.role_since is None or by.role_since >= change.proposed_at
-    if by.role is Role.APPROVER and late and change.proposed_by != LOCAL:
+    if late and change.proposed_by != LOCAL:
         raise RoleMissing((Role.APPROVER.value,), since=_LATE)
