@@ -122,7 +122,7 @@ def read_json_file(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         fail(f"{path}: {error.strerror}")
-    except ValueError:
+    except (ValueError, RecursionError):
         fail(f"{path}: not a JSON file")
 
 

@@ -63,7 +63,7 @@ def explain_command(
 def _read_claim() -> dict[str, Any]:
     try:
         sent = json.loads(sys.stdin.buffer.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StartRefused(f"stdin: no valid JSON; {_EXPECTED}") from error
     try:
         return ClaimBody.model_validate(sent).model_dump()

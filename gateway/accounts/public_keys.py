@@ -1,6 +1,7 @@
 """Public keys of accounts: a JWK or JWK Set for ES256, EdDSA or PS256, refused with private members.
 
-Source: RFC 7517, RFC 7518 §3; RSA below 2,048 bits is refused, and a key meant for another use or algorithm.
+Source: RFC 7517, RFC 7518 §3; RSA below 2,048 bits is refused, above 8,192 too, and a key meant for another use or
+algorithm. An exponent of thousands of bits makes one verification cost that of forty: it is bounded as well.
 """
 
 import base64
@@ -14,7 +15,9 @@ from gateway.keys.jws import plain_id
 
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 _MAX_KID = 128
-_MIN_RSA_BITS = 2048
+_MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
+_MAX_EXPONENT_BITS = 64
+"""OpenSSL's own bound, which it keeps for large moduli alone."""
 _EXPECTED = "a public JWK or JWK Set with EC P-256, Ed25519 or RSA keys of 2,048 bits or more"
 
 
@@ -58,7 +61,9 @@ def import_public_key(jwk: dict[str, Any]) -> ECKey | OKPKey | RSAKey:
             return ECKey.import_key(jwk)
         case "OKP", "Ed25519":
             return OKPKey.import_key(jwk)
-        case "RSA", _ if _modulus_bits(jwk) >= _MIN_RSA_BITS:
+        case "RSA", _ if (
+            _MIN_RSA_BITS <= _bits(jwk, "n") <= _MAX_RSA_BITS and _bits(jwk, "e") <= _MAX_EXPONENT_BITS
+        ):
             return RSAKey.import_key(jwk)
     raise ValueError(_EXPECTED)
 
@@ -68,9 +73,9 @@ def algorithm_of(key: ECKey | OKPKey | RSAKey) -> str:
     return {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}[key.key_type]
 
 
-def _modulus_bits(jwk: dict[str, Any]) -> int:
+def _bits(jwk: dict[str, Any], member: str) -> int:
     """Measure before the import: joserfc takes a short key with no more than a warning."""
-    modulus = jwk.get("n")
-    if not isinstance(modulus, str):
+    written = jwk.get(member)
+    if not isinstance(written, str):
         return 0
-    return int.from_bytes(base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
+    return int.from_bytes(base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))).bit_length()

@@ -123,7 +123,7 @@ def _read_row(body: str) -> Mapping[str, str]:
     """Return a row's members; nothing of one that was tampered with, which the chain tells."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -7,7 +7,6 @@ Verifying for a name that nobody has costs the same. Refuses nothing of a passwo
 import asyncio
 import base64
 import secrets
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from gateway.errors.places import Overloaded
+from gateway.normal_forms import normalise
 
 NewPassword = NewType("NewPassword", str)
 """A password that `parse_new_password` let pass."""
@@ -27,6 +27,7 @@ AT_ONCE = 2
 """Threads that the executor handed in is to have."""
 WAITING = 32
 
+_LENGTHS = f"a password of {SHORTEST} to {LONGEST} characters is expected"
 _SALT_SIZE, _HASH_SIZE = 16, 32
 _FEWEST_OTHERS = 8
 _RUN_SHARE = 0.7
@@ -55,10 +56,13 @@ class Cost:
 
 def parse_new_password(text: str, *, name: str) -> NewPassword:
     """Read a password that somebody wants to have. Raises `ValueError` saying what is expected, never the password."""
-    password = unicodedata.normalize("NFC", text)
+    try:
+        password = normalise("NFC", text, longest=LONGEST)
+    except ValueError:
+        raise ValueError(_LENGTHS) from None
     folded = password.casefold()
     if not SHORTEST <= len(password) <= LONGEST:
-        raise ValueError(f"a password of {SHORTEST} to {LONGEST} characters is expected")
+        raise ValueError(_LENGTHS)
     if name in folded and len(folded.replace(name, "")) < _FEWEST_OTHERS:
         raise ValueError("a password that is not made of the operator's name is expected")
     if _is_run(folded) or _is_common(folded):
@@ -98,7 +102,10 @@ class Passwords:
         Raises:
             Overloaded: too many wait.
         """
-        normal = unicodedata.normalize("NFC", password)
+        try:
+            normal = normalise("NFC", password, longest=LONGEST)
+        except ValueError:  # nobody's: none like it can be had
+            normal, hashed = "", None
         return await self._beside(lambda: _matches(normal, hashed or self._nobodys()))
 
     async def _beside(self, work: Callable[[], Result]) -> Result:

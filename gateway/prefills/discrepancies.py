@@ -6,7 +6,6 @@ forwards it to the registry, and who closes it, is outside this service (docs/de
 """
 
 import re
-import unicodedata
 from dataclasses import replace
 
 from gateway.audit.model import Kind
@@ -15,6 +14,7 @@ from gateway.errors import FieldError
 from gateway.errors.requests import FieldUnknown, NotFound, RequestInvalid
 from gateway.identifiers import new_identifier
 from gateway.keys.data_keys import seal_with_data_key
+from gateway.normal_forms import normalise, refuse_long
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.prefills import store
@@ -31,8 +31,9 @@ _ID = re.compile(r"pre_[a-z2-7]{25}")
 
 def parse_note(text: str) -> str:
     """Return a note of 1 to 500 characters that hides nothing. Raises `ValueError`."""
-    text = unicodedata.normalize("NFC", text)
+    refuse_long(text, longest=MAX_NOTE)
     refuse_hidden(text)
+    text = normalise("NFC", text, longest=MAX_NOTE)
     if not 1 <= len(text) <= MAX_NOTE or not text.strip():
         raise ValueError(f"1 to {MAX_NOTE} characters")
     return text

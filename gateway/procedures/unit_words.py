@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
+from gateway.normal_forms import normalise
+
 
 class Level(Enum):
     """A level of units, and the words that a unit of it may begin with."""
@@ -19,6 +21,9 @@ class Level(Enum):
     DISTRICT = ("quận", "huyện", "thị xã", "thành phố")
     PROVINCE = ("tỉnh", "thành phố")
 
+
+_LONGEST = 500
+"""Characters of an address's wording: `registry/records.py` takes no more."""
 
 _SHORT = {
     "tp": "thành phố",
@@ -57,9 +62,10 @@ class _Part:
 
 def contradicts(detail: str, here: Meaning, elsewhere: Meaning) -> bool:
     """Say whether the wording doesn't fit the codes' meaning `here`; `elsewhere` is the other list's."""
-    parts = [
-        part for part in map(_read_part, re.split(r"[,;\n]", detail)) if part.words not in {"", "viet nam"}
-    ]
+    try:
+        parts = _read_parts(detail)
+    except ValueError:  # longer than any address that the registry documents
+        return True
     if Level.WARD in here.names and _ends_in_all(parts, here):
         return False
     if any(_names_another(part, here) for part in parts):
@@ -67,15 +73,20 @@ def contradicts(detail: str, here: Meaning, elsewhere: Meaning) -> bool:
     return _means_elsewhere(parts, here, elsewhere) or not _lowest_is_named(parts, here)
 
 
+def _read_parts(detail: str) -> list[_Part]:
+    parts = map(_read_part, re.split(r"[,;\n]", detail))
+    return [part for part in parts if part.words not in {"", "viet nam"}]
+
+
 def fold(text: str) -> str:
     """Return lower-case ASCII words, one space between, numbers without leading zeros."""
-    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    decomposed = normalise("NFD", text.casefold().replace("đ", "d"), longest=_LONGEST)
     bare = "".join(sign for sign in decomposed if unicodedata.category(sign) != "Mn")
     return " ".join(word.lstrip("0") or word for word in re.split(r"[^a-z0-9]+", bare) if word)
 
 
 def _read_part(text: str) -> _Part:
-    written = unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+    written = normalise("NFC", " ".join(text.split()), longest=_LONGEST).casefold()
     short = _SHORTENED.match(written)
     if short is not None:
         written = f"{_SHORT[short[short.lastindex or 0]]} {written[short.end() :]}"

@@ -11,12 +11,17 @@ from typing import NoReturn
 from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry.tree import MAX_DEPTH, MAX_NODES, Tree
 
+_MOST_COLONS = 2 * MAX_NODES
+"""Counted before the answer is read: each member has one, and the tags of XML inside a text may have others."""
+
 
 def parse_object(raw: bytes) -> dict[str, Tree]:
     """Return the answer's object as a tree; raises `RegistryAnswerInvalid`."""
     if b"\0" in raw:
         raise RegistryAnswerInvalid("NUL in the answer")
     if raw.count(b"{") + raw.count(b"[") > MAX_NODES:
+        raise RegistryAnswerInvalid("too many members")
+    if raw.count(b":") > _MOST_COLONS:
         raise RegistryAnswerInvalid("too many members")
     try:
         parsed = json.loads(

@@ -5,23 +5,27 @@ Codes stay text, since their zeros mean something; which list they are of is the
 """
 
 import re
-import unicodedata
 from datetime import date, datetime
 
 from gateway.clock import vietnam
 from gateway.errors.registry import RegistryAnswerInvalid
+from gateway.normal_forms import normalise
 
 _BLANKS = re.compile("[ \t\r\n\u00a0]+")
 _ZERO_WIDTH = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _DATE = re.compile(r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})")
 _YEAR = re.compile(r"[0-9]{4}")
 _EARLIEST_YEAR = 1850
+_MOST_WITH_BLANKS = 4
+"""How often the limit a value may be as long as it came, with blanks and what has no width."""
 
 
 def text(raw: str, limit: int) -> str | None:
     """Return words as shown to people, in NFC with single spaces; None where there are none."""
     if not raw:
         return None
+    if len(raw) > _MOST_WITH_BLANKS * limit:
+        raise RegistryAnswerInvalid("value too long")
     # Most values need no tidying, and telling so is ten times cheaper than tidying.
     tidy = raw.isprintable() and "  " not in raw
     value = (raw if tidy else _BLANKS.sub(" ", raw.translate(_ZERO_WIDTH))).strip(" ")
@@ -31,7 +35,7 @@ def text(raw: str, limit: int) -> str | None:
         raise RegistryAnswerInvalid("value too long")
     if not tidy and not value.isprintable():
         raise RegistryAnswerInvalid("control character in a value")
-    return unicodedata.normalize("NFC", value)
+    return normalise("NFC", value, longest=limit)
 
 
 def code(raw: str, form: re.Pattern[str]) -> str | None:

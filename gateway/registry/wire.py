@@ -5,12 +5,12 @@ is `soap.py`'s and `lgsp_json.py`'s. Source: specification of the NDXP services 
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
 from gateway.errors import FieldError
 from gateway.errors.requests import ClaimInvalid, RequestInvalid
+from gateway.normal_forms import MOST_PARTS, normalise
 from gateway.registry import wire_names as names
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection, DateForm
 from gateway.registry.model import Question
@@ -18,6 +18,9 @@ from gateway.registry.model import Question
 _NOT_PLAIN = re.compile(r"[^A-Z0-9]")
 _BARRED_D = str.maketrans("Đ\u00d0\u0189", "DDD")
 _NAME_LIMIT = 100
+_MOST_CAPITALS = 3
+"""Letters that one letter is in upper case."""
+
 _LIMITS = {
     names.REQUEST_CODE: ("request_code", 40),
     names.SERVICE_CODE: ("procedure", 20),
@@ -81,11 +84,15 @@ def fold_name(full_name: str) -> str:
 
 def is_same_name(answered: str, claimed: str) -> bool:
     """Tell whether two names are one on the wire: what the registry compared, it must also answer."""
-    return _folded(answered) == _folded(claimed)
+    folded = _folded(answered)
+    return folded != "" and folded == _folded(claimed)
 
 
 def _folded(full_name: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", full_name.upper()).upper()
+    """Return the folded name, "" where nothing is left of it, or where it is too long to be any."""
+    if len(full_name) > MOST_PARTS * _NAME_LIMIT:
+        return ""
+    decomposed = normalise("NFKD", full_name.upper(), longest=_MOST_CAPITALS * _NAME_LIMIT).upper()
     return _NOT_PLAIN.sub("", decomposed.translate(_BARRED_D))
 
 

@@ -1,9 +1,10 @@
 """Read a SOAP 1.1 answer from hostile bytes into a bounded tree.
 
-Refuses: entities and DTDs, encodings other than UTF-8, NUL, more than 32 levels or 10,000 tags, repeated
-elements that are not repeatable, foreign namespaces, a comment inside a value (readers differ on what the
-value then is), text between the elements of a record. Leaves stray text in the envelope alone: real
-peers send it. Size is bounded before, in `outbound.py`.
+Refuses: entities and DTDs, encodings other than UTF-8, NUL, more than 32 levels or 10,000 tags, tags of more than 32
+attributes or 4 KiB, repeated elements that are not repeatable, foreign namespaces, a comment inside a value (readers
+differ on what the value then is), text between the elements of a record. Leaves stray text in the envelope alone: real
+peers send it. What costs more than its length is bounded before libxml2 sees it (docs/decisions/0064); size is bounded
+in `outbound.py`.
 """
 
 import re
@@ -21,6 +22,14 @@ _ENVELOPE = f"{{{names.SOAP_NAMESPACE}}}Envelope"
 _BODY = f"{{{names.SOAP_NAMESPACE}}}Body"
 _FAULT = f"{{{names.SOAP_NAMESPACE}}}{names.FAULT}"
 _ANSWER = f"{{{names.ANSWER_NAMESPACE}}}"
+
+MAX_ATTRIBUTES = 32
+"""Of one element, namespaces among them: telling them apart costs the square of their number."""
+MAX_TAG = 4096
+"""Bytes from `<` to `>`: the reader writes out an element's namespace again for each element that has it."""
+
+# What follows `<` up to the tag's own `>`: one in quotes is a value's.
+_TAG = re.compile(rb"""(?:[^"'>]|"[^"]*"|'[^']*')*+""")
 
 # The encoding is settled before parsing, so that the parser never follows the declaration.
 PARSER = etree.XMLParser(
@@ -61,11 +70,29 @@ def _checked(raw: bytes) -> bytes:
         raise RegistryAnswerInvalid("DTD in the answer")
     if body.count(b"<") > MAX_NODES:
         raise RegistryAnswerInvalid("too many elements")
+    _refuse_wide(body)
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
         raise RegistryAnswerInvalid("encoding is not UTF-8") from None
     return body
+
+
+def _refuse_wide(body: bytes) -> None:
+    """Refuse what libxml2 takes in, in more time than its length: a tag too long, or with too many attributes.
+
+    A `<` always begins a tag, since no value may hold one; text that follows a tag belongs to no other.
+    """
+    for found in body.split(b"<"):
+        if len(found) <= MAX_TAG and found.count(b"=") <= MAX_ATTRIBUTES:
+            continue
+        tag = _TAG.match(found) if not found.startswith((b"!", b"?")) else None
+        if tag is None:
+            continue
+        if len(tag[0]) > MAX_TAG:
+            raise RegistryAnswerInvalid("tag too long")
+        if tag[0].count(b"=") > MAX_ATTRIBUTES:
+            raise RegistryAnswerInvalid("too many attributes")
 
 
 def _parse(body: bytes) -> etree._Element:
@@ -82,14 +109,14 @@ def _tree(element: etree._Element, depth: int) -> Tree:
     if not len(element):
         return element.text or ""
     members: dict[str, Tree] = {}
-    stray = element.text or ""
+    stray = [element.text or ""]
     for child in element:
-        stray += child.tail or ""
+        stray.append(child.tail or "")
         if isinstance(child.tag, str):
             _add(members, _name(child.tag), _tree(child, depth + 1))
     if not members:
         raise RegistryAnswerInvalid("comment inside a value")
-    if stray.strip():
+    if "".join(stray).strip():
         raise RegistryAnswerInvalid("text between elements")
     return members
 
@@ -105,9 +132,10 @@ def _add(members: dict[str, Tree], name: str, value: Tree) -> None:
         members[name] = value
     elif name not in names.REPEATABLE:
         raise RegistryAnswerInvalid("element repeated")
+    elif isinstance(present := members[name], list):
+        present.append(value)
     else:
-        present = members[name]
-        members[name] = [*present, value] if isinstance(present, list) else [present, value]
+        members[name] = [present, value]
 
 
 def _with_attributes(payload: etree._Element, tree: Tree) -> Tree:

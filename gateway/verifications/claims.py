@@ -1,7 +1,8 @@
 """A claim about a citizen: text in, a typed value or one named reason out.
 
-Refuses control and bidi characters (they hide what an officer reads); zero-width characters, BOM and NBSP
-are only folded away. Dates are judged by the day in Asia/Ho_Chi_Minh. Source: domain facts in docs/registry.md.
+Refuses control and bidi characters and heaps of marks (they hide what an officer reads); zero-width characters, BOM
+and NBSP are only folded away. Dates are judged by the day in Asia/Ho_Chi_Minh. Source: docs/registry.md. A text is
+bounded by its raw length before anything else looks at it (docs/decisions/0064).
 """
 
 import re
@@ -9,6 +10,7 @@ import unicodedata
 from datetime import date
 
 from gateway.errors.requests import ClaimInvalid
+from gateway.normal_forms import normalise, refuse_long
 from gateway.registry.wire import fold_name as registry_name
 
 EARLIEST_YEAR = 1875
@@ -19,6 +21,9 @@ SHOWN_NAME = r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u20
 CITIZEN_ID = re.compile(r"[0-9]{12}")
 ID_CARD = re.compile(r"[0-9]{9}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOST_MARKS = 30
+"""Combining marks in a row: UAX #15 §12, Stream-Safe Text Format. No language writes as many."""
+
 _FOLDED_AWAY = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -42,9 +47,10 @@ def parse_full_name(text: str) -> str:
 
     Raises `ValueError` with what is expected.
     """
-    if len(unicodedata.normalize("NFC", text)) > MAX_NAME:
-        raise ValueError(f"at most {MAX_NAME} characters")
+    refuse_long(text, longest=MAX_NAME)
     refuse_hidden(text)
+    if len(normalise("NFC", text, longest=MAX_NAME)) > MAX_NAME:
+        raise ValueError(f"at most {MAX_NAME} characters")
     try:
         asked = registry_name(text)
     except ClaimInvalid:
@@ -77,9 +83,14 @@ def parse_birth_year(year: int, *, today: date) -> int:
 
 
 def refuse_hidden(text: str) -> None:
-    """Raise `ValueError` for characters that hide what an officer reads."""
-    if any(_is_refused(character) for character in text):
-        raise ValueError("no control, bidirectional or unassigned characters")
+    """Raise `ValueError` for characters that hide what an officer reads, and for heaps of marks on one letter."""
+    marks = 0
+    for character in text:
+        if _is_refused(character):
+            raise ValueError("no control, bidirectional or unassigned characters")
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > MOST_MARKS:
+            raise ValueError(f"at most {MOST_MARKS} marks on one letter")
 
 
 def _is_refused(character: str) -> bool:

@@ -6,9 +6,10 @@ changing one letter is another claim. Source: docs/registry.md on names.
 """
 
 import re
-import unicodedata
 
+from gateway.normal_forms import normalise
 from gateway.registry.model import Claim
+from gateway.verifications.claims import MAX_NAME
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _LOOK_ALIKES = str.maketrans(
@@ -23,7 +24,7 @@ _OPEN = re.compile(r"(?<!q)uy$|o[ae]$")
 
 def fold_name(name: str) -> str:
     """Return the form of a name under which spellings of one name are equal."""
-    visible = unicodedata.normalize("NFC", name).translate(_INVISIBLE).lower().translate(_LOOK_ALIKES)
+    visible = normalise("NFC", name, longest=MAX_NAME).translate(_INVISIBLE).lower().translate(_LOOK_ALIKES)
     return " ".join(_fold_word(word) for word in visible.split())
 
 
@@ -36,10 +37,10 @@ def _fold_syllable(word: str) -> str:
 
     Closed syllables (hoàn) and qu- (quý) have one spelling only and are left alone.
     """
-    parts = unicodedata.normalize("NFD", word)
-    toneless = unicodedata.normalize("NFC", _TONE.sub("", parts))
+    parts = normalise("NFD", word, longest=MAX_NAME)
+    toneless = normalise("NFC", _TONE.sub("", parts), longest=MAX_NAME)
     if not _OPEN.search(toneless):
-        return unicodedata.normalize("NFC", parts)
+        return normalise("NFC", parts, longest=MAX_NAME)
     return toneless + "".join(_TONE.findall(parts))
 
 

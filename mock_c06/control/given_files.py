@@ -40,7 +40,7 @@ def _read(path: Path, body: type[_Body], what: str) -> _Body:
         written = _load(path)
     except OSError as error:
         raise StartRefused(f"{what} {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StartRefused(f"{what} {path}: {error}") from error
     try:
         return body.model_validate(written)

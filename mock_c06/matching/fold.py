@@ -2,12 +2,16 @@
 
 Sees no difference of case, diacritic, tone place, spacing, apostrophe, hyphen or Unicode form; does see
 every letter, so i/y and a missing middle name stay apart. Refuses to guess at letters and digits outside the
-Latin alphabet: such a name folds to nothing, which matches nobody, instead of to what is left of it.
+Latin alphabet, and at names of more than 400 code points: such a name folds to nothing, which matches nobody, instead
+of to what is left of it.
 Source: three public integrations build exactly this form; the server's own rule is not published, so
 this is an inference (parity ledger).
 """
 
 import unicodedata
+
+LONGEST = 400
+"""Code points: 100 letters, each written with four. Sorting a run of marks costs the square of its length."""
 
 # These do not decompose, so stripping marks leaves them alone: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
 _STROKED = frozenset("\u0110\u00d0\u0189")
@@ -24,6 +28,8 @@ def fold_name(text: str) -> str:
     """Give the name in `[A-Z0-9]` alone, or "" where it has none or has a letter that cannot be folded."""
     if text.isascii() and text.isalnum():
         return text.upper()
+    if len(text) > LONGEST:
+        return ""
     # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start.
     upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper())
     folded = upper.translate(_FOLDS)

@@ -82,7 +82,7 @@ def _check_life(person: Person) -> Iterator[str]:
     born = person.birth_date
     if born is not None and (born.year != person.birth_year or born > CATALOGUE_DAY):
         yield "has a birth date that can't be"
-    if not person.full_name.strip() or unicodedata.normalize("NFC", person.full_name) != person.full_name:
+    if not person.full_name.strip() or not unicodedata.is_normalized("NFC", person.full_name):
         yield "has no name in composed form"
     if _is_minor(person):
         if person.spouse is not None or person.marital_status == _MARRIED:

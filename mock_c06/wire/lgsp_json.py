@@ -18,6 +18,8 @@ from mock_c06.wire.record import Tree
 from mock_c06.wire.soap_in import MAX_BODY
 from mock_c06.wire.soap_out import TEST_DATA, as_of_text, write_envelope
 
+_MOST_COLONS = 1024
+"""Counted before a request is read: each member has one, and a request has a dozen."""
 _PLAIN = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen")
 _IGNORED_BY_CAMEL = "userNameService"
 _CAMEL = {name[0].lower() + name[1:]: name for name in _PLAIN} | {"ngayThangNam": "NgayThangNam"}
@@ -55,6 +57,8 @@ def parse_json(body: bytes, operation: Operation, dialect: Dialect, *, own_code:
 def _load(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY:
         raise wrong("Thông điệp quá lớn")
+    if body.count(b":") > _MOST_COLONS:
+        raise wrong("Thông điệp có quá nhiều trường")
     try:
         members = json.loads(body.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as exc:

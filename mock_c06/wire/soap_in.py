@@ -1,9 +1,10 @@
-"""Read a SOAP 1.1 request strictly: bounded, without DTD, in UTF-8, right namespaces, known elements, in order.
+"""Read a SOAP 1.1 request strictly: bounded (each tag too), without DTD, in UTF-8, right namespaces, known elements, in order.
 
 Text between the envelope's elements is ignored, since a real client sends some there. The order is checked
 up to MaCanBo, unless the account's `strict_order` asks for all of it. Refuses with 01 and repeats no value.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -15,6 +16,14 @@ from mock_c06.wire.change_feed import parse_feed
 from mock_c06.wire.enquiry import BIRTH, FEED, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
 
 MAX_BODY = 64 * 1024
+MAX_ATTRIBUTES = 32
+"""Of one element, namespaces among them: telling them apart costs the square of their number."""
+MAX_TAG = 4096
+"""Bytes from `<` to `>`: an element's namespace is written out again for each element that has it."""
+
+# What follows `<` up to the tag's own `>`: one in quotes is a value's.
+_TAG = re.compile(rb"""(?:[^"'>]|"[^"]*"|'[^']*')*+""")
+
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 REQUEST = "http://dancuquocgia.bca"
 _OURS = f"{{{REQUEST}}}"
@@ -47,6 +56,7 @@ def parse_root(body: bytes) -> etree._Element:
     if len(body) > MAX_BODY:
         raise wrong("Thông điệp quá lớn")
     _require_utf8(body)
+    _require_narrow(body)
     try:
         envelope = etree.fromstring(body, _parser())
     except (etree.XMLSyntaxError, ValueError) as exc:
@@ -76,6 +86,16 @@ def _require_utf8(body: bytes) -> None:
         raise wrong("Thông điệp phải dùng UTF-8") from exc
     if "\x00" in text:
         raise wrong("Thông điệp phải dùng UTF-8")
+
+
+def _require_narrow(body: bytes) -> None:
+    """Refuse a tag that libxml2 would take longer over than its length. A `<` always begins a tag: no value may hold one."""
+    for found in body.split(b"<"):
+        if len(found) <= MAX_TAG and found.count(b"=") <= MAX_ATTRIBUTES:
+            continue
+        tag = _TAG.match(found) if not found.startswith((b"!", b"?")) else None
+        if tag is not None and (len(tag[0]) > MAX_TAG or tag[0].count(b"=") > MAX_ATTRIBUTES):
+            raise wrong("Thẻ quá dài hoặc có quá nhiều thuộc tính")
 
 
 def _payload(envelope: etree._Element) -> etree._Element:

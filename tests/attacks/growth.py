@@ -1,0 +1,36 @@
+"""How work grows: the CPU time of twice the input over that of the input. Load on the machine is not in it."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+LINEAR = 2.5
+"""The most that twice the input may cost of work that grows with its length; what grows with the square costs 4."""
+
+_ROUNDS = 5
+_LONG_ENOUGH_S = 0.005
+
+Input = TypeVar("Input")
+
+
+def growth(work: Callable[[Input], object], make: Callable[[int], Input], size: int) -> float:
+    """Return how often the work of `make(size)` fits into that of `make(2 * size)`."""
+    once, twice = make(size), make(2 * size)
+    times = _times_for(work, once)
+    pairs = [(_cpu_s(work, once, times), _cpu_s(work, twice, times)) for _ in range(_ROUNDS)]
+    return min(second for _, second in pairs) / min(first for first, _ in pairs)
+
+
+def _times_for(work: Callable[[Input], object], given: Input) -> int:
+    """Return how often to work so that the clock of the process shows it."""
+    times = 1
+    while _cpu_s(work, given, times) < _LONG_ENOUGH_S:
+        times *= 2
+    return times
+
+
+def _cpu_s(work: Callable[[Input], object], given: Input, times: int) -> float:
+    began = time.process_time()
+    for _ in range(times):
+        work(given)
+    return time.process_time() - began

@@ -1,0 +1,138 @@
+"""Threat 46: a text that is cheap to send and dear to normalise is refused by its raw length, on both sides.
+
+Sorting a run of combining marks costs the square of its length; before the bound, one name of 32,000 marks kept every
+caller of both profiles waiting for a second.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import pytest
+
+from gateway.errors.registry import RegistryAnswerInvalid
+from gateway.normal_forms import MOST_PARTS
+from gateway.operators.passwords import Cost, Passwords, parse_new_password
+from gateway.prefills.discrepancies import MAX_NOTE, parse_note
+from gateway.procedures.unit_words import Level, Meaning, contradicts
+from gateway.registry.values import text as answered_text
+from gateway.registry.wire import is_same_name
+from gateway.verifications.claims import MAX_NAME, parse_full_name
+from mock_c06.matching.fold import fold_name as mock_fold
+from tests.attacks.growth import LINEAR, growth
+from tests.gateway.prefills.acts import verified
+from tests.gateway.scene import AN, Portal, Scene
+
+HERE = Meaning(names={Level.WARD: "Phường Trúc Bạch"}, levels=frozenset(Level))
+LONG_NAME = unicodedata.normalize("NFD", "Ệ" * (MAX_NAME - 3) + " An")
+
+
+def heap(marks: int) -> str:
+    """Return a letter under so many marks, which sorting has to put in order."""
+    return "a" + "\u0300\u0316" * (marks // 2)
+
+
+def tolerant(work: Callable[[str], object]) -> Callable[[str], object]:
+    """Take a refusal for an end of the work: it is the work that counts."""
+
+    def run(text: str) -> object:
+        try:
+            return work(text)
+        except (ValueError, RegistryAnswerInvalid):
+            return None
+
+    return run
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "a claim's name": parse_full_name,
+    "a discrepancy's note": parse_note,
+    "a new password": lambda text: parse_new_password(text, name="lan"),
+    "a value of an answer": lambda text: answered_text(text, 100),
+    "the name that an answer gives": lambda text: is_same_name(text, "Nguyễn Văn An"),
+    "the wording of an address": lambda text: contradicts(text, HERE, HERE),
+    "a name that the mock compares": mock_fold,
+}
+
+
+HEAPS: dict[str, Callable[[int], str]] = {
+    "marks": heap,
+    "letters that decompose to marks alone": lambda marks: "a" + "\u0f73" * (marks // 2),
+}
+
+
+@pytest.mark.parametrize("heaped", HEAPS)
+@pytest.mark.parametrize("reader", READERS)
+def test_threat_46_twice_the_marks_are_at_most_two_and_a_half_times_the_work(
+    reader: str, heaped: str
+) -> None:
+    assert growth(tolerant(READERS[reader]), HEAPS[heaped], 8_000) <= LINEAR
+
+
+async def test_threat_46_a_password_of_marks_is_wrong_and_no_dearer_than_another() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        passwords = Passwords(executor, cost=Cost(memory_kib=8, passes=1))
+        right = await passwords.hash(parse_new_password("bốn chữ rất xa nhau", name="lan"))
+
+        assert await passwords.verify("bốn chữ rất xa nhau", right)
+        assert not await passwords.verify(heap(16_000), right)
+
+
+def test_threat_46_no_character_decomposes_to_more_code_points_than_the_bound_says() -> None:
+    longest = max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1))
+    assert longest == MOST_PARTS
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_threat_46_a_hundred_letters_of_many_parts_are_a_name_in_either_form(
+    form: Literal["NFC", "NFD"],
+) -> None:
+    written = unicodedata.normalize(form, "ệỖǖ" * 33 + "A")
+    assert parse_full_name(written) == written
+    with pytest.raises(ValueError, match="at most 100 characters"):
+        parse_full_name(written + "b")
+
+
+def test_threat_46_a_note_of_five_hundred_letters_is_taken_in_either_form() -> None:
+    note = "ệ" * MAX_NOTE
+    assert parse_note(unicodedata.normalize("NFD", note)) == note
+
+
+def test_threat_46_a_heap_of_marks_that_hides_a_letter_is_refused() -> None:
+    assert parse_full_name("An" + "\u0300" * 30)
+    with pytest.raises(ValueError, match="at most 30 marks"):
+        parse_full_name("An" + "\u0300" * 31)
+
+
+async def test_threat_46_a_name_of_marks_is_refused_before_the_registry_is_asked(
+    scene: Scene, portal: Portal
+) -> None:
+    answer = await portal.verify(claim=AN | {"full_name": heap(30_000)})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "claim_invalid")
+    assert [error["field"] for error in answer.json()["errors"]] == ["claim.full_name"]
+    assert await scene.journal() == []
+
+
+async def test_threat_46_a_decomposed_name_of_a_hundred_letters_reaches_the_registry(
+    scene: Scene, portal: Portal
+) -> None:
+    answer = await portal.verify(claim=AN | {"full_name": LONG_NAME})
+
+    assert (answer.status_code, answer.json()["verdict"]) == (201, "not_confirmed")
+    assert len(await scene.journal()) == 1
+
+
+async def test_threat_46_a_note_of_marks_is_refused_and_the_field_stays_locked(portal: Portal) -> None:
+    act = await verified(portal)
+    prefill = (await act.fill("full_name", "gender")).json()["id"]
+
+    answer = await portal.call(
+        "POST", "/discrepancies", {"prefill": prefill, "field": "gender", "note": heap(30_000)}
+    )
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["note"]
+    assert (await act.fill("gender")).json()["fields"]["gender"]["state"] == "filled"

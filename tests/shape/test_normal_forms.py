@@ -1,0 +1,31 @@
+"""Threat 46: normalising costs the square of a run of marks, so it is done where the length is bounded first."""
+
+import ast
+from collections.abc import Iterable
+
+from tests.shape.source import PROGRAMS, Source, read_python
+
+BOUNDED = {"gateway/normal_forms.py", "mock_c06/matching/fold.py"}
+
+
+def _find_normalising(sources: Iterable[Source]) -> list[str]:
+    return [
+        f"{source.place}:{node.lineno}"
+        for source in sources
+        if source.place not in BOUNDED
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute | ast.alias)
+        and (node.attr if isinstance(node, ast.Attribute) else node.name) == "normalize"
+    ]
+
+
+def test_text_is_normalised_only_where_its_length_is_bounded() -> None:
+    assert _find_normalising(read_python(*PROGRAMS)) == []
+
+
+def test_normalising_elsewhere_is_found_however_it_is_imported() -> None:
+    text = "import unicodedata\nfrom unicodedata import normalize\nunicodedata.normalize('NFC', '')\n"
+    assert _find_normalising([Source("gateway/loose.py", text)]) == [
+        "gateway/loose.py:2",
+        "gateway/loose.py:3",
+    ]
