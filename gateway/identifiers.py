@@ -1,6 +1,7 @@
 """Identifiers: what each names, and how ours are made.
 
-Ours are random and lower-case base32, so that no run of nine digits can be taken for a person's number.
+Ours are random and lower-case base32, so that no run of nine digits can be taken for a person's number. Whatever others
+choose and we keep in clear (ids, names, reasons) is refused where it could hold one: `has_long_number`, `parse_line`.
 """
 
 import base64
@@ -14,21 +15,57 @@ VerificationId = NewType("VerificationId", str)
 OperatorName = NewType("OperatorName", str)
 
 
-NO_LONG_NUMBER = "(?!.*[0-9]{9})"
-"""What a pattern opens with where a run of nine digits is refused."""
+_SEPARATORS = "._/: ,-"  # the hyphen last: they stand in a class of a pattern too
+_LONGEST_RUN = 8
+_NUMBER_LENGTHS = (9, 12)
+"""Digits of an identity card and of a citizen's number."""
 
-_LONG_NUMBER = re.compile(r"[0-9]{9}")
+_GROUPED = f"[{_SEPARATORS}]*"
+NO_LONG_NUMBER = "(?!.*[0-9]{9})" + "".join(
+    f"(?!(?:{_GROUPED}[0-9]){{{length}}}{_GROUPED}$)" for length in _NUMBER_LENGTHS
+)
+"""What a pattern opens with where `has_long_number` refuses."""
+
+_LONG_NUMBER = re.compile(rf"\d{{{_LONGEST_RUN + 1}}}")
+UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_UUID = re.compile(UUID)
 
 
 def has_long_number(text: str) -> bool:
-    """Say whether a text holds a run of nine digits, which could be a person's number."""
-    return _LONG_NUMBER.search(text) is not None
+    """Say whether a text could hold a person's number.
+
+    It does with a run of nine digits of any script, or where it is nothing but digits and separators and the digits
+    are 9 or 12, such as `0010-9000-0123`.
+    """
+    if _LONG_NUMBER.search(text) is not None:
+        return True
+    digits = sum(character.isdecimal() for character in text)
+    return digits in _NUMBER_LENGTHS and all(c.isdecimal() or c in _SEPARATORS for c in text)
 
 
 def refuse_long_number(text: str) -> None:
-    """Raise `ValueError` for a run of nine digits; says nothing of the text."""
+    """Raise `ValueError` where a text could hold a person's number; says nothing of the text."""
     if has_long_number(text):
-        raise ValueError("no run of nine or more digits: it could be a person's number")
+        raise ValueError(
+            "no run of nine or more digits, and no 9 or 12 digits in groups: it could be a person's number"
+        )
+
+
+def is_uuid(text: str) -> bool:
+    """Say whether a text has the form of a UUID (RFC 9562), whose digits are random."""
+    return _UUID.fullmatch(text) is not None
+
+
+def parse_line(text: str) -> str:
+    """Return what a person wrote to be kept and shown: in evidence, tables, terminals, diffs.
+
+    Raises:
+        ValueError: not one line of printable characters (a control, bidi or invisible one), or a person's number.
+    """
+    if not text.isprintable():
+        raise ValueError("one line of printable characters is expected")
+    refuse_long_number(text)
+    return text
 
 
 def new_identifier(prefix: str) -> str:

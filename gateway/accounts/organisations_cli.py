@@ -7,6 +7,7 @@ import typer
 
 from gateway.accounts import store
 from gateway.accounts.use_cases import add_organisation
+from gateway.identifiers import has_long_number
 from gateway.terminal import AsJson, OpenGateway, check_name, fail, new_typer, print_json, print_table, run
 
 _ORGANISATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -27,6 +28,8 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         check_name(name)
         if not _ORGANISATION.fullmatch(organisation):
             fail("ID is 1 to 64 of A-Z a-z 0-9 . _ -")
+        if has_long_number(organisation):
+            fail("ID could be a person's number: no run of nine digits, no 9 or 12 digits in groups")
 
         async def work() -> None:
             async with open_gateway() as gateway:

@@ -11,6 +11,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from gateway.identifiers import has_long_number, is_uuid
 from gateway.keys.jws import plain_id
 
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -45,6 +46,8 @@ def parse_public_key(jwk: Any) -> dict[str, Any]:
     kid = jwk.get("kid")
     if kid is not None and plain_id(kid, longest=_MAX_KID) is None:
         raise ValueError(f"kid: a string of 1 to {_MAX_KID} characters")
+    if kid is not None and has_long_number(kid) and not is_uuid(kid):
+        raise ValueError("kid: it could be a person's number; take a UUID, or the key's thumbprint")
     try:
         key = import_public_key(jwk)
     except (JoseError, ValueError):

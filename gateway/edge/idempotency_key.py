@@ -1,6 +1,6 @@
 """The header `Idempotency-Key`: its form is a guard of shape, judged together with the body's.
 
-Refuses a repeated header and a run of nine digits, which could be a person's number; never repeats a value.
+Refuses a repeated header and what could be a person's number, unless it is a UUID; never repeats a value.
 """
 
 import re
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from gateway.errors import FieldError
-from gateway.identifiers import NO_LONG_NUMBER, refuse_long_number
+from gateway.identifiers import NO_LONG_NUMBER, UUID, is_uuid, refuse_long_number
 
 HEADER = "Idempotency-Key"
 _FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
-PATTERN = f"^{NO_LONG_NUMBER}{_FORM.pattern}$"
+PATTERN = f"^(?:{UUID}|{NO_LONG_NUMBER}{_FORM.pattern})$"
 """The same as `parse_key`, for the document."""
 
 
@@ -25,7 +25,8 @@ def parse_key(values: Sequence[str]) -> str | None:
         raise ValueError("one header at most")
     if not _FORM.fullmatch(values[0]):
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ -")
-    refuse_long_number(values[0])
+    if not is_uuid(values[0]):
+        refuse_long_number(values[0])
     return values[0]
 
 

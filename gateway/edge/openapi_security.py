@@ -35,8 +35,8 @@ _REQUEST_ID = {
     "in": "header",
     "required": False,
     "description": (
-        "The caller's own id, 8 to 64 of A-Z a-z 0-9 . _ - without a run of nine digits: kept beside ours as "
-        "`correlation_id`. Ignored where it breaks these rules, never refused."
+        "The caller's own id, 8 to 64 of A-Z a-z 0-9 . _ - in which no person's number can be (no run of nine digits, nor "
+        "9 or 12 digits in groups alone): kept beside ours as `correlation_id`. Ignored where it breaks these rules, never refused."
     ),
     "schema": {"type": "string"},
 }

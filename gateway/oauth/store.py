@@ -1,5 +1,6 @@
 """Single-use ids and revoked tokens. A UNIQUE insert decides, so that two workers never both win."""
 
+import hashlib
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -28,11 +29,15 @@ _FIND_REVOKED = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == sa
 async def spend(
     connection: AsyncConnection, *, kind: str, owner: str, jti: str, expires_at: datetime
 ) -> bool:
-    """Use up an id of this owner; False where it was used before."""
+    """Use up an id of this owner; False where it was used before.
+
+    The caller chose the id, which could be a person's number: only its digest is kept, until it has expired.
+    """
+    digest = hashlib.sha256(f"{kind}|{owner}|{jti}".encode()).hexdigest()
     try:
         async with connection.begin_nested():
             await connection.execute(
-                sa.insert(spent_ids).values(kind=kind, owner=owner, jti=jti, expires_at=expires_at)
+                sa.insert(spent_ids).values(kind=kind, owner=owner, jti=digest, expires_at=expires_at)
             )
     except IntegrityError:
         return False
