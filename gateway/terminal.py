@@ -19,6 +19,7 @@ from gateway.errors import FieldError, GatewayError
 from gateway.errors.operators import DiffChanged, PreflightFailed, RoleMissing, SameOperator
 from gateway.errors.places import Overloaded
 from gateway.errors.requests import FieldsError, NotFound
+from gateway.identifiers import has_long_number
 from gateway.profiles.model import Gateway
 
 COLUMNS = 80
@@ -92,9 +93,11 @@ def fail(reason: str) -> NoReturn:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is empty, over 200 characters, or would move a terminal's cursor."""
+    """Refuse a name that is empty, over 200 characters, would move a terminal's cursor, or could be a person's number."""
     if not 1 <= len(name.strip()) <= 200 or not name.isprintable():
         fail("NAME is 1 to 200 printable characters")
+    if has_long_number(name.strip()):
+        fail("NAME could hold a person's number: no run of nine digits, no 9 or 12 digits in groups")
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,6 @@
 """What a person states of an application, in a TOML or JSON file; `TEMPLATE` documents each line of it.
 
-Refuses unknown members, text that no page could show, and any run of nine digits: it could be a person's number. What
+Refuses unknown members, text that no page could show, and what could be a person's number. What
 is left empty is no fault of the file: the application is then incomplete, and says so.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 
 from gateway.applications.model import Contact, Statement
-from gateway.identifiers import refuse_long_number
+from gateway.identifiers import parse_line
 from gateway.registry.members import Strict
 
 TEMPLATE = """\
@@ -47,10 +47,7 @@ _LARGEST = 64 * 1024
 
 
 def _plain(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("one line of printable characters is expected")
-    refuse_long_number(value)
-    return value.strip()
+    return parse_line(value).strip()
 
 
 Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]

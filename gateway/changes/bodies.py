@@ -10,25 +10,16 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from gateway.accounts.model import OFFICER
 from gateway.changes.model import ChangeKind
 from gateway.edge.bodies import Body
-from gateway.identifiers import refuse_long_number
+from gateway.identifiers import parse_line
 from gateway.operators.bodies import OperatorNameText
 from gateway.profiles.revisions import PolicyChange
 from gateway.registry.members import ConnectionMembers
-
-
-def _one_line(text: str) -> str:
-    """What people write stands in evidence, tables and terminals: no control or bidi characters, nobody's number."""
-    if not text.isprintable():
-        raise ValueError("one line of printable characters is expected")
-    refuse_long_number(text)
-    return text
-
 
 Officer = Annotated[str, Field(pattern=f"^{OFFICER.pattern}$")]
 ProfileText = Literal["sandbox", "official"]
 RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Words = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse_line)]
 Reason = Annotated[Words | None, Field(max_length=400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 

@@ -85,7 +85,7 @@ def read_members(document: Mapping[str, Any], secrets: Mapping[str, str]) -> Con
         outer, _, inner = name.partition(".")
         whole[outer] = {**whole.get(outer, {}), inner: value} if inner else value
     try:
-        return parse_connection_members(whole)
+        return parse_connection_members(whole, stored=True)
     except ValueError:
         raise StateWrong("a stored revision can't be read by this version of the gateway") from None
 

@@ -1,7 +1,8 @@
 """The members of a connection as people write them: in settings, in a revision's file or form (docs/operators.md).
 
 Parses and checks them; where a profile may connect (`hosts`, `networks`) is not among them: only the deployment's
-settings say that. Refuses unknown members and half credentials; a wrong value is never repeated.
+settings say that. Refuses unknown members, half credentials, and text with control or bidi characters or, where a
+person wrote it, with what could be a person's number; a wrong value is never repeated.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,10 @@ from datetime import date
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 from pydantic_core import from_json
 
+from gateway.identifiers import parse_line
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import (
@@ -52,8 +54,29 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _written(value: str, info: ValidationInfo) -> str:
+    """Take what a person wrote; a stored row was judged by the rules of its own day, and must still open."""
+    return value if info.context == _STORED else parse_line(value)
+
+
+def _issued(value: str, info: ValidationInfo) -> str:
+    """Take a name or code that the registry or a platform issued: it may be all digits."""
+    if info.context != _STORED and not value.isprintable():
+        raise ValueError("one line of printable characters is expected")
+    return value
+
+
+def _pem(value: str, info: ValidationInfo) -> str:
+    if info.context != _STORED and not value.isascii():
+        raise ValueError("PEM is ASCII text")
+    return value
+
+
+_STORED = "stored"
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-JsonMap = Annotated[dict[str, str], BeforeValidator(parse_json)]
+Written = Annotated[str, AfterValidator(_written)]
+Issued = Annotated[str, AfterValidator(_issued)]
+JsonMap = Annotated[dict[Issued, Issued], BeforeValidator(parse_json)]
 
 
 class Strict(BaseModel):
@@ -67,9 +90,9 @@ class AdapterMembers(Strict):
 
     access_key: SecretStr
     secret_key: SecretStr
-    app_name: str
-    partner_code: str
-    partner_code_cus: str
+    app_name: Written
+    partner_code: Issued
+    partner_code_cus: Issued
 
     def adapter(self) -> Adapter:
         """Return the credential."""
@@ -87,25 +110,25 @@ class ConnectionMembers(Strict):
 
     registry_url: HttpUrl | None = None
     dialect: Dialect = Dialect.SOAP
-    c06_user: str | None = None
+    c06_user: Issued | None = None
     c06_secret: SecretStr | None = None
     ngsp_key: SecretStr | None = None
     ngsp_secret: SecretStr | None = None
     adapter: Annotated[AdapterMembers | None, BeforeValidator(parse_json)] = None
-    x_road_client: str | None = None
-    client_certificate: str | None = Field(default=None, max_length=20_000)
+    x_road_client: Written | None = None
+    client_certificate: Annotated[str, AfterValidator(_pem)] | None = Field(default=None, max_length=20_000)
     client_key: SecretStr | None = None
-    agency: str | None = None
-    officer: str | None = None
+    agency: Written | None = None
+    officer: Written | None = None
     timestamp_unit: TimestampUnit = TimestampUnit.MILLISECONDS
     date_form: DateForm | None = None
     service_codes: JsonMap = Field(default_factory=dict)
-    integration_codes: Annotated[dict[Operation, str], BeforeValidator(parse_json)] = Field(
+    integration_codes: Annotated[dict[Operation, Issued], BeforeValidator(parse_json)] = Field(
         default_factory=dict
     )
     deadline_ms: int = Field(default=10_000, ge=100, le=120_000)
     expires_on: date | None = None
-    contact: str | None = Field(default=None, max_length=200)
+    contact: Written | None = Field(default=None, max_length=200)
 
     def missing(self) -> list[str]:
         """Return the members that this dialect can't do without and that are not there, or empty."""
@@ -146,9 +169,12 @@ class ConnectionMembers(Strict):
         )
 
 
-def parse_connection_members(document: Mapping[str, Any]) -> ConnectionMembers:
-    """Read a connection's members. Raises `ValueError` that names what is wrong, and no value."""
-    return ConnectionMembers.model_validate(document)
+def parse_connection_members(document: Mapping[str, Any], *, stored: bool = False) -> ConnectionMembers:
+    """Read a connection's members; `stored` ones were judged when they were proposed.
+
+    Raises `ValueError` that names what is wrong, and no value.
+    """
+    return ConnectionMembers.model_validate(document, context=_STORED if stored else None)
 
 
 def given_members(told: ConnectionMembers) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_c06.clock import rfc3339
-from mock_c06.control.values import Flag, Whole
+from mock_c06.control.values import Flag, Line, Whole
 from mock_c06.desk.accounts import FIELDS, SENSITIVE_FIELDS, Account, Adapter, Dialect, Environment, Status
 from mock_c06.desk.issuing import Application, Decision
 from mock_c06.desk.lifecycle import change_status
@@ -33,14 +33,14 @@ class AdapterBody(_Body):
 
     access_key: str
     secret_key: str
-    app_name: str
-    partner_code: str
-    partner_code_cus: str
+    app_name: Line
+    partner_code: Line
+    partner_code_cus: Line
 
 
 class _Permissions(_Body):
-    agency: str = AGENCY
-    officers: list[str] = list(OFFICERS)
+    agency: Line = AGENCY
+    officers: list[Line] = list(OFFICERS)
     procedures: list[str] = list(SERVICE_CODES)
     operations: list[Operation] = list(Operation)
     fields: list[str] = NOT_SENSITIVE
@@ -73,7 +73,7 @@ class AccountBody(_Permissions):
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
     environment: Environment = Environment.TEST
     status: Status = Status.ACTIVE
-    user: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[^:]+$")
+    user: Line | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[^:]+$")
     secret: str | None = None
     ngsp_key: str | None = None
     ngsp_secret: str | None = None
@@ -105,16 +105,16 @@ class AccountChange(_Permissions):
 class ApplicationBody(_Body):
     """What an agency states when it applies for an account (NĐ 47/2020 Đ35)."""
 
-    agency: str = Field(default="", description="The agency's e-id, such as 000.00.01.H26.")
-    agency_name: str = ""
-    application: str = Field(default="", description="The system that will ask.")
-    purpose: str = ""
-    legal_basis: str = Field(default="", description="Needed where a data item is sensitive.")
+    agency: Line = Field(default="", description="The agency's e-id, such as 000.00.01.H26.")
+    agency_name: Line = ""
+    application: Line = Field(default="", description="The system that will ask.")
+    purpose: Line = ""
+    legal_basis: Line = Field(default="", description="Needed where a data item is sensitive.")
     fields: list[str] = Field(default=[], description="The data items wanted.")
     operations: list[str] = Field(default=[], description="The services wanted.")
     procedures: list[str] = []
-    officers: list[str] = []
-    frequency: str = Field(default="", description="How often, in words.")
+    officers: list[Line] = []
+    frequency: Line = Field(default="", description="How often, in words.")
     environment: Environment = Environment.TEST
     dialect: Dialect = Dialect.SOAP
     security_level: Whole = Field(default=0, ge=0, le=5)

@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Strict
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Strict
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -27,6 +27,13 @@ def _as_day(written: Any) -> Any:
     raise ValueError("write a date such as 1990-01-31")
 
 
+def _one_line(written: str) -> str:
+    if not written.isprintable():
+        raise ValueError("one line of printable characters is expected")
+    return written
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
