@@ -18,7 +18,7 @@ REQUESTS = 2000
 
 def main() -> None:
     """Run both kinds and write the graphs beside the page that shows them."""
-    (ROOT / "var").mkdir(exist_ok=True)
+    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="flame-", dir=ROOT / "var"))
     try:
         with ProfiledPrograms(folder, profiler="benchmarks.sampled") as programs:

@@ -83,7 +83,7 @@ class Load:
 
 def main() -> None:
     """Switch on both kinds of store, print the figures, keep them."""
-    (ROOT / "var").mkdir(exist_ok=True)
+    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
     found: dict[str, dict[str, float]] = {}
     try:

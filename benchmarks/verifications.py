@@ -35,7 +35,7 @@ ACT = {"procedure": "khai-sinh", "subject_role": "requester", "initiated_by": {"
 
 def main() -> None:
     """Run everything, print ratios, keep the figures."""
-    (ROOT / "var").mkdir(exist_ok=True)
+    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
     try:
         with Programs(folder) as programs:

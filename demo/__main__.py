@@ -12,7 +12,7 @@ import typer
 
 from demo.office import ActRefused, open_office
 from demo.official_steps import GoingOfficial
-from demo.processes import Programs, StartFailed
+from demo.processes import Programs, StartFailed, make_private_folder
 from demo.report import Report
 from demo.scene import Scene, set_up
 from demo.steps import MainJob, StepFailed
@@ -37,7 +37,7 @@ def run() -> None:
     """Play the main job on free loopback ports, print its evidence, leave nothing running."""
     report = Report()
     report.note("TEST DATA ONLY: mock registry, synthetic people, loopback.")
-    VAR.mkdir(exist_ok=True)
+    make_private_folder(VAR)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
     try:
         with unused(choose_store(VAR)) as store, Programs(folder) as programs:
@@ -60,6 +60,7 @@ def run() -> None:
 @app.command(epilog="Example: python -m demo serve")
 def serve() -> None:
     """Keep mock and gateway up on the default ports until Ctrl-C; print addresses and test accounts."""
+    make_private_folder(VAR)
     folder = VAR / "serve"
     shutil.rmtree(folder, ignore_errors=True)
     try:

@@ -34,12 +34,18 @@ class MockAddresses:
     control_token: str
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder of the demo's own for its owner only: stores, keys and logs lie there. One that is there is tightened."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 class Programs:
     """The running children. A context manager: leaving it ends them all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self._running: list[subprocess.Popen[bytes]] = []
         self._gateway_environment: Mapping[str, str] = {}
 

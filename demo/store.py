@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from demo.processes import make_private_folder
 from demo.settings import caller_setting
 
 URL, KEY, KEY_FILE = "GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY", "GATEWAY_MASTER_KEY_FILE"
@@ -31,7 +32,7 @@ def is_server(settings: Mapping[str, str]) -> bool:
 
 
 def _keep_key(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"="))

@@ -17,6 +17,7 @@ from gateway.keys.vault import Reseal, Vault
 from gateway.operators.store import reseal_totp_secrets
 from gateway.parts import Parts
 from gateway.places import Profile
+from gateway.private_folder import make_private_folder
 from gateway.procedures.catalogue import load_catalogue
 from gateway.profiles.connections import Opener
 from gateway.profiles.first_revision import settle_first_revision
@@ -111,7 +112,7 @@ def _open_vault(settings: Settings) -> Vault:
         )
     folder = database_path(settings.database_url).parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         path = folder / "master.key"
         master = load_or_make_master_key(path)
         return Vault(master, file=MasterFile(path=path), hanging=HANGS_ON_MASTER)

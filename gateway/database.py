@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeDecorator
 
 from gateway.embedded import BEGIN_WRITING, connect_embedded
 from gateway.errors.places import Overloaded
+from gateway.private_folder import make_private_file
 
 Transaction = AsyncConnection
 """What a store's function works in: a connection inside a transaction that `Database` opened."""
@@ -192,7 +193,7 @@ def open_database(url: str, *, statement_seconds: float | None = None) -> Databa
     if url.startswith("sqlite:///"):
         path = database_path(url)
         with _store_errors():
-            _make_file(path)
+            make_private_file(path)
         address = sa.URL.create("sqlite+aiosqlite", database=str(path))
         # No overflow: a connection beyond the pool would be opened, prepared and thrown away for one read.
         engine = create_async_engine(
@@ -216,13 +217,6 @@ def open_database(url: str, *, statement_seconds: float | None = None) -> Databa
     sa.event.listen(engine.sync_engine, "before_cursor_execute", _note_change, named=True)
     sa.event.listen(engine.sync_engine, "handle_error", _note_failure)
     return Database(engine)
-
-
-def _make_file(path: Path) -> None:
-    """Make an embedded database's file for its owner only; what SQLite puts beside it takes the same mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=0o600)
 
 
 def database_path(url: str) -> Path:

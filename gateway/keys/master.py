@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.errors.commands import SettingInvalid
 from gateway.keys.sealing import new_key
+from gateway.private_folder import tighten_secret
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _EXPECTED = "GATEWAY_MASTER_KEY: 32 bytes as base64url (43 characters) is expected"
@@ -31,6 +32,7 @@ def load_or_make_master_key(path: Path) -> bytes:
     """Read the key file of an embedded database, or make it, readable by its owner only."""
     if not path.exists():
         _make(path)
+    tighten_secret(path)
     return parse_master_key(path.read_text(encoding="utf-8", errors="replace"))
 
 

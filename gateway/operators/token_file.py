@@ -12,10 +12,11 @@ from gateway.errors.callers import TokenInvalid
 from gateway.errors.commands import StateWrong
 from gateway.operators.model import Operator
 from gateway.operators.sessions import identify
+from gateway.private_folder import OWN, make_private_folder, tighten_secret
 from gateway.profiles.model import Gateway
 from gateway.settings import Settings
 
-TOKEN_FILE = Path("var") / "operator-token"
+TOKEN_FILE = OWN / "operator-token"
 
 
 async def operator_of(gateway: Gateway) -> Operator:
@@ -38,6 +39,7 @@ def find_token(settings: Settings) -> str | None:
     if settings.operator_token is not None:
         return settings.operator_token.get_secret_value()
     try:
+        tighten_secret(TOKEN_FILE)
         return TOKEN_FILE.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
@@ -50,7 +52,7 @@ def find_token(settings: Settings) -> str | None:
 def keep_token(token: str) -> None:
     """Put a token into the file, for its owner only. Raises `StateWrong` where it can't be written."""
     try:
-        TOKEN_FILE.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(TOKEN_FILE.parent)
         descriptor, name = tempfile.mkstemp(dir=TOKEN_FILE.parent, prefix=TOKEN_FILE.name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
