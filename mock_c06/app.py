@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_c06 import __version__
 from mock_c06.clock import Clock, SystemClock
+from mock_c06.control.bounds import BoundedBodies
 from mock_c06.control.desk_web import DeskParts
 from mock_c06.control.web import ControlParts, install_control
 from mock_c06.desk.accounts import Environment
@@ -100,7 +101,7 @@ def build_mock(
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=SaysTestData(_BuiltWhenAsked(lambda: _control_face(parts))),
+        control=SaysTestData(BoundedBodies(_BuiltWhenAsked(lambda: _control_face(parts)))),
         control_token=token,
         runs=runs,
         register=register,
@@ -131,6 +132,7 @@ def _control_face(parts: ControlParts) -> FastAPI:
         description="TEST DATA ONLY: every person, number and secret is synthetic.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the framework's redirect leads wherever the caller's Host says
     )
     install_control(app, parts)
     return app

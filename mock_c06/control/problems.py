@@ -64,22 +64,22 @@ def install_problems(app: FastAPI) -> None:
         errors = []
         if isinstance(error, MemberWrong):
             errors = [{"field": error.field, "detail": error.detail}]
-        return _problem(status, title, errors)
+        return problem(status, title, errors)
 
     @app.exception_handler(RequestValidationError)
     async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
         # FastAPI reads as JSON only what says that it is.
         if isinstance(error.body, bytes):
-            return _problem(415, "send the body with Content-Type: application/json", [])
+            return problem(415, "send the body with Content-Type: application/json", [])
         worded = [_word(each, error.body) for each in error.errors()]
         errors = [{"field": field, "detail": detail} for field, detail in worded]
-        return _problem(422, "the request has wrong members", errors)
+        return problem(422, "the request has wrong members", errors)
 
     @app.exception_handler(HTTPException)
     async def refuse_otherwise(_request: Request, error: HTTPException) -> JSONResponse:
         unread = error.status_code == 400
         title = "the body can't be read: JSON in UTF-8 is expected" if unread else error.detail
-        return _problem(error.status_code, title, [], error.headers)
+        return problem(error.status_code, title, [], error.headers)
 
 
 def _word(error: Error, body: Any) -> tuple[str, str]:
@@ -89,9 +89,10 @@ def _word(error: Error, body: Any) -> tuple[str, str]:
     return ".".join(error["loc"][1:2]), error["msg"].removeprefix("Value error, ")
 
 
-def _problem(
+def problem(
     status: int, title: str, errors: list[dict[str, Any]], headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
+    """Return a problem as this face writes it."""
     content: dict[str, Any] = {"status": status, "title": title}
     if errors:
         content["errors"] = errors

@@ -20,10 +20,14 @@ from mock_c06.wire.replay import path_in_run, request_key
 from mock_c06.wire.reply import TEXT, XML, Reply
 from mock_c06.wire.routes import Door, find_route
 from mock_c06.wire.sending import deliver
+from mock_c06.wire.soap_in import MAX_BODY
 from mock_c06.wire.token_call import TokenDesk
 from mock_c06.wire.wsdl import write_wsdl
 
 _NOT_FOUND = Reply(status=404, body=b"404 Not Found", content_type=TEXT)
+_TOO_LARGE = Reply(
+    status=413, body=b"413 Content Too Large", content_type=TEXT, headers={"Connection": "close"}
+)
 _NOT_ALLOWED = Reply(status=405, body=b"405 Method Not Allowed", content_type=TEXT, headers={"Allow": "POST"})
 
 
@@ -61,6 +65,8 @@ class RegistryFace:
         body = await read_body(receive)
         if body is None:
             return None
+        if route.door is Door.TOKEN and len(body) > MAX_BODY:
+            return _TOO_LARGE
         run.clock.tick()
         call = Call(
             environment=self.environment,

@@ -1,0 +1,128 @@
+"""Threat 36 at the mock: no face holds a body without end, and none sends a caller where the caller's `Host` says.
+
+The control face read 300 MB into memory before it asked for the token; `/runs/` redirected to any `Host`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from mock_c06.control.bounds import MOST_BYTES
+from tests.gateway.scene import Scene
+from tests.mock_c06.programs import Served, serving
+
+MIB = 1024 * 1024
+EVIL = {"Host": "evil.example"}
+PATHS = ("/runs/", "/runs/default/world/", "/personas/", "/accounts/", "/openapi.json/")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving() as running:
+        yield running
+
+
+def spaces(size: int) -> Iterator[bytes]:
+    """Send a body in pieces, without saying how long it will be."""
+    for _ in range(size // MIB):
+        yield b" " * MIB
+
+
+def peak_kib(served: Served) -> int:
+    """Return the most memory that the mock has had, in KiB."""
+    with open(f"/proc/{served.process.pid}/status", encoding="ascii") as status:  # noqa: PTH123 - not a file
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("token", [True, False], ids=["with the token", "without it"])
+def test_threat_36_the_control_face_never_holds_a_huge_body(served: Served, token: bool) -> None:
+    headers = {"Authorization": f"Bearer {served.token}"} if token else {}
+    httpx.get(f"{served.control}/runs", headers=headers)
+    before = peak_kib(served)
+    refused = 0
+    for _ in range(4):
+        try:
+            answer = httpx.put(
+                f"{served.control}/runs/default/world", content=spaces(64 * MIB), headers=headers, timeout=60
+            )
+            refused += answer.status_code == 413
+        except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+            refused += 1  # the connection was closed while this side was still writing
+    assert refused == 4
+    assert peak_kib(served) - before < 48 * 1024
+    assert httpx.get(f"{served.control}/runs", headers=headers).status_code == (200 if token else 401)
+
+
+@pytest.mark.parametrize("told", [MOST_BYTES + 1, 10**20])
+async def test_threat_36_a_declared_length_over_the_bound_is_refused_unread(scene: Scene, told: int) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    answer = await scene.control.put(
+        "/runs/default/world", content=unread(), headers={"Content-Length": str(told)}
+    )
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-test-data"] == "true"
+
+
+async def test_threat_36_a_body_without_end_is_refused_soon_after_the_bound(scene: Scene) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += MIB
+            yield b" " * MIB
+
+    answer = await scene.control.put("/runs/default/world", content=endless())
+    assert answer.status_code == 413
+    assert sent <= MOST_BYTES + 2 * MIB
+
+
+async def test_a_world_of_thousands_of_people_still_fits(scene: Scene) -> None:
+    people = [
+        {
+            "citizen_id": f"001090{n:06}",
+            "full_name": "NGUYỄN VĂN AN",
+            "birth_date": "1990-01-31",
+            "gender": "1",
+        }
+        for n in range(500_000, 502_000)
+    ]
+    padded = json.dumps({"people": people}).encode() + b" " * MIB
+    answer = await scene.control.put(
+        "/runs/default/world", content=padded, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 200
+
+
+async def test_threat_36_the_mocks_token_endpoint_refuses_a_long_form_unparsed(scene: Scene) -> None:
+    transport = httpx.ASGITransport(scene.mock.test)
+    async with httpx.AsyncClient(transport=transport, base_url="http://mock.test") as http:
+        answer = await http.post("/token", content=b"grant_type=client_credentials&" + b"a=b&" * 20_000)
+    assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_mock_redirects_nobody_to_the_host_they_named(scene: Scene, path: str) -> None:
+    answer = await scene.control.get(path, headers=EVIL)
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "evil.example" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez/", "/docs/", "/sandbox/v1/me/", "/sandbox/oauth2/token/", "/ops/v1/changes/"]
+)
+async def test_the_gateway_redirects_nobody_to_the_host_they_named(scene: Scene, path: str) -> None:
+    answer = await scene.http.get(path, headers=EVIL)
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "evil.example" not in answer.text
