@@ -6,8 +6,6 @@ without promotion.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -17,6 +15,7 @@ from gateway.places import Profile
 from gateway.profiles.links import Links
 from gateway.profiles.model import Link, Place, Policy, Watch
 from gateway.profiles.revisions import PolicyChange, Revision, Standing, Standings
+from gateway.registry.addresses import stay_on_this_machine
 from gateway.registry.connection import Connection
 from gateway.settings import ProfileSettings, Settings
 
@@ -134,23 +133,10 @@ class Opener:
 
 
 def is_local(settings: ProfileSettings, active: Revision | None = None) -> bool:
-    """Say whether every network a profile may reach, or else its registry's address, is loopback."""
+    """Say whether a profile can reach this machine alone: by its networks, or since it has no connection at all."""
     if settings.networks:
-        return all(_is_loopback_network(network) for network in settings.networks)
-    url = active.members.registry_url if active is not None else settings.registry_url
-    if url is None:
-        return True
-    try:
-        return ip_address(urlsplit(url).hostname or "").is_loopback
-    except ValueError:
-        return urlsplit(url).hostname == "localhost"
-
-
-def _is_loopback_network(network: str) -> bool:
-    try:
-        return ip_network(network).is_loopback
-    except ValueError:
-        return False
+        return stay_on_this_machine(settings.networks)
+    return active is None and settings.registry_url is None
 
 
 def _policy(profile: Profile, own: ProfileSettings, changed: PolicyChange) -> Policy:

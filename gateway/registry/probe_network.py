@@ -8,22 +8,28 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from socket import SOCK_STREAM
 from typing import TypeAlias
 
+from gateway.registry.addresses import (
+    address_of,
+    is_never_reached,
+    is_this_machine,
+    stay_on_this_machine,
+    unwrapped,
+)
 from gateway.registry.connection import Connection
-from gateway.registry.guard import Guard, literal_of, unwrapped
+from gateway.registry.guard import Guard
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name; raises `OSError` where there are none."""
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HANDSHAKE_S = 10.0
-_LOCAL_NAMES = frozenset({"localhost"})
 
 
 class TlsFault(StrEnum):
@@ -89,7 +95,7 @@ def place_of(connection: Connection) -> Place:
     url = Guard(connection).base
     host = url.host.rstrip(".").lower()
     port = url.port or _PORTS[url.scheme]
-    return Place(secure=url.scheme == "https", host=host, port=port, loopback=_is_this_machine(host))
+    return Place(secure=url.scheme == "https", host=host, port=port, loopback=is_this_machine(host))
 
 
 async def resolve_known(resolve: Resolve, place: Place) -> tuple[str, ...]:
@@ -102,15 +108,15 @@ async def resolve_known(resolve: Resolve, place: Place) -> tuple[str, ...]:
 
 def one_form(text: str) -> str:
     """Return an address as it is compared: without zone, out of an IPv6 that carries it, loopback as one."""
-    address = unwrapped(ip_address(text.partition("%")[0]))
+    address = unwrapped(address_of(text))
     return "loopback" if address.is_loopback else str(address)
 
 
 def judge_addresses(connection: Connection, found: Sequence[str]) -> Addresses:
     """Sort a name's addresses by what the connection's guard says of them."""
-    guard, anywhere = Guard(connection), Guard(replace(connection, networks=()))
-    addresses = [ip_address(text.partition("%")[0]) for text in found]
-    never = [address for address in addresses if not anywhere.allows(address)]
+    guard = Guard(connection)
+    addresses = [address_of(text) for text in found]
+    never = [address for address in addresses if is_never_reached(address)]
     allowed = [address for address in addresses if guard.allows(address)]
     return Addresses(
         allowed=tuple(map(str, allowed)),
@@ -122,19 +128,12 @@ def judge_addresses(connection: Connection, found: Sequence[str]) -> Addresses:
 def lies_within(addresses: Sequence[str], networks: Sequence[str]) -> bool:
     """Say whether any address is in any of the networks."""
     within = [ip_network(network) for network in networks]
-    return any(ip_address(address) in network for address in addresses for network in within)
+    return any(unwrapped(address_of(address)) in network for address in addresses for network in within)
 
 
 def stays_on_this_machine(connection: Connection) -> bool:
     """Say whether every address the connection may reach is loopback: only there is plain http no leak."""
-    if connection.networks:
-        return all(ip_network(network).is_loopback for network in connection.networks)
-    return place_of(connection).loopback
-
-
-def _is_this_machine(host: str) -> bool:
-    address = literal_of(host)
-    return host in _LOCAL_NAMES if address is None else unwrapped(address).is_loopback
+    return stay_on_this_machine(connection.networks)
 
 
 async def look_at_certificate(

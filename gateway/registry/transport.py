@@ -1,17 +1,19 @@
 """The real way out: aiohttp's connections behind httpx's transport interface.
 
-Refuses addresses that the connection's guard refuses, where a name is resolved, so that the address checked is
-the address connected to. Keeps no cookies, follows no redirects, reads no proxy from the environment.
+Refuses addresses that the connection's guard refuses, where a name is resolved and once more where a socket is made
+for one, so that the address checked is the address connected to. Keeps no cookies, follows no redirects, reads no proxy
+from the environment.
 """
 
 import socket
-from ipaddress import ip_address
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType, SocketFactoryType
 from httpx_aiohttp import AiohttpTransport
 
+from gateway.registry.addresses import address_of
 from gateway.registry.connection import Connection
 from gateway.registry.guard import Guard
 from gateway.registry.tls import tls_of
@@ -33,9 +35,7 @@ class GuardedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the allowed addresses of a host; raises `OSError` where there is none."""
         found = await self._inner.resolve(host, port, family)
-        allowed = [
-            entry for entry in found if self._guard.allows(ip_address(entry["host"].partition("%")[0]))
-        ]
+        allowed = [entry for entry in found if self._guard.allows(address_of(entry["host"]))]
         if not allowed:
             raise OSError("no address of the registry's host is allowed")
         return allowed
@@ -43,6 +43,18 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver inside."""
         await self._inner.close()
+
+
+def guarded_sockets(guard: Guard) -> SocketFactoryType:
+    """Return what makes a socket for an address that the guard allows: one written as a literal is never resolved."""
+
+    def make(found: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, place = found
+        if not guard.allows(address_of(str(place[0]))):
+            raise OSError("this address is not allowed")
+        return socket.socket(family, kind, protocol)
+
+    return make
 
 
 def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
@@ -59,6 +71,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
             limit=_MAX_CONNECTIONS,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             resolver=GuardedResolver(guard, aiohttp.ThreadedResolver()),
+            socket_factory=guarded_sockets(guard),
             ssl=ssl_context,
         )
         return aiohttp.ClientSession(

@@ -38,15 +38,15 @@ def test_a_profile_is_local_only_where_every_network_is_loopback(
     ("address", "local"),
     [
         (None, True),
-        ("http://127.0.0.1:8110", True),
-        ("http://[::1]:8110", True),
-        ("http://localhost:8110", True),
+        ("http://127.0.0.1:8110", False),
+        ("http://[::1]:8110", False),
+        ("http://localhost:8110", False),
         ("https://c06.example.gov.vn/", False),
         ("http://127.0.0.1.example.com/", False),
         ("http://10.0.0.1/", False),
     ],
 )
-def test_without_networks_the_registrys_address_decides(address: str | None, local: bool) -> None:
+def test_without_networks_a_profile_with_a_registry_is_never_local(address: str | None, local: bool) -> None:
     members: dict[str, Any] = {"registry_url": address}
     if address is not None:
         members |= {"agency": AGENCY, "officer": "o", "c06_user": "u", "c06_secret": "s"}

@@ -15,6 +15,7 @@ from tests.gateway.profiles.preflight_scene import LOOPBACK, OFFICIAL, Desk, lin
 from tests.gateway.registry.scene import Double, connection
 
 METADATA = "169.254.169.254"
+PUBLIC = "93.184.215.14"
 
 
 @pytest.fixture
@@ -105,8 +106,8 @@ async def test_threat_10_a_host_that_the_deployment_keeps_for_the_other_profile_
 
 
 async def test_threat_10_a_name_within_the_other_profiles_network_is_refused(desk: Desk) -> None:
-    desk.addresses = ("10.1.2.3",)
-    other = official(desk, registry_url="http://c06.test", networks=("10.1.0.0/16",))
+    desk.addresses = (PUBLIC,)
+    other = official(desk, registry_url="http://c06.test", networks=(f"{PUBLIC}/32",))
 
     found = await desk.look(desk.candidate(networks=()), other=beside(other))
 
@@ -160,11 +161,11 @@ async def test_two_names_of_one_address_are_two_places_where_certificates_tell_t
 async def test_threat_10_hosts_and_networks_of_the_other_profile_count_before_it_has_a_connection(
     desk: Desk,
 ) -> None:
-    desk.addresses = ("10.1.2.3",)
+    desk.addresses = (PUBLIC,)
     candidate = desk.candidate(registry_url="https://c06.test", networks=())
 
     by_host = await desk.look(candidate, other=OtherProfile(hosts=("c06.test",)))
-    by_network = await desk.look(candidate, other=OtherProfile(networks=("10.1.0.0/16",)))
+    by_network = await desk.look(candidate, other=OtherProfile(networks=(f"{PUBLIC}/32",)))
 
     assert tried_and_failed(by_host) == ["not_the_other_profile"]
     assert tried_and_failed(by_network) == ["address_policy"]
@@ -183,7 +184,7 @@ async def test_threat_10_on_one_machine_two_ports_are_two_places(desk: Desk) -> 
     # A mock of each environment on loopback, and only the official place tied to it.
     other = official(desk, hosts=("127.0.0.1",), networks=LOOPBACK)
 
-    found = await desk.look(sandbox(desk, hosts=(), networks=()), other=beside(other))
+    found = await desk.look(sandbox(desk, hosts=()), other=beside(other))
 
     assert found.passed
 
@@ -218,7 +219,8 @@ async def test_threat_16_addresses_outside_the_networks_are_passed_over_where_on
     found = await desk.look(desk.candidate())
 
     assert found.passed
-    assert "1 outside" in line(found, "address_policy").detail
+    assert line(found, "address_policy").detail == "1 address(es) allowed"
+    assert line(found, "dns").detail == "the host has 1 address(es) to connect to"
 
 
 @pytest.mark.parametrize(
@@ -256,19 +258,23 @@ async def test_threat_16_a_redirect_is_told_and_never_followed(desk: Desk) -> No
     assert len(double.packets) == 1
 
 
-async def test_threat_16_a_name_without_an_address_fails_its_own_line(desk: Desk) -> None:
+async def test_threat_16_a_name_without_an_address_is_refused_before_a_packet(desk: Desk) -> None:
     desk.addresses = ()
 
     found = await desk.look(desk.candidate())
 
-    assert tried_and_failed(found) == ["dns"]
+    assert tried_and_failed(found) == ["address_policy"]
+    assert "dns" in not_tried(found)
     assert desk.sent == []
 
 
-@pytest.mark.parametrize("networks", [(), ("127.0.0.0/8", "10.0.0.0/8")])
+@pytest.mark.parametrize(
+    ("address", "networks"), [(PUBLIC, ()), ("127.0.0.1", ("127.0.0.0/8", "10.0.0.0/8"))]
+)
 async def test_threat_16_plain_http_is_refused_unless_every_network_is_loopback(
-    desk: Desk, networks: tuple[str, ...]
+    desk: Desk, address: str, networks: tuple[str, ...]
 ) -> None:
+    desk.addresses = (address,)
     found = await desk.look(desk.candidate(networks=networks))
 
     assert tried_and_failed(found) == ["tls"]

@@ -23,6 +23,8 @@ from tests.gateway.registry.scene import connection
 
 pytestmark = pytest.mark.sockets
 
+LOOPBACK = ("127.0.0.0/8",)
+
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
@@ -67,6 +69,7 @@ async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(a
     async with asking(authority) as (port, let_in):
         made = connection(
             registry_url=f"https://127.0.0.1:{port}",
+            networks=LOOPBACK,
             client_certificate=certificate,
             client_key=key,
             authorities=authority.pem(),
@@ -77,7 +80,9 @@ async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(a
 
 async def test_without_a_certificate_such_a_registry_lets_nobody_in(authority: Authority) -> None:
     async with asking(authority) as (port, let_in):
-        made = connection(registry_url=f"https://127.0.0.1:{port}", authorities=authority.pem())
+        made = connection(
+            registry_url=f"https://127.0.0.1:{port}", networks=LOOPBACK, authorities=authority.pem()
+        )
         with pytest.raises((httpx.TransportError, OSError, aiohttp.ClientError)):
             await call(made)
         assert let_in == []

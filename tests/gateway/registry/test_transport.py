@@ -148,7 +148,7 @@ async def test_threat_32_a_peer_that_never_answers_ends_at_the_deadline() -> Non
 
 
 async def test_a_peer_that_is_not_there_is_unavailable() -> None:
-    made = connection(registry_url="http://127.0.0.1:1")
+    made = connection(registry_url="http://127.0.0.1:1", networks=("127.0.0.0/8",))
     registry = open_registry(made, transport=open_transport(made), clock=CLOCK)
     with pytest.raises(RegistryUnavailable):
         await registry.confirm(question())

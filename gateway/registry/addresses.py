@@ -1,0 +1,126 @@
+"""Which addresses no profile may reach, which are public, and which are this machine: the one place that judges them.
+
+Refuses, whatever the deployment's networks say, link-local and metadata addresses and those in which another address
+is hidden where it can't be judged (Teredo, 6to4, a translator's local prefix). Source: IANA's special-purpose address
+registries (RFC 6890), RFC 6052, docs/decisions/0067.
+"""
+
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
+
+_NEVER = tuple(
+    ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "169.254.0.0/16",
+        "100.100.100.200/32",  # Alibaba's metadata
+        "168.63.129.16/32",  # Azure's
+        "192.0.0.192/32",  # Oracle's
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "fe80::/10",
+        "ff00::/8",
+        "fd00:ec2::/32",  # Amazon's metadata, names and time
+        "fd20:ce::254/128",  # Google's
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+        "64:ff9b:1::/48",  # local translators (RFC 8215)
+        "2001::/32",  # Teredo
+        "2002::/16",  # 6to4
+    )
+)
+_NOT_PUBLIC = tuple(
+    ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "240.0.0.0/4",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+    )
+)
+"""Named here too, since what `ipaddress` calls global differs between the versions of Python."""
+
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_COMPATIBLE, _TRANSLATED = IPv6Network("::/96"), IPv6Network("64:ff9b::/96")
+
+
+def address_of(text: str) -> IpAddress:
+    """Return the address that a resolver gave as text, without its zone. Raises `ValueError`."""
+    return ip_address(text.partition("%")[0])
+
+
+def literal_of(host: str) -> IpAddress | None:
+    """Return the address that a host writes out, in whichever form a resolver takes; None for a name."""
+    try:
+        return address_of(host)
+    except ValueError:
+        pass
+    try:
+        # Resolvers also take 2852039166, 0xa9fea9fe and 169.254.43518 for addresses.
+        return IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
+    except OSError:
+        return None
+
+
+def unwrapped(address: IpAddress) -> IpAddress:
+    """Return the IPv4 address inside an IPv6 one that carries it, else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if (address in _COMPATIBLE and int(address) > 1) or address in _TRANSLATED:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def is_never_reached(address: IpAddress) -> bool:
+    """Tell whether no profile may reach an address, whatever the deployment's networks say."""
+    return any(each in network for each in (address, unwrapped(address)) for network in _NEVER)
+
+
+def is_public(address: IpAddress) -> bool:
+    """Tell whether an address is one of the public Internet; of IPv4 in IPv6 only a translated one can be."""
+    if is_never_reached(address) or any(address in network for network in _NOT_PUBLIC):
+        return False
+    if isinstance(address, IPv4Address):
+        return address.is_global
+    if address in _TRANSLATED:
+        return is_public(unwrapped(address))
+    return address in _GLOBAL_UNICAST and address.is_global
+
+
+def may_reach(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
+    """Tell whether a profile with these networks may reach an address; without any, only the public ones."""
+    if is_never_reached(address):
+        return False
+    if not networks:
+        return is_public(address)
+    return any(unwrapped(address) in network for network in networks)
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host is loopback, by address or by its reserved name (RFC 6761)."""
+    address = literal_of(host)
+    if address is not None:
+        return unwrapped(address).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def stay_on_this_machine(networks: Sequence[str]) -> bool:
+    """Tell whether a profile with these networks can reach nothing but loopback; without any it reaches outside."""
+    return bool(networks) and all(ip_network(network).is_loopback for network in networks)
