@@ -115,18 +115,12 @@ class ProposalBody(Body):
         return self
 
 
-class IdentityBody(Body):
-    """A person that the registry issued for tests, to be confirmed by a preflight."""
-
-    citizen_id: Annotated[str, Field(pattern=r"^[0-9]{12}$", repr=False)]
-    full_name: Annotated[str, Field(min_length=1, max_length=100, repr=False)]
-    birth_date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", repr=False)]
-
-
 class PreflightBody(Body):
-    """`POST /ops/v1/changes/{id}/preflight`. `login_only` is a rehearsal: it shows, and lets nothing happen."""
+    """`POST /ops/v1/changes/{id}/preflight`. `login_only` is a rehearsal: it shows, and lets nothing happen.
 
-    test_identity: IdentityBody | None = None
+    Whom a preflight asks about is never the caller's to say: a test identity is a member of the revision.
+    """
+
     login_only: bool = False
 
 

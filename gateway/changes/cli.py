@@ -159,13 +159,10 @@ def _add_preflight(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
         login_only: Annotated[
             bool, typer.Option("--login-only", help="A rehearsal: only the login is tried.")
         ] = False,
-        test_identity: Annotated[
-            Path | None, typer.Option(help="JSON: citizen_id, full_name, birth_date of a test person.")
-        ] = None,
         as_json: AsJson = False,
     ) -> None:
         """Try a change outside of service, line by line; exit 1 where a line fails."""
-        found = run(acts().preflight(change, test_identity=test_identity, login_only=login_only))
+        found = run(acts().preflight(change, login_only=login_only))
         if as_json:
             print_json(found)
         else:

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import reading, use_cases
 from gateway.changes.answers import shape_change, shape_one, shape_preflight, shape_profile, shape_revision
-from gateway.changes.bodies import ApprovalBody, IdentityBody, ProposalBody, ReasonBody
-from gateway.changes.proposals import claim_of, propose_body
+from gateway.changes.bodies import ApprovalBody, ProposalBody, ReasonBody
+from gateway.changes.proposals import propose_body
 from gateway.changes.propose import propose_revision
 from gateway.changes.suspend import suspend_profile
 from gateway.changes.trial import Trial
@@ -112,18 +112,11 @@ class Acts:
             body = _parse(ProposalBody, members, gateway.parts.clock)
             return _dump(shape_change(await propose_body(gateway, by, body)))
 
-    async def preflight(self, change: str, *, test_identity: Path | None, login_only: bool) -> dict[str, Any]:
+    async def preflight(self, change: str, *, login_only: bool) -> dict[str, Any]:
         """Try a change outside of service."""
         async with self._acting() as (gateway, by):
-            identity = None
-            if test_identity is not None:
-                identity = claim_of(_parse(IdentityBody, _read_document(test_identity), gateway.parts.clock))
-            trial = Trial(
-                way_out=WayOut(open_transport=open_transport),
-                actor=by.name,
-                test_identity=identity,
-                login_only=login_only,
-            )
+            way_out = WayOut(open_transport=open_transport)
+            trial = Trial(way_out=way_out, actor=by.name, login_only=login_only)
             return _dump(shape_preflight(*await use_cases.preflight_change(gateway, by, change, trial)))
 
     async def approve(self, change: str, diff_hash: str) -> dict[str, Any]:

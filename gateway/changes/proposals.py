@@ -1,10 +1,9 @@
 """From a body to a proposal, whoever brought it: the API, or a command's file."""
 
-from datetime import date
 from typing import Any
 
 from gateway.changes.account_subjects import draft_officers, draft_resumption, draft_rotation
-from gateway.changes.bodies import IdentityBody, ProposalBody
+from gateway.changes.bodies import ProposalBody
 from gateway.changes.model import Change, ChangeKind
 from gateway.changes.operator_subject import draft_operator
 from gateway.changes.policy_subject import draft_policy
@@ -17,7 +16,6 @@ from gateway.identifiers import OperatorName
 from gateway.operators.model import Operator, Role, parse_name
 from gateway.places import Profile
 from gateway.profiles.model import Gateway
-from gateway.registry.model import Claim
 
 _OF_ACCOUNTS = (
     ChangeKind.PROMOTE_ACCOUNT,
@@ -61,16 +59,6 @@ async def _draft_on_account(
         case ChangeKind.RESUME_ACCOUNT:
             return await draft_resumption(transaction, client_id)
     return await draft_promotion(transaction, gateway, _promotion(body))
-
-
-def claim_of(body: IdentityBody) -> Claim:
-    """Return the person to be confirmed. Raises `RequestInvalid` for a date that isn't one."""
-    try:
-        born = date.fromisoformat(body.birth_date)
-    except ValueError:
-        error = FieldError(field="test_identity.birth_date", code="request_invalid", detail="a date")
-        raise RequestInvalid((error,)) from None
-    return Claim(citizen_id=body.citizen_id, full_name=body.full_name, birth_date=born)
 
 
 def _name(text: str) -> OperatorName:

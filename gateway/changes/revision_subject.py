@@ -1,12 +1,14 @@
 """The change of a profile's connection: another revision becomes the active one."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypedDict
 
 from gateway.applications import store as applications
 from gateway.changes import store as changes
 from gateway.changes.fence import find_other, hold_fence
 from gateway.changes.model import Change, DiffLine, compare
+from gateway.changes.preflight_budget import charge_run, require_room
 from gateway.changes.trial import Trial
 from gateway.database import Transaction
 from gateway.errors.commands import StateWrong
@@ -19,10 +21,12 @@ from gateway.profiles.preflight import Preflight, run_preflight
 from gateway.profiles.revision_rows import MASK, list_secrets, masked
 from gateway.profiles.revisions import Revision
 from gateway.profiles.switching import activate_revision
-from gateway.profiles.witness import AuditWitness
+from gateway.profiles.witness import AuditWitness, subject_of
 
 OTHER = "(sealed, another)"
 """What a diff shows of a secret that differs."""
+
+_IDENTITY = "test_identity"
 
 
 class _Wanted(TypedDict, total=False):
@@ -33,7 +37,10 @@ class _Wanted(TypedDict, total=False):
 
 
 async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the revision with the one that is active now; a secret is only said to be another."""
+    """Compare the revision with the one that is active now; a secret is only said to be another.
+
+    A test identity is always shown, and never whether it is the active one's: that would tell who guesses at it.
+    """
     proposed = await get_revision(transaction, gateway, change)
     standing = await store.read_standing(transaction, proposed.profile)
     active = None
@@ -44,7 +51,12 @@ async def diff(transaction: Transaction, gateway: Gateway, change: Change) -> tu
         for member in ("application", "issuer_key")
         if member in change.document
     ]
-    return (*compare(_shown(active, None), _shown(proposed, active)), *named)
+    if proposed.members.test_identity is not None:
+        before = MASK if active is not None and active.members.test_identity is not None else None
+        named.append(DiffLine(member=_IDENTITY, before=before, after=MASK))
+    lines = compare(_shown(active, None), _shown(proposed, active))
+    kept = [line for line in lines if line.member != _IDENTITY or line.after is None]
+    return (*kept, *named)
 
 
 async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
@@ -55,18 +67,39 @@ async def check(gateway: Gateway, change: Change, trial: Trial) -> Preflight:
 
 
 async def try_revision(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> Preflight:
-    """Run a preflight of any revision: of what its account was applied for, or of all where that isn't known."""
+    """Run a preflight of any revision: of what its account was applied for, or of all where that isn't known.
+
+    Raises:
+        PreflightBudgetSpent: its test identity can't be asked about within this hour; nothing was sent.
+    """
+    applied = await _applied_for(gateway, revision)
+    claim = None if trial.login_only else revision.test_claim
+    if claim is not None:
+        wanted = {Operation.AUTHENTICATE, *applied.get("operations", Operation)}
+        await require_room(gateway.parts, revision.profile, len(wanted))
     return await run_preflight(
         gateway.opener.connection(revision),
         other=await find_other(gateway, revision),
         catalogue=gateway.parts.catalogue,
         way_out=trial.way_out,
         clock=gateway.parts.clock,
-        witness=AuditWitness(parts=gateway.parts, act=change.id, actor=trial.actor),
+        witness=_witness(gateway, change, revision, trial),
         expires_on=revision.members.expires_on,
-        **await _applied_for(gateway, revision),
-        test_identity=trial.test_identity,
+        **applied,
+        test_identity=claim,
         login_only=trial.login_only,
+    )
+
+
+def _witness(gateway: Gateway, change: Change, revision: Revision, trial: Trial) -> AuditWitness:
+    claim = revision.test_claim
+    keys = gateway.places[revision.profile].keys
+    return AuditWitness(
+        parts=gateway.parts,
+        act=change.id,
+        actor=trial.actor,
+        spend=partial(charge_run, gateway.parts, revision.profile, trial.run),
+        subject=None if claim is None else subject_of(keys, claim),
     )
 
 

@@ -1,8 +1,7 @@
 """What a preflight is run with: the way outside, who has it run, and how far it goes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from gateway.registry.model import Claim
 from gateway.registry.probe_model import WayOut
 
 ITSELF = "gateway"
@@ -11,9 +10,9 @@ ITSELF = "gateway"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """`test_identity` is a person that the registry issued for tests; `login_only` asks one question about nobody."""
+    """`login_only` asks one question about nobody; `run` is the preflight's own id, under which its questions are counted."""
 
     way_out: WayOut
     actor: str
-    test_identity: Claim | None = field(default=None, repr=False)
     login_only: bool = False
+    run: str | None = None

@@ -13,6 +13,7 @@ from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import rules, store
 from gateway.changes.evidence import change_entry, refusals_recorded
 from gateway.changes.model import Change, ChangeKind, ChangeState, hash_diff
+from gateway.changes.preflight_budget import begin_run
 from gateway.changes.second_person import hold_second_person
 from gateway.changes.subjects import SUBJECTS
 from gateway.changes.trial import Trial
@@ -53,11 +54,13 @@ async def preflight_change(
 
     Raises:
         NotFound, RoleMissing, StateWrong
+        PreflightBudgetSpent: of this change, or about a test identity of its profile, enough was asked for this hour.
     """
     change = await get_change(gateway, change_id)
     async with refusals_recorded(gateway.parts, by, "preflight", profile=change.profile, change=change.id):
         rules.may_preflight(by, change, gateway.parts.clock.now())
-    found = await SUBJECTS[change.kind].check(gateway, change, trial)
+        trial = replace(trial, run=await begin_run(gateway.parts, change))
+        found = await SUBJECTS[change.kind].check(gateway, change, trial)
     if trial.login_only:  # a rehearsal shows, but lets nothing happen
         return change, found
 

@@ -25,14 +25,20 @@ from gateway.changes.answers import (
     shape_revision,
 )
 from gateway.changes.bodies import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
-from gateway.changes.proposals import claim_of, propose_body
+from gateway.changes.proposals import propose_body
 from gateway.changes.suspend import suspend_profile
 from gateway.changes.trial import Trial
 from gateway.edge.answers import respond
 from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
 from gateway.edge.guards import refuses
 from gateway.errors.commands import StateWrong
-from gateway.errors.operators import DiffChanged, PreflightFailed, RoleMissing, SameOperator
+from gateway.errors.operators import (
+    DiffChanged,
+    PreflightBudgetSpent,
+    PreflightFailed,
+    RoleMissing,
+    SameOperator,
+)
 from gateway.errors.places import Overloaded
 from gateway.errors.requests import NotFound
 from gateway.oauth.web import gateway_of
@@ -104,7 +110,13 @@ def _add_acts(router: APIRouter) -> None:
         responses={201: {"model": ChangeAnswer, "description": "Proposed"}},
     )
     for path, endpoint, summary, answer, refused in (
-        ("preflight", _preflight, "Try it outside of service", PreflightAnswer, _MAY_NOT),
+        (
+            "preflight",
+            _preflight,
+            "Try it outside of service",
+            PreflightAnswer,
+            (*_MAY_NOT, PreflightBudgetSpent),
+        ),
         (
             "approve",
             _approve,
@@ -179,12 +191,7 @@ async def _preflight(
     change: str,
     body: Annotated[PreflightBody, Depends(OptionalBody(PreflightBody))],
 ) -> Response:
-    trial = Trial(
-        way_out=request.app.state.way_out,
-        actor=caller.name,
-        test_identity=claim_of(body.test_identity) if body.test_identity else None,
-        login_only=body.login_only,
-    )
+    trial = Trial(way_out=request.app.state.way_out, actor=caller.name, login_only=body.login_only)
     after, found = await use_cases.preflight_change(gateway_of(request), caller, change, trial)
     return respond(shape_preflight(after, found))
 

@@ -79,6 +79,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (operators.PreflightFailed, Problem(422, "preflight_failed", "Preflight failed", "Kiểm tra trước không đạt", "Mend what the failed checks name, and run the preflight again.")),
     (callers.RateLimited, Problem(429, "rate_limited", "Too many requests", "Quá nhiều yêu cầu", "Wait as Retry-After says.")),
     (callers.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "Too many claims were not confirmed; wait as Retry-After says.")),
+    (operators.PreflightBudgetSpent, Problem(429, "preflight_budget_spent", "Preflight budget spent", "Đã hết hạn mức kiểm tra trước", "Questions about a test identity have a budget an hour and profile, preflights one an hour and change; no person was asked about. Wait as Retry-After says.")),
     (requests.HeadersTooLarge, Problem(431, "headers_too_large", "Headers too large", "Phần đầu yêu cầu quá lớn", "Send fewer or shorter headers.")),
     (Internal, Problem(500, "internal", "Internal error", "Lỗi hệ thống", "Tell the gateway's operators the request_id.")),
     (registry.RegistryRefused, Problem(502, "registry_refused", "Registry refused", "Cơ sở dữ liệu từ chối", "The registry refused with the code in registry_code.")),

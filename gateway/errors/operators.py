@@ -52,6 +52,17 @@ class DiffChanged(OperatorError):
 
 
 @dataclass(eq=False)
+class PreflightBudgetSpent(OperatorError):
+    """`spent` names what has been used up for an hour; `retry_after` in seconds says when there is room again."""
+
+    spent: str
+    retry_after: int
+
+    def __str__(self) -> str:
+        return f"{self.spent} are used up for this hour; try again in {self.retry_after} s"
+
+
+@dataclass(eq=False)
 class PreflightFailed(OperatorError):
     """Checks of a change failed, or were not run; `errors` names those that failed."""
 

@@ -10,6 +10,7 @@ from datetime import date
 
 from gateway.clock import Clock
 from gateway.errors.commands import SettingInvalid
+from gateway.places import Profile
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
@@ -49,8 +50,8 @@ async def run_preflight(
 
     `other` is what the candidate must not be taken for. `procedures` are slugs, each asked for its licence; the first
     carries the operations. `operations` are those to be licensed; the verdict's always is, and the fields of the others
-    are told as left to the citizen. `test_identity` is a person that the registry issued for tests, or one of a test
-    environment. `login_only` ends after the login, which is one question about nobody.
+    are told as left to the citizen. `test_identity` is the revision's: a person that the registry issued for tests, of
+    whom nothing is told but whether the registry knows it. `login_only` ends after the login, one question about nobody.
 
     Raises:
         KeyError: a slug that the catalogue hasn't.
@@ -61,6 +62,7 @@ async def run_preflight(
         procedures=_choose(catalogue, procedures),
         operations=frozenset(operations),
         test_identity=test_identity,
+        tells_forms=connection.profile is Profile.SANDBOX,
     )
     look_at_members(sheet, candidate, catalogue, clock)
     if not sheet.stopped:

@@ -19,11 +19,15 @@ _LOOK_AT_LICENCE = "have C06 grant it to this account, or correct the code that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a connection is to serve: the first procedure carries the operations, the verdict's always among them."""
+    """What a connection is to serve: the first procedure carries the operations, the verdict's always among them.
+
+    `tells_forms` says that what the form of an answer about the test identity shows may be told: no real person is there.
+    """
 
     procedures: tuple[Procedure, ...]
     operations: frozenset[Operation]
     test_identity: Claim | None
+    tells_forms: bool = False
 
     def asked_for(self, operation: Operation) -> bool:
         """Say whether the operation is to be asked for."""
@@ -38,9 +42,9 @@ class Findings:
     about_test_identity: list[Asked] = field(default_factory=list)
     by_procedure: dict[str, Asked] = field(default_factory=dict)
 
-    def all(self) -> list[Asked]:
-        """Return every question, in the order asked."""
-        return [*self.about_nobody, *self.about_test_identity]
+    def told(self, wanted: Wanted) -> list[Asked]:
+        """Return the questions whose answers' forms may be told, in the order asked."""
+        return [*self.about_nobody, *(self.about_test_identity if wanted.tells_forms else ())]
 
 
 async def ask_the_rest(sheet: Sheet, probe: Probe, findings: Findings, wanted: Wanted) -> None:
@@ -66,9 +70,14 @@ async def ask_the_rest(sheet: Sheet, probe: Probe, findings: Findings, wanted: W
 
 
 async def _ask_about_test_identity(sheet: Sheet, probe: Probe, findings: Findings, wanted: Wanted) -> None:
-    for operation, line in LINES.items():
-        serves = wanted.asked_for(operation) and sheet.holds([line])
-        if wanted.test_identity is not None and serves and not sheet.stopped:
+    """Put every operation's question, however the first ones end: fewer would tell which part of the identity is wrong."""
+    if wanted.test_identity is None:
+        return
+    served = [each for each, line in LINES.items() if wanted.asked_for(each) and sheet.holds([line])]
+    if served:
+        await probe.reserve(len(served))
+    for operation in served:
+        if not sheet.stopped:
             asked = await probe.ask(operation, wanted.test_identity, wanted.procedures[0])
             findings.about_test_identity.append(asked)
             if _ends(asked):

@@ -6,6 +6,7 @@ of the parity ledger are told and fail nothing: where one can't be borne, the op
 
 from collections.abc import Collection, Iterator, Sequence
 
+from gateway.errors.registry import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.profiles.preflight_asked import Findings, Wanted
@@ -14,16 +15,18 @@ from gateway.profiles.preflight_words import LINES, code_of, why
 from gateway.registry.probe_model import Asked, Outcome
 from gateway.registry.readings import united
 
+_OUT = (RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable)
+
 
 def judge_findings(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted: Wanted) -> None:
     """Note what the questions say together."""
     _judge_procedures(sheet, findings, wanted)
     _judge_officer(sheet, findings.about_nobody)
     _judge_nobody(sheet, findings.about_nobody)
-    _judge_contract(sheet, findings.all())
+    _judge_contract(sheet, findings, wanted)
     _judge_test_identity(sheet, findings, wanted)
     _judge_fields(sheet, findings, catalogue, wanted)
-    for reading in united(seen for asked in findings.all() for seen in asked.seen):
+    for reading in united(seen for asked in findings.told(wanted) for seen in asked.seen):
         word = "confirmed" if reading.confirmed else "refuted"
         sheet.passed(f"{PARITY}{reading.id}", f"{word}: {reading.words}")
 
@@ -63,9 +66,11 @@ def _judge_nobody(sheet: Sheet, asked: Sequence[Asked]) -> None:
         sheet.passed("impossible_number", f"nobody was found, in {answered} answer(s)")
 
 
-def _judge_contract(sheet: Sheet, asked: Sequence[Asked]) -> None:
-    held = [each for each in asked if each.held_to_schema]
-    faults = sorted({f"{LINES[each.operation]}: {each.fault}" for each in held if each.fault is not None})
+def _judge_contract(sheet: Sheet, findings: Findings, wanted: Wanted) -> None:
+    """Count the answers about nobody alone: how many of the others were held would tell how they failed."""
+    held = [each for each in findings.about_nobody if each.held_to_schema]
+    told = [each for each in findings.told(wanted) if each.fault is not None]
+    faults = sorted({f"{LINES[each.operation]}: {each.fault}" for each in told})
     if faults:
         remedy = "compare with openapi/c06-response.xsd; what the schema does not know is not delivered"
         sheet.failed("contract", "; ".join(faults), remedy)
@@ -79,24 +84,27 @@ def _judge_test_identity(sheet: Sheet, findings: Findings, wanted: Wanted) -> No
         return
     if not findings.about_test_identity:
         return
-    failed = [
-        each for each in findings.about_test_identity if each.outcome is not Outcome.SOMEBODY or each.failure
-    ]
-    if failed:
-        told = "; ".join(f"{LINES[each.operation]}: {_missed(each)}" for each in failed)
-        sheet.failed("test_identity", told, "correct the test identity, or ask C06 whether it still exists")
+    if any(isinstance(each.failure, _OUT) for each in findings.about_test_identity):
+        sheet.failed("test_identity", "not known: the registry stopped answering", "run the preflight again")
+    elif all(_is_found(each, wanted) for each in findings.about_test_identity):
+        sheet.passed("test_identity", "the registry knows it, by every operation that was asked")
     else:
-        sheet.passed(
-            "test_identity", f"confirmed and found, in {len(findings.about_test_identity)} answer(s)"
+        # One word, whichever part is wrong and whichever operation said so: more would be an oracle about a person.
+        sheet.failed(
+            "test_identity",
+            "the registry did not confirm it by every operation that was asked",
+            "ask C06 whether it still exists, and propose the revision anew with what C06 issued",
         )
 
 
-def _missed(asked: Asked) -> str:
-    return "nobody was found" if asked.failure is None else why(asked)
+def _is_found(asked: Asked, wanted: Wanted) -> bool:
+    """Say whether the person was found; an answer out of the schema is none, unless another line may tell of it."""
+    found = asked.outcome is Outcome.SOMEBODY and asked.failure is None
+    return found and (wanted.tells_forms or asked.fault is None)
 
 
 def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted: Wanted) -> None:
-    """Say which of the forms' fields no licensed operation brings, and which services need them."""
+    """Say which of the forms' fields no licensed operation brings, and which services need them; refusals alone decide."""
     licensed = {each.operation for each in findings.about_nobody if each.failure is None}
     if not licensed:
         return
@@ -106,12 +114,10 @@ def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted
             "fields_granted", _lack(catalogue, missing), "have C06 grant the operations that failed above"
         )
         return
-    blank = sorted({name for each in findings.about_test_identity for name in each.blank})
-    told = f"; empty for the test identity: {', '.join(blank)}" if blank else ""
     left_out = set(Operation) - asked_for
     detail = _lack(catalogue, left_out) if left_out else "every field of the procedures has its operation"
     remedy = "these fields are left for the citizen to declare" if left_out else ""
-    sheet.passed("fields_granted", f"{detail}{told}", remedy=remedy)
+    sheet.passed("fields_granted", detail, remedy=remedy)
 
 
 def _lack(catalogue: Catalogue, missing: Collection[Operation]) -> str:

@@ -10,9 +10,11 @@ from gateway.errors.commands import StateWrong
 from gateway.keys.sealing import seal, unseal
 from gateway.places import Profile
 from gateway.profiles.revisions import SECRET_MEMBERS
-from gateway.registry.members import ConnectionMembers, parse_connection_members, reveal
+from gateway.registry.members import ConnectionMembers, IdentityMembers, parse_connection_members, reveal
 
 MASK = "(sealed)"
+_SEALED_IDENTITY = IdentityMembers.model_construct(citizen_id="", full_name="", birth_year=0)
+"""Says that there is a test identity, and nothing of it."""
 
 
 def write_document(members: ConnectionMembers) -> dict[str, Any]:
@@ -48,6 +50,8 @@ def list_secrets(members: ConnectionMembers) -> dict[str, str]:
         "ngsp_secret": reveal(members.ngsp_secret),
         "client_key": reveal(members.client_key),
     }
+    if members.test_identity is not None:
+        found["test_identity"] = members.test_identity.model_dump_json(exclude_none=True)
     if members.adapter is not None:
         found["adapter.access_key"] = reveal(members.adapter.access_key)
         found["adapter.secret_key"] = reveal(members.adapter.secret_key)
@@ -75,13 +79,14 @@ def unseal_secret(sealed: bytes, profile: Profile, number: int, name: str, *, ma
 
 
 def read_members(document: Mapping[str, Any], secrets: Mapping[str, str]) -> ConnectionMembers:
-    """Put a stored revision together again.
+    """Put a stored revision together again; an empty text stands for a secret that stays sealed.
 
     Raises:
         StateWrong: the row was written by another version, or by hand.
     """
     whole = dict(document)
-    for name, value in secrets.items():
+    for name, text in secrets.items():
+        value = _SEALED_IDENTITY if name == "test_identity" and not text else text
         outer, _, inner = name.partition(".")
         whole[outer] = {**whole.get(outer, {}), inner: value} if inner else value
     try:

@@ -14,6 +14,7 @@ from gateway.errors.commands import SettingInvalid
 from gateway.places import Profile
 from gateway.registry.connection import Connection
 from gateway.registry.members import ConnectionMembers
+from gateway.registry.model import Claim
 from gateway.registry.tls import ends_on
 
 SECRET_MEMBERS = (
@@ -23,6 +24,7 @@ SECRET_MEMBERS = (
     "client_key",
     "adapter.access_key",
     "adapter.secret_key",
+    "test_identity",
 )
 """Members that are sealed, each bound to its profile, revision and name; they are shown to nobody."""
 
@@ -46,11 +48,16 @@ class Revision:
         """Return the connection, with where the deployment lets its profile connect, and whom it trusts there.
 
         Raises:
-            SettingInvalid: a member is missing.
+            SettingInvalid: a member is missing, such as where the test identity of an official revision comes from.
         """
         found = self.members.connection(self.profile)
         if found is None:
             raise SettingInvalid(f"{', '.join(self.members.missing())}: expected of every revision")
+        unsourced = self.members.test_identity is not None and self.members.test_identity_source is None
+        if unsourced and self.profile is Profile.OFFICIAL:
+            raise SettingInvalid(
+                "test_identity_source: with test_identity on official, who issued it for tests, and when, is expected"
+            )
         return replace(found, revision=self.number, hosts=hosts, networks=networks, authorities=authorities)
 
     def days_left(self, today: date) -> int | None:
@@ -60,6 +67,11 @@ class Revision:
         """
         ends = [day for day in (self.members.expires_on, self._certificate_ends()) if day is not None]
         return (min(ends) - today).days if ends else None
+
+    @property
+    def test_claim(self) -> Claim | None:
+        """Return what a preflight asks about the person whom the registry issued for tests; None where none is named."""
+        return None if self.members.test_identity is None else self.members.test_identity.claim()
 
     def _certificate_ends(self) -> date | None:
         certificate = self.members.client_certificate

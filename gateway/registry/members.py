@@ -5,14 +5,26 @@ settings say that. Refuses unknown members, half credentials, and text with cont
 person wrote it, with what could be a person's number; a wrong value is never repeated.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import from_json
 
+from gateway.errors.requests import ClaimInvalid
 from gateway.identifiers import parse_line
 from gateway.places import Profile
 from gateway.procedures.fields import Operation
@@ -23,6 +35,12 @@ from gateway.registry.connection import (
     Dialect,
     TimestampUnit,
 )
+from gateway.registry.model import Claim
+from gateway.registry.wire import fold_name
+
+_FIRST_YEAR = 1875
+_CITIZEN_ID = Field(json_schema_extra={"pattern": "^(?!000)[0-9]{12}$"})
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def parse_json(value: object) -> object:
@@ -73,6 +91,32 @@ def _pem(value: str, info: ValidationInfo) -> str:
 
 
 _STORED = "stored"
+
+
+def _citizen_id(text: str) -> str:
+    if not re.fullmatch("[0-9]{12}", text) or text.startswith("000"):
+        raise ValueError(
+            "12 digits, as printed on the card, are expected; none is issued that begins with 000"
+        )
+    return text
+
+
+def _full_name(text: str) -> str:
+    try:
+        if text.isprintable() and fold_name(text):
+            return text
+    except ClaimInvalid:
+        pass
+    raise ValueError("a name in printable letters, that the registry can be asked about, is expected")
+
+
+def _day(value: object) -> object:
+    """Take a day in its one form; a number would be read as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("a date written YYYY-MM-DD is expected")
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Written = Annotated[str, AfterValidator(_written)]
 Issued = Annotated[str, AfterValidator(_issued)]
@@ -105,8 +149,43 @@ class AdapterMembers(Strict):
         )
 
 
+class IdentityMembers(Strict):
+    """A person that the registry issued for tests: one number, the name, and the day or the year of birth."""
+
+    citizen_id: Annotated[str, AfterValidator(_citizen_id), _CITIZEN_ID] | None = Field(
+        default=None, repr=False
+    )
+    id_card_number: Annotated[str, Field(pattern="^[0-9]{9}$")] | None = Field(default=None, repr=False)
+    full_name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_full_name)] = Field(
+        repr=False
+    )
+    birth_date: Annotated[date, BeforeValidator(_day)] | None = Field(default=None, repr=False)
+    birth_year: Annotated[int, Field(ge=_FIRST_YEAR, le=2200)] | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.citizen_id is None) == (self.id_card_number is None):
+            raise ValueError("one of citizen_id and id_card_number is expected")
+        if (self.birth_date is None) == (self.birth_year is None):
+            raise ValueError("one of birth_date and birth_year is expected")
+        return self
+
+    def claim(self) -> Claim:
+        """Return what is asked about this person."""
+        return Claim(
+            citizen_id=self.citizen_id,
+            id_card_number=self.id_card_number,
+            full_name=self.full_name,
+            birth_date=self.birth_date,
+            birth_year=self.birth_year,
+        )
+
+
 class ConnectionMembers(Strict):
-    """How one profile reaches the registry, and as whom. `expires_on` is the day after which a credential is dead."""
+    """How one profile reaches the registry, and as whom. `expires_on` is the day after which a credential is dead.
+
+    `test_identity` is the one person whom a preflight may ask about; `test_identity_source` says who issued it, and when.
+    """
 
     registry_url: HttpUrl | None = None
     dialect: Dialect = Dialect.SOAP
@@ -129,6 +208,17 @@ class ConnectionMembers(Strict):
     deadline_ms: int = Field(default=10_000, ge=100, le=120_000)
     expires_on: date | None = None
     contact: Written | None = Field(default=None, max_length=200)
+    test_identity: Annotated[IdentityMembers | None, BeforeValidator(parse_json)] = Field(
+        default=None, repr=False
+    )
+    test_identity_source: (
+        Annotated[
+            str,
+            StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+            AfterValidator(_written),
+        ]
+        | None
+    ) = None
 
     def missing(self) -> list[str]:
         """Return the members that this dialect can't do without and that are not there, or empty."""

@@ -6,13 +6,13 @@ is found who can't be, not even that. See docs/decisions/0055.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 
 from gateway.clock import Clock
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
-from gateway.procedures.fields import FIELD_OPERATIONS, Operation
+from gateway.procedures.fields import Operation
 from gateway.procedures.model import Procedure
 from gateway.registry.answer_forms import see_answer
 from gateway.registry.client import open_registry
@@ -74,6 +74,10 @@ class Probe:
         await self._pause(wait)
         return await self._ask(operation, claim, procedure)
 
+    async def reserve(self, questions: int) -> None:
+        """Have questions about a person counted, before the first is put; raises what the witness raises."""
+        await self._witness.reserve(questions)
+
     async def aclose(self) -> None:
         """Close the way out."""
         await self._registry.aclose()
@@ -86,6 +90,7 @@ class Probe:
             request_code=question.request_code,
             procedure=procedure.slug,
             officer=question.officer,
+            about_person=claim != IMPOSSIBLE,
         )
         self._ear.expect(lambda: self._witness.announce(packet))
         begun = self._clock.monotonic()
@@ -112,10 +117,8 @@ class Probe:
         heard, token = self._ear.take()
         outcome = _outcome(answer, failure)
         form = _Form()
-        blank: tuple[str, ...] = ()
         if failure is None and heard is not None and not _is_surprise(question, outcome):
             form = self._look_at(question, heard)
-            blank = _blank_fields(question.operation, answer) if isinstance(answer, Record) else ()
         last = heard or (None if self._ear.announced else token)
         seen = chain(form.seen, self._see_refusal(failure, heard), see_token(token.content) if token else ())
         return Asked(
@@ -129,7 +132,6 @@ class Probe:
             held_to_schema=form.held,
             fault=form.fault,
             seen=tuple(seen),
-            blank=blank,
         )
 
     def _look_at(self, question: Question, heard: Heard) -> _Form:
@@ -194,9 +196,3 @@ def _short_wait(asked: Asked) -> int | None:
 
 def _is_surprise(question: Question, outcome: Outcome) -> bool:
     return question.claim == IMPOSSIBLE and outcome is Outcome.SOMEBODY
-
-
-def _blank_fields(operation: Operation, record: Record) -> tuple[str, ...]:
-    known = {each.name for each in fields(record)}
-    brought = [name for name, brings in FIELD_OPERATIONS.items() if brings is operation and name in known]
-    return tuple(name for name in brought if not getattr(record, name))

@@ -33,17 +33,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """A question that is about to leave, as evidence names it."""
+    """A question that is about to leave, as evidence names it; `about_person` where it is not about nobody."""
 
     profile: Profile
     operation: Operation
     request_code: str
     procedure: str
     officer: str
+    about_person: bool = False
 
 
 class Witness(Protocol):
     """Writes down what a probe asks."""
+
+    async def reserve(self, questions: int) -> None:
+        """Count questions about a person before the first of them leaves; what it raises keeps them from leaving."""
+        ...
 
     async def announce(self, packet: Packet) -> None:
         """Note, durably before it returns, that a packet is about to leave; what it raises keeps it from leaving."""
@@ -69,8 +74,7 @@ class Asked:
 
     `sent` says that the question left, not only a call for the platform's token; `status` is the last answer's of
     whichever came last, None where none came.
-    `fault` is where the answer leaves the schema, if it was held against it; `blank` names the fields, of those that
-    the operation brings, which came empty.
+    `fault` is where the answer leaves the schema, if it was held against it.
     """
 
     operation: Operation
@@ -83,4 +87,3 @@ class Asked:
     held_to_schema: bool = False
     fault: str | None = None
     seen: tuple[Seen, ...] = field(default=(), repr=False)
-    blank: tuple[str, ...] = ()

@@ -262,18 +262,36 @@ def test_a_rehearsal_asks_once_and_lets_nothing_happen(staff: Staff) -> None:
     assert "preflight: passed; change: proposed\n" in done.out
 
 
-def test_a_test_identity_is_confirmed_and_shown_nowhere(staff: Staff, tmp_path: Path) -> None:
+def test_a_test_identity_of_a_revision_is_confirmed_and_shown_nowhere(staff: Staff, tmp_path: Path) -> None:
     person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
-    change = staff.propose("sandbox")
-    preflight = ("profiles", "preflight", change["id"], "--test-identity", "person.json")
     (tmp_path / "person.json").write_text(json.dumps(person), encoding="utf-8")
-    done = staff.proposer(*preflight)
-    assert "confirmed and found, in 5 answer(s)" in done.out
-    (tmp_path / "person.json").write_text(json.dumps(person | {"birth_date": "1990-02-30"}), encoding="utf-8")
-    refused = staff.proposer(*preflight)
-    assert refused.reason() == "test_identity.birth_date: a date"
+    change = staff.propose("sandbox", test_identity={"file": "person.json"})
+    done = staff.proposer("profiles", "preflight", change["id"])
+    assert "the registry knows it, by every operation that was asked" in " ".join(done.out.split())
+    shown = staff.proposer("profiles", "show", change["id"]).out
+    assert "test_identity: none → (sealed)" in shown
+    shown += staff.proposer("profiles", "show", "sandbox").out
     for word in person.values():
-        assert word not in done.out + refused.err
+        assert word not in done.out + shown
+
+
+def test_a_test_identity_that_is_malformed_is_refused_and_not_repeated(staff: Staff, tmp_path: Path) -> None:
+    person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-02-30"}
+    file = staff.write("sandbox", test_identity=person)
+    refused = staff.proposer("profiles", "propose", "sandbox", "--file", file)
+    assert refused.reason().startswith("revision.test_identity")
+    for word in person.values():
+        assert word not in refused.err
+    assert "--test-identity" not in staff.proposer("profiles", "preflight", "--help").out
+
+
+def test_a_spent_preflight_says_when_there_is_room_again(staff: Staff) -> None:
+    person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_year": 1990}
+    change = staff.propose("sandbox", test_identity=person)
+    for _ in range(4):
+        staff.proposer("profiles", "preflight", change["id"])
+    refused = staff.proposer("profiles", "preflight", change["id"])
+    assert "the questions about a test identity are used up for this hour" in refused.reason()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,10 @@ class Notes:
     concluded: list[tuple[Packet, RegistryError | None]] = field(default_factory=list)
     left_before: list[int] = field(default_factory=list)
     full: bool = False
+    reserved: list[int] = field(default_factory=list)
+
+    async def reserve(self, questions: int) -> None:
+        self.reserved.append(questions)
 
     async def announce(self, packet: Packet) -> None:
         if self.full:

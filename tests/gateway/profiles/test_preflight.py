@@ -290,7 +290,8 @@ async def test_a_test_identity_that_the_registry_does_not_know_fails(desk: Desk)
     found = await desk.look(desk.candidate(), test_identity=replace(AN_CLAIM, full_name="Nguyễn Văn Anh"))
 
     assert tried_and_failed(found) == ["test_identity"]
-    assert "operation_003: nobody was found" in line(found, "test_identity").detail
+    assert line(found, "test_identity").detail.startswith("the registry did not confirm it")
+    assert desk.notes.reserved == [5]
 
 
 @pytest.mark.parametrize(("left", "passed"), [(-1, False), (0, True), (29, True), (365, True)])

@@ -61,6 +61,12 @@ def members(**changes: Any) -> ConnectionMembers:
             },
             "agency": "000.00.01.H26",
             "officer": "dvctt.dichvu",
+            "test_identity": {
+                "citizen_id": "001090000123",
+                "full_name": "Nguyễn Văn An",
+                "birth_date": "1990-01-31",
+            },
+            "test_identity_source": "C06, test set of 2026",
         }
         | changes
     )
@@ -86,9 +92,11 @@ def test_a_documents_text_and_its_mask_hold_no_secret() -> None:
         "client_key",
         "adapter.access_key",
         "adapter.secret_key",
+        "test_identity",
     }
     shown = json.dumps([write_document(made), masked(made)]) + repr(made)
     assert [value for value in secrets.values() if value in shown] == []
+    assert "001090000123" not in shown
     assert masked(made)["adapter"]["secret_key"] == "(sealed)"
 
 

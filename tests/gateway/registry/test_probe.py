@@ -56,6 +56,9 @@ class Silent:
     announced: list[Packet] = field(default_factory=list)
     concluded: list[RegistryError | None] = field(default_factory=list)
 
+    async def reserve(self, questions: int) -> None:
+        """Counts nothing."""
+
     async def announce(self, packet: Packet) -> None:
         self.announced.append(packet)
 
@@ -140,7 +143,7 @@ async def test_an_answer_about_another_person_is_somebody_and_not_looked_at() ->
 
     assert asked.outcome is Outcome.SOMEBODY
     assert isinstance(asked.failure, RegistryAnswerInvalid)
-    assert (asked.held_to_schema, asked.seen, asked.blank) == (False, (), ())
+    assert (asked.held_to_schema, asked.seen) == (False, ())
 
 
 async def test_a_yes_to_the_impossible_claim_is_somebody_and_not_looked_at() -> None:
@@ -152,11 +155,14 @@ async def test_a_yes_to_the_impossible_claim_is_somebody_and_not_looked_at() -> 
     assert (asked.held_to_schema, asked.seen) == (False, ())
 
 
-async def test_a_test_identitys_record_tells_which_fields_came_empty() -> None:
-    asked = await ask(httpx.MockTransport(answering(WELL)))
+async def test_a_test_identitys_record_leaves_nothing_of_its_values_behind() -> None:
+    witness = Silent()
+
+    asked = await ask(httpx.MockTransport(answering(WELL)), witness=witness)
 
     assert asked.outcome is Outcome.SOMEBODY
-    assert asked.blank == ("blood_type", "native_place", "current_residence")
+    assert "NGUYỄN" not in str(asked).upper()
+    assert [packet.about_person for packet in witness.announced] == [True]
 
 
 async def test_a_throttled_question_waits_as_it_is_told_and_goes_again_once() -> None:

@@ -1,0 +1,31 @@
+"""preflights counted: how many of a change, and how many questions about a test identity of a profile.
+
+Revision ID: 0014
+Revises: 0012
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "preflight_runs",
+        sa.Column("id", sa.String(40), nullable=False),
+        sa.Column("change", sa.String(40), nullable=False),
+        sa.Column("profile", sa.String(16)),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True)),
+        sa.Column("questions", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_preflight_runs")),
+    )
+    op.create_index(op.f("ix_preflight_runs_begun_at"), "preflight_runs", ["begun_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("preflight_runs")
