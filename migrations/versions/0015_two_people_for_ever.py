@@ -1,7 +1,7 @@
 """two people, for ever: since when official needs two, who admitted whom, and since when each has their role.
 
 Revision ID: 0015
-Revises: 0012
+Revises: 0014
 """
 
 import json
