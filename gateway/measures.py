@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from gateway.edge.guesses import Guesses
 from gateway.edge.rates import RateLimits
+from gateway.profiles.alarms_store import WINDOWS
 from gateway.profiles.model import Gateway
 from gateway.profiles.states import ProfileState, days_left, find_sheltered, state_of
 from gateway.registry.breaker import BreakerState
@@ -40,6 +41,15 @@ class Measures(Collector):
         for profile in self._gateway.places:
             limited.add_metric([profile.value], self._rates.refused.get(profile.value, 0))
         yield limited
+        alarms = CounterMetricFamily(
+            "gateway_enquiry_alarms",
+            "Accounts that came to four fifths of a budget of answered enquiries.",
+            labels=["profile", "budget"],
+        )
+        for profile in self._gateway.places:
+            for budget in WINDOWS:
+                alarms.add_metric([profile.value, budget], self._gateway.parts.alarms[profile.value, budget])
+        yield alarms
 
     def _profiles(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(

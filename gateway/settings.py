@@ -66,6 +66,8 @@ class ProfileSettings(ConnectionMembers):
     reuse_seconds: int = Field(default=1800, ge=1)
     budget_account_hour: int | None = Field(default=None, ge=1)
     budget_subject_day: int | None = Field(default=None, ge=1)
+    budget_confirmed_hour: int | None = Field(default=None, ge=1)
+    budget_confirmed_day: int | None = Field(default=None, ge=1)
     rate_per_second: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")

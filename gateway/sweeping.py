@@ -12,7 +12,7 @@ from gateway.errors.places import Overloaded
 from gateway.idempotency import store as answers
 from gateway.oauth import store as used_ids
 from gateway.parts import Parts
-from gateway.verifications import budgets_store, flights_store
+from gateway.verifications import budgets_store, flights_store, volume_store
 from gateway.verifications import store as verifications
 
 SWEEP_SECONDS = 20.0
@@ -53,6 +53,8 @@ async def sweep(parts: Parts) -> int:
         await used_ids.delete_expired(connection, at=now)
     async with parts.database.write() as connection:
         await budgets_store.delete_ended(connection, now=now)
+    async with parts.database.write() as connection:
+        await volume_store.delete_past(connection, now=now)
     async with parts.database.write() as connection:
         await flights_store.delete_landed(connection, before=now - _LANDED_KEPT)
     if deleted:

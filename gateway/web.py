@@ -32,7 +32,7 @@ from gateway.places import OPERATORS, Profile
 from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
-from gateway.profiles.states import describe_profiles
+from gateway.profiles.states import describe_enquiries, describe_profiles
 from gateway.registry.probe_model import WayOut
 from gateway.registry.transport import open_transport
 from gateway.verifications import web as verifications_web
@@ -90,7 +90,11 @@ def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
         Measures(gateway, rates=app.state.rates, guesses=app.state.guesses),
     )
     app.include_router(
-        health.build_router(gateway.parts.database, profiles=lambda: describe_profiles(gateway))
+        health.build_router(
+            gateway.parts.database,
+            profiles=lambda: describe_profiles(gateway),
+            enquiries=lambda transaction: describe_enquiries(gateway, transaction),
+        )
     )
     for room in (
         oauth_web,

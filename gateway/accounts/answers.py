@@ -1,6 +1,6 @@
 """What `GET /me` says: the account, what it may do, what it has used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -28,16 +28,25 @@ class AccountHour(Answer):
 
 
 class SubjectDay(Answer):
-    """Distinct wrong claims about one number in a day, for the whole organisation."""
+    """Distinct wrong claims about one person in a day, for the whole organisation."""
 
     limit: int
 
 
+class Confirmed(Answer):
+    """Answered enquiries of the last hour or day: confirmed verifications that were asked, and prefills."""
+
+    limit: int
+    used: int
+
+
 class Budgets(Answer):
-    """How many wrong claims the caller has."""
+    """How many wrong claims and answered enquiries the caller has."""
 
     account_hour: AccountHour
     subject_day: SubjectDay
+    confirmed_hour: Confirmed
+    confirmed_day: Confirmed
 
 
 class CredentialAnswer(Answer):
@@ -69,9 +78,17 @@ class MeAnswer(Answer):
 
 
 def shape_me(
-    account: Account, policy: Policy, credentials: Sequence[tuple[str, datetime | None]], *, used: int
+    account: Account,
+    policy: Policy,
+    credentials: Sequence[tuple[str, datetime | None]],
+    *,
+    used: Mapping[str, int],
 ) -> MeAnswer:
-    """Return the contract's members: the account's own scopes and grants, whatever this token was narrowed to."""
+    """Return the contract's members: the account's own scopes and grants, whatever this token was narrowed to.
+
+    `used` says by a budget's name how much of it is.
+    """
+    confirmed = policy.limits_of(account.client_id)
     return MeAnswer.model_validate(
         {
             "client_id": account.client_id,
@@ -81,8 +98,9 @@ def shape_me(
             "authorization_details": account.grants.to_details(),
             "scopes": sorted(account.scopes),
             "budgets": {
-                "account_hour": {"limit": policy.budget_account_hour, "used": used},
+                "account_hour": {"limit": policy.budget_account_hour, "used": used["account_hour"]},
                 "subject_day": {"limit": policy.budget_subject_day},
+                **{name: {"limit": limit, "used": used[name]} for name, limit in confirmed.items()},
             },
             "credentials": [
                 {"kind": kind, "expires_at": rfc3339(end) if end else None} for kind, end in credentials

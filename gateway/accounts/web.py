@@ -11,7 +11,7 @@ from gateway.edge.answers import respond
 from gateway.edge.bodies import check_acceptable
 from gateway.oauth.model import Caller
 from gateway.oauth.web import AtPlace, Bearer, gateway_of
-from gateway.verifications.use_cases import count_wrong_claims
+from gateway.verifications.use_cases import read_budgets
 
 
 def build_router() -> APIRouter:
@@ -37,5 +37,5 @@ async def _me(
     del acceptable
     parts = gateway_of(request).parts
     credentials = await list_credentials(parts, caller.account)
-    used = await count_wrong_claims(parts, place, caller)
+    used = await read_budgets(parts, place, caller)
     return respond(shape_me(caller.account, place.policy, credentials, used=used))

@@ -122,13 +122,18 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A bundle that was made to be sent: its hash names it. What it asks for is what its account is tried with."""
+    """A bundle that was made to be sent: its hash names it. What it asks for is what its account is tried with.
+
+    The rate it states bounds what accounts may ask; 0 in a row of before it was kept.
+    """
 
     sha256: str
     made_at: datetime
     made_by: str
     procedures: tuple[str, ...]
     operations: tuple[Operation, ...]
+    rate_per_second: int = 0
+    rate_per_day: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

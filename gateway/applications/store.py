@@ -17,6 +17,8 @@ applications = sa.Table(
     sa.Column("made_by", sa.String(64), nullable=False),
     sa.Column("procedures", sa.JSON, nullable=False),
     sa.Column("operations", sa.JSON, nullable=False),
+    sa.Column("rate_per_second", sa.Integer),
+    sa.Column("rate_per_day", sa.Integer),
 )
 
 
@@ -28,6 +30,8 @@ async def insert_application(transaction: Transaction, application: Application)
         "made_by": application.made_by,
         "procedures": list(application.procedures),
         "operations": [operation.value for operation in application.operations],
+        "rate_per_second": application.rate_per_second,
+        "rate_per_day": application.rate_per_day,
     }
     await transaction.execute(sa.insert(applications).values(values))
 
@@ -44,4 +48,6 @@ async def find_application(transaction: Transaction, sha256: str) -> Application
         made_by=row.made_by,
         procedures=tuple(row.procedures),
         operations=tuple(Operation(operation) for operation in row.operations),
+        rate_per_second=row.rate_per_second or 0,
+        rate_per_day=row.rate_per_day or 0,
     )

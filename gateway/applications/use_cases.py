@@ -58,6 +58,8 @@ async def make_application(
             made_by=by,
             procedures=_slugs(wanted),
             operations=tuple(wanted.operations),
+            rate_per_second=stated.rate_per_second,
+            rate_per_day=stated.rate_per_day,
         )
         await _keep(gateway, application, act=act)
     page = write_page(dossier, official.keys, sha256=sha256)

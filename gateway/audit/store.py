@@ -145,15 +145,17 @@ async def list_bodies(
 ) -> list[str]:
     """Return the bodies of one organisation's rows on one citizen (any of their pseudonyms): the latest, oldest first."""
     query = (
-        sa.select(audit_entries.c.body)
+        sa.select(audit_entries.c.row, audit_entries.c.body)
         .where(audit_entries.c.profile == profile.value)
         .where(audit_entries.c.organisation == organisation)
-        .where(audit_entries.c.citizen.in_(citizens))
+        .where(audit_entries.c.citizen == sa.bindparam("one"))
         .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
         .order_by(audit_entries.c.row.desc())
         .limit(most)
     )
-    return list((await connection.execute(query)).scalars())[::-1]
+    # A query for each: an index gives one pseudonym's latest rows in order, those of several would all be sorted.
+    found = [row for one in citizens for row in await connection.execute(query, {"one": one})]
+    return [body for _, body in sorted(found)[-most:]]
 
 
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """What operators are answered about changes and profiles; a secret is at most said to be sealed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from gateway.changes.model import Change, ChangeKind, ChangeState
 from gateway.changes.reading import ProfileView
@@ -91,6 +91,16 @@ class RevisionsAnswer(Answer):
     revisions: list[RevisionAnswer]
 
 
+class EnquiryAlarmAnswer(Answer):
+    """An account that had used four fifths of a budget when the alarm was raised."""
+
+    client_id: str
+    budget: Literal["confirmed_hour", "confirmed_day"]
+    used: int
+    limit: int
+    raised_at: Instant
+
+
 class ProfileAnswer(Answer):
     """Where a profile stands. `warning` is for people: what soon needs somebody."""
 
@@ -102,6 +112,7 @@ class ProfileAnswer(Answer):
     dialect: str | None
     days_left: int | None
     warning: str | None
+    enquiry_alarms: list[EnquiryAlarmAnswer]
     suspended_at: Instant | None
     suspended_by: str | None
     reason: str | None
@@ -203,6 +214,18 @@ def shape_profile(view: ProfileView) -> ProfileAnswer:
         dialect=view.dialect,
         days_left=view.days_left,
         warning=view.warning,
+        enquiry_alarms=[
+            EnquiryAlarmAnswer.model_validate(
+                {
+                    "client_id": alarm.client_id,
+                    "budget": alarm.budget,
+                    "used": alarm.used,
+                    "limit": alarm.most,
+                    "raised_at": rfc3339(alarm.raised_at),
+                }
+            )
+            for alarm in view.enquiry_alarms
+        ],
         suspended_at=rfc3339(suspension.at) if suspension else None,
         suspended_by=suspension.by if suspension else None,
         reason=suspension.reason if suspension else None,

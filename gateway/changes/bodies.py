@@ -3,9 +3,10 @@
 Where a profile may connect is no member of a revision: a body that brings `hosts` or `networks` is refused.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from gateway.accounts.model import OFFICER
 from gateway.changes.model import ChangeKind
@@ -15,6 +16,14 @@ from gateway.operators.bodies import OperatorNameText
 from gateway.profiles.revisions import PolicyChange
 from gateway.registry.members import ConnectionMembers
 
+
+def _of_accounts(found: object) -> object:
+    """Refuse any other name before the members are read: an error would tell it, and it may be a person's number."""
+    if isinstance(found, dict) and not all(re.fullmatch(_CLIENT_ID, str(name)) for name in found):
+        raise ValueError("client ids of accounts, each with its budgets or null")
+    return found
+
+
 Officer = Annotated[str, Field(pattern=f"^{OFFICER.pattern}$")]
 ProfileText = Literal["sandbox", "official"]
 RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
@@ -22,6 +31,9 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse_line)]
 Reason = Annotated[Words | None, Field(max_length=400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Volume = Annotated[int, Field(ge=1, le=100_000_000)]
+_CLIENT_ID = r"^acc_[a-z2-7]{25}$"
+ClientIdText = Annotated[str, Field(pattern=_CLIENT_ID)]
 
 _MEMBERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     ChangeKind.ACTIVATE_REVISION: (frozenset({"profile", "revision"}), frozenset({"application"})),
@@ -39,11 +51,28 @@ _MEMBERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 """What each kind must and may have, beside `kind`."""
 
 
+class VolumeBody(Body):
+    """How many answered enquiries one account has, in place of the profile's."""
+
+    confirmed_hour: Volume | None = None
+    confirmed_day: Volume | None = None
+
+
 class BudgetsBody(Body):
-    """How many wrong claims a caller has."""
+    """How many wrong claims and answered enquiries a caller has; `accounts` by client id, null to end an override."""
 
     account_hour: Count | None = None
     subject_day: Count | None = None
+    confirmed_hour: Volume | None = None
+    confirmed_day: Volume | None = None
+    accounts: (
+        Annotated[
+            dict[str, VolumeBody | None],
+            BeforeValidator(_of_accounts),
+            Field(max_length=100, json_schema_extra={"propertyNames": {"pattern": _CLIENT_ID}}),
+        ]
+        | None
+    ) = None
 
 
 class WatchBody(Body):
@@ -62,6 +91,7 @@ class PolicyBody(Body):
     reuse_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
     budgets: BudgetsBody | None = None
     legal_basis: Annotated[Words, Field(min_length=3, max_length=400)] | None = None
+    reason: Annotated[Words, Field(min_length=3, max_length=400)] | None = None
     watch: WatchBody | None = None
 
     def parse(self) -> PolicyChange:
@@ -72,6 +102,13 @@ class PolicyBody(Body):
             reuse_seconds=self.reuse_seconds,
             account_hour=budgets.account_hour,
             subject_day=budgets.subject_day,
+            confirmed_hour=budgets.confirmed_hour,
+            confirmed_day=budgets.confirmed_day,
+            accounts={
+                name: None if own is None else own.model_dump(exclude_none=True)
+                for name, own in (budgets.accounts or {}).items()
+            },
+            reason=self.reason,
             legal_basis=self.legal_basis,
             watch={} if self.watch is None else self.watch.model_dump(exclude_none=True),
         )
@@ -96,7 +133,7 @@ class ProposalBody(Body):
     policy: PolicyBody | None = None
     name: OperatorNameText | None = None
     role: RoleText | None = None
-    client_id: Annotated[str, Field(pattern=r"^acc_[a-z2-7]{25}$")] | None = None
+    client_id: ClientIdText | None = None
     public_key: Annotated[dict[str, Any], Field(description="A public JWK, or a JWK Set.")] | None = None
     account_name: Annotated[Words, Field(min_length=1, max_length=200)] | None = None
     authorization_details: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=20)] | None = None

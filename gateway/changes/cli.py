@@ -123,19 +123,28 @@ def _add_propose(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
         reuse_seconds: Annotated[int | None, typer.Option(min=1)] = None,
         account_hour: Annotated[int | None, typer.Option(min=1, help="Wrong claims an hour.")] = None,
         subject_day: Annotated[int | None, typer.Option(min=1, help="Wrong claims on one number.")] = None,
+        confirmed_hour: Annotated[int | None, typer.Option(min=1, help="Answers an hour.")] = None,
+        confirmed_day: Annotated[int | None, typer.Option(min=1, help="Answers a day.")] = None,
+        account: Annotated[
+            str | None, typer.Option(help="Whose answers alone, by client id; else every account's.")
+        ] = None,
+        reason: Annotated[str | None, typer.Option(help="Why there are other answers budgets.")] = None,
         legal_basis: Annotated[str | None, typer.Option(help="For account reuse on official.")] = None,
         watch_seconds: Annotated[
             int | None, typer.Option(min=1, help="How long a switch is watched.")
         ] = None,
         as_json: AsJson = False,
     ) -> None:
-        """Propose another policy; what isn't named stays as it is."""
-        budgets = {"account_hour": account_hour, "subject_day": subject_day}
+        """Propose another policy; what isn't named stays as it is. --account alone ends an override."""
+        budgets = _given(account_hour=account_hour, subject_day=subject_day)
+        volume = _given(confirmed_hour=confirmed_hour, confirmed_day=confirmed_day)
+        budgets |= volume if account is None else {"accounts": {account: volume or None}}
         policy: dict[str, Any] = {
             "reuse": reuse,
             "reuse_seconds": reuse_seconds,
             "legal_basis": legal_basis,
-            "budgets": {name: value for name, value in budgets.items() if value is not None} or None,
+            "reason": reason,
+            "budgets": budgets or None,
             "watch": None if watch_seconds is None else {"seconds": watch_seconds},
         }
         policy = {name: value for name, value in policy.items() if value is not None}
@@ -217,7 +226,7 @@ def _add_suspension(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
 
 def _print_members(found: dict[str, Any]) -> None:
     for name, value in found.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and name == "revisions":
             typer.echo(f"{name}:")
             for each in value:
                 typer.echo(f"  {each['number']} {each['state']} (by {each['proposed_by']})")
@@ -229,6 +238,10 @@ def _print_members(found: dict[str, Any]) -> None:
                 indent(f"{member}: {word(inner)}")
         else:
             print_line(f"{name}: {word(value)}")
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _cells(found: dict[str, Any], columns: Sequence[str]) -> list[str]:

@@ -36,7 +36,7 @@ async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Ch
     async def draft(transaction: Transaction) -> dict[str, Any]:
         match kind:
             case ChangeKind.SET_POLICY if profile and body.policy:
-                return draft_policy(profile, body.policy.parse())
+                return await draft_policy(transaction, profile, body.policy.parse())
             case ChangeKind.OPERATOR if body.name and body.role:
                 return dict(draft_operator(_name(body.name), Role(body.role)))
             case _ if kind in _OF_ACCOUNTS:

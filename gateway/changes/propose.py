@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.applications import store as applications
+from gateway.applications.model import Application
 from gateway.audit.model import AuditEntry
 from gateway.changes import rules, store
 from gateway.changes.evidence import change_entry, refusals_recorded
@@ -20,7 +21,7 @@ from gateway.operators.use_cases import confirm_operator
 from gateway.places import Profile
 from gateway.profiles import store as profiles
 from gateway.profiles.model import Gateway
-from gateway.profiles.revisions import Revision
+from gateway.profiles.revisions import Revision, StatedVolume
 from gateway.registry.members import ConnectionMembers
 
 Draft = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
@@ -56,11 +57,14 @@ async def propose_revision(
     await _check_place(gateway, trial)
 
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
-        revision = replace(trial, number=await profiles.next_number(transaction, profile))
-        await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
         named = {} if issuer_key is None else {"issuer_key": issuer_key}
+        volume = None
         if application is not None:
-            named["application"] = await _known(transaction, profile, application)
+            known = await _known(transaction, profile, application)
+            named["application"], volume = known.sha256, _stated(known)
+        number = await profiles.next_number(transaction, profile)
+        revision = replace(trial, number=number, volume=volume)
+        await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
         return {"revision": revision.number, **named}
 
     return await propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)
@@ -107,13 +111,20 @@ async def propose(
     return made[0]
 
 
-async def _known(transaction: Transaction, profile: Profile, application: str) -> str:
-    """Return an application's hash, where a bundle of this hash was made here for official."""
+async def _known(transaction: Transaction, profile: Profile, application: str) -> Application:
+    """Return the application whose bundle has this hash, where it was made here for official."""
     found = await applications.find_application(transaction, application)
     if found is None or profile is not Profile.OFFICIAL:
         detail = "the hash of a bundle that was made here, for official"
         raise RequestInvalid((FieldError(field="application", code="unknown", detail=detail),))
-    return found.sha256
+    return found
+
+
+def _stated(application: Application) -> StatedVolume | None:
+    """Return the volume that an application stated; None in one of before it was kept."""
+    if not application.rate_per_second or not application.rate_per_day:
+        return None
+    return StatedVolume.of_rate(per_second=application.rate_per_second, per_day=application.rate_per_day)
 
 
 async def _check_place(gateway: Gateway, revision: Revision) -> None:

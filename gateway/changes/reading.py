@@ -9,9 +9,17 @@ from gateway.changes.model import Change, ChangeKind
 from gateway.clock import today
 from gateway.places import Profile
 from gateway.profiles import store as profiles
+from gateway.profiles.alarms_store import EnquiryAlarm, list_alarms
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision, Suspension
-from gateway.profiles.states import ProfileState, days_left, find_warning, has_ended, state_of
+from gateway.profiles.states import (
+    ProfileState,
+    days_left,
+    find_warning,
+    has_ended,
+    state_of,
+    warn_of_volume,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +34,7 @@ class ProfileView:
     dialect: str | None
     days_left: int | None
     warning: str | None
+    enquiry_alarms: Sequence[EnquiryAlarm]
     suspension: Suspension | None
     policy: Mapping[str, Any]
     epoch: int
@@ -49,6 +58,7 @@ async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
     """Return one profile as the store has it now."""
     async with gateway.parts.database.read() as transaction:
         standing = await profiles.read_standing(transaction, profile)
+        alarms = await list_alarms(transaction, now=gateway.parts.clock.now())
     place = gateway.places[profile]
     members = place.revision.members if place.revision else None
     return ProfileView(
@@ -59,7 +69,8 @@ async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
         registry_url=members.registry_url if members else None,
         dialect=members.dialect.value if members else None,
         days_left=days_left(place, gateway.parts.clock),
-        warning=find_warning(place, gateway.parts.clock),
+        warning=find_warning(place, gateway.parts.clock) or warn_of_volume(alarms, place),
+        enquiry_alarms=[alarm for alarm in alarms if alarm.profile is profile],
         suspension=standing.suspension,
         policy=asdict(place.policy),
         epoch=gateway.places.epoch,

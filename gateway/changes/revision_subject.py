@@ -142,6 +142,8 @@ def _shown(revision: Revision | None, beside: Revision | None) -> dict[str, Any]
     if revision is None:
         return {}
     flat: dict[str, Any] = {"revision": revision.number}
+    if revision.volume is not None:
+        flat |= {"stated_hour": revision.volume.hour, "stated_day": revision.volume.day}
     for name, value in masked(revision.members).items():
         if isinstance(value, dict):
             flat |= {f"{name}.{inner}": each for inner, each in value.items()}

@@ -1,6 +1,6 @@
 """Open pages of the edge: `/livez`, `/readyz` and `/problems/{code}`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from gateway.database import Database
+from gateway.database import Database, Transaction
 from gateway.edge.answers import Answer
 from gateway.edge.guards import refuses
 from gateway.edge.problems import PROBLEMS, Internal
@@ -43,6 +43,13 @@ class CredentialWarnings(Answer):
     official: str | None
 
 
+class EnquiryWarnings(Answer):
+    """That accounts of a place near the end of their enquiries of an hour or a day; else null."""
+
+    sandbox: str | None
+    official: str | None
+
+
 class ReadyAnswer(Answer):
     """The store works. `credential_days_left`: whole days; negative once they have ended."""
 
@@ -50,6 +57,7 @@ class ReadyAnswer(Answer):
     profiles: ProfileStates
     credential_days_left: CredentialEnds
     credential_warnings: CredentialWarnings
+    enquiry_warnings: EnquiryWarnings
 
 
 class NotReadyAnswer(Answer):
@@ -59,14 +67,18 @@ class NotReadyAnswer(Answer):
     profiles: ProfileStates
     credential_days_left: CredentialEnds
     credential_warnings: CredentialWarnings
+    enquiry_warnings: EnquiryWarnings
 
 
 Profiles = Callable[[], dict[str, dict[str, Any]]]
 """Says of now what `ReadyAnswer` holds of the profiles."""
 
+Enquiries = Callable[[Transaction], Awaitable[dict[str, str | None]]]
+"""Says of now what the store knows of accounts near the end of their enquiries."""
 
-def build_router(database: Database, *, profiles: Profiles) -> APIRouter:
-    """Return the open routes; `profiles` says how each profile is."""
+
+def build_router(database: Database, *, profiles: Profiles, enquiries: Enquiries) -> APIRouter:
+    """Return the open routes; `profiles` says how each profile is, `enquiries` what their accounts have used."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -89,9 +101,11 @@ def build_router(database: Database, *, profiles: Profiles) -> APIRouter:
         try:
             async with database.read() as connection:
                 await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+                warnings = await enquiries(connection)
         except Overloaded:
-            return JSONResponse({"status": "store_unavailable"} | profiles(), status_code=503)
-        return JSONResponse({"status": "ok"} | profiles())
+            unknown = {"enquiry_warnings": dict.fromkeys(("sandbox", "official"))}
+            return JSONResponse({"status": "store_unavailable"} | profiles() | unknown, status_code=503)
+        return JSONResponse({"status": "ok"} | profiles() | {"enquiry_warnings": warnings})
 
     @router.get(
         "/problems/{code}",

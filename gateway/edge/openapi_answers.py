@@ -129,6 +129,11 @@ PROBLEM: Mapping[str, Any] = {
         "code": {"type": "string"},
         "request_id": {"type": "string"},
         "registry_code": {"type": "string", "description": "With registry_refused: the registry's own code."},
+        "budget": {
+            "type": "string",
+            "enum": ["account_hour", "subject_day", "confirmed_hour", "confirmed_day"],
+            "description": "With enquiry_budget_spent: which budget has no place left.",
+        },
         "verification": {
             "type": "string",
             "description": "With verification_invalidated or idempotency_answer_gone, where there is one.",

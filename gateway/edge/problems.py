@@ -78,7 +78,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (idempotency.IdempotencyConflict, Problem(422, "idempotency_conflict", "Key used for another request", "Khóa đã dùng cho yêu cầu khác", "Send the same body as before, or take a new Idempotency-Key.")),
     (operators.PreflightFailed, Problem(422, "preflight_failed", "Preflight failed", "Kiểm tra trước không đạt", "Mend what the failed checks name, and run the preflight again.")),
     (callers.RateLimited, Problem(429, "rate_limited", "Too many requests", "Quá nhiều yêu cầu", "Wait as Retry-After says.")),
-    (callers.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "Too many claims were not confirmed; wait as Retry-After says.")),
+    (callers.EnquiryBudgetSpent, Problem(429, "enquiry_budget_spent", "Enquiry budget spent", "Đã hết hạn mức tra cứu", "The budget that budget names has no place left: account_hour and subject_day count claims that were not confirmed, confirmed_hour and confirmed_day what was answered. Wait as Retry-After says.")),
     (operators.PreflightBudgetSpent, Problem(429, "preflight_budget_spent", "Preflight budget spent", "Đã hết hạn mức kiểm tra trước", "Questions about a test identity have a budget an hour and profile, preflights one an hour and change; no person was asked about. Wait as Retry-After says.")),
     (requests.HeadersTooLarge, Problem(431, "headers_too_large", "Headers too large", "Phần đầu yêu cầu quá lớn", "Send fewer or shorter headers.")),
     (Internal, Problem(500, "internal", "Internal error", "Lỗi hệ thống", "Tell the gateway's operators the request_id.")),
@@ -117,6 +117,8 @@ def problem_body(error: GatewayError, *, base: str, request_id: str) -> dict[str
         body["errors"] = [_field(found) for found in getattr(error, "errors", ())]
     if isinstance(error, registry.RegistryRefused):
         body["registry_code"] = error.registry_code
+    if isinstance(error, callers.EnquiryBudgetSpent):
+        body["budget"] = error.budget
     names_one = verifications.VerificationInvalidated | idempotency.IdempotencyAnswerGone
     if isinstance(error, names_one) and error.verification:
         body["verification"] = error.verification

@@ -50,8 +50,12 @@ class RateLimited(CallerError):
 
 @dataclass(eq=False)
 class EnquiryBudgetSpent(CallerError):
-    """The account or the number asked has used up its wrong claims; `retry_after` in seconds."""
+    """A budget has no place left: `account_hour` or `subject_day` of wrong claims, `confirmed_hour` or `confirmed_day`.
 
+    `retry_after` in seconds.
+    """
+
+    budget: str
     retry_after: int = 3600
 
 

@@ -117,7 +117,12 @@ class PlaceKeys:
 
     def pseudonym(self, kind: str, organisation: str, value: str) -> str:
         """Return what stands for a citizen or an officer: pairwise, so that organisations can't join theirs."""
-        return self.current(Purpose.PSEUDONYM).mac(f"{kind}|{organisation}|{value}")[:40]
+        return self.pseudonyms(kind, organisation, value)[0]
+
+    def pseudonyms(self, kind: str, organisation: str, value: str) -> tuple[str, ...]:
+        """Return the same under every pseudonym key there is, the newest first."""
+        text = f"{kind}|{organisation}|{value}"
+        return tuple(key.mac(text)[:40] for key in self.all(Purpose.PSEUDONYM))
 
 
 class SigningRing:

@@ -9,6 +9,7 @@ from gateway.prefills import store
 from gateway.prefills.model import PrefillRequest
 from gateway.procedures.model import Procedure, Role
 from gateway.profiles.model import Link, Place
+from gateway.verifications import persons
 from gateway.verifications.evidence import open_act, refusals_recorded, within
 from gateway.verifications.guards import check_grants, find_act, get_link
 from gateway.verifications.model import Verification
@@ -55,7 +56,7 @@ async def pass_guards(
         procedure=procedure,
         role=role,
         verification=verification,
-        under_correction=await list_under_correction(parts, verification),
+        under_correction=await list_under_correction(parts, place, verification),
         entry=replace(
             entry,
             officer=officer,
@@ -86,12 +87,14 @@ async def _open_verification(
     return verification
 
 
-async def list_under_correction(parts: Parts, verification: Verification) -> frozenset[str]:
-    """Return the fields of the citizen that are disputed: they are the citizen's to declare."""
+async def list_under_correction(parts: Parts, place: Place, verification: Verification) -> frozenset[str]:
+    """Return the fields of the citizen that are disputed, by whichever number: they are the citizen's to declare."""
     async with parts.database.read() as connection:
+        person = await persons.find_person(connection, place.keys, verification)
         return await store.list_open_fields(
             connection,
             profile=verification.profile,
             client_id=verification.client_id,
-            subject=verification.subject,
+            person=person,
+            claim_key=verification.claim_key,
         )

@@ -20,6 +20,7 @@ from gateway.parts import Parts
 from gateway.prefills import store
 from gateway.prefills.act import Act, pass_guards
 from gateway.prefills.model import Filled, Prefill, PrefillRequest, Reason, ToDeclare, Trace
+from gateway.prefills.places import Answer, reserve_place, settle
 from gateway.prefills.values import value_of
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.profiles.model import Link, Place
@@ -31,9 +32,9 @@ from gateway.verifications.guards import (
     is_registry_field,
     needed_operations,
 )
+from gateway.verifications.persons import find_person
 from gateway.verifications.sealed_claims import open_claim
 
-Answer = Found | NobodyFound | RegistryError
 ENDED = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
 
 
@@ -41,7 +42,7 @@ async def prefill_form(parts: Parts, place: Place, caller: Caller, request: Pref
     """Return the registry's values for the fields asked, and what is left to declare.
 
     Raises:
-        FieldsError, GrantError, VerificationError, ProfileError, NotFound: before anything was asked.
+        FieldsError, GrantError, VerificationError, ProfileError, NotFound, EnquiryBudgetSpent: before anything was asked.
         VerificationInvalidated: also when the registry no longer knows such a living person.
     """
     act, link = await pass_guards(parts, place, caller, request)
@@ -55,14 +56,14 @@ async def _ask_and_deliver(parts: Parts, act: Act, link: Link) -> Prefill:
         for entry in (_entry(act, question) for question in questions)
     ]
     if intended:
-        await parts.audit.record(*intended)
+        await reserve_place(parts, act, link, intended)
     answers = await asyncio.gather(*(_ask(link, question) for question in questions))
     answered = [
         replace(_entry(act, question), at=parts.clock.now(), kind=Kind.ANSWERED, outcome=_outcome(answer))
         for question, answer in zip(questions, answers, strict=True)
     ]
     if any(_is_gone(answer) for answer in answers):
-        await _invalidate(parts, act, answered, whole_person=any(_is_dead(answer) for answer in answers))
+        await _invalidate(parts, act, answered, answers)
         raise VerificationInvalidated(verification=act.verification.id)
     prefill = _shape(
         parts, act, dict(zip((question.operation for question in questions), answers, strict=True))
@@ -73,6 +74,7 @@ async def _ask_and_deliver(parts: Parts, act: Act, link: Link) -> Prefill:
     )
 
     async def change(transaction: Transaction) -> None:
+        await settle(transaction, parts, act, answers)
         await store.insert_trace(transaction, _trace(parts, act, prefill))
 
     await parts.audit.record(*answered, delivered, change=change, owed=True)
@@ -146,14 +148,18 @@ def _is_dead(answer: Answer) -> bool:
     return isinstance(answer, Found) and answer.record.life_status in ENDED
 
 
-async def _invalidate(parts: Parts, act: Act, answered: Sequence[AuditEntry], *, whole_person: bool) -> None:
+async def _invalidate(
+    parts: Parts, act: Act, answered: Sequence[AuditEntry], answers: Sequence[Answer]
+) -> None:
     member, now = act.verification, parts.clock.now()
     claim = open_claim(act.place.keys, member)
     keyed = key_claim(act.place.keys, member.organisation, claim, subject=member.subject, now=now)
 
     async def change(transaction: Transaction) -> None:
-        if whole_person:
-            await verifications.invalidate_person(transaction, member)
+        await settle(transaction, parts, act, answers)
+        if any(_is_dead(answer) for answer in answers):
+            person = await find_person(transaction, act.place.keys, member)
+            await verifications.invalidate_person(transaction, member, person)
         else:
             await verifications.invalidate_claim(transaction, member, keyed.all)
 

@@ -59,7 +59,7 @@ async def replay_trip(
         await record_replay(parts, entry, outcome=found.verdict.value)
         return
     async with refusals_recorded(parts, entry):
-        _refuse_disputed(kept, await list_under_correction(parts, found), found.id)
+        _refuse_disputed(kept, await list_under_correction(parts, place, found), found.id)
     await record_replay(parts, entry, outcome=kept.id, fields=kept.filled)
 
 

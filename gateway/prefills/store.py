@@ -9,6 +9,8 @@ from gateway.database import Instant, metadata
 from gateway.identifiers import VerificationId
 from gateway.places import Profile
 from gateway.prefills.model import Discrepancy, DiscrepancyState, Trace
+from gateway.verifications.persons_store import Person
+from gateway.verifications.store import is_about, verifications
 
 prefills = sa.Table(
     "prefills",
@@ -75,14 +77,24 @@ async def insert_discrepancy(connection: AsyncConnection, discrepancy: Discrepan
 
 
 async def list_open_fields(
-    connection: AsyncConnection, *, profile: Profile, client_id: str, subject: str
+    connection: AsyncConnection, *, profile: Profile, client_id: str, person: Person, claim_key: str
 ) -> frozenset[str]:
-    """Return the fields of a citizen that this account has an open discrepancy on."""
-    query = sa.select(discrepancies.c.field).where(
-        discrepancies.c.profile == profile.value,
-        discrepancies.c.client_id == client_id,
-        discrepancies.c.subject == subject,
-        discrepancies.c.state == DiscrepancyState.OPEN.value,
+    """Return the fields of a citizen that this account has an open discrepancy on.
+
+    One of before holders were kept is told by its claim.
+    """
+    unmarked = sa.and_(verifications.c.holder.is_(None), verifications.c.claim_key == claim_key)
+    query = (
+        sa.select(discrepancies.c.field)
+        .join(prefills, prefills.c.id == discrepancies.c.prefill)
+        .join(verifications, verifications.c.id == prefills.c.verification)
+        .where(
+            discrepancies.c.profile == profile.value,
+            discrepancies.c.client_id == client_id,
+            discrepancies.c.subject.in_(person.pseudonyms),
+            sa.or_(is_about(person), unmarked),
+            discrepancies.c.state == DiscrepancyState.OPEN.value,
+        )
     )
     return frozenset((await connection.execute(query)).scalars())
 

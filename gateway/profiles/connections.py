@@ -14,7 +14,7 @@ from gateway.keys.model import PlaceKeys, Purpose, SigningRing
 from gateway.places import Profile
 from gateway.profiles.links import Links
 from gateway.profiles.model import Link, Place, Policy, Watch
-from gateway.profiles.revisions import PolicyChange, Revision, Standing, Standings
+from gateway.profiles.revisions import PolicyChange, Revision, Standing, Standings, StatedVolume
 from gateway.registry.addresses import stay_on_this_machine
 from gateway.registry.connection import Connection
 from gateway.settings import ProfileSettings, Settings
@@ -27,6 +27,8 @@ _DEFAULTS: Mapping[Profile, Policy] = {
         reuse_seconds=1800,
         budget_account_hour=1000,
         budget_subject_day=50,
+        budget_confirmed_hour=100_000,
+        budget_confirmed_day=1_000_000,
         rate_per_second=500,
     ),
     Profile.OFFICIAL: Policy(
@@ -34,6 +36,8 @@ _DEFAULTS: Mapping[Profile, Policy] = {
         reuse_seconds=1800,
         budget_account_hour=30,
         budget_subject_day=5,
+        budget_confirmed_hour=1_000,
+        budget_confirmed_day=10_000,
         rate_per_second=500,
     ),
 }
@@ -66,9 +70,9 @@ class Opener:
         if link is not None:
             await self.links.close(link)
 
-    def policy(self, profile: Profile, changed: PolicyChange) -> Policy:
-        """Return the policy that holds with a change laid over the settings'."""
-        return _policy(profile, self.settings.of(profile), changed)
+    def policy(self, profile: Profile, changed: PolicyChange, volume: StatedVolume | None = None) -> Policy:
+        """Return the policy that holds with a change laid over the settings', and those over what was stated."""
+        return _policy(profile, self.settings.of(profile), changed, volume)
 
     def open_all(
         self, keys: Mapping[Profile, PlaceKeys], found: Standings, former: Mapping[Profile, Place]
@@ -123,7 +127,7 @@ class Opener:
             keys=keys,
             tokens=SigningRing(keys, Purpose.TOKEN),
             receipts=SigningRing(keys, Purpose.RECEIPT),
-            policy=_policy(profile, own, standing.policy),
+            policy=_policy(profile, own, standing.policy, None if active is None else active.volume),
             link=link,
             revision=active,
             suspension=standing.suspension,
@@ -139,8 +143,27 @@ def is_local(settings: ProfileSettings, active: Revision | None = None) -> bool:
     return active is None and settings.registry_url is None
 
 
-def _policy(profile: Profile, own: ProfileSettings, changed: PolicyChange) -> Policy:
+WRONG_SHARE = 20
+"""One claim in so many of a stated hour may be wrong, where that is more than the default."""
+
+
+def _default_of(profile: Profile, volume: StatedVolume | None) -> Policy:
+    """Return the default policy: its volume is what the application behind the active revision stated, if one did."""
     default = _DEFAULTS[profile]
+    if volume is None:
+        return default
+    return replace(
+        default,
+        budget_account_hour=max(default.budget_account_hour, volume.hour // WRONG_SHARE),
+        budget_confirmed_hour=volume.hour,
+        budget_confirmed_day=volume.day,
+    )
+
+
+def _policy(
+    profile: Profile, own: ProfileSettings, changed: PolicyChange, volume: StatedVolume | None
+) -> Policy:
+    default = _default_of(profile, volume)
     if profile is Profile.OFFICIAL and own.reuse == "account":
         raise SettingInvalid(
             "GATEWAY_OFFICIAL_REUSE: account needs an approved change that cites its legal basis; use dossier"
@@ -150,7 +173,15 @@ def _policy(profile: Profile, own: ProfileSettings, changed: PolicyChange) -> Po
         reuse_seconds=changed.reuse_seconds or own.reuse_seconds,
         budget_account_hour=changed.account_hour or own.budget_account_hour or default.budget_account_hour,
         budget_subject_day=changed.subject_day or own.budget_subject_day or default.budget_subject_day,
+        budget_confirmed_hour=changed.confirmed_hour
+        or own.budget_confirmed_hour
+        or default.budget_confirmed_hour,
+        budget_confirmed_day=changed.confirmed_day
+        or own.budget_confirmed_day
+        or default.budget_confirmed_day,
         rate_per_second=own.rate_per_second or default.rate_per_second,
         legal_basis=changed.legal_basis,
         watch=replace(Watch(), **dict(changed.watch)),
+        accounts={name: dict(limits) for name, limits in changed.accounts.items() if limits},
+        reason=changed.reason,
     )

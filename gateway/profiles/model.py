@@ -4,7 +4,7 @@ Refuses to be built half: a place without a connection is whole, with `registry`
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -12,7 +12,7 @@ from gateway.keys.model import PlaceKeys, SigningRing
 from gateway.keys.vault import Vault
 from gateway.parts import Parts
 from gateway.places import Profile, audience_of, issuer_of, other_than
-from gateway.profiles.revisions import PolicyChange, Revision, Standings, Suspension
+from gateway.profiles.revisions import PolicyChange, Revision, Standings, StatedVolume, Suspension
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.settings import Settings
@@ -38,18 +38,28 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How far a verification reaches (docs/decisions/0004), and how many wrong claims and calls a caller has.
+    """How far a verification reaches (docs/decisions/0004), and how many wrong claims, answers and calls a caller has.
 
-    `rate_per_second` is one account's, at one worker; four times as many may come at once.
+    `rate_per_second` is one account's, at one worker; four times as many may come at once. `accounts` holds, by client
+    id, what an account has instead of `budget_confirmed_hour` and `…_day`; `reason` is the last override's.
     """
 
     reuse: Literal["account", "dossier"]
     reuse_seconds: int
     budget_account_hour: int
     budget_subject_day: int
+    budget_confirmed_hour: int
+    budget_confirmed_day: int
     rate_per_second: int
     legal_basis: str | None = None
     watch: Watch = Watch()
+    accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    reason: str | None = None
+
+    def limits_of(self, client_id: str) -> Mapping[str, int]:
+        """Return how many answered enquiries an account has in an hour and in a day, by the budgets' names."""
+        limits = {"confirmed_hour": self.budget_confirmed_hour, "confirmed_day": self.budget_confirmed_day}
+        return limits | dict(self.accounts.get(client_id, {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,8 +143,8 @@ class Opens(Protocol):
         """Return a revision's connection within the deployment's bounds. Raises `SettingInvalid`."""
         ...
 
-    def policy(self, profile: Profile, changed: PolicyChange) -> Policy:
-        """Return the policy that holds with a change laid over the settings'."""
+    def policy(self, profile: Profile, changed: PolicyChange, volume: StatedVolume | None = None) -> Policy:
+        """Return the policy that holds with a change laid over the settings', and those over what was stated."""
         ...
 
     async def check(self, connection: Connection) -> None:

@@ -33,14 +33,31 @@ WARNING_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedVolume:
+    """How many enquiries an application stated, in its busiest hour and in a day."""
+
+    hour: int
+    day: int
+
+    @classmethod
+    def of_rate(cls, *, per_second: int, per_day: int) -> "StatedVolume":
+        """Return the volume of a stated rate: no hour has more than a day, or than its seconds allow."""
+        return cls(hour=min(per_second * 3600, per_day), day=per_day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One way to the registry. `number` counts from 1 in its profile; its secrets never show in a repr."""
+    """One way to the registry. `number` counts from 1 in its profile; its secrets never show in a repr.
+
+    `volume` is that of the application which its account answers, None where none is named.
+    """
 
     profile: Profile
     number: int
     members: ConnectionMembers = field(repr=False)
     proposed_by: str
     proposed_at: datetime
+    volume: StatedVolume | None = None
 
     def connection(
         self, *, hosts: tuple[str, ...], networks: tuple[str, ...], authorities: str | None
@@ -89,12 +106,19 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange:
-    """What a change laid over the settings' policy; absent is untouched."""
+    """What a change laid over the settings' policy; absent is untouched.
+
+    `accounts` holds by client id what an account has instead of `confirmed_hour` and `confirmed_day`, or None to end that.
+    """
 
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: int | None = None
     account_hour: int | None = None
     subject_day: int | None = None
+    confirmed_hour: int | None = None
+    confirmed_day: int | None = None
+    accounts: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
+    reason: str | None = None
     legal_basis: str | None = None
     watch: Mapping[str, int] = field(default_factory=dict)
 

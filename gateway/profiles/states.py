@@ -1,9 +1,12 @@
 """How each profile is, in a word and in days: for `/readyz`, the metrics and people."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 from gateway.clock import Clock, today
+from gateway.database import Transaction
+from gateway.profiles.alarms_store import EnquiryAlarm, list_alarms
 from gateway.profiles.model import Gateway, Place
 from gateway.profiles.revisions import warn_of_end
 from gateway.registry.breaker import BreakerState
@@ -66,6 +69,21 @@ def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
             profile.value: find_warning(place, clock) for profile, place in gateway.places.items()
         },
     }
+
+
+async def describe_enquiries(gateway: Gateway, transaction: Transaction) -> dict[str, str | None]:
+    """Return for every profile what to do about accounts that near the end of their enquiries, as `/readyz` shows it."""
+    found = await list_alarms(transaction, now=gateway.parts.clock.now())
+    return {profile.value: warn_of_volume(found, place) for profile, place in gateway.places.items()}
+
+
+def warn_of_volume(alarms: Sequence[EnquiryAlarm], place: Place) -> str | None:
+    """Return what to do about a place's alarms, naming no account; None where there is none."""
+    count = len({alarm.client_id for alarm in alarms if alarm.profile is place.profile})
+    if not count:
+        return None
+    who = "1 account has" if count == 1 else f"{count} accounts have"
+    return f"{who} used 80 % of their enquiries: see gateway profiles show {place.profile.value}"
 
 
 def find_warning(place: Place, clock: Clock) -> str | None:

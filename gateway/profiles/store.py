@@ -22,7 +22,14 @@ from gateway.profiles.revision_rows import (
     unseal_secret,
     write_document,
 )
-from gateway.profiles.revisions import PolicyChange, Revision, Standing, Standings, Suspension
+from gateway.profiles.revisions import (
+    PolicyChange,
+    Revision,
+    Standing,
+    Standings,
+    StatedVolume,
+    Suspension,
+)
 from gateway.registry.members import ConnectionMembers
 
 revisions = sa.Table(
@@ -33,6 +40,8 @@ revisions = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Column("proposed_by", sa.String(64), nullable=False),
     sa.Column("proposed_at", Instant, nullable=False),
+    sa.Column("stated_hour", sa.Integer),
+    sa.Column("stated_day", sa.Integer),
 )
 revision_secrets = sa.Table(
     "revision_secrets",
@@ -65,6 +74,8 @@ async def insert_revision(transaction: Transaction, revision: Revision, *, maste
         "document": document,
         "proposed_by": revision.proposed_by,
         "proposed_at": revision.proposed_at,
+        "stated_hour": revision.volume.hour if revision.volume else None,
+        "stated_day": revision.volume.day if revision.volume else None,
     }
     await transaction.execute(sa.insert(revisions).values(row))
     sealed = seal_secrets(revision.members, revision.profile, revision.number, master=master)
@@ -194,10 +205,12 @@ async def read_standings(transaction: Transaction, *, master: bytes | None) -> S
 
 
 def _revision(row: sa.Row[tuple[object, ...]], members: ConnectionMembers) -> Revision:
+    stated = None if row.stated_day is None else StatedVolume(hour=row.stated_hour, day=row.stated_day)
     return Revision(
         profile=Profile(row.profile),
         number=row.number,
         members=members,
         proposed_by=row.proposed_by,
         proposed_at=row.proposed_at,
+        volume=stated,
     )

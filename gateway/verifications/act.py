@@ -13,6 +13,7 @@ from gateway.profiles.model import Place
 from gateway.verifications.claim_keys import ClaimKeys, key_claim
 from gateway.verifications.fold import fold_claim
 from gateway.verifications.model import Enquiry, Origin, Verdict, Verification, VerificationState
+from gateway.verifications.persons import Number, key_holder, number_of
 from gateway.verifications.sealed_claims import seal_claim
 
 
@@ -31,6 +32,11 @@ class Act:
         organisation, subject = self.caller.account.organisation, self.entry.citizen or ""
         return key_claim(self.place.keys, organisation, self.enquiry.claim, subject=subject, now=now)
 
+    @property
+    def number(self) -> Number:
+        """Return what stands for the number that is asked about."""
+        return number_of(self.place.keys, self.caller.account.organisation, self.enquiry.claim)
+
     def claim_in_flight(self) -> str:
         """Return what stands for the claim while it is asked: no key of it changes before the answer is there."""
         organisation = self.caller.account.organisation
@@ -40,13 +46,13 @@ class Act:
 def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
     """Return a verification that the registry was asked for just now; a confirmed one seals its claim."""
     now = parts.clock.now()
-    confirmed = verdict is Verdict.CONFIRMED
-    claim = act.claim_keys(now)
+    confirmed, asked = verdict is Verdict.CONFIRMED, act.enquiry.claim
+    claim, organisation = act.claim_keys(now), act.caller.account.organisation
     verification = Verification(
         id=VerificationId(new_identifier("ver")),
         profile=act.place.profile,
         client_id=act.caller.account.client_id,
-        organisation=act.caller.account.organisation,
+        organisation=organisation,
         procedure=act.procedure.slug,
         procedure_code=act.procedure.code_on(today(parts.clock)),
         dossier=act.enquiry.dossier,
@@ -61,6 +67,7 @@ def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
         subject_key=act.entry.citizen_key or "",
         claim_key=claim.current,
         claim_key_id=claim.key_id,
+        holder=key_holder(act.place.keys, organisation, asked, asked.id_card_number) if confirmed else None,
     )
     return _sealed(act, verification) if confirmed else verification
 

@@ -127,7 +127,7 @@ async def _take_off(
         claim = act.claim_keys(now)
         await budgets.unite(transaction, claim)
         wanted = _reservation(act, claim.current, ends_at)
-        await budgets.reserve(transaction, wanted, act.place.policy, now=now)
+        await budgets.reserve(transaction, wanted, act.place, act.number, now=now)
         flight = Flight(key=key, act=act.entry.act, lease_ends_at=ends_at)
         await flights_store.put_flight(transaction, flight, former=former)
         return (replace(packet_entry(act, question), at=now, kind=Kind.INTENDED),)

@@ -1,5 +1,6 @@
 """Wrong claims at rest: those counted by their verification, and those in flight by a reservation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +26,10 @@ reservations = sa.Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """A place in both budgets, held until `ends_at` at the latest: a worker that died gives it back."""
+    """A place in the budgets, held until `ends_at` at the latest: a worker that died gives it back.
+
+    A prefill makes no claim: its `subject` and `claim_key` are empty, and it counts among no wrong claims.
+    """
 
     act: str
     profile: str
@@ -77,10 +81,17 @@ class Spending:
 
 
 async def read_spending(
-    connection: AsyncConnection, wanted: Reservation, *, hour: datetime, day: datetime, now: datetime
+    connection: AsyncConnection,
+    wanted: Reservation,
+    subjects: Iterable[str],
+    *,
+    hour: datetime,
+    day: datetime,
+    now: datetime,
 ) -> Spending:
-    """Return what counts: an account's wrong claims since `hour`, those on a number since `day`, and all in flight."""
-    members = {name: getattr(wanted, name) for name in _ASKED}
+    """Return what counts: an account's wrong claims since `hour`, those on `subjects` since `day`, and all in flight."""
+    members: dict[str, object] = {name: getattr(wanted, name) for name in _ASKED}
+    members["subjects"] = sorted(subjects)
     row = (await connection.execute(_SPENDING, members | {"hour": hour, "day": day, "now": now})).one()
     return Spending(
         account=row.account,
@@ -102,15 +113,22 @@ def _wrong(since: str, *columns: str) -> sa.Select[str]:
     return sa.select(verifications.c.claim_key).where(
         WRONG,
         verifications.c.verified_at > sa.bindparam(since),
-        *(verifications.c[name] == sa.bindparam(name) for name in columns),
+        *(_is_asked(verifications, name) for name in columns),
     )
 
 
 def _in_flight(*columns: str) -> sa.Select[str]:
     return sa.select(reservations.c.claim_key).where(
         reservations.c.ends_at >= sa.bindparam("now"),
-        *(reservations.c[name] == sa.bindparam(name) for name in columns),
+        reservations.c.claim_key != sa.literal_column("''"),
+        *(_is_asked(reservations, name) for name in columns),
     )
+
+
+def _is_asked(table: sa.Table, name: str) -> sa.ColumnElement[bool]:
+    if name == "subject":
+        return table.c.subject.in_(sa.bindparam("subjects", expanding=True))
+    return table.c[name] == sa.bindparam(name)
 
 
 def _budget(name: str, since: str, *columns: str) -> sa.Subquery:
@@ -126,7 +144,7 @@ def _budget(name: str, since: str, *columns: str) -> sa.Subquery:
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
 _RESERVE = sa.insert(reservations)
 _GIVE_BACK = sa.delete(reservations).where(reservations.c.act == sa.bindparam("own_act"))
-_ASKED = ("profile", "client_id", "organisation", "subject", "claim_key")
+_ASKED = ("profile", "client_id", "organisation", "claim_key")
 _OF_ACCOUNT = ("profile", "client_id")
 _WRONG_OF_ACCOUNT = sa.select(
     sa.func.count(_wrong("hour", *_OF_ACCOUNT).subquery().c.claim_key.distinct()).label("wrong")

@@ -61,7 +61,8 @@ class Enquiry:
 class Verification:
     """What is kept. The claim is sealed under a data key of its own, which goes when the verification ends.
 
-    `subject` is the citizen's pseudonym for the organisation; `claim_key` the keyed fold of the claim.
+    `subject` is the pseudonym of the citizen's number for the organisation; `claim_key` the keyed fold of the claim;
+    `holder`, of a confirmed claim by nine digits, what stands for the person among those who may have that number.
     `origin` says how it came to be; reuse of the same one doesn't change it.
     """
 
@@ -83,6 +84,7 @@ class Verification:
     subject_key: str
     claim_key: str
     claim_key_id: str
+    holder: str | None = None
     sealed_claim: bytes | None = field(default=None, repr=False)
     wrapped_key: bytes | None = field(default=None, repr=False)
 

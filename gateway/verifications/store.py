@@ -13,6 +13,7 @@ from gateway.identifiers import VerificationId
 from gateway.places import Profile
 from gateway.verifications.claim_keys import ClaimKeys
 from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
+from gateway.verifications.persons_store import Person
 
 verifications = sa.Table(
     "verifications",
@@ -35,6 +36,7 @@ verifications = sa.Table(
     sa.Column("subject_key", sa.String(40), nullable=False),
     sa.Column("claim_key", sa.String(64), nullable=False),
     sa.Column("claim_key_id", sa.String(40), nullable=False),
+    sa.Column("holder", sa.String(64)),
     sa.Column("sealed_claim", sa.LargeBinary),
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Index(None, "profile", "client_id", "claim_key"),
@@ -152,9 +154,38 @@ async def invalidate_claim(
     return await _invalidate(connection, member, verifications.c.claim_key.in_(own))
 
 
-async def invalidate_person(connection: AsyncConnection, member: Verification) -> int:
-    """End every live verification of the account on the same number: nobody living has it any more."""
-    return await _invalidate(connection, member, verifications.c.subject == member.subject)
+async def invalidate_person(connection: AsyncConnection, member: Verification, person: Person) -> int:
+    """End every live verification of the account on a person, by whichever number: they live no more."""
+    return await _invalidate(connection, member, is_about(person))
+
+
+def is_about(person: Person) -> sa.ColumnElement[bool]:
+    """Return the condition that a verification is surely about this person."""
+    return sa.or_(
+        verifications.c.subject.in_(person.numbers),
+        sa.and_(verifications.c.subject.in_(person.cards), verifications.c.holder.in_(person.holders)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What tells whose a verification by nine digits is."""
+
+    confirmed: bool
+    holder: str | None
+    claim_key: str
+
+
+async def list_marks(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Mark]:
+    """Return the marks of verifications, by their ids."""
+    columns = (verifications.c.id, verifications.c.verdict, verifications.c.holder, verifications.c.claim_key)
+    rows = await connection.execute(sa.select(*columns).where(verifications.c.id.in_(names)))
+    return {
+        row.id: Mark(
+            confirmed=row.verdict == Verdict.CONFIRMED.value, holder=row.holder, claim_key=row.claim_key
+        )
+        for row in rows
+    }
 
 
 async def unite_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:

@@ -1,7 +1,7 @@
 """What can be done with a verification that exists: find, open by receipt, check, show the ledger."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +16,9 @@ from gateway.errors.verifications import (
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.profiles.model import Place
-from gateway.verifications import budgets, store
+from gateway.verifications import budgets, persons, store, volume
 from gateway.verifications.model import Verdict, Verification, VerificationState
+from gateway.verifications.persons_store import Person
 from gateway.verifications.receipts import Receipt, verify_receipt
 
 _ID = re.compile(r"ver_[a-z2-7]{25}")
@@ -79,20 +80,45 @@ async def show_ledger(
 ) -> tuple[Sequence[dict[str, object]], bool]:
     """Return what `list_enquiries` does, on the citizen of a receipt. Raises `ReceiptInvalid`."""
     _, verification = await open_receipt(parts, place, caller, raw)
-    return await list_enquiries(
+    async with parts.database.read() as connection:
+        person = await persons.find_person(connection, place.keys, verification)
+    rows, has_earlier = await list_enquiries(
         parts.database,
         profile=place.profile,
         organisation=caller.account.organisation,
-        citizens=[verification.subject],
+        citizens=sorted(person.pseudonyms),
     )
+    if person.cards:
+        rows = await _list_own(parts, person, verification, rows)
+    return rows, has_earlier
 
 
-async def count_wrong_claims(parts: Parts, place: Place, caller: Caller) -> int:
-    """Return how much of the account's hourly budget is used."""
+async def _list_own(
+    parts: Parts, person: Person, verification: Verification, rows: Sequence[dict[str, object]]
+) -> list[dict[str, object]]:
+    """Leave out what is about another holder of a nine-digit number, or can't be told to be about none."""
+    named = [str(row["verification"]) for row in rows if "verification" in row]
     async with parts.database.read() as connection:
-        return await budgets.count_account_hour(
-            connection,
-            profile=place.profile.value,
-            client_id=caller.account.client_id,
-            now=parts.clock.now(),
+        marks = await store.list_marks(connection, named)
+
+    def is_own(row: dict[str, object]) -> bool:
+        mark = marks.get(str(row.get("verification")))
+        if row["citizen"] in person.numbers:
+            return True
+        if mark is None or not mark.confirmed:
+            return row["citizen"] in person.sole
+        if mark.holder is None:  # of before holders were kept
+            return mark.claim_key == verification.claim_key
+        return mark.holder in person.holders
+
+    return [row for row in rows if is_own(row)]
+
+
+async def read_budgets(parts: Parts, place: Place, caller: Caller) -> Mapping[str, int]:
+    """Return how much of each of the account's own budgets is used."""
+    client_id = caller.account.client_id
+    async with parts.database.read() as connection:
+        wrong = await budgets.count_account_hour(
+            connection, profile=place.profile.value, client_id=client_id, now=parts.clock.now()
         )
+    return {"account_hour": wrong, **await volume.read_used(parts, place, client_id)}

@@ -94,7 +94,7 @@ async def test_a_change_that_refuses_before_it_changed_anything_costs_its_neighb
 ) -> None:
     async def refuse(transaction: Transaction) -> None:
         await transaction.execute(sa.select(deployment))
-        raise EnquiryBudgetSpent(60)
+        raise EnquiryBudgetSpent("account_hour", 60)
 
     held = Held(log)
     await held.reached()

@@ -32,6 +32,7 @@ async def test_readyz_tells_the_state_of_each_profile(scene: Scene) -> None:
         "profiles": {"sandbox": "ready", "official": "ready"},
         "credential_days_left": {"sandbox": None, "official": None},
         "credential_warnings": {"sandbox": None, "official": None},
+        "enquiry_warnings": {"sandbox": None, "official": None},
     }
 
 

@@ -1,0 +1,339 @@
+"""One citizen by two numbers, two spellings or two forms of a date has one budget and one ledger (threat 53)."""
+
+import asyncio
+import unicodedata
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from gateway.accounts.use_cases import add_organisation
+from gateway.app import open_gateway
+from gateway.audit.store import audit_entries
+from gateway.database import metadata
+from gateway.deployment import advance_epoch
+from gateway.keys.model import Purpose
+from gateway.keys.store import insert_key
+from gateway.keys.use_cases import make_key
+from gateway.places import Profile
+from gateway.profiles.epochs import refresh
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.registry.model import Registry
+from gateway.verifications.persons_store import MOST, holdings
+from gateway.web import build_app
+from mock_c06.app import MockRegistry
+from tests.attacks.people import (
+    AN_BY_CARD,
+    LAP,
+    SHARED,
+    TRUNG,
+    by_card,
+    joined,
+    misnamed,
+    seen,
+    shown,
+    spent,
+)
+from tests.gateway.keys.rotating import rotate_and_serve
+from tests.gateway.prefills.acts import reasons, verified
+from tests.gateway.scene import AN, BASE, HandClock, Portal, Scene, open_scene, settings_for
+
+
+@pytest.fixture
+async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
+    settings = settings_for(database_url, mock, sandbox={"budget_subject_day": 3})
+    async with open_scene(settings, mock, clock) as opened:
+        yield opened
+
+
+async def rows(scene: Scene, table: sa.Table) -> list[sa.Row[tuple[object, ...]]]:
+    async with scene.gateway.parts.database.read() as transaction:
+        return list((await transaction.execute(sa.select(table))).all())
+
+
+async def rotate_pseudonyms(scene: Scene) -> None:
+    """Give the sandbox another pseudonym key, which no command does yet."""
+    serial = len(scene.gateway.places[Profile.SANDBOX].keys.all(Purpose.PSEUDONYM)) + 1
+    key = make_key(Profile.SANDBOX, Purpose.PSEUDONYM, serial=serial, now=scene.clock.now())
+    async with scene.gateway.parts.database.write() as transaction:
+        await insert_key(transaction, key, master=scene.gateway.vault.master)
+        await advance_epoch(transaction)
+    assert await refresh(scene.gateway)
+
+
+async def test_threat_53_nine_and_twelve_digits_of_one_citizen_share_a_budget_once_a_record_showed_both(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    for number, claim in enumerate((AN, AN_BY_CARD, AN)):
+        assert (await portal.verify(claim=misnamed(claim, number))).status_code == 201
+    asked = len(await scene.journal())
+
+    assert spent(await portal.verify(claim=misnamed(AN_BY_CARD, 3))) == "subject_day"
+    assert spent(await (await scene.portal()).verify(claim=misnamed(AN, 4))) == "subject_day"
+    assert len(await scene.journal()) == asked
+
+
+async def test_threat_53_a_record_found_by_nine_digits_joins_the_numbers_too(portal: Portal) -> None:
+    await shown(portal, AN_BY_CARD)
+    for number in range(3):
+        await portal.verify(claim=misnamed(AN, number))
+
+    assert spent(await portal.verify(claim=misnamed(AN_BY_CARD, 3))) == "subject_day"
+
+
+async def test_threat_53_wrong_claims_from_before_the_numbers_were_joined_count_from_then_on(
+    portal: Portal,
+) -> None:
+    for number in range(2):
+        await portal.verify(claim=misnamed(AN, number))
+        await portal.verify(claim=misnamed(AN_BY_CARD, number))
+    await joined(portal)
+
+    for claim in (AN, AN_BY_CARD):
+        assert spent(await portal.verify(claim=misnamed(claim, 5))) == "subject_day"
+
+
+async def test_threat_53_wrong_claims_at_once_by_both_numbers_pass_no_more_than_one_budget(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    portals = [portal, await scene.portal()]
+    claims = [misnamed((AN, AN_BY_CARD)[number % 2], number) for number in range(12)]
+    answers = await asyncio.gather(
+        *(portals[number % 3 % 2].verify(claim=claim) for number, claim in enumerate(claims))
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {201: 3, 429: 9}
+
+
+async def test_threat_53_a_year_a_date_and_each_spelling_count_against_one_person(portal: Portal) -> None:
+    await joined(portal)
+    name = "Nguyễn Văn Sáu"
+    by_year = {"citizen_id": AN["citizen_id"], "full_name": name, "birth_year": 1990}
+    for claim in (AN | {"full_name": name}, by_year, AN_BY_CARD | {"full_name": name}):
+        assert (await portal.verify(claim=claim)).json()["verdict"] == "not_confirmed"
+    spelt = unicodedata.normalize("NFD", f"  {name.upper()} ")
+    for claim in (AN | {"full_name": spelt}, by_year | {"full_name": spelt}):
+        assert (await portal.verify(claim=claim)).status_code == 201  # the same claims as before
+
+    assert spent(await portal.verify(claim=AN_BY_CARD | {"full_name": f"{name} Hai"})) == "subject_day"
+
+
+async def test_threat_53_a_ledger_shows_what_was_asked_by_either_number(
+    scene: Scene, portal: Portal
+) -> None:
+    by_nine = await portal.receipt(claim=AN_BY_CARD, dossier="BY-NINE")
+    by_twelve = await portal.receipt(dossier="BY-TWELVE")
+    await portal.verify(claim=misnamed(AN_BY_CARD, 0), dossier="WRONG-NINE")
+    assert await seen(portal, by_nine) == ["BY-NINE", "WRONG-NINE"]
+    assert await seen(portal, by_twelve) == ["BY-TWELVE"]
+
+    await joined(portal)
+
+    everything = ["BY-NINE", "BY-TWELVE", "WRONG-NINE"]
+    assert [each for each in await seen(portal, by_nine) if each != "HN-SHOWN"] == everything
+    assert await seen(portal, by_twelve) == await seen(portal, by_nine)
+    assert len({row["citizen"] for row in await scene.audit() if row.get("citizen")}) == 2
+
+
+async def test_threat_53_the_ledgers_of_two_people_with_one_nine_digit_number_never_meet(
+    portal: Portal,
+) -> None:
+    receipts = {
+        "TRUNG-9": await portal.receipt(claim=by_card(TRUNG, SHARED), dossier="TRUNG-9"),
+        "LAP-9": await portal.receipt(claim=by_card(LAP, SHARED), dossier="LAP-9"),
+        "TRUNG-12": await portal.receipt(claim=TRUNG, dossier="TRUNG-12"),
+        "LAP-12": await portal.receipt(claim=LAP, dossier="LAP-12"),
+    }
+    await portal.verify(claim=misnamed(by_card(LAP, SHARED), 0), dossier="WHOSE")
+    assert [await seen(portal, receipts[name]) for name in receipts] == [[name] for name in receipts]
+
+    for claim in (TRUNG, LAP, by_card(TRUNG, SHARED), by_card(LAP, SHARED)):
+        await shown(portal, claim)
+
+    for name, receipt in receipts.items():
+        person = name.partition("-")[0]
+        assert [each for each in await seen(portal, receipt) if each != "HN-SHOWN"] == [
+            f"{person}-9",
+            f"{person}-12",
+        ]
+
+
+async def test_threat_53_a_shared_number_spends_the_budget_of_each_who_has_it(portal: Portal) -> None:
+    for claim in (TRUNG, LAP):
+        await shown(portal, claim)
+    for number in range(3):
+        await portal.verify(claim=misnamed(by_card(TRUNG, SHARED), number))
+
+    assert spent(await portal.verify(claim=misnamed(TRUNG, 4))) == "subject_day"
+    assert spent(await portal.verify(claim=misnamed(LAP, 4))) == "subject_day"
+
+
+async def test_threat_53_guesses_at_one_holder_of_a_shared_number_leave_the_other_their_own(
+    portal: Portal,
+) -> None:
+    for claim in (TRUNG, LAP):
+        await shown(portal, claim)
+    for number in range(3):
+        await portal.verify(claim=misnamed(TRUNG, number))
+
+    assert spent(await portal.verify(claim=misnamed(TRUNG, 4))) == "subject_day"
+    assert spent(await portal.verify(claim=misnamed(by_card(TRUNG, SHARED), 4))) == "subject_day"
+    assert (await portal.verify(claim=misnamed(LAP, 4))).status_code == 201
+
+
+async def test_threat_53_a_false_record_opens_no_strangers_ledger(scene: Scene, portal: Portal) -> None:
+    lap = await portal.receipt(claim=by_card(LAP, SHARED), dossier="LAP-9")
+    await portal.verify(claim=misnamed(by_card(LAP, SHARED), 0), dossier="WRONG-9")
+    await scene.set_person(**AN | {"id_card_number": SHARED, "gender": "male"})
+    receipt = await portal.receipt(dossier="AN-12")
+    await shown(portal, AN)
+
+    assert set(await seen(portal, receipt)) == {"AN-12", "HN-SHOWN"}
+    assert await seen(portal, lap) == ["LAP-9"]
+
+
+async def test_threat_53_a_number_that_everybody_is_said_to_have_joins_nobody(
+    scene: Scene, portal: Portal
+) -> None:
+    people = [
+        {"citizen_id": f"0010900009{number:02}", "full_name": "Lê Văn Nhiều", "birth_date": "1990-02-03"}
+        for number in range(MOST + 3)
+    ]
+    for person in people:
+        await scene.set_person(**person | {"gender": "male", "id_card_number": "000000001"})
+        await shown(portal, person)
+
+    assert len(await rows(scene, holdings)) == MOST
+    for number in range(3):
+        await portal.verify(claim=misnamed(people[-1], number))
+    assert (await portal.verify(claim=misnamed(by_card(people[0], "000000001"), 4))).status_code == 201
+
+
+async def test_threat_53_two_workers_that_join_the_same_numbers_at_once_make_one_person(
+    scene: Scene, portal: Portal
+) -> None:
+    def connect(connection: Connection) -> Registry:
+        face = scene.mock.test if connection.profile is Profile.SANDBOX else scene.mock.official
+        return open_registry(connection, transport=httpx.ASGITransport(face), clock=scene.clock)
+
+    acts = [await verified(portal, claim=claim) for claim in (AN, AN_BY_CARD)]
+    async with (
+        open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as gateway,
+        httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE) as http,
+    ):
+        others = [replace(act, portal=replace(portal, http=http)) for act in acts]
+        answers = await asyncio.gather(*(act.fill("full_name") for act in [*acts, *others] * 5))
+
+    assert {answer.status_code for answer in answers} == {200}
+    known = [row for row in await rows(scene, holdings) if row.person]
+    assert len(known) == 1
+
+
+async def test_threat_53_a_death_found_by_one_number_ends_what_was_verified_by_the_other(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    nine, twelve = await verified(portal, claim=AN_BY_CARD), await verified(portal, dossier="HN-12")
+    await scene.set_person(citizen_id=AN["citizen_id"], alive=False)
+
+    assert (await nine.fill("full_name")).json()["code"] == "verification_invalidated"
+
+    assert [await act.state() for act in (nine, twelve)] == ["invalidated", "invalidated"]
+
+
+async def test_the_death_of_one_holder_of_a_shared_number_ends_nothing_of_the_others(
+    scene: Scene, portal: Portal
+) -> None:
+    trung = await verified(portal, claim=by_card(TRUNG, SHARED), dossier="TRUNG-9")
+    lap = await verified(portal, claim=by_card(LAP, SHARED), dossier="LAP-9")
+    await scene.set_person(citizen_id=TRUNG["citizen_id"], alive=False)
+
+    await trung.fill("full_name")
+
+    assert [await act.state() for act in (trung, lap)] == ["invalidated", "live"]
+
+
+async def test_threat_53_a_field_disputed_by_one_number_is_the_citizens_by_the_other_too(
+    portal: Portal,
+) -> None:
+    act = await verified(portal, claim=AN_BY_CARD)
+    prefill = (await act.fill("full_name", "gender")).json()["id"]
+    filed = await portal.call(
+        "POST", "/discrepancies", {"prefill": prefill, "field": "gender", "note": "không đúng"}
+    )
+    assert filed.status_code == 201, filed.text
+
+    answer = await (await verified(portal, dossier="HN-12")).fill("full_name", "gender")
+
+    assert reasons(answer)["gender"] == "under_correction"
+
+
+async def test_a_field_disputed_by_one_holder_of_a_shared_number_is_filled_for_the_other(
+    portal: Portal,
+) -> None:
+    act = await verified(portal, claim=by_card(TRUNG, SHARED))
+    prefill = (await act.fill("full_name", "gender")).json()["id"]
+    await portal.call("POST", "/discrepancies", {"prefill": prefill, "field": "gender", "note": "không đúng"})
+
+    answer = await (await verified(portal, claim=by_card(LAP, SHARED))).fill("full_name", "gender")
+
+    assert answer.json()["fields"]["gender"]["state"] == "filled"
+
+
+@pytest.mark.parametrize("join_first", [True, False], ids=["joined before", "joined after"])
+async def test_threat_53_numbers_stay_joined_when_look_up_and_pseudonym_keys_are_rotated(
+    scene: Scene, portal: Portal, *, join_first: bool
+) -> None:
+    receipts = [
+        await portal.receipt(claim=AN_BY_CARD, dossier="OLD-9"),
+        await portal.receipt(dossier="OLD-12"),
+    ]
+    await portal.verify(claim=misnamed(AN_BY_CARD, 0), dossier="WRONG-OLD")
+    if join_first:
+        await joined(portal)
+    await rotate_pseudonyms(scene)
+    await rotate_and_serve(scene, Purpose.LOOKUP)
+    await portal.log_in()
+    receipts += [
+        await portal.receipt(claim=AN_BY_CARD, dossier="NEW-9", fresh=True),
+        await portal.receipt(dossier="NEW-12", fresh=True),
+    ]
+    if not join_first:
+        await joined(portal)
+    for number, claim in ((1, AN), (2, AN_BY_CARD)):
+        await portal.verify(claim=misnamed(claim, number), dossier=f"WRONG-{number}")
+
+    for claim in (AN, AN_BY_CARD):
+        assert spent(await portal.verify(claim=misnamed(claim, 5), dossier="REFUSED")) == "subject_day"
+    ledgers = [set(await seen(portal, receipt)) for receipt in receipts]
+    assert ledgers[0] >= {"OLD-9", "OLD-12", "NEW-9", "NEW-12", "WRONG-OLD", "WRONG-1", "WRONG-2"}
+    assert ledgers == [ledgers[0]] * 4
+
+
+async def test_one_organisations_records_join_nothing_for_another(scene: Scene, portal: Portal) -> None:
+    await add_organisation(scene.gateway.parts, "000.00.02.H26", "another")
+    stranger = await scene.portal(organisation="000.00.02.H26")
+    await joined(portal)
+    for number in range(3):
+        await stranger.verify(claim=misnamed(AN, number))
+
+    assert (await stranger.verify(claim=misnamed(AN_BY_CARD, 4))).status_code == 201
+
+
+async def test_what_joins_two_numbers_holds_neither_number_name_nor_date(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    await shown(portal, AN_BY_CARD)
+    tables = [table for table in metadata.sorted_tables if table is not audit_entries]
+    kept = "\n".join([str(row) for table in tables for row in await rows(scene, table)])
+
+    assert len([row for row in await rows(scene, holdings) if row.person]) == 1
+    for secret in (AN["citizen_id"], AN_BY_CARD["id_card_number"], "NGUYENVANAN", "Nguyễn Văn An"):
+        assert secret not in kept
