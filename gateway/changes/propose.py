@@ -58,7 +58,7 @@ async def propose_revision(
 
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
         named = {} if issuer_key is None else {"issuer_key": issuer_key}
-        volume = None
+        volume = await profiles.find_volume(transaction, profile)
         if application is not None:
             known = await _known(transaction, profile, application)
             named["application"], volume = known.sha256, _stated(known)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -108,6 +109,21 @@ async def find_revision(
     return _revision(row, read_members(json.loads(row.document), secrets))
 
 
+async def find_volume(transaction: Transaction, profile: Profile) -> StatedVolume | None:
+    """Return what the application behind a profile's active revision stated; its successors have it unless they state another."""
+    query = (
+        sa.select(revisions.c.stated_hour, revisions.c.stated_day)
+        .join(standings, standings.c.active == revisions.c.number)
+        .where(standings.c.profile == profile.value, revisions.c.profile == profile.value)
+    )
+    row = (await transaction.execute(query)).one_or_none()
+    return None if row is None else _volume(row)
+
+
+def _volume(row: Any) -> StatedVolume | None:
+    return None if row.stated_day is None else StatedVolume(hour=row.stated_hour, day=row.stated_day)
+
+
 async def list_revisions(transaction: Transaction, profile: Profile) -> Sequence[Revision]:
     """Return a profile's revisions, oldest first; a secret stays sealed, an empty text in its place."""
     query = sa.select(revisions).where(revisions.c.profile == profile.value).order_by(revisions.c.number)
@@ -205,12 +221,11 @@ async def read_standings(transaction: Transaction, *, master: bytes | None) -> S
 
 
 def _revision(row: sa.Row[tuple[object, ...]], members: ConnectionMembers) -> Revision:
-    stated = None if row.stated_day is None else StatedVolume(hour=row.stated_hour, day=row.stated_day)
     return Revision(
         profile=Profile(row.profile),
         number=row.number,
         members=members,
         proposed_by=row.proposed_by,
         proposed_at=row.proposed_at,
-        volume=stated,
+        volume=_volume(row),
     )

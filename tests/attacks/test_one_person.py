@@ -124,9 +124,7 @@ async def test_threat_53_a_year_a_date_and_each_spelling_count_against_one_perso
     assert spent(await portal.verify(claim=AN_BY_CARD | {"full_name": f"{name} Hai"})) == "subject_day"
 
 
-async def test_threat_53_a_ledger_shows_what_was_asked_by_either_number(
-    scene: Scene, portal: Portal
-) -> None:
+async def test_threat_53_a_ledger_shows_what_was_asked_by_either_number(scene: Scene, portal: Portal) -> None:
     by_nine = await portal.receipt(claim=AN_BY_CARD, dossier="BY-NINE")
     by_twelve = await portal.receipt(dossier="BY-TWELVE")
     await portal.verify(claim=misnamed(AN_BY_CARD, 0), dossier="WRONG-NINE")
