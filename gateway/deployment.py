@@ -21,7 +21,8 @@ deployment = sa.Table(
 )
 _BASE, _EPOCH, _SETTLED = "base", "epoch", "audit_settled"
 _OPERATORS = sa.table("operators")
-"""By its name alone: whether there are any is asked from below the room that they are of."""
+_STANDINGS = sa.table("profile_standings", sa.column("two_people_since"))
+"""By their names alone: whether there are operators is asked from below the rooms that these are of."""
 
 
 async def record_base(connection: AsyncConnection, base: str) -> None:
@@ -55,8 +56,9 @@ async def read_settled(connection: AsyncConnection) -> int:
 
 
 async def has_operators(connection: AsyncConnection) -> bool:
-    """Say whether there is, or was, any operator: from then on the host alone only suspends on official."""
-    query = sa.select(sa.literal(1)).select_from(_OPERATORS).limit(1)
+    """Say whether there is, or was, any operator, whatever rows were lost: the host alone then only suspends on official."""
+    kept = sa.select(sa.literal(1)).where(_STANDINGS.c.two_people_since.is_not(None))
+    query = sa.union_all(sa.select(sa.literal(1)).select_from(_OPERATORS), kept).limit(1)
     return (await connection.execute(query)).first() is not None
 
 

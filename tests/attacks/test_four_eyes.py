@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from alembic import command
 
 from gateway.errors.commands import StateWrong
+from gateway.keys.model import Purpose
 from gateway.operators.model import Role, parse_name
 from gateway.operators.use_cases import create_operator
 from gateway.places import Profile
+from gateway.profiles.key_rotation import rotate_keys
 from gateway.profiles.store import read_standing
 from gateway.schema import migrate
 from tests.attacks.office import Office, open_office, take_up
@@ -97,6 +99,8 @@ async def test_threat_48_lost_rows_of_operators_bring_back_no_first_admin(office
         await create_operator(
             office.scene.gateway, parse_name("bu.nhin"), Role.ADMIN, by=None, official_present=True
         )
+    with pytest.raises(StateWrong, match="there are operators"):
+        await rotate_keys(office.scene.gateway, Purpose.TOKEN, [OFFICIAL])
 
 
 async def test_threat_48_the_need_for_two_is_kept_through_every_act_on_the_profile(office: Office) -> None:
