@@ -51,6 +51,7 @@ bench: install ## measure side by side, print ratios, keep them in benchmarks/re
 	@$(BIN)/python -m benchmarks.population
 	@$(BIN)/python -m benchmarks.mock
 	@$(BIN)/python -m benchmarks.switching
+	@$(BIN)/python -m benchmarks.flood
 
 parity: install ## play the main job against every pair of readings of C06; write docs/parity.md
 	@$(BIN)/python -m benchmarks.parity

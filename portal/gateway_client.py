@@ -90,6 +90,10 @@ class GatewayClient:
         self._token_until = time.monotonic() + members["expires_in"] - _EARLY_S
         return self._token
 
+    async def me(self) -> Answer:
+        """`GET /me`."""
+        return await self._call("GET", "/me")
+
     async def verify(self, enquiry: dict[str, Any]) -> Answer:
         """`POST /verifications`."""
         return await self._call("POST", "/verifications", enquiry)
@@ -107,7 +111,7 @@ class GatewayClient:
         return await self._call("POST", "/verifications", enquiry, issuer=issuer)
 
     async def _call(
-        self, method: str, path: str, body: dict[str, Any], *, issuer: str | None = None
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, issuer: str | None = None
     ) -> Answer:
         """Call the API; a token that ended early, by a change at the gateway, is fetched once more."""
         address = f"{issuer or self._account.issuer}/v1{path}"
@@ -117,7 +121,7 @@ class GatewayClient:
             response = await self._send(method, address, body)
         return Answer(status=response.status_code, members=response.json(), headers=dict(response.headers))
 
-    async def _send(self, method: str, address: str, body: dict[str, Any]) -> httpx.Response:
+    async def _send(self, method: str, address: str, body: dict[str, Any] | None) -> httpx.Response:
         token = await self.token()
         headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
         if self._account.key is not None:

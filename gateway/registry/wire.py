@@ -4,7 +4,7 @@ Refuses a value that C06's lengths or plain text don't allow, before anything le
 is `soap.py`'s and `lgsp_json.py`'s. Source: specification of the NDXP services §4.3, public clients.
 """
 
-import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,11 +15,16 @@ from gateway.registry import wire_names as names
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Connection, DateForm
 from gateway.registry.model import Question
 
-_NOT_PLAIN = re.compile(r"[^A-Z0-9]")
-_BARRED_D = str.maketrans("Đ\u00d0\u0189", "DDD")
+_BARRED_D = frozenset("Đ\u00d0\u0189")
+# Apostrophes that Unicode counts as letters; the others fall away as punctuation.
+_LETTER_APOSTROPHES = frozenset(
+    "\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u02ee\ua78b\ua78c"
+)
+# Latin letters and their marks come before it; what is behind it is not kept, so that the table stays small.
+_LAST_OF_NAMES = 0x2000
 _NAME_LIMIT = 100
-_MOST_CAPITALS = 3
-"""Letters that one letter is in upper case."""
+_MOST_CAPITALS = 12
+"""Code points that one character may become: four parts, each with three capitals at most."""
 
 _LIMITS = {
     names.REQUEST_CODE: ("request_code", 40),
@@ -75,7 +80,11 @@ def message_of(question: Question, connection: Connection) -> Message:
 
 
 def fold_name(full_name: str) -> str:
-    """Return a name as three known clients send it: upper case, no marks, no spaces, `[A-Z0-9]` alone."""
+    """Return a name as three known clients send it: upper case, no marks, no spaces, `[A-Z0-9]` alone.
+
+    Raises:
+        ClaimInvalid: it has a letter or digit that is none of these without its marks, or nothing else.
+    """
     folded = _folded(full_name)
     if not folded or len(folded) > _NAME_LIMIT:
         raise ClaimInvalid((_fault("claim.full_name"),))
@@ -89,11 +98,34 @@ def is_same_name(answered: str, claimed: str) -> bool:
 
 
 def _folded(full_name: str) -> str:
-    """Return the folded name, "" where nothing is left of it, or where it is too long to be any."""
+    """Return the folded name; "" where nothing is left of it, or a letter can't be folded, or it is too long."""
     if len(full_name) > MOST_PARTS * _NAME_LIMIT:
         return ""
-    decomposed = normalise("NFKD", full_name.upper(), longest=_MOST_CAPITALS * _NAME_LIMIT).upper()
-    return _NOT_PLAIN.sub("", decomposed.translate(_BARRED_D))
+    # By way of lower case: ß and ẞ are one letter (`verifications/fold.py`), and only ß has capitals, SS.
+    capitals = normalise("NFD", full_name, longest=_NAME_LIMIT).lower().upper()
+    folded = normalise("NFD", capitals, longest=_MOST_CAPITALS * _NAME_LIMIT).translate(_FOLDS)
+    return folded if folded.isascii() else ""
+
+
+class _Folds(dict[int, str | None]):
+    """What becomes of a character: itself, D, or None where it doesn't count. Looked up once, and kept."""
+
+    def __missing__(self, code: int) -> str | None:
+        kept = _fold(chr(code))
+        if code < _LAST_OF_NAMES:
+            self[code] = kept
+        return kept
+
+
+def _fold(character: str) -> str | None:
+    """Keep letters and digits, also those that are not Latin: what is left without them would be another name."""
+    if character in _BARRED_D:
+        return "D"
+    counts = character not in _LETTER_APOSTROPHES and unicodedata.category(character)[0] in {"L", "N"}
+    return character if counts else None
+
+
+_FOLDS = _Folds()
 
 
 def _check_plain(name: str, value: str) -> None:

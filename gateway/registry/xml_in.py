@@ -86,7 +86,7 @@ def _refuse_wide(body: bytes) -> None:
     for found in body.split(b"<"):
         if len(found) <= MAX_TAG and found.count(b"=") <= MAX_ATTRIBUTES:
             continue
-        tag = _TAG.match(found) if not found.startswith((b"!", b"?")) else None
+        tag = _TAG.match(found, 0, MAX_TAG + 1) if not found.startswith((b"!", b"?")) else None
         if tag is None:
             continue
         if len(tag[0]) > MAX_TAG:

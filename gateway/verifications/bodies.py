@@ -130,7 +130,7 @@ class ClaimBody(Body):
         AfterValidator(parse_full_name),
         Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME, "pattern": SHOWN_NAME}),
     ] = Field(
-        description="Once composed (NFC). One letter of the Latin alphabet at least, nothing that hides.",
+        description="Once composed (NFC). Letters of the Latin alphabet, with or without marks; nothing that hides.",
         examples=["Nguyễn Văn An"],
     )
     birth_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = Field(

@@ -56,7 +56,9 @@ def parse_full_name(text: str) -> str:
     except ClaimInvalid:
         asked = ""
     if not any(character.isalpha() for character in asked):
-        raise ValueError("at least one letter of the Latin alphabet, at most 100 once written without marks")
+        raise ValueError(
+            "letters of the Latin alphabet, with or without marks, at most 100 once written without"
+        )
     return text
 
 

@@ -30,8 +30,9 @@ def fold_name(text: str) -> str:
         return text.upper()
     if len(text) > LONGEST:
         return ""
-    # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start.
-    upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper())
+    # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start. By way of lower
+    # case: ß and ẞ are one letter, and only ß has capitals, SS.
+    upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).lower().upper())
     folded = upper.translate(_FOLDS)
     return folded if folded.isascii() else ""
 

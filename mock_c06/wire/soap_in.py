@@ -93,7 +93,7 @@ def _require_narrow(body: bytes) -> None:
     for found in body.split(b"<"):
         if len(found) <= MAX_TAG and found.count(b"=") <= MAX_ATTRIBUTES:
             continue
-        tag = _TAG.match(found) if not found.startswith((b"!", b"?")) else None
+        tag = _TAG.match(found, 0, MAX_TAG + 1) if not found.startswith((b"!", b"?")) else None
         if tag is not None and (len(tag[0]) > MAX_TAG or tag[0].count(b"=") > MAX_ATTRIBUTES):
             raise wrong("Thẻ quá dài hoặc có quá nhiều thuộc tính")
 
