@@ -55,7 +55,7 @@ def bomb() -> bytes:
     return f'<s:Envelope xmlns:s="{_SOAP}"><s:Body>{payload}</s:Body></s:Envelope>'.encode()
 
 
-def bodies() -> Sequence[tuple[str, bytes]]:
+def bodies() -> list[tuple[str, bytes]]:
     """Return the flood's requests: a route and what is sent to it."""
     name = enquiry()
     name["claim"] = {**name["claim"], "full_name": _MARKS}
@@ -182,7 +182,7 @@ async def _flood_until_told(base: str, headers: dict[str, str], pipe: Connection
 
 
 async def _send_all(
-    base: str, headers: dict[str, str], requests: Sequence[tuple[str, bytes]], met: Counter[str]
+    base: str, headers: dict[str, str], requests: list[tuple[str, bytes]], met: Counter[str]
 ) -> None:
     sized = {**headers, "Content-Type": "application/json"}
     async with httpx.AsyncClient(base_url=base, timeout=120, trust_env=False) as http:

@@ -4,10 +4,12 @@ Each shape is parsed, or refused, in work that grows with its length: an element
 for 12.7 seconds, which no deadline could end.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import date
 
+import httpx
 import pytest
 
 from gateway.accounts.public_keys import parse_public_key
@@ -18,6 +20,7 @@ from gateway.errors.requests import JsonInvalid, RequestInvalid
 from gateway.registry.json_in import parse_object as read_answer
 from gateway.registry.xml_in import parse_envelope
 from gateway.verifications.bodies import VerificationBody
+from mock_c06.app import MockRegistry
 from mock_c06.desk.accounts import Dialect
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
@@ -27,6 +30,7 @@ from tests.attacks.growth import LINEAR, growth
 from tests.gateway.registry.scene import PERSON, people
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+ANYBODY = {"full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
 ANSWERS = "http://www.mic.gov.vn/dancu/1.0"
 
 
@@ -183,3 +187,32 @@ def test_threat_46_a_key_with_an_exponent_of_thousands_of_bits_is_refused() -> N
     with pytest.raises(ValueError, match="a public JWK"):
         parse_public_key(key)
     assert parse_public_key(key | {"e": "AQAB"})["e"] == "AQAB"
+
+
+CONTROL: dict[str, Callable[[int], bytes]] = {
+    "people": lambda n: json.dumps(
+        {"people": [ANYBODY | {"citizen_id": f"001090{number:06}"} for number in range(n)]}
+    ).encode(),
+    "people with a wrong member": lambda n: json.dumps({"people": [{"shoe": 1}] * n}).encode(),
+    "people with names of marks": lambda n: json.dumps(
+        {"people": [ANYBODY | {"citizen_id": "001090000999", "full_name": "a" + "\u0300\u0316" * n}]}
+    ).encode(),
+    "members": lambda n: json.dumps({f"k{number}": 1 for number in range(n)}).encode(),
+    "levels": lambda n: b'{"people":' * n + b"1" + b"}" * n,
+    "digits": lambda n: b'{"people":' + b"1" * n * 100 + b"}",
+}
+
+
+@pytest.mark.parametrize("shape", CONTROL)
+def test_threat_46_twice_a_body_of_the_mocks_control_face_is_at_most_two_and_a_half_times_the_work(
+    shape: str, mock: MockRegistry
+) -> None:
+    headers = {"Authorization": f"Bearer {mock.control_token}", "Content-Type": "application/json"}
+
+    async def put(body: bytes) -> None:
+        transport = httpx.ASGITransport(mock.control)
+        async with httpx.AsyncClient(transport=transport, base_url="http://control.test") as control:
+            answer = await control.put("/runs/default/world", content=body, headers=headers)
+            assert answer.status_code in {200, 400, 422}, answer.text
+
+    assert growth(lambda body: asyncio.run(put(body)), CONTROL[shape], 400) <= LINEAR
