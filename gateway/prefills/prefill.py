@@ -33,6 +33,7 @@ from gateway.verifications.guards import (
     needed_operations,
 )
 from gateway.verifications.persons import find_person
+from gateway.verifications.persons_store import is_about
 from gateway.verifications.sealed_claims import open_claim
 
 ENDED = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
@@ -159,7 +160,7 @@ async def _invalidate(
         await settle(transaction, parts, act, answers)
         if any(_is_dead(answer) for answer in answers):
             person = await find_person(transaction, act.place.keys, member)
-            await verifications.invalidate_person(transaction, member, person)
+            await verifications.invalidate_person(transaction, member, is_about(person))
         else:
             await verifications.invalidate_claim(transaction, member, keyed.all)
 

@@ -9,8 +9,8 @@ from gateway.database import Instant, metadata
 from gateway.identifiers import VerificationId
 from gateway.places import Profile
 from gateway.prefills.model import Discrepancy, DiscrepancyState, Trace
-from gateway.verifications.persons_store import Person
-from gateway.verifications.store import is_about, verifications
+from gateway.verifications.persons_store import Person, is_about
+from gateway.verifications.store import verifications
 
 prefills = sa.Table(
     "prefills",

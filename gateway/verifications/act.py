@@ -67,7 +67,7 @@ def new_verification(parts: Parts, act: Act, verdict: Verdict) -> Verification:
         subject_key=act.entry.citizen_key or "",
         claim_key=claim.current,
         claim_key_id=claim.key_id,
-        holder=key_holder(act.place.keys, organisation, asked, asked.id_card_number) if confirmed else None,
+        holder=key_holder(act.place.keys, organisation, asked) if confirmed else None,
     )
     return _sealed(act, verification) if confirmed else verification
 

@@ -62,7 +62,7 @@ class Verification:
     """What is kept. The claim is sealed under a data key of its own, which goes when the verification ends.
 
     `subject` is the pseudonym of the citizen's number for the organisation; `claim_key` the keyed fold of the claim;
-    `holder`, of a confirmed claim by nine digits, what stands for the person among those who may have that number.
+    `holder`, of a confirmed claim, what stands for the person among those who may have that number.
     `origin` says how it came to be; reuse of the same one doesn't change it.
     """
 

@@ -13,7 +13,7 @@ from gateway.parts import Parts
 from gateway.procedures.fields import Operation
 from gateway.profiles.model import Link
 from gateway.registry.model import Question
-from gateway.verifications import budgets, flights_store, persons, store, volume
+from gateway.verifications import budgets, flights_store, store, volume
 from gateway.verifications.act import Act
 from gateway.verifications.model import Verdict, Verification
 
@@ -74,23 +74,14 @@ async def record_answer(
         await store.insert_verification(transaction, verification)
         if key is not None:
             await budgets.give_back(transaction, entry.act)
-            await _count_confirmed(transaction, parts, act, verification)
+            if verification.verdict is Verdict.CONFIRMED:
+                await volume.count_answered(transaction, parts, act.place, verification.client_id)
             await flights_store.land(
                 transaction, entry.act, key=key, at=parts.clock.now(), verification=verification.id
             )
         return (answered, replace(answered, kind=Kind.ENDED, outcome="invalidated")) if ended else (answered,)
 
     await parts.audit.commit(decide, owed=True)
-
-
-async def _count_confirmed(
-    transaction: Transaction, parts: Parts, act: Act, verification: Verification
-) -> None:
-    """Use up a place of what is confirmed, and remember who holds a nine-digit number."""
-    if verification.verdict is not Verdict.CONFIRMED:
-        return
-    await volume.count_answered(transaction, parts, act.place, verification.client_id)
-    await persons.note_confirmed(transaction, act.place.keys, act.enquiry.claim, verification)
 
 
 def answered_entry(parts: Parts, entry: AuditEntry, verification: Verification) -> AuditEntry:

@@ -1,8 +1,8 @@
 """One citizen, two numbers: which of an organisation's pseudonyms are known to be one person's (docs/decisions/0072).
 
 Nine and twelve digits are joined once a record has shown both. A nine-digit number was sometimes given to two people, and
-a registry may err: so what is known is who *holds* it, a keyed identity of number, name and birth year. Budgets count by
-all that is known, ledgers show only what is surely one person's. Nothing here opens a number, a name or a date.
+a registry may err: so what is kept is who *holds* a number, a keyed identity of number, name and birth year. Budgets count
+by all that is known, ledgers show only what is surely one person's. Nothing here opens a number, a name or a date.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,10 @@ from gateway.places import Profile
 from gateway.registry.model import Claim, Record
 from gateway.registry.wire import fold_name
 from gateway.verifications import persons_store as store
-from gateway.verifications.model import Verdict, Verification
-from gateway.verifications.persons_store import Holding, Person
+from gateway.verifications.model import Verification
+from gateway.verifications.persons_store import CARD, TWELVE, Holding, Person
+
+CARD_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +44,16 @@ def number_of(keys: PlaceKeys, organisation: str, claim: Claim) -> Number:
     return key_number(keys, organisation, claim.citizen_id or claim.id_card_number or "")
 
 
-def key_holder(keys: PlaceKeys, organisation: str, claim: Claim, card: str | None) -> str | None:
-    """Return what stands for the claim's person as a holder of a nine-digit number; None without such a number.
+def key_holder(keys: PlaceKeys, organisation: str, claim: Claim, number: str | None = None) -> str:
+    """Return what stands for the claim's person as a holder of a number, of nine or twelve digits: the claim's own.
 
-    The name is folded as the registry compares it, and of a date the year counts: one holder, however it was claimed.
+    The name is folded as the registry compares it, and of a date the year counts: one holder, however it was claimed. It
+    says of which kind the number is, and no rotation changes it.
     """
-    if card is None:
-        return None
+    number = number or claim.citizen_id or claim.id_card_number or ""
     year = claim.birth_date.year if claim.birth_date else claim.birth_year
-    return keys.pseudonyms("holder", organisation, f"{card}|{year}|{fold_name(claim.full_name)}")[-1]
+    found = keys.pseudonyms("holder", organisation, f"{number}|{year}|{fold_name(claim.full_name)}")[-1]
+    return f"{CARD if len(number) == CARD_DIGITS else TWELVE}{found}"
 
 
 async def list_alike(transaction: Transaction, number: Number) -> frozenset[str]:
@@ -62,19 +65,31 @@ async def list_alike(transaction: Transaction, number: Number) -> frozenset[str]
 
 
 async def find_person(transaction: Transaction, keys: PlaceKeys, verification: Verification) -> Person:
-    """Return what is surely the person's of a verification: their numbers, and what they hold of shared ones."""
+    """Return what is surely the person's of a verification, found by their number as the holder that it confirmed."""
     profile, organisation, subject = verification.profile, verification.organisation, verification.subject
     rotated = len(keys.all(Purpose.PSEUDONYM)) > 1
+    stable = await store.find_stable(transaction, profile, organisation, subject) if rotated else subject
+    holder = verification.holder
+    if holder is None and await store.is_card(transaction, profile, organisation, subject):
+        holder = (
+            CARD  # of before holders were kept: of such a number only its own claim is surely the person's
+        )
+    held = await store.list_held(transaction, profile, organisation, stable, holder)
+    whole = frozenset() if (holder or "").startswith(CARD) else frozenset({stable})
+    pairs = [(number, holder) for number, holder in held.items() if number not in whole]
+    names = {number: frozenset({number}) for number in {*held, stable}}
     if rotated:
-        subject = await store.find_stable(transaction, profile, organisation, subject)
-    found = await store.find_person(transaction, profile, organisation, subject, verification.holder)
-    if not rotated:
-        return found
+        for number in names:
+            names[number] = await store.list_renamed(transaction, profile, organisation, {number})
+    sole = [
+        number
+        for number, holder in pairs
+        if await store.is_sole(transaction, profile, organisation, names[number], holder, stable=number)
+    ]
     return Person(
-        numbers=await store.list_renamed(transaction, profile, organisation, found.numbers),
-        cards=await store.list_renamed(transaction, profile, organisation, found.cards),
-        sole=await store.list_renamed(transaction, profile, organisation, found.sole),
-        holders=found.holders,
+        whole=frozenset(name for number in whole for name in names[number]),
+        held={name: holder for number, holder in pairs for name in names[number]},
+        sole=frozenset(name for number in sole for name in names[number]),
     )
 
 
@@ -86,35 +101,22 @@ async def note_number(transaction: Transaction, number: Number) -> None:
         )
 
 
-async def note_confirmed(
-    transaction: Transaction, keys: PlaceKeys, claim: Claim, verification: Verification
-) -> None:
-    """Remember that the claim's person holds the nine-digit number it names, in the commit of the answer."""
-    if verification.verdict is not Verdict.CONFIRMED or verification.holder is None:
-        return
-    number = number_of(keys, verification.organisation, claim)
-    await store.put_holding(transaction, _holding(number, verification.holder, person=""))
-
-
 async def note_record(
     transaction: Transaction, keys: PlaceKeys, organisation: str, claim: Claim, record: Record
 ) -> None:
     """Join both numbers of a record, which is of the claim's person, in the commit of its delivery."""
-    holder = key_holder(keys, organisation, claim, record.id_card_number)
-    if holder is None or record.citizen_id is None or record.id_card_number is None:
+    if record.citizen_id is None or record.id_card_number is None:
         return
     card = key_number(keys, organisation, record.id_card_number)
     person = key_number(keys, organisation, record.citizen_id)
     for number in (card, person):
         await note_number(transaction, number)
-    await store.put_holding(transaction, _holding(card, holder, person=person.stable))
-
-
-def _holding(card: Number, holder: str, *, person: str) -> Holding:
-    return Holding(
+    holding = Holding(
         profile=card.profile,
-        organisation=card.organisation,
+        organisation=organisation,
         card=card.stable,
-        holder=holder,
-        person=person,
+        card_holder=key_holder(keys, organisation, claim, record.id_card_number),
+        person=person.stable,
+        person_holder=key_holder(keys, organisation, claim, record.citizen_id),
     )
+    await store.put_holding(transaction, holding)

@@ -1,9 +1,9 @@
 """Who holds which number, at rest: keyed pseudonyms alone. Callers write inside a commit of the audit, one at a time.
 
-`card` is the pseudonym of a nine-digit number, `person` that of a twelve-digit one, empty while no record showed one.
+`card` is the pseudonym of a nine-digit number, `person` that of a twelve-digit one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -11,9 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import metadata
 from gateway.places import Profile
+from gateway.verifications.store import verifications
 
 MOST = 16
 """Rows that one number may have: one that more people seem to hold (`000000000`) joins nobody."""
+
+CARD, TWELVE = "9-", "12-"
+"""How a holder begins: of a nine-digit number, of a twelve-digit one."""
 
 holdings = sa.Table(
     "holdings",
@@ -21,8 +25,9 @@ holdings = sa.Table(
     sa.Column("profile", sa.String(16), primary_key=True),
     sa.Column("organisation", sa.String(64), primary_key=True),
     sa.Column("card", sa.String(64), primary_key=True),
-    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Column("card_holder", sa.String(64), primary_key=True),
     sa.Column("person", sa.String(64), primary_key=True),
+    sa.Column("person_holder", sa.String(64), nullable=False),
     sa.Index(None, "profile", "organisation", "person"),
 )
 
@@ -39,28 +44,31 @@ renamed_numbers = sa.Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """That a holder, a keyed identity, has a nine-digit number, and which twelve-digit one with it."""
+    """That a record showed two numbers of one person: each by pseudonym, and the person as its holder."""
 
     profile: Profile
     organisation: str
     card: str
-    holder: str
+    card_holder: str
     person: str
+    person_holder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What is one person's: twelve-digit `numbers`; `cards`, as far as `holders` says; of these, `sole` nobody else has."""
+    """What is one person's, by pseudonyms of numbers: all of `whole`, and of `held` what has the holder named there.
 
-    numbers: frozenset[str]
-    cards: frozenset[str]
+    Of what is held, nobody else is known to have `sole`.
+    """
+
+    whole: frozenset[str]
+    held: Mapping[str, str]
     sole: frozenset[str]
-    holders: frozenset[str]
 
     @property
     def pseudonyms(self) -> frozenset[str]:
         """Return every pseudonym under which something of this person may stand."""
-        return self.numbers | self.cards
+        return self.whole | set(self.held)
 
 
 def _in_place(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -74,9 +82,7 @@ _NUMBER: sa.BindParameter[str] = sa.bindparam("number")
 _BESIDE = holdings.alias("beside")
 _JOINED = sa.union(
     sa.select(holdings.c.card.label("number")).where(_in_place(holdings), holdings.c.person == _NUMBER),
-    sa.select(holdings.c.person).where(
-        _in_place(holdings), holdings.c.card == _NUMBER, holdings.c.person != ""
-    ),
+    sa.select(holdings.c.person).where(_in_place(holdings), holdings.c.card == _NUMBER),
     sa.select(_BESIDE.c.card)
     .select_from(
         holdings.join(
@@ -88,16 +94,11 @@ _JOINED = sa.union(
             ),
         )
     )
-    .where(_in_place(holdings), holdings.c.card == _NUMBER, holdings.c.person != ""),
+    .where(_in_place(holdings), holdings.c.card == _NUMBER),
 )
-_OF_CARD = sa.select(holdings.c.holder, holdings.c.person).where(
-    _in_place(holdings), holdings.c.card == _NUMBER
-)
-_OF_PERSON = sa.select(holdings.c.card, holdings.c.holder).where(
-    _in_place(holdings), holdings.c.person == _NUMBER
-)
-_OF_CARDS = sa.select(holdings.c.card, holdings.c.holder).where(
-    _in_place(holdings), holdings.c.card.in_(sa.bindparam("cards", expanding=True))
+_HELD = sa.select(holdings.c.card, holdings.c.card_holder, holdings.c.person, holdings.c.person_holder).where(
+    _in_place(holdings),
+    sa.or_(holdings.c.card == _NUMBER, holdings.c.person == _NUMBER),
 )
 
 
@@ -109,42 +110,72 @@ async def list_joined(
     return frozenset(found.scalars())
 
 
-async def find_person(
+async def list_held(
     connection: AsyncConnection, profile: Profile, organisation: str, number: str, holder: str | None
-) -> Person:
-    """Return what is surely the person's who was found by `number`: by twelve digits, or by nine and as `holder`."""
-    rows = (await connection.execute(_OF_CARD, _members(profile, organisation, number=number))).all()
-    persons = {row.person for row in rows if row.holder == holder and row.person}
-    is_card = holder is not None or bool(rows)
-    # A holder that was shown with two twelve-digit numbers is nobody's surely: then only the number at hand counts.
-    person = persons.pop() if len(persons) == 1 else None if is_card else number
-    cards, holders = ({number}, {holder} - {None}) if is_card else (set(), set())
-    if person is not None:
-        held = await connection.execute(_OF_PERSON, _members(profile, organisation, number=person))
-        for row in held:
-            cards.add(row.card)
-            holders.add(row.holder)
-    known = frozenset(each for each in holders if each is not None)
-    return Person(
-        numbers=frozenset() if person is None else frozenset({person}),
-        cards=frozenset(cards),
-        sole=await _list_sole(connection, profile, organisation, cards, known),
-        holders=known,
+) -> dict[str, str]:
+    """Return, by number, the holder that one person is there: this one of `number`, and all that records joined to it."""
+    found: dict[str, str] = {}
+    beyond = [] if holder is None else [(number, holder)]
+    while beyond and len(found) < MOST:
+        number, holder = beyond.pop()
+        if number in found:
+            continue
+        found[number] = holder
+        for row in await connection.execute(_HELD, _members(profile, organisation, number=number)):
+            if (number, holder) == (row.card, row.card_holder):
+                beyond.append((row.person, row.person_holder))
+            if (number, holder) == (row.person, row.person_holder):
+                beyond.append((row.card, row.card_holder))
+    return found
+
+
+async def is_card(connection: AsyncConnection, profile: Profile, organisation: str, pseudonym: str) -> bool:
+    """Say whether a number was confirmed as one of nine digits."""
+    query = sa.select(verifications.c.id).where(
+        verifications.c.profile == profile.value,
+        verifications.c.organisation == organisation,
+        verifications.c.subject == pseudonym,
+        verifications.c.holder.startswith(CARD),
     )
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
-async def _list_sole(
+async def is_sole(
     connection: AsyncConnection,
     profile: Profile,
     organisation: str,
-    cards: Iterable[str],
-    holders: frozenset[str],
-) -> frozenset[str]:
-    """Return those of the cards that nobody but these holders is known to have."""
-    asked = sorted(cards)
-    rows = await connection.execute(_OF_CARDS, _members(profile, organisation, cards=asked)) if asked else ()
-    shared = {row.card for row in rows if row.holder not in holders}
-    return frozenset(asked) - shared
+    pseudonyms: Iterable[str],
+    holder: str,
+    *,
+    stable: str,
+) -> bool:
+    """Say whether nobody but this holder is known to have a number: no record, no confirmed claim shows another."""
+    for row in await connection.execute(_HELD, _members(profile, organisation, number=stable)):
+        if holder != (row.card_holder if row.card == stable else row.person_holder):
+            return False
+    # Below and above, not "another": an index answers that at once, however often this holder was confirmed.
+    for column in (verifications.c.holder < holder, verifications.c.holder > holder):
+        query = sa.select(verifications.c.id).where(
+            verifications.c.profile == profile.value,
+            verifications.c.organisation == organisation,
+            verifications.c.subject.in_(frozenset(pseudonyms)),
+            column,
+        )
+        if (await connection.execute(query.limit(1))).first() is not None:
+            return False
+    return True
+
+
+def is_about(person: Person) -> sa.ColumnElement[bool]:
+    """Return the condition that a verification is surely about this person."""
+    return sa.or_(
+        verifications.c.subject.in_(person.whole),
+        # A holder is of one number: that both are the person's means that they go together.
+        sa.and_(
+            verifications.c.subject.in_(frozenset(person.held)),
+            verifications.c.holder.in_(frozenset(person.held.values())),
+        ),
+    )
 
 
 async def put_holding(connection: AsyncConnection, holding: Holding) -> None:
@@ -154,7 +185,7 @@ async def put_holding(connection: AsyncConnection, holding: Holding) -> None:
     if (await connection.execute(same)).first() is not None:
         return
     for name in ("card", "person"):
-        if members[name] and await _count(connection, members, name) >= MOST:
+        if await _count(connection, members, name) >= MOST:
             return
     await connection.execute(sa.insert(holdings).values(members))
 

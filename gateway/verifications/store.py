@@ -13,7 +13,6 @@ from gateway.identifiers import VerificationId
 from gateway.places import Profile
 from gateway.verifications.claim_keys import ClaimKeys
 from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
-from gateway.verifications.persons_store import Person
 
 verifications = sa.Table(
     "verifications",
@@ -42,7 +41,7 @@ verifications = sa.Table(
     sa.Index(None, "profile", "client_id", "claim_key"),
     sa.Index(None, "derived_from"),
     sa.Index(None, "expires_at"),
-    sa.Index(None, "profile", "organisation", "subject"),
+    sa.Index(None, "profile", "organisation", "subject", "holder"),
     sa.Index(
         "ix_verifications_wrong_claims",
         "profile",
@@ -154,17 +153,11 @@ async def invalidate_claim(
     return await _invalidate(connection, member, verifications.c.claim_key.in_(own))
 
 
-async def invalidate_person(connection: AsyncConnection, member: Verification, person: Person) -> int:
-    """End every live verification of the account on a person, by whichever number: they live no more."""
-    return await _invalidate(connection, member, is_about(person))
-
-
-def is_about(person: Person) -> sa.ColumnElement[bool]:
-    """Return the condition that a verification is surely about this person."""
-    return sa.or_(
-        verifications.c.subject.in_(person.numbers),
-        sa.and_(verifications.c.subject.in_(person.cards), verifications.c.holder.in_(person.holders)),
-    )
+async def invalidate_person(
+    connection: AsyncConnection, member: Verification, about: sa.ColumnElement[bool]
+) -> int:
+    """End every live verification of the account that is `about` the person, by whichever number: they live no more."""
+    return await _invalidate(connection, member, about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ async def show_ledger(
         organisation=caller.account.organisation,
         citizens=sorted(person.pseudonyms),
     )
-    if person.cards:
+    if person.held:
         rows = await _list_own(parts, person, verification, rows)
     return rows, has_earlier
 
@@ -96,20 +96,21 @@ async def show_ledger(
 async def _list_own(
     parts: Parts, person: Person, verification: Verification, rows: Sequence[dict[str, object]]
 ) -> list[dict[str, object]]:
-    """Leave out what is about another holder of a nine-digit number, or can't be told to be about none."""
+    """Leave out what is about another holder of a number, or can't be told to be about none."""
     named = [str(row["verification"]) for row in rows if "verification" in row]
     async with parts.database.read() as connection:
         marks = await store.list_marks(connection, named)
 
     def is_own(row: dict[str, object]) -> bool:
         mark = marks.get(str(row.get("verification")))
-        if row["citizen"] in person.numbers:
+        citizen = str(row["citizen"])
+        if citizen in person.whole:
             return True
         if mark is None or not mark.confirmed:
-            return row["citizen"] in person.sole
+            return citizen in person.sole
         if mark.holder is None:  # of before holders were kept
             return mark.claim_key == verification.claim_key
-        return mark.holder in person.holders
+        return mark.holder == person.held[citizen]
 
     return [row for row in rows if is_own(row)]
 

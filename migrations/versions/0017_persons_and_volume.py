@@ -24,10 +24,11 @@ def _add_persons() -> None:
         sa.Column("profile", sa.String(length=16), nullable=False),
         sa.Column("organisation", sa.String(length=64), nullable=False),
         sa.Column("card", sa.String(length=64), nullable=False),
-        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("card_holder", sa.String(length=64), nullable=False),
         sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("person_holder", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint(
-            "profile", "organisation", "card", "holder", "person", name=op.f("pk_holdings")
+            "profile", "organisation", "card", "card_holder", "person", name=op.f("pk_holdings")
         ),
     )
     op.create_index(
@@ -47,6 +48,8 @@ def _add_persons() -> None:
         ["profile", "organisation", "stable"],
     )
     op.add_column("verifications", sa.Column("holder", sa.String(length=64)))
+    op.create_index(f"{_SUBJECT}_holder", "verifications", [*_OF_SUBJECT, "holder"])
+    op.drop_index(_SUBJECT, table_name="verifications")
 
 
 def _add_volume() -> None:
@@ -80,11 +83,15 @@ def downgrade() -> None:
             op.drop_column(table, column)
     op.drop_table("enquiry_alarms")
     op.drop_table("enquiry_counts")
+    op.create_index(_SUBJECT, "verifications", _OF_SUBJECT)
+    op.drop_index(f"{_SUBJECT}_holder", table_name="verifications")
     op.drop_column("verifications", "holder")
     op.drop_table("renamed_numbers")
     op.drop_table("holdings")
 
 
+_SUBJECT = "ix_verifications_profile_organisation_subject"
+_OF_SUBJECT = ["profile", "organisation", "subject"]
 _STATED = {
     "applications": ("rate_per_second", "rate_per_day"),
     "revisions": ("stated_hour", "stated_day"),

@@ -24,6 +24,7 @@ from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.verifications.persons_store import MOST, holdings
+from gateway.verifications.store import verifications
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
 from tests.attacks.people import (
@@ -196,6 +197,32 @@ async def test_threat_53_a_false_record_opens_no_strangers_ledger(scene: Scene, 
     assert await seen(portal, lap) == ["LAP-9"]
 
 
+async def test_threat_53_a_false_record_found_by_nine_digits_opens_no_strangers_ledger(
+    scene: Scene, portal: Portal
+) -> None:
+    an = await portal.receipt(dossier="AN-12")
+    await portal.verify(claim=misnamed(AN, 0), dossier="AN-WRONG")
+    lap = by_card(LAP, "145000777")
+    number = {"citizen_id": AN["citizen_id"], "id_card_number": "145000777", "gender": "female"}
+    await scene.set_person(**LAP | number)
+    receipt = await portal.receipt(claim=lap, dossier="LAP-9")
+    await shown(portal, lap)
+
+    assert set(await seen(portal, receipt)) == {"LAP-9", "HN-SHOWN"}
+    assert await seen(portal, an) == ["AN-12", "AN-WRONG"]
+
+
+async def test_threat_53_a_verification_of_before_holders_were_kept_shows_its_own_claim_alone(
+    scene: Scene, portal: Portal
+) -> None:
+    trung = await portal.receipt(claim=by_card(TRUNG, SHARED), dossier="TRUNG-9")
+    async with scene.gateway.parts.database.write() as transaction:
+        await transaction.execute(sa.update(verifications).values(holder=None))
+    lap = await portal.receipt(claim=by_card(LAP, SHARED), dossier="LAP-9")
+
+    assert (await seen(portal, trung), await seen(portal, lap)) == (["TRUNG-9"], ["LAP-9"])
+
+
 async def test_threat_53_a_number_that_everybody_is_said_to_have_joins_nobody(
     scene: Scene, portal: Portal
 ) -> None:
@@ -229,8 +256,7 @@ async def test_threat_53_two_workers_that_join_the_same_numbers_at_once_make_one
         answers = await asyncio.gather(*(act.fill("full_name") for act in [*acts, *others] * 5))
 
     assert {answer.status_code for answer in answers} == {200}
-    known = [row for row in await rows(scene, holdings) if row.person]
-    assert len(known) == 1
+    assert len(await rows(scene, holdings)) == 1
 
 
 async def test_threat_53_a_death_found_by_one_number_ends_what_was_verified_by_the_other(
@@ -332,6 +358,6 @@ async def test_what_joins_two_numbers_holds_neither_number_name_nor_date(
     tables = [table for table in metadata.sorted_tables if table is not audit_entries]
     kept = "\n".join([str(row) for table in tables for row in await rows(scene, table)])
 
-    assert len([row for row in await rows(scene, holdings) if row.person]) == 1
+    assert len(await rows(scene, holdings)) == 1
     for secret in (AN["citizen_id"], AN_BY_CARD["id_card_number"], "NGUYENVANAN", "Nguyễn Văn An"):
         assert secret not in kept

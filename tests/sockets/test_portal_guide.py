@@ -163,7 +163,7 @@ def test_every_problem_in_the_guide_has_its_status() -> None:
 
 def test_the_limits_in_the_guide_are_those_in_force() -> None:
     rows = re.findall(r"^\| `(policy|budgets)\.(\w+)` \| (\S+) \| (\S+) \|$", TEXT, re.MULTILINE)
-    assert len(rows) == 4
+    assert len(rows) == 6
     for kind, name, *shown in rows:
         attribute = name if kind == "policy" else f"budget_{name}"
         assert shown == [str(getattr(_DEFAULTS[profile], attribute)) for profile in Profile], name
