@@ -27,6 +27,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    access_log {folder}/of-all.log; # as a distribution has it, for whoever says nothing else
     include {folder}/dancu-gateway.conf;
 }}
 """
