@@ -3,7 +3,8 @@
 Refuses nothing itself: reading is `records.py`'s, the last check before a packet `guard.py`'s. Source: docs/registry.md.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 from typing import Protocol
@@ -30,12 +31,17 @@ class Claim:
         return "Claim(…)"
 
 
+async def leave_at_once() -> None:
+    """Keep no packet back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """One packet to be sent: it carries its profile and revision, so that it can't leave through another's door.
 
     `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's
-    monotonic scale and covers all attempts.
+    monotonic scale and covers all attempts. `may_leave` is awaited directly before each attempt's packet: what it
+    raises keeps the packet back, and is raised.
     """
 
     profile: Profile
@@ -47,6 +53,7 @@ class Question:
     officer: str
     claim: Claim
     deadline: float
+    may_leave: Callable[[], Awaitable[None]] = field(default=leave_at_once, compare=False, repr=False)
 
     @property
     def owner(self) -> Owner:

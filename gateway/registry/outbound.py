@@ -2,7 +2,8 @@
 
 Speaks to the transport itself, not through `httpx.AsyncClient`: that adds cookies, redirects and a tenth of
 a millisecond, none of which is wanted. Refuses answers over 1 MiB, compressed ones (a bomb would pass the
-bound) and charsets other than UTF-8. The deadline is `session.py`'s, around all of this.
+bound) and charsets other than UTF-8. Whatever else an answer makes the library raise is an invalid answer too.
+The deadline is `session.py`'s, around all of this.
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 import aiohttp
 import httpx
 
+from gateway.errors import GatewayError
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
 from gateway.registry.connection import Owner
 from gateway.registry.guard import Guard
+from gateway.registry.refusals import unforeseen
 
 MAX_ANSWER = 1 << 20
 
@@ -55,6 +58,10 @@ class Outbound:
             raise RegistryAnswerInvalid("not HTTP") from exc
         except (httpx.TransportError, aiohttp.ClientError, OSError) as exc:
             raise RegistryUnavailable from exc
+        except GatewayError:
+            raise
+        except Exception as exc:  # what the library did not foresee of an answer is the answer's fault
+            raise unforeseen(exc, "packet") from exc
 
     async def aclose(self) -> None:
         """Close the transport with its connections."""

@@ -6,14 +6,13 @@ does: it would fetch a second token after a 401. What is kept is one answer, bou
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from gateway.clock import Clock
 from gateway.errors.registry import RegistryCredentialsRejected
 from gateway.registry.outbound import MAX_ANSWER
+from gateway.registry.refusals import find_http_date
 
 _REFUSED = frozenset({401, 403})
 
@@ -85,12 +84,8 @@ class Overhearing(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     def _skew(self, headers: httpx.Headers) -> float | None:
-        try:
-            told = parsedate_to_datetime(headers.get("date", ""))
-        except ValueError:
-            return None
-        instant: datetime = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-        return (instant - self._clock.now()).total_seconds()
+        told = find_http_date(headers.get("date", ""))
+        return None if told is None else (told - self._clock.now()).total_seconds()
 
 
 class _Tee(httpx.AsyncByteStream):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gateway.clock import Clock
+from gateway.errors import GatewayError
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
 from gateway.procedures.fields import Operation
@@ -23,6 +24,7 @@ from gateway.registry.overhearing import Heard, Overhearing
 from gateway.registry.payloads import payload_of
 from gateway.registry.probe_model import IMPOSSIBLE, Asked, Outcome, Packet, WayOut, Witness
 from gateway.registry.readings import Seen, see_question, see_refusal, see_token
+from gateway.registry.refusals import unforeseen
 from gateway.registry.wire import message_of
 
 _SOMEBODY = frozenset(
@@ -100,6 +102,10 @@ class Probe:
             answer = await self._put(question)
         except RegistryError as error:
             failure = error
+        except GatewayError as error:
+            if not self._ear.announced:  # the witness, or a question that can't be written: no packet left
+                raise
+            failure = unforeseen(error, "preflight")
         ms = round((self._clock.monotonic() - begun) * 1000)
         if self._ear.announced:
             await self._witness.conclude(packet, failure)
@@ -137,17 +143,19 @@ class Probe:
     def _look_at(self, question: Question, heard: Heard) -> _Form:
         """Hold an answer that was read already against the schema, and tell its readings."""
         dialect = self._connection.dialect
-        answered = see_question(
-            self._connection, question.operation, dated=question.claim.birth_date is not None
-        )
+        dated = question.claim.birth_date is not None
+        answered = tuple(see_question(self._connection, question.operation, dated=dated))
         try:
             payload = payload_of(dialect, heard.content)
+            if payload is None:
+                return _Form(seen=answered)
+            shown = tuple(see_answer(dialect, question.operation, payload, heard.content))
+            return _Form(held=True, fault=find_fault(payload), seen=(*answered, *shown))
         except ValueError:  # a JSON member that XML can't have as a name or a value
-            return _Form(held=True, fault=_NOT_EXPRESSIBLE, seen=tuple(answered))
-        if payload is None:
-            return _Form(seen=tuple(answered))
-        shown = see_answer(dialect, question.operation, payload, heard.content)
-        return _Form(held=True, fault=find_fault(payload), seen=(*answered, *shown))
+            return _Form(held=True, fault=_NOT_EXPRESSIBLE, seen=answered)
+        except Exception as exc:  # noqa: BLE001 - a form that nobody foresaw is a finding, not the preflight's end
+            unforeseen(exc, "form")
+            return _Form(held=True, fault=_NOT_EXPRESSIBLE, seen=answered)
 
     def _see_refusal(self, failure: RegistryError | None, heard: Heard | None) -> tuple[Seen, ...]:
         if heard is None or not isinstance(failure, RegistryRefused):

@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import structlog
+
 from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
@@ -16,12 +18,15 @@ from gateway.errors.registry import (
 from gateway.registry import wire_names as names
 from gateway.registry.tree import Branch, branch_of, leaf
 
+_log = structlog.get_logger(__name__)
+
 _CODE = re.compile(r"[0-9A-Za-z]{1,8}")
 _SUCCESS = frozenset({"0", "00"})
 _UNAVAILABLE = frozenset({429, 502, 503, 504})
 _RETRY_SECONDS = re.compile(r"[0-9]{1,6}")
 _RETRY_DEFAULT = 5
 _RETRY_LONGEST = 300
+_LONGEST_DATE = 64
 
 
 def refuse_fault(body: Branch) -> None:
@@ -58,6 +63,15 @@ def refuse_status(status: int, retry_after: str, now: datetime) -> None:
         raise RegistryAnswerInvalid("unexpected status")
 
 
+def unforeseen(error: Exception, at: str) -> RegistryAnswerInvalid:
+    """Return what an answer is that no check of ours foresaw, and raise the alarm: a class's name, never a value.
+
+    `at` names the piece that met it.
+    """
+    _log.error("registry_unforeseen", error=type(error).__qualname__, at=at)
+    return RegistryAnswerInvalid("unforeseen")
+
+
 def _short(code: str) -> str:
     if _CODE.fullmatch(code) is None:
         raise RegistryAnswerInvalid("malformed refusal code")
@@ -68,10 +82,21 @@ def _seconds(retry_after: str, now: datetime) -> int:
     """Read `Retry-After`, seconds or a date (RFC 9110 §10.2.3), within what a caller may be told."""
     if _RETRY_SECONDS.fullmatch(retry_after) is not None:
         return min(max(int(retry_after), 1), _RETRY_LONGEST)
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    until = find_http_date(retry_after)
+    if until is None:
         return _RETRY_DEFAULT
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
     return min(max(int((until - now).total_seconds()), 1), _RETRY_LONGEST)
+
+
+def find_http_date(written: str) -> datetime | None:
+    """Return the instant in UTC that a header's date (RFC 9110 §5.6.7) names; None where it names none.
+
+    A year, a day or a zone outside what a calendar holds is no date: the header is then as good as absent.
+    """
+    if len(written) > _LONGEST_DATE:
+        return None
+    try:
+        found = parsedate_to_datetime(written)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

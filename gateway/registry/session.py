@@ -67,6 +67,7 @@ class Session:
         self, question: Question, url: httpx.URL, headers: Mapping[str, str], content: bytes
     ) -> Answer:
         headers = {**self._standing, **headers}
+        await question.may_leave()  # the latch, or the place before it, may have kept it waiting
         if self._login is not None:
             headers |= self._login.headers(str(url))
             answer = await self._outbound.post(question.owner, url, headers, content)
@@ -79,11 +80,13 @@ class Session:
         self, question: Question, url: httpx.URL, headers: dict[str, str], content: bytes
     ) -> Answer:
         token = await self._tokens.current()
+        await question.may_leave()
         answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
         if answer.status == 401:
             # The same request code again: a packet that was not let in was never a question, so the code is still
             # unused at the registry, and the audit's one pair of rows by this code stands for the one question.
             token = await self._tokens.after_rejection(token)
+            await question.may_leave()
             answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
         return answer
 

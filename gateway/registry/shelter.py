@@ -24,6 +24,7 @@ from gateway.places import Profile
 from gateway.registry.breaker import Breaker, BreakerState
 from gateway.registry.connection import Connection
 from gateway.registry.model import Found, NobodyFound, Question, Registry
+from gateway.registry.refusals import unforeseen
 
 PLACES = 64
 """Questions of one connection that may be on their way at once; below the transport's connections."""
@@ -120,6 +121,11 @@ class ShelteredRegistry:
             if is_fair:
                 self._breaker.failed(admission)
             raise
+        except GatewayError:
+            raise
+        except Exception as exc:  # no reader of ours foresaw the answer: one packet's failure
+            self._breaker.answered(admission)
+            raise unforeseen(exc, "answer") from exc
         self._breaker.answered(admission)
         self.login_refused = False
         return answer

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.clock import Clock
+from gateway.errors import GatewayError
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryUnavailable
 from gateway.places import Profile
 from gateway.registry.json_in import parse_object
+from gateway.registry.refusals import unforeseen
 from gateway.registry.tree import leaf
 
 _log = structlog.get_logger(__name__)
@@ -82,6 +84,10 @@ class TokenKeeper:
         except RegistryError as exc:
             _log.warning("registry_token_failed", profile=self._profile.value, error=type(exc).__name__)
             raise
+        except GatewayError:
+            raise
+        except Exception as exc:  # whatever the token's answer made a reader raise, for everyone who waits
+            raise unforeseen(exc, "token") from exc
         finally:
             self._fetching = None
         _log.info("registry_token_refreshed", profile=self._profile.value)

@@ -5,7 +5,7 @@ Codes stay text, since their zeros mean something; which list they are of is the
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from gateway.clock import vietnam
 from gateway.errors.registry import RegistryAnswerInvalid
@@ -18,6 +18,8 @@ _YEAR = re.compile(r"[0-9]{4}")
 _EARLIEST_YEAR = 1850
 _MOST_WITH_BLANKS = 4
 """How often the limit a value may be as long as it came, with blanks and what has no width."""
+_EARLIEST_DATA = 1900
+_LATEST_DATA = 2199
 
 
 def text(raw: str, limit: int) -> str | None:
@@ -68,14 +70,21 @@ def birth(date_text: str, year_text: str, today: date) -> tuple[date | None, int
 
 
 def instant(raw: str) -> datetime | None:
-    """Return an xs:dateTime as an aware instant; without an offset it is Vietnam's time."""
+    """Return an xs:dateTime as an instant in UTC; without an offset it is Vietnam's time.
+
+    Raises `RegistryAnswerInvalid` for a time that no data can be of, such as .NET's 0001-01-01T00:00:00.
+    """
     if not raw:
         return None
     try:
         found = datetime.fromisoformat(raw)
-    except ValueError:
+        local = found if found.tzinfo is not None else found.replace(tzinfo=vietnam())
+        settled = local.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise RegistryAnswerInvalid("malformed time of data") from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=vietnam())
+    if not _EARLIEST_DATA <= settled.year <= _LATEST_DATA:
+        raise RegistryAnswerInvalid("impossible time of data")
+    return settled
 
 
 def _day(raw: str) -> date:
