@@ -14,6 +14,7 @@ from gateway.verifications.evidence import open_act, refusals_recorded, within
 from gateway.verifications.guards import check_grants, find_act, get_link
 from gateway.verifications.model import Verification
 from gateway.verifications.receipts import Receipt, check_act
+from gateway.verifications.rights import Rights, rights_of
 from gateway.verifications.use_cases import check_live, get_verification, open_receipt
 
 
@@ -29,6 +30,11 @@ class Act:
     verification: Verification
     under_correction: frozenset[str]
     entry: AuditEntry
+
+    @property
+    def rights(self) -> Rights:
+        """Return what this call hangs on until its answer leaves."""
+        return rights_of(self.caller, verification=self.verification.id)
 
 
 async def pass_guards(

@@ -23,6 +23,7 @@ from gateway.profiles.model import Place
 from gateway.verifications.claims import refuse_hidden
 from gateway.verifications.evidence import of_call, of_verification, refusals_recorded
 from gateway.verifications.model import Verification
+from gateway.verifications.rights import check_rights, rights_of
 from gateway.verifications.use_cases import get_verification
 
 MAX_NOTE = 500
@@ -46,6 +47,7 @@ async def file_discrepancy(parts: Parts, place: Place, caller: Caller, filing: F
         FieldUnknown: no field of any form.
         NotFound: not a prefill of this account.
         RequestInvalid: not a registry field of that prefill.
+        TokenInvalid, AccountSuspended: the account may not any more.
     """
     call = of_call(parts, place, caller)
     async with refusals_recorded(parts, call):
@@ -53,6 +55,7 @@ async def file_discrepancy(parts: Parts, place: Place, caller: Caller, filing: F
     found = _new_discrepancy(parts, place, filing, trace, verification)
 
     async def change(transaction: Transaction) -> None:
+        await check_rights(transaction, rights_of(caller, asks=False), parts.clock.now())
         await store.insert_discrepancy(transaction, found)
 
     filed = replace(
@@ -62,7 +65,8 @@ async def file_discrepancy(parts: Parts, place: Place, caller: Caller, filing: F
         fields=(found.field,),
         outcome=found.id,
     )
-    await parts.audit.record(filed, change=change)
+    async with refusals_recorded(parts, call):
+        await parts.audit.record(filed, change=change)
     return found
 
 

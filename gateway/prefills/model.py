@@ -10,8 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from gateway.errors import GatewayError
 from gateway.identifiers import VerificationId
 from gateway.places import Profile
+from gateway.registry.model import NobodyFound, Record
 from gateway.verifications.model import InitiatedBy
 
 
@@ -21,6 +23,7 @@ class Reason(StrEnum):
     REGISTRY_HAS_NONE = "registry_has_none"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     REGISTRY_REFUSED = "registry_refused"
+    REGISTRY_ANSWER_INVALID = "registry_answer_invalid"
     NOT_GRANTED = "not_granted"
     NOT_FROM_REGISTRY = "not_from_registry"
     NOT_ASKED = "not_asked"
@@ -38,6 +41,19 @@ class PrefillRequest:
     subject_role: str
     fields: tuple[str, ...]
     initiated_by: InitiatedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Brought:
+    """What one operation brought of a person: the record, and the form's fields of it in the contract's shape."""
+
+    record: Record
+    values: Mapping[str, Any]
+    as_of: datetime | None
+
+
+Answer = Brought | NobodyFound | GatewayError
+"""How one operation of a prefill ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

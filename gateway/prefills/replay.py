@@ -11,8 +11,9 @@ from gateway.prefills.act import list_under_correction, pass_guards
 from gateway.prefills.model import PrefillRequest
 from gateway.profiles.model import Place
 from gateway.verifications.evidence import refusals_recorded
-from gateway.verifications.model import Enquiry
+from gateway.verifications.model import Enquiry, Verdict
 from gateway.verifications.replay import allow_verification, record_replay
+from gateway.verifications.rights import rights_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ async def replay_prefill(
     act, _ = await pass_guards(parts, place, caller, request)
     async with refusals_recorded(parts, act.entry):
         _refuse_disputed(kept, act.under_correction, act.verification.id)
-    await record_replay(parts, act.entry, outcome=kept.id, fields=kept.filled)
+    await record_replay(parts, act.entry, act.rights, outcome=kept.id, fields=kept.filled)
 
 
 async def replay_trip(
@@ -55,12 +56,14 @@ async def replay_trip(
         IdempotencyAnswerGone: a field that it fills was disputed since.
     """
     entry, found = await allow_verification(parts, place, caller, enquiry, verification_id)
+    is_confirmed = found.verdict is Verdict.CONFIRMED
+    rights = rights_of(caller, verification=found.id if is_confirmed else None)
     if kept is None:
-        await record_replay(parts, entry, outcome=found.verdict.value)
+        await record_replay(parts, entry, rights, outcome=found.verdict.value)
         return
     async with refusals_recorded(parts, entry):
         _refuse_disputed(kept, await list_under_correction(parts, place, found), found.id)
-    await record_replay(parts, entry, outcome=kept.id, fields=kept.filled)
+    await record_replay(parts, entry, rights, outcome=kept.id, fields=kept.filled)
 
 
 def _refuse_disputed(kept: KeptForm, under_correction: frozenset[str], verification_id: str) -> None:

@@ -14,6 +14,7 @@ from gateway.verifications.claim_keys import ClaimKeys, key_claim
 from gateway.verifications.fold import fold_claim
 from gateway.verifications.model import Enquiry, Origin, Verdict, Verification, VerificationState
 from gateway.verifications.persons import Number, key_holder, number_of
+from gateway.verifications.rights import Rights, rights_of
 from gateway.verifications.sealed_claims import seal_claim
 
 
@@ -26,6 +27,11 @@ class Act:
     enquiry: Enquiry
     procedure: Procedure
     entry: AuditEntry
+
+    @property
+    def rights(self) -> Rights:
+        """Return what this call hangs on until its answer leaves."""
+        return rights_of(self.caller)
 
     def claim_keys(self, now: datetime) -> ClaimKeys:
         """Return what stands for the claim in the store."""

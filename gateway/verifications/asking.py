@@ -26,6 +26,7 @@ from gateway.errors.registry import (
 from gateway.parts import Parts
 from gateway.profiles.model import Link
 from gateway.registry.model import Question
+from gateway.registry.refusals import unforeseen
 from gateway.verifications import budgets, flights_store, store
 from gateway.verifications.act import Act, new_verification
 from gateway.verifications.budgets_store import Reservation
@@ -34,13 +35,14 @@ from gateway.verifications.flights import Flights
 from gateway.verifications.flights_store import Flight
 from gateway.verifications.model import Origin, Outcome, Verdict, Verification
 from gateway.verifications.packets import (
-    answered_entry,
     new_question,
     packet_entry,
     record_answer,
     record_failure,
+    record_share,
 )
 from gateway.verifications.reuse import reuse
+from gateway.verifications.rights import ENDED_RIGHTS, Recheck, check_rights
 
 VerificationFlights = Flights[Outcome]
 
@@ -49,22 +51,27 @@ POLL_S = 0.025
 
 _GRACE_S = 5
 
+_OWN_FAILURES = frozenset(find_problem(each).code for each in ENDED_RIGHTS)
+"""Ends of one caller's right: another's question that ended so leaves nothing to share, and no failure either."""
+
 
 async def ask_once(parts: Parts, flights: VerificationFlights, act: Act, link: Link) -> Outcome:
     """Ask, or wait for the same question in flight and share its verdict.
 
     Raises:
         EnquiryBudgetSpent, Overloaded: before anything was asked.
+        TokenInvalid, AccountSuspended, ProfileSuspended: a right of the call ended; nothing is delivered.
         RegistryError: the registry gave no usable answer.
     """
     key = _flight_key(act)
-    if key not in flights:
-        return await flights.ask(key, lambda: _ask_unless_landed(parts, act, link, key))
-    shared = (await _await_twin(parts, flights, act, key)).verification
-    if shared.verdict is Verdict.NOT_CONFIRMED:
-        return await _share_verdict(parts, act, shared)
-    # What the first was given may have ended since: then nothing is left to share, and it is asked anew.
-    return await reuse(parts, act) or await ask_once(parts, flights, act, link)
+    while key in flights:
+        twin = await _await_twin(parts, flights, act, key)
+        if twin is not None and twin.verification.verdict is Verdict.NOT_CONFIRMED:
+            return await _share_verdict(parts, act, twin.verification)
+        # What the first was given may have ended since: then nothing is left to share, and it is asked anew.
+        if twin is not None and (shared := await reuse(parts, act)):
+            return shared
+    return await flights.ask(key, lambda: _ask_unless_landed(parts, act, link, key))
 
 
 def _flight_key(act: Act) -> str:
@@ -74,10 +81,15 @@ def _flight_key(act: Act) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def _await_twin(parts: Parts, flights: VerificationFlights, act: Act, key: str) -> Outcome:
-    """Wait for the same question of this worker; its failure is this act's too, and is recorded as such."""
+async def _await_twin(parts: Parts, flights: VerificationFlights, act: Act, key: str) -> Outcome | None:
+    """Wait for the same question of this worker; its failure is this act's too, and is recorded as such.
+
+    None where it was the right of its own caller that ended: that says nothing of this act's.
+    """
     try:
         return await flights.wait(key)
+    except ENDED_RIGHTS:
+        return None
     except GatewayError as error:
         await _record_shared_failure(parts, act, error)
         raise
@@ -112,13 +124,14 @@ async def _take_off(
     """Lease the question, reserve a place in the budgets and record what will be asked; or return the twin.
 
     Raises:
-        EnquiryBudgetSpent, Overloaded
+        TokenInvalid, AccountSuspended, ProfileSuspended, EnquiryBudgetSpent, Overloaded
     """
     found: list[Flight] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         found.clear()
         now = parts.clock.now()
+        await check_rights(transaction, act.rights, now)
         former = await flights_store.find_flight(transaction, key)
         if former is not None and _is_twin(former, now=now, since=since):
             found.append(former)
@@ -176,6 +189,8 @@ async def _share_landing(parts: Parts, act: Act, landed: Flight) -> Outcome | No
     Raises:
         RegistryError: that question failed, and this act's with it.
     """
+    if landed.failure in _OWN_FAILURES:
+        return None
     if landed.failure is not None:
         error = _rebuild(landed)
         await _record_shared_failure(parts, act, error)
@@ -209,24 +224,33 @@ def _rebuild(landed: Flight) -> RegistryError:
 
 
 async def _fly(parts: Parts, act: Act, link: Link, question: Question, key: str) -> Verification:
-    """Put the question; its answer, or its failure, is durable before anyone hears of it."""
+    """Put the question; its answer, or its failure, is durable before anyone hears of it.
+
+    Raises:
+        RegistryError: also for what the registry made a reader of ours raise, whatever that was.
+        TokenInvalid, AccountSuspended, ProfileSuspended: a right ended before the packet left, or before its answer.
+    """
+    entry = packet_entry(act, question)
     try:
-        confirmed = await link.registry.confirm(question)
+        confirmed = await link.registry.confirm(replace(question, may_leave=Recheck(parts, act.rights)))
+        verdict = Verdict.CONFIRMED if confirmed else Verdict.NOT_CONFIRMED
+        verification = new_verification(parts, act, verdict)
     except GatewayError as error:
         raise_alarm(error, question.operation)
-        await record_failure(parts, packet_entry(act, question), error, key)
+        await record_failure(parts, entry, error, key)
         raise
-    verification = new_verification(parts, act, Verdict.CONFIRMED if confirmed else Verdict.NOT_CONFIRMED)
-    await record_answer(parts, act, packet_entry(act, question), verification, key)
+    except Exception as exc:  # a question that was intended is answered in evidence, whatever came
+        surprise = unforeseen(exc, "verification")
+        await record_failure(parts, entry, surprise, key)
+        raise surprise from exc
+    await record_answer(parts, act, entry, verification, key)
     return verification
 
 
 async def _share_verdict(parts: Parts, act: Act, asked: Verification) -> Outcome:
     """Give a waiter the `not_confirmed` that the first was given; for another act, as a verification of its own."""
     entry = replace(act.entry, origin="registry")
-    if asked.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
-        await parts.audit.record(answered_entry(parts, entry, asked), owed=True)
-        return Outcome(verification=asked, origin=Origin.REGISTRY)
-    verification = new_verification(parts, act, asked.verdict)
-    await record_answer(parts, act, entry, verification, None)
+    is_same = asked.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role)
+    verification = asked if is_same else new_verification(parts, act, asked.verdict)
+    await record_share(parts, act, entry, verification, is_new=not is_same)
     return Outcome(verification=verification, origin=Origin.REGISTRY)

@@ -1,5 +1,6 @@
 """Questions on their way, whichever worker asks: a leased row a claim, kept a while after it landed. All its SQL."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
+from gateway.verifications.budgets_store import reservations
 
 flights = sa.Table(
     "flights",
@@ -47,6 +49,16 @@ class Flight:
     registry_code: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """How a flight ended: with a verification, or with a failure as in `Flight`."""
+
+    at: datetime
+    verification: str | None = None
+    failure: str | None = None
+    registry_code: str | None = None
+
+
 async def find_flight(connection: AsyncConnection, key: str) -> Flight | None:
     """Return what is known of a claim's last question."""
     row = (await connection.execute(_FIND, {"key": key})).first()
@@ -62,19 +74,30 @@ async def put_flight(connection: AsyncConnection, flight: Flight, *, former: Fli
         await connection.execute(_REPLACE, members | {"old_key": former.key})
 
 
-async def land(
-    connection: AsyncConnection,
-    act: str,
-    *,
-    key: str,
-    at: datetime,
-    verification: str | None = None,
-    failure: str | None = None,
-    registry_code: str | None = None,
+async def land(connection: AsyncConnection, act: str, landing: Landing, *, key: str) -> bool:
+    """Say how an act's flight ended; False for one that lost its lease or was withdrawn, which says nothing."""
+    how = {
+        "landed_at": landing.at,
+        "verification": landing.verification,
+        "failure": landing.failure,
+        "registry_code": landing.registry_code,
+    }
+    result = await connection.execute(_LAND, how | {"own_key": key, "own_act": act})
+    return bool(result.rowcount)
+
+
+async def withdraw(
+    connection: AsyncConnection, *, profile: str, client_id: str, claim_keys: Collection[str]
 ) -> None:
-    """Say how an act's flight ended; one that lost its lease says nothing."""
-    how = {"landed_at": at, "verification": verification, "failure": failure, "registry_code": registry_code}
-    await connection.execute(_LAND, how | {"own_key": key, "own_act": act})
+    """Forget an account's flights of a claim that are on their way: what they bring is not kept, nor shared."""
+    on_their_way = sa.select(reservations.c.act).where(
+        reservations.c.profile == profile,
+        reservations.c.client_id == client_id,
+        reservations.c.claim_key.in_(claim_keys),
+    )
+    await connection.execute(
+        sa.delete(flights).where(flights.c.landed_at.is_(None), flights.c.act.in_(on_their_way))
+    )
 
 
 async def delete_landed(connection: AsyncConnection, *, before: datetime) -> None:

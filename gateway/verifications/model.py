@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class VerificationState(StrEnum):
-    """`invalidated` ends a root and all derived from it; expiry and revocation end one."""
+    """`invalidated` and `revoked` end a root and all derived from it; they expire together."""
 
     LIVE = "live"
     EXPIRED = "expired"

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.audit.model import AuditEntry, Kind
+from gateway.database import Transaction
 from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.profiles.model import Place
 from gateway.verifications.evidence import of_verification, refusals_recorded
 from gateway.verifications.model import Enquiry, Verdict, Verification
+from gateway.verifications.rights import Rights, check_rights
 from gateway.verifications.use_cases import ReceiptCheck, check_live, check_receipt, get_verification
 from gateway.verifications.verify import pass_guards
 
@@ -36,8 +38,14 @@ async def allow_verification(
     return of_verification(act.entry, found), found
 
 
-async def record_replay(parts: Parts, entry: AuditEntry, *, outcome: str, fields: Sequence[str] = ()) -> None:
-    """Record that a kept answer goes out again, with the names of the fields in it."""
+async def record_replay(
+    parts: Parts, entry: AuditEntry, rights: Rights, *, outcome: str, fields: Sequence[str] = ()
+) -> None:
+    """Record that a kept answer goes out again, with the names of the fields in it.
+
+    Raises:
+        TokenInvalid, AccountSuspended, VerificationError, ProfileSuspended: a right to it ended meanwhile.
+    """
     delivered = replace(
         entry,
         at=parts.clock.now(),
@@ -46,7 +54,12 @@ async def record_replay(parts: Parts, entry: AuditEntry, *, outcome: str, fields
         outcome=outcome,
         fields=tuple(fields),
     )
-    await parts.audit.record(delivered)
+
+    async def change(transaction: Transaction) -> None:
+        await check_rights(transaction, rights, parts.clock.now())
+
+    async with refusals_recorded(parts, entry):
+        await parts.audit.record(delivered, change=change)
 
 
 async def check_receipt_again(

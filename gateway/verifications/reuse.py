@@ -11,11 +11,17 @@ from gateway.database import Transaction
 from gateway.parts import Parts
 from gateway.verifications import store
 from gateway.verifications.act import Act, new_verification
+from gateway.verifications.evidence import refusals_recorded
 from gateway.verifications.model import Origin, Outcome, Verdict, Verification
+from gateway.verifications.rights import check_rights
 
 
 async def reuse(parts: Parts, act: Act) -> Outcome | None:
-    """Serve the same live verification again, or derive a new one, as far as the policy goes."""
+    """Serve the same live verification again, or derive a new one, as far as the policy goes; None where none is live.
+
+    Raises:
+        TokenInvalid, AccountSuspended, ProfileSuspended: a right of the call ended meanwhile.
+    """
     async with parts.database.read() as connection:
         if await _find_reusable(parts, act, connection) is None:
             return None
@@ -23,6 +29,7 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         found.clear()
+        await check_rights(transaction, act.rights, parts.clock.now())
         # Read again where nobody else writes: the root may have ended since, or a twin been derived.
         chosen = await _find_reusable(parts, act, transaction)
         if chosen is None:
@@ -42,7 +49,8 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
             )
         ]
 
-    await parts.audit.commit(decide)
+    async with refusals_recorded(parts, act.entry):
+        await parts.audit.commit(decide)
     return Outcome(verification=found[0], origin=Origin.REUSE) if found else None
 
 

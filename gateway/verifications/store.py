@@ -1,6 +1,6 @@
 """Verifications at rest. All SQL of this room; ending one deletes its data key in the same statement."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.accounts.model import AccountState
+from gateway.accounts.store import accounts
 from gateway.database import Instant, metadata
 from gateway.identifiers import VerificationId
 from gateway.places import Profile
+from gateway.profiles.store import standings
 from gateway.verifications.claim_keys import ClaimKeys
 from gateway.verifications.model import Origin, Verdict, Verification, VerificationState
 
@@ -58,6 +61,10 @@ WRONG = verifications.c.verdict == sa.literal_column(f"'{Verdict.NOT_CONFIRMED.v
 
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
 _INSERT = sa.insert(verifications)
+_ROOT = verifications.alias("root")
+_ROOT_LIVES = sa.exists().where(
+    _ROOT.c.id == verifications.c.derived_from, _ROOT.c.state == VerificationState.LIVE.value
+)
 _SAME_DOSSIER = verifications.c.dossier == sa.bindparam("dossier")
 _REUSABLE = (
     sa.select(verifications)
@@ -69,6 +76,7 @@ _REUSABLE = (
         verifications.c.state == VerificationState.LIVE.value,
         verifications.c.expires_at > sa.bindparam("now"),
         sa.or_(sa.bindparam("any_dossier", type_=sa.Boolean), _SAME_DOSSIER),
+        sa.or_(verifications.c.derived_from.is_(None), _ROOT_LIVES),
     )
     .order_by(
         sa.and_(
@@ -80,6 +88,26 @@ _REUSABLE = (
         verifications.c.derived_from.is_not(None),
     )
     .limit(1)
+)
+
+_STANDING = (
+    sa.select(
+        accounts.c.state.label("account"),
+        accounts.c.grant_epoch,
+        standings.c.suspended_at,
+        verifications.c.state.label("verification"),
+        verifications.c.expires_at,
+    )
+    .select_from(
+        accounts.outerjoin(standings, standings.c.profile == sa.bindparam("profile")).outerjoin(
+            verifications,
+            sa.and_(
+                verifications.c.id == sa.bindparam("verification"),
+                verifications.c.client_id == accounts.c.client_id,
+            ),
+        )
+    )
+    .where(accounts.c.client_id == sa.bindparam("client_id"))
 )
 
 _WITHOUT_CLAIM = {"sealed_claim": None, "wrapped_key": None}
@@ -107,6 +135,34 @@ async def find_verification(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an account, its profile and one verification stand; the last two are None where none was named or is left."""
+
+    account: AccountState
+    grant_epoch: int
+    is_profile_suspended: bool
+    verification: VerificationState | None
+    expires_at: datetime | None
+
+
+async def find_standing(
+    connection: AsyncConnection, client_id: str, profile: Profile, verification: VerificationId | None
+) -> Standing | None:
+    """Return how what a call hangs on stands now, in one statement; None where there is no such account."""
+    members = {"client_id": client_id, "profile": profile.value, "verification": verification}
+    row = (await connection.execute(_STANDING, members)).first()
+    if row is None:
+        return None
+    return Standing(
+        account=AccountState(row.account),
+        grant_epoch=row.grant_epoch,
+        is_profile_suspended=row.suspended_at is not None,
+        verification=None if row.verification is None else VerificationState(row.verification),
+        expires_at=row.expires_at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """What a live verification is wanted for, and whether one of another dossier of the claim will do."""
 
@@ -131,15 +187,22 @@ async def find_reusable(
     return _verification(row) if row else None
 
 
-async def end_one(
-    connection: AsyncConnection, verification_id: VerificationId, state: VerificationState
-) -> None:
-    """End one live verification and delete its data key."""
+async def revoke_one(connection: AsyncConnection, verification_id: VerificationId) -> None:
+    """Revoke one that was not confirmed: it has no family, nothing was ever derived of it."""
     await connection.execute(
         sa.update(verifications)
         .where(verifications.c.id == verification_id, verifications.c.state == VerificationState.LIVE.value)
-        .values(state=state.value, **_WITHOUT_CLAIM)
+        .values(state=VerificationState.REVOKED.value, **_WITHOUT_CLAIM)
     )
+
+
+async def revoke_claim(
+    connection: AsyncConnection, member: Verification, claim_keys: Collection[str], *, now: datetime
+) -> int:
+    """Revoke a confirmed one's family, and whatever else of the account on the same claim is live: reuse would serve it."""
+    own = verifications.c.claim_key.in_(claim_keys)
+    lives = verifications.c.expires_at > now
+    return await _end(connection, member, sa.and_(own, lives), VerificationState.REVOKED)
 
 
 async def invalidate_claim(
@@ -150,14 +213,14 @@ async def invalidate_claim(
     The registry's word was on the claim, so a second root is no truer than this one.
     """
     own = {member.claim_key, *claim_keys}
-    return await _invalidate(connection, member, verifications.c.claim_key.in_(own))
+    return await _end(connection, member, verifications.c.claim_key.in_(own), VerificationState.INVALIDATED)
 
 
 async def invalidate_person(
     connection: AsyncConnection, member: Verification, about: sa.ColumnElement[bool]
 ) -> int:
     """End every live verification of the account that is `about` the person, by whichever number: they live no more."""
-    return await _invalidate(connection, member, about)
+    return await _end(connection, member, about, VerificationState.INVALIDATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +258,11 @@ async def unite_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
     )
 
 
-async def _invalidate(
-    connection: AsyncConnection, member: Verification, which: sa.ColumnElement[bool]
+async def _end(
+    connection: AsyncConnection,
+    member: Verification,
+    which: sa.ColumnElement[bool],
+    state: VerificationState,
 ) -> int:
     """End a family and its likes, and delete their data keys; return how many were live."""
     family = sa.or_(verifications.c.id == member.root, verifications.c.derived_from == member.root)
@@ -209,7 +275,7 @@ async def _invalidate(
         sa.update(verifications)
         .where(sa.or_(family, own), verifications.c.state == VerificationState.LIVE.value)
         .where(verifications.c.verdict == Verdict.CONFIRMED.value)
-        .values(state=VerificationState.INVALIDATED.value, **_WITHOUT_CLAIM)
+        .values(state=state.value, **_WITHOUT_CLAIM)
     )
     return int(result.rowcount)
 

@@ -17,9 +17,11 @@ from gateway.oauth.model import Caller
 from gateway.parts import Parts
 from gateway.profiles.model import Place
 from gateway.verifications import budgets, persons, store, volume
+from gateway.verifications.evidence import of_call, refusals_recorded
 from gateway.verifications.model import Verdict, Verification, VerificationState
 from gateway.verifications.persons_store import Person
 from gateway.verifications.receipts import Receipt, verify_receipt
+from gateway.verifications.rights import check_rights, rights_of
 
 _ID = re.compile(r"ver_[a-z2-7]{25}")
 
@@ -78,7 +80,12 @@ async def check_receipt(parts: Parts, place: Place, caller: Caller, raw: str) ->
 async def show_ledger(
     parts: Parts, place: Place, caller: Caller, raw: str
 ) -> tuple[Sequence[dict[str, object]], bool]:
-    """Return what `list_enquiries` does, on the citizen of a receipt. Raises `ReceiptInvalid`."""
+    """Return what `list_enquiries` does, on the citizen of a receipt.
+
+    Raises:
+        ReceiptInvalid: not a receipt of this account.
+        TokenInvalid, AccountSuspended: the account may not any more, though it might when the call came.
+    """
     _, verification = await open_receipt(parts, place, caller, raw)
     async with parts.database.read() as connection:
         person = await persons.find_person(connection, place.keys, verification)
@@ -90,6 +97,8 @@ async def show_ledger(
     )
     if person.held:
         rows = await _list_own(parts, person, verification, rows)
+    async with refusals_recorded(parts, of_call(parts, place, caller)), parts.database.read() as connection:
+        await check_rights(connection, rights_of(caller, asks=False), parts.clock.now())
     return rows, has_earlier
 
 

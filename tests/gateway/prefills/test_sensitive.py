@@ -46,7 +46,7 @@ async def test_threat_29_fields_that_the_registry_swapped_are_not_delivered(scen
     answer = await act.fill("ethnicity", "religion")
 
     assert values(answer) == {}
-    assert reasons(answer)["ethnicity"] == "registry_unavailable"
+    assert reasons(answer)["ethnicity"] == "registry_answer_invalid"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ async def test_the_next_enquiry_on_a_revoked_claim_asks_the_registry_anew(
     assert len(await scene.journal()) == 2
 
 
-async def test_revoking_one_verification_leaves_its_root_and_its_sisters_live(portal: Portal) -> None:
+async def test_revoking_one_verification_ends_its_root_and_its_sisters_with_it(portal: Portal) -> None:
     root = (await portal.verify()).json()
     derived = (await portal.verify(procedure="ket-hon")).json()
     sister = (await portal.verify(subject_role="father")).json()
@@ -91,7 +91,7 @@ async def test_revoking_one_verification_leaves_its_root_and_its_sisters_live(po
         (await portal.call("GET", f"/verifications/{each['id']}")).json()["state"]
         for each in (root, derived, sister)
     ]
-    assert states == ["live", "revoked", "live"]
+    assert states == ["revoked", "revoked", "revoked"]
 
 
 async def test_a_second_revocation_returns_it_as_it_is_and_records_nothing(

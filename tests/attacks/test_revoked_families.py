@@ -1,0 +1,202 @@
+"""Revoking one verification ends its family: nothing of the claim is served again, carries a form or keeps a key."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from gateway.verifications.store import verifications
+from mock_c06.app import MockRegistry
+from tests.attacks.networks import Network
+from tests.gateway.prefills.acts import Act
+from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
+
+YEAR = {"citizen_id": AN["citizen_id"], "full_name": AN["full_name"], "birth_year": 1990}
+
+
+@pytest.fixture
+def network(mock: MockRegistry) -> Network:
+    return Network(httpx.ASGITransport(mock.test))
+
+
+@pytest.fixture
+async def scene(
+    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
+) -> AsyncIterator[Scene]:
+    known = settings_for(database_url, mock)
+    async with open_scene(known, mock, clock, network=lambda _: network) as opened:
+        yield opened
+
+
+async def revoke(portal: Portal, verification: str) -> None:
+    answer = await portal.call("POST", f"/verifications/{verification}/revoke")
+    assert (answer.status_code, answer.json()["state"]) == (200, "revoked")
+
+
+async def states(portal: Portal, found: Sequence[dict[str, str]]) -> list[str]:
+    return [(await portal.call("GET", f"/verifications/{each['id']}")).json()["state"] for each in found]
+
+
+async def family(portal: Portal) -> list[dict[str, str]]:
+    """Return a root and three derived from it: another procedure, another dossier, another role."""
+    acts: Sequence[dict[str, str]] = (
+        {},
+        {"procedure": "ket-hon"},
+        {"dossier": "HN-2"},
+        {"subject_role": "father"},
+    )
+    found = [(await portal.verify(**act)).json() for act in acts]
+    assert {each["derived_from"] for each in found} == {None, found[0]["id"]}
+    return found
+
+
+@pytest.mark.parametrize("member", range(4))
+async def test_threat_49_revoking_any_member_ends_the_root_and_all_derived_from_it(
+    scene: Scene, portal: Portal, member: int
+) -> None:
+    found = await family(portal)
+
+    await revoke(portal, found[member]["id"])
+
+    assert await states(portal, found) == ["revoked"] * 4
+    async with scene.gateway.parts.database.read() as connection:
+        query = sa.select(verifications.c.sealed_claim, verifications.c.wrapped_key)
+        assert {tuple(row) for row in await connection.execute(query)} == {(None, None)}
+
+
+@pytest.mark.parametrize("member", range(4))
+async def test_threat_49_no_member_of_a_revoked_family_carries_a_form_or_a_receipt(
+    scene: Scene, portal: Portal, member: int
+) -> None:
+    found = await family(portal)
+    await revoke(portal, found[member]["id"])
+    asked = len(await scene.journal())
+
+    for each in found:
+        form = await Act(portal, each).fill("full_name")
+        checked = (await portal.call("POST", "/receipts/check", {"receipt": each["receipt"]})).json()
+        assert (form.status_code, form.json()["code"]) == (409, "verification_invalidated")
+        assert (checked["valid"], checked["reason"]) == (False, "revoked")
+    assert len(await scene.journal()) == asked
+
+
+async def test_threat_49_the_next_enquiry_on_any_dossier_asks_anew_and_starts_a_new_root(
+    scene: Scene, portal: Portal
+) -> None:
+    found = await family(portal)
+    await revoke(portal, found[1]["id"])
+
+    again = (await portal.verify(dossier="HN-3")).json()
+    then = (await portal.verify(dossier="HN-4")).json()
+
+    assert (again["origin"], again["derived_from"], len(await scene.journal())) == ("registry", None, 2)
+    assert then["derived_from"] == again["id"]
+
+
+async def test_threat_49_a_second_root_of_the_same_claim_is_not_reused_after_the_revocation(
+    scene: Scene, portal: Portal
+) -> None:
+    first = (await portal.verify()).json()
+    second = (await portal.verify(fresh=True, dossier="HN-2")).json()
+
+    await revoke(portal, first["id"])
+
+    assert await states(portal, [first, second]) == ["revoked", "revoked"]
+    assert (await portal.verify(dossier="HN-2")).json()["origin"] == "registry"
+    assert len(await scene.journal()) == 3
+
+
+async def test_threat_49_another_claim_and_another_account_keep_their_verifications(
+    scene: Scene, portal: Portal
+) -> None:
+    neighbour = await scene.portal()
+    mine = (await portal.verify()).json()
+    other_claim = (await portal.verify(claim=YEAR)).json()
+    theirs = (await neighbour.verify()).json()
+
+    await revoke(portal, mine["id"])
+
+    assert await states(portal, [other_claim]) == ["live"]
+    assert await states(neighbour, [theirs]) == ["live"]
+
+
+async def test_threat_49_what_a_kept_answer_says_of_a_revoked_family_is_not_sent_again(
+    portal: Portal,
+) -> None:
+    root = (await portal.verify()).json()
+    body = {"procedure": "ket-hon", "dossier": "HN-2", "subject_role": "requester", "claim": AN}
+    keyed = body | {"initiated_by": {"kind": "citizen"}}
+    kept = await portal.call("POST", "/verifications", keyed, **{"Idempotency-Key": "k-1"})
+    assert kept.json()["derived_from"] == root["id"]
+
+    await revoke(portal, root["id"])
+    again = await portal.call("POST", "/verifications", keyed, **{"Idempotency-Key": "k-1"})
+
+    assert (again.status_code, again.json()["code"]) == (409, "verification_invalidated")
+
+
+async def test_threat_49_a_live_row_whose_root_was_revoked_is_not_reused(
+    scene: Scene, portal: Portal
+) -> None:
+    """Rows of before this rule: a root was revoked alone, and what was derived of it lived on."""
+    root = (await portal.verify()).json()
+    derived = (await portal.verify(dossier="HN-2")).json()
+    async with scene.gateway.parts.database.write() as transaction:
+        alone = sa.update(verifications).where(verifications.c.id == root["id"])
+        await transaction.execute(alone.values(state="revoked"))
+
+    again = (await portal.verify(dossier="HN-2")).json()
+
+    assert (again["origin"], again["id"] != derived["id"]) == ("registry", True)
+
+
+async def test_threat_49_a_refused_claim_that_is_revoked_ends_nothing_that_was_confirmed(
+    portal: Portal,
+) -> None:
+    confirmed = (await portal.verify()).json()
+    wrong = (await portal.verify(claim=AN | {"full_name": "Nguyễn Văn Sai"})).json()
+
+    await revoke(portal, wrong["id"])
+
+    assert await states(portal, [confirmed, wrong]) == ["live", "revoked"]
+
+
+async def test_threat_49_whoever_waited_for_a_shared_question_is_handed_nothing_that_is_revoked(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    async def twins() -> None:
+        waiting.extend(asyncio.create_task(portal.verify(dossier=f"HN-{each}")) for each in range(5))
+        await asyncio.sleep(0)
+
+    waiting: list[asyncio.Task[httpx.Response]] = []
+    network.afterwards = twins
+    first = (await portal.verify()).json()
+    await revoke(portal, first["id"])
+    answers = [answer.json() for answer in await asyncio.gather(*waiting)]
+
+    # Each of them came before the revocation and is revoked with it, or came after it and is of a new question.
+    roots = {each["derived_from"] or each["id"] for each in answers}
+    lives = {
+        each["id"]
+        for each, state in zip(answers, await states(portal, answers), strict=True)
+        if state == "live"
+    }
+    assert not {each["id"] for each in answers if each["derived_from"] == first["id"]} & lives
+    assert len(await scene.journal()) == 1 + len(roots - {first["id"]})
+
+
+async def test_threat_49_a_question_that_was_on_its_way_when_its_claim_was_revoked_brings_nothing_live(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    first = (await portal.verify()).json()
+    network.afterwards = lambda: revoke(portal, first["id"])
+
+    late = await portal.verify(fresh=True)
+    again = await portal.verify()
+
+    assert (late.status_code, late.json()["code"]) == (409, "verification_invalidated")
+    assert (again.status_code, again.json()["origin"], len(await scene.journal())) == (201, "registry", 3)
+    answered = [row for row in await scene.audit() if row["kind"] == "answered"]
+    assert [row["outcome"] for row in answered] == ["confirmed"] * 3

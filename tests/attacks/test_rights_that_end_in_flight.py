@@ -1,0 +1,331 @@
+"""Work in flight whose right ends: nothing further is asked, nothing is delivered, and what was asked stays in evidence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.accounts.store import find_account
+from gateway.errors.callers import AccountSuspended
+from gateway.oauth.model import Caller
+from gateway.places import Profile
+from gateway.prefills.store import prefills
+from gateway.verifications.budgets_store import reservations
+from gateway.verifications.flights_store import flights
+from gateway.verifications.store import verifications
+from gateway.verifications.use_cases import show_ledger
+from mock_c06.app import MockRegistry
+from tests.attacks.ends import (
+    EVERY_END,
+    End,
+    behind_a_closed_gate,
+    count,
+    kinds,
+    resume_account,
+    suspend_account,
+    told,
+)
+from tests.attacks.networks import Network, platform_scene
+from tests.gateway.prefills.acts import CARD, Act, values, verified
+from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
+from tests.gateway.verifications.test_across_workers import another_worker
+
+WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
+
+
+@pytest.fixture
+def network(mock: MockRegistry) -> Network:
+    return Network(httpx.ASGITransport(mock.test))
+
+
+@pytest.fixture
+async def scene(
+    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
+) -> AsyncIterator[Scene]:
+    known = settings_for(database_url, mock)
+    async with open_scene(known, mock, clock, network=lambda _: network) as opened:
+        yield opened
+
+
+@EVERY_END
+async def test_threat_49_a_right_that_ends_while_the_registry_is_asked_delivers_no_verdict(
+    scene: Scene, portal: Portal, network: Network, end: End, status: int, code: str
+) -> None:
+    network.meanwhile = lambda: end(scene, portal)
+
+    answer = await portal.verify()
+
+    assert told(answer) == (status, code)
+    assert await kinds(scene) == ["intended", "answered confirmed", f"refused {code}"]
+    assert await count(scene, verifications) == 0
+    assert await count(scene, reservations) == 0
+    assert await count(scene, flights, flights.c.landed_at.is_(None)) == 0
+
+
+async def test_threat_49_a_wrong_claim_counts_though_its_account_was_suspended_meanwhile(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    confirmed = await verified(portal)
+    network.meanwhile = lambda: suspend_account(scene, portal)
+
+    answer = await portal.verify(claim=WRONG)
+
+    assert told(answer) == (403, "account_suspended")
+    assert await count(scene, verifications, verifications.c.verdict == "not_confirmed") == 1
+    assert await count(scene, verifications, verifications.c.id == confirmed.members["id"]) == 1
+
+
+@EVERY_END
+async def test_threat_49_a_right_that_ends_while_a_form_is_asked_for_delivers_no_value(
+    scene: Scene, portal: Portal, network: Network, end: End, status: int, code: str
+) -> None:
+    act = await verified(portal, CARD)
+    before = len(await scene.audit())
+    network.meanwhile = lambda: end(scene, portal)
+
+    answer = await act.fill("full_name", "father")
+
+    assert told(answer) == (status, code)
+    assert "VĂN" not in answer.text
+    rows = await kinds(scene, after=before)
+    assert (rows[:2], rows[-1]) == (["intended", "intended"], f"refused {code}")
+    assert len([row for row in rows if row.startswith("answered")]) == 2
+    assert await count(scene, prefills) == 0
+
+
+async def _end_latch(portal: Portal, network: Network) -> None:
+    """Have one login refused: the next question goes alone, and those beside it wait for it."""
+    network.refuses = 1
+    assert told(await portal.verify(fresh=True)) == (502, "registry_credentials_rejected")
+    network.left.clear()
+
+
+@EVERY_END
+async def test_threat_49_a_later_packet_of_the_same_form_stays_back_once_the_right_has_ended(
+    scene: Scene, portal: Portal, network: Network, end: End, status: int, code: str
+) -> None:
+    act = await verified(portal, CARD)
+    await _end_latch(portal, network)
+    before = len(await scene.audit())
+    network.meanwhile = lambda: end(scene, portal)
+
+    answer = await act.fill("full_name", "father", "marital_status")
+
+    assert told(answer) == (status, code)
+    assert len(network.left) == 1
+    rows = await kinds(scene, after=before)
+    assert sorted(rows[3:6]) == sorted(["answered found", *[f"answered {code}"] * 2])
+    assert rows[6:] == [f"refused {code}"]
+
+
+async def test_threat_49_no_second_packet_leaves_after_a_renewed_token_for_a_suspended_account(
+    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
+) -> None:
+    async with platform_scene(database_url, mock, clock, network) as scene:
+        portal = await scene.portal()
+        network.refuses = 1
+        network.meanwhile = lambda: suspend_account(scene, portal)
+
+        answer = await portal.verify()
+
+        assert told(answer) == (403, "account_suspended")
+        assert [path for path in network.left if not path.endswith("/token")] == [
+            "/lgsp/xacThucThongTinCongDan"
+        ]
+        assert await kinds(scene) == ["intended", "answered account_suspended", "refused account_suspended"]
+        assert await count(scene, reservations) == 0
+
+
+async def test_threat_49_nobody_who_waits_for_a_shared_question_is_served_after_the_suspension(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    waiting: list[asyncio.Task[httpx.Response]] = []
+
+    async def meanwhile() -> None:
+        waiting.extend(asyncio.create_task(portal.verify(dossier=f"HN-{each}")) for each in range(3))
+        await _let_them_come()
+        await suspend_account(scene, portal)
+
+    network.meanwhile = meanwhile
+    answers = [await portal.verify(), *await asyncio.gather(*waiting)]
+
+    assert {told(answer) for answer in answers} == {(403, "account_suspended")}
+    assert len(network.left) == 1
+    assert (await kinds(scene)).count("refused account_suspended") == 4
+    assert await count(scene, verifications) == 0
+
+
+async def _let_them_come() -> None:
+    """Let calls come as far as they can. One that is late is answered the same: it meets its refusal at the door."""
+    for _ in range(40):
+        await asyncio.sleep(0.01)
+
+
+async def test_threat_49_who_waits_with_a_token_of_now_is_not_refused_with_the_one_before(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    waiting: list[asyncio.Task[httpx.Response]] = []
+
+    async def meanwhile() -> None:
+        await resume_account(scene, portal)
+        later = await replace(portal).log_in()
+        waiting.append(asyncio.create_task(later.verify(dossier="HN-LATER")))
+        await _let_them_come()
+
+    network.meanwhile = meanwhile
+    first = await portal.verify()
+    second = await waiting[0]
+
+    assert told(first) == (401, "token_invalid")
+    assert (second.status_code, second.json()["verdict"]) == (201, "confirmed")
+    assert len(network.left) == 2
+
+
+async def test_threat_49_a_waiter_at_another_worker_is_refused_after_the_suspension_too(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    async with another_worker(scene) as http:
+        waiting: list[asyncio.Task[httpx.Response]] = []
+
+        async def meanwhile() -> None:
+            waiting.append(asyncio.create_task(replace(portal, http=http).verify(dossier="HN-2")))
+            await _let_them_come()
+            await suspend_account(scene, portal)
+
+        network.meanwhile = meanwhile
+        answers = [await portal.verify(), await waiting[0]]
+
+        assert [told(answer) for answer in answers] == [(403, "account_suspended")] * 2
+        assert len(await scene.journal()) == 1
+        assert await count(scene, verifications) == 0
+
+
+async def test_threat_49_a_form_in_one_trip_is_not_delivered_after_the_suspension(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    async def second() -> None:
+        network.meanwhile = lambda: suspend_account(scene, portal)
+
+    network.meanwhile = second
+
+    answer = await portal.verify(prefill={"fields": ["full_name"]})
+
+    assert told(answer) == (403, "account_suspended")
+    assert (await kinds(scene))[-3:] == ["intended", "answered found", "refused account_suspended"]
+    assert await count(scene, prefills) == 0
+
+
+async def test_threat_49_a_form_is_not_delivered_once_its_verification_is_revoked(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    act = await verified(portal, CARD)
+
+    async def meanwhile() -> None:
+        revoked = await portal.call("POST", f"/verifications/{act.members['id']}/revoke")
+        assert revoked.json()["state"] == "revoked"
+
+    network.meanwhile = meanwhile
+    answer = await act.fill("full_name")
+
+    assert told(answer) == (409, "verification_invalidated")
+    assert (await kinds(scene))[-2:] == ["answered found", "refused verification_invalidated"]
+    assert await count(scene, prefills) == 0
+
+
+async def test_threat_49_a_form_is_not_delivered_once_its_verification_has_expired(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    act = await verified(portal, CARD)
+
+    async def afterwards() -> None:
+        scene.clock.advance(1801)
+
+    network.afterwards = afterwards
+
+    answer = await act.fill("full_name")
+
+    assert told(answer) == (409, "verification_expired")
+    assert (await kinds(scene))[-2:] == ["answered found", "refused verification_expired"]
+
+
+async def test_threat_49_a_death_that_a_suspended_account_asked_about_ends_what_it_must_and_tells_nothing(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    act = await verified(portal, CARD)
+    happened = await scene.control.post(
+        "/runs/default/events", json={"kind": "death", "citizen_id": AN["citizen_id"]}
+    )
+    assert happened.status_code < 300, happened.text
+    network.meanwhile = lambda: suspend_account(scene, portal)
+
+    answer = await act.fill("full_name")
+
+    assert told(answer) == (403, "account_suspended")
+    assert "ended invalidated" in await kinds(scene)
+    assert await count(scene, verifications, verifications.c.state == "live") == 0
+
+
+async def _dispute(act: Act) -> dict[str, str]:
+    form = await act.fill("full_name")
+    return {"prefill": form.json()["id"], "field": "full_name", "note": "Sai tên đệm"}
+
+
+@pytest.mark.parametrize(
+    "what", ["ask", "reuse", "derive", "form", "dispute", "revoke", "replay", "replay_form"]
+)
+async def test_threat_49_a_right_that_ends_between_the_guards_and_the_commit_lets_nothing_out(
+    scene: Scene, portal: Portal, network: Network, what: str
+) -> None:
+    kept = await portal.call("POST", "/verifications", _body(), **{"Idempotency-Key": "k-1"})
+    act = Act(portal, kept.json())
+    form = {"verification": kept.json()["id"], "fields": ["full_name"]} | _act(kept.json())
+    assert values(await portal.call("POST", "/prefills", form, **{"Idempotency-Key": "k-2"}))
+    disputed = await _dispute(act)
+    network.left.clear()
+    before = len(await scene.audit())
+    calls: dict[str, Callable[[], Awaitable[httpx.Response]]] = {
+        "ask": lambda: portal.verify(fresh=True),
+        "reuse": portal.verify,
+        "derive": lambda: portal.verify(dossier="HN-2"),
+        "form": lambda: act.fill("full_name"),
+        "dispute": lambda: portal.call("POST", "/discrepancies", disputed),
+        "revoke": lambda: portal.call("POST", f"/verifications/{kept.json()['id']}/revoke"),
+        "replay": lambda: portal.call("POST", "/verifications", _body(), **{"Idempotency-Key": "k-1"}),
+        "replay_form": lambda: portal.call("POST", "/prefills", form, **{"Idempotency-Key": "k-2"}),
+    }
+
+    async with behind_a_closed_gate(scene, lambda: suspend_account(scene, portal)) as call:
+        answer = await call(calls[what]())
+
+    assert told(answer) == (403, "account_suspended")
+    assert network.left == []
+    assert await kinds(scene, after=before) == ["refused account_suspended"]
+
+
+def _act(members: dict[str, Any]) -> dict[str, Any]:
+    repeated = {name: members[name] for name in ("procedure", "dossier", "subject_role")}
+    return repeated | {"initiated_by": {"kind": "citizen"}}
+
+
+def _body() -> dict[str, Any]:
+    act = {"procedure": "khai-sinh", "dossier": "HN-2022-000123", "subject_role": "requester"}
+    return _act(act) | {"claim": AN}
+
+
+async def test_threat_49_the_ledger_is_not_shown_to_an_account_that_was_suspended_since_its_call(
+    scene: Scene, portal: Portal
+) -> None:
+    parts, place = scene.gateway.parts, scene.gateway.places[Profile.SANDBOX]
+    receipt = await portal.receipt()
+    async with parts.database.read() as connection:
+        account = await find_account(connection, portal.client_id)
+    assert account is not None
+    caller = Caller(account=account, scopes=account.scopes, grants=account.grants, request_id="req-1")
+    await suspend_account(scene, portal)
+
+    with pytest.raises(AccountSuspended):
+        await show_ledger(parts, place, caller, receipt)
+    assert (await kinds(scene))[-1] == "refused account_suspended"
