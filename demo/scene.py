@@ -20,6 +20,8 @@ AT_ONCE = "100"
 """Each question in flight holds a place in the budget of wrong claims until it is confirmed; official's own is 30."""
 
 OUTSIDE_GRANT = "citizen_id"
+LOOPBACK = "127.0.0.0/8"
+NETWORKS = ("GATEWAY_SANDBOX_NETWORKS", "GATEWAY_OFFICIAL_NETWORKS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ def set_up(
         settings |= _connection("SANDBOX", mock.test, registry["dvctt-hanoi"])
         settings |= _connection("OFFICIAL", mock.official, registry["dvctt-hanoi-official"])
         settings["GATEWAY_OFFICIAL_BUDGET_ACCOUNT_HOUR"] = AT_ONCE
+        # For commands that people type there: where a profile may connect is no part of the store.
+        _write(programs.folder / ".env", "".join(f"{name}={LOOPBACK}\n" for name in NETWORKS))
         address = programs.start_gateway(settings, port=gateway_port)
         sandbox = beside.submit(_make_account, programs, "sandbox")
         official = beside.submit(_make_account, programs, "official", key=ECKey.generate_key("P-256"))
@@ -90,7 +94,7 @@ def _connection(profile: str, url: str, account: Mapping[str, Any]) -> dict[str,
         "C06_SECRET": account["secret"],
         "AGENCY": account["agency"],
         "OFFICER": "dvctt.dichvu",
-        "NETWORKS": "127.0.0.0/8",
+        "NETWORKS": LOOPBACK,
     }
     return {f"GATEWAY_{profile}_{name}": value for name, value in members.items()}
 

@@ -43,8 +43,16 @@ class Findings:
     by_procedure: dict[str, Asked] = field(default_factory=dict)
 
     def told(self, wanted: Wanted) -> list[Asked]:
-        """Return the questions whose answers' forms may be told, in the order asked."""
-        return [*self.about_nobody, *(self.about_test_identity if wanted.tells_forms else ())]
+        """Return the questions whose answers' forms may be told, in the order asked: a person's only if all found them."""
+        named = self.about_test_identity if wanted.tells_forms and self.found else ()
+        return [*self.about_nobody, *named]
+
+    @property
+    def found(self) -> bool:
+        """Say whether every question about the test identity that was put found that person."""
+        return all(
+            each.outcome is Outcome.SOMEBODY and each.failure is None for each in self.about_test_identity
+        )
 
 
 async def ask_the_rest(sheet: Sheet, probe: Probe, findings: Findings, wanted: Wanted) -> None:

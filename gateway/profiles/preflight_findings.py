@@ -86,7 +86,9 @@ def _judge_test_identity(sheet: Sheet, findings: Findings, wanted: Wanted) -> No
         return
     if any(isinstance(each.failure, _OUT) for each in findings.about_test_identity):
         sheet.failed("test_identity", "not known: the registry stopped answering", "run the preflight again")
-    elif all(_is_found(each, wanted) for each in findings.about_test_identity):
+    elif findings.found and (
+        wanted.tells_forms or not any(each.fault for each in findings.about_test_identity)
+    ):
         sheet.passed("test_identity", "the registry knows it, by every operation that was asked")
     else:
         # One word, whichever part is wrong and whichever operation said so: more would be an oracle about a person.
@@ -95,12 +97,6 @@ def _judge_test_identity(sheet: Sheet, findings: Findings, wanted: Wanted) -> No
             "the registry did not confirm it by every operation that was asked",
             "ask C06 whether it still exists, and propose the revision anew with what C06 issued",
         )
-
-
-def _is_found(asked: Asked, wanted: Wanted) -> bool:
-    """Say whether the person was found; an answer out of the schema is none, unless another line may tell of it."""
-    found = asked.outcome is Outcome.SOMEBODY and asked.failure is None
-    return found and (wanted.tells_forms or asked.fault is None)
 
 
 def _judge_fields(sheet: Sheet, findings: Findings, catalogue: Catalogue, wanted: Wanted) -> None:
