@@ -33,6 +33,8 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     _add_list(app, acts)
     _add_show(app, acts)
     _add_propose(app, acts)
+    _add_set_policy(app, acts)
+    _add_resume(app, acts)
     _add_preflight(app, acts)
     _add_decisions(app, acts)
     _add_suspension(app, acts)
@@ -112,6 +114,8 @@ def _add_propose(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
         """Propose a new revision of a profile's connection: a proposer's act."""
         print_change(run(acts().propose_revision(profile, file, application)), as_json=as_json)
 
+
+def _add_set_policy(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
     @app.command(
         "set-policy",
         epilog="\b\nExample:\n  gateway profiles set-policy sandbox --reuse-seconds 900 \\\n      --watch-seconds 60",
@@ -153,6 +157,8 @@ def _add_propose(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
         body = {"kind": "set_policy", "profile": profile.value, "policy": policy}
         print_change(run(acts().propose(body)), as_json=as_json)
 
+
+def _add_resume(app: typer.Typer, acts: "Callable[[], Acts]") -> None:
     @app.command("resume", epilog="Example: gateway profiles resume official")
     def resume(profile: ProfileName, *, as_json: AsJson = False) -> None:
         """Propose to end a profile's suspension: needs a preflight, on official a second person."""

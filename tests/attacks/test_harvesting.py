@@ -3,35 +3,35 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.app import open_gateway
-from gateway.changes.propose import propose_revision
-from gateway.operators.model import Role
 from gateway.places import Profile
-from gateway.registry.client import open_registry
-from gateway.registry.connection import Connection
-from gateway.registry.members import parse_connection_members
-from gateway.registry.model import Registry
 from gateway.sweeping import sweep
 from gateway.verifications.budgets_store import reservations
 from gateway.verifications.volume_store import SPAN, enquiry_counts
-from gateway.web import build_app
 from mock_c06.app import MockRegistry
+from tests.attacks.harvests import (
+    activate,
+    another_worker,
+    ask,
+    leaked,
+    limits,
+    override,
+    propose_official,
+    put_in_force,
+    staffed,
+)
 from tests.attacks.people import misnamed, spent
 from tests.gateway.applications.rehearsal import apply, rehearse
 from tests.gateway.changes.desk import Desk, told
 from tests.gateway.conftest import fresh_store
-from tests.gateway.operators.people import operator_behind, signed_in
-from tests.gateway.scene import AN, BASE, HandClock, Portal, Scene, open_scene, settings_for
+from tests.gateway.scene import AN, HandClock, Portal, Scene, enquiry, open_scene, settings_for
 
 HOUR, DAY = 5, 8
 NOBODY = "001090123456"
@@ -48,43 +48,7 @@ async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> Asyn
 async def desk(scene: Scene, portal: Portal) -> Desk:
     """Two operators; the portals were there before them."""
     del portal
-    return Desk(
-        scene=scene,
-        proposer=await signed_in(scene, "phuong.de", Role.PROPOSER),
-        approver=await signed_in(scene, "dung.duyet", Role.APPROVER),
-    )
-
-
-async def leaked(scene: Scene, count: int) -> list[dict[str, str]]:
-    """Return so many citizens whose number, name and date somebody has."""
-    claims = [
-        {"citizen_id": f"0010900008{number:02}", "full_name": "Lê Văn Lộ", "birth_date": "1990-02-03"}
-        for number in range(count)
-    ]
-    people = [claim | {"gender": "male"} for claim in claims]
-    answer = await scene.control.put("/runs/default/world", json={"people": people})
-    assert answer.status_code < 300, answer.text
-    return claims
-
-
-@asynccontextmanager
-async def another_worker(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
-    """Open a second gateway on the same store and registry."""
-
-    def connect(connection: Connection) -> Registry:
-        face = scene.mock.test if connection.profile is Profile.SANDBOX else scene.mock.official
-        return open_registry(connection, transport=httpx.ASGITransport(face), clock=scene.clock)
-
-    async with (
-        open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as gateway,
-        httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE) as http,
-    ):
-        yield http
-
-
-async def ask(portal: Portal, count: int) -> list[httpx.Response]:
-    """Ask about An anew, so many times."""
-    return [await portal.verify(fresh=True, dossier=f"HN-{number}") for number in range(count)]
+    return await staffed(scene)
 
 
 async def used(portal: Portal) -> dict[str, int]:
@@ -93,21 +57,6 @@ async def used(portal: Portal) -> dict[str, int]:
     assert budgets["confirmed_hour"]["limit"] == HOUR
     assert budgets["confirmed_day"]["limit"] == DAY
     return {name: budgets[name]["used"] for name in ("confirmed_hour", "confirmed_day")}
-
-
-async def override(
-    desk: Desk, budgets: dict[str, Any], *, profile: Profile = Profile.SANDBOX, **members: Any
-) -> httpx.Response:
-    policy = {"budgets": budgets, "reason": "đợt cấp đổi của quận, công văn 12"} | members
-    body = {"kind": "set_policy", "profile": profile.value, "policy": policy}
-    return await desk.proposer.call("POST", "/changes", body)
-
-
-async def put_in_force(desk: Desk, budgets: dict[str, Any]) -> None:
-    """Propose, try and activate an override on sandbox."""
-    change = desk.done(await override(desk, budgets), 201)
-    await desk.preflight(change)
-    desk.done(await desk.act(desk.proposer, change, "activate"))
 
 
 async def test_threat_55_an_account_that_knows_everybodys_data_is_stopped_after_its_hours_enquiries(
@@ -200,11 +149,11 @@ async def test_threat_55_no_hour_holds_more_than_its_volume_wherever_it_begins(
 async def test_what_is_reused_or_given_again_costs_nothing_and_is_answered_when_the_volume_is_spent(
     scene: Scene, portal: Portal
 ) -> None:
-    first = await portal.call("POST", "/verifications", _enquiry(), **{"Idempotency-Key": "one"})
+    first = await portal.call("POST", "/verifications", enquiry(), **{"Idempotency-Key": "one"})
     await ask(portal, HOUR - 1)
     assert spent((await ask(portal, 1))[0]) == "confirmed_hour"
 
-    again = await portal.call("POST", "/verifications", _enquiry(), **{"Idempotency-Key": "one"})
+    again = await portal.call("POST", "/verifications", enquiry(), **{"Idempotency-Key": "one"})
     reused, derived = await portal.verify(), await portal.verify(procedure="ket-hon")
 
     assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
@@ -348,8 +297,8 @@ async def test_an_override_for_no_account_of_the_profile_is_refused_and_echoes_n
     scene: Scene, desk: Desk, portal: Portal
 ) -> None:
     unknown = "acc_" + "a" * 25
-    for client_id, limits in ((unknown, {"confirmed_hour": 9}), (portal.client_id, {})):
-        refused = await override(desk, {"accounts": {client_id: limits}})
+    for client_id, own in ((unknown, {"confirmed_hour": 9}), (portal.client_id, {})):
+        refused = await override(desk, {"accounts": {client_id: own}})
         assert told(refused) == (422, "request_invalid")
         assert refused.json()["errors"][0]["field"] == "policy.budgets.accounts"
     elsewhere = await override(
@@ -379,11 +328,7 @@ async def test_threat_55_officials_volume_is_what_the_application_of_its_revisio
         official = await scene.portal(Profile.OFFICIAL)
         await rehearse(scene)
         bundle = await apply(scene, rate_per_second=2, rate_per_day=30_000)
-        desk = Desk(
-            scene=scene,
-            proposer=await signed_in(scene, "phuong.de", Role.PROPOSER),
-            approver=await signed_in(scene, "dung.duyet", Role.APPROVER),
-        )
+        desk = await staffed(scene)
         assert await limits(official) == {
             "account_hour": 30,
             "confirmed_hour": 1_000,
@@ -408,11 +353,7 @@ async def test_a_small_stated_volume_leaves_the_thirty_wrong_claims_that_everybo
         official = await scene.portal(Profile.OFFICIAL)
         await rehearse(scene)
         bundle = await apply(scene, rate_per_second=1, rate_per_day=200)
-        desk = Desk(
-            scene=scene,
-            proposer=await signed_in(scene, "phuong.de", Role.PROPOSER),
-            approver=await signed_in(scene, "dung.duyet", Role.APPROVER),
-        )
+        desk = await staffed(scene)
         await activate(desk, await propose_official(desk, bundle.sha256))
 
         assert await limits(official) == {"account_hour": 30, "confirmed_hour": 200, "confirmed_day": 200}
@@ -446,36 +387,3 @@ async def test_what_an_account_used_in_a_day_is_summed_over_few_rows_by_the_prim
             assert (await transaction.execute(sa.select(enquiry_counts))).all() == []
 
     assert any("(profile=? AND client_id=? AND since>?)" in step for step in plan), plan
-
-
-def _enquiry() -> dict[str, Any]:
-    return {
-        "procedure": "khai-sinh",
-        "dossier": "HN-2022-000123",
-        "subject_role": "requester",
-        "claim": AN,
-        "initiated_by": {"kind": "citizen"},
-    }
-
-
-async def limits(portal: Portal) -> dict[str, int]:
-    """Return the account's limits but the person's."""
-    budgets = (await portal.call("GET", "/me")).json()["budgets"]
-    return {name: each["limit"] for name, each in budgets.items() if name != "subject_day"}
-
-
-async def propose_official(desk: Desk, application: str | None) -> dict[str, Any]:
-    """Propose another revision for official, naming the application that its account answers."""
-    by = await operator_behind(desk.scene, desk.proposer)
-    members = desk.revision(Profile.OFFICIAL, contact="Trung tâm Dữ liệu" if application else "Phòng Kết nối")
-    made = await propose_revision(
-        desk.scene.gateway, by, Profile.OFFICIAL, parse_connection_members(members), application=application
-    )
-    return await desk.look({"id": made.id})
-
-
-async def activate(desk: Desk, change: dict[str, Any]) -> None:
-    """Let a change take its whole way."""
-    assert (await desk.preflight(change))["passed"]
-    desk.done(await desk.approve(change))
-    desk.done(await desk.act(desk.approver, change, "activate"))

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
 from gateway.accounts.use_cases import add_organisation
-from gateway.app import open_gateway
 from gateway.audit.store import audit_entries
 from gateway.database import metadata
 from gateway.deployment import advance_epoch
@@ -20,13 +18,10 @@ from gateway.keys.store import insert_key
 from gateway.keys.use_cases import make_key
 from gateway.places import Profile
 from gateway.profiles.epochs import refresh
-from gateway.registry.client import open_registry
-from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.verifications.persons_store import MOST, holdings
 from gateway.verifications.store import verifications
-from gateway.web import build_app
 from mock_c06.app import MockRegistry
+from tests.attacks.harvests import another_worker
 from tests.attacks.people import (
     AN_BY_CARD,
     LAP,
@@ -41,7 +36,7 @@ from tests.attacks.people import (
 )
 from tests.gateway.keys.rotating import rotate_and_serve
 from tests.gateway.prefills.acts import reasons, verified
-from tests.gateway.scene import AN, BASE, HandClock, Portal, Scene, open_scene, settings_for
+from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
 
 
 @pytest.fixture
@@ -243,15 +238,8 @@ async def test_threat_53_a_number_that_everybody_is_said_to_have_joins_nobody(
 async def test_threat_53_two_workers_that_join_the_same_numbers_at_once_make_one_person(
     scene: Scene, portal: Portal
 ) -> None:
-    def connect(connection: Connection) -> Registry:
-        face = scene.mock.test if connection.profile is Profile.SANDBOX else scene.mock.official
-        return open_registry(connection, transport=httpx.ASGITransport(face), clock=scene.clock)
-
     acts = [await verified(portal, claim=claim) for claim in (AN, AN_BY_CARD)]
-    async with (
-        open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as gateway,
-        httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE) as http,
-    ):
+    async with another_worker(scene) as http:
         others = [replace(act, portal=replace(portal, http=http)) for act in acts]
         answers = await asyncio.gather(*(act.fill("full_name") for act in [*acts, *others] * 5))
 
