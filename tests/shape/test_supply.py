@@ -25,7 +25,8 @@ def _find_loose(text: str) -> list[str]:
     return [line for line in _read_requirements(text) if not PINNED.fullmatch(line)]
 
 
-def _read_dockerfile() -> list[str]:
+def read_dockerfile() -> list[str]:
+    """Return the Dockerfile's instructions, each on one line."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     return [line for line in re.sub(r"\\\n", " ", text).splitlines() if line and not line.startswith("#")]
 
@@ -38,11 +39,15 @@ def _find_images(lines: Iterable[str]) -> list[str]:
     return [re.sub(r"\$\{(\w+)\}", lambda found: arguments[found[1]], image) for image in named]
 
 
-def _find_images_that_run(lines: Sequence[str]) -> list[list[str]]:
-    """Return the stages that end with a command, line by line."""
+def find_stages(lines: Sequence[str]) -> list[list[str]]:
+    """Return the stages, line by line."""
     starts = [at for at, line in enumerate(lines) if line.startswith("FROM ")]
-    stages = [list(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    running = [stage for stage in stages if any(line.startswith("CMD ") for line in stage)]
+    return [list(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+def _find_images_that_run(lines: Sequence[str]) -> list[list[str]]:
+    """Return the stages that end with a command."""
+    running = [stage for stage in find_stages(lines) if any(line.startswith("CMD ") for line in stage)]
     assert len(running) == 2, "the gateway's and the mock's"
     return running
 
@@ -67,12 +72,13 @@ def test_threat_45_every_locked_package_has_one_version_and_hashes(lock: object)
     assert _find_loose(text) == []
 
 
-def test_threat_45_the_image_is_of_a_named_version_and_runs_as_nobody_in_particular() -> None:
-    lines = _read_dockerfile()
+def test_threat_45_the_image_is_of_a_named_digest_and_runs_as_nobody_in_particular() -> None:
+    lines = read_dockerfile()
     for image in _find_images(lines):
         name, _, tag = image.partition(":")
         assert name == "python"
         assert re.match(r"3\.\d+", tag), f"{image}: a version is expected"
+        assert re.search(r"@sha256:[0-9a-f]{64}$", image), f"{image}: a digest is expected"
     for stage in _find_images_that_run(lines):
         users = [line.split()[1] for line in stage if line.startswith("USER ")]
         assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[-1])
