@@ -10,7 +10,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint fuzz mutants bench parity fix lock
+.PHONY: help install demo serve test check lint fuzz mutants audit sbom bench parity fix lock
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ fuzz: install ## run the property tests on 2,000 new examples each; a failure pr
 
 mutants: install ## plant known defects one at a time; each must make a test fail (minutes)
 	@$(BIN)/python tools/mutants.py
+
+audit: install ## look the locked packages up for known vulnerabilities; exit 0 only if all were looked up
+	@$(BIN)/python tools/audit.py
+
+sbom: install ## write what each program is made of (CycloneDX) into .cache/sbom/
+	@$(BIN)/python tools/sbom.py
 
 bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
 	@$(BIN)/python -m benchmarks.verifications
