@@ -51,7 +51,7 @@ async def open_gateway(
     database = open_database(settings.database_url, statement_seconds=WAIT_SECONDS)
     try:
         if database.embedded:
-            await migrate(database)
+            await migrate(database, clock)
         else:
             await require_current(database)
         await vault.open(database, clock)

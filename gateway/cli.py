@@ -112,7 +112,7 @@ def _add_schema(app: typer.Typer, clock: Clock) -> None:
         async def work() -> tuple[str | None, str | None]:
             database = open_database(settings.database_url)
             try:
-                return await migrate(database)
+                return await migrate(database, clock)
             finally:
                 await database.close()
 

@@ -71,6 +71,9 @@ class Database:
         self.engine = engine
         self.embedded = engine.dialect.name == "sqlite"
         self._file = Path(engine.url.database or "") if self.embedded else None
+        self._walkers = (
+            engine if self.embedded else engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         # On PostgreSQL a reader's statements stand alone: they saw no common snapshot before either (READ COMMITTED), and
         # neither BEGIN nor ROLLBACK goes over the wire.
         self._readers = engine if self.embedded else engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -86,8 +89,8 @@ class Database:
         return self._reading(self._readers)
 
     def walk(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a `read` whose rows come one by one: on PostgreSQL a cursor lives in a transaction."""
-        return self._reading(self.engine)
+        """Open a `read` whose rows come one by one, and whose statements all see the store as it was at the first."""
+        return self._reading(self._walkers)
 
     @asynccontextmanager
     async def _reading(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:

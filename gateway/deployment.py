@@ -51,8 +51,14 @@ async def record_settled(connection: AsyncConnection, row: int) -> None:
 
 
 async def read_settled(connection: AsyncConnection) -> int:
-    """Return up to which audit row every question is known to have an answer."""
-    return int(await _find(connection, _SETTLED) or 0)
+    """Return up to which audit row every question is known to have an answer; 0 where the mark is no number."""
+    mark = await find_settled(connection)
+    return int(mark) if mark is not None and mark.isdecimal() else 0
+
+
+async def find_settled(connection: AsyncConnection) -> str | None:
+    """Return the mark behind `read_settled` as it is stored, whatever it is."""
+    return await _find(connection, _SETTLED)
 
 
 async def has_operators(connection: AsyncConnection) -> bool:

@@ -3,22 +3,30 @@
 An embedded database is migrated by whoever opens it; on PostgreSQL only `gateway migrate` changes the schema.
 """
 
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from gateway.database import Database
+from gateway.audit.baseline import take_baseline
+from gateway.clock import Clock, SystemClock
+from gateway.database import Database, Transaction
 from gateway.errors.commands import SchemaOld, StateWrong
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-NEWEST = "0017"
+NEWEST = "0018"
 """The newest revision; a test holds it equal to the head of `migrations/`."""
+
+_IN_EVIDENCE = "0018"
+"""The first revision whose rows are in evidence (`audit/state.py`): what is older is taken over by a baseline."""
 
 _ADVISORY_LOCK = 0x736368656D61  # "schema"
 
 
-async def migrate(database: Database) -> tuple[str | None, str | None]:
+async def migrate(database: Database, clock: Clock | None = None) -> tuple[str | None, str | None]:
     """Bring the schema to the newest revision in one transaction; return the revision before and after.
+
+    Rows of a store that is older than the state of evidence get their baseline in the same transaction.
 
     Raises:
         StateWrong: the schema is of another version of the gateway, such as a newer one.
@@ -32,7 +40,16 @@ async def migrate(database: Database) -> tuple[str | None, str | None]:
             await transaction.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         before = await transaction.run_sync(_current)
         await transaction.run_sync(_upgrade)
+        if before is not None and before < _IN_EVIDENCE:
+            await _take_over(transaction, now=(clock or SystemClock()).now())
         return before, await transaction.run_sync(_current)
+
+
+async def _take_over(transaction: Transaction, *, now: datetime) -> None:
+    from gateway.tables import all_tables  # noqa: PLC0415 - every room's store, which other commands need not load
+
+    all_tables()
+    await take_baseline(transaction, now=now)
 
 
 async def require_current(database: Database) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.audit import store
 from gateway.audit.model import AuditEntry
+from gateway.audit.state_store import Marks, begin_marks, watch_statements
 from gateway.database import Database, Transaction, count_changes, is_outage
 from gateway.errors.places import Overloaded
 
@@ -30,10 +31,12 @@ class AuditLog:
     """Appends entries, and the change they are evidence of, in one durable commit.
 
     Changes of a group run one after the other behind the audit's lock, so that on PostgreSQL, as on SQLite, what
-    a change reads is still so when it writes: two workers never take the same last place of a budget.
+    a change reads is still so when it writes: two workers never take the same last place of a budget. The last
+    entry of a record says what it changed in covered tables (`state.py`), whoever changed it.
     """
 
     def __init__(self, database: Database) -> None:
+        watch_statements(database)
         self._database = database
         self._jobs: deque[_Job] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -114,9 +117,10 @@ class AuditLog:
     async def _commit(self, group: Sequence["_Job"]) -> None:
         async with self._database.write() as transaction:
             await store.lock(transaction)
+            marks = await begin_marks(transaction)
             entries: list[AuditEntry] = []
             for job in group:
-                entries += await job.run(transaction)
+                entries += await job.run(transaction, marks)
             if entries:
                 await store.append(transaction, entries)
         self.groups += 1
@@ -137,19 +141,22 @@ class _Job:
         self.failed: Exception | None = None
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, transaction: Transaction) -> Sequence[AuditEntry]:
-        """Return the entries to append; of a change that fails before it changed anything, none.
+    async def run(self, transaction: Transaction, marks: Marks) -> Sequence[AuditEntry]:
+        """Return the entries to append, and what they changed; of a change that fails before it changed anything, none.
 
         Raises:
             _HalfDone: it failed after that.
             Whatever the store raises when it can't: the whole group fails.
         """
         before = count_changes(transaction)
+        marks.clear()
         try:
+            entries = self._entries
             if self._decide is not None:
-                return await self._decide(transaction)
+                entries = await self._decide(transaction)
             if self._change is not None:
                 await self._change(transaction)
+            return await marks.settle(transaction, entries)
         except Exception as error:  # whatever it is, it is the caller's own and not its neighbours'
             if is_outage(error):
                 raise
@@ -157,7 +164,6 @@ class _Job:
             if count_changes(transaction) != before:
                 raise _HalfDone from error
             return ()
-        return self._entries
 
     def settle(self) -> None:
         """Let the caller go on, or raise what its change raised."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from gateway.audit.state import State
 from gateway.places import Profile
 
 GENESIS = "0" * 64
@@ -40,7 +41,7 @@ class AuditEntry:
 
     `citizen` is the organisation's pairwise pseudonym of the person asked about, `citizen_key` the id of the
     key behind it; `request_code` is the code that went to the registry with this packet. `actor` is the operator who
-    did it, or `local` for whoever has the host.
+    did it, or `local` for whoever has the host. `state` is what the act changed in covered tables; the log sets it.
     """
 
     at: datetime
@@ -67,6 +68,7 @@ class AuditEntry:
     authentication: str | None = None
     legal_basis: tuple[str, ...] = ()
     actor: str | None = None
+    state: State | None = None
 
     def canonical(self) -> str:
         """Return the row's body as the exact JSON text that is stored and hashed."""
@@ -77,10 +79,15 @@ class AuditEntry:
     @property
     def month(self) -> str:
         """Return the month (UTC, `2026-11`) with which the entry would be dropped."""
-        return self.at.astimezone(UTC).strftime("%Y-%m")
+        return month_of(self.at)
 
 
 _MEMBERS = tuple(each.name for each in fields(AuditEntry))
+
+
+def month_of(at: datetime) -> str:
+    """Return the month (UTC, `2026-11`) that a row written at an instant belongs to."""
+    return at.astimezone(UTC).strftime("%Y-%m")
 
 
 def parse_entry(body: str) -> AuditEntry:

@@ -52,7 +52,7 @@ async def _settle(log: AuditLog, due: Sequence[tuple[int, AuditEntry]], *, now: 
         codes = [entry.request_code or "" for _, entry in due]
         answered = await store.list_answered(transaction, codes)
         closed.extend(
-            replace(entry, at=now, kind=Kind.ANSWERED, outcome=OUTCOME)
+            replace(entry, at=now, kind=Kind.ANSWERED, outcome=OUTCOME, state=None)
             for _, entry in due
             if entry.request_code not in answered
         )

@@ -51,10 +51,11 @@ _ADVISORY_LOCK = 0x6175646974  # "audit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEntry:
-    """An entry as it stands beside its row: its digest as computed now, and the searched-by members."""
+    """An entry as it stands beside its row: its digest as computed now, its month, and the searched-by members."""
 
     body: str
     digest: str | None
+    month: str
     columns: dict[str, str | None]
 
 
@@ -122,9 +123,15 @@ async def stream_bodies(connection: AsyncConnection) -> AsyncIterator[str]:
 
 def _stored_entry(found: sa.Row[tuple[Any, ...]]) -> StoredEntry:
     digest = None if found.digest is None else entry_digest(salt=found.salt or "", body=found.body)
-    return StoredEntry(
-        body=found.body, digest=digest, columns={name: getattr(found, name) for name in INDEXED}
-    )
+    columns = {name: getattr(found, name) for name in INDEXED}
+    return StoredEntry(body=found.body, digest=digest, month=found.month, columns=columns)
+
+
+async def has_state(connection: AsyncConnection) -> bool:
+    """Say whether any entry says what it changed in covered tables. Reads every body."""
+    # As a member's name: in a value its quotes would be escaped.
+    query = sa.select(audit_entries.c.row).where(audit_entries.c.body.contains(',"state":{')).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def count_strays(connection: AsyncConnection) -> int:

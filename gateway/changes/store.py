@@ -41,6 +41,7 @@ changes = sa.Table(
 
 
 _COLUMNS = tuple(column.name for column in changes.columns)
+_LEASE = "a lease, which the state in evidence leaves out"
 
 
 async def insert_change(transaction: Transaction, change: Change) -> None:
@@ -62,14 +63,16 @@ async def lease_return(transaction: Transaction, change: Change, *, now: datetim
     free = sa.or_(changes.c.returning_until.is_(None), changes.c.returning_until <= now)
     watched = sa.and_(changes.c.state == ChangeState.ACTIVE.value, changes.c.watch_until.is_not(None))
     where = (changes.c.id == change.id, watched, free)
-    done = await transaction.execute(sa.update(changes).where(*where).values(returning_until=until))
+    change_lease = sa.update(changes).where(*where).values(returning_until=until)
+    done = await transaction.execute(change_lease.execution_options(unrecorded=_LEASE))
     return bool(done.rowcount)
 
 
 async def extend_return(transaction: Transaction, change: Change, *, until: datetime) -> None:
     """Keep a leased change for the worker that has it, while it is active."""
     where = (changes.c.id == change.id, changes.c.state == ChangeState.ACTIVE.value)
-    await transaction.execute(sa.update(changes).where(*where).values(returning_until=until))
+    change_lease = sa.update(changes).where(*where).values(returning_until=until)
+    await transaction.execute(change_lease.execution_options(unrecorded=_LEASE))
 
 
 async def find_change(transaction: Transaction, change: str) -> Change | None:

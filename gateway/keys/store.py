@@ -26,29 +26,22 @@ keys = sa.Table(
     sa.Column("accepted_until", Instant),
     sa.UniqueConstraint("profile", "purpose", "serial"),
 )
+_INSERT = sa.insert(keys)
 
 
 async def insert_or_skip(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
     """Add a key; where another worker was first with this serial, theirs stays."""
+    first = _INSERT.execution_options(
+        unrecorded="a first start has no audit yet; the seal shows who made a key"
+    )
     with contextlib.suppress(IntegrityError):
         async with connection.begin_nested():
-            await insert_key(connection, key, master=master)
+            await connection.execute(first, _row(key, master))
 
 
 async def insert_key(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
     """Add a key, sealed."""
-    await connection.execute(
-        sa.insert(keys).values(
-            kid=key.kid,
-            profile=key.profile.value,
-            purpose=key.purpose.value,
-            serial=key.serial,
-            sealed=_seal(key, master),
-            created_at=key.created_at,
-            serves_from=key.serves_from,
-            accepted_until=key.accepted_until,
-        )
-    )
+    await connection.execute(_INSERT, _row(key, master))
 
 
 async def end_key(connection: AsyncConnection, kid: str, *, at: datetime) -> None:
@@ -81,6 +74,19 @@ async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[K
     """Return every key, unsealed. Raises `SealBroken` under a wrong master key."""
     rows = await connection.execute(sa.select(keys).order_by(keys.c.profile, keys.c.purpose, keys.c.serial))
     return [_key(row, master) for row in rows]
+
+
+def _row(key: Key, master: bytes) -> dict[str, object]:
+    return {
+        "kid": key.kid,
+        "profile": key.profile.value,
+        "purpose": key.purpose.value,
+        "serial": key.serial,
+        "sealed": _seal(key, master),
+        "created_at": key.created_at,
+        "serves_from": key.serves_from,
+        "accepted_until": key.accepted_until,
+    }
 
 
 def _key(row: sa.Row[tuple[object, ...]], master: bytes) -> Key:

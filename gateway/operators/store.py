@@ -164,7 +164,10 @@ async def touch_session(transaction: Transaction, digest: str, *, at: datetime) 
     """Remember when a session was used; never an earlier time than known."""
     table = operator_sessions
     await transaction.execute(
-        sa.update(table).where(table.c.digest == digest, table.c.used_at < at).values(used_at=at)
+        sa.update(table)
+        .where(table.c.digest == digest, table.c.used_at < at)
+        .values(used_at=at)
+        .execution_options(unrecorded="a counter, which the state in evidence leaves out")
     )
 
 

@@ -45,7 +45,7 @@ discrepancies = sa.Table(
 async def insert_trace(connection: AsyncConnection, trace: Trace) -> None:
     """Remember a prefill."""
     members = _members(prefills, trace) | {"fields": list(trace.fields)}
-    await connection.execute(sa.insert(prefills).values(members))
+    await connection.execute(sa.insert(prefills), members)
 
 
 async def find_trace(
@@ -73,7 +73,7 @@ async def find_trace(
 async def insert_discrepancy(connection: AsyncConnection, discrepancy: Discrepancy) -> None:
     """Add a discrepancy."""
     members = _members(discrepancies, discrepancy) | {"state": discrepancy.state.value}
-    await connection.execute(sa.insert(discrepancies).values(members))
+    await connection.execute(sa.insert(discrepancies), members)
 
 
 async def list_open_fields(

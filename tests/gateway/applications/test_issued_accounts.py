@@ -19,6 +19,7 @@ from gateway.applications.issued import open_issued, read_issued_file, read_issu
 from gateway.applications.model import Application, Bundle, IssuedAccount
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
+from gateway.database import Transaction
 from gateway.errors.commands import StateWrong
 from gateway.errors.requests import RequestInvalid
 from gateway.keys.model import PlaceKeys, Purpose
@@ -42,6 +43,7 @@ from tests.gateway.applications.rehearsal import (
     rehearse,
     send,
 )
+from tests.gateway.audit.entries import entry
 from tests.gateway.changes.desk import Desk
 from tests.gateway.operators.people import operator_behind
 from tests.gateway.scene import AGENCY, MASTER_KEY, HandClock, Portal, Scene
@@ -87,11 +89,12 @@ async def propose(scene: Scene, desk: Desk, opened: IssuedAccount) -> Change:
 
 async def know(gateway: Gateway, sha256: str) -> None:
     """Let a store hold an application that it didn't make."""
-    async with gateway.parts.database.write() as transaction:
-        row = Application(
-            sha256=sha256, made_at=NOW, made_by="local", procedures=("khai-sinh",), operations=()
-        )
+    row = Application(sha256=sha256, made_at=NOW, made_by="local", procedures=("khai-sinh",), operations=())
+
+    async def change(transaction: Transaction) -> None:
         await store.insert_application(transaction, row)
+
+    await gateway.parts.audit.record(entry(), change=change)
 
 
 async def test_an_issued_account_goes_its_whole_way_into_service(

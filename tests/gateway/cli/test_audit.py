@@ -47,6 +47,27 @@ def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
     assert found == "row 2: missing, the checkpoint saw 2 rows"
 
 
+def test_the_state_of_evidence_is_printed_table_by_table(gateway: Commands) -> None:
+    gateway.account("--all-fields")
+    told = gateway("audit", "verify", "--state").out.splitlines()
+    assert told[0] == "ok: 2 rows"
+    assert ["accounts", "1"] in [line.split() for line in told]
+    assert told[-1].startswith("state: ")
+    assert told[-1].endswith(" tables are as the audit says")
+    found = gateway("audit", "verify", "--state", "--json").json()
+    assert found["state"]["tables"]["account_secrets"] == 1
+    assert found["state"]["baselines"] == []
+
+
+def test_threat_54_an_edited_account_exits_1_naming_table_and_key(gateway: Commands, tmp_path: Path) -> None:
+    client_id = gateway.account("--all-fields")["client_id"]
+    execute(tmp_path, "UPDATE accounts SET bearer_allowed = 0")
+    assert gateway("audit", "verify").code == 0
+    for options in ((), ("--json",)):
+        reason = gateway("audit", "verify", "--state", *options).reason()
+        assert reason == f"accounts/{client_id}: changed outside the audit"
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -8,10 +8,12 @@ import pytest
 
 from gateway.changes import store
 from gateway.changes.model import ChangeState
+from gateway.database import Transaction
 from gateway.operators.model import Role
 from gateway.places import Profile
 from gateway.profiles.preflight import Preflight
 from mock_c06.app import MockRegistry
+from tests.gateway.audit.entries import entry
 from tests.gateway.changes.desk import Desk, told
 from tests.gateway.fence.network import Network
 from tests.gateway.operators.people import signed_in
@@ -93,7 +95,8 @@ async def test_a_proposal_with_what_stands_at_the_other_profile_does_not_stop_th
 
 async def _let_pass(desk: Desk, change: dict[str, Any]) -> None:
     parts = desk.scene.gateway.parts
-    async with parts.database.write() as transaction:
+
+    async def change_it(transaction: Transaction) -> None:
         found = await store.find_change(transaction, change["id"])
         assert found is not None
         passed = replace(
@@ -103,6 +106,8 @@ async def _let_pass(desk: Desk, change: dict[str, Any]) -> None:
             preflighted_at=parts.clock.now(),
         )
         assert await store.update_change(transaction, passed, former=found.state)
+
+    await parts.audit.record(entry(), change=change_it)
 
 
 async def test_threat_10_what_is_only_proposed_for_official_is_not_taken_for_the_sandboxs(

@@ -30,6 +30,7 @@ from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
+from tests.gateway.disposable import opened
 from tests.gateway.scene import BASE, MASTER_KEY, HandClock, Portal, Scene
 
 NEW = b"n" * 32
@@ -209,8 +210,8 @@ async def test_a_death_between_commit_and_rename_is_mended_by_the_next_start(
     embedded: Settings, file: MasterFile, clock: HandClock, tmp_path: Path
 ) -> None:
     former = load_or_make_master_key(file.path)
-    async with worker(embedded, clock) as running:
-        async with running.parts.database.write() as transaction:
+    async with worker(embedded, clock):
+        async with opened(embedded.database_url) as store, store.write() as transaction:
             file.write_next(NEW)
             await reseal_keys(transaction, former=former, master=NEW)
         assert file.read() == [former, NEW]
@@ -241,7 +242,7 @@ async def test_a_running_worker_reads_the_next_file_where_the_rename_never_came(
     async with worker(embedded, clock) as running:
         former = file.read()[0]
         await rotate_keys(running, Purpose.TOKEN, [Profile.SANDBOX])
-        async with running.parts.database.write() as transaction:
+        async with opened(embedded.database_url) as store, store.write() as transaction:
             file.write_next(NEW)
             await reseal_keys(transaction, former=former, master=NEW)
         assert await refresh(running) is True
