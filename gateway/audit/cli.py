@@ -37,6 +37,12 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             bool,
             typer.Option("--state", help="Also compare accounts, operators, changes … with the audit."),
         ] = False,
+        reported: Annotated[
+            int,
+            typer.Option(
+                min=0, metavar="ROW", help="With --state: edits taken over up to this row are looked into."
+            ),
+        ] = 0,
         as_json: AsJson = False,
     ) -> None:
         """Check every row; exit 1 naming the first bad one. Only a checkpoint shows a tail cut off."""
@@ -48,7 +54,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
                 if not state:
                     return await verify_audit(database, known=known, progress=_say)
                 all_tables()
-                return await verify_state(database, known=known, progress=_say)
+                return await verify_state(database, known=known, reported=reported, progress=_say)
 
         found = run(work())
         head = found.head if isinstance(found, StateReport) else found

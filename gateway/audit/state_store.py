@@ -7,6 +7,7 @@ execution option `unrecorded` why it changes nothing that counts. Text SQL is no
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,16 +65,16 @@ class Marks:
         table, where = statement.table, statement.whereclause
         query = sa.select(table) if where is None else sa.select(table).where(where)
         for row in map(dict, connection.execute(query, parameters).mappings()):
-            which = (table.name, tuple(row[column.name] for column in table.primary_key))
+            which = (table.name, _key_of(table.name, row))
             self._former.setdefault(which, row_digest(table.name, row))
             self._now[which] = _LATER
 
     def note_inserted(self, connection: sa.Connection, statement: Any, given: Mapping[str, Any]) -> None:
         """Take an inserted row's digest from its values; where they are part of the statement, it is read back."""
         table = statement.table
-        whole = all(column.name in given for column in table.primary_key)
+        whole = all(name in given for name in _key_names(table.name))
         values = given if whole else statement.compile(dialect=connection.dialect).params
-        which = (table.name, tuple(values[column.name] for column in table.primary_key))
+        which = (table.name, _key_of(table.name, values))
         self._former.setdefault(which, None)
         # In a savepoint the row may yet go.
         known = whole and not connection.in_nested_transaction()
@@ -156,7 +157,12 @@ def _select_rows(table: str, keys: Sequence[_Key]) -> sa.Select[Any]:
 
 
 def _key_of(table: str, row: Mapping[str, Any]) -> _Key:
-    return tuple(row[column.name] for column in metadata.tables[table].primary_key)
+    return tuple(row[name] for name in _key_names(table))
+
+
+@cache
+def _key_names(table: str) -> tuple[str, ...]:
+    return tuple(column.name for column in metadata.tables[table].primary_key)
 
 
 async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tuple[str, str, bool]]:

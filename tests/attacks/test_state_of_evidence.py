@@ -178,7 +178,13 @@ async def test_threat_54_an_edit_that_a_later_act_took_over_is_still_found(
         )
     await change_state(scene.gateway.parts, portal.client_id, AccountState.SUSPENDED)
     found = await find_broken(scene)
-    assert re.fullmatch(rf"accounts/{portal.client_id}: changed outside the audit before its row \d+", found)
+    said = re.fullmatch(
+        rf"accounts/{portal.client_id}: changed outside the audit before its row (\d+)", found
+    )
+    assert said is not None
+    with pytest.raises(AuditBroken):
+        await verify_state(store_of(scene), reported=int(said[1]) - 1)
+    await verify_state(store_of(scene), reported=int(said[1]))
 
 
 async def test_threat_54_what_a_finding_says_is_no_personal_data(scene: Scene, portal: Portal) -> None:
