@@ -37,6 +37,7 @@ from gateway.profiles.switching import (
 )
 from gateway.registry.members import ConnectionMembers
 from mock_c06.app import MockRegistry
+from tests.gateway.audit.entries import entry
 from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
 
 MASTER = b"m" * 32
@@ -193,7 +194,7 @@ async def propose(scene: Scene, profile: Profile, **changes: Any) -> Revision:
             )
         )
         await store.insert_revision(transaction, made[0], master=scene.gateway.vault.master)
-        return ()
+        return (entry(),)
 
     await parts.audit.commit(decide)
     return made[0]
@@ -202,7 +203,7 @@ async def propose(scene: Scene, profile: Profile, **changes: Any) -> Revision:
 async def switch(scene: Scene, profile: Profile, number: int) -> None:
     async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
         await activate_revision(transaction, profile, number)
-        return ()
+        return (entry(),)
 
     await scene.gateway.parts.audit.commit(decide)
 
@@ -258,7 +259,7 @@ async def test_returning_to_the_former_revision_is_done_once(scene: Scene) -> No
 
     async def back(transaction: Transaction) -> tuple[AuditEntry, ...]:
         await return_to_former(transaction, Profile.SANDBOX, left=second.number)
-        return ()
+        return (entry(),)
 
     await scene.gateway.parts.audit.commit(back)
     with pytest.raises(StateWrong, match="not active"):
@@ -282,7 +283,7 @@ async def test_a_secret_moved_to_another_revision_leaves_the_profile_unconfigure
     await switch(scene, Profile.SANDBOX, second.number)
     with capture_logs() as logs:
         await refresh(scene.gateway)
-    assert "revision_sealed" in [entry["event"] for entry in logs]
+    assert "revision_sealed" in [each["event"] for each in logs]
     answer = await portal.verify()
     assert (answer.status_code, answer.json()["code"]) == (503, "profile_unconfigured")
 
@@ -293,7 +294,7 @@ async def suspend_sandbox(scene: Scene, reason: str) -> None:
 
     async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
         await suspend(transaction, Profile.SANDBOX, suspension)
-        return ()
+        return (entry(),)
 
     await scene.gateway.parts.audit.commit(decide)
     await refresh(scene.gateway)
@@ -315,7 +316,7 @@ async def test_a_resumed_profile_asks_the_registry_again(scene: Scene, portal: P
 
     async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
         await resume(transaction, Profile.SANDBOX)
-        return ()
+        return (entry(),)
 
     await scene.gateway.parts.audit.commit(decide)
     await refresh(scene.gateway)
