@@ -2,6 +2,8 @@
 
 uvicorn writes head and body one after the other, and a write to a socket costs more than all it does besides; what one
 turn of the event loop writes is joined here. A turn ends wherever an answer waits, so a planned pace stays as it is.
+A request's headers are those of its head: a trailer's are dropped, and heads that two readers may take for two requests
+are refused (RFC 9112 §3.2, §6.1).
 """
 
 import asyncio
@@ -16,6 +18,11 @@ from mock_c06.wire.sending import ABORT
 
 MOST_BESIDE_BODY = 64 * 1024
 """Bytes of one request that are no body: head, framing of chunks, trailers."""
+
+_ONCE = frozenset(
+    {b"host", b"authorization", b"content-type", b"content-encoding", b"timestamp", b"lgspaccesstoken"}
+)
+"""Headers that decide, and may be there once: of two, the first would decide here and the last elsewhere."""
 
 _CUT = struct.pack("ii", 1, 0)
 
@@ -57,6 +64,7 @@ class MockProtocol(HttpToolsProtocol):
     """The server's protocol, whose requests can cut their own connection, and whose heads have an end."""
 
     _beside_body = 0
+    _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         """Take the connection."""
@@ -71,8 +79,33 @@ class MockProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Offer the cut to the app."""
+        self._in_head = True
         super().on_message_begin()
         self.scope["state"][ABORT] = self._cut
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head; drop a trailer's: uvicorn would add it while the app reads the body."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Freeze the head. What is refused here is answered as no HTTP."""
+        self._in_head = False
+        version = self.parser.get_http_version()
+        names = [name for name, _ in self.headers]
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if version not in {"1.0", "1.1"}:
+            raise ValueError("HTTP/1.0 or HTTP/1.1")
+        if version == "1.1" and b"host" not in names:
+            raise ValueError("a Host")
+        if any(names.count(name) > 1 for name in _ONCE):
+            raise ValueError("one header of each name that decides")
+        if codings and (version == "1.0" or codings != [b"chunked"]):
+            raise ValueError("no coding but chunked, and none in HTTP/1.0")
+        at_path = self.url.startswith(b"/") or (self.url, self.parser.get_method()) == (b"*", b"OPTIONS")
+        if b"#" in self.url or not at_path:
+            raise ValueError("a path: an absolute target would name a second host")
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -112,11 +112,14 @@ def _read(model: type[Model], request: Request, body: bytes) -> Model:
 
 def check_media_types(request: Request) -> None:
     """Raise `MediaTypeUnsupported` for anything but plain JSON, `NotAcceptable` where none is accepted."""
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    named = request.headers.getlist("content-type")
+    if len(named) != 1:  # two may be read as either
+        raise MediaTypeUnsupported
+    media_type, _, parameters = named[0].partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if media_type.strip().lower() != "application/json" or charset not in {"", "utf-8"}:
         raise MediaTypeUnsupported
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if set(request.headers.getlist("content-encoding")) - {"identity"}:
         raise MediaTypeUnsupported
     _check_accept(request)
 

@@ -2,13 +2,19 @@
 
 uvicorn bounds none of the three: a head may come for ever, be as long as memory, and idle connections may use up
 every file descriptor. Who stays is `room.py`'s, what a whole request may take `context.py`'s.
+
+A request's headers are those of its head: fields of a trailer are dropped (RFC 9110 §6.5.1), since uvicorn would add
+them to the headers while the application reads the body. Heads that two parsers may read in two ways are refused
+(threat 52; RFC 9112 §3.2, §6.1).
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.edge.logs import UVICORN_LOG
 from gateway.edge.problem_response import problem_response
 from gateway.edge.problems import find_problem
 from gateway.edge.room import Room
@@ -26,9 +32,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *, room: Room, **members: Any) -> None:
         super().__init__(**members)
+        self.logger = logging.getLogger(UVICORN_LOG)
         self.was_answered = False
         self._room = room
         self._beside_body = 0
+        self._in_head = True
         self._unread_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
@@ -51,11 +59,28 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._beside_body > MOST_BESIDE_BODY:
             self.refuse(HeadersTooLarge())
 
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head; drop a trailer's, which may not change what the request is."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Count anew: the body has its own time."""
+        """Freeze the head, and count anew: the body has its own time."""
+        self._in_head = False
         self._room.wait(self, now=self.loop.time())
         if self.parser.should_upgrade() and self._announces_body():
             raise ValueError  # answered as no HTTP: the parser would take the body for a further request
+        check_head(
+            self.headers,
+            version=self.parser.get_http_version(),
+            method=self.parser.get_method(),
+            target=self.url,
+        )
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -121,3 +146,24 @@ class BoundedProtocol(HttpToolsProtocol):
         if cycle is None or cycle.response_complete:
             return False
         return bool(self.pipeline) or cycle.response_started or not cycle.more_body
+
+
+def check_head(headers: list[tuple[bytes, bytes]], *, version: str, method: bytes, target: bytes) -> None:
+    """Refuse a head that another reader may take for another request; names are in lower case.
+
+    The parser has refused folded lines, control characters, bare CR or LF, a space before a colon, two lengths, and a
+    length beside `Transfer-Encoding`.
+
+    Raises:
+        ValueError
+    """
+    hosts = [value for name, value in headers if name == b"host"]
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    if version not in {"1.0", "1.1"}:
+        raise ValueError("HTTP/1.0 or HTTP/1.1")
+    if len(hosts) > 1 or b"," in b"".join(hosts) or (version == "1.1" and not hosts):
+        raise ValueError("one Host")
+    if codings and (version == "1.0" or [coding.lower() for coding in codings] != [b"chunked"]):
+        raise ValueError("no coding but chunked, and none in HTTP/1.0")
+    if b"#" in target or not (target.startswith(b"/") or (target, method) == (b"*", b"OPTIONS")):
+        raise ValueError("a path: an absolute target would name a second host")

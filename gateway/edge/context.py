@@ -138,7 +138,8 @@ def first_segment(path: str) -> str:
 
 def find_correlation_id(request: Request) -> str | None:
     """Return the caller's own request id where it keeps the rules, else None: it is ignored, not refused."""
-    found = request.headers.get("x-request-id", "")
+    given = request.headers.getlist("x-request-id")
+    found = given[0] if len(given) == 1 else ""
     return found if _CORRELATION.fullmatch(found) and not has_long_number(found) else None
 
 

@@ -13,6 +13,9 @@ from typing import Literal
 
 import structlog
 
+UVICORN_LOG = "gateway.edge.uvicorn"
+"""The logger of what uvicorn says of a connection: a line for each one that is no HTTP, which `Room` counts already."""
+
 _QUIET = (
     "httpx",
     "httpcore",
@@ -59,6 +62,7 @@ def set_up_logs(*, form: Literal["json", "console"], level: str, worker: int | N
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(UVICORN_LOG).setLevel(logging.ERROR)
 
 
 def _name_worker(number: int | None) -> Iterator[structlog.types.Processor]:

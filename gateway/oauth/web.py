@@ -215,8 +215,10 @@ async def _read(request: Request) -> OAuthRequest:
     Raises:
         OAuthRefusal
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
+    media_types = [
+        named.partition(";")[0].strip().lower() for named in request.headers.getlist("content-type")
+    ]
+    if media_types != ["application/x-www-form-urlencoded"]:
         raise OAuthRefusal("invalid_request", "send application/x-www-form-urlencoded")
     try:
         pairs = parse_qsl(
