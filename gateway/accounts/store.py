@@ -39,6 +39,7 @@ accounts = sa.Table(
 )
 _FIND_ACCOUNT = sa.select(accounts).where(accounts.c.client_id == sa.bindparam("client_id"))
 """Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it."""
+_FIND_PROFILE = sa.select(accounts.c.profile).where(accounts.c.client_id == sa.bindparam("client_id"))
 
 account_secrets = sa.Table(
     "account_secrets",
@@ -114,6 +115,12 @@ async def find_account(connection: AsyncConnection, client_id: str) -> Account |
     """Return the account, whatever its profile and state."""
     row = (await connection.execute(_FIND_ACCOUNT, {"client_id": client_id})).first()
     return _account(row) if row else None
+
+
+async def find_profile(connection: AsyncConnection, client_id: str) -> Profile | None:
+    """Return which profile an account belongs to: all that is read of it before its client is proven."""
+    row = (await connection.execute(_FIND_PROFILE, {"client_id": client_id})).first()
+    return Profile(row.profile) if row else None
 
 
 async def list_accounts(connection: AsyncConnection) -> list[Account]:

@@ -23,9 +23,11 @@ from gateway.oauth.clients import (
     ProofMalformed,
     SecretProof,
     Spendable,
+    check_claims,
+    check_standing,
     parse_proof,
-    verify_assertion,
     verify_secret,
+    verify_signature,
 )
 from gateway.oauth.dpop import WINDOW_S, verify_proof
 from gateway.oauth.server import OAuthAnswer, ProvenClient, TokenServer
@@ -152,26 +154,34 @@ async def prove_client(parts: Parts, place: Place, request: OAuthRequest, guesse
 
 async def _verify_secret(parts: Parts, place: Place, proof: SecretProof) -> Account:
     candidate = await _load(parts, place, proof.client_id)
-    return verify_secret(proof, place, candidate, now=parts.clock.now())
+    verify_secret(proof, place, candidate.credentials, now=parts.clock.now())
+    return await _find_active(parts, place, candidate.client_id)
 
 
 async def _verify_assertion(parts: Parts, place: Place, proof: AssertionProof) -> Account:
     now = parts.clock.now()
     candidates = [await _load(parts, place, claimant) for claimant in proof.claimants]
-    account, spendable = verify_assertion(proof, place, candidates, now=int(now.timestamp()))
+    signed = verify_signature(proof, candidates)
+    account = await _find_active(parts, place, signed.client_id)
+    spendable = check_claims(proof, place, signed, now=int(now.timestamp()))
     if not await _spend(parts, "assertion", account.client_id, spendable):
         raise ClientUnproven("jti was used before")
     return account
 
 
 async def _load(parts: Parts, place: Place, client_id: str) -> Candidate:
-    """Look up an account of this place. An unknown one costs the same two queries."""
+    """Look up the credentials of a client of this place. An unknown one costs the same queries."""
     async with parts.database.read() as connection:
-        account = await accounts.find_account(connection, client_id)
+        profile = await accounts.find_profile(connection, client_id)
         credentials = await accounts.get_credentials(connection, client_id)
-    if account is None or account.profile is not place.profile:
-        return Candidate(account=None, credentials=Credentials())
-    return Candidate(account=account, credentials=credentials)
+    return Candidate(
+        client_id=client_id, credentials=credentials if profile is place.profile else Credentials()
+    )
+
+
+async def _find_active(parts: Parts, place: Place, client_id: str) -> Account:
+    async with parts.database.read() as connection:
+        return check_standing(await accounts.find_account(connection, client_id), place)
 
 
 async def _spend(parts: Parts, kind: str, owner: str, spendable: Spendable) -> bool:

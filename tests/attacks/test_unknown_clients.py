@@ -1,0 +1,152 @@
+"""Threat 6: how long a token request takes doesn't tell which clients there are; counted in work, not in time."""
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import process_time
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from gateway.accounts.model import Credentials, PublicKey
+from gateway.keys.jws import verify_jws
+from gateway.oauth.clients import (
+    ASSERTION_TYPE,
+    TRIES_WITHOUT_KID,
+    Candidate,
+    ClientUnproven,
+    parse_proof,
+    verify_signature,
+)
+from gateway.places import Profile
+from tests.gateway.scene import BASE, Portal, Scene
+
+Header = dict[str, str]
+KEYS: dict[str, ECKey | OKPKey] = {
+    "ES256": ECKey.generate_key("P-256"),
+    "EdDSA": OKPKey.generate_key("Ed25519"),
+}
+STRANGER = ECKey.generate_key("P-256")
+NAMED: list[Header] = [{"typ": "JWT"}, {"typ": "JWT", "kid": "one"}, {"typ": "JWT", "kid": "another"}]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect what is sent to any database."""
+    sent: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+class Verifying:
+    """Verifies, and remembers with keys of which kinds."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def __call__(self, raw: str, *, key: ECKey | OKPKey | RSAKey, algorithm: str) -> dict[str, Any]:
+        """Verify and remember."""
+        self.kinds.append(key.key_type)
+        return verify_jws(raw, key=key, algorithm=algorithm)
+
+
+def verified(portal: Portal, header: Header, keys: list[tuple[str, ECKey | OKPKey]]) -> list[str]:
+    """Return the kinds of keys that a stranger's assertion is held against, where the client has these."""
+    raw = portal.sign(header, {"iss": portal.client_id, "sub": portal.client_id}, key=STRANGER)
+    proof = parse_proof([], {"client_assertion_type": ASSERTION_TYPE, "client_assertion": raw})
+    held = tuple(
+        PublicKey(jwk=key.as_dict(private=False) | {"kid": kid}, added_at=portal.clock.now())
+        for kid, key in keys
+    )
+    candidate = Candidate(client_id=portal.client_id, credentials=Credentials(public_keys=held))
+    verifying = Verifying()
+    with pytest.raises(ClientUnproven):
+        verify_signature(proof, [candidate], verify=verifying)  # type: ignore[arg-type]  # a secret's proof has no claimants
+    return verifying.kinds
+
+
+@pytest.mark.parametrize("header", NAMED, ids=["no kid", "its kid", "another kid"])
+@pytest.mark.parametrize("having", [["ES256"], ["EdDSA"], ["ES256", "EdDSA"]], ids=" ".join)
+async def test_threat_6_a_wrong_assertion_has_as_many_signatures_verified_as_an_unknown_clients(
+    portal: Portal, header: Header, having: list[str]
+) -> None:
+    known = verified(portal, header, [("one", KEYS[algorithm]) for algorithm in having])
+    unknown = verified(portal, header, [])
+    assert known == unknown == ["EC"] * (1 if "kid" in header else TRIES_WITHOUT_KID)
+
+
+async def ask(portal: Portal, header: Header, *, named: str) -> tuple[int, bytes]:
+    """Ask for a token with a stranger's signature under a client's name."""
+    claims = {"iss": named, "sub": named, "aud": portal.issuer, "exp": portal.now + 60, "jti": "j"}
+    raw = portal.sign(header, claims, key=STRANGER)
+    form = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": raw}
+    answer = await portal.http.post(
+        f"{portal.issuer}/oauth2/token", data={"grant_type": "client_credentials"} | form
+    )
+    return answer.status_code, answer.content
+
+
+@pytest.mark.parametrize("header", NAMED, ids=["no kid", "its kid", "another kid"])
+async def test_threat_6_an_unknown_clients_assertion_costs_the_same_statements_and_answers_alike(
+    scene: Scene, header: Header
+) -> None:
+    portal = await scene.portal(Profile.OFFICIAL, log_in=False)
+    with statements() as of_known:
+        known = await ask(portal, header, named=portal.client_id)
+    with statements() as of_unknown:
+        unknown = await ask(portal, header, named="acc_nobody")
+    assert known == unknown
+    assert of_known == of_unknown != []
+
+
+async def test_threat_6_a_client_of_the_other_profile_costs_like_an_unknown_one(
+    scene: Scene, portal: Portal
+) -> None:
+    official = await scene.portal(Profile.OFFICIAL, log_in=False)
+    with statements() as of_foreign:
+        foreign = await ask(portal, {"typ": "JWT"}, named=official.client_id)
+    with statements() as of_unknown:
+        unknown = await ask(portal, {"typ": "JWT"}, named="acc_nobody")
+    assert foreign == unknown
+    assert of_foreign == of_unknown != []
+
+
+@pytest.mark.parametrize("secret", [True, False], ids=["secret", "assertion"])
+async def test_threat_6_an_unknown_client_costs_as_much_processor_time_as_a_known_one(
+    scene: Scene, portal: Portal, secret: bool
+) -> None:
+    """A ratio of medians; each guess comes from an address of its own, so that none is slowed."""
+    signing = await scene.portal(key=ECKey.generate_key("P-256"), log_in=False)
+
+    async def guess(number: int, named: str) -> float:
+        form = {"grant_type": "client_credentials"}
+        claims = {"iss": named, "sub": named, "exp": signing.now + 60, "jti": "j"}
+        raw = signing.sign({"typ": "JWT"}, claims, key=STRANGER)
+        proven = {} if secret else {"client_assertion_type": ASSERTION_TYPE, "client_assertion": raw}
+        auth = (named, "wrong") if secret else None
+        transport = httpx.ASGITransport(scene.app, client=(f"10.0.{number // 200}.{number % 200}", 4000))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
+            request = http.build_request("POST", f"{portal.issuer}/oauth2/token", data=form | proven)
+            began = process_time()
+            answer = await http.send(request, auth=auth)
+            spent = process_time() - began
+        assert answer.status_code == 401
+        return spent
+
+    known, unknown = (portal if secret else signing).client_id, "acc_nobody_that_is_there"
+    spent: dict[str, list[float]] = {known: [], unknown: []}
+    for number in range(150):
+        for named in (known, unknown) if number % 2 else (unknown, known):
+            spent[named].append(await guess(number, named))
+    ratio = statistics.median(spent[known]) / statistics.median(spent[unknown])
+    assert 1 / 1.2 < ratio < 1.2
