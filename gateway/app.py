@@ -4,13 +4,15 @@ Nothing is built at import. Tests call the same functions with other parts: anot
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from gateway.audit.log import AuditLog
+from gateway.audit.refusals import Refusals
 from gateway.clock import Clock
 from gateway.database import WAIT_SECONDS, Database, database_path, open_database
 from gateway.deployment import find_base, record_base
 from gateway.errors.commands import SettingInvalid
+from gateway.errors.places import Overloaded
 from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
 from gateway.keys.store import reseal_keys
 from gateway.keys.vault import Reseal, Vault
@@ -56,9 +58,11 @@ async def open_gateway(
             await require_current(database)
         await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
+        audit = AuditLog(database)
         parts = Parts(
             database=database,
-            audit=AuditLog(database),
+            audit=audit,
+            refusals=Refusals(audit, clock),
             clock=clock,
             catalogue=load_catalogue(),
             base=public,
@@ -73,6 +77,8 @@ async def open_gateway(
             yield gateway
         finally:
             await links.aclose()
+            with suppress(Overloaded):  # the store is away: the log and the metrics have them
+                await parts.refusals.flush(unfinished=True)
             await parts.audit.aclose()
     finally:
         await database.close()

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gateway.audit.log import AuditLog
+from gateway.audit.refusals import Refusals
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.procedures.catalogue import Catalogue
@@ -18,6 +19,7 @@ class Parts:
 
     database: Database
     audit: AuditLog
+    refusals: Refusals
     clock: Clock
     catalogue: Catalogue
     base: str

@@ -54,7 +54,7 @@ async def answer(
         metrics = Metrics()
         port = None if settings.metrics_port is None else settings.metrics_port + worker
         server = Server(
-            build_app(gateway, metrics=metrics),
+            build_app(gateway, metrics=metrics, trusted_proxies=settings.trusted_proxies),
             room=Room(base=base, note=metrics.count_ended, most=most_connections()),
             started=lambda: started(gateway),
             lifeline=lifeline,

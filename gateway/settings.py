@@ -49,6 +49,17 @@ CommaList = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split_commas)]
 
 
+def _proxy_network(value: str) -> str:
+    if ip_network(value).prefixlen == 0:
+        raise ValueError("the networks of your proxies are expected: 0.0.0.0/0 and ::/0 are everybody's")
+    return value
+
+
+ProxyNetworks = Annotated[
+    tuple[Annotated[str, AfterValidator(_proxy_network)], ...], BeforeValidator(_split_commas)
+]
+
+
 def _authorities(path: str) -> str:
     return read_authorities(Path(path))
 
@@ -91,6 +102,7 @@ class Settings(Strict):
     public_url: HttpUrl | None = None
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: ProxyNetworks = ()  # from these `X-Forwarded-For` and `Forwarded` count
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     sandbox: ProfileSettings = ProfileSettings()
     official: ProfileSettings = ProfileSettings()

@@ -40,11 +40,13 @@ async def _sweep_for_ever(parts: Parts, every: float) -> None:
 
 async def sweep(parts: Parts) -> int:
     """Delete what has had its time, on SQLite also from the journal, and close the questions whose worker died.
+    Write what was counted of refusals.
 
     Returns how many data keys and kept answers went. Each in a transaction of its own: workers sweep at the same time,
     and none may wait for a row with another locked.
     """
     now = parts.clock.now()
+    await parts.refusals.flush()
     async with parts.database.write() as connection:
         deleted = await verifications.delete_expired_keys(connection, now=now)
     async with parts.database.write() as connection:

@@ -1,5 +1,6 @@
 """The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,10 +13,12 @@ from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
+from gateway.audit.refusals import Refusals
 from gateway.changes import web as changes_web
 from gateway.edge import health
 from gateway.edge.context import BODY_SECONDS, Edge, first_segment
 from gateway.edge.docs_page import docs_page
+from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.guesses import Guesses
 from gateway.edge.metrics import Metrics
 from gateway.edge.openapi import build_openapi
@@ -23,6 +26,7 @@ from gateway.edge.problem_response import problem_response
 from gateway.edge.problems import Internal, find_problem
 from gateway.edge.rates import RateLimits
 from gateway.errors import GatewayError
+from gateway.errors.callers import CallerError
 from gateway.errors.requests import MethodNotAllowed, NotFound
 from gateway.measures import Measures
 from gateway.oauth import web as oauth_web
@@ -45,10 +49,11 @@ def build_app(
     way_out: WayOut | None = None,
     metrics: Metrics | None = None,
     body_seconds: float = BODY_SECONDS,
+    trusted_proxies: Sequence[str] = (),
 ) -> ASGIApp:
     """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own.
 
-    `way_out` is how preflights reach outside, the real one unless another is handed in.
+    `way_out` is how preflights reach outside, the real one unless another is handed in; `trusted_proxies` are networks.
     """
     parts, places = gateway.parts, {profile.value for profile in Profile}
     metrics = metrics or Metrics()
@@ -61,6 +66,7 @@ def build_app(
         test_data=lambda name: gateway.places[Profile(name)].test_data if name in places else None,
         metrics=metrics,
         body_seconds=body_seconds,
+        proxies=TrustedProxies(trusted_proxies),
     )
 
 
@@ -107,7 +113,7 @@ def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     ):
         app.include_router(room.build_router())
     _add_document(app)
-    _add_problems(app, base=gateway.parts.base)
+    _add_problems(app, base=gateway.parts.base, refusals=gateway.parts.refusals)
     return app
 
 
@@ -135,8 +141,8 @@ def _add_document(app: FastAPI) -> None:
         return HTMLResponse(docs_page(document()))
 
 
-def _add_problems(app: FastAPI, *, base: str) -> None:
-    """Turn our errors, and the router's own, into problems."""
+def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> None:
+    """Turn our errors, and the router's own, into problems; count callers who are nobody's."""
 
     places = {profile.value for profile in Profile}
 
@@ -150,6 +156,10 @@ def _add_problems(app: FastAPI, *, base: str) -> None:
         )
         request_id = request.state.request_id
         request.state.problem = find_problem(error).code
+        if isinstance(error, CallerError) and find_problem(error).status == 401:
+            profile = Profile(first) if at_place(request) else None
+            address = request.client.host if request.client else ""
+            refusals.count(profile, find_problem(error).code, address=address)
         return problem_response(
             error, base=base, request_id=request_id, metadata_url=metadata_url, challenge=first == OPERATORS
         )

@@ -42,6 +42,8 @@ class AuditEntry:
     `citizen` is the organisation's pairwise pseudonym of the person asked about, `citizen_key` the id of the
     key behind it; `request_code` is the code that went to the registry with this packet. `actor` is the operator who
     did it, or `local` for whoever has the host. `state` is what the act changed in covered tables; the log sets it.
+    `count` is how many refusals of one kind the row stands for, where they are counted (`refusals.py`), and
+    `address_class` from what sort of address those of strangers came.
     """
 
     at: datetime
@@ -69,6 +71,8 @@ class AuditEntry:
     legal_basis: tuple[str, ...] = ()
     actor: str | None = None
     state: State | None = None
+    address_class: str | None = None
+    count: int | None = None
 
     def canonical(self) -> str:
         """Return the row's body as the exact JSON text that is stored and hashed."""

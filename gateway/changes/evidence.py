@@ -42,5 +42,5 @@ async def refusals_recorded(
             outcome=f"{find_problem(error).code}:{tried}",
             actor=by.name,
         )
-        await parts.audit.record(entry)
+        await parts.refusals.record(entry)
         raise

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
+from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.metrics import Metrics
 from gateway.edge.problem_response import problem_response
 from gateway.edge.problems import Internal, find_problem
@@ -24,6 +25,8 @@ from gateway.places import OPERATORS
 MAX_BODY = 64 * 1024
 MAX_HEADERS = 32 * 1024
 BODY_SECONDS = 15.0
+STRANGERS_LINES = 600
+"""Requests without a known caller that a worker logs each minute; a caller who proved themselves always has a line."""
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 RawHeader = tuple[bytes, bytes]
@@ -33,6 +36,25 @@ log = structlog.get_logger("gateway.edge")
 
 class _CallerGone(Exception):
     """The caller left before its body was whole; there is nobody to answer."""
+
+
+class _StrangersLines:
+    """How many log lines requests have of whoever is not known: `STRANGERS_LINES` a minute, the others are counted."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._minute = 0
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Say whether a line is left in this minute; tell of the minute before how many went without."""
+        minute = int(self._clock.monotonic() // 60)
+        if minute != self._minute:
+            if self._taken > STRANGERS_LINES:
+                log.warning("requests_not_logged", count=self._taken - STRANGERS_LINES)
+            self._minute, self._taken = minute, 0
+        self._taken += 1
+        return self._taken <= STRANGERS_LINES
 
 
 class Edge:
@@ -47,8 +69,11 @@ class Edge:
         test_data: Callable[[str], bool | None],
         metrics: Metrics | None = None,
         body_seconds: float = BODY_SECONDS,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._app = app
+        self._proxies = proxies or TrustedProxies()
+        self._lines = _StrangersLines(clock)
         self._body_seconds = body_seconds
         self._metrics = metrics
         self._base = base
@@ -60,6 +85,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if client := scope.get("client"):
+            scope["client"] = (self._proxies.find_client(client[0], scope["headers"]), client[1])
         request_id = new_identifier("req")
         scope.setdefault("state", {}).update(
             request_id=request_id, correlation_id=find_correlation_id(Request(scope))
@@ -82,7 +109,7 @@ class Edge:
         try:
             await self._serve(scope, receive, send_with_headers)
         except _CallerGone:
-            log.info("caller_gone")
+            pass  # its line says status 0
         except Exception:  # the outermost edge: whatever it was, only the request id leaves
             log.exception("internal")
             if not status:
@@ -92,7 +119,10 @@ class Edge:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Leave one log line and one count of a request."""
         route = getattr(scope.get("route"), "path", "unmatched")
-        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+        if scope["state"].get("known") or self._lines.take():
+            log.info(
+                "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+            )
         if self._metrics is not None:
             problem = scope["state"].get("problem")
             self._metrics.count_request(

@@ -1,29 +1,30 @@
-"""Slow down whoever guesses secrets, without a lever for strangers to lock the right holder out.
+"""Slow down whoever guesses secrets, without a lever for strangers to keep the right holder waiting (threat 51).
 
-Failures are counted for a name at an address, and for an address over all names; nothing is counted for a name over
-all addresses, since that count would be the lever (docs/decisions/0033). A name is a client's at a profile, or an
-operator's. Once its free failures are spent, a line lets one try in at a time, after a delay, before the secret is
-looked at, so that guesses sent at once gain nothing. Few may wait; the others are refused unread. Per worker, in
-memory, bounded.
+A proof is judged first: a right one passes at once, whatever others do. A wrong one is counted for its name at its
+address, and for the address over all names; beyond the free ones its answer waits, one after the other, and where some
+wait already it is refused without a wait. Nothing is counted for a name over all addresses, but for one whose password
+somebody knows who lacks the code. A name is a client's at a profile, or an operator's. Per worker, in memory, bounded.
+See docs/decisions/0071.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import TypeAlias
 
 import structlog
 
 from gateway.clock import Clock
+from gateway.edge.forwarded import parse_address
 
 FREE_OF_PAIR = 5
 FREE_OF_ADDRESS = 50
 WAITING = 3
 LONGEST_S = 2.0
 FORGOTTEN_S = 900.0
+WARNED_S = 60.0
 KEPT = 10_000
 
 Key: TypeAlias = tuple[str, ...]
@@ -37,7 +38,7 @@ class Unproven(Exception):
 
 
 class TooManyGuesses(Exception):
-    """Refused before the secret was looked at: others already wait. `retry_after` in seconds."""
+    """A wrong try while others wait for their answer already. `retry_after` in seconds."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(retry_after)
@@ -45,21 +46,19 @@ class TooManyGuesses(Exception):
 
 
 class Line:
-    """Who tries one thing. While nothing fails, `free` may try at once; each failure takes a place away, to one."""
+    """Wrong tries of one thing; those beyond `free` wait for their answer, one at a time."""
 
     def __init__(self, free: int) -> None:
         self.free = free
-        self._places = asyncio.Semaphore(free)
-        self._present = 0
-        self._waiting = 0
-        self._lost = 0
         self.failures = 0
         self.failed_at = 0.0
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
     @property
     def idle(self) -> bool:
-        """Nobody waits or tries."""
-        return self._present == 0
+        """Nobody waits."""
+        return self._waiting == 0
 
     @property
     def delay(self) -> float:
@@ -67,50 +66,21 @@ class Line:
         over = self.failures - self.free
         return 0.0 if over < 0 else min(_SHORTEST_S * 2.0 ** min(over, 8), LONGEST_S)
 
-    async def enter(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Take a place and wait the delay; who entered must `leave`. Raises `TooManyGuesses`."""
-        self._refuse_behind(self._waiting)
-        self._present += 1
+    async def wait(self, delay: float, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Wait so long, after those who wait already. Raises `TooManyGuesses` where they are many."""
+        if self._waiting >= WAITING:
+            raise TooManyGuesses(ceil(delay * (WAITING + 1)))
         self._waiting += 1
         try:
-            await self._places.acquire()
-        except BaseException:  # the caller left while waiting
-            self._present -= 1
-            raise
+            async with self._turn:
+                await sleep(delay)
         finally:
             self._waiting -= 1
-        try:
-            # Looked at again: the failures may have come while this one, and many more, already waited.
-            self._refuse_behind(self._waiting)
-            if self.delay:
-                await sleep(self.delay)
-        except BaseException:  # refused after all, or the caller left
-            self.leave()
-            raise
-
-    def leave(self) -> None:
-        """Give the place back, unless a failure took it."""
-        self._present -= 1
-        if self._lost:
-            self._lost -= 1
-        else:
-            self._places.release()
 
     def fail(self, now: float) -> None:
-        """Count a failure of one that is about to leave: its place is lost, but never the last one."""
+        """Count a failure."""
         self.failures += 1
         self.failed_at = now
-        self._lost += 1 if self.failures < self.free else 0
-
-    def clear(self) -> None:
-        """Forget the failures."""
-        for _ in range(min(self.failures, self.free - 1)):
-            self._places.release()
-        self.failures = 0
-
-    def _refuse_behind(self, waiting: int) -> None:
-        if self.delay and waiting >= WAITING:
-            raise TooManyGuesses(ceil(self.delay * (WAITING + 1)))
 
 
 class Lines:
@@ -129,20 +99,22 @@ class Lines:
         """Return the line of a key, a new one where there is none or its failures are old."""
         line = self._lines.get(key)
         if line is not None and line.idle and self._clock.monotonic() - line.failed_at > FORGOTTEN_S:
-            line.clear()
+            line.failures = 0
         if line is None:
             line = self._lines[key] = Line(self._free)
         return line
 
+    def forget(self, key: Key) -> None:
+        """Forget the failures of a key."""
+        if key in self._lines:
+            self._lines[key].failures = 0
+            if self._lines[key].idle:
+                del self._lines[key]
+
     def tidy(self, key: Key) -> None:
-        """After a try: keep only what failed, and not more than the bound."""
-        line = self._lines.get(key)
-        if line is None:
-            return
-        if line.idle and not line.failures:
-            del self._lines[key]
-            return
-        self._lines.move_to_end(key)
+        """After a failure: keep not more than the bound."""
+        if key in self._lines:
+            self._lines.move_to_end(key)
         if len(self._lines) > self._kept:
             oldest = next((found for found, other in self._lines.items() if other.idle), None)
             if oldest is not None:
@@ -157,78 +129,92 @@ class Guesses:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._kept = kept
         self._pairs = Lines(clock, FREE_OF_PAIR, kept)
         self._addresses = Lines(clock, FREE_OF_ADDRESS, kept)
-        self._proven: OrderedDict[Key, None] = OrderedDict()
+        self._leaked = Lines(clock, FREE_OF_PAIR, kept)
+        self._warned_at = -FORGOTTEN_S
         self.waited = 0
         self.refused = 0
 
     def __len__(self) -> int:
         """Return how much is remembered."""
-        return len(self._pairs) + len(self._addresses) + len(self._proven)
+        return len(self._pairs) + len(self._addresses) + len(self._leaked)
 
     @asynccontextmanager
     async def slowing(self, door: str, name: str, address: str) -> AsyncIterator[None]:
-        """Let a secret be tried inside, in its turn: `Unproven` out of it is a failure, its end a success.
+        """Judge a proof inside: `Unproven` out of it is slowed before it is raised again, its end is a success.
 
-        `door` is where names stand for something: a profile, or `operators`. Who has proven themselves from this
-        address answers for their own failures only, not for those of whoever else stands behind the address.
+        `door` is where names stand for something: a profile, or `operators`. A wait only follows a wrong proof.
 
         Raises:
-            TooManyGuesses
+            TooManyGuesses: the proof was wrong, and others wait for such an answer already.
         """
         place = network_of(address)
         pair = (door, name, place)
-        asked: list[tuple[Lines, Key]] = [(self._pairs, pair)]
-        if pair not in self._proven:
-            asked.append((self._addresses, (door, place)))
-        entered: list[Line] = []
         try:
-            for lines, key in asked:
-                entered.append(await self._enter(lines.find(key)))
             yield
-            entered[0].clear()
-            self._remember(pair)
         except Unproven:
-            self._fail(entered)
+            await self._slow(pair, (door, place))
             raise
+        self._pairs.forget(pair)
+
+    async def pace(self, door: str, name: str) -> None:
+        """Wait before a name's proof is judged, where somebody tried codes with its password. Raises `TooManyGuesses`.
+
+        Whoever doesn't know the password can't cause it.
+        """
+        line = self._leaked.find((door, name))
+        await self._wait(line, line.delay)
+        if not line.failures:
+            self._leaked.forget((door, name))
+
+    def note_leak(self, door: str, name: str) -> None:
+        """Count a try with a name's right password and a wrong code."""
+        line = self._leaked.find((door, name))
+        line.fail(self._clock.monotonic())
+        self._leaked.tidy((door, name))
+        if line.failures == line.free:
+            _log.warning("password_known_without_code", door=door)
+
+    async def _slow(self, pair: Key, place: Key) -> None:
+        own = self._pairs.find(pair)
+        counted = [(self._pairs, pair, own)]
+        if not own.delay:
+            # One portal with a wrong secret in its settings counts at its address only until it is slowed itself.
+            counted.append((self._addresses, place, self._addresses.find(place)))
+        delays = [line.delay for _, _, line in counted]
+        for _, _, line in counted:
+            line.fail(self._clock.monotonic())
+            if line.failures == line.free:
+                self._warn()
+        try:
+            for (_, _, line), delay in zip(counted, delays, strict=True):
+                await self._wait(line, delay)
         finally:
-            for line in entered:
-                line.leave()
-            for lines, key in asked:
+            for lines, key, _ in counted:
                 lines.tidy(key)
 
-    async def _enter(self, line: Line) -> Line:
+    async def _wait(self, line: Line, delay: float) -> None:
+        if not delay:
+            return
         try:
-            await line.enter(self._sleep)
+            await line.wait(delay, self._sleep)
         except TooManyGuesses:
             self.refused += 1
             raise
-        self.waited += 1 if line.delay else 0
-        return line
+        self.waited += 1
 
-    def _fail(self, entered: list[Line]) -> None:
-        # One portal with a wrong secret in its settings counts at its address only until it is slowed itself.
-        counted = entered[:1] if entered[0].delay else entered
-        for line in counted:
-            line.fail(self._clock.monotonic())
-            if line.failures == line.free:
-                _log.warning("secret_guesses_slowed")
-
-    def _remember(self, pair: Key) -> None:
-        self._proven[pair] = None
-        self._proven.move_to_end(pair)
-        if len(self._proven) > self._kept:
-            self._proven.popitem(last=False)
+    def _warn(self) -> None:
+        """Log that guesses are slowed, once a minute however many there are."""
+        now = self._clock.monotonic()
+        if now - self._warned_at >= WARNED_S:
+            self._warned_at = now
+            _log.warning("secret_guesses_slowed")
 
 
 def network_of(address: str) -> str:
     """Return what is counted for an address: itself, or an IPv6 one's /64, which is one subscriber's."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
+    parsed = parse_address(address)
+    if parsed is None:
         return "unknown"
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
     return str(parsed) if parsed.version == 4 else parsed.exploded[:19]

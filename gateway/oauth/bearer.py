@@ -1,7 +1,8 @@
 """Who is calling the API: token, proof, place, account, scope, in the contract's order of guards.
 
 401 first, then `profile_mismatch` (only for a token that its own place would accept now), then
-`account_suspended`, then `scope_missing`. The account is read at each call, so that suspension and revocation
+`account_suspended`, then `scope_missing`, then `rate_limited`; a DPoP proof's id is spent last, so that what is refused
+writes nothing. The account is read at each call, so that suspension and revocation
 hold at once on every worker.
 """
 
@@ -11,6 +12,7 @@ from gateway.accounts import store as accounts
 from gateway.accounts.model import Account, AccountState
 from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.problems import find_problem
+from gateway.edge.rates import RateLimits
 from gateway.errors.callers import (
     AccountSuspended,
     CallerError,
@@ -22,7 +24,7 @@ from gateway.errors.callers import (
 )
 from gateway.identifiers import new_identifier
 from gateway.oauth import store
-from gateway.oauth.dpop import verify_proof
+from gateway.oauth.dpop import Proof, verify_proof
 from gateway.oauth.model import Caller
 from gateway.oauth.tokens import TokenClaims, verify_token
 from gateway.oauth.use_cases import spend_proof, the_only_proof
@@ -43,20 +45,24 @@ class Presented:
 
 
 async def identify_caller(
-    gateway: Gateway, place: Place, presented: Presented, *, scope: str | None
+    gateway: Gateway, place: Place, presented: Presented, *, scope: str | None, rates: RateLimits
 ) -> Caller:
     """Return who is calling this place and may use this route.
 
     Raises:
         TokenMissing, TokenInvalid, TokenExpired, DpopProofInvalid, ProfileMismatch, AccountSuspended,
-        ScopeMissing
+        ScopeMissing, RateLimited
     """
-    claims, account = await _identify(gateway, place, presented)
+    parts = gateway.parts
+    claims, account, proof = await _identify(gateway, place, presented)
     try:
         _check_standing(claims, account, scope=scope)
     except (AccountSuspended, ScopeMissing) as refusal:
-        await _record_refusal(gateway.parts, place, presented, refusal, account)
+        await _record_refusal(parts, place, presented, refusal, account)
         raise
+    rates.spend(place.profile.value, account.client_id, per_second=place.policy.rate_per_second)
+    if proof is not None:
+        await spend_proof(parts, thumbprint=proof.thumbprint, jti=proof.jti)
     return Caller(
         account=account,
         scopes=claims.scopes & account.scopes,
@@ -66,7 +72,9 @@ async def identify_caller(
     )
 
 
-async def _identify(gateway: Gateway, place: Place, presented: Presented) -> tuple[TokenClaims, Account]:
+async def _identify(
+    gateway: Gateway, place: Place, presented: Presented
+) -> tuple[TokenClaims, Account, Proof | None]:
     scheme, raw = _read_authorization(presented.authorization)
     try:
         return await _verify(gateway.parts, place, presented, scheme=scheme, raw=raw)
@@ -96,7 +104,7 @@ async def _record_refusal(
         organisation=account.organisation,
         outcome=find_problem(refusal).code,
     )
-    await parts.audit.record(entry)
+    await parts.refusals.record(entry)
 
 
 def _read_authorization(headers: list[str]) -> tuple[str, str]:
@@ -110,8 +118,8 @@ def _read_authorization(headers: list[str]) -> tuple[str, str]:
 
 async def _verify(
     parts: Parts, place: Place, presented: Presented, *, scheme: str, raw: str
-) -> tuple[TokenClaims, Account]:
-    """Return what a token of this place says and its account, active or suspended."""
+) -> tuple[TokenClaims, Account, Proof | None]:
+    """Return what a token of this place says, its account, active or suspended, and the unspent proof of a bound one."""
     now = parts.clock.now()
     claims = verify_token(place, raw, now=now)
     async with parts.database.read() as connection:
@@ -123,18 +131,18 @@ async def _verify(
         raise TokenInvalid
     if account.state is AccountState.ACTIVE and account.grant_epoch != claims.grant_epoch:
         raise TokenInvalid
-    await _check_binding(parts, place, presented, claims, scheme=scheme, raw=raw)
-    return claims, account
+    proof = await _check_binding(parts, place, presented, claims, scheme=scheme, raw=raw)
+    return claims, account, proof
 
 
 async def _check_binding(
     parts: Parts, place: Place, presented: Presented, claims: TokenClaims, *, scheme: str, raw: str
-) -> None:
-    """A bound token needs its key's proof for this call; an unbound one is no DPoP token."""
+) -> Proof | None:
+    """Return the proof that a bound token needs for this call, not used before; an unbound one is no DPoP token."""
     if (claims.thumbprint is None) != (scheme == "bearer"):
         raise TokenInvalid
     if claims.thumbprint is None:
-        return
+        return None
     proof = verify_proof(
         the_only_proof(presented.proofs),
         method=presented.method,
@@ -144,7 +152,10 @@ async def _check_binding(
     )
     if proof.thumbprint != claims.thumbprint:
         raise DpopProofInvalid
-    await spend_proof(parts, thumbprint=proof.thumbprint, jti=proof.jti)
+    async with parts.database.read() as connection:
+        if await store.is_spent(connection, kind="dpop", owner=proof.thumbprint, jti=proof.jti):
+            raise DpopProofInvalid
+    return proof
 
 
 async def _raise_if_foreign(
@@ -152,7 +163,7 @@ async def _raise_if_foreign(
 ) -> None:
     other = gateway.other(place)
     try:
-        _, account = await _verify(gateway.parts, other, presented, scheme=scheme, raw=raw)
+        _, account, _ = await _verify(gateway.parts, other, presented, scheme=scheme, raw=raw)
     except CallerError:
         return
     if account.state is AccountState.ACTIVE:

@@ -23,6 +23,11 @@ revoked_tokens = sa.Table(
     sa.Column("jti", sa.String(40), primary_key=True),
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
+_FIND_SPENT = sa.select(spent_ids.c.jti).where(
+    spent_ids.c.kind == sa.bindparam("kind"),
+    spent_ids.c.owner == sa.bindparam("owner"),
+    spent_ids.c.jti == sa.bindparam("jti"),
+)
 _FIND_REVOKED = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == sa.bindparam("jti"))
 
 
@@ -42,6 +47,12 @@ async def spend(
     except IntegrityError:
         return False
     return True
+
+
+async def is_spent(connection: AsyncConnection, *, kind: str, owner: str, jti: str) -> bool:
+    """Say whether an id of this owner was used before; who uses it up is decided by `spend`."""
+    found = await connection.execute(_FIND_SPENT, {"kind": kind, "owner": owner, "jti": jti})
+    return found.first() is not None
 
 
 async def insert_revoked(connection: AsyncConnection, *, jti: str, expires_at: datetime) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 from gateway.accounts import store as accounts
 from gateway.accounts.grants import Grants
 from gateway.accounts.model import Account, Credentials
-from gateway.audit.model import AuditEntry, Kind
 from gateway.edge.guesses import Guesses, TooManyGuesses
-from gateway.errors.callers import DpopProofInvalid, TokenExpired, TokenInvalid
-from gateway.identifiers import new_identifier
+from gateway.edge.rates import RateLimits
+from gateway.errors.callers import DpopProofInvalid, RateLimited, TokenExpired, TokenInvalid
 from gateway.oauth import store
 from gateway.oauth.clients import (
     AssertionProof,
@@ -61,7 +60,7 @@ class OAuthRefusal(Exception):
 class OAuthRequest:
     """What arrived at an OAuth endpoint: distinct form members, `Authorization` and `DPoP` headers.
 
-    `address` is the other end of the connection: behind a proxy, the proxy's.
+    `address` is whoever called, behind a trusted proxy too (`edge/forwarded.py`).
     """
 
     path: str
@@ -72,9 +71,17 @@ class OAuthRequest:
     proofs: list[str] = field(repr=False)
 
 
-async def grant_token(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> OAuthAnswer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What slows wrong proofs, and how fast a proven client may ask."""
+
+    guesses: Guesses
+    rates: RateLimits
+
+
+async def grant_token(parts: Parts, place: Place, request: OAuthRequest, bounds: Bounds) -> OAuthAnswer:
     """Issue an access token. Raises `OAuthRefusal`."""
-    account = await prove_client(parts, place, request, guesses)
+    account = await prove_client(parts, place, request, bounds)
     if "grant_type" not in request.form:
         raise OAuthRefusal("invalid_request", "grant_type is missing")
     if request.form.get("resource", place.audience) != place.audience:
@@ -93,9 +100,9 @@ async def grant_token(parts: Parts, place: Place, request: OAuthRequest, guesses
     return answer
 
 
-async def introspect(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> dict[str, Any]:
+async def introspect(parts: Parts, place: Place, request: OAuthRequest, bounds: Bounds) -> dict[str, Any]:
     """Say what one's own token is good for (RFC 7662); anyone else's is `{"active": false}`."""
-    account = await prove_client(parts, place, request, guesses)
+    account = await prove_client(parts, place, request, bounds)
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return {"active": False}
@@ -118,9 +125,9 @@ async def introspect(parts: Parts, place: Place, request: OAuthRequest, guesses:
     return members
 
 
-async def revoke(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> None:
+async def revoke(parts: Parts, place: Place, request: OAuthRequest, bounds: Bounds) -> None:
     """End one's own token (RFC 7009); anything else is quietly left alone."""
-    account = await prove_client(parts, place, request, guesses)
+    account = await prove_client(parts, place, request, bounds)
     claims = await _own_token(parts, place, account, request.form)
     if claims is None:
         return
@@ -129,16 +136,16 @@ async def revoke(parts: Parts, place: Place, request: OAuthRequest, guesses: Gue
         await store.insert_revoked(connection, jti=claims.jti, expires_at=expires_at)
 
 
-async def prove_client(parts: Parts, place: Place, request: OAuthRequest, guesses: Guesses) -> Account:
+async def prove_client(parts: Parts, place: Place, request: OAuthRequest, bounds: Bounds) -> Account:
     """Return the active account of this place that the request proves. Raises `OAuthRefusal`."""
     try:
         proof = parse_proof(request.authorization, request.form)
         if isinstance(proof, SecretProof):
-            async with guesses.slowing(place.profile.value, proof.client_id, request.address):
+            async with bounds.guesses.slowing(place.profile.value, proof.client_id, request.address):
                 return await _verify_secret(parts, place, proof)
-        return await _verify_assertion(parts, place, proof)
+        return await _verify_assertion(parts, place, proof, bounds.rates)
     except TooManyGuesses as error:
-        # Counted, not recorded one by one: the secret was not looked at, and a flood would fill the audit.
+        parts.refusals.count(place.profile, "temporarily_unavailable", address=request.address)
         raise OAuthRefusal(
             "temporarily_unavailable",
             "too many wrong secrets from this address: wait as Retry-After says",
@@ -148,7 +155,7 @@ async def prove_client(parts: Parts, place: Place, request: OAuthRequest, guesse
     except ProofMalformed:
         raise OAuthRefusal("invalid_request", "send exactly one client authentication") from None
     except ClientUnproven as error:
-        await _record_refusal(parts, place, request)
+        parts.refusals.count(place.profile, "invalid_client", address=request.address)
         raise OAuthRefusal("invalid_client", error.reason, status=401) from None
 
 
@@ -158,15 +165,30 @@ async def _verify_secret(parts: Parts, place: Place, proof: SecretProof) -> Acco
     return await _find_active(parts, place, candidate.client_id)
 
 
-async def _verify_assertion(parts: Parts, place: Place, proof: AssertionProof) -> Account:
+async def _verify_assertion(parts: Parts, place: Place, proof: AssertionProof, rates: RateLimits) -> Account:
     now = parts.clock.now()
     candidates = [await _load(parts, place, claimant) for claimant in proof.claimants]
     signed = verify_signature(proof, candidates)
     account = await _find_active(parts, place, signed.client_id)
     spendable = check_claims(proof, place, signed, now=int(now.timestamp()))
+    _hold_rate(place, account, rates)  # before the id is spent: what is refused writes nothing
     if not await _spend(parts, "assertion", account.client_id, spendable):
         raise ClientUnproven("jti was used before")
     return account
+
+
+def _hold_rate(place: Place, account: Account, rates: RateLimits) -> None:
+    """Take one token request out of a bucket that only who holds the account's key can empty."""
+    try:
+        name = f"{account.client_id} oauth2"
+        rates.spend(place.profile.value, name, per_second=place.policy.rate_per_second)
+    except RateLimited as error:
+        raise OAuthRefusal(
+            "temporarily_unavailable",
+            "too many token requests of this client: wait as Retry-After says",
+            status=429,
+            retry_after=error.retry_after,
+        ) from None
 
 
 async def _load(parts: Parts, place: Place, client_id: str) -> Candidate:
@@ -254,15 +276,3 @@ async def _own_token(
         revoked = await store.is_revoked(connection, claims.jti)
     good = claims.client_id == account.client_id and claims.grant_epoch == account.grant_epoch
     return claims if good and not revoked else None
-
-
-async def _record_refusal(parts: Parts, place: Place, request: OAuthRequest) -> None:
-    entry = AuditEntry(
-        at=parts.clock.now(),
-        kind=Kind.REFUSED,
-        profile=place.profile,
-        act=new_identifier("act"),
-        request_id=request.request_id,
-        outcome="invalid_client",
-    )
-    await parts.audit.record(entry)

@@ -40,7 +40,7 @@ from gateway.oauth.bearer import Presented, identify_caller
 from gateway.oauth.bodies import OwnTokenForm, TokenForm, form_body
 from gateway.oauth.metadata import resource_metadata, server_metadata
 from gateway.oauth.model import Caller
-from gateway.oauth.use_cases import OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
+from gateway.oauth.use_cases import Bounds, OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
 from gateway.places import Profile
 from gateway.profiles.model import Gateway, Place
 
@@ -93,9 +93,9 @@ class Bearer(CallerGuard):
             request_id=request.state.request_id,
             correlation_id=request.state.correlation_id,
         )
-        caller = await identify_caller(gateway_of(request), place, presented, scope=self.scope)
         rates: RateLimits = request.app.state.rates
-        rates.spend(place.profile.value, caller.account.client_id, per_second=place.policy.rate_per_second)
+        caller = await identify_caller(gateway_of(request), place, presented, scope=self.scope, rates=rates)
+        request.state.known = True
         return caller
 
 
@@ -184,29 +184,36 @@ def _add_open_documents(router: APIRouter) -> None:
 async def _token(request: Request, place: AtPlace) -> Response:
     try:
         answer = await grant_token(
-            gateway_of(request).parts, place, await _read(request), request.app.state.guesses
+            gateway_of(request).parts, place, await _read(request), _bounds_of(request)
         )
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
+    request.state.known = True
     return JSONResponse(answer.members, status_code=answer.status, headers=_NO_STORE)
 
 
 async def _introspect(request: Request, place: AtPlace) -> Response:
     try:
         members = await introspect(
-            gateway_of(request).parts, place, await _read(request), request.app.state.guesses
+            gateway_of(request).parts, place, await _read(request), _bounds_of(request)
         )
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
+    request.state.known = True
     return JSONResponse(members, headers=_NO_STORE)
 
 
 async def _revoke(request: Request, place: AtPlace) -> Response:
     try:
-        await revoke(gateway_of(request).parts, place, await _read(request), request.app.state.guesses)
+        await revoke(gateway_of(request).parts, place, await _read(request), _bounds_of(request))
     except OAuthRefusal as refusal:
         return _refused(request, refusal)
+    request.state.known = True
     return JSONResponse({}, headers=_NO_STORE)
+
+
+def _bounds_of(request: Request) -> Bounds:
+    return Bounds(guesses=request.app.state.guesses, rates=request.app.state.rates)
 
 
 async def _read(request: Request) -> OAuthRequest:

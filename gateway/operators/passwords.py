@@ -26,6 +26,8 @@ SHORTEST, LONGEST = 12, 128
 AT_ONCE = 2
 """Threads that the executor handed in is to have."""
 WAITING = 32
+UNLIKELY = 4
+"""Tries with a wrong code that have their password hashed at once or wait for it; one thread at most is theirs."""
 
 _LENGTHS = f"a password of {SHORTEST} to {LONGEST} characters is expected"
 _SALT_SIZE, _HASH_SIZE = 16, 32
@@ -91,6 +93,8 @@ class Passwords:
         self._cost = cost or Cost()
         self._bound = waiting
         self._present = 0
+        self._unlikely = 0
+        self._unlikely_turn = asyncio.Semaphore(1)
 
     async def hash(self, password: NewPassword) -> str:
         """Return the password's hash with its salt and cost (PHC form). Raises `Overloaded`."""
@@ -107,6 +111,20 @@ class Passwords:
         except ValueError:  # nobody's: none like it can be had
             normal, hashed = "", None
         return await self._beside(lambda: _matches(normal, hashed or self._nobodys()))
+
+    async def verify_unlikely(self, password: str, hashed: str | None) -> bool:
+        """As `verify`, for a try that is wrong whatever is found; no where `UNLIKELY` such tries are there already.
+
+        They take one thread, so that a right try has another: it never waits behind them.
+        """
+        if self._unlikely >= UNLIKELY:
+            return False
+        self._unlikely += 1
+        try:
+            async with self._unlikely_turn:
+                return await self.verify(password, hashed)
+        finally:
+            self._unlikely -= 1
 
     async def _beside(self, work: Callable[[], Result]) -> Result:
         if self._present >= self._bound:

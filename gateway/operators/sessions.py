@@ -1,8 +1,9 @@
 """Sign in, say who a token is, sign out, hold a role.
 
-A login is one path whatever is wrong with it: the password is hashed for a name that nobody has too, and the code is
-looked at after a wrong password too, so that neither answer nor time tells which part differed. The code's step is
-spent in the commit that makes the session. Tries are slowed before anything is looked at (`edge/guesses.py`).
+The code is judged first, which costs next to nothing: of tries with a wrong one few at once have their password hashed, on
+one thread, so that strangers never make the right operator wait (docs/decisions/0071). A password is hashed for a name
+that nobody has too, so that neither answer nor time tells which part differed while nobody floods. The code's step is
+spent in the commit that makes the session. What was wrong is slowed (`edge/guesses.py`) and counted (`audit/refusals.py`).
 """
 
 import secrets
@@ -47,24 +48,48 @@ async def login(
 
     Raises:
         LoginInvalid: not name, password and an unused code of an active operator; which, isn't said.
-        RateLimited: too many tries; nothing was looked at.
+        RateLimited: not let in, and too many such tries wait already.
         Overloaded: the store or the hashing can take no more.
     """
     try:
         async with guesses.slowing(DOOR, tried.name, arrival.address):
-            return await _sign_in(gateway, passwords, tried, arrival)
+            return await _sign_in(gateway, passwords, guesses, tried, arrival)
     except TooManyGuesses as error:
+        gateway.parts.refusals.count(None, "rate_limited", address=arrival.address)
         raise RateLimited(retry_after=error.retry_after) from None
     except _NotLetIn:
         raise LoginInvalid from None
+    except MasterKeyWrong:
+        log.warning(
+            "totp_sealed_anew",
+            remedy="the master key was rotated: put the new one in its file, or set it and restart",
+        )
+        raise Overloaded from None
 
 
-async def _sign_in(gateway: Gateway, passwords: Passwords, tried: Login, arrival: Arrival) -> Session:
-    parts = gateway.parts
-    async with parts.database.read() as transaction:
+async def _sign_in(
+    gateway: Gateway, passwords: Passwords, guesses: Guesses, tried: Login, arrival: Arrival
+) -> Session:
+    async with gateway.parts.database.read() as transaction:
         known = await store.find_record(transaction, tried.name)
+        step = await _find_step(transaction, gateway, known, tried.totp)
     hashed = known.password_hash if known else None
-    matched = await passwords.verify(tried.password, hashed)
+    if step is None:
+        if await passwords.verify_unlikely(tried.password, hashed):
+            guesses.note_leak(DOOR, tried.name)
+    else:
+        await guesses.pace(DOOR, tried.name)
+        if await passwords.verify(tried.password, hashed):
+            made = await _admit(gateway, tried, hashed, arrival)
+            if made is not None:
+                return made
+    name = known.operator.name if known else None
+    gateway.parts.refusals.count(None, "login_invalid", address=arrival.address, actor=name)
+    raise _NotLetIn
+
+
+async def _admit(gateway: Gateway, tried: Login, hashed: str | None, arrival: Arrival) -> Session | None:
+    """Spend the code and open the session of an operator who is still as they were when the password matched."""
     made: list[Session] = []
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
@@ -72,22 +97,13 @@ async def _sign_in(gateway: Gateway, passwords: Passwords, tried: Login, arrival
         record = await store.find_record(transaction, tried.name)
         step = await _find_step(transaction, gateway, record, tried.totp)
         unchanged = record is not None and record.password_hash == hashed
-        if step is None or not (matched and unchanged):
-            return [_entry(gateway, arrival, Kind.REFUSED, "login_invalid", record)]
+        if step is None or not unchanged:
+            return []
         made.append(await _open_session(transaction, gateway, tried.name, step))
         return [_entry(gateway, arrival, Kind.OPERATOR, "signed_in", record)]
 
-    try:
-        await parts.audit.commit(decide)
-    except MasterKeyWrong:
-        log.warning(
-            "totp_sealed_anew",
-            remedy="the master key was rotated: put the new one in its file, or set it and restart",
-        )
-        raise Overloaded from None
-    if not made:
-        raise _NotLetIn
-    return made[0]
+    await gateway.parts.audit.commit(decide)
+    return made[0] if made else None
 
 
 async def _find_step(
@@ -154,7 +170,7 @@ async def require_role(
     if operator.role in roles:
         return
     entry = _entry(gateway, arrival or Arrival(), Kind.REFUSED, "role_missing", operator)
-    await gateway.parts.audit.record(entry)
+    await gateway.parts.refusals.record(entry)
     raise RoleMissing(tuple(role.value for role in roles))
 
 

@@ -48,6 +48,7 @@ class SignedIn(OperatorGuard):
     async def __call__(self, request: Request) -> Operator:
         """Return the operator. Raises `TokenMissing`, `TokenInvalid`, `RoleMissing`."""
         found = await identify(gateway_of(request), _read_token(request))
+        request.state.known = True
         if self.roles:
             await require_role(gateway_of(request), found, *self.roles, arrival=arrival_of(request))
         return found
@@ -97,6 +98,7 @@ async def _login(request: Request, body: Annotated[LoginBody, Depends(StrictBody
     tried = Login(name=body.name, password=body.password, totp=body.totp)
     arrival = arrival_of(request)
     session = await login(gateway_of(request), state.passwords, state.guesses, tried, arrival=arrival)
+    request.state.known = True
     return respond(shape_session(session), status=201)
 
 

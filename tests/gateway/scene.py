@@ -229,7 +229,8 @@ class Scene:
         assert answer.status_code < 300, answer.text
 
     async def audit(self) -> list[dict[str, Any]]:
-        """Return the audit's bodies in order."""
+        """Return the audit's bodies in order, what was counted of refusals included."""
+        await self.gateway.parts.refusals.flush(unfinished=True)
         async with self.gateway.parts.database.read() as connection:
             bodies = await connection.execute(sa.select(audit_entries.c.body).order_by(audit_entries.c.row))
             return [json.loads(body) for body in bodies.scalars()]
@@ -314,7 +315,9 @@ async def open_scene(
     async with (
         open_gateway(settings, clock=clock, open_registry=connect or connect_mock) as gateway,
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app := build_app(gateway, way_out=way_out)),
+            transport=httpx.ASGITransport(
+                app := build_app(gateway, way_out=way_out, trusted_proxies=settings.trusted_proxies)
+            ),
             base_url=BASE,
             event_hooks={"response": [SEEN.note]},
         ) as http,

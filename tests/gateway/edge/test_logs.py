@@ -25,6 +25,7 @@ except LookupError:
     log.exception("internal")
 logging.getLogger("a.library").warning("said %s", "x\\ny")
 logging.getLogger("httpx").info("GET http://registry/001090000123")
+logging.getLogger("gateway.edge.uvicorn").warning("Invalid HTTP request received.")
 """
 
 

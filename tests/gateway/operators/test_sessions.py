@@ -94,7 +94,11 @@ async def test_threat_42_whatever_is_wrong_with_a_login_is_answered_alike(
     assert all(each == headers[0] for each in headers)
     assert headers[0]["www-authenticate"] == "Bearer"
     refused = [row for row in await scene.audit() if row.get("outcome") == "login_invalid"]
-    assert [row.get("actor") for row in refused] == ["minh.tran", "minh.tran", None, "gone"]
+    assert sorted((row.get("actor", ""), row["count"]) for row in refused) == [
+        ("", 1),
+        ("gone", 1),
+        ("minh.tran", 2),
+    ]
 
 
 @contextmanager
@@ -318,7 +322,7 @@ async def elsewhere(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def test_threat_42_a_flood_of_guesses_is_refused_unread_and_locks_nobody_out(
+async def test_threat_42_a_flood_of_guesses_is_slowed_or_refused_and_locks_nobody_out(
     person: Person, elsewhere: httpx.AsyncClient
 ) -> None:
     body = {"name": person.name, "password": WRONG, "totp": "000000"}

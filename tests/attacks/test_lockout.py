@@ -1,0 +1,227 @@
+"""Threat 51: whoever has the right proof gets in, whatever strangers try; also behind one proxy's address."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from gateway.edge.forwarded import TrustedProxies
+from gateway.edge.guesses import FREE_OF_PAIR, Guesses
+from gateway.errors.callers import RateLimited
+from gateway.errors.commands import SettingInvalid
+from gateway.errors.operators import LoginInvalid
+from gateway.operators.model import Arrival, Login, Role
+from gateway.operators.passwords import UNLIKELY, Passwords
+from gateway.operators.sessions import login
+from gateway.settings import read_settings
+from gateway.web import build_app
+from tests.gateway.operators.people import CHEAP, PASSWORD, SESSIONS, Person, enrolled, signed_in
+from tests.gateway.scene import BASE, Portal, Scene
+
+FORM = {"grant_type": "client_credentials"}
+TRIES = 40
+CONNECTIONS = 8
+
+
+async def guess_until(http: httpx.AsyncClient, portal: Portal, done: asyncio.Event) -> Counter[int]:
+    """Guess secrets on one connection, one after the other."""
+    seen: Counter[int] = Counter()
+    while not done.is_set():
+        answer = await http.post(f"{portal.issuer}/oauth2/token", data=FORM, auth=(portal.client_id, "wrong"))
+        seen[answer.status_code] += 1
+    return seen
+
+
+async def test_threat_51_eight_guessing_connections_at_the_holders_address_keep_no_holder_out(
+    portal: Portal,
+) -> None:
+    done = asyncio.Event()
+    strangers = [asyncio.create_task(guess_until(portal.http, portal, done)) for _ in range(CONNECTIONS)]
+    await asyncio.sleep(0.2)
+    answers = Counter([(await portal.ask_token()).status_code for _ in range(TRIES)])
+    done.set()
+    for stranger in strangers:
+        stranger.cancel()
+    await asyncio.wait(strangers)
+    assert answers == {200: TRIES}
+
+
+async def test_threat_51_guesses_for_an_operators_name_at_their_address_keep_them_not_out(
+    scene: Scene,
+) -> None:
+    secret = await enrolled(scene.gateway, "lan.nguyen", Role.APPROVER)
+    person = Person(http=scene.http, clock=scene.clock, name="lan.nguyen", secret=secret)
+    wrong = {"name": person.name, "password": PASSWORD[::-1], "totp": "000000"}
+    flood = asyncio.gather(*(scene.http.post(SESSIONS, json=wrong) for _ in range(200)))
+    await asyncio.sleep(0.1)
+    for _ in range(3):
+        assert (await person.try_in(totp=person.next_code())).status_code == 201
+    flood.cancel()
+    await asyncio.gather(flood, return_exceptions=True)
+
+
+class Held(Passwords):
+    """Passwords of which every wrong one stays in its thread's place until told."""
+
+    def __init__(self, executor: ThreadPoolExecutor) -> None:
+        super().__init__(executor, cost=CHEAP)
+        self.told = asyncio.Event()
+        self.any_held = asyncio.Event()
+        self.held = 0
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        if password != PASSWORD:
+            self.held += 1
+            self.any_held.set()
+            await self.told.wait()
+        return await super().verify(password, hashed)
+
+
+async def test_threat_51_tries_with_a_wrong_code_take_one_thread_and_never_the_right_operators(
+    scene: Scene,
+) -> None:
+    person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
+    guesses, arrival = Guesses(scene.clock), Arrival(address="10.0.0.1")
+    with ThreadPoolExecutor(2) as executor:
+        passwords = Held(executor)
+        wrong = Login(name=person.name, password="x" * 12, totp="000000")
+        strangers = [
+            asyncio.create_task(login(scene.gateway, passwords, guesses, wrong, arrival=arrival))
+            for _ in range(UNLIKELY * 3)
+        ]
+        await passwords.any_held.wait()
+        right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
+        assert (await login(scene.gateway, passwords, guesses, right, arrival=arrival)).token
+        assert passwords.held == 1
+        passwords.told.set()
+        outcomes = await asyncio.gather(*strangers, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} <= {LoginInvalid, RateLimited}
+
+
+async def test_threat_51_who_tries_codes_with_the_right_password_is_paced_before_the_next_is_judged(
+    scene: Scene,
+) -> None:
+    person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    guesses = Guesses(scene.clock, sleep=wait)
+    with ThreadPoolExecutor(2) as executor:
+        passwords = Passwords(executor, cost=CHEAP)
+        for number in range(FREE_OF_PAIR):
+            thief = Arrival(address=f"10.0.0.{number}")
+            tried = Login(name=person.name, password=PASSWORD, totp="000000")
+            with pytest.raises(LoginInvalid):
+                await login(scene.gateway, passwords, guesses, tried, arrival=thief)
+        assert waits == []
+        right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
+        await login(scene.gateway, passwords, guesses, right, arrival=Arrival(address="10.9.9.9"))
+    assert waits == [0.25]
+
+
+@asynccontextmanager
+async def behind(scene: Scene, proxy: str, *trusted: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Call through a proxy's address with the headers that it sends."""
+    app = build_app(scene.gateway, trusted_proxies=trusted)
+    transport = httpx.ASGITransport(app, client=(proxy, 4000))
+    async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as http:
+        yield http
+
+
+@pytest.mark.parametrize(
+    ("headers", "sort"),
+    [
+        ({"X-Forwarded-For": "8.8.8.8"}, "public_v4"),
+        ({"Forwarded": 'for="[2a00::9]:4711";proto=https'}, "public_v6"),
+        ({"X-Forwarded-For": "nonsense"}, "private"),
+        ({}, "private"),
+    ],
+)
+async def test_threat_51_a_trusted_proxys_word_says_from_where_a_stranger_came(
+    scene: Scene, headers: dict[str, str], sort: str
+) -> None:
+    for trusted, expected in ((("10.0.0.0/8",), sort), ((), "private"), (("192.168.0.0/16",), "private")):
+        async with behind(scene, "10.0.0.7", *trusted, **headers) as http:
+            await http.post("/sandbox/oauth2/token", data=FORM)
+        assert (await scene.audit())[-1]["address_class"] == expected
+
+
+async def test_threat_51_behind_a_trusted_proxy_each_caller_answers_for_their_own_guesses(
+    scene: Scene, portal: Portal
+) -> None:
+    app = build_app(scene.gateway, trusted_proxies=("127.0.0.1/32",))
+
+    async def guess(caller: str) -> int:
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 4000))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
+            answer = await http.post(
+                "/sandbox/oauth2/token",
+                data=FORM,
+                auth=(portal.client_id, "wrong"),
+                headers={"X-Forwarded-For": caller},
+            )
+        return answer.status_code
+
+    flood = await asyncio.gather(*(guess("203.0.113.1") for _ in range(30)))
+    assert 429 in flood
+    others = await asyncio.gather(*(guess(f"203.0.113.{n + 2}") for n in range(20)))
+    assert set(others) == {401}
+
+
+PEER = "10.0.0.7"
+XFF, FORWARDED = b"x-forwarded-for", b"forwarded"
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([], PEER),
+        ([(XFF, b"203.0.113.9")], "203.0.113.9"),
+        ([(XFF, b"1.1.1.1, 203.0.113.9")], "203.0.113.9"),
+        ([(XFF, b"203.0.113.9, 10.0.0.8")], "203.0.113.9"),
+        ([(XFF, b"1.1.1.1"), (XFF, b"203.0.113.9, 10.0.0.8")], "203.0.113.9"),
+        ([(XFF, b"evil, 203.0.113.9")], "203.0.113.9"),
+        ([(XFF, b"203.0.113.9, evil")], PEER),
+        ([(XFF, b"203.0.113.9,")], PEER),
+        ([(XFF, b"")], PEER),
+        ([(XFF, b"10.0.0.9, 10.0.0.8")], "10.0.0.9"),
+        ([(XFF, b"203.0.113.9:4711")], "203.0.113.9"),
+        ([(XFF, b"[2a00::9]:4711")], "2a00::9"),
+        ([(XFF, b"2a00::9")], "2a00::9"),
+        ([(XFF, b"::ffff:203.0.113.9")], "203.0.113.9"),
+        ([(XFF, b"203.0.113.9 203.0.113.8")], PEER),
+        ([(XFF, b"0xcb.0.113.9")], PEER),
+        ([(XFF, b"203.0.113.\xc2\xb9")], PEER),
+        ([(FORWARDED, b"for=203.0.113.9")], "203.0.113.9"),
+        ([(FORWARDED, b'For="[2a00::9]:47";proto=http;by=10.0.0.1')], "2a00::9"),
+        ([(FORWARDED, b"for=1.1.1.1, for=203.0.113.9")], "203.0.113.9"),
+        ([(FORWARDED, b"for=unknown")], PEER),
+        ([(FORWARDED, b"for=_hidden")], PEER),
+        ([(FORWARDED, b"proto=https")], PEER),
+        ([(FORWARDED, b"for=1.1.1.1;for=203.0.113.9")], PEER),
+        ([(FORWARDED, b'for="1.1.1.1, for=203.0.113.9')], PEER),
+        ([(XFF, b"1.1.1.1"), (FORWARDED, b"for=203.0.113.9")], PEER),
+        ([(XFF, b"203.0.113.9"), (FORWARDED, b"for=203.0.113.9")], "203.0.113.9"),
+        ([(XFF, b", ".join([b"203.0.113.9", *[b"10.0.0.8"] * 60]))], "10.0.0.8"),
+    ],
+)
+def test_threat_51_the_right_most_hop_that_is_no_proxy_of_ours_is_the_caller(
+    headers: list[tuple[bytes, bytes]], found: str
+) -> None:
+    assert TrustedProxies(("10.0.0.0/8",)).find_client(PEER, headers) == found
+    assert TrustedProxies(("192.168.0.0/16",)).find_client(PEER, headers) == PEER
+    assert TrustedProxies().find_client(PEER, headers) == PEER
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0/0", "::/0", "proxy.example", "10.0.0.1/8"])
+def test_a_setting_of_proxies_that_trusts_everybody_or_nothing_stops_the_start(value: str) -> None:
+    with pytest.raises(SettingInvalid, match="GATEWAY_TRUSTED_PROXIES"):
+        read_settings({"GATEWAY_TRUSTED_PROXIES": value}, dotenv=None)
+    good = read_settings({"GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32, ::1"}, dotenv=None)
+    assert good.trusted_proxies == ("127.0.0.1/32", "::1")
