@@ -29,7 +29,7 @@ class Measures(Collector):
         yield from self._profiles()
         slowed = CounterMetricFamily(
             "gateway_secret_guesses",
-            "Tries of a client secret, or of an operator's login, slowed or refused unread.",
+            "Tries of a client secret, or of an operator's login, slowed, or refused without a wait.",
             labels=["outcome"],
         )
         slowed.add_metric(["waited"], self._guesses.waited)

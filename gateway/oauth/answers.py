@@ -66,7 +66,7 @@ class ClientProofRefused(Answer):
 
 
 class GuessesRefused(Answer):
-    """RFC 6585 §4 in the form of RFC 6749 §5.2, 429: too many wrong secrets, and this one was not looked at."""
+    """RFC 6585 §4 in the form of RFC 6749 §5.2, 429: too many wrong secrets, or a client that asks faster than its rate."""
 
     error: Literal["temporarily_unavailable"]
     error_description: str | None = None
