@@ -42,7 +42,7 @@ from tests.gateway.scene import AN, Portal, Scene
 from tests.gateway.test_schema import config
 
 TABLES = {table.name: table for table in all_tables()}
-BEFORE = str(ScriptDirectory.from_config(config()).get_revision("0018").down_revision)
+BEFORE = str(ScriptDirectory.from_config(config()).get_revision("0016").down_revision)
 """The schema of a version that put no state in evidence."""
 
 

@@ -1,14 +1,14 @@
 """persons: who holds which number, by pseudonyms; volume: answered enquiries counted, what an application stated.
 
-Revision ID: 0017
-Revises: 0015
+Revision ID: 0015
+Revises: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0015"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

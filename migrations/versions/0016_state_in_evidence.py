@@ -2,12 +2,12 @@
 
 No table changes: `gateway/schema.py` writes the baseline in the same transaction, once all revisions are through.
 
-Revision ID: 0018
-Revises: 0017
+Revision ID: 0016
+Revises: 0015
 """
 
-revision = "0018"
-down_revision = "0017"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
