@@ -8,7 +8,7 @@
 
 # By digest, so that the same base is built upon everywhere, and another one under this tag is refused. To move it, with the
 # tag's new digest (`docker buildx imagetools inspect python:3.13-slim` prints it): change this line, build, and run the
-# suite in both images. This one is Python 3.13.15 of September 2026, as two public build logs have it; it was not pulled here.
+# suite in both images. This one is Python 3.13.15 of September 2026, as two public repositories name it; it was not pulled here.
 ARG PYTHON=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${PYTHON} AS tools
