@@ -88,7 +88,7 @@ class Refusals:
         self._counts -= due
         try:
             await self._audit.record(*(self._entry(sort, n) for sort, n in sorted(due.items(), key=str)))
-        except BaseException:  # cancelled too: what was counted must be written one day
+        except Exception:  # whatever it was; a cancelled record is committed all the same (`AuditLog`)
             self._counts += due
             raise
 
