@@ -94,7 +94,11 @@ def _require_narrow(body: bytes) -> None:
         if len(found) <= MAX_TAG and found.count(b"=") <= MAX_ATTRIBUTES:
             continue
         tag = _TAG.match(found, 0, MAX_TAG + 1) if not found.startswith((b"!", b"?")) else None
-        if tag is not None and (len(tag[0]) > MAX_TAG or tag[0].count(b"=") > MAX_ATTRIBUTES):
+        if tag is None:
+            continue
+        # Within so many bytes it ends at its `>`, unless it is longer, or a quoted value of it is.
+        is_long = len(tag[0]) > MAX_TAG or (len(found) > MAX_TAG and found[tag.end() : tag.end() + 1] != b">")
+        if is_long or tag[0].count(b"=") > MAX_ATTRIBUTES:
             raise wrong("Thẻ quá dài hoặc có quá nhiều thuộc tính")
 
 

@@ -14,6 +14,7 @@ from gateway.accounts.store import accounts
 from gateway.accounts.use_cases import change_state
 from gateway.audit.model import AuditEntry
 from gateway.database import Transaction
+from gateway.operators.use_cases import operator_entry
 from gateway.places import Profile
 from gateway.profiles.revisions import Suspension
 from gateway.profiles.switching import suspend
@@ -38,7 +39,7 @@ async def _narrow(scene: Scene, portal: Portal) -> None:
     narrower = {"grants": [], "grant_epoch": accounts.c.grant_epoch + 1}
     async with scene.gateway.parts.database.write() as transaction:
         change = sa.update(accounts).where(accounts.c.client_id == portal.client_id)
-        await transaction.execute(change.values(narrower))
+        await transaction.execute(change.values(narrower).execution_options(unrecorded="a test's own"))
 
 
 async def resume_account(scene: Scene, portal: Portal) -> None:
@@ -54,7 +55,7 @@ async def _suspend_profile(scene: Scene, portal: Portal) -> None:
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         await suspend(transaction, Profile.SANDBOX, suspension)
-        return ()
+        return [operator_entry(parts, "profile_suspended", actor="an.operator")]
 
     await parts.audit.commit(decide)
 

@@ -4,8 +4,17 @@ from typing import Any
 
 import httpx
 
+from gateway.audit.model import LOCAL
+from gateway.database import Transaction
+from gateway.deployment import advance_epoch
+from gateway.keys.model import Purpose
+from gateway.keys.store import insert_key
+from gateway.keys.use_cases import make_key
+from gateway.operators.use_cases import operator_entry
+from gateway.places import Profile
+from gateway.profiles.epochs import refresh
 from tests.gateway.prefills.acts import Act, verified
-from tests.gateway.scene import AN, Portal
+from tests.gateway.scene import AN, Portal, Scene
 
 AN_BY_CARD = {"id_card_number": "012345678", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
 TRUNG = {"citizen_id": "001076000303", "full_name": "Trịnh Văn Trùng", "birth_date": "1976-06-16"}
@@ -51,3 +60,17 @@ async def seen(portal: Portal, receipt: str) -> list[str]:
     assert answer.status_code == 200, answer.text
     entries: list[dict[str, Any]] = answer.json()["entries"]
     return [entry["dossier"] for entry in entries]
+
+
+async def rotate_pseudonyms(scene: Scene) -> None:
+    """Give the sandbox another pseudonym key, which no command does yet."""
+    serial = len(scene.gateway.places[Profile.SANDBOX].keys.all(Purpose.PSEUDONYM)) + 1
+    key = make_key(Profile.SANDBOX, Purpose.PSEUDONYM, serial=serial, now=scene.clock.now())
+
+    async def change(transaction: Transaction) -> None:
+        await insert_key(transaction, key, master=scene.gateway.vault.master)
+        await advance_epoch(transaction)
+
+    parts = scene.gateway.parts
+    await parts.audit.record(operator_entry(parts, "key_rotated:pseudonym", actor=LOCAL), change=change)
+    assert await refresh(scene.gateway)

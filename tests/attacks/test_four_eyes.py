@@ -16,6 +16,7 @@ from gateway.profiles.store import read_standing
 from gateway.schema import migrate
 from tests.attacks.office import Office, open_office, take_up
 from tests.gateway.changes.desk import Desk, told
+from tests.gateway.disposable import opened
 from tests.gateway.operators.people import Person, invite, signed_in
 from tests.gateway.scene import Scene
 from tests.gateway.test_schema import config
@@ -266,10 +267,10 @@ async def test_threat_48_a_store_of_before_takes_two_people_since_its_first_chan
 ) -> None:
     done = await office.desk.switched(OFFICIAL)
     tu = await office.admit("tu.pham", Role.APPROVER)
-    database = office.scene.gateway.parts.database
-    async with database.write() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0012"))
-    await migrate(database)
+    async with opened(office.scene.settings.database_url) as database:
+        async with database.write() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(config(sync), "0012"))
+        await migrate(database)
 
     assert f"{await since(office.scene):%Y-%m-%dT%H:%M:%S}" == done["activated_at"][:19]
     anew = await office.operator(tu)

@@ -10,17 +10,20 @@ from gateway.accounts.use_cases import (
     rotate_credential,
 )
 from gateway.keys.model import Purpose
-from gateway.operators.model import Role
+from gateway.operators.model import Operator, Role
+from gateway.operators.permits import permit_admin
 from gateway.places import Profile
 from gateway.profiles.key_rotation import LEAD, rotate_keys
 from gateway.profiles.master_rotation import rotate_master
 from gateway.sweeping import sweep
+from tests.attacks.people import joined, rotate_pseudonyms, shown
 from tests.gateway.applications.rehearsal import apply, rehearse
 from tests.gateway.changes.desk import Desk
-from tests.gateway.operators.people import signed_in
+from tests.gateway.operators.people import operator_behind, signed_in
 from tests.gateway.scene import AN, Portal, Scene
 
 REUSE_SECONDS = 1800
+DUNG = {"citizen_id": "001192000124", "full_name": "Lê Thị Dung", "birth_date": "1992-03-08"}
 
 
 async def tell(scene: Scene) -> Desk:
@@ -30,6 +33,10 @@ async def tell(scene: Scene) -> Desk:
     official = await scene.portal(Profile.OFFICIAL)
     await scene.portal(Profile.OFFICIAL)
     await _ask_about_citizens(scene, await rehearse(scene))
+    await joined(await scene.portal())
+    await shown(await scene.portal(), DUNG)
+    await rotate_pseudonyms(scene)
+    await joined(await scene.portal())
     await _end_verifications(scene)
     await apply(scene)
     await apply(scene, rate_per_day=10_000)
@@ -42,14 +49,17 @@ async def tell(scene: Scene) -> Desk:
     await desk.switched(Profile.SANDBOX, contact="the fourth floor")
     await desk.switched(Profile.OFFICIAL, deadline_ms=5000)
     await desk.act(desk.approver, await desk.propose(Profile.SANDBOX, contact="nobody"), "reject")
-    await _manage_accounts(scene, official)
+    admin = await operator_behind(scene, await signed_in(scene, "lan.quan", Role.ADMIN))
+    await _manage_accounts(scene, official, by=admin)
     assert (await desk.proposer.call("DELETE", "/sessions/current")).status_code == 204
     await desk.proposer.sign_in()
-    await rotate_keys(scene.gateway, Purpose.LOOKUP, list(Profile))
+    await rotate_keys(
+        scene.gateway, Purpose.LOOKUP, list(Profile), permit=await permit_admin(scene.gateway, admin)
+    )
     scene.clock.advance(LEAD.total_seconds() + 1)
     portal = await scene.portal()
     await portal.verify(claim=AN | {"full_name": "Trần Thị Bích"}, dossier="after-the-rotation")
-    await rotate_master(scene.gateway, given=b"n" * 32)
+    await rotate_master(scene.gateway, given=b"n" * 32, permit=await permit_admin(scene.gateway, admin))
     await sweep(parts)
     return desk
 
@@ -75,7 +85,7 @@ async def _end_verifications(scene: Scene) -> None:
     assert await sweep(scene.gateway.parts) > 0
 
 
-async def _manage_accounts(scene: Scene, official: Portal) -> None:
+async def _manage_accounts(scene: Scene, official: Portal, *, by: Operator) -> None:
     parts, places = scene.gateway.parts, scene.gateway.places
     account = await get_account(parts, (await scene.portal(officers=("can.bo.02",))).client_id)
     await rotate_credential(parts, places[account.profile], account)
@@ -84,4 +94,4 @@ async def _manage_accounts(scene: Scene, official: Portal) -> None:
     await disable_officers(parts, places[account.profile], account, ["can.bo.03"])
     await add_officers(parts, places[account.profile], account, ["can.bo.03"])
     await change_state(parts, account.client_id, AccountState.SUSPENDED)
-    await change_state(parts, official.client_id, AccountState.REVOKED)
+    await change_state(parts, official.client_id, AccountState.REVOKED, by=by)

@@ -61,6 +61,9 @@ def bearer(caller: Portal | Person) -> dict[str, str]:
 
 
 async def as_portal(portal: Portal | Person, call: Call, **more: Any) -> httpx.Response:
+    """Send a call with a token, or where tokens come from with the account's secret."""
+    if "/oauth2/" in call.template and isinstance(portal, Portal) and portal.secret is not None:
+        return await send(portal.http, call, auth=(portal.client_id, portal.secret), **more)
     headers = bearer(portal) | more.pop("headers", {})
     return await send(portal.http, call, headers=headers, **more)
 

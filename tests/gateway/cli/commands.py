@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+from structlog._config import BoundLoggerLazyProxy
 from typer.testing import CliRunner
 
 from gateway.cli import build_cli
+from gateway.edge.logs import UVICORN_LOG
 
 OURS = [name for name in os.environ if name.startswith("GATEWAY_")]  # noqa: TID251 - a child's environment
 BARE = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}  # noqa: TID251 - a child's environment
@@ -44,14 +47,22 @@ class Done:
 
 @contextmanager
 def logging_as_it_was() -> Iterator[None]:
-    """Undo what a command does to the process's logging."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    """Undo what a command does to the process's logging: handlers, levels, and the loggers that structlog kept."""
+    root, config = logging.getLogger(), structlog.get_config()
+    named = [logging.getLogger(name) for name in sorted(logging.root.manager.loggerDict)]
+    handlers, levels = root.handlers[:], [(each, each.level) for each in (root, *named)]
     try:
         yield
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
+        for each, level in levels:
+            each.setLevel(level)
+        logging.getLogger(UVICORN_LOG).setLevel(logging.NOTSET)
+        structlog.configure(**config)
+        for module in [found for name, found in sys.modules.items() if name.startswith("gateway")]:
+            for value in vars(module).values():
+                if isinstance(value, BoundLoggerLazyProxy):
+                    vars(value).pop("bind", None)  # what `cache_logger_on_first_use` put there
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.model import SecretDigest
 from gateway.accounts.store import insert_secret
+from gateway.audit.model import LOCAL
+from gateway.database import Transaction
 from gateway.keys.model import Purpose
+from gateway.operators.use_cases import operator_entry
 from gateway.places import Profile
 from tests.gateway.oauth.forging import read, refusal
 from tests.gateway.scene import ASSERTION_TYPE, BASE, Portal, Scene
@@ -188,8 +191,12 @@ async def test_a_secret_that_got_into_officials_store_still_proves_nothing(scene
     official = await scene.portal(Profile.OFFICIAL, log_in=False)
     key = scene.gateway.places[Profile.OFFICIAL].keys.current(Purpose.CREDENTIAL)
     planted = SecretDigest(digest=key.mac("planted"), key_id=key.kid, created_at=scene.clock.now())
-    async with scene.gateway.parts.database.write() as connection:
-        await insert_secret(connection, official.client_id, planted)
+
+    async def change(transaction: Transaction) -> None:
+        await insert_secret(transaction, official.client_id, planted)
+
+    parts = scene.gateway.parts
+    await parts.audit.record(operator_entry(parts, "planted", actor=LOCAL), change=change)
 
     answer = await post(
         official, "grant_type=client_credentials", *basic(official.client_id, "planted").items()
