@@ -156,7 +156,9 @@ def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> None:
         )
         request_id = request.state.request_id
         request.state.problem = find_problem(error).code
-        known = getattr(request.state, "known", False)  # a caller whose right ended later has a row of their own
+        known = getattr(
+            request.state, "known", False
+        )  # a caller whose right ended later has a row of their own
         if isinstance(error, CallerError) and find_problem(error).status == 401 and not known:
             profile = Profile(first) if at_place(request) else None
             address = request.client.host if request.client else ""
