@@ -27,8 +27,8 @@ _DEFAULTS: Mapping[Profile, Policy] = {
         reuse_seconds=1800,
         budget_account_hour=1000,
         budget_subject_day=50,
-        budget_confirmed_hour=100_000,
-        budget_confirmed_day=1_000_000,
+        budget_confirmed_hour=10_000_000,
+        budget_confirmed_day=100_000_000,
         rate_per_second=500,
     ),
     Profile.OFFICIAL: Policy(
@@ -36,8 +36,8 @@ _DEFAULTS: Mapping[Profile, Policy] = {
         reuse_seconds=1800,
         budget_account_hour=30,
         budget_subject_day=5,
-        budget_confirmed_hour=1_000,
-        budget_confirmed_day=10_000,
+        budget_confirmed_hour=5_000,
+        budget_confirmed_day=20_000,
         rate_per_second=500,
     ),
 }

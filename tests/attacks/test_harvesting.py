@@ -331,8 +331,8 @@ async def test_threat_55_officials_volume_is_what_the_application_of_its_revisio
         desk = await staffed(scene)
         assert await limits(official) == {
             "account_hour": 30,
-            "confirmed_hour": 1_000,
-            "confirmed_day": 10_000,
+            "confirmed_hour": 5_000,
+            "confirmed_day": 20_000,
         }
 
         change = await propose_official(desk, bundle.sha256)

@@ -80,8 +80,8 @@ async def test_me_shows_what_the_account_is_and_may_do(scene: Scene, portal: Por
         "budgets": {
             "account_hour": {"limit": 1000, "used": 1},
             "subject_day": {"limit": 50},
-            "confirmed_hour": {"limit": 100_000, "used": 0},
-            "confirmed_day": {"limit": 1_000_000, "used": 0},
+            "confirmed_hour": {"limit": 10_000_000, "used": 0},
+            "confirmed_day": {"limit": 100_000_000, "used": 0},
         },
         "credentials": [{"kind": members["credentials"][0]["kind"], "expires_at": None}],
         "policy": {"reuse": "account", "reuse_seconds": 1800},
@@ -99,8 +99,8 @@ async def test_me_on_official_shows_its_own_policy_and_no_key(scene: Scene) -> N
     assert members["budgets"] == {
         "account_hour": {"limit": 30, "used": 0},
         "subject_day": {"limit": 5},
-        "confirmed_hour": {"limit": 1_000, "used": 0},
-        "confirmed_day": {"limit": 10_000, "used": 0},
+        "confirmed_hour": {"limit": 5_000, "used": 0},
+        "confirmed_day": {"limit": 20_000, "used": 0},
     }
     assert set(members["credentials"][0]) == {"kind", "expires_at"}
 
