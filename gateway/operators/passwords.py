@@ -7,6 +7,7 @@ Verifying for a name that nobody has costs the same. Refuses nothing of a passwo
 import asyncio
 import base64
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ AT_ONCE = 2
 WAITING = 32
 UNLIKELY = 4
 """Tries with a wrong code that have their password hashed at once or wait for it; one thread at most is theirs."""
+OF_ONE_NAME = 4
+"""Tries with a right code of one name that are hashed or wait; they are hashed one after the other."""
 
 _LENGTHS = f"a password of {SHORTEST} to {LONGEST} characters is expected"
 _SALT_SIZE, _HASH_SIZE = 16, 32
@@ -95,6 +98,8 @@ class Passwords:
         self._present = 0
         self._unlikely = 0
         self._unlikely_turn = asyncio.Semaphore(1)
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._of_name: Counter[str] = Counter()
 
     async def hash(self, password: NewPassword) -> str:
         """Return the password's hash with its salt and cost (PHC form). Raises `Overloaded`."""
@@ -111,6 +116,23 @@ class Passwords:
         except ValueError:  # nobody's: none like it can be had
             normal, hashed = "", None
         return await self._beside(lambda: _matches(normal, hashed or self._nobodys()))
+
+    async def verify_of(self, name: str, password: str, hashed: str | None) -> bool:
+        """As `verify`, one try of a name at a time: who has one authenticator's codes keeps no other name waiting.
+
+        Raises:
+            Overloaded: too many wait, of this name or altogether.
+        """
+        if self._of_name[name] >= OF_ONE_NAME:
+            raise Overloaded
+        self._of_name[name] += 1
+        try:
+            async with self._turns.setdefault(name, asyncio.Lock()):
+                return await self.verify(password, hashed)
+        finally:
+            self._of_name[name] -= 1
+            if not self._of_name[name]:
+                del self._of_name[name], self._turns[name]
 
     async def verify_unlikely(self, password: str, hashed: str | None) -> bool:
         """As `verify`, for a try that is wrong whatever is found; no where `UNLIKELY` such tries are there already.

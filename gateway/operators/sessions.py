@@ -79,7 +79,7 @@ async def _sign_in(
             guesses.note_leak(DOOR, tried.name)
     else:
         await guesses.pace(DOOR, tried.name)
-        if await passwords.verify(tried.password, hashed):
+        if await passwords.verify_of(tried.name, tried.password, hashed):
             made = await _admit(gateway, tried, hashed, arrival)
             if made is not None:
                 return made

@@ -14,8 +14,9 @@ from gateway.edge.guesses import FREE_OF_PAIR, Guesses
 from gateway.errors.callers import RateLimited
 from gateway.errors.commands import SettingInvalid
 from gateway.errors.operators import LoginInvalid
+from gateway.errors.places import Overloaded
 from gateway.operators.model import Arrival, Login, Role
-from gateway.operators.passwords import UNLIKELY, Passwords
+from gateway.operators.passwords import OF_ONE_NAME, UNLIKELY, WAITING, Passwords
 from gateway.operators.sessions import login
 from gateway.settings import read_settings
 from gateway.web import build_app
@@ -100,6 +101,32 @@ async def test_threat_51_tries_with_a_wrong_code_take_one_thread_and_never_the_r
         passwords.told.set()
         outcomes = await asyncio.gather(*strangers, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} <= {LoginInvalid, RateLimited}
+
+
+async def test_threat_51_an_operator_with_codes_but_no_password_keeps_no_other_operator_waiting(
+    scene: Scene,
+) -> None:
+    viewer = await signed_in(scene, "vu.xem", Role.VIEWER)
+    person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
+    guesses = Guesses(scene.clock)
+    right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
+    wrong = Login(name=viewer.name, password="x" * 12, totp=viewer.code())
+    with ThreadPoolExecutor(2) as executor:
+        passwords = Held(executor)
+        flood = [
+            asyncio.create_task(
+                login(scene.gateway, passwords, guesses, wrong, arrival=Arrival(address=f"10.0.0.{number}"))
+            )
+            for number in range(WAITING * 2)
+        ]
+        await passwords.any_held.wait()
+        assert (
+            await login(scene.gateway, passwords, guesses, right, arrival=Arrival(address="10.0.1.1"))
+        ).token
+        assert passwords.held == 1
+        passwords.told.set()
+        outcomes = Counter(type(each) for each in await asyncio.gather(*flood, return_exceptions=True))
+    assert outcomes == {LoginInvalid: OF_ONE_NAME, Overloaded: WAITING * 2 - OF_ONE_NAME}
 
 
 async def test_threat_51_who_tries_codes_with_the_right_password_is_paced_before_the_next_is_judged(
