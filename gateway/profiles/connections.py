@@ -160,6 +160,19 @@ def _default_of(profile: Profile, volume: StatedVolume | None) -> Policy:
     )
 
 
+def _told(profile: Profile, own: ProfileSettings, default: Policy) -> dict[str, int]:
+    """Return the settings' bounds over the default ones: on official, but a rehearsal on this machine, only stricter.
+
+    Wider ones are a change of two people: the host alone would else take the end off harvesting, with no row of it.
+    """
+    names = ("reuse_seconds", *(name for name in ProfileSettings.model_fields if name.startswith("budget_")))
+    told = {name: getattr(own, name) or getattr(default, name) for name in names}
+    rehearsal = bool(own.networks) and stay_on_this_machine(own.networks)
+    if profile is Profile.SANDBOX or rehearsal:
+        return told
+    return {name: min(value, getattr(default, name)) for name, value in told.items()}
+
+
 def _policy(
     profile: Profile, own: ProfileSettings, changed: PolicyChange, volume: StatedVolume | None
 ) -> Policy:
@@ -168,17 +181,14 @@ def _policy(
         raise SettingInvalid(
             "GATEWAY_OFFICIAL_REUSE: account needs an approved change that cites its legal basis; use dossier"
         )
+    told = _told(profile, own, default)
     return Policy(
         reuse=changed.reuse or own.reuse or default.reuse,
-        reuse_seconds=changed.reuse_seconds or own.reuse_seconds,
-        budget_account_hour=changed.account_hour or own.budget_account_hour or default.budget_account_hour,
-        budget_subject_day=changed.subject_day or own.budget_subject_day or default.budget_subject_day,
-        budget_confirmed_hour=changed.confirmed_hour
-        or own.budget_confirmed_hour
-        or default.budget_confirmed_hour,
-        budget_confirmed_day=changed.confirmed_day
-        or own.budget_confirmed_day
-        or default.budget_confirmed_day,
+        reuse_seconds=changed.reuse_seconds or told["reuse_seconds"],
+        budget_account_hour=changed.account_hour or told["budget_account_hour"],
+        budget_subject_day=changed.subject_day or told["budget_subject_day"],
+        budget_confirmed_hour=changed.confirmed_hour or told["budget_confirmed_hour"],
+        budget_confirmed_day=changed.confirmed_day or told["budget_confirmed_day"],
         rate_per_second=own.rate_per_second or default.rate_per_second,
         legal_basis=changed.legal_basis,
         watch=replace(Watch(), **dict(changed.watch)),

@@ -24,10 +24,11 @@ from gateway.operators.permits import permit_admin
 from gateway.places import Profile
 from gateway.profiles.key_rotation import rotate_keys
 from gateway.profiles.master_rotation import rotate_master
+from mock_c06.app import MockRegistry
 from tests.attacks.office import Office, open_office
 from tests.gateway.changes.desk import told
 from tests.gateway.operators.people import signed_in
-from tests.gateway.scene import Portal, Scene
+from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 NEW_OFFICER = {"kind": "officer", "id": "can.bo.02"}
@@ -319,3 +320,19 @@ async def test_an_account_revoked_meanwhile_takes_no_change_that_was_approved(
 
     assert told(await office.desk.act(office.hoa, change, "activate")) == (409, "state_wrong")
     assert told(await office.desk.act(office.minh, change, "preflight")) == (409, "state_wrong")
+
+
+async def test_threat_55_the_hosts_settings_take_no_end_off_official_and_may_be_stricter(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    """Where official reaches out: on this machine alone it is a rehearsal."""
+    out = {"networks": ("127.0.0.0/8", "10.0.0.0/8"), "budget_subject_day": 2}
+    wide = dict.fromkeys(("reuse_seconds", "budget_account_hour", "budget_confirmed_hour"), 10**9)
+    for networks, hour in ((out, 1_000), ({}, 10**9)):
+        settings = settings_for(database_url, mock, official=wide | networks)
+        async with open_scene(settings, mock, clock) as scene:
+            policy = scene.gateway.places[Profile.OFFICIAL].policy
+        assert policy.budget_confirmed_hour == hour
+        if networks:
+            assert (policy.reuse_seconds, policy.budget_account_hour) == (1800, 30)
+            assert policy.budget_subject_day == 2
