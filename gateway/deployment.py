@@ -20,6 +20,7 @@ deployment = sa.Table(
     sa.Column("value", sa.String(400), nullable=False),
 )
 _BASE, _EPOCH, _SETTLED = "base", "epoch", "audit_settled"
+_MOST_DIGITS = 18
 _OPERATORS = sa.table("operators")
 _STANDINGS = sa.table("profile_standings", sa.column("two_people_since"))
 """By their names alone: whether there are operators is asked from below the rooms that these are of."""
@@ -52,8 +53,12 @@ async def record_settled(connection: AsyncConnection, row: int) -> None:
 
 async def read_settled(connection: AsyncConnection) -> int:
     """Return up to which audit row every question is known to have an answer; 0 where the mark is no number."""
-    mark = await find_settled(connection)
-    return int(mark) if mark is not None and mark.isdecimal() else 0
+    return parse_row(await find_settled(connection) or "") or 0
+
+
+def parse_row(mark: str) -> int | None:
+    """Return the row number that a mark is; None for what no database counts to, or is no number."""
+    return int(mark) if mark.isdecimal() and len(mark) <= _MOST_DIGITS else None
 
 
 async def find_settled(connection: AsyncConnection) -> str | None:

@@ -11,6 +11,7 @@ from gateway.audit import state_store
 from gateway.audit.model import AuditHead, Kind
 from gateway.audit.state import BASELINE, COVERED, Covered
 from gateway.database import Transaction
+from gateway.deployment import parse_row
 from gateway.errors.commands import AuditBroken
 
 Progress = Callable[[str, int], None]
@@ -37,9 +38,9 @@ class OpenQuestions:
         """Compare with the mark up to which nobody looks for open questions any more."""
         if mark is None:
             return
-        if not mark.isdecimal():
+        settled, first = parse_row(mark), min(self._open.values(), default=head.rows + 1)
+        if settled is None:
             raise AuditBroken("deployment/audit_settled: not the number of a row")
-        settled, first = int(mark), min(self._open.values(), default=head.rows + 1)
         if settled > head.rows:
             raise AuditBroken(f"row {head.rows + 1}: missing, deployment/audit_settled is at row {settled}")
         if first <= settled:

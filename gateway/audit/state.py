@@ -117,4 +117,4 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return aware.isoformat()
-    return value.hex() if isinstance(value, bytes) else value
+    return ["bytes", value.hex()] if isinstance(value, bytes) else value  # a list: no text is taken for bytes

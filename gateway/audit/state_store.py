@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from gateway.audit.model import AuditEntry
 from gateway.audit.state import COVERED, row_digest, row_name
-from gateway.database import Database, Transaction, metadata
+from gateway.database import Database, Instant, Transaction, metadata
 
 _OPTION = "state_marks"
 _UNRECORDED = "unrecorded"
+_WRITTEN = "as written: "
 _CHUNK = 250
 """Rows that one statement reads back at most: SQLite bounds the variables of a statement."""
 
@@ -63,8 +64,9 @@ class Marks:
     def note_former(self, connection: sa.Connection, statement: Any, parameters: Mapping[str, Any]) -> None:
         """Read the rows that an UPDATE or DELETE is about to change."""
         table, where = statement.table, statement.whereclause
-        query = sa.select(table) if where is None else sa.select(table).where(where)
-        for row in map(dict, connection.execute(query, parameters).mappings()):
+        query = _select(table, connection.dialect.name)
+        query = query if where is None else query.where(where)
+        for row in map(_as_written, connection.execute(query, parameters).mappings()):
             which = (table.name, _key_of(table.name, row))
             self._former.setdefault(which, row_digest(table.name, row))
             self._now[which] = _LATER
@@ -88,8 +90,8 @@ class Marks:
         for table, keys in waiting.items():
             self._now.update({(table, key): None for key in keys})
             for start in range(0, len(keys), _CHUNK):
-                query = _select_rows(table, keys[start : start + _CHUNK])
-                for row in map(dict, (await transaction.execute(query)).mappings()):
+                query = _select_rows(table, keys[start : start + _CHUNK], transaction.dialect.name)
+                for row in map(_as_written, (await transaction.execute(query)).mappings()):
                     which = (table, _key_of(table, row))
                     self._now[which] = row_digest(table, row)
 
@@ -148,12 +150,33 @@ def _is_covered(statement: Any, options: Mapping[str, Any]) -> bool:
     return bool(written) and _UNRECORDED not in options
 
 
-def _select_rows(table: str, keys: Sequence[_Key]) -> sa.Select[Any]:
+def _select_rows(table: str, keys: Sequence[_Key], dialect: str) -> sa.Select[Any]:
     rows = metadata.tables[table]
     columns = list(rows.primary_key)
     if len(columns) == 1:
-        return sa.select(rows).where(columns[0].in_([key[0] for key in keys]))
-    return sa.select(rows).where(sa.tuple_(*columns).in_(keys))
+        return _select(rows, dialect).where(columns[0].in_([key[0] for key in keys]))
+    return _select(rows, dialect).where(sa.tuple_(*columns).in_(keys))
+
+
+def _select(table: Any, dialect: str) -> sa.Select[Any]:
+    """Select a table's rows, on SQLite with each instant's text too: another spelling of it compares otherwise."""
+    if dialect != "sqlite":
+        return sa.select(table)
+    instants = [column for column in table.columns if isinstance(column.type, Instant)]
+    return sa.select(
+        table, *(sa.type_coerce(each, sa.String).label(f"{_WRITTEN}{each.name}") for each in instants)
+    )
+
+
+def _as_written(found: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row with the text of an instant in its place where that is not as the gateway writes it."""
+    row = {name: value for name, value in found.items() if not name.startswith(_WRITTEN)}
+    for name, text in found.items():
+        instant = row.get(name.removeprefix(_WRITTEN))
+        if name.startswith(_WRITTEN) and instant is not None:
+            ours = instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+            row |= {name.removeprefix(_WRITTEN): text} if text != ours else {}
+    return row
 
 
 def _key_of(table: str, row: Mapping[str, Any]) -> _Key:
@@ -168,8 +191,8 @@ def _key_names(table: str) -> tuple[str, ...]:
 async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tuple[str, str, bool]]:
     """Yield name and digest of every row of a covered table as it is now, by its key, and whether it is as it was made."""
     rows = metadata.tables[table]
-    query = sa.select(rows).order_by(*rows.primary_key)
+    query = _select(rows, connection.dialect.name).order_by(*rows.primary_key)
     async for found in (await connection.stream(query)).mappings():
-        row = dict(found)
+        row = _as_written(found)
         as_made = COVERED[table].as_made
         yield row_name(table, _key_of(table, row)), row_digest(table, row), bool(as_made and as_made(row))

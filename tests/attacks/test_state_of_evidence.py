@@ -27,7 +27,7 @@ from gateway.audit.model import Kind
 from gateway.audit.orphans import PATIENCE
 from gateway.audit.state import BASELINE, COVERED, NOT_COVERED, row_digest
 from gateway.audit.use_cases import StateReport, read_audit_head, verify_audit, verify_state
-from gateway.database import Database, Instant, Transaction
+from gateway.database import Instant, Transaction
 from gateway.errors.commands import AuditBroken
 from gateway.keys.model import Purpose
 from gateway.places import Profile
@@ -35,6 +35,7 @@ from gateway.profiles.key_rotation import rotate_keys
 from gateway.schema import NEWEST, migrate
 from gateway.sweeping import sweep
 from gateway.tables import all_tables
+from tests.attacks.tampering import find_broken, somebody_with_the_database, store_of
 from tests.attacks.whole_story import tell
 from tests.gateway.audit.entries import entry
 from tests.gateway.disposable import opened
@@ -44,32 +45,6 @@ from tests.gateway.test_schema import config
 TABLES = {table.name: table for table in all_tables()}
 BEFORE = str(ScriptDirectory.from_config(config()).get_revision("0016").down_revision)
 """The schema of a version that put no state in evidence."""
-
-
-@asynccontextmanager
-async def somebody_with_the_database(scene: Scene) -> AsyncIterator[Transaction]:
-    """Write as nobody of the gateway would: unwatched, and without foreign keys."""
-    async with opened(scene.settings.database_url) as database:
-        # Instead of BEGIN, since within a transaction SQLite leaves foreign keys as they are.
-        engine = database.engine.execution_options(sqlite_begin="PRAGMA foreign_keys=OFF")
-        async with engine.connect() as connection:
-            if not database.embedded:
-                await connection.exec_driver_sql("SET session_replication_role = replica")
-            yield connection
-            await connection.commit()
-
-
-def store_of(scene: Scene) -> Database:
-    return scene.gateway.parts.database
-
-
-async def find_broken(scene: Scene) -> str:
-    """Return what `--state` says of a store that was tampered with, an empty text of one that it finds clean."""
-    try:
-        await verify_state(store_of(scene))
-    except AuditBroken as error:
-        return str(error)
-    return ""
 
 
 async def test_threat_54_the_state_of_a_whole_story_is_as_the_audit_says(scene: Scene) -> None:
