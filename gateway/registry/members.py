@@ -39,6 +39,7 @@ from gateway.registry.model import Claim
 from gateway.registry.wire import fold_name
 
 _FIRST_YEAR = 1875
+_LONGEST_URL = 2048
 _CITIZEN_ID = Field(json_schema_extra={"pattern": "^(?!000)[0-9]{12}$"})
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -49,7 +50,12 @@ def parse_json(value: object) -> object:
 
 
 def split_url(value: str) -> SplitResult | None:
-    """Split an address, or None where it isn't one; the library's own reason may repeat a password."""
+    """Split an address, or None where it isn't one; the library's own reason may repeat a password.
+
+    Bounded first: splitting normalises the host (docs/decisions/0064).
+    """
+    if len(value) > _LONGEST_URL:
+        return None
     try:
         parts = urlsplit(value)
         (parts.hostname or "").encode("idna")  # as the resolver will: an empty or too long label is no name

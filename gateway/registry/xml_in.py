@@ -89,8 +89,8 @@ def _refuse_wide(body: bytes) -> None:
         tag = _TAG.match(found, 0, MAX_TAG + 1) if not found.startswith((b"!", b"?")) else None
         if tag is None:
             continue
-        # Within so many bytes it ends at its `>`, unless it is longer, or a quoted value of it is.
-        if len(tag[0]) > MAX_TAG or (len(found) > MAX_TAG and found[tag.end() : tag.end() + 1] != b">"):
+        # Where a quote stopped it, the value runs past the bound, and what comes behind is not yet counted.
+        if len(tag[0]) > MAX_TAG or found[tag.end() : tag.end() + 1] in {b'"', b"'"}:
             raise RegistryAnswerInvalid("tag too long")
         if tag[0].count(b"=") > MAX_ATTRIBUTES:
             raise RegistryAnswerInvalid("too many attributes")

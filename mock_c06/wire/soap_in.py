@@ -96,9 +96,9 @@ def _require_narrow(body: bytes) -> None:
         tag = _TAG.match(found, 0, MAX_TAG + 1) if not found.startswith((b"!", b"?")) else None
         if tag is None:
             continue
-        # Within so many bytes it ends at its `>`, unless it is longer, or a quoted value of it is.
-        is_long = len(tag[0]) > MAX_TAG or (len(found) > MAX_TAG and found[tag.end() : tag.end() + 1] != b">")
-        if is_long or tag[0].count(b"=") > MAX_ATTRIBUTES:
+        # Where a quote stopped it, the value runs past the bound, and what comes behind is not yet counted.
+        is_cut = found[tag.end() : tag.end() + 1] in {b'"', b"'"}
+        if is_cut or len(tag[0]) > MAX_TAG or tag[0].count(b"=") > MAX_ATTRIBUTES:
             raise wrong("Thẻ quá dài hoặc có quá nhiều thuộc tính")
 
 

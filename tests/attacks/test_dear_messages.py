@@ -64,6 +64,9 @@ XML: dict[str, Callable[[int], bytes]] = {
     "a long namespace of many": below_long_names,
     "a long name": lambda n: envelope("<" + "a" * n + "/>"),
     "a long value of an attribute": lambda n: envelope("", "a='" + "v" * n + "'"),
+    "attributes behind a long value": lambda n: envelope(
+        "", f"a='{'v' * 5_000}' " + named(n // 8, "a{}='1'")
+    ),
     "references in an attribute": lambda n: envelope("", "a='" + "&#65;" * (n // 5) + "'"),
     "references in a text": lambda n: envelope("&#65;" * (n // 5)),
     "entities in a text": lambda n: envelope("&amp;" * (n // 5)),
@@ -165,6 +168,15 @@ def test_threat_46_an_answer_with_long_texts_and_signs_of_attributes_is_still_re
 def test_threat_46_a_quoted_end_of_tag_hides_no_attribute() -> None:
     hidden = envelope("", "a='>' " + named(40, "b{}='1'"))
     with pytest.raises(RegistryAnswerInvalid, match="too many attributes"):
+        parse_envelope(hidden)
+    with pytest.raises(RequestRefused):
+        parse_root(hidden)
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_threat_46_a_value_longer_than_a_tag_may_be_hides_no_attribute_behind_it(quote: str) -> None:
+    hidden = envelope("", f"a={quote}{'v' * 5_000}{quote} " + named(40, "b{}='1'"))
+    with pytest.raises(RegistryAnswerInvalid, match="tag too long"):
         parse_envelope(hidden)
     with pytest.raises(RequestRefused):
         parse_root(hidden)

@@ -17,6 +17,7 @@ from gateway.normal_forms import MOST_PARTS
 from gateway.operators.passwords import Cost, Passwords, parse_new_password
 from gateway.prefills.discrepancies import MAX_NOTE, parse_note
 from gateway.procedures.unit_words import Level, Meaning, contradicts
+from gateway.registry.members import split_url
 from gateway.registry.values import text as answered_text
 from gateway.registry.wire import is_same_name
 from gateway.verifications.claims import MAX_NAME, parse_full_name
@@ -69,6 +70,10 @@ def test_threat_46_twice_the_marks_are_at_most_two_and_a_half_times_the_work(
     reader: str, heaped: str
 ) -> None:
     assert growth(tolerant(READERS[reader]), HEAPS[heaped], 8_000) <= LINEAR
+
+
+def test_threat_46_an_address_is_refused_by_its_length_before_its_host_is_normalised() -> None:
+    assert growth(split_url, lambda marks: f"http://{heap(marks)}/x", 8_000) <= LINEAR
 
 
 async def test_threat_46_a_password_of_marks_is_wrong_and_no_dearer_than_another() -> None:
