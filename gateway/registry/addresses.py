@@ -25,7 +25,9 @@ _NEVER = tuple(
         "::/128",
         "fe80::/10",
         "ff00::/8",
-        "fd00:ec2::/32",  # Amazon's metadata, names and time
+        "fd00:42::42/128",  # Scaleway's metadata
+        "fd00:c1::a9fe:a9fe/128",  # Oracle's
+        "fd00:ec2::/32",  # Amazon's, with names and time
         "fd20:ce::254/128",  # Google's
         "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
         "64:ff9b:1::/48",  # local translators (RFC 8215)
