@@ -7,11 +7,12 @@ are refused (RFC 9112 §3.2, §6.1).
 """
 
 import asyncio
+import re
 import socket
 import struct
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mock_c06.wire.marking import MARK
 from mock_c06.wire.sending import ABORT
@@ -23,6 +24,9 @@ _ONCE = frozenset(
     {b"host", b"authorization", b"content-type", b"content-encoding", b"timestamp", b"lgspaccesstoken"}
 )
 """Headers that decide, and may be there once: of two, the first would decide here and the last elsewhere."""
+
+_HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]*")
+"""A name or an address, with or without a port: no user, path or list that another reader would see a name in."""
 
 _CUT = struct.pack("ii", 1, 0)
 
@@ -98,6 +102,12 @@ class MockProtocol(HttpToolsProtocol):
             raise ValueError("HTTP/1.0 or HTTP/1.1")
         if version == "1.1" and b"host" not in names:
             raise ValueError("a Host")
+        if any(not _HOST.fullmatch(value) for name, value in self.headers if name == b"host"):
+            raise ValueError("a host's name")
+        if self.parser.should_upgrade() and (
+            codings or dict(self.headers).get(b"content-length", b"0") != b"0"
+        ):
+            raise ValueError("no body: the parser would take it for a further request")
         if any(names.count(name) > 1 for name in _ONCE):
             raise ValueError("one header of each name that decides")
         if codings and (version == "1.0" or codings != [b"chunked"]):
@@ -123,6 +133,11 @@ class MockProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: bytes) -> None:
         """Refuse before any app has seen a request: this answer says that it is test data, too."""
+        cycle: RequestResponseCycle | None = self.cycle
+        owed = cycle is not None and not cycle.response_complete
+        if cycle is not None and owed and (self.pipeline or cycle.response_started or not cycle.more_body):
+            self.transport.abort()  # it would be taken for the answer that an earlier request waits for
+            return
         self.transport.write(
             b"HTTP/1.1 %s\r\n%s: %s\r\ncontent-type: text/plain; charset=utf-8\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (status, *MARK, len(status), status)

@@ -10,6 +10,7 @@ them to the headers while the application reads the body. Heads that two parsers
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -25,6 +26,9 @@ from gateway.identifiers import new_identifier
 
 MOST_BESIDE_BODY = 64 * 1024
 """Bytes of one request that are no body: head, framing of chunks, trailers. A head over 32 KiB is refused later."""
+
+_HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]*")
+"""A name or an address, with or without a port: no user, path or list that another reader would see a name in."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -161,7 +165,7 @@ def check_head(headers: list[tuple[bytes, bytes]], *, version: str, method: byte
     codings = [value for name, value in headers if name == b"transfer-encoding"]
     if version not in {"1.0", "1.1"}:
         raise ValueError("HTTP/1.0 or HTTP/1.1")
-    if len(hosts) > 1 or b"," in b"".join(hosts) or (version == "1.1" and not hosts):
+    if len(hosts) > 1 or (version == "1.1" and not hosts) or not _HOST.fullmatch(b"".join(hosts)):
         raise ValueError("one Host")
     if codings and (version == "1.0" or [coding.lower() for coding in codings] != [b"chunked"]):
         raise ValueError("no coding but chunked, and none in HTTP/1.0")

@@ -25,6 +25,18 @@ MALFORMED = [
     pytest.param(b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", id="two Hosts"),
     pytest.param(b"GET /livez HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", id="one Host twice"),
     pytest.param(b"GET /livez HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", id="two Hosts in HTTP/1.0"),
+    pytest.param(b"GET /livez HTTP/1.1\r\nHost: a@b\r\n\r\n", id="a user in Host"),
+    pytest.param(b"GET /livez HTTP/1.1\r\nHost: a/b\r\n\r\n", id="a path in Host"),
+    pytest.param(b"GET /livez HTTP/1.1\r\nHost: a, b\r\n\r\n", id="a list in Host"),
+    pytest.param(
+        b"POST /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: y\r\nContent-Length: 2\r\n\r\n{}",
+        id="body beside Upgrade",
+    ),
+    pytest.param(
+        b"POST /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: y\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK + b"\r\n",
+        id="chunks beside Upgrade",
+    ),
     pytest.param(b"GET http://y/livez HTTP/1.1\r\nHost: x\r\n\r\n", id="absolute target"),
     pytest.param(b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", id="asterisk of a GET"),
     pytest.param(b"GET /livez#x HTTP/1.1\r\nHost: x\r\n\r\n", id="fragment"),
@@ -163,6 +175,17 @@ def send_raw(face: str, sent: bytes) -> bytes:
 def test_threat_52_the_mocks_server_refuses_the_same_heads(served: Served, sent: bytes) -> None:
     for face in (served.test, served.official, served.control):
         assert send_raw(face, sent) == b"HTTP/1.1 400 Bad Request"
+
+
+@pytest.mark.sockets
+def test_threat_52_the_mocks_refusal_is_never_taken_for_an_earlier_requests_answer(served: Served) -> None:
+    sound, two_hosts = (
+        f"GET /livez HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode() for more in ("", "Host: y\r\n")
+    )
+    for face in (served.test, served.official, served.control):
+        with socket.create_connection((httpx.URL(face).host, httpx.URL(face).port or 0), timeout=30) as wire:
+            wire.sendall(sound + two_hosts)
+            assert wire.recv(4096) == b""
 
 
 @pytest.mark.sockets
