@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_c06.clock import rfc3339
-from mock_c06.control.values import Flag, Line, Whole
+from mock_c06.control.values import Flag, Line, Whole, Words
 from mock_c06.desk.accounts import FIELDS, SENSITIVE_FIELDS, Account, Adapter, Dialect, Environment, Status
 from mock_c06.desk.issuing import Application, Decision
 from mock_c06.desk.lifecycle import change_status
@@ -31,8 +31,8 @@ class _Body(BaseModel):
 class AdapterBody(_Body):
     """An LGSP adapter's credential."""
 
-    access_key: str
-    secret_key: str
+    access_key: Words
+    secret_key: Words
     app_name: Line
     partner_code: Line
     partner_code_cus: Line
@@ -74,9 +74,9 @@ class AccountBody(_Permissions):
     environment: Environment = Environment.TEST
     status: Status = Status.ACTIVE
     user: Line | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[^:]+$")
-    secret: str | None = None
-    ngsp_key: str | None = None
-    ngsp_secret: str | None = None
+    secret: Words | None = None
+    ngsp_key: Words | None = None
+    ngsp_secret: Words | None = None
     adapter: AdapterBody | None = None
     dialect: Dialect = Dialect.SOAP
 

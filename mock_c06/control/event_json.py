@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mock_c06.control.people_json import AddressBody, gender_code
-from mock_c06.control.values import Day, Flag, Instant
+from mock_c06.control.values import Day, Flag, Instant, Words
 from mock_c06.population.model import Address
 from mock_c06.runs.life import (
     Birth,
@@ -73,8 +73,8 @@ class MoveBody(_Event):
     to: AddressBody
     residence: Residence = Residence.BOTH
     whole_household: Flag = False
-    household: str | None = None
-    relation_to_head: str | None = None
+    household: Words | None = None
+    relation_to_head: Words | None = None
 
     def make(self) -> LifeEvent:
         """Give the event."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from mock_c06.control.values import Day, Flag, Whole
+from mock_c06.control.values import Day, Flag, Whole, Words
 from mock_c06.errors import PersonIncomplete
 from mock_c06.population.model import Address, Kin, LifeStatus, Person
 
@@ -39,7 +39,7 @@ class AddressBody(_Body):
     province_code: str | None = Field(default=None, pattern=r"^[0-9]{2}$")
     district_code: str | None = Field(default=None, pattern=r"^[0-9]{3}$")
     ward_code: str | None = Field(default=None, pattern=r"^[0-9]{5}$")
-    detail: str = ""
+    detail: Words = ""
     country: str = Field(default="VN", pattern=r"^[A-Z]{2}$")
 
 
@@ -74,9 +74,9 @@ class PersonBody(_Body):
     mother: KinBody | None = None
     spouse: KinBody | None = None
     representative: KinBody | None = None
-    household: str | None = None
-    relation_to_head: str | None = None
-    household_book: str | None = None
+    household: Words | None = None
+    relation_to_head: Words | None = None
+    household_book: Words | None = None
     alive: Flag | None = None
     status: StatusName | None = None
 

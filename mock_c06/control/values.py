@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Strict
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -39,3 +39,5 @@ Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
 Instant = Annotated[AwareDatetime, BeforeValidator(_as_instant)]
 Day = Annotated[date, BeforeValidator(_as_day)]
+Words = Annotated[str, Field(max_length=10_000)]
+"""Text that can be written again: the bound also refuses half a surrogate pair, which no answer could hold."""

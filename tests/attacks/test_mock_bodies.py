@@ -101,6 +101,37 @@ async def test_a_world_of_thousands_of_people_still_fits(scene: Scene) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    "member",
+    [{"household": "\ud800"}, {"native_place": {"detail": "\udfff"}}, {"relation_to_head": "\ud800"}],
+)
+async def test_threat_28_half_a_surrogate_pair_is_refused_and_no_world_is_poisoned_by_it(
+    scene: Scene, member: dict[str, object]
+) -> None:
+    person = {"citizen_id": "001090000777", "full_name": "Nguyễn Văn B", "birth_year": 1990}
+    body = json.dumps({"people": [person | member]})
+    answer = await scene.control.put(
+        "/runs/default/world", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    assert answer.status_code == 422
+    assert (await scene.control.get("/runs/default/world")).status_code == 200
+
+
+@pytest.mark.parametrize("member", ["secret", "ngsp_key", "ngsp_secret"])
+async def test_threat_28_half_a_surrogate_pair_is_no_secret_and_the_accounts_stay_readable(
+    scene: Scene, member: str
+) -> None:
+    answer = await scene.control.post(
+        "/accounts",
+        content=json.dumps({"name": "half", member: "\ud800"}),
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert answer.status_code == 422
+    assert (await scene.control.get("/accounts")).status_code == 200
+
+
 async def test_threat_36_the_mocks_token_endpoint_refuses_a_long_form_unparsed(scene: Scene) -> None:
     transport = httpx.ASGITransport(scene.mock.test)
     async with httpx.AsyncClient(transport=transport, base_url="http://mock.test") as http:
