@@ -34,13 +34,13 @@ _UUID = re.compile(UUID)
 def has_long_number(text: str) -> bool:
     """Say whether a text could hold a person's number.
 
-    It does with a run of nine digits of any script, or where it is nothing but digits and separators and the digits
-    are 9 or 12, such as `0010-9000-0123`.
+    It does with a run of nine digits of any script, or where it is nothing but digits and what is neither letter nor
+    digit and the digits are 9 or 12, such as `0010-9000-0123`, with whichever dash, mark or bracket.
     """
     if _LONG_NUMBER.search(text) is not None:
         return True
-    digits = sum(character.isdecimal() for character in text)
-    return digits in _NUMBER_LENGTHS and all(c.isdecimal() or c in _SEPARATORS for c in text)
+    digits = sum(character.isdigit() for character in text)
+    return digits in _NUMBER_LENGTHS and all(c.isdigit() or not c.isalnum() for c in text)
 
 
 def refuse_long_number(text: str) -> None:

@@ -1,7 +1,8 @@
 """Folders and files of the gateway's own: for their owner only, from the moment they exist.
 
 What is there already is tightened where it is the gateway's alone: `./var`, and the files that it makes there. A folder
-that a setting names may be shared on purpose: it is left as it is, and warned about where everybody may look into it.
+that a setting or a link names may be shared on purpose: it is left as it is, and warned about where everybody may look
+into it.
 """
 
 import os
@@ -26,9 +27,11 @@ def make_private_folder(path: Path) -> None:
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
     mode = path.stat().st_mode
-    if path == OWN and mode & _NOT_THE_OWNERS and _is_ours(path) and Path.cwd() != Path("/"):
+    if path == OWN and Path.cwd() == Path("/"):
+        return  # the system's
+    if path == OWN and mode & _NOT_THE_OWNERS and _is_ours(path):
         path.chmod(0o700)
-    elif mode & _EVERYBODYS and not mode & stat.S_ISVTX and path != OWN:
+    elif mode & _EVERYBODYS and not mode & stat.S_ISVTX:
         log.warning("folder_open_to_others", folder=str(path), remedy=f"chmod o= {path}")
 
 

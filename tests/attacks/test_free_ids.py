@@ -149,3 +149,18 @@ def test_digits_of_another_script_count_as_digits_too() -> None:
 def test_the_document_says_that_a_uuid_is_taken_as_a_key() -> None:
     assert re.match(PATTERN, DIGITS_ONLY_UUID)
     assert not any(re.match(PATTERN, number) for number in GROUPED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "001–090–000–123",
+        "(001) 090 (000) 123",
+        "001·090·000·123",
+        "0\u0332" * 12,
+        "⁰⁰¹⁰⁹⁰⁰⁰⁰¹²³",
+        "①②③-④⑤⑥-⑦⑧⑨",
+    ],
+)
+def test_threat_40_no_dash_mark_or_form_of_digits_makes_another_text_of_a_number(text: str) -> None:
+    assert has_long_number(text)

@@ -87,6 +87,19 @@ def test_threat_15_a_folder_named_by_a_setting_is_warned_about_and_left(tmp_path
     assert set(everything_in(shared).values()) == {0}
 
 
+def test_threat_15_an_open_folder_behind_a_link_is_warned_about_and_left(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (tmp_path / "var").symlink_to(shared)
+
+    done = Commands(tmp_path)("organisations", "list")
+
+    assert done.code == 0
+    assert "folder_open_to_others" in done.err
+    assert mode(shared) == 0o755
+    assert set(everything_in(shared).values()) == {0}
+
+
 def test_threat_15_a_login_is_kept_in_a_folder_that_it_made_private(tmp_path: Path) -> None:
     script = "from gateway.operators.token_file import keep_token; keep_token('a-token')"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=BARE, check=True)
