@@ -81,6 +81,9 @@ XML: dict[str, Callable[[int], bytes]] = {
     "levels": lambda n: envelope("<x>" * (n // 7) + "</x>" * (n // 7)),
     "elements without an end": lambda n: envelope("<x>" * (n // 8)),
     "quotes without an end": lambda n: envelope("", "a='" * (n // 3)),
+    "attributes declared in a DTD": lambda n: (
+        b"<!DOCTYPE e [<!ATTLIST a " + named(n // 16, "b{} CDATA ''").encode() + b">]>" + envelope("")
+    ),
     "a declaration": lambda n: b"<?xml " + b"encoding = " * (n // 11) + b"?>",
     "blanks": lambda n: b" " * n + envelope(""),
 }
