@@ -55,9 +55,10 @@ def _base_url(connection: Connection) -> httpx.URL:
     text = connection.registry_url
     try:
         url = httpx.URL(text)
+        host = url.host  # read out of Punycode, which may be malformed
     except (httpx.InvalidURL, ValueError):
         raise SettingInvalid("registry_url: not a URL") from None
-    if url.scheme not in {"http", "https"} or not url.host or not _is_port(url.port):
+    if url.scheme not in {"http", "https"} or not host or not _is_port(url.port):
         raise SettingInvalid("registry_url: an absolute http or https URL is expected")
     if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
         raise SettingInvalid("registry_url: without user, query and fragment")

@@ -40,6 +40,7 @@ from gateway.registry.wire import fold_name
 
 _FIRST_YEAR = 1875
 _LONGEST_URL = 2048
+_LONGEST_HOST = 254  # with its last dot
 _CITIZEN_ID = Field(json_schema_extra={"pattern": "^(?!000)[0-9]{12}$"})
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -58,8 +59,10 @@ def split_url(value: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(value)
-        (parts.hostname or "").encode("idna")  # as the resolver will: an empty or too long label is no name
-        return parts if parts.port != 0 and value.isprintable() else None
+        host = (parts.hostname or "").encode(
+            "idna"
+        )  # as the resolver will: an empty or too long label is no name
+        return parts if parts.port != 0 and len(host) <= _LONGEST_HOST and value.isprintable() else None
     except ValueError:
         return None
 

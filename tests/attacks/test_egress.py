@@ -28,7 +28,7 @@ from tests.gateway.operators.people import signed_in
 from tests.gateway.profiles.preflight_scene import Desk
 from tests.gateway.registry.authority import Authority, listening
 from tests.gateway.registry.scene import CLOCK, connection, question
-from tests.gateway.scene import HandClock, open_scene, settings_for
+from tests.gateway.scene import HandClock, Portal, Scene, connection_settings, open_scene, settings_for
 
 sockets = pytest.mark.sockets
 PUBLIC = ("93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "2001:4860:4860::8888", "64:ff9b::101:101")
@@ -86,6 +86,22 @@ def test_threat_16_no_network_of_a_deployment_opens_the_way_to_metadata(address:
 def test_threat_16_no_way_to_write_an_inner_address_passes_without_networks(host: str) -> None:
     with pytest.raises(SettingInvalid, match=r"GATEWAY_SANDBOX_NETWORKS|not a URL"):
         Guard(connection(registry_url=f"http://{host}:8100", networks=()))
+
+
+@pytest.mark.parametrize("host", ["xn--zzzzzz--", "xn--", "a." * 900 + "b"])
+async def test_a_host_that_no_resolver_takes_is_refused_where_it_is_proposed(
+    scene: Scene, portal: Portal, host: str
+) -> None:
+    del portal
+    proposer = await signed_in(scene, "phuong.de", Role.PROPOSER)
+    place = connection_settings(scene.mock, "dvctt-hanoi", 8100) | {"registry_url": f"http://{host}"}
+    del place["networks"]
+    answer = await scene.http.post(
+        "/ops/v1/changes",
+        json={"kind": "activate_revision", "profile": "sandbox", "revision": place},
+        headers={"Authorization": f"Bearer {proposer.token}"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
 
 
 async def test_threat_16_an_operator_can_not_lead_a_profile_inside_while_networks_are_unset(
