@@ -69,6 +69,7 @@ async def identify_caller(
         grants=claims.grants or account.grants,
         request_id=presented.request_id,
         correlation_id=presented.correlation_id,
+        token_id=claims.jti,
     )
 
 

@@ -15,3 +15,4 @@ class Caller:
     grants: Grants
     request_id: str
     correlation_id: str | None = None
+    token_id: str = ""

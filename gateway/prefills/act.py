@@ -34,7 +34,7 @@ class Act:
     @property
     def rights(self) -> Rights:
         """Return what this call hangs on until its answer leaves."""
-        return rights_of(self.caller, verification=self.verification.id)
+        return rights_of(self.caller, officer=self.entry.officer, verification=self.verification.id)
 
 
 async def pass_guards(

@@ -225,7 +225,7 @@ async def _invalidate(
 
     async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
         refusals.clear()
-        refused = await find_ended(transaction, rights_of(act.caller), now)
+        refused = await find_ended(transaction, rights_of(act.caller, officer=act.entry.officer), now)
         await settle(transaction, parts, act, answers)
         if any(_is_dead(answer) for answer in answers):
             person = await find_person(transaction, act.place.keys, member)

@@ -57,7 +57,7 @@ async def replay_trip(
     """
     entry, found = await allow_verification(parts, place, caller, enquiry, verification_id)
     is_confirmed = found.verdict is Verdict.CONFIRMED
-    rights = rights_of(caller, verification=found.id if is_confirmed else None)
+    rights = rights_of(caller, officer=entry.officer, verification=found.id if is_confirmed else None)
     if kept is None:
         await record_replay(parts, entry, rights, outcome=found.verdict.value)
         return

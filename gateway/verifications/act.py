@@ -31,7 +31,7 @@ class Act:
     @property
     def rights(self) -> Rights:
         """Return what this call hangs on until its answer leaves."""
-        return rights_of(self.caller)
+        return rights_of(self.caller, officer=self.entry.officer)
 
     def claim_keys(self, now: datetime) -> ClaimKeys:
         """Return what stands for the claim in the store."""

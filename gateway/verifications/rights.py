@@ -1,4 +1,4 @@
-"""Whether work in flight may go on: the account, its grants, the profile and the verification, as they stand now.
+"""Whether work in flight may go on: account, grants, token, officer, profile and verification, as they stand now.
 
 `find_ended` is one statement. The commits of `intended`, of `answered` and of `delivered` all call it behind the audit's
 lock, where accounts, profiles and verifications are changed too: what it finds is so when the rows are written. A packet
@@ -12,8 +12,8 @@ from datetime import datetime
 
 from gateway.accounts.model import AccountState
 from gateway.database import Transaction
-from gateway.errors import GatewayError
-from gateway.errors.callers import AccountSuspended, TokenInvalid
+from gateway.errors import FieldError, GatewayError
+from gateway.errors.callers import AccountSuspended, OfficerNotGranted, TokenInvalid
 from gateway.errors.places import ProfileSuspended
 from gateway.errors.verifications import VerificationError, VerificationExpired, VerificationInvalidated
 from gateway.identifiers import VerificationId
@@ -26,6 +26,7 @@ from gateway.verifications.model import VerificationState
 ENDED_RIGHTS = (
     TokenInvalid,
     AccountSuspended,
+    OfficerNotGranted,
     VerificationExpired,
     VerificationInvalidated,
     ProfileSuspended,
@@ -33,24 +34,42 @@ ENDED_RIGHTS = (
 """What ends a right. It is one caller's: whoever shares the question with them looks for themselves."""
 
 
+_OFFICER = FieldError(
+    field="initiated_by.id", code="officer_not_granted", detail="not among the account's officers"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What a call hangs on. `asks`: it needs the profile's registry; `verification`: it is on the strength of that one."""
+    """What a call hangs on. `asks`: it needs the profile's registry; `verification`: it is on the strength of that one.
+
+    `officer` is the pseudonym of the officer who acts, None where a citizen does.
+    """
 
     profile: Profile
     client_id: str
     grant_epoch: int
+    token_id: str
+    officer: str | None = None
     asks: bool = True
     verification: VerificationId | None = None
 
 
-def rights_of(caller: Caller, *, asks: bool = True, verification: VerificationId | None = None) -> Rights:
+def rights_of(
+    caller: Caller,
+    *,
+    officer: str | None = None,
+    asks: bool = True,
+    verification: VerificationId | None = None,
+) -> Rights:
     """Return what a caller's work hangs on from here."""
     account = caller.account
     return Rights(
         profile=account.profile,
         client_id=account.client_id,
         grant_epoch=account.grant_epoch,
+        token_id=caller.token_id,
+        officer=officer,
         asks=asks,
         verification=verification,
     )
@@ -58,13 +77,22 @@ def rights_of(caller: Caller, *, asks: bool = True, verification: VerificationId
 
 async def find_ended(transaction: Transaction, rights: Rights, now: datetime) -> GatewayError | None:
     """Return what ended a right since the guards passed, in the guards' order; None where all is as it was."""
-    found = await store.find_standing(transaction, rights.client_id, rights.profile, rights.verification)
+    found = await store.find_standing(
+        transaction,
+        rights.client_id,
+        rights.profile,
+        rights.verification,
+        token_id=rights.token_id,
+        officer=rights.officer,
+    )
     if found is None or found.account is AccountState.REVOKED:
         return TokenInvalid()
     if found.account is AccountState.SUSPENDED:
         return AccountSuspended()
-    if found.grant_epoch != rights.grant_epoch:
+    if found.grant_epoch != rights.grant_epoch or found.is_token_revoked:
         return TokenInvalid()
+    if rights.officer is not None and not found.has_officer:
+        return OfficerNotGranted((_OFFICER,))
     if rights.verification is not None and (ended := _ended_verification(found, rights.verification, now)):
         return ended
     return ProfileSuspended() if rights.asks and found.is_profile_suspended else None
@@ -85,7 +113,7 @@ async def check_rights(transaction: Transaction, rights: Rights, now: datetime) 
     """Let work go on whose rights are as the guards found them.
 
     Raises:
-        TokenInvalid, AccountSuspended, VerificationExpired, VerificationInvalidated, ProfileSuspended
+        TokenInvalid, AccountSuspended, OfficerNotGranted, VerificationExpired, VerificationInvalidated, ProfileSuspended
     """
     ended = await find_ended(transaction, rights, now)
     if ended is not None:

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.model import AccountState
-from gateway.accounts.store import accounts
+from gateway.accounts.store import account_officers, accounts
 from gateway.database import Instant, metadata
 from gateway.identifiers import VerificationId
+from gateway.oauth.store import revoked_tokens
 from gateway.places import Profile
 from gateway.profiles.store import standings
 from gateway.verifications.claim_keys import ClaimKeys
@@ -97,6 +98,14 @@ _STANDING = (
         standings.c.suspended_at,
         verifications.c.state.label("verification"),
         verifications.c.expires_at,
+        sa.exists().where(revoked_tokens.c.jti == sa.bindparam("token_id")).label("is_token_revoked"),
+        sa.exists()
+        .where(
+            account_officers.c.client_id == accounts.c.client_id,
+            account_officers.c.officer == sa.bindparam("officer"),
+            account_officers.c.disabled_at.is_(None),
+        )
+        .label("has_officer"),
     )
     .select_from(
         accounts.outerjoin(standings, standings.c.profile == sa.bindparam("profile")).outerjoin(
@@ -136,26 +145,45 @@ async def find_verification(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an account, its profile and one verification stand; the last two are None where none was named or is left."""
+    """How an account, its token, an officer, its profile and one verification stand.
+
+    The verification's members are None where none was named or is left.
+    """
 
     account: AccountState
     grant_epoch: int
+    is_token_revoked: bool
+    has_officer: bool
     is_profile_suspended: bool
     verification: VerificationState | None
     expires_at: datetime | None
 
 
 async def find_standing(
-    connection: AsyncConnection, client_id: str, profile: Profile, verification: VerificationId | None
+    connection: AsyncConnection,
+    client_id: str,
+    profile: Profile,
+    verification: VerificationId | None,
+    *,
+    token_id: str,
+    officer: str | None,
 ) -> Standing | None:
     """Return how what a call hangs on stands now, in one statement; None where there is no such account."""
-    members = {"client_id": client_id, "profile": profile.value, "verification": verification}
+    members = {
+        "client_id": client_id,
+        "profile": profile.value,
+        "verification": verification,
+        "token_id": token_id,
+        "officer": officer,
+    }
     row = (await connection.execute(_STANDING, members)).first()
     if row is None:
         return None
     return Standing(
         account=AccountState(row.account),
         grant_epoch=row.grant_epoch,
+        is_token_revoked=bool(row.is_token_revoked),
+        has_officer=bool(row.has_officer),
         is_profile_suspended=row.suspended_at is not None,
         verification=None if row.verification is None else VerificationState(row.verification),
         expires_at=row.expires_at,

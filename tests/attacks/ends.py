@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.accounts.model import AccountState
-from gateway.accounts.store import accounts
-from gateway.accounts.use_cases import change_state
+from gateway.accounts.store import accounts, find_account
+from gateway.accounts.use_cases import change_state, disable_officers
 from gateway.audit.model import AuditEntry
 from gateway.database import Transaction
 from gateway.operators.use_cases import operator_entry
@@ -48,6 +48,15 @@ async def resume_account(scene: Scene, portal: Portal) -> None:
     await change_state(scene.gateway.parts, portal.client_id, AccountState.ACTIVE)
 
 
+async def disable_officer(scene: Scene, portal: Portal, officer: str) -> None:
+    """Forbid an officer of the portal's account."""
+    parts = scene.gateway.parts
+    async with parts.database.read() as connection:
+        account = await find_account(connection, portal.client_id)
+    assert account is not None
+    await disable_officers(parts, scene.gateway.places[Profile.SANDBOX], account, [officer])
+
+
 async def _suspend_profile(scene: Scene, portal: Portal) -> None:
     del portal
     parts = scene.gateway.parts
@@ -60,11 +69,20 @@ async def _suspend_profile(scene: Scene, portal: Portal) -> None:
     await parts.audit.commit(decide)
 
 
+async def _revoke_token(scene: Scene, portal: Portal) -> None:
+    del scene
+    form = {"token": portal.access_token}
+    proof = (portal.client_id, portal.secret or "")
+    ended = await portal.http.post(f"{portal.issuer}/oauth2/revoke", data=form, auth=proof)
+    assert ended.status_code == 200, ended.text
+
+
 ENDS: dict[str, tuple[End, int, str]] = {
     "suspended": (suspend_account, 403, "account_suspended"),
     "revoked": (_revoke, 401, "token_invalid"),
     "narrowed": (_narrow, 401, "token_invalid"),
     "resumed": (resume_account, 401, "token_invalid"),
+    "token revoked": (_revoke_token, 401, "token_invalid"),
     "profile": (_suspend_profile, 503, "profile_suspended"),
 }
 EVERY_END = pytest.mark.parametrize(("end", "status", "code"), ENDS.values(), ids=ENDS.keys())

@@ -23,6 +23,7 @@ from tests.attacks.ends import (
     End,
     behind_a_closed_gate,
     count,
+    disable_officer,
     kinds,
     resume_account,
     suspend_account,
@@ -216,6 +217,26 @@ async def test_threat_49_a_form_in_one_trip_is_not_delivered_after_the_suspensio
     assert told(answer) == (403, "account_suspended")
     assert (await kinds(scene))[-3:] == ["intended", "answered found", "refused account_suspended"]
     assert await count(scene, prefills) == 0
+
+
+@pytest.mark.parametrize("what", ["verdict", "form"])
+async def test_threat_49_nothing_is_delivered_for_an_officer_who_was_disabled_meanwhile(
+    scene: Scene, portal: Portal, network: Network, what: str
+) -> None:
+    officer = {"kind": "officer", "id": "can.bo.01"}
+    act = await verified(portal, CARD, initiated_by=officer)
+    before = len(await scene.audit())
+    network.meanwhile = lambda: disable_officer(scene, portal, "can.bo.01")
+
+    if what == "form":
+        answer = await act.fill("full_name", initiated_by=officer)
+    else:
+        answer = await portal.verify(fresh=True, initiated_by=officer)
+
+    assert told(answer) == (403, "officer_not_granted")
+    assert [error["field"] for error in answer.json()["errors"]] == ["initiated_by.id"]
+    assert (await kinds(scene, after=before))[-1] == "refused officer_not_granted"
+    assert (await portal.verify(dossier="HN-CITIZEN")).status_code == 200
 
 
 async def test_threat_49_a_form_is_not_delivered_once_its_verification_is_revoked(
