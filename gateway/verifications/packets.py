@@ -71,7 +71,8 @@ async def record_answer(
 
     Raises:
         TokenInvalid, AccountSuspended, ProfileSuspended: nothing may be delivered.
-        VerificationInvalidated: the claim was revoked meanwhile.
+        VerificationInvalidated: the claim was revoked meanwhile, whoever may have asked it since; or the flight's lease
+            was over, when a revocation would no longer have found it.
     """
     refusals: list[GatewayError] = []
 
@@ -85,7 +86,7 @@ async def record_answer(
             landing = Landing(at=now, failure=find_problem(ended).code)
         landed = await flights_store.land(transaction, entry.act, landing, key=key)
         if not landed and ended is None and not wrong:
-            ended = await _find_withdrawal(transaction, key)
+            ended = VerificationInvalidated()
         await budgets.give_back(transaction, entry.act)
         if not wrong:
             await volume.count_answered(transaction, parts, act.place, verification.client_id)
@@ -100,12 +101,6 @@ async def record_answer(
     await parts.audit.commit(decide, owed=True)
     if refusals:
         raise refusals[0]
-
-
-async def _find_withdrawal(transaction: Transaction, key: str) -> GatewayError | None:
-    """Say that the claim was revoked while it was asked: its flight is gone, not another's."""
-    former = await flights_store.find_flight(transaction, key)
-    return VerificationInvalidated() if former is None else None
 
 
 async def record_share(

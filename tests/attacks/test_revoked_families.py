@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from gateway.verifications.store import verifications
 from mock_c06.app import MockRegistry
+from tests.attacks.harvests import another_worker
 from tests.attacks.networks import Network
 from tests.gateway.prefills.acts import Act
 from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
@@ -200,3 +202,21 @@ async def test_threat_49_a_question_that_was_on_its_way_when_its_claim_was_revok
     assert (again.status_code, again.json()["origin"], len(await scene.journal())) == (201, "registry", 3)
     answered = [row for row in await scene.audit() if row["kind"] == "answered"]
     assert [row["outcome"] for row in answered] == ["confirmed"] * 3
+
+
+async def test_threat_49_nor_does_one_whose_claim_another_worker_has_asked_anew_since(
+    scene: Scene, portal: Portal, network: Network
+) -> None:
+    first = (await portal.verify()).json()
+    anew: list[httpx.Response] = []
+    async with another_worker(scene) as http:
+
+        async def meanwhile() -> None:
+            await revoke(portal, first["id"])
+            anew.append(await replace(portal, http=http).verify(fresh=True, dossier="HN-ANEW"))
+
+        network.meanwhile = meanwhile
+        late = await portal.verify(fresh=True, dossier="HN-LATE")
+
+    assert (late.status_code, late.json()["code"]) == (409, "verification_invalidated")
+    assert (anew[0].status_code, await states(portal, [anew[0].json()])) == (201, ["live"])
