@@ -9,7 +9,7 @@ from dataclasses import replace
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.parts import Parts
-from gateway.verifications import store
+from gateway.verifications import persons, store
 from gateway.verifications.act import Act, new_verification
 from gateway.verifications.evidence import refusals_recorded
 from gateway.verifications.model import Origin, Outcome, Verdict, Verification
@@ -36,6 +36,7 @@ async def reuse(parts: Parts, act: Act) -> Outcome | None:
             return ()
         if not chosen.is_for(act.procedure.slug, act.enquiry.dossier, act.enquiry.subject_role):
             chosen = _derive(parts, act, chosen)
+            await persons.note_number(transaction, act.number)
             await store.insert_verification(transaction, chosen)
         found.append(chosen)
         return [

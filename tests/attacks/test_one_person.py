@@ -315,6 +315,24 @@ async def test_threat_53_numbers_stay_joined_when_look_up_and_pseudonym_keys_are
     assert ledgers == [ledgers[0]] * 4
 
 
+async def test_threat_53_what_is_derived_after_a_rotation_is_of_the_same_person(
+    scene: Scene, portal: Portal
+) -> None:
+    root = await verified(portal, dossier="OLD")
+    form = (await root.fill("nationality")).json()
+    disputed = {"prefill": form["id"], "field": "nationality", "note": "Sai"}
+    assert (await portal.call("POST", "/discrepancies", disputed)).status_code == 201
+    await rotate_pseudonyms(scene)
+
+    derived = await verified(portal, dossier="NEW")
+
+    assert derived.members["derived_from"] == root.members["id"]
+    ledgers = [await seen(portal, act.members["receipt"]) for act in (root, derived)]
+    assert set(ledgers[0]) == {"OLD", "NEW"}
+    assert ledgers[1] == ledgers[0]
+    assert reasons(await derived.fill("nationality", "full_name"))["nationality"] == "under_correction"
+
+
 async def test_one_organisations_records_join_nothing_for_another(scene: Scene, portal: Portal) -> None:
     await add_organisation(scene.gateway.parts, "000.00.02.H26", "another")
     stranger = await scene.portal(organisation="000.00.02.H26")
