@@ -37,11 +37,13 @@ class EnquiryAlarm:
 
 
 async def put_alarm(transaction: Transaction, alarm: EnquiryAlarm) -> bool:
-    """Keep an alarm in the place of an older one; say whether it is new within its budget's window."""
+    """Keep an alarm in the place of an older one; say whether it is new: within its window, or since the limit is another."""
     key = {"profile": alarm.profile.value, "client_id": alarm.client_id, "budget": alarm.budget}
     same = [enquiry_alarms.c[name] == value for name, value in key.items()]
-    former = (await transaction.execute(sa.select(enquiry_alarms.c.raised_at).where(*same))).scalar()
-    if former is not None and former > alarm.raised_at - WINDOWS[alarm.budget]:
+    query = sa.select(enquiry_alarms.c.raised_at, enquiry_alarms.c.most).where(*same)
+    former = (await transaction.execute(query)).first()
+    begins = alarm.raised_at - WINDOWS[alarm.budget]
+    if former is not None and former.most == alarm.most and former.raised_at > begins:
         return False
     await transaction.execute(sa.delete(enquiry_alarms).where(*same))
     await transaction.execute(sa.insert(enquiry_alarms).values(asdict(alarm) | key))
