@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("locks", nargs="*", type=Path, help="default: every requirements*.lock")
     told = parser.parse_args(arguments)
     locks = told.locks or sorted(ROOT.glob("requirements*.lock"))
+    if missing := [str(lock) for lock in locks if not lock.is_file()]:
+        parser.error(f"no such lock: {', '.join(missing)}")
     wanted = {package for lock in locks for package in read_lock(lock)}
     found: dict[Package, tuple[str, ...]] = {}
     for database in () if told.offline else ONLINE:
@@ -66,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if kept is not None:
         try:
             found = merge(found, look_up(wanted, read_advisories(kept)))
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+            # Whatever else is in there than records: it was not looked up, which is no finding either.
             print(f"audit: {kept}: can't be read ({type(error).__name__})", file=sys.stderr)
     return _conclude(wanted, found)
 
@@ -138,13 +141,23 @@ def read_advisories(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def look_up(wanted: Iterable[Package], advisories: Iterable[dict[str, Any]]) -> Found:
-    """Return every package with the ids of the records that affect its version."""
+    """Return every package with the ids of the records that affect its version.
+
+    Raises:
+        ValueError: no record is about a package of PyPI: that is no database to look anything up in.
+    """
+    knows_pypi = False
     by_name: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for record in advisories:
-        for affected in () if record.get("withdrawn") else record.get("affected", ()):
+        for affected in record.get("affected", ()):
             package = affected.get("package", {})
-            if package.get("ecosystem") == "PyPI":
+            if package.get("ecosystem") != "PyPI":
+                continue
+            knows_pypi = True
+            if not record.get("withdrawn"):
                 by_name.setdefault(_normal(package["name"]), []).append((record["id"], affected))
+    if not knows_pypi:
+        raise ValueError("no record is about a package of PyPI")
     return {
         package: tuple(
             name for name, affected in by_name.get(package.name, ()) if _affects(affected, package)

@@ -90,6 +90,32 @@ def test_a_kept_copy_may_be_the_zip_that_osv_publishes(tmp_path: Path) -> None:
     assert "VULNERABLE: fastapi 0.165.0" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "[]",
+        "[1, null]",
+        '[{"id": 3, "affected": [{"package": {"ecosystem": "npm", "name": "other"}}]}]',
+        "{}",
+    ],
+    ids=["empty", "no records", "another ecosystem's", "no list"],
+)
+def test_threat_45_a_kept_copy_that_knows_no_package_is_no_all_clear(tmp_path: Path, kept: str) -> None:
+    audit(tmp_path)
+    (tmp_path / "advisories.json").write_text(kept)
+
+    done = run("--offline", "--advisories", tmp_path / "advisories.json", tmp_path / "requirements.lock")
+
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+    assert "audit: not audited: " in done.stdout
+
+
+def test_a_lock_that_is_not_there_is_wrong_usage_and_no_finding(tmp_path: Path) -> None:
+    done = run("--offline", tmp_path / "nothing.lock")
+
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
 @pytest.mark.parametrize("kept", [None, "no such file", "{}", "not JSON"])
 def test_threat_45_an_audit_in_which_nobody_looked_says_so_and_is_no_all_clear(
     tmp_path: Path, kept: str | None
