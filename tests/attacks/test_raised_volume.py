@@ -1,8 +1,7 @@
-"""The volume of answered enquiries when somebody raises it: an alarm of its own, and on official not by the host alone (threat 55)."""
+"""The volume of answered enquiries when somebody raises it: an alarm of its own (threat 55)."""
 
 from structlog.testing import capture_logs
 
-from gateway.places import Profile
 from mock_c06.app import MockRegistry
 from tests.attacks.harvests import ask, put_in_force, staffed
 from tests.gateway.scene import HandClock, open_scene, settings_for
@@ -29,13 +28,3 @@ async def test_threat_55_a_raised_volume_has_an_alarm_of_its_own(
         if each["event"] == "enquiry_budget_alarm"
     ]
     assert alarms == [("confirmed_hour", 8, 2 * HOUR)]
-
-
-async def test_threat_55_a_setting_gives_official_no_more_than_its_default(
-    database_url: str, mock: MockRegistry, clock: HandClock
-) -> None:
-    wide = {"budget_confirmed_hour": 500_000, "budget_confirmed_day": 9}
-    async with open_scene(settings_for(database_url, mock, official=wide), mock, clock) as scene:
-        policy = scene.gateway.places[Profile.OFFICIAL].policy
-
-    assert (policy.budget_confirmed_hour, policy.budget_confirmed_day) == (5_000, 9)
