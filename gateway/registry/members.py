@@ -83,13 +83,19 @@ def _http_url(value: str) -> str:
 
 def _written(value: str, info: ValidationInfo) -> str:
     """Take what a person wrote; a stored row was judged by the rules of its own day, and must still open."""
-    return value if info.context == _STORED else parse_line(value)
+    return value if info.context == _STORED else parse_line(_short(value))
 
 
 def _issued(value: str, info: ValidationInfo) -> str:
     """Take a name or code that the registry or a platform issued: it may be all digits."""
-    if info.context != _STORED and not value.isprintable():
+    if info.context != _STORED and not _short(value).isprintable():
         raise ValueError("one line of printable characters is expected")
+    return value
+
+
+def _short(value: str) -> str:
+    if len(value) > _LONGEST:
+        raise ValueError(f"at most {_LONGEST} characters are expected")
     return value
 
 
@@ -100,6 +106,8 @@ def _pem(value: str, info: ValidationInfo) -> str:
 
 
 _STORED = "stored"
+_LONGEST = 200
+"""Characters of a text in a revision: C06 takes 35 at most (domain: MaDonVi), a platform's names are longer."""
 
 
 def _citizen_id(text: str) -> str:

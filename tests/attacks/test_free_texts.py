@@ -89,6 +89,13 @@ async def test_threat_44_an_adapters_app_name_is_a_line_without_a_number(desk: D
         assert [error["field"] for error in answer.json()["errors"]] == ["revision.adapter.app_name"]
 
 
+async def test_threat_46_no_text_of_a_revision_is_longer_than_two_hundred_characters(desk: Desk) -> None:
+    for member in (*WRITTEN, "c06_user"):
+        answer = await desk.try_to_propose(Profile.SANDBOX, **{member: "a" * 201})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, f"revision.{member}")
+        assert (await desk.try_to_propose(Profile.SANDBOX, **{member: "a" * 200})).status_code == 201
+
+
 async def test_a_contact_with_a_telephone_in_groups_is_taken(desk: Desk) -> None:
     answer = await desk.try_to_propose(Profile.SANDBOX, contact="Sở TTTT Hà Nội, 024 3825 3536")
 
