@@ -127,13 +127,11 @@ RAW_HEADS = {
 
 @pytest.mark.parametrize("head", RAW_HEADS.values(), ids=RAW_HEADS.keys())
 async def test_threat_47_a_head_that_no_server_sends_is_an_answered_failure(
-    mock: MockRegistry, clock: HandClock, tmp_path: Any, request: pytest.FixtureRequest, head: bytes
+    mock: MockRegistry, clock: HandClock, sqlite_url: str, head: bytes
 ) -> None:
-    from tests.gateway.conftest import fresh_store  # noqa: PLC0415 - one database is enough for what a socket brings
-
     async with raw_registry(head) as port:
         place = {"registry_url": f"http://127.0.0.1:{port}", "deadline_ms": 5_000}
-        known = settings_for(fresh_store(request, "sqlite", tmp_path), mock, sandbox=place)
+        known = settings_for(sqlite_url, mock, sandbox=place)
         async with open_scene(known, mock, clock, network=open_transport) as scene:
             answer = await (await scene.portal()).verify()
 

@@ -195,6 +195,6 @@ async def test_the_contracts_budgets_are_shown_to_the_account(scene: Scene) -> N
     assert members["budgets"] == {
         "account_hour": {"limit": 30, "used": 0},
         "subject_day": {"limit": 5},
-        "confirmed_hour": {"limit": 1_000, "used": 0},
-        "confirmed_day": {"limit": 10_000, "used": 0},
+        "confirmed_hour": {"limit": 5_000, "used": 0},
+        "confirmed_day": {"limit": 20_000, "used": 0},
     }
