@@ -30,7 +30,6 @@ from tests.attacks.harvests import (
 from tests.attacks.people import misnamed, spent
 from tests.gateway.applications.rehearsal import apply, rehearse
 from tests.gateway.changes.desk import Desk, told
-from tests.gateway.conftest import fresh_store
 from tests.gateway.scene import AN, HandClock, Portal, Scene, enquiry, open_scene, settings_for
 
 HOUR, DAY = 5, 8
@@ -360,16 +359,15 @@ async def test_a_small_stated_volume_leaves_the_thirty_wrong_claims_that_everybo
 
 
 async def test_what_an_account_used_in_a_day_is_summed_over_few_rows_by_the_primary_key(
-    request: pytest.FixtureRequest, tmp_path: Any, mock: MockRegistry, clock: HandClock
+    sqlite_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
-    url = fresh_store(request, "sqlite", tmp_path)
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_others: object) -> None:
         if "sum(enquiry_counts" in statement:
             statements.append((statement, parameters))
 
-    async with open_scene(settings_for(url, mock), mock, clock) as scene:
+    async with open_scene(settings_for(sqlite_url, mock), mock, clock) as scene:
         portal = await scene.portal()
         sa.event.listen(scene.gateway.parts.database.engine.sync_engine, "before_cursor_execute", note)
         await ask(portal, 5)
