@@ -1,23 +1,49 @@
-"""`python -m gateway`, and the console script `gateway`: the outermost edge of every command."""
+"""`python -m gateway` and the console script `gateway`: run the commands, and catch errors that they don't."""
 
+import gc
 import importlib.util
 import sys
 import traceback
+from types import ModuleType
+from typing import cast
 
-# A package that the gateway needs and the mock doesn't: without the extra, none of them is there.
-_OF_THE_EXTRA = "sqlalchemy"
+# A package of the extra [gateway]; the mock doesn't need it.
+_EXTRA_PACKAGE = "sqlalchemy"
+
+
+class _Absent(ModuleType):
+    """A module that is not loaded: each of its names is None."""
+
+    def __getattr__(self, name: str) -> None:
+        """Return None."""
+
+
+def leave_out() -> None:
+    """Leave out of this process what libraries load and the gateway never uses: 0.2 s of each start, 9 MiB of each worker.
+
+    structlog, Typer and httpx load rich and Pygments if they can; FastAPI loads pydantic 1 to know its models; SQLAlchemy's
+    asyncio package loads its sessions, and with them the whole ORM.
+    """
+    modules: dict[str, ModuleType | None] = dict.fromkeys(("rich", "pygments", "pydantic.v1"))
+    for name in ("sqlalchemy.ext.asyncio.scoping", "sqlalchemy.ext.asyncio.session"):
+        modules[name] = _Absent(name)
+    for name, module in modules.items():  # None: an import of it fails
+        cast("dict[str, ModuleType | None]", sys.modules).setdefault(name, module)
 
 
 def main() -> None:
-    """Run the commands; text is UTF-8 whatever the locale, and what nobody foresaw is one line and exit 1."""
+    """Run the commands. Text is UTF-8 in every locale; an unexpected error is one line and exit 1."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
-    if importlib.util.find_spec(_OF_THE_EXTRA) is None:
+    if importlib.util.find_spec(_EXTRA_PACKAGE) is None:
         sys.stderr.write("error: the gateway's packages are missing; install the project with [gateway]\n")
         sys.exit(1)
-    from gateway.cli import build_cli  # noqa: PLC0415 - it can't be imported without them
+    # Loading libraries makes no garbage: looking for it meanwhile takes a tenth of a command's time. `run` resumes it.
+    gc.disable()
+    leave_out()
+    from gateway.cli import build_cli  # noqa: PLC0415 - it needs these packages
 
     try:
         build_cli()(prog_name="gateway")
@@ -27,6 +53,9 @@ def main() -> None:
         sys.stderr.write(f"error: unexpected {kind} at {place.filename}:{place.lineno}; please report it\n")
         sys.exit(1)
 
+
+if "__mp_main__" in sys.modules:  # a worker, in which multiprocessing imports the program's entry first
+    leave_out()
 
 if __name__ == "__main__":
     main()

@@ -1,37 +1,42 @@
-"""The one place where the parts meet: store, keys, clock, catalogue and places.
+"""Open the gateway: build one object from settings, store, keys, catalogue and profiles; no other file builds them.
 
-Nothing is built at import. Tests call the same functions with other parts: another clock, another transport.
+Importing builds nothing. Tests call the same function with another clock or registry.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+from gateway.accounts.kept_store import open_kept
 from gateway.audit.log import AuditLog
+from gateway.audit.macs import EntryMacs
 from gateway.audit.refusals import Refusals
+from gateway.audit.sequencer import Sequencer
+from gateway.audit.use_cases import begin_evidence
 from gateway.clock import Clock
 from gateway.database import WAIT_SECONDS, Database, database_path, open_database
+from gateway.dependencies import Dependencies
 from gateway.deployment import find_base, record_base
-from gateway.errors.commands import SettingInvalid
-from gateway.errors.places import Overloaded
-from gateway.keys.master import MasterFile, load_or_make_master_key, parse_master_key
+from gateway.errors.operators import SettingInvalid, StateWrong, StoreMissing
+from gateway.errors.registry import Overloaded
+from gateway.identifiers import Profile
 from gateway.keys.store import reseal_keys
-from gateway.keys.vault import Reseal, Vault
+from gateway.keys.vault import MasterFile, Reseal, Vault, load_or_make_master_key, parse_master_key
 from gateway.operators.store import reseal_totp_secrets
-from gateway.parts import Parts
-from gateway.places import Profile
-from gateway.private_folder import make_private_folder
+from gateway.private_files import make_private_folder
 from gateway.procedures.catalogue import load_catalogue
-from gateway.profiles.connections import Opener
-from gateway.profiles.first_revision import settle_first_revision
-from gateway.profiles.links import Links, OpenRegistry
+from gateway.profiles.client_pool import ClientPool, OpenRegistry
+from gateway.profiles.connections import create_first_revision, open_places
 from gateway.profiles.model import Gateway, Places
 from gateway.profiles.revisions import Revision
-from gateway.profiles.store import read_standings, reseal_secrets
+from gateway.profiles.store import read_states, reseal_secrets
 from gateway.schema import migrate, require_current
 from gateway.settings import DEFAULT_BASE, Settings
+from gateway.storage.checkpoint_copies import open_copies
+from gateway.storage.heads import find_head_file, require_not_older
 
-HANGS_ON_MASTER: tuple[Reseal, ...] = (reseal_keys, reseal_secrets, reseal_totp_secrets)
-"""What is sealed under the master key itself, a table each: `keys rotate master` seals all of it anew at once."""
+SEALED_UNDER_MASTER: tuple[Reseal, ...] = (reseal_keys, reseal_secrets, reseal_totp_secrets)
+"""One function for each table sealed under the master key; `keys rotate master` calls all of them in one commit."""
 
 
 @asynccontextmanager
@@ -41,87 +46,147 @@ async def open_gateway(
     clock: Clock,
     base: str | None = None,
     open_registry: OpenRegistry | None = None,
+    create: bool = True,
 ) -> AsyncIterator[Gateway]:
-    """Open store, keys and places; close them at the end. Without `open_registry` nothing can be asked.
+    """Open store, keys and profiles for the block, then close them. Without `open_registry` nothing can be asked.
 
-    `base` is the address listened on, remembered for commands; `GATEWAY_PUBLIC_URL` wins over it.
+    `base` is the server's address, stored for commands; `create`: make an embedded store and its master key.
 
     Raises:
-        SettingInvalid, MasterKeyWrong, SchemaOld
+        SettingInvalid, MasterKeyWrong, SchemaOld, StoreMissing (without `create`), StateWrong (the store went back or lost a key)
     """
-    vault = _open_vault(settings)
-    database = open_database(settings.database_url, statement_seconds=WAIT_SECONDS)
+    vault = open_vault(settings, create=create)
+    database = _open_database(settings)
     try:
         if database.embedded:
             await migrate(database, clock)
         else:
             await require_current(database)
-        await vault.open(database, clock)
+        if base is not None:
+            await require_not_older(database, find_head_file(settings))
+        rings = await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
-        audit = AuditLog(database)
-        parts = Parts(
+        audit = AuditLog(database, EntryMacs(rings.evidence))
+        deps = Dependencies(
             database=database,
             audit=audit,
             refusals=Refusals(audit, clock),
             clock=clock,
             catalogue=load_catalogue(),
             base=public,
+            kept=open_kept(database),
         )
-        links = Links(open_registry)
-        opener = Opener(settings, base=public, links=links)
+        clients = ClientPool(open_registry)
+        sequencer = Sequencer(database, vault, clock, base=public, signed=_find_signed(settings))
         try:
-            waiting = await _settle_first(parts, vault, opener) if links.can_open else []
-            places = await _open_places(parts, vault, opener)
-            gateway = Gateway(parts=parts, places=places, vault=vault, opener=opener)
-            await _propose(gateway, waiting)
+            unapproved: list[Revision | None] = []
+            if clients.can_open:
+                unapproved = [
+                    await create_first_revision(deps, settings, clients, profile, master=vault.master)
+                    for profile in Profile
+                ]
+            gateway = Gateway(
+                deps=deps,
+                places=await _open_places(deps, settings, clients, vault),
+                vault=vault,
+                settings=settings,
+                clients=clients,
+                sequencer=sequencer,
+                copies=open_copies(settings),
+            )
+            await _propose(gateway, [revision for revision in unapproved if revision is not None])
             yield gateway
         finally:
-            await links.aclose()
-            with suppress(Overloaded):  # the store is away: the log and the metrics have them
-                await parts.refusals.flush(unfinished=True)
-            await parts.audit.aclose()
+            await _close(deps, clients, sequencer)
     finally:
         await database.close()
 
 
-async def _settle_first(parts: Parts, vault: Vault, opener: Opener) -> list[Revision]:
-    """Let the settings make each profile's first revision; return those that somebody must yet approve."""
-    found = [await settle_first_revision(parts, opener, profile, master=vault.master) for profile in Profile]
-    return [revision for revision in found if revision is not None]
+def _find_signed(settings: Settings) -> tuple[int, str] | None:
+    """Return the row that the head beside the master key names; None without one, or if it can't be read."""
+    file = find_head_file(settings)
+    with suppress(StateWrong):  # a server refuses to start with it, and names it
+        head = None if file is None else file.read()
+        return None if head is None or not head.rows else (head.rows, head.leaf)
+    return None
 
 
-async def _propose(gateway: Gateway, waiting: Sequence[Revision]) -> None:
-    if waiting:
-        from gateway.changes.first_proposal import propose_first  # noqa: PLC0415 - brings the wire's libraries
+async def _close(deps: Dependencies, clients: ClientPool, sequencer: Sequencer) -> None:
+    """End what runs, write the counted refusals, and give the appended entries their rows."""
+    for task in deps.tasks:
+        task.cancel()
+    await clients.aclose()
+    with suppress(Overloaded):  # if the store is down, the refusals are in the log and the metrics
+        await deps.refusals.flush(unfinished=True)
+    await deps.kept.versions.aclose()
+    await deps.audit.aclose()
+    if deps.audit.appended:
+        await sequencer.try_run()
 
-        for revision in waiting:
+
+async def _propose(gateway: Gateway, unapproved: Sequence[Revision]) -> None:
+    """Propose the first revisions, which an operator must approve."""
+    if unapproved:
+        from gateway.changes.propose import propose_first  # noqa: PLC0415 - loads the libraries for HTTP and XML
+
+        for revision in unapproved:
             await propose_first(gateway, revision)
 
 
-async def _open_places(parts: Parts, vault: Vault, opener: Opener) -> Places:
-    """Open the places as they stand."""
-    async with parts.database.read() as transaction:
+async def _open_places(deps: Dependencies, settings: Settings, clients: ClientPool, vault: Vault) -> Places:
+    """Open the profiles with their present keys and states."""
+    async with deps.database.read() as transaction:
         rings = await vault.read(transaction)
-        found = await read_standings(transaction, master=vault.master)
-    return Places(opener.open_all(rings.keys, found, {}), epoch=rings.epoch)
+        found = await read_states(transaction, master=vault.master)
+    places = open_places(settings, clients, rings.keys, found, {}, base=deps.base)
+    return Places(places, epoch=rings.epoch)
 
 
-def _open_vault(settings: Settings) -> Vault:
+def _open_database(settings: Settings) -> Database:
+    return open_database(
+        settings.database_url,
+        statement_seconds=WAIT_SECONDS,
+        connections=settings.database_connections,
+    )
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Database]:
+    """Open an existing store for the block, without its keys. Raises `StoreMissing`, `SchemaOld`."""
+    if settings.database_url.startswith("sqlite:///"):
+        _require_store(database_path(settings.database_url))
+    database = open_database(settings.database_url)
+    try:
+        await require_current(database)
+        yield database
+    finally:
+        await database.close()
+
+
+def open_vault(settings: Settings, *, create: bool) -> Vault:
+    """Return the vault with the master key; raises as `open_gateway`."""
+    embedded = settings.database_url.startswith("sqlite:///")
+    if embedded and not create:
+        _require_store(database_path(settings.database_url))
     if settings.master_key is not None:
         master = parse_master_key(settings.master_key.get_secret_value())
         named = settings.master_key_file
         setting_file = None if named is None else MasterFile(path=named.absolute())
-        return Vault(master, file=None, hanging=HANGS_ON_MASTER, setting_file=setting_file)
-    if not settings.database_url.startswith("sqlite:///"):
+        return Vault(
+            master, file=None, sealed=SEALED_UNDER_MASTER, begin=begin_evidence, setting_file=setting_file
+        )
+    if not embedded:
         raise SettingInvalid(
-            "GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL: 32 bytes as base64url"
+            "GATEWAY_MASTER_KEY (or _FILE) is required with PostgreSQL: 32 bytes as base64url"
         )
     folder = database_path(settings.database_url).parent
     try:
         make_private_folder(folder)
         path = folder / "master.key"
+        if not create and not path.exists():
+            raise StoreMissing(f"no master key at {path}: put back the key that this store was made with")
         master = load_or_make_master_key(path)
-        return Vault(master, file=MasterFile(path=path), hanging=HANGS_ON_MASTER)
+        return Vault(master, file=MasterFile(path=path), sealed=SEALED_UNDER_MASTER, begin=begin_evidence)
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
         raise SettingInvalid(
@@ -129,8 +194,23 @@ def _open_vault(settings: Settings) -> Vault:
         ) from error
 
 
+def _require_store(path: Path) -> None:
+    """Raise `StoreMissing` unless the file of an embedded store has a content."""
+    try:
+        if path.stat().st_size:
+            return
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise StoreMissing(f"no store can be read at {path.absolute()} ({error.strerror})") from None
+    raise StoreMissing(
+        f"no store at {path.absolute()}: go to the gateway's folder, or set GATEWAY_DATABASE_URL; "
+        "`gateway serve` and `gateway migrate` make a store"
+    )
+
+
 async def _settle_base(database: Database, base: str | None) -> str:
-    """Remember the address listened on, or recall the last one."""
+    """Store the address of this server and return it; without one, return the last stored address."""
     if base is None:
         async with database.read() as connection:
             return await find_base(connection) or DEFAULT_BASE

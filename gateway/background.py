@@ -1,4 +1,4 @@
-"""Work that goes on beside a block: it begins with it and is ended with it."""
+"""A background task that runs while a block runs."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `work` while the block runs, and end it then."""
+async def run_in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `work` while the block runs, and cancel it at the end."""
     task = asyncio.create_task(work)
     try:
         yield

@@ -1,29 +1,47 @@
-"""The store's engine and transactions: SQLite (embedded, one worker) or PostgreSQL, same code on both.
+"""The store's engine and transactions: SQLite (embedded, one worker) or PostgreSQL, with the same code.
 
-A use case opens `write()` and commits before it answers (docs/decisions/0011). On SQLite writers queue
-on one lock and begin IMMEDIATE, since a deferred begin loses concurrent read-modify-writes.
+A use case opens `write()` and commits before it answers (docs/decisions/0011). On SQLite writers queue on one lock and
+begin IMMEDIATE, since a deferred begin loses concurrent read-modify-writes.
+
+A statement on SQLite takes microseconds and runs on the caller's thread, since under load the hand-over to aiosqlite's
+thread costs many times that. Statements that may wait for the disk or another process (a writer's begin, a commit, a pragma
+such as a checkpoint) stay in that thread, so that the event loop never waits (docs/decisions/0060).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import contextvars
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from gateway.embedded import BEGIN_WRITING, connect_embedded
-from gateway.errors.places import Overloaded
-from gateway.private_folder import make_private_file
+from gateway.driver import (
+    PRAGMAS,
+    Driver,
+    DriverTransaction,
+    HotStatement,
+    Members,
+    PostgresDriver,
+    Row,
+    SqliteDriver,
+    connect_postgres,
+)
+from gateway.errors.registry import Overloaded
+from gateway.private_files import make_private_file
+from gateway.sqlite_driver import BEGIN_WRITING, connect_sqlite
+from gateway.storage.outages import Cause, Outages
 
 Transaction = AsyncConnection
-"""What a store's function works in: a connection inside a transaction that `Database` opened."""
+"""The argument of the functions of stores: a connection inside a transaction that `Database` opened."""
 
 metadata = sa.MetaData(
     naming_convention={
@@ -35,12 +53,24 @@ metadata = sa.MetaData(
     }
 )
 
-_CHANGES = "changes"
-"""Where a connection counts its changes."""
+CHANGES = "changes"
+"""The key under which a connection's `info` counts the statements other than successful reads that it has run."""
+
+BeforeWrite = Callable[[sa.Connection, Any, Sequence[Mapping[str, Any]], Mapping[str, Any]], None]
+"""Takes the connection, the statement, the rows of its parameters, and its execution options."""
+
+AfterFailure = Callable[[Any, Mapping[str, Any]], None]
+"""Takes the statement that failed, and the execution options of its connection."""
 
 WAIT_SECONDS = 10.0
-"""How long anybody waits for a connection, for the turn to write, or for another process that holds the store."""
+"""How long to wait for a connection, for the turn to write, or for another process that locks the store."""
 
+JOURNAL_SECONDS = 60.0
+"""How long the journal may still hold what was deleted before the log says so."""
+
+log = structlog.get_logger("gateway.store")
+
+T = TypeVar("T")
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -65,138 +95,213 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Database:
-    """One engine. `read()`, `walk()` and `write()` give a connection inside a transaction."""
+    """One engine. `read()`, `walk()` and `write()` yield a connection inside a transaction."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, driver: Driver) -> None:
         self.engine = engine
+        self._driver = driver
         self.embedded = engine.dialect.name == "sqlite"
         self._file = Path(engine.url.database or "") if self.embedded else None
         self._walkers = (
             engine if self.embedded else engine.execution_options(isolation_level="REPEATABLE READ")
         )
-        # On PostgreSQL a reader's statements stand alone: they saw no common snapshot before either (READ COMMITTED), and
-        # neither BEGIN nor ROLLBACK goes over the wire.
+        # On PostgreSQL a reader's statements need no transaction: READ COMMITTED gives them no common snapshot, and this way
+        # BEGIN and ROLLBACK aren't sent.
         self._readers = engine if self.embedded else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
         self._writer = asyncio.Lock() if self.embedded else None
-
-    def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction that only reads; nothing that it wrote would be kept on SQLite.
-
-        Raises:
-            Overloaded: the store can't be reached.
-        """
-        return self._reading(self._readers)
-
-    def walk(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a `read` whose rows come one by one, and whose statements all see the store as it was at the first."""
-        return self._reading(self._walkers)
+        self._turns = 0
+        self._truncating: asyncio.Task[None] | None = None
+        self._watched = False
+        self.outages = Outages(_name(engine.url), self._file)
 
     @asynccontextmanager
-    async def _reading(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
-        with _store_errors():
+    async def read(self, *, snapshot: bool = False) -> AsyncIterator[Transaction]:
+        """Open a transaction that only reads; a write in it is not kept on SQLite.
+
+        `snapshot`: all statements see the store as it was at the first.
+
+        Raises:
+            StoreUnavailable: the store can't work; its cause is in the log.
+            Overloaded: no connection became free in `WAIT_SECONDS`.
+        """
+        with self._outages_told():
             self._check_file()
-            async with engine.connect() as connection:
+            async with (self._walkers if snapshot else self._readers).connect() as connection:
                 await connection.begin()
                 yield connection
 
+    def walk(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a `read` with one snapshot, for rows that are streamed."""
+        return self.read(snapshot=True)
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that commits when the block ends. Raises `Overloaded` like `read`."""
-        with _store_errors():
+        """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`."""
+        with self._outages_told():
             self._check_file()
-            async with (
-                self._turn(),
-                self._writers.connect() as connection,
-                connection.begin(),
-            ):
+            async with self._turn(), self._writers.connect() as connection, connection.begin():
                 yield connection
+            self.outages.works()
+
+    async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
+        """Run a hot statement that reads, on the driver. Raises `StoreUnavailable`, `Overloaded` like `read`."""
+        with self._outages_told():
+            return await self._driver.fetch(statement, members)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Let one writer at a time go on, on SQLite; raises `TimeoutError`, so that none waits for all before it."""
-        if self._writer is None:
-            yield
-            return
-        async with asyncio.timeout(WAIT_SECONDS):
-            await self._writer.acquire()
+    async def transaction(self, *, shared_lock: int) -> AsyncIterator[DriverTransaction]:
+        """Open a write transaction for hot statements, on the driver, that commits when the block ends.
+
+        On PostgreSQL it has the advisory lock `shared_lock` together with others of its kind, and waits for a transaction that
+        has it alone. Raises `StoreUnavailable`, `Overloaded` like `read`.
+        """
+        with self._outages_told():
+            async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
+                yield transaction
+            self.outages.works()
+
+    @contextmanager
+    def _outages_told(self) -> Iterator[None]:
+        """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays."""
         try:
             yield
-        finally:
-            self._writer.release()
+        except Exception as error:  # SQLAlchemy's or the driver's, of any kind
+            if (outage := self.outages.describe(error)) is not None:
+                raise outage from error
+            raise
 
     def _check_file(self) -> None:
-        """Find a deleted embedded database: its open connections would go on writing to nowhere."""
+        """Raise `OSError` if the store's file is gone: open connections would read and write a deleted file."""
         if self._file is not None:
             self._file.stat()
 
-    async def truncate_journal(self) -> None:
-        """On SQLite, empty the write-ahead log, so that what was deleted is gone from the disk."""
-        if self.embedded:
-            without_begin = self.engine.execution_options(sqlite_begin="SELECT 1")
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """On SQLite, let one writer work at a time.
+
+        Raises:
+            StoreUnavailable: in `WAIT_SECONDS` no writer came to its end: the store is locked.
+            Overloaded: others did, but this one's turn did not come.
+        """
+        if self._writer is None:
+            yield
+            return
+        before = self._turns
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._writer.acquire()
+        except TimeoutError:
+            if self._turns == before:
+                raise self.outages.note(Cause.LOCKED, "no_turn") from None
+            raise Overloaded from None
+        try:
+            yield
+            self._turns += 1
+        finally:
+            self._writer.release()
+
+    def watch_writes(self, tables: Collection[str], *, before: BeforeWrite, failed: AfterFailure) -> None:
+        """Call `before` ahead of each write of one of these tables, and `failed` after a statement that failed.
+
+        SQL as text is not noticed. A second call changes nothing.
+        """
+        if self._watched:
+            return
+        self._watched = True
+
+        def look(
+            connection: sa.Connection,
+            statement: Any,
+            rows: Sequence[Mapping[str, Any]],
+            parameters: Mapping[str, Any],
+            options: Mapping[str, Any],
+        ) -> None:
+            if getattr(statement, "is_select", False):
+                return
+            connection.info[CHANGES] = connection.info.get(CHANGES, 0) + 1
+            if getattr(statement, "is_dml", False) and statement.table.name in tables:
+                before(connection, statement, rows or (parameters,), options)
+
+        def look_back(context: sa.ExceptionContext) -> None:
+            # PostgreSQL runs no further statement after a failed one: count the transaction as changed.
+            if context.connection is not None:
+                context.connection.info[CHANGES] = context.connection.info.get(CHANGES, 0) + 1
+                statement = getattr(context.execution_context, "invoked_statement", None)
+                failed(statement, context.connection.get_execution_options())
+
+        sa.event.listen(self.engine.sync_engine, "before_execute", look)
+        sa.event.listen(self.engine.sync_engine, "handle_error", look_back)
+
+    async def truncate_journal(self, *, wait_seconds: float = 0.0) -> bool:
+        """On SQLite, empty the write-ahead log, so that what was deleted is gone from the disk.
+
+        Return whether it is empty. It never waits for a reader while it blocks writers: as long as another connection reads an
+        older snapshot, a task beside the requests tries again. `wait_seconds`: how long this call waits for that.
+        """
+        if not self.embedded or await self._try_truncating():
+            return True
+        if self._truncating is None or self._truncating.done():
+            # An empty context: what the task logs does not belong to one request.
+            self._truncating = asyncio.get_running_loop().create_task(
+                self._truncate_later(), context=contextvars.Context()
+            )
+        finished, _ = await asyncio.wait({self._truncating}, timeout=wait_seconds)
+        return bool(finished)
+
+    async def _truncate_later(self) -> None:
+        pause, waited = 0.05, 0.0
+        while not await self._try_truncating():
+            await asyncio.sleep(pause)
+            if waited < JOURNAL_SECONDS <= waited + pause:
+                log.warning(
+                    "journal_not_empty", remedy="end the program that reads the store, such as a backup"
+                )
+            waited, pause = waited + pause, min(2 * pause, 1.0)
+
+    async def _try_truncating(self) -> bool:
+        """Copy the log into the store, and empty it if no connection needs it; wait for none."""
+        without_begin = self.engine.execution_options(sqlite_begin="SELECT 1")
+        try:
             async with without_begin.connect() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                await connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+                try:
+                    found = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+                finally:
+                    await connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+        except sa.exc.SQLAlchemyError:
+            return False  # locked: as if it were busy
+        return not found[0]
+
+    def count_connections(self) -> dict[str, int]:
+        """Return how many connections of the pool are in use and idle, and their limit."""
+        pool: Any = self.engine.pool
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin(), "limit": pool.size()}
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._truncating is not None:
+            self._truncating.cancel()
+            await asyncio.wait({self._truncating})
+        await self._driver.close()
         await self.engine.dispose()
 
 
-class _store_errors:  # noqa: N801 - reads as a statement in a `with`
-    """Name the store's outages ours; constraint violations pass, use cases read them."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and is_outage(error):
-            raise Overloaded from error
-
-
-def is_outage(error: BaseException) -> bool:
-    """Say whether the store itself can't now, as against a value or a constraint that it refused."""
-    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError | OSError):
-        return True
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or _is_servers(error))
-
-
-def _is_servers(error: DBAPIError) -> bool:
-    """Say whether PostgreSQL itself can't now (no such database, full, shutting down): asyncpg has no class for it.
-
-    A value that it can't take (SQLSTATE class 22) is not the server's.
-    """
-    return type(error) is DBAPIError and not str(getattr(error.orig, "sqlstate", "22")).startswith("22")
-
-
-def count_changes(transaction: Transaction) -> int:
-    """Return how many statements but good reads this connection was given, to be compared with a later count."""
-    return int(transaction.info.get(_CHANGES, 0))
-
-
-def _note_change(**event: Any) -> None:
-    if not event["statement"].startswith("SELECT"):
-        info = event["conn"].info
-        info[_CHANGES] = info.get(_CHANGES, 0) + 1
-
-
-def _note_failure(context: sa.ExceptionContext) -> None:
-    # After a statement that it refused PostgreSQL takes no other: the transaction is as good as changed.
-    if context.connection is not None:
-        context.connection.info[_CHANGES] = context.connection.info.get(_CHANGES, 0) + 1
-
-
-def open_database(url: str, *, statement_seconds: float | None = None) -> Database:
+def open_database(url: str, *, statement_seconds: float | None = None, connections: int = 20) -> Database:
     """Open the store by its public URL (`sqlite:///path`, `postgresql://…`); makes no connection yet.
 
-    `statement_seconds`: how long PostgreSQL may take over one statement; a command may wait as long as it takes.
+    `connections`: the limit of this process's connections to PostgreSQL, at least 4; a third of them is for hot statements.
+    `statement_seconds`: the limit of one statement on PostgreSQL; None, for commands, is no limit.
 
     Raises:
-        Overloaded: the file of an embedded database can't be made.
+        StoreUnavailable: the file of an embedded database can't be made.
     """
     if url.startswith("sqlite:///"):
         path = database_path(url)
-        with _store_errors():
+        try:
             make_private_file(path)
+        except OSError as error:
+            raise Outages(str(path)).describe(error) or Overloaded() from error
         address = sa.URL.create("sqlite+aiosqlite", database=str(path))
         # No overflow: a connection beyond the pool would be opened, prepared and thrown away for one read.
         engine = create_async_engine(
@@ -204,22 +309,35 @@ def open_database(url: str, *, statement_seconds: float | None = None) -> Databa
             hide_parameters=True,
             pool_size=8,
             max_overflow=0,
-            connect_args={"timeout": WAIT_SECONDS, "async_creator_fn": connect_embedded},
+            pool_timeout=WAIT_SECONDS,
         )
+        sa.event.listen(engine.sync_engine, "do_connect", _connect_sqlite)
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    else:
-        engine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
-            hide_parameters=True,
-            pool_size=10,
-            pool_timeout=WAIT_SECONDS,
-            pool_pre_ping=True,
-            connect_args={"timeout": WAIT_SECONDS, "command_timeout": statement_seconds},
-        )
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", _note_change, named=True)
-    sa.event.listen(engine.sync_engine, "handle_error", _note_failure)
-    return Database(engine)
+        return Database(engine, SqliteDriver(path, wait_seconds=WAIT_SECONDS))
+    hot = max(2, connections // 3)
+    # Without libpq's parameters, which only the driver reads.
+    address = sa.make_url(url).set(drivername="postgresql+asyncpg", query={})
+    engine = create_async_engine(
+        address,
+        hide_parameters=True,
+        pool_size=connections - hot,
+        max_overflow=0,
+        pool_timeout=WAIT_SECONDS,
+        async_creator=partial(
+            connect_postgres, url, wait_seconds=WAIT_SECONDS, statement_seconds=statement_seconds
+        ),
+    )
+    sa.event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    driver = PostgresDriver(url, size=hot, wait_seconds=WAIT_SECONDS, statement_seconds=statement_seconds)
+    return Database(engine, driver)
+
+
+def _name(url: sa.URL) -> str:
+    """Return a store's name for the log: its file, or server and database, without user and password."""
+    if url.host is None:
+        return str(Path(url.database or "").absolute())
+    return f"{url.host}:{url.port or 5432}/{url.database}"
 
 
 def database_path(url: str) -> Path:
@@ -227,14 +345,31 @@ def database_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
+def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:
+    """Let the pool replace its connections if the server has closed them: without a ping, a restart would fail a call for each."""
+    del dbapi_connection, proxy
+    driver: Any = record.driver_connection
+    if driver.is_closed():
+        raise sa.exc.InvalidatePoolError
+
+
+def _connect_sqlite(dialect: Dialect, record: object, arguments: list[str], options: object) -> Any:
+    del record, options
+    return connect_sqlite(dialect.dbapi, arguments[0], wait_seconds=WAIT_SECONDS)
+
+
 def _prepare_sqlite(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - the event's signature
     dbapi_connection.isolation_level = None  # the driver must not begin by itself
     cursor = dbapi_connection.cursor()
-    # FULL: a commit is on the disk before an answer leaves. secure_delete: deleted keys are overwritten.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+    statement = connection.get_execution_options().get("sqlite_begin")
+    if statement is None:  # a deferred transaction, which waits for nothing
+        driver: Any = connection.connection.driver_connection
+        driver._conn.execute("BEGIN")  # noqa: SLF001 - aiosqlite has no public name
+    else:
+        connection.exec_driver_sql(statement)

@@ -1,8 +1,9 @@
-"""What a deployment remembers of itself: the address that the last `serve` listened on, its epoch, and how far the
-audit's questions are known to have answers.
+"""Values of a deployment: its public address, its epoch, and two marks of the audit.
 
-The epoch counts changes that every running worker must follow without a restart, such as a rotated key: workers
-look at it five times a second and read anew what hangs on it when it has moved.
+One mark says up to which audit entry every question has an answer, the other how many rows have no MAC (`audit/macs.py`).
+
+The epoch counts changes that every running worker must apply without a restart, such as a rotated key: workers read keys
+and profiles again when it has changed (`profiles/epochs.py`).
 """
 
 import contextlib
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database import metadata
+from gateway.database import Database, metadata
+from gateway.driver import HotStatement
 
 deployment = sa.Table(
     "deployment",
@@ -19,56 +21,90 @@ deployment = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(400), nullable=False),
 )
-_BASE, _EPOCH, _SETTLED = "base", "epoch", "audit_settled"
-_MOST_DIGITS = 18
+_BASE, _SETTLED, _PROBE, _MARK = "base", "audit_settled", "probe", "audit_mark"
+_OLDEST = "oldest_program"
+EPOCH = "epoch"
+_FIND = HotStatement(sa.select(deployment.c.value).where(deployment.c.name == sa.bindparam("name")))
+_MAX_DIGITS = 18
 _OPERATORS = sa.table("operators")
-_STANDINGS = sa.table("profile_standings", sa.column("two_people_since"))
-"""By their names alone: whether there are operators is asked from below the rooms that these are of."""
+_PROFILE_STATES = sa.table("profile_standings", sa.column("two_people_since"))
+"""Repeated here, since this file must not import the files that define these tables (import contract)."""
 
 
 async def record_base(connection: AsyncConnection, base: str) -> None:
-    """Remember the public address, for commands that print an issuer."""
+    """Store the public address, for commands that print an issuer."""
     await _record(connection, _BASE, base)
 
 
+async def record_probe(connection: AsyncConnection, mark: str) -> None:
+    """Store a mark that nobody reads, to find out whether the store can be written."""
+    await _record(connection, _PROBE, mark)
+
+
+async def record_oldest_program(connection: AsyncConnection, revision: str) -> None:
+    """Store the newest revision of the oldest program that may run on the present schema."""
+    await _record(connection, _OLDEST, revision)
+
+
+async def find_oldest_program(connection: AsyncConnection) -> str | None:
+    """Return what `record_oldest_program` stored."""
+    return await _find(connection, _OLDEST)
+
+
 async def find_base(connection: AsyncConnection) -> str | None:
-    """Return the address that was recorded last."""
+    """Return the address that was stored last."""
     return await _find(connection, _BASE)
 
 
 async def advance_epoch(connection: AsyncConnection) -> None:
-    """Tell every worker to look again; inside a record of the audit, since two at once would count as one."""
-    await _record(connection, _EPOCH, str(await read_epoch(connection) + 1))
+    """Increment the epoch, so that every worker refreshes. Call it inside an audit record: else two at once count as one."""
+    await _record(connection, EPOCH, str(await read_epoch(connection) + 1))
 
 
 async def read_epoch(connection: AsyncConnection) -> int:
     """Return the epoch, 0 before the first change."""
-    return int(await _find(connection, _EPOCH) or 0)
+    return int(await _find(connection, EPOCH) or 0)
 
 
-async def record_settled(connection: AsyncConnection, row: int) -> None:
-    """Remember up to which audit row every question has an answer; it never goes back."""
-    await _record(connection, _SETTLED, str(max(row, await read_settled(connection))))
+async def fetch_epoch(database: Database) -> int:
+    """Return the epoch, as `read_epoch`, by a hot statement."""
+    rows = await database.fetch(_FIND, {"name": EPOCH})
+    return int(rows[0][0]) if rows else 0
+
+
+async def record_settled(connection: AsyncConnection, entry: int) -> None:
+    """Store up to which audit entry every question has an answer; it never decreases."""
+    await _record(connection, _SETTLED, str(max(entry, await read_settled(connection))))
 
 
 async def read_settled(connection: AsyncConnection) -> int:
-    """Return up to which audit row every question is known to have an answer; 0 where the mark is no number."""
-    return parse_row(await find_settled(connection) or "") or 0
+    """Return up to which audit entry every question has an answer; 0 if the stored mark is not a number."""
+    return parse_entry_id(await find_settled(connection) or "") or 0
 
 
-def parse_row(mark: str) -> int | None:
-    """Return the row number that a mark is; None for what no database counts to, or is no number."""
-    return int(mark) if mark.isdecimal() and len(mark) <= _MOST_DIGITS else None
+def parse_entry_id(mark: str) -> int | None:
+    """Return a mark as the id of an entry; None if it is not a number, or too large for one."""
+    return int(mark) if mark.isdecimal() and len(mark) <= _MAX_DIGITS else None
 
 
 async def find_settled(connection: AsyncConnection) -> str | None:
-    """Return the mark behind `read_settled` as it is stored, whatever it is."""
+    """Return the stored mark of `read_settled`, unparsed."""
     return await _find(connection, _SETTLED)
 
 
+async def record_mark(connection: AsyncConnection, mark: str) -> None:
+    """Store the mark of the rows without a MAC."""
+    await _record(connection, _MARK, mark)
+
+
+async def find_mark(connection: AsyncConnection) -> str | None:
+    """Return the stored mark of the rows without a MAC."""
+    return await _find(connection, _MARK)
+
+
 async def has_operators(connection: AsyncConnection) -> bool:
-    """Say whether there is, or was, any operator, whatever rows were lost: the host alone then only suspends on official."""
-    kept = sa.select(sa.literal(1)).where(_STANDINGS.c.two_people_since.is_not(None))
+    """Return whether there is or was an operator, even if its row was lost: then only a sign-in may change official."""
+    kept = sa.select(sa.literal(1)).where(_PROFILE_STATES.c.two_people_since.is_not(None))
     query = sa.union_all(sa.select(sa.literal(1)).select_from(_OPERATORS), kept).limit(1)
     return (await connection.execute(query)).first() is not None
 
@@ -77,7 +113,7 @@ async def _record(connection: AsyncConnection, name: str, value: str) -> None:
     change = sa.update(deployment).where(deployment.c.name == name).values(value=value)
     if (await connection.execute(change)).rowcount:
         return
-    with contextlib.suppress(IntegrityError):  # another worker's first start was faster
+    with contextlib.suppress(IntegrityError):  # another worker's first start inserted it
         async with connection.begin_nested():
             await connection.execute(sa.insert(deployment).values(name=name, value=value))
 

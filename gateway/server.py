@@ -1,90 +1,137 @@
-"""The HTTP server of one worker: uvicorn, with an ending that fails nobody.
+"""The HTTP server of one worker: uvicorn, with a shutdown that drops no request.
 
-What it leaves out: which socket, which application, what else runs beside it (`serving.py`).
+The socket is bound first, so that the address is known. Listening on all addresses requires `GATEWAY_PUBLIC_URL`.
+`answer` is the whole work of a worker, whether it is the only one or one of many (`workers.py`).
 """
 
 import asyncio
 import contextlib
+import gc
+import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.edge.listening import BareServer
-from gateway.edge.room import Room
+from gateway.app import open_gateway
+from gateway.audit.sequencer import sequencing
+from gateway.changes.watch import watch_in_background
+from gateway.cleanup import cleaning_up
+from gateway.clock import Clock
+from gateway.edge.connections import ConnectionLimiter, LimitedServer, connection_limit
+from gateway.edge.metrics import Metrics, metrics_page, serve_metrics
+from gateway.edge.worker_metrics import offer_metrics
+from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.preflight.recorder import PreflightNetwork
+from gateway.profiles.client_pool import OpenRegistry
+from gateway.profiles.epochs import follow_epochs
+from gateway.profiles.model import Gateway
+from gateway.registry.client import open_registry
+from gateway.registry.connection import Connection
+from gateway.registry.egress import open_transport
+from gateway.registry.model import Registry
+from gateway.settings import Settings
+from gateway.storage.checkpoint_copies import copying_checkpoints
+from gateway.storage.heads import find_head_file, follow_head
+from gateway.web import build_app
 
-LAST_CALL_SECONDS = 1.0
-"""How long callers that keep a connection have to come back and be told that it closes."""
+RETIRE = signal.SIGUSR1
+"""Ends a worker whose successor already answers on the same socket."""
+
+DRAIN_SECONDS = 1.0
+"""How long idle connections may send one more request at shutdown; its answer has `Connection: close`."""
 
 log = structlog.get_logger("gateway.server")
 
 
-class Server(BareServer):
-    """A server that ends by itself: uvicorn's own raises the signal again, which would kill the process
-    before the parts are closed, with an exit code that says it failed.
+class Server(LimitedServer):
+    """A server that handles the signals itself: uvicorn's raises a caught signal again, which would end the process
+    with a failure before the store is closed.
 
-    `lifeline`, where there is one, becomes readable when the process that supervises this one is gone.
+    `lifeline` becomes readable when the supervising process has ended.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        room: Room,
+        limiter: ConnectionLimiter,
         started: Callable[[], None],
         lifeline: int | None = None,
+        drain_s: float = 0.0,
     ) -> None:
-        super().__init__(app, room=room, keep_alive_s=15, shutdown_s=20)
+        super().__init__(app, limiter=limiter, keep_alive_s=15, shutdown_s=20)
+        self.draining = False
+        self._drain_s = drain_s
         self._last: list[socket.socket] = []
-        self._tell_started = started
+        self._started = started
         self._lifeline = lifeline
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let SIGINT, SIGTERM and a lost supervisor end the serving; requests in flight are finished."""
+        """Stop at SIGINT, SIGTERM or the end of the supervisor; requests under way are finished.
+
+        At `RETIRE` others accept the connections of the same socket, so the server stops without draining. SIGHUP, which
+        renews the workers of a group, doesn't end a single one.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(RETIRE, self._retire)
+        loop.add_signal_handler(signal.SIGHUP, log.warning, "sighup_ignored")
         if self._lifeline is not None:
-            loop.add_reader(self._lifeline, self._end_alone, loop, self._lifeline)
+            loop.add_reader(self._lifeline, self._stop_without_supervisor, loop, self._lifeline)
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept, and say so."""
+        """Begin to accept connections, and call `started`."""
         self._last = [listener.dup() for listener in sockets or ()]
         await super().startup(sockets)
-        self._tell_started()
+        self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept what has reached us but nobody after, tell kept connections that they close, then end.
+        """Accept the connections that wait in the kernel, answer all with `Connection: close`, then stop.
 
-        uvicorn's own shutdown cuts connections that are idle this instant, whose next request may be on its way,
-        and those that the kernel had taken for us.
+        uvicorn's own shutdown would drop idle connections whose next request may be on its way, and the connections that
+        the kernel has accepted for this process.
         """
         loop = asyncio.get_running_loop()
         self.server_state.default_headers.append((b"connection", b"close"))
+        await self._drain(loop)
         for server in self.servers:
             server.close()
         for listener in sockets or ():
             listener.close()
-        for listener in self._last:  # whoever comes when this copy is closed too is refused
+        for listener in self._last:  # after this copy is closed too, the kernel refuses new connections
             await self._accept_waiting(loop, listener)
-        until = loop.time() + LAST_CALL_SECONDS
+        until = loop.time() + DRAIN_SECONDS
         while self.server_state.connections and not self.force_exit and loop.time() < until:  # noqa: ASYNC110 - uvicorn keeps a set, no event
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
-    def _end_alone(self, loop: asyncio.AbstractEventLoop, lifeline: int) -> None:
+    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Accept and answer for the time that a load balancer needs to see `/readyz` and send its requests elsewhere."""
+        self.draining = True
+        until = loop.time() + self._drain_s
+        while not self.force_exit and loop.time() < until:  # noqa: ASYNC110 - uvicorn has a flag, no event
+            await asyncio.sleep(0.05)
+
+    def _retire(self) -> None:
+        self._drain_s = 0.0
+        self.handle_exit(signal.SIGTERM, None)
+
+    def _stop_without_supervisor(self, loop: asyncio.AbstractEventLoop, lifeline: int) -> None:
         loop.remove_reader(lifeline)
         log.error("supervisor_gone")
         self.handle_exit(signal.SIGTERM, None)
 
     async def _accept_waiting(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
         waiting = []
-        with listener, contextlib.suppress(OSError):  # BlockingIOError: nobody waits
+        with listener, contextlib.suppress(OSError):  # BlockingIOError: none is left
             listener.setblocking(False)
             while True:
                 waiting.append(listener.accept()[0])
@@ -98,5 +145,112 @@ class Server(BareServer):
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the fastest event loop there is, uvloop where it is installed."""
+    """Return the factory of the fastest event loop: uvloop if it is installed."""
     return uvicorn.Config("", log_config=None).get_loop_factory()
+
+
+async def answer(
+    settings: Settings,
+    *,
+    clock: Clock,
+    base: str,
+    listener: socket.socket,
+    metrics_socket: Path | None = None,
+    started: Callable[[Gateway], None],
+    lifeline: int | None = None,
+    drain_s: float = 0.0,
+) -> None:
+    """Answer on a listening socket until SIGINT or SIGTERM, and `drain_s` longer; requests under way are finished.
+
+    `metrics_socket`: where one of several workers offers its figures; without it they are on the port of the settings.
+    `started` is called once requests are accepted; `lifeline` as in `Server`.
+
+    Raises:
+        StateWrong: the port of the metrics is taken.
+        SettingInvalid, MasterKeyWrong, SchemaOld
+    """
+    async with open_gateway(settings, clock=clock, base=base, open_registry=connector(clock)) as gateway:
+        metrics = Metrics()
+        server: Server | None = None
+        app = build_app(
+            gateway,
+            metrics=metrics,
+            trusted_proxies=settings.trusted_proxies,
+            draining=lambda: server is not None and server.draining,
+        )
+        server = Server(
+            app,
+            limiter=ConnectionLimiter(base=base, note=metrics.count_ended, most=connection_limit()),
+            started=lambda: started(gateway),
+            lifeline=lifeline,
+            drain_s=drain_s,
+        )
+        # The objects of the start live on: repeated collections would stop all requests and free nothing.
+        gc.collect()
+        gc.freeze()
+        preflight_network = PreflightNetwork(open_transport=open_transport)
+        async with (
+            cleaning_up(gateway.deps),
+            sequencing(gateway.sequencer, gateway.deps.audit),
+            copying_checkpoints(gateway.copies, gateway.deps.database, gateway.sequencer, clock),
+            follow_epochs(gateway),
+            follow_head(gateway.deps.database, find_head_file(settings)),
+            watch_in_background(gateway, preflight_network),
+            _show_metrics(metrics, settings, metrics_socket),
+        ):
+            await server.serve(sockets=[listener])
+
+
+def _show_metrics(
+    metrics: Metrics, settings: Settings, path: Path | None
+) -> contextlib.AbstractAsyncContextManager[None]:
+    if path is not None:
+        return offer_metrics(metrics.registry, path)
+    page = metrics_page(metrics.registry)
+    return serve_metrics(page, settings.metrics_port, host=settings.metrics_host)
+
+
+def connector(clock: Clock) -> OpenRegistry:
+    """Return the function that opens the registry client of a connection."""
+
+    def connect(connection: Connection) -> Registry:
+        return open_registry(connection, transport=open_transport(connection), clock=clock)
+
+    return connect
+
+
+def announce(gateway: Gateway) -> None:
+    """Print the address, whose port may be any free one, and the state of each profile's connection."""
+    print(f"gateway: {gateway.deps.base}", flush=True)  # noqa: T201 - the port may be a free one
+    for place in gateway.places.values():
+        state = "test data" if place.test_data else "real data"
+        connected = f"connected, {state}" if place.client else "no connection configured"
+        print(f"  {place.profile.value}: {place.issuer} ({connected})", flush=True)  # noqa: T201 - as above
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `StateWrong` if the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; try --port 0") from None
+    listener.listen(2048)
+    return listener
+
+
+def find_base(settings: Settings, host: str, listener: socket.socket) -> str:
+    """Return the address that callers use; the socket shows whether `host` means all addresses ("" and "0" do).
+
+    Raises:
+        SettingInvalid: all addresses, and no `GATEWAY_PUBLIC_URL`.
+    """
+    bound, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(bound).is_unspecified and settings.public_url is None:
+        raise SettingInvalid(
+            f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"
+        )
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,22 +1,24 @@
-"""The only reader of the environment: `GATEWAY_*` variables and an optional `.env`, read once.
+"""Settings: `GATEWAY_*` variables and an optional `.env`, read once. No other file reads the environment.
 
-An unknown or malformed setting stops the start, naming it and what is expected. A profile without a
-connection does not: it answers `profile_unconfigured`. Nothing of `official` has a default.
+An unknown or malformed setting stops the start; the error has its name and what is expected. A profile without a
+connection answers `profile_unconfigured`. No connection setting of `official` has a default.
 """
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from gateway.errors.commands import SettingInvalid
-from gateway.places import Profile
-from gateway.registry.authorities import read_authorities
+from gateway.errors.operators import SettingInvalid
+from gateway.identifiers import Profile
+from gateway.registry.addresses import is_loopback
 from gateway.registry.members import ConnectionMembers, HttpUrl, Strict, given_members, split_url
+from gateway.registry.tls import read_authorities
 
 PREFIX = "GATEWAY_"
 DEFAULT_BASE = "http://127.0.0.1:8000"
@@ -28,12 +30,26 @@ def _split_commas(value: object) -> object:
     )
 
 
+LIBPQ_PARAMETERS = frozenset(
+    {
+        "application_name", "passfile", "sslcert", "sslcrl", "sslkey", "sslmode", "sslpassword", "sslrootcert",
+        "ssl_max_protocol_version", "ssl_min_protocol_version", "target_session_attrs",
+    }
+)  # fmt: skip
+"""libpq's parameters that work in `GATEWAY_DATABASE_URL` (https://www.postgresql.org/docs/current/libpq-connect.html)."""
+
+
 def _database_url(value: str) -> str:
     parts = split_url(value)
     embedded = value.startswith("sqlite:///") and len(value) > len("sqlite:///") and ":memory:" not in value
     server = parts is not None and parts.scheme == "postgresql" and len(parts.path) > 1
     if not embedded and not server:
         raise ValueError("sqlite:///path or postgresql://user@host/name is expected")
+    if parts is not None and server:
+        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+            if name not in LIBPQ_PARAMETERS:
+                supported = ", ".join(sorted(LIBPQ_PARAMETERS))
+                raise ValueError(f"the parameter {name[:40]!r} is not supported; supported are {supported}")
     return value
 
 
@@ -51,7 +67,7 @@ Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Befor
 
 def _proxy_network(value: str) -> str:
     if ip_network(value).prefixlen == 0:
-        raise ValueError("the networks of your proxies are expected: 0.0.0.0/0 and ::/0 are everybody's")
+        raise ValueError("the networks of your proxies are expected: 0.0.0.0/0 and ::/0 are all addresses")
     return value
 
 
@@ -60,15 +76,33 @@ ProxyNetworks = Annotated[
 ]
 
 
-def _authorities(path: str) -> str:
-    return read_authorities(Path(path))
+def _ip_address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("an IP address of this host is expected, such as 127.0.0.1") from None
 
 
-Authorities = Annotated[str | None, BeforeValidator(_authorities)]
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
+
+
+def _login_issuer(value: str) -> str:
+    parts = split_url(value)
+    local = parts is not None and parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if parts is None or not (parts.scheme == "https" or local) or not parts.hostname:
+        raise ValueError("an https address is expected, or http on loopback")
+    if parts.query or parts.fragment or parts.username or value.endswith("/"):
+        raise ValueError("an address without user, query, fragment and final slash is expected")
+    return value
+
+
+LoginIssuer = Annotated[str, AfterValidator(_login_issuer)]
+
+Authorities = Annotated[str | None, BeforeValidator(lambda path: read_authorities(Path(path)))]
 
 
 class ProfileSettings(ConnectionMembers):
-    """One profile's `GATEWAY_<PROFILE>_*`: its first connection, where it may connect, whom it trusts there, its policy."""
+    """One profile's `GATEWAY_<PROFILE>_*`: its first connection, allowed hosts and networks, authorities, policy."""
 
     hosts: CommaList = ()
     networks: Networks = ()
@@ -80,9 +114,13 @@ class ProfileSettings(ConnectionMembers):
     budget_confirmed_hour: int | None = Field(default=None, ge=1)
     budget_confirmed_day: int | None = Field(default=None, ge=1)
     rate_per_second: int | None = Field(default=None, ge=1)
+    citizen_issuer: LoginIssuer | None = None
+    citizen_audience: CommaList = ()  # the login clients whose ID tokens count
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if (self.citizen_issuer is None) != (not self.citizen_audience):
+            raise ValueError("CITIZEN_ISSUER and CITIZEN_AUDIENCE must be set together")
         if self.registry_url is None:
             if beside := [name for name in given_members(self) if name != "registry_url"]:
                 raise ValueError(f"with {beside[0].upper()} set, REGISTRY_URL must be set too")
@@ -93,17 +131,27 @@ class ProfileSettings(ConnectionMembers):
 
 
 class Settings(Strict):
-    """Everything the gateway is told from outside."""
+    """All settings of the gateway."""
 
     database_url: DatabaseUrl = Field(default="sqlite:///var/gateway.db", repr=False)  # may hold a password
+    database_connections: int = Field(default=20, ge=4, le=500)  # of one worker, to PostgreSQL
+    serve_profile: Profile | None = None  # the only profile that a server answers for; None: both
     master_key: SecretStr | None = None
-    master_key_file: Path | None = None  # where it was read from, if from a file: a rotation replaces that
-    operator_token: SecretStr | None = None  # of commands: wins over the login kept under ./var/
+    master_key_file: Path | None = None  # the file of `master_key`; a rotation replaces it
+    operator_token: SecretStr | None = None  # for commands; overrides the login stored in ./var/
     public_url: HttpUrl | None = None
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    trusted_proxies: ProxyNetworks = ()  # from these `X-Forwarded-For` and `Forwarded` count
+    trusted_proxies: ProxyNetworks = ()  # `X-Forwarded-For` and `Forwarded` count only from these
+    audit_retention_months: int | None = Field(
+        default=None, ge=1, le=1200
+    )  # then `gateway audit erase` may erase
+    checkpoint_file: Path | None = None  # copies of the audit's checkpoints
+    checkpoint_url: HttpUrl | None = None  # where they are sent, on another host
+    witness_url: HttpUrl | None = None  # another party's witness of the log
+    witness_key: str | None = None  # its vkey, instead of the one that it shows
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_host: IpAddress = "127.0.0.1"
     sandbox: ProfileSettings = ProfileSettings()
     official: ProfileSettings = ProfileSettings()
 
@@ -115,15 +163,15 @@ class Settings(Strict):
 def read_settings(
     environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
 ) -> Settings:
-    """Read `GATEWAY_*` from `.env` and then the environment, which wins.
+    """Read `GATEWAY_*` from `.env` and the environment, which overrides it.
 
     Raises:
         SettingInvalid: a variable is unknown or malformed, named in the reason.
     """
     outer = _keep_ours(os.environ if environ is None else environ)  # noqa: TID251 - this is settings.py
     inner = {} if dotenv is None or not dotenv.is_file() else _read_dotenv(dotenv)
-    told = {_stem(variable) for variable in outer}
-    found = {name: value for name, value in inner.items() if _stem(name) not in told} | outer
+    overridden = {_stem(variable) for variable in outer}
+    found = {name: value for name, value in inner.items() if _stem(name) not in overridden} | outer
     try:
         return Settings.model_validate(_nest(found))
     except ValidationError as error:
@@ -135,7 +183,7 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
-    """Read a `.env`; a secret's `$` is a dollar, nothing is expanded."""
+    """Read a `.env` without expansion, since a secret may contain `$`."""
     try:
         found = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
@@ -144,8 +192,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _stem(variable: str) -> str:
-    """Return a variable's name without `_FILE`: both say the same setting, but for authorities, which are a file's."""
-    return variable if variable.endswith("_CA_FILE") else variable.removesuffix("_FILE")
+    """Return a variable's name without `_FILE`, since both are one setting, except where the setting is always a file."""
+    return variable if variable.endswith(("_CA_FILE", "_CHECKPOINT_FILE")) else variable.removesuffix("_FILE")
 
 
 def _nest(variables: Mapping[str, str]) -> dict[str, object]:
@@ -177,7 +225,8 @@ def _read_secret_file(variable: str, path: str) -> str:
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
-        variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        # A part of a list has a number, which is no part of the setting's name.
+        variable = PREFIX + "_".join(part for part in problem["loc"] if isinstance(part, str)).upper()
         expected = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
         expected = expected.removeprefix("Value error, ")
         lines.append(f"{variable.rstrip('_')}: {expected}")

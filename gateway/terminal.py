@@ -1,55 +1,194 @@
-"""How commands talk to people: one clear line on stderr when refused, JSON or aligned text otherwise.
+"""Input and output of commands: an error is one line on stderr, a result is JSON or aligned text.
 
-Never a traceback, no escapes, UTF-8 whatever the locale. Exit 1 for refused or failed; wrong usage is 2.
+No traceback, no escapes, UTF-8 in every locale. Exit 1 for a refusal or failure, 2 for wrong usage. A command's libraries
+are loaded when it runs, so that `--help` loads none (docs/decisions/0100).
 """
 
-import asyncio
+from __future__ import annotations
+
+import gc
+import importlib
 import json
+import logging
 import sys
 import textwrap
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
+from gateway.clock import Clock
 from gateway.edge.problems import find_problem
 from gateway.errors import FieldError, GatewayError
-from gateway.errors.operators import DiffChanged, PreflightFailed, RoleMissing, SameOperator
-from gateway.errors.places import Overloaded
+from gateway.errors.operators import (
+    DiffChanged,
+    PreflightFailed,
+    RoleMissing,
+    SameOperator,
+    SettingInvalid,
+    Unknown,
+)
+from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import FieldsError, NotFound
 from gateway.identifiers import has_long_number
-from gateway.profiles.model import Gateway
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.database import Database
+    from gateway.profiles.model import Gateway
+    from gateway.settings import Settings
 
 COLUMNS = 80
 
-_IN_WORDS: Mapping[type[GatewayError], str] = {
+_REMEDIES: Mapping[type[GatewayError], str] = {
     SameOperator: "you proposed this change: another operator has to do this",
-    DiffChanged: "the change is another than the one looked at: run its preflight again, and look anew",
+    DiffChanged: "the change differs from the one that you saw: run its preflight again, and read it again",
     NotFound: "there is no such change: gateway profiles history",
 }
-"""What has a remedy at the terminal that it hasn't over HTTP."""
+"""The texts of errors whose remedy is a command."""
 
 Result = TypeVar("Result")
-OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+LoopFactory = Callable[[], "asyncio.AbstractEventLoop"]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def new_typer(help_text: str) -> typer.Typer:
-    """Return a command group in the house style."""
+class OpenGateway:
+    """Opens the gateway for a command, and reads the settings; each loads its libraries when it is called."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def __call__(self, *, make: bool = False) -> AbstractAsyncContextManager[Gateway]:
+        """Open the gateway; only with `make` an embedded store and its master key are made. Raises as `open_gateway`."""
+        from gateway.app import open_gateway
+
+        return open_gateway(self.settings(), clock=self.clock, create=make)
+
+    def store(self) -> AbstractAsyncContextManager[Database]:
+        """Open the store alone, which needs no master key. Raises as `open_store`."""
+        from gateway.app import open_store
+
+        return open_store(self.settings())
+
+    def settings(self, *, serving: bool = False) -> Settings:
+        """Read the settings and set up the logs; one line and exit 1 if a setting is malformed."""
+        from gateway.edge.logs import set_up_logs
+        from gateway.keys.vault import parse_master_key
+        from gateway.settings import read_settings
+        from gateway.storage.outages import STORE_LOG
+
+        try:
+            settings = read_settings()
+            if settings.master_key is not None:
+                # A command that needs no key refuses a malformed one too.
+                parse_master_key(settings.master_key.get_secret_value())
+        except SettingInvalid as error:
+            fail(str(error))
+        set_up_logs(form=settings.log_format, level=settings.log_level)
+        if not serving:  # a command's own line says why the store can't work
+            logging.getLogger(STORE_LOG).setLevel(logging.CRITICAL)
+        return settings
+
+    def has_store(self) -> bool:
+        """Return whether there is a store to read; a server's is taken to be there."""
+        from gateway.database import database_path
+
+        url = self.settings().database_url
+        return not url.startswith("sqlite") or database_path(url).exists()
+
+
+class Row(NamedTuple):
+    """A command in the table of its program: the module that has it, and its line of the help."""
+
+    module: str
+    help: str
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name; a module is loaded when one of its commands is looked up."""
+
+    def __init__(self, rows: Mapping[str, Row], open_gateway: OpenGateway) -> None:
+        self.rows = rows
+        self._open_gateway = open_gateway
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            module = importlib.import_module(self.rows[name].module)
+            group: Any = typer.main.get_group(module.build_cli(self._open_gateway))
+            group.name = name
+            self._loaded[name] = group.commands.get(name, group)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def new_root(help_text: str, rows: Mapping[str, Row], open_gateway: OpenGateway) -> typer.Typer:
+    """Return a program whose commands are loaded when they are used; its help reads the table alone.
+
+    A row's module has `build_cli(open_gateway)`: the group with the row's name, or one that has the command with it.
+    """
+
+    class LazyGroup(TyperGroup):
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            self.commands = _Commands(rows, open_gateway)
+
+        def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+            return list(rows)
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, row.help) for name, row in rows.items()])
+
+    return new_typer(help_text, cls=LazyGroup)
+
+
+def new_typer(help_text: str, *, cls: type[TyperGroup] | None = None) -> typer.Typer:
+    """Return a command group in the style of all commands."""
     return typer.Typer(
+        cls=cls,
         help=help_text,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=cls is not None,  # the root alone
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
 
 
 def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | None = None) -> Result:
-    """Run a command's work; one of our errors becomes one line and exit 1."""
+    """Run a command's work; a `GatewayError` becomes one line and exit 1."""
+    import asyncio
+
+    gc.enable()
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(coroutine)
@@ -57,11 +196,69 @@ def run(coroutine: Coroutine[Any, Any, Result], *, loop_factory: LoopFactory | N
         fail(describe(error))
 
 
+def run_in_gateway(
+    open_gateway: OpenGateway,
+    work: Callable[[Gateway], Awaitable[Result]],
+    *,
+    make: bool = False,
+    dry_run: bool = False,
+) -> Result:
+    """Open the gateway, run a command's work in it, and close it; errors as in `run`, `make` as in `OpenGateway`.
+
+    With `dry_run` every commit of the work is rolled back; what it would record is printed, and the command exits with 0.
+    """
+    opening = open_gateway(make=make and not dry_run)
+
+    async def opened() -> Result:
+        async with opening as gateway:
+            return await (rehearse(gateway, work) if dry_run else work(gateway))
+
+    return run(opened())
+
+
+async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) -> NoReturn:
+    """Run a command's work with an audit that rolls back each commit; print what it would record, and exit with 0."""
+    from gateway.storage.dry_run import DryRunLog
+
+    audit = DryRunLog(gateway.deps.database, gateway.deps.audit.macs)
+    await work(replace(gateway, deps=replace(gateway.deps, audit=audit)))
+    for entry in audit.would_record:
+        about = entry.client_id or entry.organisation or (entry.profile and entry.profile.value) or ""
+        typer.echo(f"dry run: {entry.outcome} {about}".rstrip())
+    typer.echo("dry run: nothing is written")
+    raise typer.Exit
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person at a terminal before an act that can't be undone; a script is not asked."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True, err=True)
+
+
+SHORTEST = 8
+"""Characters that a shortened id or hash has at least, besides the prefix of its kind."""
+
+
+def find_id(typed: str, known: Iterable[str]) -> str:
+    """Return the known id or hash that begins with what a person typed, with or without the prefix of its kind.
+
+    Returns what was typed if it is shorter than 8 characters or no id begins with it. Raises `Unknown` if several do.
+    """
+    if len(typed.rpartition("_")[2]) < SHORTEST:
+        return typed
+    found = {each for each in known if each.startswith(typed) or each.rpartition("_")[2].startswith(typed)}
+    if len(found) > 1:
+        raise Unknown(f"{typed} begins {len(found)} of them: type more characters")
+    return found.pop() if found else typed
+
+
 def describe(error: GatewayError) -> str:
-    """Return one of our errors as the one line that a command says: what is wrong, and what to do."""
+    """Return an error as one line: what is wrong, and what to do."""
     match error:
-        case Overloaded():
-            return f"the database can't be used ({_find_root(error)}): check GATEWAY_DATABASE_URL"
+        case StoreUnavailable(cause=cause):
+            from gateway.storage.outages import REMEDIES, Cause
+
+            return f"the database can't be used ({cause}, {_find_root(error)}): {REMEDIES[Cause(cause)]}"
         case FieldsError(errors=errors):
             return "; ".join(f"{each.field}: {each.detail}" for each in errors)
         case RoleMissing(since=None):
@@ -70,14 +267,14 @@ def describe(error: GatewayError) -> str:
             return reason
         case PreflightFailed(errors=errors):
             return _describe_preflight(errors)
-    return _IN_WORDS.get(type(error)) or str(error) or find_problem(error).detail
+    return _REMEDIES.get(type(error)) or str(error) or find_problem(error).detail
 
 
 def _describe_preflight(errors: Sequence[FieldError]) -> str:
     about_all = [each.detail for each in errors if each.field == "preflight"]
     failed = ", ".join(each.field for each in errors if each.field != "preflight")
     what = about_all[0] if about_all else f"failed ({failed})"
-    return f"the preflight {what}: mend what it names, then gateway profiles preflight CHANGE"
+    return f"the preflight {what}: correct what it names, then gateway profiles preflight CHANGE"
 
 
 def _find_root(error: BaseException) -> str:
@@ -93,11 +290,11 @@ def fail(reason: str) -> NoReturn:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is empty, over 200 characters, would move a terminal's cursor, or could be a person's number."""
+    """Refuse an empty name, over 200 characters, control characters, and what could be a person's number."""
     if not 1 <= len(name.strip()) <= 200 or not name.isprintable():
         fail("NAME is 1 to 200 printable characters")
     if has_long_number(name.strip()):
-        fail("NAME could hold a person's number: no run of nine digits, no 9 or 12 digits in groups")
+        fail("NAME could contain a person's number: no run of nine digits, no 9 or 12 digits in groups")
 
 
 def print_json(value: Any) -> None:
@@ -105,11 +302,22 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns, words for states, nothing but a header where there are no rows.
+def print_result(value: Any, text: str, *, as_json: bool) -> None:
+    """Print a value as JSON, or the text with the same content for people."""
+    print_json(value) if as_json else typer.echo(text)
 
-    The last column is the one that may be long: it goes on below itself at 80 columns.
-    """
+
+def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows as JSON with all members, or as a table with these columns."""
+    if as_json:
+        print_json(rows)
+    else:
+        header = [column.upper() for column in columns]
+        print_table(header, [[str(row[column]) for column in columns] for row in rows])
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns; a long last column is wrapped at 80 characters."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
     indent = sum(widths) + 2 * len(widths)
     for *cells, last in [header, *rows]:
@@ -119,8 +327,23 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             lead = " " * indent
 
 
+def print_wrapped(text: str) -> None:
+    """Print a text in lines of 80 columns; the rest of a longer line is indented further."""
+    for line in text.splitlines():
+        lead = " " * (len(line) - len(line.lstrip()))
+        wrapped = textwrap.wrap(
+            line.lstrip(),
+            COLUMNS,
+            initial_indent=lead,
+            subsequent_indent=f"{lead}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        typer.echo("\n".join(wrapped))
+
+
 def read_json_file(path: Path) -> Any:
-    """Return a JSON file's content; one line and exit 1 where it can't be read."""
+    """Return a JSON file's content; one line and exit 1 if it can't be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -130,7 +353,7 @@ def read_json_file(path: Path) -> Any:
 
 
 def read_lines(text: str) -> list[str]:
-    """Return the lines that hold something, without their white space."""
+    """Return the lines that are not empty, without surrounding white space."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -139,11 +362,17 @@ def read_stdin() -> str:
     return sys.stdin.buffer.read().decode("utf-8", errors="replace")
 
 
-def read_secrets(*names: str) -> list[str]:
-    """Return one secret a line of standard input, white space kept; at a terminal each is asked for, and not shown."""
+def read_secrets(*names: str, optional: str | None = None, ask: bool = False) -> list[str]:
+    """Return one secret for each line of standard input, white space included; a terminal prompts with hidden input.
+
+    `optional` is one more line, which may be missing; a terminal asks for it only with `ask`.
+    """
     if sys.stdin.isatty():
-        return [typer.prompt(name, hide_input=True, err=True) for name in names]
+        wanted = [*names, optional] if ask and optional else names
+        return [typer.prompt(name, hide_input=True, err=True) for name in wanted]
     lines = [line.removesuffix("\r") for line in read_stdin().split("\n")]
+    if optional is not None and len(lines) > len(names) and lines[len(names)]:
+        names = (*names, optional)
     if len(lines) < len(names) or any(lines[len(names) :]) or not all(lines[: len(names)]):
         fail(f"standard input: {len(names)} lines are expected: {', '.join(names)}")
     return lines[: len(names)]

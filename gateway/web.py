@@ -1,195 +1,215 @@
-"""The web application around opened parts: every room's routes, the document, the problems, the edge outermost."""
+"""The web application: the routes of all folders, the OpenAPI document, problems, and the middleware around them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
+import httpx
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.accounts import web as accounts_web
+from gateway.audit import web as audit_web
 from gateway.audit.refusals import Refusals
 from gateway.changes import web as changes_web
+from gateway.citizens import web as citizens_web
+from gateway.citizens.call_web import open_citizen_logins
+from gateway.citizens.login_keys import OpenTransport
+from gateway.collector import GatewayCollector
+from gateway.console import open_web
+from gateway.console import web as console_web
+from gateway.discrepancies import web as discrepancies_web
 from gateway.edge import health
-from gateway.edge.context import BODY_SECONDS, Edge, first_segment
-from gateway.edge.docs_page import docs_page
+from gateway.edge.answer_headers import HeadAsGet
+from gateway.edge.direct import Respond, find_direct_routes
 from gateway.edge.forwarded import TrustedProxies
-from gateway.edge.guesses import Guesses
 from gateway.edge.metrics import Metrics
+from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, first_segment
 from gateway.edge.openapi import build_openapi
-from gateway.edge.problem_response import problem_response
+from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal, find_problem
-from gateway.edge.rates import RateLimits
+from gateway.edge.throttle import LoginThrottle, RateLimits
+from gateway.enquiries import web as enquiries_web
+from gateway.enquiries.verify import Singleflight
 from gateway.errors import GatewayError
-from gateway.errors.callers import CallerError
-from gateway.errors.requests import MethodNotAllowed, NotFound
-from gateway.measures import Measures
+from gateway.errors.requests import CallerError, MethodNotAllowed, NotFound
+from gateway.identifiers import OPERATORS, REPORTS, Profile
 from gateway.oauth import web as oauth_web
 from gateway.operators import web as operators_web
-from gateway.operators.passwords import AT_ONCE, Passwords
-from gateway.places import OPERATORS, Profile
-from gateway.prefills import web as prefills_web
+from gateway.operators.passwords import THREADS, Passwords
+from gateway.preflight.recorder import PreflightNetwork
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
-from gateway.profiles.states import describe_enquiries, describe_profiles
-from gateway.registry.probe_model import WayOut
-from gateway.registry.transport import open_transport
-from gateway.verifications import web as verifications_web
-from gateway.verifications.flights import Flights
+from gateway.profiles.state import describe_enquiries, describe_profiles
+from gateway.registry.egress import open_transport
+from gateway.reports import web as reports_web
+from gateway.reports.use_cases import KeptReports
 
 
 def build_app(
     gateway: Gateway,
     *,
-    way_out: WayOut | None = None,
+    preflight_network: PreflightNetwork | None = None,
     metrics: Metrics | None = None,
     body_seconds: float = BODY_SECONDS,
     trusted_proxies: Sequence[str] = (),
+    login_transport: OpenTransport = httpx.AsyncHTTPTransport,
+    draining: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
-    """Return the web application around opened parts, the edge outermost; it counts in `metrics`, or its own.
+    """Return the web application of an open gateway; it counts in `metrics`, by default in new ones.
 
-    `way_out` is how preflights reach outside, the real one unless another is handed in; `trusted_proxies` are networks.
+    `preflight_network` is what preflights reach the registry by, `login_transport` what the keys of the citizens' logins are
+    read by, real sockets by default; `trusted_proxies` are networks; `draining` says that the process is about to stop.
     """
-    parts, places = gateway.parts, {profile.value for profile in Profile}
+    names, places = frozenset(Profile), gateway.places
     metrics = metrics or Metrics()
-    routes = _build_routes(gateway, metrics)
-    routes.state.way_out = way_out or WayOut(open_transport=open_transport)
-    return Edge(
-        routes,
-        base=parts.base,
-        clock=parts.clock,
-        test_data=lambda name: gateway.places[Profile(name)].test_data if name in places else None,
+    routes = build_routes(gateway, metrics)
+    routes.state.draining = draining
+    respond = _add_problems(routes, base=gateway.deps.base, refusals=gateway.deps.refusals)
+    routes.state.preflight_network = preflight_network or PreflightNetwork(open_transport=open_transport)
+    routes.state.citizen_logins = open_citizen_logins(
+        gateway.settings, clock=gateway.deps.clock, open_transport=login_transport
+    )
+    return EdgeMiddleware(
+        HeadAsGet(routes),
+        base=gateway.deps.base,
+        clock=gateway.deps.clock,
+        test_data=lambda name: places[Profile(name)].test_data if name in names else None,
         metrics=metrics,
         body_seconds=body_seconds,
-        proxies=TrustedProxies(trusted_proxies),
+        proxies=TrustedProxies(trusted_proxies) if trusted_proxies else None,
+        direct=find_direct_routes(routes, respond),
     )
 
 
 def build_document(gateway: Gateway) -> dict[str, object]:
     """Return the OpenAPI document of the application."""
-    return build_openapi(_build_routes(gateway, Metrics()))
+    return build_openapi(build_routes(gateway, Metrics()), gateway.deps.base)
 
 
-def _build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
+def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
+    """Return the routes of all folders, without the middleware around them."""
     app = FastAPI(
         title="dancu-gateway",
         version=__version__,
-        description="Verify a citizen once; fill forms without re-declaration. One place a profile.",
+        description="Verify a citizen once; fill forms without re-declaration. Each profile has its own paths.",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
     )
+    clock = gateway.deps.clock
     app.state.gateway = gateway
-    app.state.clock = gateway.parts.clock
-    app.state.flights = Flights()
+    app.state.clock = clock
+    app.state.singleflight = Singleflight()
     app.state.metrics = metrics
-    app.state.guesses = Guesses(gateway.parts.clock)
-    app.state.rates = RateLimits(gateway.parts.clock)
-    app.state.passwords = Passwords(ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords"))
-    metrics.registry.register(
-        Measures(gateway, rates=app.state.rates, guesses=app.state.guesses),
-    )
+    app.state.throttle = LoginThrottle(clock)
+    app.state.rates = RateLimits(clock)
+    app.state.passwords = Passwords(ThreadPoolExecutor(THREADS, thread_name_prefix="passwords"))
+    metrics.registry.register(GatewayCollector(gateway, rates=app.state.rates, throttle=app.state.throttle))
     app.include_router(
         health.build_router(
-            gateway.parts.database,
+            gateway.deps.database,
             profiles=lambda: describe_profiles(gateway),
             enquiries=lambda transaction: describe_enquiries(gateway, transaction),
         )
     )
-    for room in (
+    for module in (
         oauth_web,
-        verifications_web,
-        prefills_web,
+        enquiries_web,
+        citizens_web,
+        discrepancies_web,
         procedures_web,
         accounts_web,
         operators_web,
         changes_web,
+        audit_web,
     ):
-        app.include_router(room.build_router())
-    _add_document(app)
-    _add_problems(app, base=gateway.parts.base, refusals=gateway.parts.refusals)
+        app.include_router(module.build_router())
+    app.include_router(console_web.build_router())
+    app.include_router(reports_web.build_router(KeptReports(gateway.deps.database, clock)))
+    _add_open_pages(app, gateway)
     return app
 
 
-def _add_document(app: FastAPI) -> None:
-    """Serve the document, and the page made from it; both are made at the first call."""
-    made: list[dict[str, Any]] = []
+def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
+    """Add the pages for everybody; the first call makes the OpenAPI document."""
+    base = gateway.deps.base
 
+    @cache
     def document() -> dict[str, Any]:
-        if not made:
-            made.append(build_openapi(app))
-        return made[0]
+        return build_openapi(app, base)
 
-    @app.get("/openapi.json", operation_id="get_document", summary="This document", tags=["health"])
-    async def openapi() -> JSONResponse:
-        return JSONResponse(document())
+    def states() -> Mapping[str, str]:
+        return describe_profiles(gateway)["profiles"]
 
-    @app.get(
-        "/docs",
-        operation_id="get_docs",
-        summary="This document as a page",
-        tags=["health"],
-        response_class=HTMLResponse,
-    )
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(document()))
+    app.include_router(open_web.build_router(document, states, base=base))
 
 
-def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> None:
-    """Turn our errors, and the router's own, into problems; count callers who are nobody's."""
-
-    places = {profile.value for profile in Profile}
-
-    def at_place(request: Request) -> bool:
-        return first_segment(request.url.path) in places
+def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:
+    """Answer our errors and the router's with problems; count refused callers without an account. Return what answers."""
+    names = frozenset(Profile)
 
     def respond(request: Request, error: GatewayError) -> Response:
         first = first_segment(request.url.path)
-        metadata_url = (
-            f"{base}/.well-known/oauth-protected-resource/{first}/v1" if at_place(request) else None
-        )
-        request_id = request.state.request_id
-        request.state.problem = find_problem(error).code
-        known = getattr(
-            request.state, "known", False
-        )  # a caller whose right ended later has a row of their own
+        profile = Profile(first) if first in names else None
+        resource = f"{base}/.well-known/oauth-protected-resource/{first}/v1"
+        request.state.problem = error.code
+        known = getattr(request.state, "known", False)  # a known caller's refusal has its own audit row
         if isinstance(error, CallerError) and find_problem(error).status == 401 and not known:
-            profile = Profile(first) if at_place(request) else None
-            address = request.client.host if request.client else ""
-            refusals.count(profile, find_problem(error).code, address=address)
+            refusals.count(profile, error.code, address=request.client.host if request.client else "")
         return problem_response(
-            error, base=base, request_id=request_id, metadata_url=metadata_url, challenge=first == OPERATORS
+            error,
+            base=base,
+            request_id=request.state.request_id,
+            metadata_url=resource if profile else None,
+            challenge=first in {OPERATORS, REPORTS},
         )
 
     @app.exception_handler(GatewayError)
-    async def ours(request: Request, error: GatewayError) -> Response:
+    async def gateway_error(request: Request, error: GatewayError) -> Response:
+        # A portal's route takes `ops` for a profile; the operators' path may have other methods.
+        if isinstance(error, NotFound) and first_segment(request.url.path) == OPERATORS:
+            methods = _methods_at(app, request.url.path)
+            if methods and request.method not in methods:
+                return refuse_method(request, methods)
         return respond(request, error)
 
+    def refuse_method(request: Request, methods: set[str]) -> Response:
+        response = respond(request, MethodNotAllowed())
+        response.headers["Allow"] = ", ".join(sorted(methods))
+        return response
+
     @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        del error  # the framework raises it again, and the edge logs it
+    async def unexpected(request: Request, error: Exception) -> Response:
+        del error  # the framework raises it again for the middleware, which logs it
         return respond(request, Internal())
 
     @app.exception_handler(HTTPException)
-    async def routers_own(request: Request, error: HTTPException) -> Response:
-        at_no_place = request.path_params.get("profile", Profile.SANDBOX.value) not in places
-        if error.status_code == 405 and not at_no_place:
-            response = respond(request, MethodNotAllowed())
-            response.headers["Allow"] = ", ".join(sorted(_methods_at(app, request.url.path)))
-            return response
-        return respond(request, NotFound())
+    async def router_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code != 405 or request.path_params.get("profile", Profile.SANDBOX) not in names:
+            return respond(request, NotFound())
+        return refuse_method(request, _methods_at(app, request.url.path))
+
+    return respond
 
 
 def _methods_at(app: FastAPI, path: str) -> set[str]:
-    """Return what a path can be called with, over all its routes: the router tells the first one's only."""
+    """Return the methods of all routes of a path: the router knows only those of the first one.
+
+    The operators' routes are no profile's: a portal's route of the same form has no part in them.
+    """
     found: set[str] = set()
+    of_operators = path.startswith(f"/{OPERATORS}/")
     for route in iter_route_contexts(app.routes):
-        if route.path_format and compile_path(route.path_format)[0].match(path):
+        if of_operators and route.path and not route.path.startswith(f"/{OPERATORS}/"):
+            continue
+        if route.path and compile_path(route.path)[0].match(path):
             found |= set(route.methods or ())
-    return found
+    return found | {"HEAD"} if "GET" in found else found

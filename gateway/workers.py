@@ -1,48 +1,55 @@
-"""`gateway serve`: one worker in this process, or many in processes of their own on one listening socket.
+"""`gateway serve`: one worker in this process, or several, each in its own process, on one listening socket.
 
-The supervisor opens nothing that it keeps but the socket. It checks settings, schema and master key before the
-first worker starts, starts again a worker that dies while the others carry on, and ends them all at SIGINT or
-SIGTERM. A worker ends by itself when the supervisor is gone. Settings go to a worker through a pipe, never by argv
-or the environment, so that all workers have the same. Why processes and one socket: docs/decisions/0029.
+The supervisor has only the socket open. It checks settings, schema and master key before the first worker starts,
+restarts a worker that dies while the others continue, and stops all of them at SIGINT or SIGTERM. At SIGHUP it renews them:
+each worker's successor, a new process with the program now on the disk, answers before the worker ends. A worker stops when
+the supervisor ends. A worker gets the settings through a pipe, not by argv or the environment, so that all workers have
+the same. Why processes and one socket: docs/decisions/0029.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import structlog
 
 from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.edge.logs import set_up_logs
+from gateway.edge.metrics import page_of, serve_metrics
+from gateway.edge.worker_metrics import gather_metrics, socket_of
 from gateway.errors import GatewayError
-from gateway.errors.commands import StateWrong
+from gateway.errors.operators import StateWrong
 from gateway.profiles.model import Gateway
-from gateway.server import loop_factory
-from gateway.serving import announce, answer, bind, connector, find_base
+from gateway.server import RETIRE, announce, answer, bind, connector, find_base, loop_factory
 from gateway.settings import Settings
 from gateway.terminal import describe
 
 END_SECONDS = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds before a worker that ended is started again; doubled while it can't stay."""
-STAYED_SECONDS = 10.0
+FIRST_PAUSE, MAX_PAUSE = 0.1, 5.0
+"""Seconds before an ended worker is restarted; doubled each time it ends early."""
+STABLE_SECONDS = 10.0
 
 log = structlog.get_logger("gateway.workers")
 
 
-async def serve(settings: Settings, *, clock: Clock, host: str, port: int, workers: int) -> None:
-    """Answer until SIGINT or SIGTERM; requests in flight are finished.
+async def serve(
+    settings: Settings, *, clock: Clock, host: str, port: int, workers: int, drain_s: float = 0.0
+) -> None:
+    """Answer until SIGINT or SIGTERM, and `drain_s` longer; requests under way are finished.
 
     Raises:
-        StateWrong: the port is taken, more workers than the store can take, or none can start.
+        StateWrong: the port is taken, the store allows only one worker, or no worker can start.
         SettingInvalid, MasterKeyWrong, SchemaOld
     """
     if workers > 1 and settings.database_url.startswith("sqlite"):
@@ -50,36 +57,61 @@ async def serve(settings: Settings, *, clock: Clock, host: str, port: int, worke
     with bind(host, port) as listener:
         base = find_base(settings, host, listener)
         if workers == 1:
-            await answer(settings, clock=clock, base=base, listener=listener, worker=0, started=announce)
+            await answer(
+                settings, clock=clock, base=base, listener=listener, started=announce, drain_s=drain_s
+            )
             return
         async with open_gateway(settings, clock=clock, base=base, open_registry=connector(clock)) as checked:
             pass
-        share = _Share(settings=settings, clock=clock, base=base, listener=listener)
-        await _supervise(share, [_Worker(share, number) for number in range(workers)], checked)
+        async with _gathered_metrics(settings, range(workers)) as folder:
+            arguments = _WorkerArguments(
+                settings=settings,
+                clock=clock,
+                base=base,
+                listener=listener,
+                metrics=folder,
+                drain_s=drain_s,
+            )
+            await _supervise(arguments, [_Worker(arguments, number) for number in range(workers)], checked)
+
+
+@asynccontextmanager
+async def _gathered_metrics(settings: Settings, workers: Sequence[int]) -> AsyncIterator[Path | None]:
+    """Serve one page with the figures of all workers; yield the folder where they offer them, None without a port."""
+    if settings.metrics_port is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as name:
+        page = page_of(lambda: gather_metrics(Path(name), workers))
+        async with serve_metrics(page, settings.metrics_port, host=settings.metrics_host):
+            yield Path(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Share:
-    """What every worker is given."""
+class _WorkerArguments:
+    """The arguments of every worker."""
 
     settings: Settings
     clock: Clock
     base: str
     listener: socket.socket
+    metrics: Path | None
+    drain_s: float
 
 
-def _work(share: _Share, number: int, report: Pipe) -> None:
-    """Be a worker: the whole life of its process. Reports None when it answers, or why it can't."""
-    set_up_logs(form=share.settings.log_format, level=share.settings.log_level, worker=number)
+def _work(arguments: _WorkerArguments, number: int, report: Pipe) -> None:
+    """Run a worker in its own process. Sends None through `report` when it answers, else why it can't."""
+    set_up_logs(form=arguments.settings.log_format, level=arguments.settings.log_level, worker=number)
     supervisor = parent_process()
     work = answer(
-        share.settings,
-        clock=share.clock,
-        base=share.base,
-        listener=share.listener,
-        worker=number,
+        arguments.settings,
+        clock=arguments.clock,
+        base=arguments.base,
+        listener=arguments.listener,
+        metrics_socket=None if arguments.metrics is None else socket_of(arguments.metrics, number),
         started=lambda _: report.send(None),
         lifeline=supervisor.sentinel if supervisor else None,
+        drain_s=arguments.drain_s,
     )
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -87,73 +119,111 @@ def _work(share: _Share, number: int, report: Pipe) -> None:
     except GatewayError as error:
         report.send(describe(error))
         sys.exit(1)
-    except Exception:  # the outermost edge of a worker: the log's writer keeps the error's own text out
+    except Exception:  # the outermost edge of a worker; the log omits the error's text
         log.exception("worker_failed")
         sys.exit(1)
 
 
 class _Worker:
-    """One place among the workers: the process that fills it now, and who fills it next."""
+    """One worker: its number, its present process, and while it is renewed the one that will replace it."""
 
-    def __init__(self, share: _Share, number: int) -> None:
+    def __init__(self, arguments: _WorkerArguments, number: int) -> None:
         self.number = number
         self.answers = False
-        self._share = share
+        self._arguments = arguments
         self._process: BaseProcess | None = None
+        self._next: BaseProcess | None = None
+        self._changing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start a process and return when it answers. Raises `StateWrong` with its reason where it can't."""
+        """Start a process, unless one answers, and return when it does. Raises `StateWrong` with the reason if it can't."""
+        async with self._changing:
+            if not self.answers:
+                await self._start_next()
+                self._process, self._next, self.answers = self._next, None, True
+
+    async def renew(self) -> None:
+        """Start another process, and when it answers let the present one finish its requests and end.
+
+        Raises:
+            StateWrong: the other one can't start, and the present one continues; or this one had to be killed.
+        """
+        async with self._changing:
+            former = self._process
+            await self._start_next()
+            self._process, self._next, self.answers = self._next, None, True
+        if former is None or former.pid is None or not former.is_alive():
+            return
+        os.kill(former.pid, RETIRE)
+        until = asyncio.get_running_loop().time() + END_SECONDS
+        while former.is_alive():  # its sentinel is waited for in `ended`
+            if asyncio.get_running_loop().time() > until:
+                former.kill()
+                raise StateWrong(f"worker {self.number} did not end in {END_SECONDS:.0f} s: killed")
+            await asyncio.sleep(0.05)
+
+    async def _start_next(self) -> None:
         spawn = get_context("spawn")
         report, sender = spawn.Pipe(duplex=False)
-        process = spawn.Process(target=_work, args=(self._share, self.number, sender), daemon=True)
+        process = spawn.Process(target=_work, args=(self._arguments, self.number, sender), daemon=True)
         with report:
             try:
-                with sender, _interrupts_held():
+                with sender, _signals_blocked():
                     process.start()
             except OSError as error:
-                raise StateWrong(f"worker {self.number}: no process to be had ({error.strerror})") from error
-            self._process = process
+                raise StateWrong(f"worker {self.number}: can't start a process ({error.strerror})") from error
+            self._next = process
             await _readable(report.fileno())
             try:
                 reason = report.recv()
             except EOFError:
-                reason = f"worker {self.number} ended before it could answer; its log says why"
+                reason = f"worker {self.number} ended before it could answer; see its log"
         if reason is not None:
+            process.terminate()
+            await _readable(process.sentinel)
+            process.join()
+            self._next = None
             raise StateWrong(reason)
-        self.answers = True
 
     async def ended(self) -> int | None:
-        """Wait for the process to end; return its exit code."""
-        if self._process is None:
-            return None
-        await _readable(self._process.sentinel)
-        self._process.join()
-        self.answers = False
-        return self._process.exitcode
+        """Wait for the worker's process to end, of its present one if it was renewed; return its exit code."""
+        while (process := self._process) is not None:
+            await _readable(process.sentinel)
+            process.join()
+            if process is self._process:
+                self.answers = False
+                return process.exitcode
+        return None
 
     async def end(self) -> None:
-        """Let the process finish its requests and end. Raises `StateWrong` where it had to be killed."""
-        if self._process is None:
-            return
-        self._process.terminate()
+        """Let the processes finish their requests and end. Raises `StateWrong` if one had to be killed."""
+        patience = END_SECONDS + self._arguments.drain_s
+        running = [process for process in (self._next, self._process) if process is not None]
+        for process in running:
+            process.terminate()
         try:
-            async with asyncio.timeout(END_SECONDS):
-                await self.ended()
+            async with asyncio.timeout(patience):
+                for process in running:
+                    await _readable(process.sentinel)
+                    process.join()
         except TimeoutError:
-            self._process.kill()
-            raise StateWrong(f"worker {self.number} did not end in {END_SECONDS:.0f} s: killed") from None
+            for process in running:
+                process.kill()
+            raise StateWrong(f"worker {self.number} did not end in {patience:.0f} s: killed") from None
 
 
-async def _supervise(share: _Share, workers: Sequence[_Worker], checked: Gateway) -> None:
+async def _supervise(arguments: _WorkerArguments, workers: Sequence[_Worker], checked: Gateway) -> None:
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    working = asyncio.ensure_future(_keep_all(workers, checked, share.clock))
+    renewing = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, renewing.set)
+    working = asyncio.ensure_future(_run_all(workers, checked, arguments.clock, renewing))
     stop = asyncio.ensure_future(ending.wait())
     await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
     working.cancel()
     stop.cancel()
-    share.listener.close()  # else callers would queue at a socket that nobody accepts from
+    arguments.listener.close()  # else callers would wait at a socket that accepts no connection
     kept, _ = await asyncio.gather(working, stop, return_exceptions=True)
     ended = await asyncio.gather(*(worker.end() for worker in workers), return_exceptions=True)
     for result in (kept, *ended):
@@ -161,8 +231,10 @@ async def _supervise(share: _Share, workers: Sequence[_Worker], checked: Gateway
             raise result
 
 
-async def _keep_all(workers: Sequence[_Worker], checked: Gateway, clock: Clock) -> None:
-    """Start all, announce the address, and keep them going. Raises `StateWrong` where none can."""
+async def _run_all(
+    workers: Sequence[_Worker], checked: Gateway, clock: Clock, renewing: asyncio.Event
+) -> None:
+    """Start all workers, announce the address, and keep the workers running. Raises `StateWrong` if none can start."""
     with _first_failure():
         async with asyncio.TaskGroup() as group:
             for worker in workers:
@@ -170,29 +242,44 @@ async def _keep_all(workers: Sequence[_Worker], checked: Gateway, clock: Clock) 
         announce(checked)
         async with asyncio.TaskGroup() as group:
             for worker in workers:
-                group.create_task(_keep(worker, workers, clock))
+                group.create_task(_keep_running(worker, workers, clock))
+            group.create_task(_renew_at(renewing, workers))
 
 
-async def _keep(worker: _Worker, among: Sequence[_Worker], clock: Clock) -> None:
-    """Start a worker again whenever it ends. Raises `StateWrong` where it can't, and no other answers."""
+async def _renew_at(renewing: asyncio.Event, workers: Sequence[_Worker]) -> None:
+    """Renew the workers one after the other each time that it is asked for; if one can't, the rest continue as they are."""
+    while True:
+        await renewing.wait()
+        renewing.clear()
+        try:
+            for worker in workers:
+                await worker.renew()
+        except StateWrong as error:
+            log.error("workers_not_renewed", reason=str(error))  # noqa: TRY400 - no trace
+        else:
+            log.info("workers_renewed")
+
+
+async def _keep_running(worker: _Worker, workers: Sequence[_Worker], clock: Clock) -> None:
+    """Restart a worker each time it ends. Raises `StateWrong` if it can't start, and no other worker answers."""
     pause = FIRST_PAUSE
     while True:
         began = clock.monotonic()
         code = await worker.ended()
         log.error("worker_ended", worker=worker.number, code=code)
-        pause = FIRST_PAUSE if clock.monotonic() - began > STAYED_SECONDS else min(2 * pause, LONGEST_PAUSE)
+        pause = FIRST_PAUSE if clock.monotonic() - began > STABLE_SECONDS else min(2 * pause, MAX_PAUSE)
         await asyncio.sleep(pause)
         try:
             await worker.start()
             log.warning("worker_started_again", worker=worker.number)
         except StateWrong as error:
             log.error("worker_not_started", worker=worker.number, reason=str(error))  # noqa: TRY400 - no trace
-            if not any(other.answers for other in among):
+            if not any(other.answers for other in workers):
                 raise
 
 
 async def _readable(descriptor: int) -> None:
-    """Wait until there is something to read, or the other end is gone."""
+    """Wait until a descriptor is readable, or its other end has closed."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(descriptor, ready.set)
     try:
@@ -203,7 +290,7 @@ async def _readable(descriptor: int) -> None:
 
 @contextmanager
 def _first_failure() -> Iterator[None]:
-    """Raise what failed in a task group, not the group."""
+    """Raise the first error of a task group instead of the group."""
     try:
         yield
     except ExceptionGroup as failed:
@@ -211,10 +298,11 @@ def _first_failure() -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let a process be made that never sees SIGINT: Ctrl-C reaches a whole terminal, and is ours to act on."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_blocked() -> Iterator[None]:
+    """Block what a terminal sends to all its processes while one is created, which inherits this: Ctrl-C, a hang-up."""
+    signals = {signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

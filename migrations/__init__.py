@@ -1,1 +1,1 @@
-"""The database's revisions, from the first table on (Alembic)."""
+"""The revisions of the database's schema (Alembic)."""

@@ -1,48 +1,74 @@
-"""`gateway accounts`: create, list, show, rotate, suspend, resume, revoke. Secrets are shown once."""
+"""`gateway accounts`: the agencies' OAuth accounts. A secret is shown once."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.accounts import store
-from gateway.accounts.grants import ANY, Grants, make_grant
-from gateway.accounts.model import DEFAULT_SCOPES, SCOPES, Account, AccountState
-from gateway.accounts.officers_cli import add_officer_commands, read_officers_file
-from gateway.accounts.promote_cli import add_promote
-from gateway.accounts.propose_cli import find_actor, propose_on_account
-from gateway.accounts.public_keys import parse_public_keys
-from gateway.accounts.use_cases import (
-    IssuedCredential,
-    NewAccount,
-    change_state,
-    create_account,
-    get_account,
-    list_credentials,
-    rotate_credential,
+from gateway.accounts.model import DEFAULT_SCOPES, Account, AccountState
+from gateway.accounts.propose_cli import (
+    ClientIdArgument,
+    OfficersFile,
+    act_or_propose,
+    add_officer_commands,
+    add_promote,
+    find_account,
+    find_actor,
+    read_officers,
+)
+from gateway.accounts.rights_cli import (
+    AllFields,
+    AllProcedures,
+    Fields,
+    Procedures,
+    Roles,
+    add_rights_commands,
+    check_grants,
+    check_scopes,
+    read_grants,
 )
 from gateway.clock import rfc3339
-from gateway.errors.commands import StateWrong
-from gateway.parts import Parts
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.terminal import (
     AsJson,
+    DryRun,
     OpenGateway,
+    Yes,
     check_name,
+    confirm,
     fail,
     new_typer,
     print_json,
+    print_list,
+    print_result,
     print_table,
     read_json_file,
-    run,
+    run_in_gateway,
 )
 
-Name = Annotated[str, typer.Argument(help="What people call the account.")]
-ClientIdArgument = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
+if TYPE_CHECKING:
+    from gateway.accounts.use_cases import IssuedCredential
+    from gateway.profiles.model import Gateway
+
 PublicKeyFile = Annotated[
     Path | None, typer.Option("--public-key", help="JWK or JWK Set with the account's public keys.")
 ]
+_STATES = (
+    ("suspend", AccountState.SUSPENDED, "Refuse the account's calls until it is resumed; live tokens end."),
+    (
+        "resume",
+        AccountState.ACTIVE,
+        "Resume a suspended account; needs new tokens. On official propose it.",
+    ),
+    (
+        "revoke",
+        AccountState.REVOKED,
+        "End the account permanently; live tokens end. On official as an operator.",
+    ),
+)
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
@@ -51,14 +77,11 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     _add_create(app, open_gateway)
     _add_reading(app, open_gateway)
     _add_rotate(app, open_gateway)
+    add_rights_commands(app, open_gateway)
     add_officer_commands(app, open_gateway)
     add_promote(app, open_gateway)
-    for word, state in (
-        ("suspend", AccountState.SUSPENDED),
-        ("resume", AccountState.ACTIVE),
-        ("revoke", AccountState.REVOKED),
-    ):
-        _add_state(app, open_gateway, word, state)
+    for word, state, help_text in _STATES:
+        _add_state(app, open_gateway, word, state, help_text)
     return app
 
 
@@ -69,86 +92,73 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         " --all-procedures --field full_name --field birth_date --json",
     )
     def create(
-        name: Name,
+        name: Annotated[str, typer.Argument(help="A name for people.")],
         *,
         organisation: Annotated[str, typer.Option(help="The agency's e-id.")],
-        profile: Annotated[Profile, typer.Option(help="Where the account lives, for good.")],
-        procedure: Annotated[list[str] | None, typer.Option(help="A slug; repeat for more.")] = None,
-        all_procedures: Annotated[bool, typer.Option("--all-procedures")] = False,
-        role: Annotated[list[str] | None, typer.Option(help="A role; all where none is named.")] = None,
-        field: Annotated[list[str] | None, typer.Option(help="A registry field; repeat for more.")] = None,
-        all_fields: Annotated[
-            bool, typer.Option("--all-fields", help="All but ethnicity and religion.")
-        ] = False,
+        profile: Annotated[Profile, typer.Option(help="The account's profile; it never changes.")],
+        procedure: Procedures = None,
+        all_procedures: AllProcedures = False,
+        role: Roles = None,
+        field: Fields = None,
+        all_fields: AllFields = False,
         scope: Annotated[list[str] | None, typer.Option(help="Default: verify prefill.")] = None,
-        officers_file: Annotated[Path | None, typer.Option(help="Officers' ids, a line each.")] = None,
+        officers_file: OfficersFile = None,
         public_key: PublicKeyFile = None,
         allow_bearer: Annotated[
             bool, typer.Option("--allow-bearer", help="Official: tokens need not be DPoP-bound.")
         ] = False,
+        dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        """Make an account and print its credential; a secret is shown this once."""
+        """Create an account and print its credential; a secret is shown only now."""
+        from gateway.accounts.use_cases import NewAccount, create_account
+
         check_name(name)
-        if bool(procedure) == all_procedures:
-            fail("name procedures (--procedure SLUG) or give --all-procedures, one of the two")
-        if field and all_fields and set(field) - {"ethnicity", "religion"}:
-            fail("--all-fields holds every field but ethnicity and religion; name only those beside it")
-        scopes = frozenset(scope or DEFAULT_SCOPES)
-        if unknown := scopes - set(SCOPES):
-            fail(f"--scope {min(unknown)}: one of {', '.join(SCOPES)} is expected")
         new = NewAccount(
             name=name,
             organisation=organisation,
             profile=profile,
-            scopes=scopes,
-            grants=make_grant(
-                procedure or [ANY], role or [ANY], [*(field or []), *([ANY] if all_fields else [])]
-            ),
-            officers=tuple(read_officers_file(officers_file)) if officers_file else (),
+            scopes=check_scopes(scope or DEFAULT_SCOPES),
+            grants=read_grants(procedure, all_procedures, role, field, all_fields),
+            officers=tuple(read_officers(officers_file)),
             public_keys=tuple(_read_public_keys(public_key)),
             bearer_allowed=allow_bearer,
         )
 
-        async def work() -> IssuedCredential:
-            async with open_gateway() as gateway:
-                _check_grants(gateway.parts, new.grants)
-                return await create_account(gateway.parts, gateway.places[profile], new)
+        async def make(gateway: Gateway) -> IssuedCredential:
+            check_grants(gateway.deps.catalogue, new.grants)
+            return await create_account(gateway.deps, gateway.places[profile], new)
 
-        _print_credential(run(work()), as_json=as_json)
+        _print_credential(run_in_gateway(open_gateway, make, dry_run=dry_run), as_json=as_json)
 
 
 def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("list", epilog="Example: gateway accounts list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the accounts."""
+        from gateway.accounts import store
 
-        async def work() -> list[Account]:
-            async with open_gateway() as gateway, gateway.parts.database.read() as connection:
+        async def read(gateway: Gateway) -> list[Account]:
+            async with gateway.deps.database.read() as connection:
                 return await store.list_accounts(connection)
 
-        found = run(work())
-        if as_json:
-            print_json([_describe(account) for account in found])
-            return
-        rows = [(a.client_id, a.profile.value, a.state.value, a.organisation, a.name) for a in found]
-        print_table(("CLIENT_ID", "PROFILE", "STATE", "ORGANISATION", "NAME"), rows)
+        found = [_describe(account) for account in run_in_gateway(open_gateway, read)]
+        print_list(found, ("client_id", "profile", "state", "organisation", "name"), as_json=as_json)
 
     @app.command("show", epilog="Example: gateway accounts show acc_… --json")
     def show(client_id: ClientIdArgument, *, as_json: AsJson = False) -> None:
-        """Show one account: state, scopes, grants, kinds of credentials."""
+        """Show one account: state, scopes, grants and kinds of credentials."""
+        from gateway.accounts.use_cases import list_credentials
 
-        async def work() -> dict[str, Any]:
-            async with open_gateway() as gateway:
-                account = await get_account(gateway.parts, client_id)
-                credentials = await list_credentials(gateway.parts, account)
-            return _describe(account) | {
-                "credentials": [
-                    {"kind": kind, "expires_at": rfc3339(end) if end else None} for kind, end in credentials
-                ]
-            }
+        async def read(gateway: Gateway) -> dict[str, Any]:
+            account = await find_account(gateway, client_id)
+            credentials = [
+                {"kind": kind, "expires_at": rfc3339(end) if end else None}
+                for kind, end in await list_credentials(gateway.deps, account)
+            ]
+            return _describe(account) | {"credentials": credentials}
 
-        found = run(work())
+        found = run_in_gateway(open_gateway, read)
         if as_json:
             print_json(found)
         else:
@@ -158,72 +168,59 @@ def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
 def _add_rotate(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("rotate", epilog="Example: gateway accounts rotate acc_… --json")
     def rotate(
-        client_id: ClientIdArgument, *, public_key: PublicKeyFile = None, as_json: AsJson = False
+        client_id: ClientIdArgument,
+        *,
+        public_key: PublicKeyFile = None,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
     ) -> None:
-        """Give a new secret (the old one works for 7 more days), or new public keys (the old ones end).
+        """Issue a new secret (the old one works for 7 days), or set new public keys (the old ones end).
 
-        An official account's keys: once there are operators, this proposes them, as a
-        proposer who is signed in, and a second person approves.
+        For an official account, once there are operators, a signed-in proposer
+        proposes the keys with it, and a second person approves.
         """
+        from gateway.accounts.use_cases import rotate_credential
+
         keys = _read_public_keys(public_key)
 
-        async def work() -> IssuedCredential | None:
-            async with open_gateway() as gateway:
-                account = await get_account(gateway.parts, client_id)
-                if keys and await find_actor(gateway, account) is not None:
-                    return None
-                place = gateway.places[account.profile]
-                return await rotate_credential(gateway.parts, place, account, public_keys=keys)
+        async def give(gateway: Gateway, account: Account) -> IssuedCredential:
+            place = gateway.places[account.profile]
+            return await rotate_credential(gateway.deps, place, account, public_keys=keys)
 
-        if (issued := run(work())) is not None:
+        proposal = {"kind": "rotate_account", "public_key": {"keys": list(keys)}} if keys else None
+        issued = act_or_propose(open_gateway, client_id, give, proposal, as_json=as_json, dry_run=dry_run)
+        if issued is not None:
             _print_credential(issued, as_json=as_json)
-            return
-        body = {"kind": "rotate_account", "client_id": client_id, "public_key": {"keys": list(keys)}}
-        propose_on_account(open_gateway, body, as_json=as_json)
 
 
-def _add_state(app: typer.Typer, open_gateway: OpenGateway, word: str, state: AccountState) -> None:
-    @app.command(word, epilog=f"Example: gateway accounts {word} acc_…", help=_STATE_HELP[word])
-    def change(client_id: ClientIdArgument, *, as_json: AsJson = False) -> None:
-        async def work() -> Account | None:
-            async with open_gateway() as gateway:
-                by = None
-                if state is not AccountState.SUSPENDED:  # that is the host's, whoever is signed in, or nobody
-                    by = await find_actor(gateway, await get_account(gateway.parts, client_id))
-                if by is not None and state is AccountState.ACTIVE:
-                    return None
-                return await change_state(gateway.parts, client_id, state, by=by)
+def _add_state(
+    app: typer.Typer, open_gateway: OpenGateway, word: str, state: AccountState, help_text: str
+) -> None:
+    @app.command(word, epilog=f"Example: gateway accounts {word} acc_…", help=help_text)
+    def change(
+        client_id: ClientIdArgument, *, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False
+    ) -> None:
+        from gateway.accounts.use_cases import change_state
 
-        account = run(work())
-        if account is None:
-            body = {"kind": "resume_account", "client_id": client_id}
-            propose_on_account(open_gateway, body, as_json=as_json)
-            return
-        print_json(_describe(account)) if as_json else typer.echo(f"{client_id} is {account.state.value}")
+        if state is AccountState.REVOKED and not dry_run:
+            confirm(f"Revoke {client_id} permanently?", yes=yes)
 
+        async def set_state(gateway: Gateway, account: Account) -> Account:
+            by = await find_actor(gateway, account) if state is AccountState.REVOKED else None
+            return await change_state(gateway.deps, account.client_id, state, by=by)
 
-_STATE_HELP = {
-    "suspend": "Refuse the account's calls until it is resumed; live tokens end.",
-    "resume": "Let a suspended account call again, with new tokens; on official propose it.",
-    "revoke": "End the account for good; live tokens end. On official as an operator.",
-}
-
-
-def _check_grants(parts: Parts, grants: Grants) -> None:
-    """Raise `StateWrong` for a procedure, role or field that the catalogue does not know."""
-    slugs = {procedure.slug for procedure in parts.catalogue.procedures}
-    roles = {role.name for procedure in parts.catalogue.procedures for role in procedure.roles}
-    (grant,) = grants.entries
-    for kind, names, known in (
-        ("--procedure", grant.procedures, slugs),
-        ("--role", grant.subject_roles, roles),
-        ("--field", grant.fields, {name for name in grant.fields if parts.catalogue.knows_field(name)}),
-    ):
-        for name in sorted(names - {ANY} - known):
-            raise StateWrong(f"{kind} {name}: not in the catalogue; see gateway procedures list")
+        proposal = {"kind": "resume_account"} if state is AccountState.ACTIVE else None
+        account = act_or_propose(
+            open_gateway, client_id, set_state, proposal, as_json=as_json, dry_run=dry_run
+        )
+        if account is not None:
+            text = f"{account.client_id} is {account.state.value}"
+            print_result(_describe(account), text, as_json=as_json)
 
 
 def _read_public_keys(path: Path | None) -> Sequence[dict[str, Any]]:
+    from gateway.accounts.public_keys import parse_public_keys
+
     if path is None:
         return ()
     try:
@@ -233,29 +230,24 @@ def _read_public_keys(path: Path | None) -> Sequence[dict[str, Any]]:
 
 
 def _show(value: Any) -> str:
-    """Return a member in words for people; `--json` has the exact form."""
-    if isinstance(value, list):
-        return "; ".join(map(_show, value)) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_show_inner(inner)}" for name, inner in value.items() if inner is not None)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    """Return a member as text for people; `--json` has the exact form."""
+    match value:
+        case list():
+            return "; ".join(map(_show, value)) or "none"
+        case dict():
+            inner = {name: " ".join(each) if isinstance(each, list) else each for name, each in value.items()}
+            return ", ".join(f"{name} {each}" for name, each in inner.items() if each is not None)
+        case bool():
+            return "yes" if value else "no"
     return str(value)
-
-
-def _show_inner(value: Any) -> str:
-    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _print_credential(credential: IssuedCredential, *, as_json: bool) -> None:
     members = {"client_id": credential.client_id, "issuer": credential.issuer}
     if credential.client_secret is not None:
         members["client_secret"] = credential.client_secret
-    if as_json:
-        print_json(members)
-        return
-    for name, value in members.items():
-        typer.echo(f"{name}: {value}")
+    text = "\n".join(f"{name}: {value}" for name, value in members.items())
+    print_result(members, text, as_json=as_json)
 
 
 def _describe(account: Account) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Grants: RFC 9396 `authorization_details` of one type, `citizen_enquiry`.
 
-Entries add up, each for itself: a procedure of one never mixes with a role or field of another. `"*"` in
-`fields` never includes a sensitive field (NĐ 13/2023 Đ2 k4), which must be named.
+An entry allows its fields for its procedures and roles; entries are never combined. `"*"` in `fields` never includes a
+sensitive field (NĐ 13/2023 Đ2 k4), which must be named.
 """
 
 import re
@@ -18,22 +18,22 @@ _NAME = re.compile(r"[a-z0-9_-]{1,64}|\*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One entry: these procedures, for these roles, with these fields."""
+    """One entry: procedures, roles in them, and fields."""
 
     procedures: frozenset[str]
     subject_roles: frozenset[str]
     fields: frozenset[str]
 
     def covers_procedure(self, procedure: str) -> bool:
-        """Say whether the entry is for this procedure."""
+        """Return whether the entry names this procedure, or all."""
         return bool(self.procedures & {procedure, ANY})
 
     def covers_role(self, role: str) -> bool:
-        """Say whether the entry is for this role."""
+        """Return whether the entry names this role, or all."""
         return bool(self.subject_roles & {role, ANY})
 
     def covers_field(self, field: str) -> bool:
-        """Say whether the entry brings this field; `birth_date` implies `birth_year`."""
+        """Return whether the entry allows this field; `birth_date` implies `birth_year`."""
         if field in self.fields or (field == "birth_year" and "birth_date" in self.fields):
             return True
         return ANY in self.fields and field not in SENSITIVE_FIELDS
@@ -50,19 +50,22 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Everything an account, or a narrowed token, may do."""
+    """All entries of an account or of a narrowed token."""
 
     entries: tuple[Grant, ...]
 
     def allows_field(self, procedure: str, role: str, field: str) -> bool:
-        """Say whether one entry brings this field for this procedure and role."""
-        return any(
-            entry.covers_procedure(procedure) and entry.covers_role(role) and entry.covers_field(field)
-            for entry in self.entries
-        )
+        """Return whether one entry allows this field for this procedure and role."""
+        return any(entry.covers_field(field) for entry in self.for_role(procedure, role))
+
+    def for_role(self, procedure: str, role: str) -> list[Grant]:
+        """Return the entries for this procedure and role."""
+        return [
+            entry for entry in self.entries if entry.covers_procedure(procedure) and entry.covers_role(role)
+        ]
 
     def covers(self, wanted: Grant) -> bool:
-        """Say whether one entry holds everything that another asks for."""
+        """Return whether a single entry allows everything that `wanted` has."""
         return any(
             all(entry.covers_procedure(name) for name in wanted.procedures)
             and all(entry.covers_role(name) for name in wanted.subject_roles)
@@ -76,32 +79,25 @@ class Grants:
 
 
 def parse_grants(details: Iterable[Any]) -> Grants:
-    """Read `authorization_details`.
-
-    Raises:
-        ValueError: an entry is not of our type or a member is not a list of strings.
-    """
-    return Grants(tuple(_parse_entry(detail) for detail in details))
+    """Read `authorization_details`. Raises `ValueError` with what is expected of an entry."""
+    return Grants(tuple(map(_parse_entry, details)))
 
 
 def _parse_entry(detail: Any) -> Grant:
     if not isinstance(detail, dict) or detail.get("type") != TYPE:
         raise ValueError(f"an object of type {TYPE}")
     if unknown := set(detail) - {"type", "procedures", "subject_roles", "fields"}:
-        raise ValueError(f"no other members than procedures, subject_roles and fields ({len(unknown)} found)")
-    return Grant(
-        procedures=_names(detail.get("procedures"), "procedures"),
-        subject_roles=_names(detail.get("subject_roles"), "subject_roles"),
-        fields=_names(detail.get("fields", []), "fields"),
-    )
-
-
-def _names(value: Any, member: str) -> frozenset[str]:
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) and _NAME.fullmatch(name) for name in value
-    ):
-        raise ValueError(f"{member}: a list of names")
-    return frozenset(value)
+        raise ValueError(
+            f"only the members procedures, subject_roles and fields ({len(unknown)} others found)"
+        )
+    names: dict[str, frozenset[str]] = {}
+    for member in ("procedures", "subject_roles", "fields"):
+        value = detail.get(member, [] if member == "fields" else None)
+        for name in value if isinstance(value, list) else [None]:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ValueError(f"{member}: a list of names")
+        names[member] = frozenset(value or ())
+    return Grant(**names)
 
 
 def make_grant(procedures: Sequence[str], roles: Sequence[str], fields: Sequence[str]) -> Grants:

@@ -1,4 +1,4 @@
-"""Organisations and their OAuth accounts. An account belongs to one profile for its whole life."""
+"""Organisations and their OAuth accounts. An account never changes its profile."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,19 +7,16 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.accounts.grants import Grants
-from gateway.identifiers import ClientId, OrganisationId
-from gateway.places import Profile
+from gateway.identifiers import ClientId, OrganisationId, Profile
 
-SCOPES = ("verify", "prefill", "prefill.sensitive", "ledger", "audit.read")
+SCOPES = ("verify", "prefill", "prefill.sensitive", "ledger", "audit.read", "reports.read")
 DEFAULT_SCOPES = ("verify", "prefill")
-
-
 OFFICER = re.compile(r"[A-Za-z0-9._@-]{1,20}")
-"""An officer's id, as C06 takes one."""
+"""The form of an officer's id that C06 accepts."""
 
 
 class AccountState(StrEnum):
-    """Suspended may come back; revoked never does."""
+    """A suspended account can be resumed, a revoked one never."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -36,7 +33,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretDigest:
-    """A machine secret as kept: a keyed HMAC of 256 random bits, never the secret."""
+    """A machine secret as stored: a keyed HMAC of 256 random bits, never the secret."""
 
     digest: str = field(repr=False)
     key_id: str
@@ -45,8 +42,8 @@ class SecretDigest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKey:
-    """A public JWK of the account; a retired one signs nothing any more."""
+class AccountKey:
+    """A public JWK of the account; signatures of a retired key are refused."""
 
     jwk: dict[str, Any]
     added_at: datetime
@@ -55,9 +52,9 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may call. `grant_epoch` grows with suspend, resume, revoke and any grant change.
+    """An OAuth client. `grant_epoch` increases with each change of state or grants, which ends live tokens.
 
-    `promoted_from` is the sandbox account that an official one was made from.
+    `promoted_from` is the sandbox account from which an official one was promoted.
     """
 
     client_id: ClientId
@@ -75,14 +72,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What an account may prove itself with."""
+    """The credentials of an account, with ended and retired ones."""
 
     secrets: tuple[SecretDigest, ...] = ()
-    public_keys: tuple[PublicKey, ...] = ()
+    public_keys: tuple[AccountKey, ...] = ()
 
 
 def parse_officer(text: str) -> str:
-    """Read an officer's id. Raises `ValueError` saying what is expected, without repeating it."""
+    """Read an officer's id. Raises `ValueError` with what is expected, without the id."""
     if not OFFICER.fullmatch(text):
         raise ValueError("1 to 20 of A-Z a-z 0-9 . _ @ -")
     return text

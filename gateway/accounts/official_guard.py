@@ -1,29 +1,30 @@
-"""What the host alone may do to an official account: as it likes while there is no operator, then only suspend.
+"""Acts on accounts, each recorded. Once there are operators, a command without a sign-in may only suspend on official.
 
-A new key, an officer and a resumption are changes of two people (`changes/account_subjects.py`); any operator but a
-viewer revokes an account and disables officers. See docs/decisions/0069.
+New keys, more officers and a resumption are then changes by two people (`changes/account_kinds.py`); any operator except
+a viewer may revoke an account and disable officers. See docs/decisions/0069.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.accounts.model import Account
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.log import Change
+from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
+from gateway.dependencies import Dependencies
 from gateway.errors.operators import RoleMissing
-from gateway.identifiers import new_identifier
+from gateway.identifiers import Profile, new_identifier
 from gateway.operators.model import Operator
-from gateway.operators.permits import WORKING, permit_of
-from gateway.parts import Parts
-from gateway.places import Profile
-from gateway.profiles.host_acts import actor_of, hold_host
+from gateway.operators.use_cases import WORKING_ROLES, permit_of
+from gateway.profiles.switching import actor_of, check_host_act, kind_of
 
 _BY_CHANGE = (
-    "there are operators: on official this is a change that a proposer proposes and a second person approves; sign in "
+    "there are operators: on official a proposer proposes this change and a second person approves it; sign in "
     "(gateway login NAME), then gateway accounts {command}"
 )
 _BY_OPERATOR = (
-    "there are operators: on official this is an act of any operator but a viewer: gateway login NAME; the host alone "
-    "may suspend: gateway accounts suspend CLIENT_ID"
+    "there are operators: on official any operator but a viewer may do this: gateway login NAME; without a sign-in "
+    "you may only suspend: gateway accounts suspend CLIENT_ID"
 )
 PROMOTE = (
     "there are operators: an official account is made by promotion, which a second person approves: "
@@ -32,58 +33,76 @@ PROMOTE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedAct:
-    """An act on an account: its word for the row, how it is done with operators, and whether one of them is enough."""
+class RestrictedAct:
+    """An act that needs a sign-in: the command that does it, and whether one operator may do it alone."""
 
-    tried: str
     remedy: str
     by_one: bool = False
 
 
-CREATE = GuardedAct(tried="account_created", remedy=PROMOTE)
-ROTATE = GuardedAct(
-    tried="credential_rotated", remedy=_BY_CHANGE.format(command="rotate CLIENT_ID --public-key FILE")
-)
-ADD_OFFICERS = GuardedAct(tried="officers_added", remedy=_BY_CHANGE.format(command="officers add CLIENT_ID"))
-RESUME = GuardedAct(tried="account_active", remedy=_BY_CHANGE.format(command="resume CLIENT_ID"))
-DISABLE_OFFICERS = GuardedAct(tried="officers_disabled", remedy=_BY_OPERATOR, by_one=True)
-REVOKE = GuardedAct(tried="account_revoked", remedy=_BY_OPERATOR, by_one=True)
+_RESTRICTED: Mapping[str, RestrictedAct] = {
+    "account_created": RestrictedAct(remedy=PROMOTE),
+    "credential_rotated": RestrictedAct(
+        remedy=_BY_CHANGE.format(command="rotate CLIENT_ID --public-key FILE")
+    ),
+    "officers_added": RestrictedAct(remedy=_BY_CHANGE.format(command="officers add CLIENT_ID")),
+    "rights_changed": RestrictedAct(remedy=_BY_CHANGE.format(command="grant or scopes CLIENT_ID")),
+    "account_active": RestrictedAct(remedy=_BY_CHANGE.format(command="resume CLIENT_ID")),
+    "officers_disabled": RestrictedAct(remedy=_BY_OPERATOR, by_one=True),
+    "account_revoked": RestrictedAct(remedy=_BY_OPERATOR, by_one=True),
+}
+"""By the outcome of the audit row; a missing act (to suspend) needs no sign-in."""
 
 
-async def hold_act(parts: Parts, account: Account, by: Operator | None, act: GuardedAct) -> None:
-    """Refuse an act on an official account before its commit, with a row.
-
-    Raises:
-        StateWrong: there are operators, and nobody is signed in, or it takes two people.
-        RoleMissing: `by` is a viewer.
-    """
-    if account.profile is not Profile.OFFICIAL:
-        return
-    one = by if act.by_one else None
-    await hold_host(parts, permit_of(one, WORKING), tried=act.tried, remedy=act.remedy)
-    if one is not None and one.role not in WORKING:
-        await parts.audit.record(
-            AuditEntry(
-                at=parts.clock.now(),
-                kind=Kind.REFUSED,
-                profile=account.profile,
-                act=new_identifier("act"),
-                client_id=account.client_id,
-                outcome=f"role_missing:{act.tried}",
-                actor=one.name,
-            )
-        )
-        raise RoleMissing(tuple(role.value for role in WORKING))
-
-
-async def hold_inside(
-    transaction: Transaction, account: Account, by: Operator | None, act: GuardedAct
+async def act_on_account(
+    deps: Dependencies, account: Account, outcome: str, change: Change[None], *, by: Operator | None = None
 ) -> None:
-    """Refuse it once more inside its commit, where somebody may have become an operator, or none, meanwhile.
+    """Do `change` on an account and record it as `outcome`; the actor is `by`, or `local` without an operator.
+
+    A restricted act on official is checked before the commit, where a refusal is recorded, and inside it, since operators
+    may be created or disabled meanwhile.
 
     Raises:
-        StateWrong, RoleMissing, TokenInvalid
+        StateWrong: there are operators, and nobody is signed in, or the act needs two people.
+        RoleMissing: `by` is a viewer.
+        TokenInvalid: `by` was disabled, or has another role, since.
+        What `change` raises.
     """
-    if account.profile is Profile.OFFICIAL:
-        permit = permit_of(by if act.by_one else None, WORKING)
-        await actor_of(transaction, permit, remedy=act.remedy)
+    restriction = _RESTRICTED.get(outcome) if account.profile is Profile.OFFICIAL else None
+    permit = permit_of(by, WORKING_ROLES) if restriction is not None and restriction.by_one else None
+    if restriction is not None:
+        await check_host_act(deps, permit, tried=outcome, remedy=restriction.remedy)
+        if permit is not None and by is not None and by.role not in WORKING_ROLES:
+            await _record_role_missing(deps, account, outcome, by)
+            raise RoleMissing(tuple(role.value for role in WORKING_ROLES))
+
+    async def checked(transaction: Transaction) -> None:
+        if restriction is not None:
+            await actor_of(transaction, permit, remedy=restriction.remedy)
+        await change(transaction)
+
+    actor = LOCAL if by is None else by.name
+    entry = AuditEntry(
+        at=deps.clock.now(),
+        kind=kind_of(actor),
+        profile=account.profile,
+        act=new_identifier("act"),
+        client_id=account.client_id,
+        organisation=account.organisation,
+        outcome=outcome,
+        actor=actor,
+    )
+    await deps.audit.record(entry, change=checked)
+
+
+async def _record_role_missing(deps: Dependencies, account: Account, tried: str, by: Operator) -> None:
+    entry = AuditEntry(
+        at=deps.clock.now(),
+        kind=Kind.REFUSED,
+        profile=account.profile,
+        act=new_identifier("act"),
+        client_id=account.client_id,
+        outcome=f"role_missing:{tried}",
+        actor=by.name,
+    )
+    await deps.audit.record(entry)

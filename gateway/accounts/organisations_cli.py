@@ -1,58 +1,67 @@
-"""`gateway organisations`: the agencies that hold accounts."""
+"""`gateway organisations`: the agencies that have accounts."""
+
+from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.accounts import store
-from gateway.accounts.use_cases import add_organisation
-from gateway.identifiers import has_long_number
-from gateway.terminal import AsJson, OpenGateway, check_name, fail, new_typer, print_json, print_table, run
+from gateway.terminal import (
+    AsJson,
+    DryRun,
+    OpenGateway,
+    check_name,
+    fail,
+    new_typer,
+    print_list,
+    print_result,
+    run_in_gateway,
+)
 
-_ORGANISATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+if TYPE_CHECKING:
+    from gateway.accounts.model import Organisation
+    from gateway.profiles.model import Gateway
+
+_ORGANISATION = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}")
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
-    """Return the commands on organisations."""
-    app = new_typer("Agencies that hold accounts.")
+    """Return the commands on organisations; adding one may begin a store."""
+    app = new_typer("Agencies that have accounts.")
 
     @app.command("add", epilog='Example: gateway organisations add 000.00.01.H26 "UBND TP Hà Nội"')
     def add(
         organisation: Annotated[str, typer.Argument(metavar="ID", help="The agency's e-id.")],
         name: Annotated[str, typer.Argument(help="Its name.")],
         *,
+        dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
         """Add an agency by its e-id (QĐ 20/2020/QĐ-TTg)."""
+        from gateway.accounts.use_cases import add_organisation
+
         check_name(name)
         if not _ORGANISATION.fullmatch(organisation):
-            fail("ID is 1 to 64 of A-Z a-z 0-9 . _ -")
-        if has_long_number(organisation):
-            fail("ID could be a person's number: no run of nine digits, no 9 or 12 digits in groups")
-
-        async def work() -> None:
-            async with open_gateway() as gateway:
-                await add_organisation(gateway.parts, organisation, name.strip())
-
-        run(work())
-        print_json({"id": organisation, "name": name.strip()}) if as_json else typer.echo(
-            f"added {organisation}"
+            fail("ID is an agency's e-id (QĐ 20/2020/QĐ-TTg), such as 000.00.01.H26, never a person's number")
+        made = run_in_gateway(
+            open_gateway,
+            lambda gateway: add_organisation(gateway.deps, organisation, name.strip()),
+            make=True,
+            dry_run=dry_run,
         )
+        print_result({"id": made.id, "name": made.name}, f"added {made.id}", as_json=as_json)
 
     @app.command("list", epilog="Example: gateway organisations list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the agencies."""
+        from gateway.accounts import store
 
-        async def work() -> list[dict[str, str]]:
-            async with open_gateway() as gateway, gateway.parts.database.read() as connection:
-                found = await store.list_organisations(connection)
-            return [{"id": organisation.id, "name": organisation.name} for organisation in found]
+        async def read(gateway: Gateway) -> list[Organisation]:
+            async with gateway.deps.database.read() as connection:
+                return await store.list_organisations(connection)
 
-        found = run(work())
-        if as_json:
-            print_json(found)
-        else:
-            print_table(("ID", "NAME"), [(row["id"], row["name"]) for row in found])
+        rows = [{"id": found.id, "name": found.name} for found in run_in_gateway(open_gateway, read)]
+        print_list(rows, ("id", "name"), as_json=as_json)
 
     return app

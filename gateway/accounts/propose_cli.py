@@ -1,39 +1,231 @@
-"""What commands on official accounts do once there are operators: propose, or act as who is signed in here.
+"""`gateway accounts officers` and `promote`, and the proposals that commands on official accounts make.
 
-See docs/decisions/0069.
+Once there are operators, such a command proposes a change, or acts as the signed-in operator (docs/decisions/0057, 0069).
+Officers' ids come by stdin or from a file, never as arguments.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from gateway.accounts.model import Account
-from gateway.changes.printing import print_change
-from gateway.operators.model import Operator
-from gateway.operators.token_file import find_token, operator_of
-from gateway.operators.use_cases import has_operators
-from gateway.places import Profile
-from gateway.profiles.model import Gateway
-from gateway.terminal import OpenGateway, run
+from gateway.accounts.grants import ANY, make_grant
+from gateway.accounts.model import Account, parse_officer
+from gateway.clock import rfc3339
+from gateway.identifiers import Profile
+from gateway.terminal import (
+    AsJson,
+    DryRun,
+    OpenGateway,
+    fail,
+    find_id,
+    new_typer,
+    print_list,
+    print_result,
+    read_json_file,
+    read_lines,
+    read_stdin,
+    rehearse,
+    run_in_gateway,
+)
+
+if TYPE_CHECKING:
+    from gateway.operators.model import Operator
+    from gateway.profiles.model import Gateway
+
+ClientIdArgument = Annotated[
+    str, typer.Argument(metavar="CLIENT_ID", help="Or 8 characters that only its id begins with.")
+]
+OfficersFile = Annotated[Path | None, typer.Option(help="Officers' ids, a line each.")]
+Result = TypeVar("Result")
+
+_EXAMPLE = "Example: echo can.bo.01 | gateway accounts officers {word} acc_…"
+_PROMOTE_EXAMPLES = """\b
+Examples:
+  gateway accounts promote acc_… --public-key official.jwks.json \\
+      --officers-file officers.txt
+  gateway accounts promote acc_… --public-key official.jwks.json \\
+      --procedure khai-sinh --field full_name --field birth_date"""
 
 
 async def find_actor(gateway: Gateway, account: Account) -> Operator | None:
-    """Return who is signed in here, where an act on this account asks for an operator; None where nobody is.
+    """Return the signed-in operator if the account is official and there are operators; else None.
 
     Raises:
-        StateWrong: a session that is over.
+        StateWrong: the session is over.
     """
-    if account.profile is not Profile.OFFICIAL or not await has_operators(gateway.parts):
+    from gateway.operators.token_file import find_operator
+    from gateway.operators.use_cases import has_operators
+
+    if account.profile is not Profile.OFFICIAL or not await has_operators(gateway.deps):
         return None
-    return None if find_token(gateway.opener.settings) is None else await operator_of(gateway)
+    return await find_operator(gateway)
 
 
-def propose_on_account(open_gateway: OpenGateway, body: Mapping[str, Any], *, as_json: bool) -> None:
-    """Propose a change of an official account, and print it with what comes next."""
-    from gateway.changes.cli_acts import Acts  # noqa: PLC0415 - slow to load
+async def find_account(gateway: Gateway, typed: str) -> Account:
+    """Return an account by its client id, or by at least 8 characters that only its id begins with. Raises `Unknown`."""
+    from gateway.accounts.use_cases import get_account
 
-    change = run(Acts(open_gateway=open_gateway).propose(body))
-    print_change(change, as_json=as_json)
-    if not as_json:
-        typer.echo("next: gateway profiles preflight, approve and activate CHANGE, by two people")
+    return await get_account(gateway.deps, await find_client_id(gateway, typed))
+
+
+async def find_client_id(gateway: Gateway, typed: str) -> str:
+    """Return the client id that begins with what was typed; what was typed if none does. Raises `Unknown` if several do."""
+    from gateway.accounts import store
+
+    async with gateway.deps.database.read() as transaction:
+        return find_id(typed, [account.client_id for account in await store.list_accounts(transaction)])
+
+
+def act_or_propose(
+    open_gateway: OpenGateway,
+    client_id: str,
+    act: Callable[[Gateway, Account], Awaitable[Result]],
+    proposal: Mapping[str, Any] | Callable[[Account], Mapping[str, Any]] | None,
+    *,
+    as_json: bool,
+    dry_run: bool = False,
+) -> Result | None:
+    """Do an act on an account and return its result; if an operator must propose it, propose it and return None."""
+
+    async def attempt(gateway: Gateway) -> tuple[Account, Result | None]:
+        account = await find_account(gateway, client_id)
+        if proposal is not None and await find_actor(gateway, account) is not None:
+            return account, None
+        return account, await (
+            rehearse(gateway, lambda rehearsing: act(rehearsing, account))
+            if dry_run
+            else act(gateway, account)
+        )
+
+    account, result = run_in_gateway(open_gateway, attempt)
+    if result is None and proposal is not None:
+        members = proposal(account) if callable(proposal) else proposal
+        _propose(open_gateway, {"client_id": account.client_id, **members}, as_json=as_json, dry_run=dry_run)
+        if not as_json:
+            typer.echo("next: gateway profiles preflight, approve and activate CHANGE, by two people")
+    return result
+
+
+def _propose(
+    open_gateway: OpenGateway, body: Mapping[str, Any], *, as_json: bool, dry_run: bool = False
+) -> None:
+    from gateway.changes.cli_acts import ChangeCommands
+
+    ChangeCommands(open_gateway=open_gateway, as_json=as_json, dry_run=dry_run).propose(body)
+
+
+def add_officer_commands(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    """Add the group `officers` to the commands on accounts."""
+    officers = new_typer("Officers that an account may name; ids by stdin, a line each.")
+    app.add_typer(officers, name="officers")
+
+    @officers.command("add", epilog=_EXAMPLE.format(word="add"))
+    def add(client_id: ClientIdArgument, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        """Let the account name officers; on official propose it, as a signed-in proposer."""
+        from gateway.accounts.use_cases import add_officers
+
+        ids = _parse_officers(read_stdin())
+
+        async def add_ids(gateway: Gateway, account: Account) -> int:
+            await add_officers(gateway.deps, gateway.places[account.profile], account, ids)
+            return len(ids)
+
+        proposal = {"kind": "account_officers", "officers": ids}
+        added = act_or_propose(open_gateway, client_id, add_ids, proposal, as_json=as_json, dry_run=dry_run)
+        if added is not None:
+            print_result({"added": added}, f"{added} added", as_json=as_json)
+
+    @officers.command("disable", epilog=_EXAMPLE.format(word="disable"))
+    def disable(client_id: ClientIdArgument, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        """Disable officers; on official as any operator but a viewer."""
+        from gateway.accounts.use_cases import disable_officers
+
+        ids = _parse_officers(read_stdin())
+
+        async def disable_ids(gateway: Gateway, account: Account) -> int:
+            by = await find_actor(gateway, account)
+            await disable_officers(gateway.deps, gateway.places[account.profile], account, ids, by=by)
+            return len(ids)
+
+        disabled = act_or_propose(
+            open_gateway, client_id, disable_ids, None, as_json=as_json, dry_run=dry_run
+        )
+        print_result({"disabled": disabled}, f"{disabled} disabled", as_json=as_json)
+
+    @officers.command("list", epilog="Example: gateway accounts officers list acc_… --json")
+    def list_all(client_id: ClientIdArgument, *, as_json: AsJson = False) -> None:
+        """List the officers that the account may name, by pseudonym: their ids are not stored."""
+        from gateway.accounts import store
+
+        async def read(gateway: Gateway) -> list[dict[str, str]]:
+            account = await find_account(gateway, client_id)
+            async with gateway.deps.database.read() as transaction:
+                found = await store.list_officers_since(transaction, account.client_id)
+            return [{"officer": officer, "added_at": rfc3339(since)} for officer, since in found]
+
+        print_list(run_in_gateway(open_gateway, read), ("added_at", "officer"), as_json=as_json)
+
+
+def read_officers(path: Path | None) -> list[str]:
+    """Return the ids in a file, none without a file; one line and exit 1 if it can't be read or is malformed."""
+    if path is None:
+        return []
+    try:
+        return _parse_officers(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        fail(f"{path}: can't be read as UTF-8 text")
+
+
+def _parse_officers(text: str) -> list[str]:
+    ids = list(dict.fromkeys(read_lines(text)))
+    if not ids:
+        fail("officers: one id a line is expected")
+    try:
+        return [parse_officer(officer) for officer in ids]
+    except ValueError as error:
+        fail(f"officers: one id a line, each {error}")
+
+
+def add_promote(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    """Add `promote` to the commands on accounts."""
+
+    @app.command("promote", epilog=_PROMOTE_EXAMPLES)
+    def promote(
+        client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", help="A sandbox account's.")],
+        *,
+        public_key: Annotated[Path, typer.Option(help="JWK or JWK Set of the portal's own official key.")],
+        officers_file: OfficersFile = None,
+        scope: Annotated[list[str] | None, typer.Option(help="Only these of the sandbox account's.")] = None,
+        procedure: Annotated[
+            list[str] | None, typer.Option(help="Only this one; with --field. Repeat.")
+        ] = None,
+        role: Annotated[list[str] | None, typer.Option(help="Only this role; repeat for more.")] = None,
+        field: Annotated[list[str] | None, typer.Option(help="Only this field; repeat for more.")] = None,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Propose an official account with this one's grants, a new client id and key.
+
+        The sandbox account stays. A second person approves: gateway profiles
+        preflight, approve, activate CHANGE; the activation shows the client id.
+        """
+        if (procedure or role or field) and not (procedure and field):
+            fail("for fewer grants give --procedure and --field, and --role if not all roles")
+        grants = make_grant(procedure, role or [ANY], field).to_details() if procedure and field else None
+        named = {
+            "officers": read_officers(officers_file),
+            "scopes": scope,
+            "authorization_details": grants,
+        }
+
+        body = {
+            "kind": "promote_account",
+            "client_id": run_in_gateway(open_gateway, lambda gateway: find_client_id(gateway, client_id)),
+            "public_key": read_json_file(public_key),
+        }
+        given = {name: value for name, value in named.items() if value}
+        _propose(open_gateway, body | given, as_json=as_json, dry_run=dry_run)

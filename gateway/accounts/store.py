@@ -1,6 +1,7 @@
-"""Organisations, accounts, credentials and officers at rest. All SQL of this room."""
+"""The tables of organisations, accounts, credentials and officers, and all SQL on them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -8,12 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts.grants import parse_grants
-from gateway.accounts.model import Account, AccountState, Credentials, Organisation, PublicKey, SecretDigest
+from gateway.accounts.grants import Grants, parse_grants
+from gateway.accounts.model import Account, AccountKey, AccountState, Credentials, Organisation, SecretDigest
 from gateway.database import Instant, metadata
-from gateway.errors.commands import AlreadyExists
-from gateway.identifiers import ClientId, OrganisationId
-from gateway.places import Profile
+from gateway.errors.operators import AlreadyExists
+from gateway.identifiers import ClientId, OrganisationId, Profile
 
 organisations = sa.Table(
     "organisations",
@@ -38,7 +38,7 @@ accounts = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
 )
 _FIND_ACCOUNT = sa.select(accounts).where(accounts.c.client_id == sa.bindparam("client_id"))
-"""Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it."""
+"""Built once: building a statement and its cache key costs more than running it."""
 _FIND_PROFILE = sa.select(accounts.c.profile).where(accounts.c.client_id == sa.bindparam("client_id"))
 
 account_secrets = sa.Table(
@@ -67,6 +67,10 @@ account_officers = sa.Table(
     sa.Column("added_at", Instant, nullable=False),
     sa.Column("disabled_at", Instant),
 )
+
+
+_SECRETS = sa.select(*(account_secrets.c[each.name] for each in fields(SecretDigest)))
+_KEYS = sa.select(*(account_keys.c[each.name] for each in fields(AccountKey)))
 
 
 async def insert_organisation(
@@ -112,13 +116,13 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
 
 
 async def find_account(connection: AsyncConnection, client_id: str) -> Account | None:
-    """Return the account, whatever its profile and state."""
+    """Return the account, of any profile and state."""
     row = (await connection.execute(_FIND_ACCOUNT, {"client_id": client_id})).first()
-    return _account(row) if row else None
+    return account_of(row) if row else None
 
 
 async def find_profile(connection: AsyncConnection, client_id: str) -> Profile | None:
-    """Return which profile an account belongs to: all that is read of it before its client is proven."""
+    """Return an account's profile, the only value read before the client is authenticated."""
     row = (await connection.execute(_FIND_PROFILE, {"client_id": client_id})).first()
     return Profile(row.profile) if row else None
 
@@ -126,13 +130,13 @@ async def find_profile(connection: AsyncConnection, client_id: str) -> Profile |
 async def list_accounts(connection: AsyncConnection) -> list[Account]:
     """Return every account, oldest first."""
     rows = await connection.execute(sa.select(accounts).order_by(accounts.c.created_at, accounts.c.client_id))
-    return [_account(row) for row in rows]
+    return [account_of(row) for row in rows]
 
 
 async def update_state(
     connection: AsyncConnection, client_id: str, state: AccountState, *, former: AccountState
 ) -> bool:
-    """Set the state and end live tokens by a new grant epoch; False where it is no longer `former`."""
+    """Set the state, and a new grant epoch, which ends live tokens; return False if the state is no longer `former`."""
     result = await connection.execute(
         sa.update(accounts)
         .where(accounts.c.client_id == client_id, accounts.c.state == former.value)
@@ -141,21 +145,24 @@ async def update_state(
     return bool(result.rowcount)
 
 
-async def insert_secret(connection: AsyncConnection, client_id: str, secret: SecretDigest) -> None:
-    """Add a secret's digest."""
+async def update_rights(
+    connection: AsyncConnection, client_id: str, *, grants: Grants, scopes: Collection[str]
+) -> None:
+    """Replace grants and scopes, with a new grant epoch, which ends live tokens."""
     await connection.execute(
-        sa.insert(account_secrets).values(
-            digest=secret.digest,
-            client_id=client_id,
-            key_id=secret.key_id,
-            created_at=secret.created_at,
-            expires_at=secret.expires_at,
-        )
+        sa.update(accounts)
+        .where(accounts.c.client_id == client_id)
+        .values(grants=grants.to_details(), scopes=sorted(scopes), grant_epoch=accounts.c.grant_epoch + 1)
     )
 
 
+async def insert_secret(connection: AsyncConnection, client_id: str, secret: SecretDigest) -> None:
+    """Add a secret's digest."""
+    await connection.execute(sa.insert(account_secrets).values(client_id=client_id, **asdict(secret)))
+
+
 async def expire_secrets(connection: AsyncConnection, client_id: str, *, now: datetime, at: datetime) -> None:
-    """Let the secret without an end end at `at`, and those that were ending already end now."""
+    """End the present secret at `at`, and former secrets now."""
     own = account_secrets.c.client_id == client_id
     await connection.execute(
         sa.update(account_secrets).where(own, account_secrets.c.expires_at > now).values(expires_at=now)
@@ -166,7 +173,7 @@ async def expire_secrets(connection: AsyncConnection, client_id: str, *, now: da
 
 
 async def retire_keys(connection: AsyncConnection, client_id: str, *, at: datetime) -> None:
-    """Retire the public keys in force."""
+    """Retire the present public keys."""
     await connection.execute(
         sa.update(account_keys)
         .where(account_keys.c.client_id == client_id, account_keys.c.retired_at.is_(None))
@@ -177,7 +184,7 @@ async def retire_keys(connection: AsyncConnection, client_id: str, *, at: dateti
 async def insert_key(
     connection: AsyncConnection, client_id: str, *, thumbprint: str, jwk: dict[str, Any], at: datetime
 ) -> None:
-    """Add a public key. Raises `AlreadyExists` for one that the account has, or had."""
+    """Add a public key. Raises `AlreadyExists` for a key that the account has, or had."""
     try:
         async with connection.begin_nested():
             await connection.execute(
@@ -187,26 +194,19 @@ async def insert_key(
             )
     except IntegrityError:
         raise AlreadyExists(
-            "the account has or had this key: make a new one, a retired key never comes back"
+            "the account has or had this key: make a new one, since a retired key is never accepted again"
         ) from None
 
 
 async def get_credentials(connection: AsyncConnection, client_id: str) -> Credentials:
-    """Return an account's digests and public keys, retired ones included."""
-    secrets = await connection.execute(
-        sa.select(account_secrets).where(account_secrets.c.client_id == client_id)
-    )
-    keys = await connection.execute(sa.select(account_keys).where(account_keys.c.client_id == client_id))
+    """Return an account's digests and public keys, with retired ones."""
+    own_secrets = _SECRETS.where(account_secrets.c.client_id == client_id)
+    own_keys = _KEYS.where(account_keys.c.client_id == client_id)
+    secrets = (await connection.execute(own_secrets)).mappings()
+    keys = (await connection.execute(own_keys)).mappings()
     return Credentials(
-        secrets=tuple(
-            SecretDigest(
-                digest=row.digest, key_id=row.key_id, created_at=row.created_at, expires_at=row.expires_at
-            )
-            for row in secrets
-        ),
-        public_keys=tuple(
-            PublicKey(jwk=row.jwk, added_at=row.added_at, retired_at=row.retired_at) for row in keys
-        ),
+        secrets=tuple(SecretDigest(**row) for row in secrets),
+        public_keys=tuple(AccountKey(**row) for row in keys),
     )
 
 
@@ -214,11 +214,7 @@ async def enable_officers(
     connection: AsyncConnection, client_id: str, officers: Sequence[str], *, at: datetime
 ) -> None:
     """Add officers by pseudonym, or enable them again."""
-    await connection.execute(
-        sa.delete(account_officers).where(
-            account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers)
-        )
-    )
+    await connection.execute(sa.delete(account_officers).where(_named(client_id, officers)))
     await connection.execute(
         sa.insert(account_officers),
         [{"client_id": client_id, "officer": officer, "added_at": at} for officer in officers],
@@ -231,8 +227,7 @@ async def disable_officers(
     """Disable officers by pseudonym; return how many were enabled before."""
     result = await connection.execute(
         sa.update(account_officers)
-        .where(account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers))
-        .where(account_officers.c.disabled_at.is_(None))
+        .where(_named(client_id, officers), account_officers.c.disabled_at.is_(None))
         .values(disabled_at=at)
     )
     return int(result.rowcount)
@@ -249,18 +244,32 @@ async def list_officers(connection: AsyncConnection, client_ids: Sequence[str]) 
     return list((await connection.execute(query)).scalars())
 
 
+async def list_officers_since(connection: AsyncConnection, client_id: str) -> list[tuple[str, datetime]]:
+    """Return an account's enabled officers by pseudonym, each with the time since when, the oldest first."""
+    query = (
+        sa.select(account_officers.c.officer, account_officers.c.added_at)
+        .where(account_officers.c.client_id == client_id, account_officers.c.disabled_at.is_(None))
+        .order_by(account_officers.c.added_at, account_officers.c.officer)
+    )
+    return [(row.officer, row.added_at) for row in await connection.execute(query)]
+
+
 async def has_officer(connection: AsyncConnection, client_id: str, officers: Sequence[str]) -> bool:
-    """Say whether any of these pseudonyms is an enabled officer of the account."""
+    """Return whether any of these pseudonyms is an enabled officer of the account."""
     query = (
         sa.select(sa.literal(1))
-        .where(account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers))
-        .where(account_officers.c.disabled_at.is_(None))
+        .where(_named(client_id, officers), account_officers.c.disabled_at.is_(None))
         .limit(1)
     )
     return (await connection.execute(query)).first() is not None
 
 
-def _account(row: sa.Row[tuple[Any, ...]]) -> Account:
+def _named(client_id: str, officers: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(account_officers.c.client_id == client_id, account_officers.c.officer.in_(officers))
+
+
+def account_of(row: sa.Row[tuple[Any, ...]]) -> Account:
+    """Return the account of a row of `accounts`."""
     return Account(
         client_id=ClientId(row.client_id),
         profile=Profile(row.profile),

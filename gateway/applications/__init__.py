@@ -1,1 +1,1 @@
-"""Applying for the official account: what C06 asks for in one signed bundle, and what it issues, unsealed."""
+"""Applying for the official account: one signed bundle for C06, and the account that it issues, unsealed."""

@@ -1,21 +1,27 @@
-"""The bundle: one canonical JSON document and a signature beside it, so that people and programs read the same bytes.
+"""The bundle: one canonical JSON document with a signature, and its printable page in Vietnamese.
 
-Canonical is RFC 8785 for what stands here (no fractions, names in ASCII): sorted names, no white space, UTF-8, no
-line end. The signature is a detached JWS over the document. Form: openapi/official-application.schema.json.
+Canonical is RFC 8785 for these values (no fractions, ASCII names): sorted names, no white space, UTF-8, no line end. The
+signature is a detached JWS over the document. Form: openapi/official-application.schema.json.
+
+The agency signs and stamps the page: one HTML file without scripts or external resources, every value escaped. It shows
+the bundle's hash and the signing key's thumbprint, so that the desk can compare the file with the paper.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 
-from gateway.applications.model import Evidence, Statement, Wanted, WantedProcedure, WantedRole
-from gateway.clock import rfc3339
+from gateway.applications.model import Evidence, Wanted, WantedProcedure
+from gateway.applications.statement import Statement
+from gateway.clock import rfc3339, vietnam
 from gateway.keys.jws import sign_detached
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.procedures.fields import Operation
+
+Rows = Sequence[Sequence[str]]
 
 FORMAT = "official-application/1"
 SIGNATURE_TYPE = "official-application+jws"
@@ -27,11 +33,45 @@ OPERATION_NAMES_VI = {
     Operation.RELATIVES: "Xác minh thông tin nhân thân",
     Operation.HOUSEHOLD: "Cung cấp thông tin hộ gia đình",
 }
+_ROLES_VI = {
+    "requester": "Người yêu cầu",
+    "father": "Cha",
+    "mother": "Mẹ",
+    "husband": "Chồng",
+    "wife": "Vợ",
+    "deceased": "Người chết",
+    "guest": "Người lưu trú",
+    "household_head": "Chủ hộ",
+}
+_SCENARIOS_VI = {
+    "verification_confirmed": "Xác thực: thông tin khớp",
+    "verification_reused": "Dùng lại kết quả xác thực, không hỏi lần hai",
+    "verification_not_confirmed": "Xác thực: thông tin không khớp",
+    "prefill_delivered": "Điền sẵn tờ khai",
+    "over_asking_refused": "Từ chối yêu cầu vượt quyền khai thác",
+    "other_profile_refused": "Từ chối mã truy cập thử nghiệm tại môi trường chính thức",
+}
+_DATA_HEADER = ("Thủ tục (mã dịch vụ, mã thủ tục)", "Về ai", "Dữ liệu đề nghị", "Dữ liệu nhạy cảm")
+_PURPOSE_HEADER = ("Thủ tục", "Mục đích", "Căn cứ pháp lý")
+_STYLE = """\
+@page { size: A4; margin: 20mm 18mm 20mm 25mm }
+body { font: 11pt/1.45 "Times New Roman", "Liberation Serif", serif; color: #000; background: #fff;
+  max-width: 175mm; margin: 12mm auto }
+header { text-align: center } header p { margin: 0 } h1 { font-size: 15pt; margin: 8mm 0 4mm }
+h2 { font-size: 12pt; margin: 6mm 0 2mm; break-after: avoid }
+table { border-collapse: collapse; width: 100%; font-size: 10pt } tr { break-inside: avoid }
+th, td { border: 0.4pt solid #555; padding: 1mm 2mm; text-align: left; vertical-align: top }
+th { background: #eee } code { font: 9pt monospace; overflow-wrap: anywhere }
+.draft { border: 1.5pt solid #000; padding: 3mm; font-weight: bold; text-align: center }
+.signatures { display: flex; justify-content: space-between; margin-top: 12mm; break-inside: avoid }
+.signatures div { width: 45%; text-align: center; min-height: 35mm }
+@media print { body { margin: 0; max-width: none } th { background: none } }
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """Everything that the document tells. `draft` says that it is not to be sent."""
+    """The content of the document and of the page. A draft must not be sent."""
 
     stated: Statement
     wanted: Wanted
@@ -43,9 +83,8 @@ class Dossier:
 
 
 def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
-    """Return the document with the public halves of the keys that sign it and open what is issued."""
-    organisation = dossier.wanted.organisation
-    stated, contact = dossier.stated, dossier.stated.contact
+    """Return the document, with the public keys for its verification and for sealing the answer."""
+    stated, wanted, organisation = dossier.stated, dossier.wanted, dossier.wanted.organisation
     return {
         "format": FORMAT,
         "draft": dossier.draft,
@@ -62,16 +101,16 @@ def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
         "environment": "official",
         "dialect": dossier.dialect,
         "security_level": stated.security_level,
-        "contact": {"unit": contact.unit, "email": contact.email, "phone": contact.phone},
-        "rate": {"per_second": stated.rate_per_second, "per_day": stated.rate_per_day},
+        "contact": stated.contact.model_dump(),
+        "rate": stated.rate.model_dump(),
         "retention": stated.retention,
         "deletion": stated.deletion,
-        "procedures": [_procedure(each) for each in dossier.wanted.procedures],
+        "procedures": [_procedure(each) for each in wanted.procedures],
         "operations": [
             {"code": code, "operation": operation.value, "name_vi": OPERATION_NAMES_VI[operation]}
-            for operation, code in dossier.wanted.operations.items()
+            for operation, code in wanted.operations.items()
         ],
-        "officers": {"count": len(dossier.wanted.officers), "pseudonyms": list(dossier.wanted.officers)},
+        "officers": {"count": len(wanted.officers), "pseudonyms": list(wanted.officers)},
         "evidence": _evidence(dossier.evidence),
         "keys": {
             "signing": keys.current(Purpose.APPLICATION).signing_key().as_dict(private=False),
@@ -81,7 +120,7 @@ def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
 
 
 def sign_document(document: Mapping[str, Any], keys: PlaceKeys) -> str:
-    """Return the whole bundle as text: the document and its signature, canonical."""
+    """Return the bundle's text: the canonical JSON of the document with its signature."""
     key = keys.current(Purpose.APPLICATION)
     signature = sign_detached(
         canonical(document).encode(), key=key.signing_key(), kid=key.kid, typ=SIGNATURE_TYPE
@@ -90,13 +129,8 @@ def sign_document(document: Mapping[str, Any], keys: PlaceKeys) -> str:
 
 
 def canonical(value: Any) -> str:
-    """Return a value's one text."""
+    """Return a value's canonical JSON text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def bundle_hash(text: str) -> str:
-    """Return the SHA-256 of a bundle's file, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _procedure(wanted: WantedProcedure) -> dict[str, Any]:
@@ -108,20 +142,19 @@ def _procedure(wanted: WantedProcedure) -> dict[str, Any]:
         "code": wanted.code,
         "purpose": procedure.purpose,
         "legal_basis": list(procedure.legal_basis),
-        "roles": [_role(role) for role in wanted.roles],
-    }
-
-
-def _role(role: WantedRole) -> dict[str, Any]:
-    return {
-        "role": role.name,
-        "fields": [each.name for each in role.plain()],
-        "sensitive_fields": [each.name for each in role.sensitive()],
+        "roles": [
+            {
+                "role": role.name,
+                "fields": [each.name for each in role.plain()],
+                "sensitive_fields": [each.name for each in role.sensitive()],
+            }
+            for role in wanted.roles
+        ],
     }
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:
-    trial = evidence.trial
+    preflight = evidence.preflight
     return {
         "scenarios": dict(evidence.scenarios),
         "audit": {
@@ -131,14 +164,116 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         },
         "fence": {"official_questions": evidence.official_questions},
         "preflight": {
-            "run": trial.reason is None,
-            "passed": trial.passed,
+            "run": preflight.reason is None,
+            "passed": preflight.passed,
             "checks": [
-                {"name": name, "passed": passed, "detail": detail} for name, passed, detail in trial.checks
+                {"name": name, "passed": passed, "detail": detail}
+                for name, passed, detail in preflight.checks
             ],
         },
         "parity": {
-            "confirmed": list(evidence.readings.confirmed),
-            "refuted": list(evidence.readings.refuted),
+            "confirmed": preflight.readings(confirmed=True),
+            "refuted": preflight.readings(confirmed=False),
         },
     }
+
+
+def write_page(dossier: Dossier, keys: PlaceKeys, *, sha256: str) -> str:
+    """Return the page, which shows the bundle's `sha256`."""
+    stated, wanted = dossier.stated, dossier.wanted
+    terms = [("Thời hạn lưu giữ", stated.retention), ("Xóa dữ liệu", stated.deletion)]
+    operations = [
+        (code, OPERATION_NAMES_VI[operation], operation.value)
+        for operation, code in wanted.operations.items()
+    ]
+    sections = (
+        ("1. Cơ quan đề nghị", ("Nội dung", "Khai báo"), _applicant_rows(dossier)),
+        ("2. Dữ liệu đề nghị khai thác", _DATA_HEADER, _data_rows(wanted.procedures)),
+        ("3. Mục đích và căn cứ pháp lý", _PURPOSE_HEADER, _purpose_rows(wanted.procedures)),
+        ("4. Dịch vụ của CSDLQGDC", ("Mã", "Tên", "Tên trên thông điệp"), operations),
+        ("5. Lưu giữ và xóa dữ liệu", ("Nội dung", "Cam kết"), terms),
+        (
+            "6. Kết quả trên môi trường thử nghiệm",
+            ("Kịch bản", "Kết quả"),
+            _evidence_rows(dossier.evidence),
+        ),
+    )
+    tables = "".join(f"<h2>{title}</h2>\n{_table(header, rows)}" for title, header, rows in sections)
+    thumbprint = keys.current(Purpose.APPLICATION).signing_key().thumbprint()
+    draft = '<p class="draft">BẢN NHÁP: chưa đủ nội dung, không gửi đi</p>\n' if dossier.draft else ""
+    day = dossier.made_at.astimezone(vietnam())
+    return (
+        '<!doctype html>\n<html lang="vi">\n<head>\n<meta charset="utf-8">\n'
+        "<title>Đề nghị cấp tài khoản kết nối chính thức</title>\n"
+        f"<style>\n{_STYLE}</style>\n</head>\n<body>\n"
+        "<header>\n<p><strong>CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM</strong></p>\n"
+        "<p>Độc lập - Tự do - Hạnh phúc</p>\n<h1>ĐỀ NGHỊ CẤP TÀI KHOẢN KẾT NỐI CHÍNH THỨC</h1>\n"
+        "<p>tới Cơ sở dữ liệu quốc gia về dân cư (Nghị định 47/2020/NĐ-CP, Điều 35)</p>\n"
+        f"<p>Lập ngày {day:%d/%m/%Y}, {day:%H:%M} (giờ Việt Nam)</p>\n</header>\n{draft}{tables}"
+        "<h2>7. Tệp hồ sơ điện tử</h2>\n"
+        f"<p>SHA-256 của tệp: <code>{escape(sha256)}</code></p>\n"
+        f"<p>Dấu vân tay khóa ký (RFC 7638): <code>{escape(thumbprint)}</code></p>\n"
+        "<p>Thông tin tài khoản được cấp phải niêm phong bằng khóa công khai trong tệp.</p>\n"
+        '<div class="signatures">\n<div><strong>ĐƠN VỊ ĐẦU MỐI</strong></div>\n'
+        "<div><strong>THỦ TRƯỞNG CƠ QUAN</strong><br>(ký, đóng dấu)</div>\n</div>\n</body>\n</html>\n"
+    )
+
+
+def _applicant_rows(dossier: Dossier) -> Rows:
+    stated, organisation = dossier.stated, dossier.wanted.organisation
+    second, day = stated.rate.per_second, stated.rate.per_day
+    rate = f"tối đa {second} lần mỗi giây, {day} lần mỗi ngày" if second and day else ""
+    return (
+        ("Mã định danh điện tử của cơ quan", organisation.id if organisation else ""),
+        ("Tên cơ quan", organisation.name if organisation else ""),
+        ("Mã hệ thống, ứng dụng", stated.application_id),
+        ("Tên hệ thống, ứng dụng", stated.application_name),
+        ("Cấp độ an toàn thông tin", str(stated.security_level or "")),
+        ("Đơn vị đầu mối", stated.contact.unit),
+        ("Thư điện tử, điện thoại của đơn vị", _joined(stated.contact.email, stated.contact.phone)),
+        ("Cán bộ được khai thác", f"{len(dossier.wanted.officers)} (danh sách gửi riêng, không kèm tệp này)"),
+        ("Tần suất dự kiến", rate),
+    )
+
+
+def _data_rows(procedures: Sequence[WantedProcedure]) -> Rows:
+    return [
+        (
+            f"{number}. {wanted.procedure.name_vi} ({_joined(wanted.service_code, wanted.code or '')})",
+            _ROLES_VI.get(role.name, role.name),
+            _joined(*(each.label_vi for each in role.plain())),
+            _joined(*(each.label_vi for each in role.sensitive())),
+        )
+        for number, wanted in enumerate(procedures, 1)
+        for role in wanted.roles
+    ]
+
+
+def _purpose_rows(procedures: Sequence[WantedProcedure]) -> Rows:
+    wanted = [each.procedure for each in procedures]
+    return [(each.name_vi, each.purpose, "; ".join(each.legal_basis)) for each in wanted]
+
+
+def _evidence_rows(evidence: Evidence) -> Rows:
+    preflight = evidence.preflight
+    passed = sum(passed for _, passed, _ in preflight.checks)
+    result = f"{passed}/{len(preflight.checks)} mục đạt" if preflight.reason is None else "chưa chạy"
+    confirmed, refuted = (len(preflight.readings(confirmed=each)) for each in (True, False))
+    audit = "đã kiểm chứng" if evidence.audit_broken is None else "KHÔNG toàn vẹn"
+    return [
+        *((_SCENARIOS_VI[name], f"{count} lần") for name, count in evidence.scenarios.items()),
+        ("Câu hỏi đã gửi tới môi trường chính thức", f"{evidence.official_questions}"),
+        ("Kiểm tra kết nối môi trường thử nghiệm", result),
+        ("Cách C06 trả lời đã đối chiếu", f"{confirmed} đúng dự đoán, {refuted} khác dự đoán"),
+        ("Nhật ký bằng chứng", f"{audit}, {evidence.audit_rows} dòng, {evidence.audit_hash}"),
+    ]
+
+
+def _table(header: Sequence[str], rows: Rows) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+
+
+def _joined(*texts: str) -> str:
+    return ", ".join(text for text in texts if text)

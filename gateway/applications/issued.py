@@ -1,11 +1,10 @@
-"""What C06 issues, opened: a file whose credentials are sealed to this gateway's key, for an application it made.
+"""Open the file that C06 issues: credentials sealed to this gateway's key, for one of its applications.
 
-Refuses what is sealed to another gateway, changed on the way, not official, or answers no application of this store.
-Anybody may seal to a public key: who issued it is told by the desk's signature, where its key is at hand. Without one
-a preflight and a second person decide over what the file says. Form: openapi/official-issued.schema.json.
+Refuses a file that is sealed to another gateway, changed, not for official, or for no application of this store. Anybody
+can seal to a public key: only the desk's signature shows who issued the file. Without the desk's key, a preflight and a
+second person decide. Form: openapi/official-issued.schema.json.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +18,10 @@ from joserfc.jwk import ECKey
 from gateway.applications import store
 from gateway.applications.document import canonical
 from gateway.applications.model import IssuedAccount
-from gateway.errors.commands import StateWrong
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import Profile
 from gateway.keys.jws import JwsInvalid, verify_detached
 from gateway.keys.model import PlaceKeys, Purpose
-from gateway.places import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.members import parse_connection_members
 
@@ -35,18 +34,18 @@ _MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, Recurs
 
 
 async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None = None) -> IssuedAccount:
-    """Return the account that a file brings; with an `issuer_key` only where that key signed it.
+    """Return the account in a file; with an `issuer_key` that key must have signed the file.
 
     Raises:
-        StateWrong: not such a file, not for this gateway, not the desk's, changed, or for no application of this store.
+        StateWrong: malformed, changed, not signed by the key, not for this gateway or for an application of its store.
     """
     document = _read(text)
     if issuer_key is not None:
         _check_signature(document, issuer_key)
     application, reference = document["application"], document["reference"]
-    async with gateway.parts.database.read() as transaction:
+    async with gateway.deps.database.read() as transaction:
         if await store.find_application(transaction, application) is None:
-            raise StateWrong("the file answers no application of this gateway: was it made in another store?")
+            raise StateWrong("the file is for no application of this gateway: was it made in another store?")
     sealed = unseal_issued(gateway.places[Profile.OFFICIAL].keys, document)
     try:
         members = parse_connection_members(sealed["connection"])
@@ -63,7 +62,7 @@ async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None =
 
 
 def read_issuer_key(document: Any) -> ECKey:
-    """Return the desk's public key out of its JWK. Raises `StateWrong`."""
+    """Read the desk's public JWK. Raises `StateWrong`."""
     try:
         if not isinstance(document, dict) or "d" in document or document.get("crv") != "P-256":
             raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected")
@@ -73,7 +72,7 @@ def read_issuer_key(document: Any) -> ECKey:
 
 
 def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:
-    """Raise `StateWrong` unless the key signed all the rest of the file."""
+    """Raise `StateWrong` unless the key signed the file without its `signature`."""
     rest = {name: value for name, value in document.items() if name != "signature"}
     signature = document.get("signature")
     if not isinstance(signature, str):
@@ -82,7 +81,7 @@ def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:
         verify_detached(signature, canonical(rest).encode(), key=key, typ=SIGNATURE_TYPE)
     except JwsInvalid:
         raise StateWrong(
-            "the signature is not that key's over this file: it was changed, or another issued it"
+            "the signature is not valid: the file was changed, or another issuer signed it"
         ) from None
 
 
@@ -90,7 +89,7 @@ def read_issued_file(path: Path) -> str:
     """Return a file's text. Raises `StateWrong`."""
     try:
         if path.stat().st_size > _LARGEST:
-            raise StateWrong(f"{path}: not what C06's desk issues; 64 KiB at most are expected")
+            raise StateWrong(f"{path}: not a file of C06's desk; at most 64 KiB are expected")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StateWrong(f"{path}: {error.strerror}") from None
@@ -99,7 +98,7 @@ def read_issued_file(path: Path) -> str:
 
 
 def _read(text: str) -> dict[str, Any]:
-    """Return all of the file; its own members are texts."""
+    """Return the file's members; checks that those outside the sealed part are texts."""
     try:
         found: dict[str, Any] = json.loads(text)
         named = {
@@ -115,37 +114,34 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def unseal_issued(keys: PlaceKeys, document: Mapping[str, str]) -> dict[str, Any]:
-    """Open the sealed part with the key that its header names; it must say the same as the file around it.
+    """Open the sealed part with the key that its header names; it must repeat the file's other members.
 
     Raises:
         StateWrong: it is sealed to another key, was changed, or was taken from another file.
     """
-    raw = document["sealed"]
+
+    def find_key(sealed: Any) -> ECKey:
+        kid = sealed.headers().get("kid")
+        for key in keys.all(Purpose.ISSUANCE):
+            if key.kid == kid and key.accepted_until is None:  # else it leaked
+                return key.opening_key()
+        raise StateWrong(
+            "the file is sealed to another gateway's key: apply with this gateway, or open it with that one"
+        )
+
     try:
-        kid = _read_header(raw)["kid"]
-        key = next((each for each in keys.all(Purpose.ISSUANCE) if each.kid == kid), None)
-    except _MALFORMED:
-        raise StateWrong("the sealed part is not a JWE") from None
-    if key is None:
-        raise StateWrong("the file is sealed to another gateway's key: apply from here, or open it there")
-    try:
-        opened = jwe.decrypt_compact(raw, key.opening_key(), registry=_rules())
+        opened = jwe.decrypt_compact(
+            document["sealed"],
+            find_key,
+            registry=JWERegistry(algorithms=_ALGORITHMS, strict_check_header=False),
+        )
         header, content = opened.headers(), json.loads(opened.plaintext or b"")
     except _MALFORMED:
-        raise StateWrong("the sealed part doesn't open: it was changed, or sealed to another key") from None
+        raise StateWrong(
+            "the sealed part can't be opened: it was changed, or sealed to another key"
+        ) from None
     if header.get("typ") != SEALED_TYPE or not isinstance(content, dict):
         raise StateWrong("the sealed part is not an issued account")
     if any(content.get(name) != document[name] for name in ("application", "reference", "environment")):
-        raise StateWrong("the sealed part belongs to another file: it answers another application")
+        raise StateWrong("the sealed part belongs to another file, for another application")
     return content
-
-
-def _read_header(raw: str) -> dict[str, Any]:
-    """Return the protected header, nothing of it believed yet."""
-    encoded = raw.partition(".")[0]
-    found = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    return dict(found)
-
-
-def _rules() -> JWERegistry:
-    return JWERegistry(algorithms=_ALGORITHMS, strict_check_header=False)

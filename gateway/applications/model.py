@@ -1,7 +1,7 @@
-"""An application for the official account: what is stated, what is wanted, what shows readiness, what is missing.
+"""An application for the official account: the wanted rights, the evidence of readiness, what is missing, the bundle.
 
-No person stands in it: officers are counted and told by pseudonym, the contact is a unit. Source: NĐ 47/2020 Đ35 (what
-a request states), TT 46/2022 and NĐ 85/2016 Đ9 (security level), docs/decisions/0058.
+It has no person's name: officers are counted and listed by pseudonym, the contact is a unit. Source: NĐ 47/2020 Đ35 (what
+a request states), docs/decisions/0058.
 """
 
 from collections.abc import Mapping
@@ -13,36 +13,10 @@ from gateway.procedures.fields import Operation
 from gateway.procedures.model import FormField, Procedure
 from gateway.registry.members import ConnectionMembers
 
-OFFICIAL_LEVEL = 3
-"""The least security level of a system that is connected (TT 46/2022/TT-BCA, NĐ 85/2016 Đ9)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """The unit that answers for the connection (NĐ 47/2020 Đ7); never a person."""
-
-    unit: str
-    email: str
-    phone: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """What the store doesn't know and a person states. Empty text and 0 are not stated yet."""
-
-    application_id: str = ""
-    application_name: str = ""
-    security_level: int = 0
-    rate_per_second: int = 0
-    rate_per_day: int = 0
-    contact: Contact = Contact(unit="", email="", phone="")
-    retention: str = ""
-    deletion: str = ""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedRole:
-    """A role's registry fields, in form order: those granted to some account."""
+    """A role's registry fields that some account is granted, in form order."""
 
     name: str
     fields: tuple[FormField, ...]
@@ -52,13 +26,13 @@ class WantedRole:
         return tuple(each for each in self.fields if not each.sensitive)
 
     def sensitive(self) -> tuple[FormField, ...]:
-        """Return the sensitive ones, which are asked for by name (NĐ 13/2023 Đ2 k4)."""
+        """Return the sensitive fields, which the application lists separately (NĐ 13/2023 Đ2 k4)."""
         return tuple(each for each in self.fields if each.sensitive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedProcedure:
-    """A procedure with the roles about which something is asked. `service_code` is MaDVC."""
+    """A procedure and its roles with wanted fields. `service_code` is MaDVC."""
 
     procedure: Procedure
     code: str | None
@@ -68,7 +42,7 @@ class WantedProcedure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What one organisation's accounts of the sandbox may do, as it is to be on official."""
+    """The rights of one organisation's sandbox accounts, which it applies for on official."""
 
     organisation: Organisation | None
     accounts: int
@@ -78,53 +52,47 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """The preflight of the sandbox's connection, or why there was none."""
+class TestRun:
+    """The preflight of the sandbox's connection, or the reason why there was none.
+
+    `checks`: name, whether it passed, and detail. `parity`: for each reading, whether the registry confirmed it.
+    """
 
     checks: tuple[tuple[str, bool, str], ...] = ()
     passed: bool = False
     reason: str | None = None
+    parity: Mapping[str, bool] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
-    """How the registry's test environment was seen to behave, against the parity ledger."""
-
-    confirmed: tuple[str, ...] = ()
-    refuted: tuple[str, ...] = ()
+    def readings(self, *, confirmed: bool) -> list[str]:
+        """Return the confirmed or the refuted readings, sorted."""
+        return sorted(name for name, seen in self.parity.items() if seen is confirmed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What shows that the gateway is ready. `audit_broken` is why the chain doesn't hold, None where it does."""
+    """Evidence that the gateway is ready. `audit_broken` is the first fault of the audit, None if it is intact."""
 
     scenarios: Mapping[str, int]
     official_questions: int
     audit_rows: int
     audit_hash: str
     audit_broken: str | None
-    trial: Trial
-    readings: Readings
+    preflight: TestRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """One piece that is not there, and what brings it."""
+    """One missing item, and how to supply it."""
 
     what: str
     remedy: str
 
-    @property
-    def line(self) -> str:
-        """Return both as the one line that a person reads."""
-        return f"{self.what}: {self.remedy}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A bundle that was made to be sent: its hash names it. What it asks for is what its account is tried with.
+    """A complete bundle, identified by its hash. The preflight of its official account asks for its procedures.
 
-    The rate it states bounds what accounts may ask; 0 in a row of before it was kept.
+    The stated rate limits what accounts may ask; 0 in rows that are older than the column.
     """
 
     sha256: str
@@ -138,7 +106,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A made bundle, byte for byte as it is hashed, with its printable page. A draft is not to be sent."""
+    """A bundle, exactly the text that is hashed, with its printable page. A draft must not be sent."""
 
     text: str = field(repr=False)
     page: str = field(repr=False)
@@ -149,9 +117,9 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedAccount:
-    """An unsealed account: the members of a connection, and the application that it answers.
+    """An issued account, unsealed: the members of a connection, and the hash of its application.
 
-    `issuer_key` is the thumbprint of the desk's key whose signature was checked; None where none was.
+    `issuer_key` is the thumbprint of the desk's key that verified the signature; None if it was not checked.
     """
 
     members: ConnectionMembers = field(repr=False)

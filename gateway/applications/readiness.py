@@ -1,37 +1,42 @@
-"""Evidence that the gateway is ready, read from its own store: scenarios, the chain, the fence, a preflight.
+"""Evidence that the gateway is ready, from its own store, and what an application lacks.
 
-Nothing here is stated by a person. A scenario counts only by the audit rows that it left; rows of preflights don't
-count. The registry's readings are those that the preflight saw: the parity ledger itself is the mock's.
+The evidence: scenarios, a check of the audit, the number of questions of official, a preflight of the sandbox. No person
+states any of it. A scenario is counted by its audit rows; rows of preflights don't count. The parity readings are the
+preflight's; the parity ledger itself belongs to the mock.
 """
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from gateway.applications.model import Evidence, Readings, Trial
+from gateway.applications.model import Evidence, Missing, TestRun, Wanted
+from gateway.applications.statement import Statement
 from gateway.audit import store as audit
-from gateway.audit.model import AuditHead, Kind
-from gateway.audit.use_cases import read_audit_head, verify_audit
-from gateway.errors.commands import AuditBroken, SettingInvalid
-from gateway.places import Profile
+from gateway.audit import tree_store
+from gateway.audit.model import Kind
+from gateway.audit.tree import EMPTY_ROOT
+from gateway.audit.verify import read_trust, verify_audit
+from gateway.errors.operators import AuditBroken, SettingInvalid
+from gateway.identifiers import Profile
+from gateway.preflight.cross_profile import read_other
+from gateway.preflight.recorder import ORIGIN, AuditRecorder, PreflightNetwork
+from gateway.preflight.report import PARITY
+from gateway.preflight.run import run_preflight
 from gateway.procedures.fields import Operation
-from gateway.profiles.across import read_other
 from gateway.profiles.model import Gateway
-from gateway.profiles.preflight import Preflight, run_preflight
-from gateway.profiles.preflight_sheet import PARITY
-from gateway.profiles.witness import ORIGIN, AuditWitness
-from gateway.registry.probe_model import WayOut
 
-SCENARIOS = (
-    "verification_confirmed",
-    "verification_reused",
-    "verification_not_confirmed",
-    "prefill_delivered",
-    "over_asking_refused",
-    "other_profile_refused",
-)
-"""The main job's, each told by the audit rows that it leaves."""
+OFFICIAL_LEVEL = 3
+"""The lowest security level of a connected system (TT 46/2022/TT-BCA, NĐ 85/2016 Đ9)."""
+
+_SCENARIOS = {
+    "verification_confirmed": "verify a citizen of the test environment",
+    "verification_reused": "verify the same citizen again, in another procedure",
+    "verification_not_confirmed": "verify a wrong name",
+    "prefill_delivered": "prefill a form from a receipt",
+    "over_asking_refused": "ask for a field outside the grant",
+    "other_profile_refused": "call official with a sandbox token",
+}
+"""The scenarios of the main job, and how to make each happen."""
 
 _OVER_ASKING = frozenset(
     {"field_not_granted", "field_not_in_procedure", "procedure_not_granted", "subject_role_not_granted"}
@@ -39,77 +44,134 @@ _OVER_ASKING = frozenset(
 _VERDICTS = {"confirmed": "verification_confirmed", "not_confirmed": "verification_not_confirmed"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trying:
-    """What a preflight of the sandbox's connection is run with."""
-
-    way_out: WayOut
-    act: str
-    actor: str
-    procedure: str
-    operations: Collection[Operation]
+def find_missing(stated: Statement, wanted: Wanted, evidence: Evidence) -> tuple[Missing, ...]:
+    """Return every missing item, in the document's order; none if the application is complete."""
+    pieces = (*_unstated(stated), *_unwanted(wanted), *_unproven(evidence))
+    return tuple(Missing(what=what, remedy=remedy) for what, remedy in pieces)
 
 
-async def gather_evidence(gateway: Gateway, trying: Trying | None) -> Evidence:
-    """Return the evidence; without `trying` no packet leaves. The preflight comes first: its rows are verified too."""
-    preflight, trial = await _try_sandbox(gateway, trying)
-    head, broken = await _verify(gateway)
+def _unstated(stated: Statement) -> Iterator[tuple[str, str]]:
+    stated_values = stated.model_dump(exclude={"security_level", "rate", "contact"})
+    stated_values |= {f"rate.{name}": value for name, value in stated.rate}
+    stated_values |= {f"contact.{name}": value for name, value in stated.contact}
+    for name, value in stated_values.items():
+        if not value:
+            yield name, "state it in --file (gateway official application --template)"
+    if stated.security_level < OFFICIAL_LEVEL:
+        least = f"an approved level of {OFFICIAL_LEVEL} at least (TT 46/2022/TT-BCA), stated in --file"
+        yield "security_level", least
+
+
+def _unwanted(wanted: Wanted) -> Iterator[tuple[str, str]]:
+    if wanted.organisation is None:
+        yield "agency", "gateway organisations add ID NAME, then make its account"
+    if not wanted.accounts:
+        yield "account", "gateway accounts create NAME --profile sandbox …"
+    elif not wanted.procedures:
+        yield "data items", "an account that is granted fields of a form (--procedure, --field)"
+    if wanted.accounts and not wanted.officers:
+        yield "officers", "gateway accounts officers add CLIENT_ID (ids by stdin)"
+
+
+def _unproven(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for name, count in evidence.scenarios.items():
+        if not count:
+            yield f"scenario {name}", f"in the sandbox, {_SCENARIOS[name]}"
+    if evidence.audit_broken is not None:
+        yield f"audit ({evidence.audit_broken})", "gateway audit verify, then find out why"
+    preflight = evidence.preflight
+    if preflight.reason is not None:
+        remedy = "set GATEWAY_SANDBOX_*, and run without --no-preflight"
+        yield f"preflight of the sandbox ({preflight.reason})", remedy
+    elif not preflight.passed:
+        failed = ", ".join(name for name, passed, _ in preflight.checks if not passed)
+        yield f"preflight of the sandbox ({failed})", "correct the sandbox's connection"
+
+
+async def gather_evidence(
+    gateway: Gateway,
+    procedures: Sequence[str],
+    operations: Collection[Operation],
+    *,
+    preflight_network: PreflightNetwork | None,
+    recorder: AuditRecorder,
+) -> Evidence:
+    """Return the evidence; without `preflight_network` or `procedures` nothing is sent.
+
+    The preflight runs first, so that its audit rows are verified too.
+    """
+    if preflight_network is None or not procedures:
+        preflight = TestRun(reason="not asked for")
+    else:
+        preflight = await _run_sandbox_preflight(gateway, procedures, operations, preflight_network, recorder)
+    rows, root, broken = await _verify(gateway)
     counted, questions = await _count(gateway)
     return Evidence(
-        scenarios={name: counted[name] for name in SCENARIOS},
+        scenarios={name: counted[name] for name in _SCENARIOS},
         official_questions=questions,
-        audit_rows=head.rows,
-        audit_hash=head.hash,
+        audit_rows=rows,
+        audit_hash=root,
         audit_broken=broken,
-        trial=trial,
-        readings=_readings(preflight),
+        preflight=preflight,
     )
 
 
-async def _try_sandbox(gateway: Gateway, trying: Trying | None) -> tuple[Preflight | None, Trial]:
+async def _run_sandbox_preflight(
+    gateway: Gateway,
+    procedures: Sequence[str],
+    operations: Collection[Operation],
+    preflight_network: PreflightNetwork,
+    recorder: AuditRecorder,
+) -> TestRun:
     revision = gateway.places[Profile.SANDBOX].revision
-    if trying is None:
-        return None, Trial(reason="not asked for")
     if revision is None:
-        return None, Trial(reason="the sandbox has no connection")
-    witness = AuditWitness(parts=gateway.parts, act=trying.act, actor=trying.actor)
+        return TestRun(reason="the sandbox has no connection")
     try:
-        connection = gateway.opener.connection(revision)
-        async with gateway.parts.database.read() as transaction:
+        connection = revision.connection(gateway.settings)
+        async with gateway.deps.database.read() as transaction:
             other = await read_other(transaction, gateway, Profile.SANDBOX)
     except SettingInvalid as error:
-        return None, Trial(reason=error.reason)
+        return TestRun(reason=error.reason)
     found = await run_preflight(
         connection,
         other=other,
-        catalogue=gateway.parts.catalogue,
-        way_out=trying.way_out,
-        clock=gateway.parts.clock,
-        witness=witness,
+        catalogue=gateway.deps.catalogue,
+        preflight_network=preflight_network,
+        clock=gateway.deps.clock,
+        recorder=recorder,
         expires_on=revision.members.expires_on,
-        procedures=(trying.procedure,),
-        operations=trying.operations,
+        procedures=procedures,
+        operations=operations,
     )
-    checks = tuple(
-        (check.name, check.passed, check.detail)
-        for check in found.checks
-        if not check.name.startswith(PARITY)
+    checks = [check for check in found.checks if not check.name.startswith(PARITY)]
+    readings = [check for check in found.checks if check.name.startswith(PARITY)]
+    return TestRun(
+        checks=tuple((check.name, check.passed, check.detail) for check in checks),
+        passed=found.passed,
+        parity={check.name.removeprefix(PARITY): check.detail.startswith("confirmed") for check in readings},
     )
-    return found, Trial(checks=checks, passed=found.passed)
 
 
-async def _verify(gateway: Gateway) -> tuple[AuditHead, str | None]:
+async def _verify(gateway: Gateway) -> tuple[int, str, str | None]:
+    """Return the size and root of the signed tree, and the first fault of the audit, None if it is intact."""
+    await gateway.sequencer.try_run()
+    database = gateway.deps.database
+    trust = await read_trust(database, gateway.vault, now=gateway.deps.clock.now())
+    async with database.read() as transaction:
+        last = await tree_store.find_last_checkpoint(transaction)
+    size, root = (last.size, last.root) if last else (0, EMPTY_ROOT.hex())
     try:
-        return await verify_audit(gateway.parts.database), None
+        found = await verify_audit(database, trust=trust)
     except AuditBroken as error:
-        return await read_audit_head(gateway.parts.database), error.reason
+        return size, root, error.reason
+    return found.size, found.root, None
 
 
 async def _count(gateway: Gateway) -> tuple[Counter[str], int]:
-    """Return how often each scenario happened, and how many questions official has asked."""
+    """Return the number of each scenario, and of official's questions."""
     counted: Counter[str] = Counter()
     questions = 0
-    async with gateway.parts.database.walk() as transaction:
+    async with gateway.deps.database.walk() as transaction:
         async for body in audit.stream_bodies(transaction):
             row = _read_row(body)
             if row.get("kind") == Kind.INTENDED and row.get("profile") == Profile.OFFICIAL:
@@ -120,7 +182,7 @@ async def _count(gateway: Gateway) -> tuple[Counter[str], int]:
 
 
 def _read_row(body: str) -> Mapping[str, str]:
-    """Return a row's members; nothing of one that was tampered with, which the chain tells."""
+    """Return a row's members; none of a malformed row, which the check reports."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -142,17 +204,3 @@ def _scenario(row: Mapping[str, str]) -> str | None:
         case Kind.REFUSED if outcome == "profile_mismatch":
             return "other_profile_refused"
     return None
-
-
-def _readings(preflight: Preflight | None) -> Readings:
-    if preflight is None:
-        return Readings()
-    seen = {
-        check.name.removeprefix(PARITY): check.detail.startswith("confirmed")
-        for check in preflight.checks
-        if check.name.startswith(PARITY)
-    }
-    return Readings(
-        confirmed=tuple(sorted(name for name, held in seen.items() if held)),
-        refuted=tuple(sorted(name for name, held in seen.items() if not held)),
-    )

@@ -1,7 +1,7 @@
-"""What a person states of an application, in a TOML or JSON file; `TEMPLATE` documents each line of it.
+"""What a person states in an application, in a TOML or JSON file; `TEMPLATE` documents each line.
 
-Refuses unknown members, text that no page could show, and what could be a person's number. What
-is left empty is no fault of the file: the application is then incomplete, and says so.
+Refuses unknown members, unprintable text, and what could be a person's number. An empty value is allowed: the
+application is then incomplete, and lists it.
 """
 
 import json
@@ -11,13 +11,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from gateway.applications.model import Contact, Statement
 from gateway.identifiers import parse_line
 from gateway.registry.members import Strict
 
 TEMPLATE = """\
 # Đề nghị cấp tài khoản kết nối chính thức: những điều mà hệ thống không tự biết.
-# What the gateway can't know by itself. Everything else comes from its store.
+# What the gateway's store does not contain.
 # No person's name or number: the contact is a unit, a telephone is written in groups.
 
 # The system's id and name as the agency has registered it (NĐ 47/2020 Đ35).
@@ -27,7 +26,7 @@ application_name = ""
 # The approved security level of the system, 3 at least (TT 46/2022/TT-BCA, NĐ 85/2016 Đ9).
 security_level = 0
 
-# How long what is read is kept, and how it is deleted (NĐ 47/2020 Đ38, Đ42).
+# How long the received data is kept, and how it is deleted (NĐ 47/2020 Đ38, Đ42).
 retention = ""
 deletion = ""
 
@@ -36,7 +35,7 @@ deletion = ""
 per_second = 0
 per_day = 0
 
-# The unit that answers for the connection (NĐ 47/2020 Đ7).
+# The unit that is responsible for the connection (NĐ 47/2020 Đ7).
 [contact]
 unit = ""
 email = ""
@@ -54,29 +53,35 @@ Line = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 Passage = Annotated[str, Field(max_length=1000), AfterValidator(_plain)]
 
 
-class _Rate(Strict):
+class Rate(Strict):
+    """The expected rate of questions; 0 means not stated."""
+
     per_second: int = Field(default=0, ge=0, le=10_000)
     per_day: int = Field(default=0, ge=0, le=100_000_000)
 
 
-class _Contact(Strict):
+class Contact(Strict):
+    """The unit that is responsible for the connection (NĐ 47/2020 Đ7); never a person."""
+
     unit: Line = ""
     email: Line = ""
     phone: Line = ""
 
 
-class _File(Strict):
+class Statement(Strict):
+    """The statement. Empty text and 0 mean not stated."""
+
     application_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,64}$"), AfterValidator(_plain)] = ""
     application_name: Line = ""
     security_level: int = Field(default=0, ge=0, le=5)
     retention: Passage = ""
     deletion: Passage = ""
-    rate: _Rate = _Rate()
-    contact: _Contact = _Contact()
+    rate: Rate = Rate()
+    contact: Contact = Contact()
 
 
 def read_statement(path: Path) -> Statement:
-    """Read a file. Raises `ValueError` saying what is wrong with it, without repeating a value."""
+    """Read a file. Raises `ValueError` with what is wrong, without a value."""
     try:
         text = path.read_bytes()[: _LARGEST + 1].decode()
     except OSError as error:
@@ -87,23 +92,10 @@ def read_statement(path: Path) -> Statement:
         raise ValueError("64 KiB at most are expected")
     try:
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        return _stated(_File.model_validate(document))
+        return Statement.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        member = ".".join(map(str, first["loc"])) or "the file"
+        raise ValueError(f"{member}: {first['msg'].removeprefix('Value error, ')}") from None
     except (ValueError, RecursionError):
         raise ValueError("a TOML, or .json, file is expected, as --template prints it") from None
-
-
-def _stated(file: _File) -> Statement:
-    return Statement(
-        application_id=file.application_id,
-        application_name=file.application_name,
-        security_level=file.security_level,
-        rate_per_second=file.rate.per_second,
-        rate_per_day=file.rate.per_day,
-        contact=Contact(unit=file.contact.unit, email=file.contact.email, phone=file.contact.phone),
-        retention=file.retention,
-        deletion=file.deletion,
-    )

@@ -1,7 +1,9 @@
-"""Applications at rest: which bundles were made to be sent, by their hash, and what they ask for. All SQL of this room.
+"""The table of complete applications: the hash of the bundle and what it asks for; and all SQL on it.
 
-The bundle itself is not kept: it is a file of whoever applies, and its hash tells it from any other.
+The bundle itself is not stored: it is the applicant's file.
 """
+
+from dataclasses import asdict
 
 import sqlalchemy as sa
 
@@ -24,30 +26,20 @@ applications = sa.Table(
 
 async def insert_application(transaction: Transaction, application: Application) -> None:
     """Add an application."""
-    values = {
-        "sha256": application.sha256,
-        "made_at": application.made_at,
-        "made_by": application.made_by,
-        "procedures": list(application.procedures),
-        "operations": [operation.value for operation in application.operations],
-        "rate_per_second": application.rate_per_second,
-        "rate_per_day": application.rate_per_day,
-    }
+    values = asdict(application) | {"operations": [operation.value for operation in application.operations]}
     await transaction.execute(sa.insert(applications).values(values))
 
 
 async def find_application(transaction: Transaction, sha256: str) -> Application | None:
     """Return the application whose bundle has this hash."""
     query = sa.select(applications).where(applications.c.sha256 == sha256)
-    row = (await transaction.execute(query)).one_or_none()
+    row = (await transaction.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    return Application(
-        sha256=row.sha256,
-        made_at=row.made_at,
-        made_by=row.made_by,
-        procedures=tuple(row.procedures),
-        operations=tuple(Operation(operation) for operation in row.operations),
-        rate_per_second=row.rate_per_second or 0,
-        rate_per_day=row.rate_per_day or 0,
-    )
+    values = dict(row) | {
+        "procedures": tuple(row["procedures"]),
+        "operations": tuple(map(Operation, row["operations"])),
+        "rate_per_second": row["rate_per_second"] or 0,
+        "rate_per_day": row["rate_per_day"] or 0,
+    }
+    return Application(**values)

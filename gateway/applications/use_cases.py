@@ -1,22 +1,31 @@
-"""Make an application: gather, check, sign; a whole one is kept by its hash, in one commit with its audit row."""
+"""Make an application: find the wanted rights, gather the evidence, sign; a complete one is stored by its hash.
 
-from collections.abc import Sequence
+The wanted rights on official are those of one organisation's sandbox accounts, field by field.
+"""
 
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from gateway.accounts import store as accounts_store
+from gateway.accounts.model import Account, AccountState, Organisation
 from gateway.applications import store
-from gateway.applications.completeness import find_missing
-from gateway.applications.document import Dossier, bundle_hash, sign_document, write_document
-from gateway.applications.model import Application, Bundle, Statement, Wanted
-from gateway.applications.page import write_page
-from gateway.applications.readiness import Trying, gather_evidence
-from gateway.applications.wanted import find_wanted
+from gateway.applications.document import Dossier, sign_document, write_document, write_page
+from gateway.applications.model import Application, Bundle, Wanted, WantedProcedure, WantedRole
+from gateway.applications.readiness import find_missing, gather_evidence
+from gateway.applications.statement import Statement
 from gateway.audit.model import AuditEntry, Kind
+from gateway.clock import today
 from gateway.database import Transaction
-from gateway.identifiers import new_identifier
-from gateway.places import Profile
+from gateway.errors.operators import Unknown
+from gateway.identifiers import Profile, new_identifier
+from gateway.preflight.recorder import AuditRecorder, PreflightNetwork
+from gateway.preflight.run import FIRST_PROCEDURE
+from gateway.procedures.fields import Operation
+from gateway.procedures.model import FormField, Procedure, SubjectRole
 from gateway.profiles.model import Gateway
-from gateway.profiles.preflight import FIRST_PROCEDURE
-from gateway.registry.connection import Dialect
-from gateway.registry.probe_model import WayOut
+from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Dialect
+from gateway.registry.members import ConnectionMembers
 
 
 async def make_application(
@@ -25,82 +34,161 @@ async def make_application(
     *,
     by: str,
     organisation: str | None = None,
-    way_out: WayOut | None = None,
+    preflight_network: PreflightNetwork | None = None,
 ) -> Bundle:
-    """Return the bundle, a draft where something is missing; only one that lacks nothing is kept, by its hash.
+    """Return the bundle, a draft if something is missing; only a complete one is stored, by its hash.
 
-    `by` is an operator's name, or `local`. Without `way_out` no preflight of the sandbox is run, and it is missing.
+    `by` is an operator's name, or `local`. Without `preflight_network` no preflight of the sandbox runs, and the bundle lacks it.
 
     Raises:
-        Unknown: no such organisation, or several have accounts and none is named.
+        Unknown: no such organisation, or several have accounts and none is given.
     """
-    async with gateway.parts.database.read() as transaction:
+    async with gateway.deps.database.read() as transaction:
         wanted = await find_wanted(transaction, gateway, organisation)
+    # A preflight asks with the first procedure, whose code is known.
+    found = (each.procedure.slug for each in wanted.procedures)
+    slugs = tuple(sorted(found, key=lambda slug: slug != FIRST_PROCEDURE))
     act = new_identifier("act")
-    evidence = await gather_evidence(gateway, _trying(wanted, way_out, act=act, actor=by))
+    evidence = await gather_evidence(
+        gateway,
+        slugs[:1],
+        wanted.operations,
+        preflight_network=preflight_network,
+        recorder=AuditRecorder(
+            deps=gateway.deps, act=act, actor=by, content_keys=gateway.places[Profile.SANDBOX].keys
+        ),
+    )
     missing = find_missing(stated, wanted, evidence)
-    official = gateway.places[Profile.OFFICIAL]
+    official, sandbox = gateway.places[Profile.OFFICIAL], gateway.places[Profile.SANDBOX].revision
     dossier = Dossier(
         stated=stated,
         wanted=wanted,
         evidence=evidence,
-        made_at=gateway.parts.clock.now(),
+        made_at=gateway.deps.clock.now(),
         draft=bool(missing),
         issuer=official.issuer,
-        dialect=_dialect(gateway).value,
+        dialect=(Dialect.SOAP if sandbox is None else sandbox.members.dialect).value,
     )
     text = sign_document(write_document(dossier, official.keys), official.keys)
-    sha256 = bundle_hash(text)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
     if not missing:
         application = Application(
             sha256=sha256,
             made_at=dossier.made_at,
             made_by=by,
-            procedures=_slugs(wanted),
+            procedures=slugs,
             operations=tuple(wanted.operations),
-            rate_per_second=stated.rate_per_second,
-            rate_per_day=stated.rate_per_day,
+            rate_per_second=stated.rate.per_second,
+            rate_per_day=stated.rate.per_day,
         )
-        await _keep(gateway, application, act=act)
+        await _store(gateway, application, act=act)
     page = write_page(dossier, official.keys, sha256=sha256)
     return Bundle(text=text, page=page, sha256=sha256, draft=dossier.draft, missing=missing)
 
 
-def _trying(wanted: Wanted, way_out: WayOut | None, *, act: str, actor: str) -> Trying | None:
-    """Return how the sandbox is tried: with one procedure, and the operations, that are wanted of official."""
-    if way_out is None or not wanted.procedures:
-        return None
-    return Trying(
-        way_out=way_out,
+async def _store(gateway: Gateway, application: Application, *, act: str) -> None:
+    entry = AuditEntry(
+        at=application.made_at,
+        kind=Kind.LOCAL,
+        profile=Profile.OFFICIAL,
         act=act,
-        actor=actor,
-        procedure=_slugs(wanted)[0],
-        operations=tuple(wanted.operations),
+        outcome=f"application_made:{application.sha256}",
+        actor=application.made_by,
+    )
+
+    async def change(transaction: Transaction) -> None:
+        await store.insert_application(transaction, application)
+
+    await gateway.deps.audit.record(entry, change=change)
+
+
+async def find_wanted(transaction: Transaction, gateway: Gateway, organisation: str | None) -> Wanted:
+    """Return the rights of an organisation's active sandbox accounts; `organisation` None means the only one with accounts.
+
+    Only granted fields that a form has are asked for (NĐ 13/2023 Đ3: no more than the purpose needs). The operations
+    follow from the fields; XacThuc (the verdict) is always among them.
+
+    Raises:
+        Unknown: no such organisation, or none is given and several have accounts.
+    """
+    found = [
+        account
+        for account in await accounts_store.list_accounts(transaction)
+        if account.profile is Profile.SANDBOX and account.state is AccountState.ACTIVE
+    ]
+    chosen = await _choose(transaction, found, organisation)
+    accounts = [account for account in found if chosen is not None and account.organisation == chosen.id]
+    revision = gateway.places[Profile.SANDBOX].revision
+    members = ConnectionMembers() if revision is None else revision.members
+    day = today(gateway.deps.clock)
+    wanted = [_want(each, accounts, members, day) for each in gateway.deps.catalogue.procedures]
+    procedures = tuple(each for each in wanted if each is not None)
+    officers = await accounts_store.list_officers(transaction, [account.client_id for account in accounts])
+    return Wanted(
+        organisation=chosen,
+        accounts=len(accounts),
+        procedures=procedures,
+        operations=_operations(procedures, members.integration_codes),
+        officers=tuple(officers),
     )
 
 
-def _dialect(gateway: Gateway) -> Dialect:
-    revision = gateway.places[Profile.SANDBOX].revision
-    return Dialect.SOAP if revision is None else revision.members.dialect
+async def _choose(
+    transaction: Transaction, accounts: Sequence[Account], named: str | None
+) -> Organisation | None:
+    if named is not None:
+        found = await accounts_store.find_organisation(transaction, named)
+        if found is None:
+            raise Unknown("--organisation: no such organisation; see gateway organisations list")
+        return found
+    ids = {account.organisation for account in accounts}
+    if len(ids) > 1:
+        raise Unknown(f"{len(ids)} organisations have sandbox accounts: name one by --organisation ID")
+    return await accounts_store.find_organisation(transaction, ids.pop()) if ids else None
 
 
-def _slugs(wanted: Wanted) -> tuple[str, ...]:
-    """Return the procedures, the one whose code is known before the others: a preflight asks under the first."""
-    found = [each.procedure.slug for each in wanted.procedures]
-    return tuple(sorted(found, key=lambda slug: slug != FIRST_PROCEDURE))
+def _want(
+    procedure: Procedure, accounts: Sequence[Account], members: ConnectionMembers, day: date
+) -> WantedProcedure | None:
+    roles = tuple(
+        WantedRole(name=role.name, fields=fields)
+        for role in procedure.roles
+        if (fields := _granted_fields(procedure, role, accounts))
+    )
+    if not roles:
+        return None
+    return WantedProcedure(
+        procedure=procedure,
+        code=procedure.code_on(day),
+        service_code=members.service_codes.get(procedure.slug, procedure.service_code),
+        roles=roles,
+    )
 
 
-async def _keep(gateway: Gateway, application: Application, *, act: str) -> None:
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        await store.insert_application(transaction, application)
-        entry = AuditEntry(
-            at=application.made_at,
-            kind=Kind.LOCAL,
-            profile=Profile.OFFICIAL,
-            act=act,
-            outcome=f"application_made:{application.sha256}",
-            actor=application.made_by,
+def _granted_fields(
+    procedure: Procedure, role: SubjectRole, accounts: Sequence[Account]
+) -> tuple[FormField, ...]:
+    return tuple(
+        each
+        for each in role.fields
+        if each.from_registry
+        and any(
+            account.grants.allows_field(procedure.slug, role.name, each.name)
+            and (not each.sensitive or "prefill.sensitive" in account.scopes)
+            for account in accounts
         )
-        return (entry,)
+    )
 
-    await gateway.parts.audit.commit(decide)
+
+def _operations(
+    procedures: Sequence[WantedProcedure], codes: Mapping[Operation, str]
+) -> Mapping[Operation, str]:
+    if not procedures:
+        return {}
+    needed = {each.operation for wanted in procedures for role in wanted.roles for each in role.fields}
+    known = {**DEFAULT_INTEGRATION_CODES, **codes}
+    return {
+        operation: known[operation]
+        for operation in Operation
+        if operation is Operation.AUTHENTICATE or operation in needed
+    }

@@ -1,1 +1,1 @@
-"""Evidence: every question and delivery, chained."""
+"""Evidence: an entry of every question, delivery, refusal and act, in a signed Merkle tree."""

@@ -1,37 +1,50 @@
-"""`gateway audit`: check the chain and the rows it vouches for, and print its head to be kept elsewhere."""
+"""`gateway audit`: check the rows and the state in evidence, and print a signed checkpoint to be stored elsewhere."""
 
-import re
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.audit.model import AuditHead
-from gateway.audit.use_cases import StateReport, read_audit_head, verify_audit, verify_state
-from gateway.tables import all_tables
-from gateway.terminal import (
-    AsJson,
-    OpenGateway,
-    fail,
-    new_typer,
-    print_json,
-    print_table,
-    read_json_file,
-    run,
-)
+from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gateway.audit.checkpoints import Checkpoint
+    from gateway.audit.kept_cli import KeptCheckpoints
+    from gateway.audit.proofs import Inclusion
+    from gateway.audit.report import AuditReport, StateReport
+    from gateway.audit.verify import Trust
+    from gateway.database import Database
+    from gateway.profiles.model import Gateway
+    from gateway.settings import Settings
+
+    _Found = tuple[AuditReport | StateReport, KeptCheckpoints]
+
+_POLL_S = 0.05
+_BAR = 30
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     """Return the commands on the audit."""
     app = new_typer("The tamper-evident record of every question, delivery and refusal.")
+    _add_verify(app, open_gateway)
+    _add_checkpoint(app, open_gateway)
+    _add_proof(app, open_gateway)
+    return app
 
-    @app.command("verify", epilog="Example: gateway audit verify --state --checkpoint head.json")
+
+def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("verify", epilog="Example: gateway audit verify --state --checkpoint checkpoint.txt")
     def verify(
         *,
         checkpoint: Annotated[
-            Path | None, typer.Option(help="A head printed earlier and kept elsewhere.")
+            Path | None, typer.Option(help="An earlier `audit checkpoint`, stored elsewhere.")
         ] = None,
         state: Annotated[
             bool,
@@ -40,53 +53,179 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         reported: Annotated[
             int,
             typer.Option(
-                min=0, metavar="ROW", help="With --state: edits taken over up to this row are looked into."
+                min=0, metavar="ROW", help="With --state: known edits, recorded up to this row, are accepted."
             ),
         ] = 0,
+        keyless: Annotated[
+            bool,
+            typer.Option("--keyless", help="Without the master key: every hash, no signature and no MAC."),
+        ] = False,
+        witness: Annotated[
+            str | None, typer.Option(metavar="URL", help="A witness, or a file with its checkpoint.")
+        ] = None,
+        witness_key: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="The witness's key (its /key), kept from the first time."),
+        ] = None,
         as_json: AsJson = False,
     ) -> None:
-        """Check every row; exit 1 naming the first bad one. Only a checkpoint shows a tail cut off."""
-        known = None if checkpoint is None else _read_head(checkpoint)
+        """Check every row and every signed checkpoint; exit 1 naming the first bad row.
 
-        async def work() -> AuditHead | StateReport:
+        Rows that wait get their place first; one that still waits after 60 seconds is a fault. Only a checkpoint kept
+        elsewhere, or the head that a server keeps beside the master key, shows missing last rows: those in
+        GATEWAY_CHECKPOINT_FILE are compared too, and with --witness the one that it cosigned last.
+        """
+        from gateway.audit.kept_cli import read_kept
+        from gateway.audit.verify import KEYLESS, read_trust
+        from gateway.storage.heads import find_head_file, require_not_older
+
+        read = partial(read_kept, checkpoint=checkpoint, witness=witness, witness_key=witness_key)
+        check = partial(_check, read, state=state, reported=reported)
+
+        async def work() -> _Found:
+            if keyless:
+                async with open_gateway.store() as database:
+                    return await check(database, KEYLESS, None)
             async with open_gateway() as gateway:
-                database = gateway.parts.database
-                if not state:
-                    return await verify_audit(database, known=known, progress=_say)
-                all_tables()
-                return await verify_state(database, known=known, reported=reported, progress=_say)
+                deps = gateway.deps
+                await require_not_older(deps.database, find_head_file(gateway.settings))
+                await gateway.sequencer.try_run()
+                trust = await read_trust(deps.database, gateway.vault, now=deps.clock.now())
+                return await check(deps.database, trust, gateway.settings)
+
+        _print_found(*run(work()), as_json=as_json)
+
+
+async def _check(
+    read: Callable[[Database, Settings | None], Awaitable[KeptCheckpoints]],
+    database: Database,
+    trust: Trust,
+    settings: Settings | None,
+    *,
+    state: bool,
+    reported: int,
+) -> _Found:
+    """Check the log with what `read` finds elsewhere, and on demand the state. Raises `AuditBroken`."""
+    from gateway.audit.verify import verify_audit, verify_state
+    from gateway.schema import all_tables
+
+    kept = await read(database, settings)
+    if not state:
+        return await verify_audit(database, trust=trust, known=kept.known, progress=_report_progress), kept
+    all_tables()
+    return await verify_state(
+        database, trust=trust, known=kept.known, reported=reported, progress=_report_progress
+    ), kept
+
+
+def _add_checkpoint(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("checkpoint", epilog="Example: gateway audit checkpoint > checkpoint.txt")
+    def print_checkpoint(*, as_json: AsJson = False) -> None:
+        """Print a signed checkpoint of all rows until now (a C2SP note), to be stored elsewhere.
+
+        It is also copied to the file and the URL of the settings, GATEWAY_CHECKPOINT_FILE and _URL.
+        """
+
+        async def work() -> Checkpoint | None:
+            async with open_gateway() as gateway:
+                made = await _make_checkpoint(gateway)
+                if made is not None:
+                    await gateway.copies.keep(made, now=gateway.deps.clock.now(), demanded=True)
+                return made
 
         found = run(work())
-        head = found.head if isinstance(found, StateReport) else found
-        report = found if isinstance(found, StateReport) else None
+        if found is None:
+            fail("the audit has no rows yet")
         if as_json:
-            print_json(
-                {"ok": True, "rows": head.rows, "hash": head.hash}
-                | (_state_members(report) if report else {})
-            )
+            members = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
+            print_json(members | {"note": found.note})
         else:
-            typer.echo(f"ok: {head.rows} rows\nhead: {head.hash}")
-            if report:
-                _print_state(report)
+            typer.echo(found.note, nl=False)
 
-    @app.command("checkpoint", epilog="Example: gateway audit checkpoint > head.json")
-    def print_checkpoint(*, as_json: AsJson = False) -> None:
-        """Print the number of rows and the last row's hash, always as JSON. Not signed yet: keep it safe."""
-        del as_json  # accepted like everywhere
 
-        async def work() -> AuditHead:
+def _add_proof(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("proof", epilog="Example: gateway audit proof 42 > row-42.proof")
+    def print_proof(
+        row: Annotated[int, typer.Argument(min=1, metavar="ROW", help="The row's number, from 1.")],
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print the proof that a row is in the signed tree (C2SP tlog-proof), with its checkpoint."""
+
+        from gateway.audit.proofs import encode, prove_row, write_proof
+
+        async def work() -> tuple[Inclusion, Checkpoint]:
             async with open_gateway() as gateway:
-                return await read_audit_head(gateway.parts.database)
+                await _make_checkpoint(gateway)
+                return await prove_row(gateway.deps.database, row)
 
-        head = run(work())
-        print_json({"rows": head.rows, "hash": head.hash})
+        found, checkpoint = run(work())
+        if as_json:
+            members = {"row": found.row, "leaf_index": found.row - 1, "tree_size": found.size}
+            hashes = {"leaf_hash": encode([found.leaf])[0], "hashes": encode(found.hashes)}
+            print_json(members | hashes | {"note": checkpoint.note})
+        else:
+            typer.echo(write_proof(found, checkpoint), nl=False)
 
-    return app
+
+async def _make_checkpoint(gateway: Gateway) -> Checkpoint | None:
+    """Return the checkpoint of every row committed until now; None of an empty audit."""
+    import asyncio
+
+    from gateway.audit.proofs import find_checkpoint
+
+    while not await gateway.sequencer.run():  # noqa: ASYNC110 - another process is at it
+        await asyncio.sleep(_POLL_S)
+    return await find_checkpoint(gateway.deps.database)
 
 
-def _say(what: str, count: int) -> None:
-    """Tell on stderr how far a long check is."""
-    typer.echo(f"checked {count} {what} …", err=True)
+def _print_found(found: AuditReport | StateReport, kept: KeptCheckpoints, *, as_json: bool) -> None:
+    from gateway.audit.report import StateReport
+
+    audit, state = (found.audit, found) if isinstance(found, StateReport) else (found, None)
+    if as_json:
+        members = {"ok": True} | asdict(audit) | kept.members
+        print_json(members | (_state_members(state) if state else {}))
+        return
+    _print_audit(audit)
+    for line in kept.lines:
+        typer.echo(line)
+    if state:
+        _print_state(state)
+
+
+def _print_audit(audit: AuditReport) -> None:
+    typer.echo(f"ok: {audit.rows} rows")
+    waiting = f", {audit.waiting} rows wait" if audit.waiting else ""
+    typer.echo(f"tree: reaches row {audit.size}{waiting}\nroot: {audit.root}")
+    last = f", the last at row {audit.signed}" if audit.signed else ""
+    for why, count in audit.erased.why.items():
+        typer.echo(f"erased: {count} rows have no entry any more: {why}")
+    if audit.authenticated is None:
+        typer.echo(f"checkpoints: {audit.checkpoints}{last}")
+        typer.echo("without the master key: no signature and no MAC was checked, only hashes")
+        return
+    typer.echo(f"checkpoints: {audit.checkpoints} signed{last}")
+    typer.echo(f"entries: {audit.authenticated} authenticated by their MAC")
+    if audit.adopted:
+        typer.echo(f"rows 1 to {audit.adopted} have none: an older version wrote them")
+
+
+def _report_progress(what: str, count: int, total: int | None) -> None:
+    """Show the progress of a long check on stderr: a bar on a terminal, else lines."""
+    from gateway.audit.state_check import STEP
+
+    if total is None or not sys.stderr.isatty():
+        typer.echo(f"checked {count} {what} …", err=True)
+    else:
+        is_last = total - count < STEP
+        typer.echo(f"\r{draw_bar(count, total)} {what}", err=True, nl=is_last)
+
+
+def draw_bar(count: int, total: int) -> str:
+    """Return a bar of `_BAR` characters with both numbers."""
+    done = min(_BAR * count // max(total, 1), _BAR)
+    return f"[{'#' * done:.<{_BAR}}] {count:,} of {total:,}"
 
 
 def _state_members(report: StateReport) -> dict[str, object]:
@@ -96,15 +235,7 @@ def _state_members(report: StateReport) -> dict[str, object]:
 def _print_state(report: StateReport) -> None:
     print_table(["TABLE", "ROWS"], [[name, str(count)] for name, count in report.tables.items()])
     rows, tables = sum(report.tables.values()), len(report.tables)
-    typer.echo(f"state: {rows} rows of {tables} tables are as the audit says")
+    typer.echo(f"state: {rows} rows of {tables} tables agree with the audit")
     if report.baselines:
         first, last = report.baselines[0], report.baselines[-1]
-        typer.echo(f"baseline: rows {first} to {last}; nothing vouches for what was there before")
-
-
-def _read_head(path: Path) -> AuditHead:
-    members = read_json_file(path)
-    rows, digest = (members.get("rows"), members.get("hash")) if isinstance(members, dict) else (None, None)
-    if type(rows) is not int or rows < 0 or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        fail(f"{path}: not a checkpoint; expected what `gateway audit checkpoint` prints")
-    return AuditHead(rows=rows, hash=digest)
+        typer.echo(f"baseline: rows {first} to {last}; edits from before it can't be found")

@@ -1,95 +1,274 @@
-"""The one writer of the audit. `record` returns when the rows, and what goes with them, are durable.
+"""The writer of the audit. A record returns when its rows and its change are durable.
 
-Concurrent records share a commit (group commit): the writer takes what has gathered while the commit before was
-under way, and never waits for more. A record whose change fails leaves its neighbours alone: one that failed
-before it changed anything is passed over; after one that failed half-way the group is undone, and each record
-committed by itself. See docs/decisions/0028.
+A *hot* record hands over a value. The writer takes all records that have arrived during the last commit, never waits for
+more, and applies a whole group with one statement per table (`submit`, docs/decisions/0077). A *cold* record hands over a
+function, which runs alone under the audit's lock (`commit`). Hot groups of any workers share that lock: a cold change runs
+beside no other change, so that what it reads is still true when it writes.
+
+A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
+each record is committed by itself; a group that PostgreSQL ends because of a deadlock is committed once more. See
+docs/decisions/0028.
 """
 
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from gateway.audit import store
+from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry
-from gateway.audit.state_store import Marks, begin_marks, watch_statements
-from gateway.database import Database, Transaction, count_changes, is_outage
-from gateway.errors.places import Overloaded
+from gateway.audit.state_store import begin_marks, watch_statements
+from gateway.database import CHANGES, Database, Transaction
+from gateway.driver import ConnectionTransaction, DriverTransaction
+from gateway.errors.registry import Overloaded
+from gateway.storage.outages import is_conflict, is_outage
 
-Change = Callable[[Transaction], Awaitable[None]]
-Decision = Callable[[Transaction], Awaitable[Sequence[AuditEntry]]]
+T = TypeVar("T")
+V = TypeVar("V")
+Change = Callable[[Transaction], Awaitable[T]]
+Decision = Callable[[Transaction], Awaitable[tuple[Sequence[AuditEntry], T]]]
 
 GROUP = 512
-"""Records that share a commit at most."""
+"""Limit of the records of one commit."""
 
 WAITING = 1024
-"""Records that may wait for their commit; beyond, whoever has asked nothing yet is refused."""
+"""Limit of the records that wait for their commit; a further one is refused unless it is mandatory."""
+
+
+class HotRecord(Generic[V]):
+    """A hot record. The function that applies it sets its entries, and its result or its failure."""
+
+    __slots__ = ("change", "entries", "failed", "result", "settled", "value")
+
+    def __init__(self, change: "HotChange[V]", value: V) -> None:
+        self.change, self.value = change, value
+        self.settled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what an application that was rolled back has set."""
+        self.entries: Sequence[AuditEntry] = ()
+        self.result: Any = None
+        self.failed: Exception | None = None
+
+    def settle(self) -> None:
+        """Give the caller the result, or raise the failure."""
+        _settle(self.settled, self.result, self.failed)
+
+
+async def _no_locks(_: DriverTransaction, __: Sequence[object]) -> Iterable[int]:
+    return ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HotChange(Generic[V]):
+    """What is done with the records of one kind in a group.
+
+    `find_locks` returns the keys of the advisory locks that they need on PostgreSQL. A group takes all its locks at once and
+    in one order before any `apply`, so that two groups never wait for each other.
+    """
+
+    apply: Callable[[DriverTransaction, Sequence[HotRecord[V]]], Awaitable[None]]
+    find_locks: Callable[[DriverTransaction, Sequence[HotRecord[V]]], Awaitable[Iterable[int]]] = _no_locks
+
+
+async def _append_entries(_: DriverTransaction, records: Sequence[HotRecord[list[AuditEntry]]]) -> None:
+    for record in records:
+        record.entries = record.value
+
+
+_APPEND_ONLY: HotChange[list[AuditEntry]] = HotChange(apply=_append_entries)
+
+
+def _settle(settled: "asyncio.Future[Any]", result: object, failed: Exception | None) -> None:
+    if settled.done():
+        return
+    if failed is None:
+        settled.set_result(result)
+        return
+    settled.set_exception(failed)
+    settled.exception()  # retrieved, so that asyncio doesn't warn if the caller is gone
 
 
 class AuditLog:
-    """Appends entries, and the change they are evidence of, in one durable commit.
+    """Appends entries together with the change that they are evidence of, in one durable commit.
 
-    Changes of a group run one after the other behind the audit's lock, so that on PostgreSQL, as on SQLite, what
-    a change reads is still so when it writes: two workers never take the same last place of a budget. The last
-    entry of a record says what it changed in covered tables (`state.py`), whoever changed it.
+    The last entry of a record names what the record changed in covered tables (`state.py`). Each entry gets a MAC by `macs`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, macs: EntryMacs) -> None:
         watch_statements(database)
+        self.macs = macs
         self._database = database
         self._jobs: deque[_Job] = deque()
+        self._hot: deque[HotRecord[Any]] = deque()
         self._writer: asyncio.Task[None] | None = None
+        self._hot_writer: asyncio.Task[None] | None = None
         self.groups = 0
         self.records = 0
+        self.appended = 0
 
     @property
     def waiting(self) -> int:
-        """Return how many records wait for their commit."""
-        return len(self._jobs)
+        """Return the number of records that wait for their commit."""
+        return len(self._jobs) + len(self._hot)
 
-    async def record(self, *entries: AuditEntry, change: Change | None = None, owed: bool = False) -> None:
-        """Commit `change` and the entries together; `owed` as in `commit`.
-
-        Raises:
-            Overloaded: the store can't take them; nothing was kept.
-        """
-        await self._put(_Job(entries, change, None), owed=owed)
-
-    async def commit(self, decide: Decision, *, owed: bool = False) -> None:
-        """Commit what `decide` changes together with the entries it returns; none for no change.
-
-        `decide` (a `change` too) may run a second time, after all that the first run did was undone. What is `owed`
-        (the registry was asked already) is never refused for the length of the queue.
+    async def record(
+        self, *entries: AuditEntry, change: Change[T] | None = None, mandatory: bool = False
+    ) -> T | None:
+        """Commit `change` and the entries together, and return what `change` returned; `mandatory` as in `commit`.
 
         Raises:
-            Overloaded: the store can't take them, or too many wait; nothing was kept.
+            Overloaded: the database can't store them; nothing is stored.
         """
-        await self._put(_Job((), None, decide), owed=owed)
+        if change is None:
+            await self.submit(_APPEND_ONLY, list(entries), mandatory=mandatory)
+            return None
 
-    async def aclose(self) -> None:
-        """Wait until everything that was given is committed."""
-        while self._writer is not None and not self._writer.done():
-            await self._writer
+        async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], T | None]:
+            return entries, await change(transaction)
 
-    async def _put(self, job: "_Job", *, owed: bool) -> None:
-        if not owed and len(self._jobs) >= WAITING:
-            raise Overloaded
+        return await self.commit(decide, mandatory=mandatory)
+
+    async def submit(self, change: HotChange[V], value: V, *, mandatory: bool = False) -> Any:
+        """Commit a hot record with its group, and return the result that the change set, or raise the failure.
+
+        `change.apply` gets all records of the group that were submitted with this change. It may run a second time, after the
+        first run was rolled back. `mandatory` as in `commit`.
+
+        Raises:
+            Overloaded: the database can't store it, or too many records wait; nothing is stored.
+        """
+        self._admit(mandatory=mandatory)
+        record = HotRecord(change, value)
+        self._hot.append(record)
+        if self._hot_writer is None or self._hot_writer.done():
+            self._hot_writer = _start(self._drain_hot())
+        # A cancelled caller doesn't cancel its record: the evidence must be complete.
+        return await asyncio.shield(record.settled)
+
+    async def submit_alone(
+        self, change: HotChange[V], value: V, *, before: Change[None], mandatory: bool = False
+    ) -> Any:
+        """Commit a record as `submit` does, in a cold change after `before`, which may change any table."""
+
+        async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Any]:
+            await before(transaction)
+            record = HotRecord(change, value)
+            await change.apply(ConnectionTransaction(transaction), [record])
+            if record.failed is not None:
+                raise record.failed
+            # What the record changed is noted from its statements, as in every cold change.
+            return [replace(entry, state=None) for entry in record.entries], record.result
+
+        return await self.commit(decide, mandatory=mandatory)
+
+    async def commit(self, decide: Decision[T], *, mandatory: bool = False) -> T:
+        """Run `decide` alone, under the audit's lock. Commit what `decide` changes together with the entries it returns; return its result.
+
+        `decide` returns its entries (none if nothing changed) and its result. It may run a second time, after the
+        first run was rolled back. A `mandatory` record (its question has left already) is accepted in any queue.
+
+        Raises:
+            Overloaded: the database can't store them, or too many records wait; nothing is stored.
+        """
+        self._admit(mandatory=mandatory)
+        job = _Job(decide)
         self._jobs.append(job)
         if self._writer is None or self._writer.done():
-            # A context of its own: what the writer logs is not of the request that woke it.
-            self._writer = asyncio.get_running_loop().create_task(
-                self._drain(), context=contextvars.Context()
-            )
-        # A caller that leaves doesn't take its record along: what was done must be in evidence.
-        await asyncio.shield(job.settled)
+            self._writer = _start(self._drain())
+        # A cancelled caller doesn't cancel its record: the evidence must be complete.
+        result: T = await asyncio.shield(job.settled)
+        return result
+
+    def _admit(self, *, mandatory: bool) -> None:
+        if not mandatory and self.waiting >= WAITING:
+            raise Overloaded
+
+    async def aclose(self) -> None:
+        """Wait until every record is committed."""
+        for writer in (self._writer, self._hot_writer):
+            if writer is not None and not writer.done():
+                await writer
+
+    async def _drain_hot(self) -> None:
+        while self._hot:
+            group: list[HotRecord[Any]] = []
+            # Cold changes that still wait in the queue come first: a suspension among them applies to these records.
+            if self._jobs:
+                await asyncio.wait([self._jobs[-1].settled])
+            try:
+                await self._write_hot(group)
+            except BaseException as error:  # also if it is cancelled, each caller gets a result
+                for record in group or self._take(group):
+                    record.failed = error if isinstance(error, Exception) else Overloaded()
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                for record in group:
+                    record.settle()
+
+    def _take(self, group: list[HotRecord[Any]]) -> list[HotRecord[Any]]:
+        """Move the waiting records to a group."""
+        group += [self._hot.popleft() for _ in range(min(GROUP, len(self._hot)))]
+        return group
+
+    async def _write_hot(self, group: list[HotRecord[Any]]) -> None:
+        try:
+            await self._commit_hot(group)
+        except Exception as error:  # of any kind: then each record is committed alone
+            if is_conflict(error):
+                parts = [group]
+            elif len(group) <= 1 or is_outage(error) or isinstance(error, Overloaded):
+                raise
+            else:
+                parts = [[record] for record in group]
+        else:
+            return
+        for part in parts:
+            for record in part:
+                record.begin()
+            try:
+                await self._commit_hot(part)
+            except Exception as error:  # noqa: BLE001 - only these callers get it
+                for record in part:
+                    record.failed = error
+
+    async def _commit_hot(self, group: list[HotRecord[Any]]) -> None:
+        """Commit a group; an empty one first takes what waits once the transaction has begun."""
+        async with self._database.transaction(shared_lock=store.ADVISORY_LOCK) as transaction:
+            by_change: dict[HotChange[Any], list[HotRecord[Any]]] = {}
+            for record in group or self._take(group):
+                by_change.setdefault(record.change, []).append(record)
+            if not transaction.embedded:
+                await transaction.lock(
+                    [
+                        key
+                        for change, records in by_change.items()
+                        for key in await change.find_locks(transaction, records)
+                    ]
+                )
+            for change, records in by_change.items():
+                await change.apply(transaction, records)
+            entries = [entry for record in group for entry in record.entries]
+            if entries:
+                await store.append(transaction, entries, self.macs)
+        self._count(group, entries)
+
+    def _count(self, group: Sequence[object], entries: Sequence[AuditEntry]) -> None:
+        self.groups += 1
+        self.records += len(group)
+        self.appended += len(entries)
 
     async def _drain(self) -> None:
         while self._jobs:
             group = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
             try:
                 await self._write(group)
-            except BaseException as error:  # cancelled or not, everyone who waits is told
+            except BaseException as error:  # also if it is cancelled, each caller gets a result
                 for job in group:
                     job.failed = error if isinstance(error, Exception) else Overloaded()
                 if not isinstance(error, Exception):
@@ -110,67 +289,59 @@ class AuditLog:
         try:
             await self._commit([job])
         except _HalfDone:
-            return  # what it was undone for stands in the job
-        except Exception as error:  # noqa: BLE001 - it is given to its own caller
+            return  # the job has the error
+        except Exception as error:  # noqa: BLE001 - only its own caller gets it
             job.failed = error
 
     async def _commit(self, group: Sequence["_Job"]) -> None:
         async with self._database.write() as transaction:
             await store.lock(transaction)
-            marks = await begin_marks(transaction)
             entries: list[AuditEntry] = []
             for job in group:
-                entries += await job.run(transaction, marks)
+                entries += await job.run(transaction)
             if entries:
-                await store.append(transaction, entries)
-        self.groups += 1
-        self.records += len(group)
+                await store.append(ConnectionTransaction(transaction), entries, self.macs)
+        self._count(group, entries)
 
 
 class _HalfDone(Exception):
-    """A record failed after it had changed something: its transaction must be undone."""
+    """A record failed after it had changed something: its transaction must be rolled back."""
 
 
 class _Job:
-    """One record on its way: what to change or decide, and whoever waits for it."""
+    """A record that waits for its commit."""
 
-    def __init__(self, entries: Sequence[AuditEntry], change: Change | None, decide: Decision | None) -> None:
-        self._entries = entries
-        self._change = change
+    def __init__(self, decide: Decision[Any]) -> None:
         self._decide = decide
+        self._result: Any = None
         self.failed: Exception | None = None
-        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.settled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    async def run(self, transaction: Transaction, marks: Marks) -> Sequence[AuditEntry]:
-        """Return the entries to append, and what they changed; of a change that fails before it changed anything, none.
+    async def run(self, transaction: Transaction) -> Sequence[AuditEntry]:
+        """Return the entries to append; none if the change fails before it has changed anything.
 
         Raises:
             _HalfDone: it failed after that.
-            Whatever the store raises when it can't: the whole group fails.
+            An outage of the database: the whole group fails.
         """
-        before = count_changes(transaction)
-        marks.clear()
+        before = transaction.info.get(CHANGES)
+        marks = await begin_marks(transaction)
         try:
-            entries = self._entries
-            if self._decide is not None:
-                entries = await self._decide(transaction)
-            if self._change is not None:
-                await self._change(transaction)
+            entries, self._result = await self._decide(transaction)
             return await marks.settle(transaction, entries)
-        except Exception as error:  # whatever it is, it is the caller's own and not its neighbours'
+        except Exception as error:  # of any kind: only this caller gets it
             if is_outage(error):
                 raise
             self.failed = error
-            if count_changes(transaction) != before:
+            if transaction.info.get(CHANGES) != before:
                 raise _HalfDone from error
             return ()
 
     def settle(self) -> None:
-        """Let the caller go on, or raise what its change raised."""
-        if self.settled.done():
-            return
-        if self.failed is None:
-            self.settled.set_result(None)
-            return
-        self.settled.set_exception(self.failed)
-        self.settled.exception()  # Read, so that a failure nobody waits for is no warning.
+        """Give the caller the result, or raise what its change raised."""
+        _settle(self.settled, self._result, self.failed)
+
+
+def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start a writer in an empty context: what it logs does not belong to the request that starts it."""
+    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

@@ -1,28 +1,33 @@
-"""Audit entries: what is recorded of every question, delivery and refusal, and how rows are chained.
+"""Audit entries of every question, delivery, refusal and act, and the hashes that protect them.
 
-A citizen and an officer stand here only as keyed pseudonyms; never a name, number or date. The chain runs over a
-salted digest of each entry, so that a month's entries can be dropped one day and the rows still verify.
-Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012 and 0027.
+A citizen and an officer are keyed pseudonyms; an entry has no name, number or date of a person. The leaf hash of an entry is
+salted, so that the entries of a month can be dropped and the rows still verify. Rows older than schema 0017 also have a
+hash chain, and the leaf of such a row is over its chain hash.
+Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012, 0027 and 0078.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.audit.state import State
-from gateway.places import Profile
+from gateway.identifiers import Profile
 
 GENESIS = "0" * 64
-"""What the first row names as the one before it."""
+"""The previous hash of the first row of the chain."""
 
 LOCAL = "local"
-"""The actor of what was done on the host, by nobody who signed in."""
+"""The actor of a command on the host without a sign-in."""
+
+
+CONTENT = "content"
+"""The kind of pseudonym that the `content` of an entry is, computed from the SHA-256 of the body sent."""
 
 
 class Kind(StrEnum):
-    """What happened."""
+    """The kind of an event."""
 
     INTENDED = "intended"
     ANSWERED = "answered"
@@ -33,17 +38,32 @@ class Kind(StrEnum):
     FILED = "filed"
     LOCAL = "local"
     OPERATOR = "operator"
+    SHOWN = "shown"
+    INSPECTED = "inspected"
+    ERASED = "erased"
+
+
+@dataclass(slots=True, kw_only=True)
+class Promise:
+    """The leaf hash (hexadecimal) of the entry that records a verification: its receipts promise this entry.
+
+    It is known when the entry is appended, and None of a verification older than schema 0026.
+    """
+
+    leaf: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One row's content. `outcome` is a verdict, a problem code or a state; `act` joins the rows of one act.
+    """The content of one row. `outcome` is a verdict, a problem code or a state; `act` joins the rows of one enquiry.
 
-    `citizen` is the organisation's pairwise pseudonym of the person asked about, `citizen_key` the id of the
-    key behind it; `request_code` is the code that went to the registry with this packet. `actor` is the operator who
-    did it, or `local` for whoever has the host. `state` is what the act changed in covered tables; the log sets it.
-    `count` is how many refusals of one kind the row stands for, where they are counted (`refusals.py`), and
-    `address_class` from what sort of address those of strangers came.
+    `citizen` is the organisation's pairwise pseudonym of the person asked about, `citizen_key` the id of its key;
+    `request_code` went to the registry with the question; `content` is the HMAC, under a pseudonym key, of the SHA-256 of
+    the body sent. `actor` is an operator, or `local` on the host, `reason` what they gave; `erased` has the
+    ranges of rows whose entries this row's record has erased. `state` is what the record
+    changed in covered tables; the log sets it. `count` is the number of refusals that the row counts (`refusals.py`),
+    `address_class` the class of the addresses of strangers. `promise` is not part of the body: an entry that records a new
+    verification sets its leaf.
     """
 
     at: datetime
@@ -61,6 +81,7 @@ class AuditEntry:
     citizen_key: str | None = None
     operation: str | None = None
     request_code: str | None = None
+    content: str | None = None
     verification: str | None = None
     origin: str | None = None
     outcome: str | None = None
@@ -70,32 +91,30 @@ class AuditEntry:
     authentication: str | None = None
     legal_basis: tuple[str, ...] = ()
     actor: str | None = None
+    reason: str | None = None
+    erased: tuple[str, ...] = ()
     state: State | None = None
     address_class: str | None = None
     count: int | None = None
+    promise: Promise | None = field(default=None, repr=False, compare=False)
 
     def canonical(self) -> str:
-        """Return the row's body as the exact JSON text that is stored and hashed."""
+        """Return the body: the exact JSON text that is stored and hashed."""
         members = {name: value for name in _MEMBERS if (value := getattr(self, name)) not in (None, ())}
         members["at"] = self.at.isoformat()
         return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
-    @property
-    def month(self) -> str:
-        """Return the month (UTC, `2026-11`) with which the entry would be dropped."""
-        return month_of(self.at)
 
-
-_MEMBERS = tuple(each.name for each in fields(AuditEntry))
+_MEMBERS = tuple(each.name for each in fields(AuditEntry) if each.name != "promise")
 
 
 def month_of(at: datetime) -> str:
-    """Return the month (UTC, `2026-11`) that a row written at an instant belongs to."""
+    """Return the month (UTC, `2026-11`) of an instant."""
     return at.astimezone(UTC).strftime("%Y-%m")
 
 
 def parse_entry(body: str) -> AuditEntry:
-    """Read what `canonical` wrote."""
+    """Return the entry of a stored body."""
     members = json.loads(body)
     lists = {name: tuple(value) for name, value in members.items() if isinstance(value, list)}
     profile = Profile(members["profile"]) if "profile" in members else None
@@ -104,31 +123,34 @@ def parse_entry(body: str) -> AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """A stored row: `row` counts from 1 without gaps and is the only order there is.
-
-    `content` is what the hash is over: the entry's digest, or in rows older than schema 0005 the entry itself.
-    """
-
-    row: int
-    previous: str
-    hash: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditHead:
-    """The last row's number and hash: kept elsewhere, it shows a tail cut off."""
+    """The number and hash of a row of the chain, as a checkpoint before schema 0017 has them."""
 
     rows: int
     hash: str
 
 
 def entry_digest(*, salt: str, body: str) -> str:
-    """Return the SHA-256 that stands for an entry; without its salt it gives no guess at the entry away."""
+    """Return the salted SHA-256 of an entry; without the salt nobody can test a guess at the entry."""
     return hashlib.sha256(f"{salt}\n{body}".encode()).hexdigest()
+
+
+def leaf_hash(*, salt: str, body: str) -> str:
+    """Return the RFC 9162 leaf hash of an entry, in hexadecimal; salted like `entry_digest`."""
+    return hashlib.sha256(b"\x00" + f"{salt}\n{body}".encode()).hexdigest()
+
+
+def chained_leaf_hash(chained: str) -> str:
+    """Return the leaf hash of a row of the chain: the hash of its chain hash."""
+    return hashlib.sha256(b"\x00" + chained.encode()).hexdigest()
 
 
 def row_hash(*, row: int, previous: str, content: str) -> str:
     """Return the SHA-256 that chains a row to the one before it."""
     return hashlib.sha256(f"{row}\n{previous}\n{content}".encode()).hexdigest()
+
+
+def with_state(entry: AuditEntry, *states: State) -> AuditEntry:
+    """Return an entry that names what its record changed in covered tables."""
+    merged = {name: digests for state in states for name, digests in state.items()}
+    return replace(entry, state=merged) if merged else entry

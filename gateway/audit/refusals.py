@@ -1,9 +1,9 @@
-"""Refusals that somebody can cause without end, as rows bounded in number (threat 50, docs/decisions/0070).
+"""Refusals in a limited number of audit rows, for any number of refusals (threat 50, docs/decisions/0070).
 
-What strangers are refused is counted: one row a minute, place, class of address and kind (problem code), and operator
-where one was named that there is. No address is kept. Of one account or operator the first `OWN_ROWS` of a kind in a
-minute have rows of their own; the others are counted too. Counts wait in memory for the sweeper: a process that is
-killed loses those of its last minute.
+Refusals of strangers are counted: one row a minute, profile, class of address, problem code and, if an existing one
+was named, operator. No address is stored. The first `OWN_ROWS` refusals of an account or operator with one problem
+code in a minute have rows of their own; the others are counted. Counts stay in memory until the next `flush`: a
+process that is killed loses those of its last minute.
 """
 
 from collections import Counter
@@ -13,20 +13,19 @@ from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind
 from gateway.clock import Clock
 from gateway.edge.forwarded import class_of
-from gateway.identifiers import new_identifier
-from gateway.places import Profile
+from gateway.identifiers import Profile, new_identifier
 
 OWN_ROWS = 5
-"""Refusals of one kind that an account or operator has rows of its own for, each minute."""
+"""Refusals with rows of their own, for each account or operator, problem code and minute."""
 
-KEPT = 10_000
-"""Sorts of refusals that are told apart at most; further accounts are counted together."""
+MAX_COUNTERS = 10_000
+"""Limit of the counters in memory; the refusals of further accounts are counted together."""
 
 MINUTE_S = 60
 
 
-class _Sort(NamedTuple):
-    """What refusals have in common that are counted in one row."""
+class _CounterKey(NamedTuple):
+    """The key of a counter: what its refusals have in common."""
 
     minute: int
     profile: Profile | None
@@ -43,22 +42,18 @@ class Refusals:
     def __init__(self, audit: AuditLog, clock: Clock) -> None:
         self._audit = audit
         self._clock = clock
-        self._counts: Counter[_Sort] = Counter()
-        self._own: Counter[_Sort] = Counter()
+        self._counts: Counter[_CounterKey] = Counter()
+        self._own: Counter[_CounterKey] = Counter()
         self._own_minute = 0
 
     def count(self, profile: Profile | None, outcome: str, *, address: str, actor: str | None = None) -> None:
-        """Count what a stranger at an address was refused; `actor` is an operator whom there is. Writes nothing."""
-        self._add(_Sort(self._minute(), profile, outcome, address_class=class_of(address), actor=actor))
+        """Count a stranger's refusal in memory; `actor` is an existing operator whose name was used."""
+        self._add(_CounterKey(self._minute(), profile, outcome, address_class=class_of(address), actor=actor))
 
     async def record(self, entry: AuditEntry) -> None:
-        """Record what an account or operator was refused: as a row of its own, or counted.
-
-        Raises:
-            Overloaded
-        """
+        """Record or count the refusal of an account or operator. Raises `Overloaded`."""
         minute = self._minute()
-        sort = _Sort(
+        sort = _CounterKey(
             minute,
             entry.profile,
             entry.outcome,
@@ -69,17 +64,17 @@ class Refusals:
         if minute != self._own_minute:
             self._own_minute = minute
             self._own.clear()
-        if self._own[sort] < OWN_ROWS and len(self._own) < KEPT:
+        if self._own[sort] < OWN_ROWS and len(self._own) < MAX_COUNTERS:
             self._own[sort] += 1
             await self._audit.record(entry)
         else:
             self._add(sort)
 
     async def flush(self, *, unfinished: bool = False) -> None:
-        """Write what was counted in the minutes that are over, and with `unfinished` in this one too.
+        """Write the counts of past minutes, with `unfinished` also of the present one.
 
         Raises:
-            Overloaded: nothing was written, and nothing is forgotten.
+            Overloaded: nothing is written; the counts are kept.
         """
         minute = self._minute()
         due = Counter({sort: n for sort, n in self._counts.items() if unfinished or sort.minute != minute})
@@ -88,16 +83,16 @@ class Refusals:
         self._counts -= due
         try:
             await self._audit.record(*(self._entry(sort, n) for sort, n in sorted(due.items(), key=str)))
-        except Exception:  # whatever it was; a cancelled record is committed all the same (`AuditLog`)
+        except Exception:  # not CancelledError: a cancelled record is committed (`AuditLog`)
             self._counts += due
             raise
 
-    def _add(self, sort: _Sort) -> None:
-        if sort not in self._counts and len(self._counts) >= KEPT:
+    def _add(self, sort: _CounterKey) -> None:
+        if sort not in self._counts and len(self._counts) >= MAX_COUNTERS:
             sort = sort._replace(client_id=None, organisation=None, actor=None)
         self._counts[sort] += 1
 
-    def _entry(self, sort: _Sort, count: int) -> AuditEntry:
+    def _entry(self, sort: _CounterKey, count: int) -> AuditEntry:
         return AuditEntry(
             at=self._clock.now(),
             kind=Kind.REFUSED,

@@ -1,11 +1,11 @@
-"""What a record changes in covered tables, seen in its statements; and the covered rows as they are now.
+"""The changes of covered tables by a record of the audit, from its statements; and the present covered rows.
 
-Every statement of an engine is seen before it runs. A write of a covered table is noted with the rows that it meets as they
-were, so that no store has to tell; outside a record of the audit it is refused, unless the statement says by its
-execution option `unrecorded` why it changes nothing that counts. Text SQL is not seen: a test keeps it out.
+A listener gets every statement of the engine before it runs. It notes each write of a covered table with the rows
+before the write. Outside a record of the audit such a write is refused, unless the execution option `unrecorded`
+gives the reason. SQL as text is not noticed, and a test forbids it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -20,33 +20,30 @@ _OPTION = "state_marks"
 _UNRECORDED = "unrecorded"
 _WRITTEN = "as written: "
 _CHUNK = 250
-"""Rows that one statement reads back at most: SQLite bounds the variables of a statement."""
+"""Limit of the rows that one statement reads back, since SQLite limits the variables of a statement."""
 
 _Key = tuple[object, ...]
 _LATER = "read back"
-"""In place of a digest that is not known from the statement alone."""
+"""In place of a digest that can't be computed from the statement."""
 
 
 class Marks:
-    """The covered rows that one record has changed so far: what each was, and what it is where that is known."""
+    """The covered rows that one record has changed so far: the digest of each before, and after if it is known."""
 
     def __init__(self) -> None:
         self._former: dict[tuple[str, _Key], str | None] = {}
         self._now: dict[tuple[str, _Key], str | None] = {}
-
-    def clear(self) -> None:
-        """Forget everything: the next record begins."""
-        self._former.clear()
-        self._now.clear()
+        self._inserting: list[tuple[sa.Connection, Any, Mapping[str, Any], bool]] = []
 
     async def settle(self, transaction: Transaction, entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
-        """Return a record's entries, the last with what the record changed.
+        """Return a record's entries; the last one gets what the record changed.
 
-        One statement a table at most, none where each changed row was inserted with all its values.
+        Reads changed rows back, with one statement a table; not rows that were inserted with all their values.
 
         Raises:
-            RuntimeError: covered rows changed, and the record has no entry to say so.
+            RuntimeError: covered rows changed, and the record has no entry.
         """
+        self.note_inserted()
         if not self._now:
             return entries
         await self._read_back(transaction)
@@ -71,16 +68,33 @@ class Marks:
             self._former.setdefault(which, row_digest(table.name, row))
             self._now[which] = _LATER
 
-    def note_inserted(self, connection: sa.Connection, statement: Any, given: Mapping[str, Any]) -> None:
-        """Take an inserted row's digest from its values; where they are part of the statement, it is read back."""
-        table = statement.table
-        whole = all(name in given for name in _key_names(table.name))
-        values = given if whole else statement.compile(dialect=connection.dialect).params
-        which = (table.name, _key_of(table.name, values))
-        self._former.setdefault(which, None)
-        # In a savepoint the row may yet go.
-        known = whole and not connection.in_nested_transaction()
-        self._now[which] = row_digest(table.name, given) if known else _LATER
+    def note_write(
+        self, connection: sa.Connection, statement: Any, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Note the rows that a statement is about to change. An INSERT has succeeded if another write comes, or the end."""
+        self.note_inserted()
+        if not statement.is_insert:
+            for given in rows:
+                self.note_former(connection, statement, given)
+            return
+        # A savepoint may still be rolled back.
+        nested = connection.in_nested_transaction()
+        self._inserting += [(connection, statement, given, nested) for given in rows]
+
+    def note_failure(self, statement: Any) -> None:
+        """Note that a statement failed: it has inserted nothing."""
+        self._inserting = [each for each in self._inserting if each[1] is not statement]
+
+    def note_inserted(self) -> None:
+        """Compute the digests of inserted rows from their values; rows with values in the statement are read back."""
+        for connection, statement, given, nested in self._inserting:
+            table = statement.table
+            whole = all(name in given for name in _key_names(table.name))
+            values = given if whole else statement.compile(dialect=connection.dialect).params
+            which = (table.name, _key_of(table.name, values))
+            self._former.setdefault(which, None)
+            self._now[which] = row_digest(table.name, given) if whole and not nested else _LATER
+        self._inserting.clear()
 
     async def _read_back(self, transaction: Transaction) -> None:
         waiting: dict[str, list[_Key]] = {}
@@ -97,69 +111,50 @@ class Marks:
 
 
 async def begin_marks(transaction: Transaction) -> Marks:
-    """Return the marks of a write transaction: its writes of covered tables are allowed, and noted there."""
+    """Allow a write transaction to write covered tables; return the marks that note the writes of its next record."""
     marks = Marks()
     await transaction.execution_options(**{_OPTION: marks})
     return marks
 
 
 def watch_statements(database: Database) -> None:
-    """See every statement of a store from now on; a second call changes nothing."""
-    engine = database.engine.sync_engine
-    if not sa.event.contains(engine, "before_execute", _before):
-        sa.event.listen(engine, "before_execute", _before)
-        sa.event.listen(engine, "after_execute", _after)
+    """Notice every write of a covered table from now on; a second call changes nothing."""
+    database.watch_writes(COVERED, before=_before_write, failed=_after_failure)
 
 
-def _before(
+def _before_write(
     connection: sa.Connection,
     statement: Any,
     rows: Sequence[Mapping[str, Any]],
-    parameters: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> None:
-    if not _is_covered(statement, options):
+    if _UNRECORDED in options:
         return
-    marks = options.get(_OPTION)
+    marks: Marks | None = options.get(_OPTION)
     if marks is None:
         raise RuntimeError(
             f"{statement.table.name} is written outside a record of the audit: write it in `AuditLog.commit` "
             "or `record`, or give the statement the execution option `unrecorded` and the reason"
         )
-    if not statement.is_insert:
-        for given in rows or (parameters,):
-            marks.note_former(connection, statement, given)
+    marks.note_write(connection, statement, rows)
 
 
-def _after(
-    connection: sa.Connection,
-    statement: Any,
-    rows: Sequence[Mapping[str, Any]],
-    parameters: Mapping[str, Any],
-    options: Mapping[str, Any],
-    result: object,
-) -> None:
-    del result
-    if _is_covered(statement, options) and statement.is_insert:
-        for given in rows or (parameters,):
-            options[_OPTION].note_inserted(connection, statement, given)
-
-
-def _is_covered(statement: Any, options: Mapping[str, Any]) -> bool:
-    written = getattr(statement, "is_dml", False) and statement.table.name in COVERED
-    return bool(written) and _UNRECORDED not in options
+def _after_failure(statement: Any, options: Mapping[str, Any]) -> None:
+    marks: Marks | None = options.get(_OPTION)
+    if marks is not None:
+        marks.note_failure(statement)
 
 
 def _select_rows(table: str, keys: Sequence[_Key], dialect: str) -> sa.Select[Any]:
     rows = metadata.tables[table]
-    columns = list(rows.primary_key)
-    if len(columns) == 1:
-        return _select(rows, dialect).where(columns[0].in_([key[0] for key in keys]))
-    return _select(rows, dialect).where(sa.tuple_(*columns).in_(keys))
+    first, *others = rows.primary_key
+    if not others:
+        return _select(rows, dialect).where(first.in_([key[0] for key in keys]))
+    return _select(rows, dialect).where(sa.tuple_(first, *others).in_(keys))
 
 
 def _select(table: Any, dialect: str) -> sa.Select[Any]:
-    """Select a table's rows, on SQLite with each instant's text too: another spelling of it compares otherwise."""
+    """Select a table's rows; on SQLite also the text of each instant, since SQL compares the text."""
     if dialect != "sqlite":
         return sa.select(table)
     instants = [column for column in table.columns if isinstance(column.type, Instant)]
@@ -169,7 +164,7 @@ def _select(table: Any, dialect: str) -> sa.Select[Any]:
 
 
 def _as_written(found: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row with the text of an instant in its place where that is not as the gateway writes it."""
+    """Return a row; an instant in another form than the gateway's is replaced by its text."""
     row = {name: value for name, value in found.items() if not name.startswith(_WRITTEN)}
     for name, text in found.items():
         instant = row.get(name.removeprefix(_WRITTEN))
@@ -188,8 +183,28 @@ def _key_names(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in metadata.tables[table].primary_key)
 
 
+async def read_digests(transaction: Transaction, names: Iterable[str]) -> dict[str, str]:
+    """Return the present digests of covered rows by name (`row_name`); a row that is gone is left out."""
+    waiting: dict[str, list[_Key]] = {}
+    for name in names:
+        table, *parts = name.split("/")
+        columns = metadata.tables[table].primary_key.columns
+        key = tuple(
+            int(part) if isinstance(column.type, sa.Integer) else part
+            for column, part in zip(columns, parts, strict=True)
+        )
+        waiting.setdefault(table, []).append(key)
+    found: dict[str, str] = {}
+    for table, keys in waiting.items():
+        for start in range(0, len(keys), _CHUNK):
+            query = _select_rows(table, keys[start : start + _CHUNK], transaction.dialect.name)
+            for row in map(_as_written, (await transaction.execute(query)).mappings()):
+                found[row_name(table, _key_of(table, row))] = row_digest(table, row)
+    return found
+
+
 async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tuple[str, str, bool]]:
-    """Yield name and digest of every row of a covered table as it is now, by its key, and whether it is as it was made."""
+    """Yield name and digest of every row of a covered table, and whether it is unchanged since its creation (`Covered.as_made`)."""
     rows = metadata.tables[table]
     query = _select(rows, connection.dialect.name).order_by(*rows.primary_key)
     async for found in (await connection.stream(query)).mappings():

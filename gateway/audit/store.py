@@ -1,36 +1,31 @@
-"""Audit rows at rest: the chain, which stays, and the entries beside it, which are of a month each.
+"""Audit entries in the database: how they are appended, and what reads them.
 
-The chain holds no more than digests, room for a Merkle tree over rows that stay. An entry's searched-by members
-stand beside its body; `audit verify` compares them. See docs/decisions/0027.
+An entry has an id that keeps causal order (who has read a committed entry appends with a higher id) and has gaps. It waits in
+`audit_waiting` until the sequencer gives it a row (`tree_store.py`). The members that queries use are also columns;
+`audit verify` compares them. An entry can be dropped by month, its row stays. See docs/decisions/0027 and 0078.
 """
 
+import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.model import GENESIS, AuditEntry, AuditHead, AuditRow, Kind, entry_digest, row_hash
-from gateway.database import RowNumber, metadata
-from gateway.places import Profile
+from gateway.audit.macs import EntryMacs
+from gateway.audit.model import AuditEntry, Kind, leaf_hash, month_of
+from gateway.database import Instant, RowNumber, metadata
+from gateway.driver import DriverTransaction, HotStatement
+from gateway.identifiers import Profile
 
-INDEXED = ("profile", "organisation", "citizen", "kind", "request_code")
+INDEXED = ("profile", "organisation", "citizen", "kind", "request_code", "client_id", "request_id")
 
-audit_rows = sa.Table(
-    "audit_rows",
-    metadata,
-    sa.Column("row", RowNumber, primary_key=True, autoincrement=False),
-    sa.Column("previous", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Column("digest", sa.String(64)),
-)
 audit_entries = sa.Table(
     "audit_entries",
     metadata,
-    sa.Column("row", RowNumber, primary_key=True, autoincrement=False),
-    sa.Column("month", sa.String(7), primary_key=True),  # PostgreSQL partitions by what is in the key
+    sa.Column("id", RowNumber, primary_key=True, autoincrement=False),
+    sa.Column("month", sa.String(7), primary_key=True),  # PostgreSQL partitions only by columns of the key
     sa.Column("salt", sa.String(32)),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("profile", sa.String(16)),
@@ -38,107 +33,167 @@ audit_entries = sa.Table(
     sa.Column("citizen", sa.String(64)),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("request_code", sa.String(40)),
-    sa.Index(None, "organisation", "citizen", "row"),
+    sa.Column("client_id", sa.String(40)),
+    sa.Column("request_id", sa.String(64)),
+    sa.Column("leaf", sa.String(64)),  # none in entries older than schema 0017
+    sa.Column("mac", sa.String(80)),  # none in rows older than the mark (`macs.py`)
+    sa.Index(None, "organisation", "citizen", "id"),
     sa.Index(None, "request_code"),
+    sa.Index(None, "client_id", "id"),
+    sa.Index(None, "request_id"),
+)
+audit_waiting = sa.Table(
+    "audit_waiting",
+    metadata,
+    sa.Column("entry", RowNumber, primary_key=True, autoincrement=False),
+)
+audit_rows = sa.Table(
+    "audit_rows",
+    metadata,
+    sa.Column("row", RowNumber, primary_key=True, autoincrement=False),
+    sa.Column("previous", sa.String(64)),  # previous, hash and digest: only in rows older than schema 0017
+    sa.Column("hash", sa.String(64)),
+    sa.Column("digest", sa.String(64)),
+    sa.Column("entry", RowNumber, nullable=False, unique=True),
+    sa.Column("leaf", sa.String(64), nullable=False),
+)
+audit_promises = sa.Table(
+    "audit_promises",
+    metadata,
+    sa.Column("verification", sa.String(40), primary_key=True),
+    sa.Column("entry", RowNumber, nullable=False),
+    sa.Column("leaf", sa.String(64), nullable=False),
+)
+audit_checkpoints = sa.Table(
+    "audit_checkpoints",
+    metadata,
+    sa.Column("size", RowNumber, primary_key=True, autoincrement=False),
+    sa.Column("root", sa.String(64), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("frontier", sa.Text),  # only the last one's is kept
+    sa.Column("at", Instant, nullable=False),
+)
+audit_subtrees = sa.Table(
+    "audit_subtrees",
+    metadata,
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", RowNumber, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(64), nullable=False),
 )
 
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
-_INSERT_ROWS, _INSERT_ENTRIES = sa.insert(audit_rows), sa.insert(audit_entries)
-_HEAD = sa.select(audit_rows.c.row, audit_rows.c.hash).order_by(audit_rows.c.row.desc()).limit(1)
+_INSERT_ENTRIES, _INSERT_WAITING, _INSERT_PROMISES = (
+    HotStatement(sa.insert(audit_entries)),
+    HotStatement(sa.insert(audit_waiting)),
+    HotStatement(sa.insert(audit_promises)),
+)
+_LAST_ID = sa.text(
+    "SELECT max(coalesce((SELECT max(id) FROM audit_entries), 0), coalesce((SELECT max(entry) FROM audit_rows), 0))"
+)
+_NEXT_IDS = sa.text("SELECT nextval('audit_entry_ids') FROM generate_series(1, CAST(:count AS INTEGER))")
+_IDS = HotStatement(_LAST_ID, postgresql=_NEXT_IDS)
 
-_ADVISORY_LOCK = 0x6175646974  # "audit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEntry:
-    """An entry as it stands beside its row: its digest as computed now, its month, and the searched-by members."""
-
-    body: str
-    digest: str | None
-    month: str
-    columns: dict[str, str | None]
-
-
-async def append(connection: AsyncConnection, entries: Sequence[AuditEntry]) -> None:
-    """Chain entries behind the last row, inside the caller's write transaction, after `lock`."""
-    head = await read_head(connection)
-    rows: list[dict[str, Any]] = []
-    beside: list[dict[str, Any]] = []
-    for entry in entries:
-        number, stored = head.rows + 1, _store(entry)
-        digest = entry_digest(salt=stored["salt"], body=stored["body"])
-        chained = row_hash(row=number, previous=head.hash, content=digest)
-        rows.append({"row": number, "previous": head.hash, "hash": chained, "digest": digest})
-        beside.append({"row": number} | stored)
-        head = AuditHead(rows=number, hash=chained)
-    await connection.execute(_INSERT_ROWS, rows)
-    await connection.execute(_INSERT_ENTRIES, beside)
+ADVISORY_LOCK = 0x6175646974  # "audit"
+"""The lock of PostgreSQL that a cold change takes alone, and hot groups share."""
 
 
-def _store(entry: AuditEntry) -> dict[str, Any]:
+async def append(
+    transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None
+) -> None:
+    """Append entries in the caller's write transaction, as the last of its writes.
+
+    Without `macs` they have none: only before the store's first evidence key, which adopts them.
+
+    Ids come after the writes of covered tables: whoever waits for a changed row appends with a higher id. They are above
+    those of every committed entry; on SQLite there is one writer, on PostgreSQL a sequence.
+    """
+    ids = [row[0] for row in await transaction.fetch(_IDS, {"count": len(entries)})]
+    if transaction.embedded:
+        ids = list(range(ids[0] + 1, ids[0] + 1 + len(entries)))
+    rows = [entry_values(number, entry, macs) for number, entry in zip(ids, entries, strict=True)]
+    await transaction.run(_INSERT_ENTRIES, rows)
+    await transaction.run(_INSERT_WAITING, [{"entry": number} for number in ids])
+    promises = []
+    for entry, row in zip(entries, rows, strict=True):
+        if entry.promise is not None:
+            entry.promise.leaf = row["leaf"]
+            promises.append({"verification": entry.verification, "entry": row["id"], "leaf": row["leaf"]})
+    await transaction.run(_INSERT_PROMISES, promises)
+
+
+def entry_values(number: int, entry: AuditEntry, macs: EntryMacs | None) -> dict[str, Any]:
+    """Return every column of a new entry, with a new salt."""
+    salt, body, month = secrets.token_hex(16), entry.canonical(), month_of(entry.at)
+    leaf = leaf_hash(salt=salt, body=body)
     return {
-        "month": entry.month,
-        "salt": secrets.token_hex(16),
-        "body": entry.canonical(),
+        "id": number,
+        "month": month,
+        "salt": salt,
+        "body": body,
         "profile": entry.profile.value if entry.profile else None,
         "organisation": entry.organisation,
         "citizen": entry.citizen,
         "kind": entry.kind.value,
         "request_code": entry.request_code,
+        "leaf": leaf,
+        "mac": None if macs is None else macs.make(entry=number, month=month, leaf=leaf),
+        "client_id": entry.client_id,
+        "request_id": entry.request_id,
     }
 
 
 async def lock(connection: AsyncConnection) -> None:
-    """Let no other worker append until this transaction ends: SQLite's writer is alone already."""
+    """Take the audit's lock until the transaction ends; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
 
 
-async def read_head(connection: AsyncConnection) -> AuditHead:
-    """Return the last row's number and hash, or the genesis."""
-    last = (await connection.execute(_HEAD)).first()
-    return AuditHead(rows=last.row, hash=last.hash) if last else AuditHead(rows=0, hash=GENESIS)
+async def find_leaf(connection: AsyncConnection, row: int | None = None) -> tuple[int, str] | None:
+    """Return a row's number and leaf hash, of the last row without `row`; None if there is no such row."""
+    query = sa.select(audit_rows.c.row, audit_rows.c.leaf).order_by(audit_rows.c.row.desc()).limit(1)
+    found = (await connection.execute(query if row is None else query.where(audit_rows.c.row == row))).first()
+    return None if found is None else (found.row, found.leaf)
 
 
-async def stream_rows(connection: AsyncConnection) -> AsyncIterator[tuple[AuditRow, StoredEntry | None]]:
-    """Yield every row in order with the entry beside it, None where that is gone."""
-    query = (
-        sa.select(audit_rows, audit_entries)
-        .outerjoin_from(audit_rows, audit_entries, audit_rows.c.row == audit_entries.c.row)
-        .order_by(audit_rows.c.row)
+async def find_false_promise(connection: AsyncConnection) -> str | None:
+    """Return the first verification whose promise is not the leaf of an entry that names it, None if there is none."""
+    names_it = audit_entries.c.body.contains(
+        sa.literal('"verification":"') + audit_promises.c.verification + sa.literal('"')
     )
-    async for found in await connection.stream(query):
-        entry = _stored_entry(found) if found.body is not None else None
-        content = found.digest or (entry.body if entry else "")
-        row = AuditRow(row=found[0], previous=found.previous, hash=found.hash, content=content)
-        yield row, entry
+    leaf = sa.func.coalesce(audit_entries.c.leaf, audit_rows.c.leaf)  # an entry can be dropped, its row stays
+    query = (
+        sa.select(audit_promises.c.verification)
+        .outerjoin_from(audit_promises, audit_entries, audit_entries.c.id == audit_promises.c.entry)
+        .outerjoin(audit_rows, audit_rows.c.entry == audit_promises.c.entry)
+        .where(sa.or_(leaf.is_distinct_from(audit_promises.c.leaf), ~names_it))
+        .order_by(audit_promises.c.verification)
+        .limit(1)
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def stream_bodies(connection: AsyncConnection) -> AsyncIterator[str]:
-    """Yield every entry's body, oldest first."""
-    query = sa.select(audit_entries.c.body).order_by(audit_entries.c.row)
+async def stream_bodies(
+    connection: AsyncConnection, *, months: Collection[str] | None = None
+) -> AsyncIterator[str]:
+    """Yield every entry's body, oldest first; only those of some months (`month_of`), if they are given."""
+    query = sa.select(audit_entries.c.body).order_by(audit_entries.c.id)
+    if months is not None:
+        query = query.where(audit_entries.c.month.in_(sorted(months)))
     async for (body,) in await connection.stream(query):
         yield body
 
 
-def _stored_entry(found: sa.Row[tuple[Any, ...]]) -> StoredEntry:
-    digest = None if found.digest is None else entry_digest(salt=found.salt or "", body=found.body)
-    columns = {name: getattr(found, name) for name in INDEXED}
-    return StoredEntry(body=found.body, digest=digest, month=found.month, columns=columns)
+async def list_erasures(connection: AsyncConnection) -> list[Mapping[str, Any]]:
+    """Return the body of every erasure."""
+    query = sa.select(audit_entries.c.body).where(audit_entries.c.kind == Kind.ERASED.value)
+    return [json.loads(body) for body in (await connection.execute(query)).scalars()]
 
 
 async def has_state(connection: AsyncConnection) -> bool:
-    """Say whether any entry says what it changed in covered tables. Reads every body."""
-    # As a member's name: in a value its quotes would be escaped.
-    query = sa.select(audit_entries.c.row).where(audit_entries.c.body.contains(',"state":{')).limit(1)
+    """Return whether any entry has `state`. Reads every body."""
+    # The text of a member's name: in a value the quotes would be escaped.
+    query = sa.select(audit_entries.c.id).where(audit_entries.c.body.contains(',"state":{')).limit(1)
     return (await connection.execute(query)).first() is not None
-
-
-async def count_strays(connection: AsyncConnection) -> int:
-    """Return how many entries stand beside no row."""
-    strays = ~sa.exists().where(audit_rows.c.row == audit_entries.c.row)
-    query = sa.select(sa.func.count()).select_from(audit_entries).where(strays)
-    return int((await connection.execute(query)).scalar_one())
 
 
 async def list_bodies(
@@ -150,23 +205,23 @@ async def list_bodies(
     kinds: Iterable[Kind],
     most: int,
 ) -> list[str]:
-    """Return the bodies of one organisation's rows on one citizen (any of their pseudonyms): the latest, oldest first."""
+    """Return the bodies of an organisation's latest entries on one citizen (any of their pseudonyms), oldest first."""
     query = (
-        sa.select(audit_entries.c.row, audit_entries.c.body)
+        sa.select(audit_entries.c.id, audit_entries.c.body)
         .where(audit_entries.c.profile == profile.value)
         .where(audit_entries.c.organisation == organisation)
         .where(audit_entries.c.citizen == sa.bindparam("one"))
         .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
-        .order_by(audit_entries.c.row.desc())
+        .order_by(audit_entries.c.id.desc())
         .limit(most)
     )
-    # A query for each: an index gives one pseudonym's latest rows in order, those of several would all be sorted.
+    # One query for each pseudonym: the index has its latest entries in order; with several, all would be sorted.
     found = [row for one in citizens for row in await connection.execute(query, {"one": one})]
     return [body for _, body in sorted(found)[-most:]]
 
 
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:
-    """Return those of the codes that have an answer's row."""
+    """Return the codes that have an answer's entry."""
     query = sa.select(audit_entries.c.request_code).where(
         audit_entries.c.request_code.in_(request_codes), audit_entries.c.kind == Kind.ANSWERED.value
     )
@@ -174,11 +229,11 @@ async def list_answered(connection: AsyncConnection, request_codes: Sequence[str
 
 
 async def list_intended(connection: AsyncConnection, *, after: int, limit: int) -> list[tuple[int, str]]:
-    """Return row and body of the questions that were intended after a row, in order."""
+    """Return id and body of the intended questions after an entry, in order."""
     query = (
-        sa.select(audit_entries.c.row, audit_entries.c.body)
-        .where(audit_entries.c.row > after, audit_entries.c.kind == Kind.INTENDED.value)
-        .order_by(audit_entries.c.row)
+        sa.select(audit_entries.c.id, audit_entries.c.body)
+        .where(audit_entries.c.id > after, audit_entries.c.kind == Kind.INTENDED.value)
+        .order_by(audit_entries.c.id)
         .limit(limit)
     )
-    return [(row, body) for row, body in await connection.execute(query)]
+    return [(number, body) for number, body in await connection.execute(query)]

@@ -1,1 +1,1 @@
-"""Changes: what one operator proposes and, on official, another approves before it holds."""
+"""Changes: an operator proposes a change; on official a second one approves it before it is applied."""

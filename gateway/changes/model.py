@@ -1,32 +1,33 @@
-"""A change: one thing that an operator wants otherwise, its exact diff, and how far it has come.
+"""A change that an operator proposes, with its exact diff, and its states.
 
     proposed ─ preflighted ─ approved ─ active ─ confirmed ─ retired
         └────────┴────────────┴─ rejected, expired   └──┴─ rolled_back
 
-On sandbox a preflighted change may be activated without approval. Only a change of the connection is watched after
-its activation; every other one is confirmed at once. See docs/decisions/0057.
+On sandbox a preflighted change may be activated without approval. Only a change of a connection is watched after its
+activation; other changes are confirmed at once. See docs/decisions/0057.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from gateway.places import Profile
-from gateway.profiles.preflight import Preflight
+from gateway.audit.model import AuditEntry, Kind
+from gateway.identifiers import Profile
+from gateway.preflight.report import Preflight
 
 LIFETIME = timedelta(hours=24)
-"""How long a proposal may wait for its activation."""
+"""How long after its proposal a change may be activated."""
 
 FRESH = timedelta(hours=1)
-"""How old the preflight may be that an approval or activation rests on."""
+"""How old the preflight of an approval or activation may be."""
 
 
 class ChangeKind(StrEnum):
-    """What a change is about."""
+    """The kind of a change: what it changes."""
 
     ACTIVATE_REVISION = "activate_revision"
     PROMOTE_ACCOUNT = "promote_account"
@@ -35,11 +36,12 @@ class ChangeKind(StrEnum):
     OPERATOR = "operator"
     ROTATE_ACCOUNT = "rotate_account"
     ACCOUNT_OFFICERS = "account_officers"
+    ACCOUNT_RIGHTS = "account_rights"
     RESUME_ACCOUNT = "resume_account"
 
 
 class ChangeState(StrEnum):
-    """How far a change has come."""
+    """The progress of a change, or how it ended."""
 
     PROPOSED = "proposed"
     PREFLIGHTED = "preflighted"
@@ -53,29 +55,29 @@ class ChangeState(StrEnum):
 
 
 OPEN = frozenset({ChangeState.PROPOSED, ChangeState.PREFLIGHTED, ChangeState.APPROVED})
-"""States in which a change hasn't happened yet and still may."""
+"""States of a change that may still be activated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffLine:
-    """One member that becomes another; None for absent. A secret stands here as `(sealed)`, new or kept."""
+    """A member before and after the change, None if absent. A new or unchanged secret is shown as `(sealed)`."""
 
     member: str
     before: Any
     after: Any
 
     def shown(self) -> dict[str, Any]:
-        """Return the line as people and programs see it."""
+        """Return the line as the API and the commands show it."""
         return {"member": self.member, "from": self.before, "to": self.after}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A proposal and what became of it. `document` is what is wanted, without any secret.
+    """A proposal and its outcome. `document` is the proposed content, without any secret; `reason` is why it ended.
 
-    `reason` says why it ended as it did. `returning_until` is the lease of the worker that is about to return from it.
-    `profile` is None where the change is of no profile (an operator's role). `proposer_admitted_by` is who admitted the
-    proposer as whom they proposed it; an admission after that says nothing of it.
+    `profile` is None for an operator's role. `proposer_admitted_by` is who had admitted the proposer at the time of the
+    proposal. `returning_until` is the end of the lease of the worker that rolls it back. `shown_once`, such as a one-time
+    code, is set only in an activation's result, and is never stored.
     """
 
     id: str
@@ -99,32 +101,33 @@ class Change:
     ended_by: str | None = None
     ended_at: datetime | None = None
     reason: str | None = None
+    shown_once: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def diff_hash(self) -> str:
-        """Return what an approval is given to: this change of this profile, with exactly this diff."""
+        """Return the hash that an approval names: over the change's id, its profile and its diff."""
         return hash_diff(self.id, self.profile, self.diff)
 
     @property
-    def guarded(self) -> bool:
-        """Say whether it needs a second person: everything on official, and whoever may act there."""
+    def needs_two_people(self) -> bool:
+        """Return whether it needs a second person: all changes except sandbox's."""
         return self.profile is not Profile.SANDBOX
 
     @property
     def watched(self) -> bool:
-        """Say whether it may still be returned from by itself; one that ended in an alarm stays active, unwatched."""
+        """Return whether the gateway may still roll it back; one that ended in an alarm stays active, unwatched."""
         return self.state is ChangeState.ACTIVE and self.watch_until is not None
 
     @property
-    def place(self) -> Profile:
-        """Return the profile that it is of. Raises `ValueError` where it is of none."""
+    def required_profile(self) -> Profile:
+        """Return the profile of the change. Raises `ValueError` if it has none."""
         if self.profile is None:
             raise ValueError(self.id)
         return self.profile
 
     @property
     def revision(self) -> int | None:
-        """Return the number of the revision that it activates."""
+        """Return the number of the revision that it activates, None for another kind."""
         found = self.document.get("revision")
         return found if isinstance(found, int) else None
 
@@ -134,6 +137,18 @@ def hash_diff(change: str, profile: Profile | None, diff: Sequence[DiffLine]) ->
     content = [change, profile.value if profile else None, [asdict(line) for line in diff]]
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def change_entry(change: Change, outcome: str, *, at: datetime, actor: str) -> AuditEntry:
+    """Return the audit row of a step of a change; `act` is the change's id, which joins its rows."""
+    return AuditEntry(
+        at=at,
+        kind=Kind.OPERATOR,
+        profile=change.profile,
+        act=change.id,
+        outcome=f"{outcome}:{change.kind.value}:{change.diff_hash[:16]}",
+        actor=actor,
+    )
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[DiffLine, ...]:

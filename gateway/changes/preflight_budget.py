@@ -1,86 +1,105 @@
-"""How often a preflight may be run, and how much may be asked about test identities in an hour, by all workers together.
+"""The options of a change's preflight, and its hourly budget, of all workers together.
 
-Each is counted inside a record of the audit, before anything is sent: many at once can't pass together. Questions
-about nobody are free. Source: the contract's budget of a preflight, docs/decisions/0066.
+Runs of a change and questions about a profile's test identity are counted inside an audit record before anything is
+sent, so that concurrent runs can't exceed the budget. Questions with the impossible number are free. See
+docs/decisions/0066.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import TYPE_CHECKING
 
 from gateway.audit.model import AuditEntry
-from gateway.changes import preflight_store as store
+from gateway.changes import store
 from gateway.changes.model import Change
-from gateway.changes.preflight_store import Run
 from gateway.database import Transaction
+from gateway.dependencies import Dependencies
 from gateway.errors.operators import PreflightBudgetSpent
-from gateway.identifiers import new_identifier
-from gateway.parts import Parts
-from gateway.places import Profile
+from gateway.identifiers import Profile, new_identifier
+from gateway.preflight.report import Preflight, PreflightCheck
+
+if TYPE_CHECKING:
+    from gateway.preflight.recorder import PreflightNetwork
 
 QUESTIONS_AN_HOUR = 20
-"""Questions about test identities, a profile; every operation asked is one."""
+"""Questions about a profile's test identity; every operation is one."""
 
 RUNS_AN_HOUR = 30
 """Preflights of one change."""
+
+GATEWAY_ACTOR = "gateway"
+"""The actor of what the gateway does without an operator."""
 
 _HOUR = timedelta(hours=1)
 _KEPT = timedelta(days=1)
 
 
-async def begin_run(parts: Parts, change: Change) -> str:
-    """Count a preflight that begins; return its id. Raises `PreflightBudgetSpent`, `Overloaded`."""
-    now = parts.clock.now()
-    run = Run(id=new_identifier("pfl"), change=change.id, profile=change.profile, begun_at=now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightOptions:
+    """`login_only` asks one question, with the impossible number; `run` is the id that counts a preflight's questions."""
 
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
+    preflight_network: "PreflightNetwork"
+    actor: str
+    login_only: bool = False
+    run: str | None = None
+
+
+def one_check(name: str, detail: str, title_vi: str, *, passed: bool = True, remedy: str = "") -> Preflight:
+    """Return the preflight of a change that sends nothing: one line."""
+    line = PreflightCheck(name=name, passed=passed, detail=detail, remedy=remedy, ms=0, title_vi=title_vi)
+    return Preflight(passed=passed, checks=(line,))
+
+
+async def begin_run(deps: Dependencies, change: Change) -> str:
+    """Count a preflight before it begins; return its id. Raises `PreflightBudgetSpent`, `Overloaded`."""
+    now, run = deps.clock.now(), new_identifier("pfl")
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], str]:
         begun = await store.list_begun(transaction, change=change.id, since=now - _HOUR)
         if len(begun) >= RUNS_AN_HOUR:
             raise PreflightBudgetSpent("the preflights of this change", _wait(begun[-RUNS_AN_HOUR], now))
         await store.delete_runs(transaction, before=now - _KEPT)
-        await store.insert_run(transaction, run)
-        return ()
+        await store.insert_run(transaction, run, change, at=now)
+        return (), run
 
-    await parts.audit.commit(decide)
-    return run.id
-
-
-async def require_room(parts: Parts, profile: Profile, questions: int) -> None:
-    """Raise `PreflightBudgetSpent` where so many questions about a test identity can't be put now."""
-    async with parts.database.read() as transaction:
-        await _require_room(transaction, profile, questions, parts.clock.now())
+    return await deps.audit.commit(decide)
 
 
-async def charge_run(parts: Parts, profile: Profile, run: str | None, questions: int) -> None:
-    """Count the questions that a preflight is about to put about its test identity.
+async def charge_questions(deps: Dependencies, profile: Profile, run: str | None, questions: int) -> None:
+    """Count the questions about a test identity that a preflight is about to ask.
 
     Raises:
-        PreflightBudgetSpent: another preflight took the room meanwhile, or this one is not counted, or was charged before.
+        PreflightBudgetSpent: the budget is used up, or this preflight was not counted, or was charged before.
         Overloaded
     """
-    now = parts.clock.now()
+    now = deps.clock.now()
 
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        await _require_room(transaction, profile, questions, now)
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
+        await require_questions(transaction, profile, questions, now)
         if run is None or not await store.charge_run(transaction, run, questions=questions, at=now):
             raise PreflightBudgetSpent("the questions of this preflight", 1)
-        return ()
+        return (), None
 
-    await parts.audit.commit(decide)
+    await deps.audit.commit(decide)
 
 
-async def _require_room(transaction: Transaction, profile: Profile, questions: int, now: datetime) -> None:
+async def require_questions(
+    transaction: Transaction, profile: Profile, questions: int, now: datetime
+) -> None:
+    """Raise `PreflightBudgetSpent` if this number of questions about a test identity can't be asked now."""
     asked = await store.list_asked(transaction, profile=profile, since=now - _HOUR)
     over = sum(count for _, count in asked) + questions - QUESTIONS_AN_HOUR
     if over <= 0:
         return
     ends = now
-    for at, count in asked:  # the oldest first: once these are an hour old, there is room
+    for at, count in asked:  # the oldest first: when these are an hour old, the budget is enough
         if over > 0:
             over, ends = over - count, at
     raise PreflightBudgetSpent("the questions about a test identity", _wait(ends, now))
 
 
 def _wait(at: datetime, now: datetime) -> int:
-    """Return the whole seconds until what happened then counts no more."""
+    """Return the whole seconds until a count made at `at` is an hour old."""
     return max(1, ceil((at + _HOUR - now).total_seconds()))

@@ -1,31 +1,48 @@
-"""Propose a change: nothing holds yet, but what is wanted is kept, sealed where it is secret, and never changed."""
+"""Propose a change: its content is stored, secrets sealed, and never altered; nothing is applied.
+
+A proposal comes from the API's body or a command's file. The settings propose the first revision of an official profile
+that can reach more than this machine: the proposer is `local`, so any approver is a second person.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gateway.applications import store as applications
-from gateway.applications.model import Application
-from gateway.audit.model import AuditEntry
+from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import rules, store
-from gateway.changes.evidence import change_entry, refusals_recorded
-from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState
-from gateway.changes.subjects import SUBJECTS
+from gateway.changes.kinds import KINDS
+from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState, change_entry
+from gateway.changes.requests import ProposalBody
+from gateway.changes.rules import invalid_member, refusals_recorded
 from gateway.database import Transaction
 from gateway.errors import FieldError
-from gateway.errors.commands import SettingInvalid, StateWrong
+from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.errors.requests import RequestInvalid
-from gateway.identifiers import new_identifier
+from gateway.identifiers import Profile, new_identifier
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator
-from gateway.places import Profile
 from gateway.profiles import store as profiles
+from gateway.profiles.connections import check_connection
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision, StatedVolume
 from gateway.registry.members import ConnectionMembers
 
-Draft = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
-"""Keeps what a proposal brings along and returns its document."""
+Document = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
+"""Stores what belongs to a proposal, such as a revision, and returns the document."""
+
+
+async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Change:
+    """Propose the change in a body; raises as `propose_revision`, or as the draft of the kind."""
+    name, profile = ChangeKind(body.kind), Profile(body.profile) if body.profile else None
+    kind = KINDS[name]
+    if kind.draft is None and profile and body.revision:
+        return await propose_revision(gateway, by, profile, body.revision, application=body.application)
+
+    async def draft(transaction: Transaction) -> Mapping[str, Any]:
+        return {} if kind.draft is None else await kind.draft(transaction, gateway, body)
+
+    return await _propose(gateway, by, name, Profile.OFFICIAL if kind.official else profile, draft)
 
 
 async def propose_revision(
@@ -37,103 +54,119 @@ async def propose_revision(
     application: str | None = None,
     issuer_key: str | None = None,
 ) -> Change:
-    """Propose another connection; `application` is the hash of the bundle that the official account was asked with.
+    """Propose a new revision. `application` is the hash of the bundle that applied for the official account.
 
-    `issuer_key` is the thumbprint of the key that signed what was issued, where that was checked.
+    `issuer_key` is the thumbprint of the key that signed the issued account, if that was checked.
 
     Raises:
         RoleMissing
-        RequestInvalid: a member is missing, or leads where the deployment doesn't let the profile connect; or no
-            such application was made here, or it is another profile's.
+        RequestInvalid: a member is missing, or the deployment doesn't allow the endpoint; or no such application was made
+            here, or it is of another profile.
     """
     if missing := members.missing():
-        raise RequestInvalid(
-            tuple(
-                FieldError(field=f"revision.{name}", code="missing", detail="is expected") for name in missing
-            )
+        errors = (
+            FieldError(field=f"revision.{name}", code="missing", detail="is expected") for name in missing
         )
-    now = gateway.parts.clock.now()
-    trial = Revision(profile=profile, number=0, members=members, proposed_by=by.name, proposed_at=now)
-    await _check_place(gateway, trial)
+        raise RequestInvalid(tuple(errors))
+    now = gateway.deps.clock.now()
+    wanted = Revision(profile=profile, number=0, members=members, proposed_by=by.name, proposed_at=now)
+    try:
+        await check_connection(gateway.clients, wanted.connection(gateway.settings))
+    except SettingInvalid as error:
+        member, _, expected = error.reason.partition(":")
+        raise invalid_member(f"revision.{member}", expected.strip() or error.reason, code="invalid") from None
 
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
         named = {} if issuer_key is None else {"issuer_key": issuer_key}
         volume = await profiles.find_volume(transaction, profile)
         if application is not None:
-            known = await _known(transaction, profile, application)
-            named["application"], volume = known.sha256, _stated(known)
+            named["application"] = application
+            volume = await _find_stated(transaction, profile, application)
         number = await profiles.next_number(transaction, profile)
-        revision = replace(trial, number=number, volume=volume)
+        revision = replace(wanted, number=number, volume=volume)
         await profiles.insert_revision(transaction, revision, master=gateway.vault.master)
-        return {"revision": revision.number, **named}
+        return {"revision": number, **named}
 
-    return await propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)
+    return await _propose(gateway, by, ChangeKind.ACTIVATE_REVISION, profile, draft)
 
 
-async def propose(
-    gateway: Gateway, by: Operator, kind: ChangeKind, profile: Profile | None, draft: Draft
+async def propose_first(gateway: Gateway, revision: Revision) -> None:
+    """Propose a profile's first revision, which comes from its settings."""
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
+        kind, document = ChangeKind.ACTIVATE_REVISION, {"revision": revision.number}
+        _, entry = await _insert(transaction, gateway, kind, revision.profile, document, proposer=LOCAL)
+        return [entry], None
+
+    await gateway.deps.audit.commit(decide)
+
+
+async def _propose(
+    gateway: Gateway, by: Operator, kind: ChangeKind, profile: Profile | None, draft: Document
 ) -> Change:
-    """Keep a proposal with its diff.
+    """Store a proposal. Raises `RoleMissing`, `StateWrong` if it would change nothing, and what the draft raises."""
 
-    Raises:
-        RoleMissing, and what the draft raises
-        StateWrong: all that it wants is so already.
-    """
-    made: list[Change] = []
-
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        made.clear()
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Change]:
         rules.may_propose(by)
         await confirm_operator(transaction, by)
-        await gateway.vault.read(transaction)  # the master key of now: another process may have rotated it
-        now = gateway.parts.clock.now()
-        change = Change(
-            id=new_identifier("chg"),
-            kind=kind,
-            profile=profile,
-            state=ChangeState.PROPOSED,
-            document=await draft(transaction),
-            diff=(),
-            proposed_by=by.name,
-            proposed_at=now,
-            expires_at=now + LIFETIME,
-            proposer_admitted_by=by.created_by,
+        await gateway.vault.read(transaction)  # another process may have rotated the master key
+        change, entry = await _insert(
+            transaction,
+            gateway,
+            kind,
+            profile,
+            await draft(transaction),
+            proposer=by.name,
+            admitted_by=by.created_by,
         )
-        change = replace(change, diff=await SUBJECTS[kind].diff(transaction, gateway, change))
-        if not change.diff:
-            raise StateWrong("nothing would become another: it is so already")
-        await store.insert_change(transaction, change)
-        made.append(change)
-        return [change_entry(gateway.parts, change, "change_proposed", actor=by.name)]
+        return [entry], change
 
-    async with refusals_recorded(gateway.parts, by, f"propose:{kind.value}", profile=profile):
-        await gateway.parts.audit.commit(decide)
-    return made[0]
+    async with refusals_recorded(gateway.deps, by, f"propose:{kind.value}", profile=profile):
+        return await gateway.deps.audit.commit(decide)
 
 
-async def _known(transaction: Transaction, profile: Profile, application: str) -> Application:
-    """Return the application whose bundle has this hash, where it was made here for official."""
+async def _insert(
+    transaction: Transaction,
+    gateway: Gateway,
+    kind: ChangeKind,
+    profile: Profile | None,
+    document: Mapping[str, Any],
+    *,
+    proposer: str,
+    admitted_by: str | None = None,
+) -> tuple[Change, AuditEntry]:
+    """Store a proposal and its diff; return both as a change, with the audit row."""
+    now = gateway.deps.clock.now()
+    change = Change(
+        id=new_identifier("chg"),
+        kind=kind,
+        profile=profile,
+        state=ChangeState.PROPOSED,
+        document=document,
+        diff=(),
+        proposed_by=proposer,
+        proposed_at=now,
+        expires_at=now + LIFETIME,
+        proposer_admitted_by=admitted_by,
+    )
+    change = replace(change, diff=await KINDS[kind].diff(transaction, gateway, change))
+    if not change.diff:
+        raise StateWrong("the proposal would change nothing")
+    await store.insert_change(transaction, change)
+    return change, change_entry(change, "change_proposed", at=now, actor=proposer)
+
+
+async def _find_stated(transaction: Transaction, profile: Profile, application: str) -> StatedVolume | None:
+    """Return the volume that an application stated; None for an old one without a stored volume.
+
+    Raises:
+        RequestInvalid: no application with this hash was made here for official.
+    """
     found = await applications.find_application(transaction, application)
     if found is None or profile is not Profile.OFFICIAL:
-        detail = "the hash of a bundle that was made here, for official"
-        raise RequestInvalid((FieldError(field="application", code="unknown", detail=detail),))
-    return found
-
-
-def _stated(application: Application) -> StatedVolume | None:
-    """Return the volume that an application stated; None in one of before it was kept."""
-    if not application.rate_per_second or not application.rate_per_day:
+        raise invalid_member(
+            "application", "the hash of a bundle that was made here, for official", code="unknown"
+        )
+    if not found.rate_per_second or not found.rate_per_day:
         return None
-    return StatedVolume.of_rate(per_second=application.rate_per_second, per_day=application.rate_per_day)
-
-
-async def _check_place(gateway: Gateway, revision: Revision) -> None:
-    """Say of a member of the revision what is wrong with it, before it is kept."""
-    try:
-        await gateway.opener.check(gateway.opener.connection(revision))
-    except SettingInvalid as error:
-        member, _, expected = error.reason.partition(":")
-        detail = expected.strip() or error.reason
-        raise RequestInvalid(
-            (FieldError(field=f"revision.{member}", code="invalid", detail=detail),)
-        ) from None
+    return StatedVolume.of_rate(per_second=found.rate_per_second, per_day=found.rate_per_day)

@@ -1,20 +1,34 @@
-"""Who may do what to a change, and when. Refusals name the reason; nothing here writes.
+"""The rules of changes: who may do which step, and when. A refusal has a reason and an audit row.
 
-On official everything needs a second person; on sandbox a proposer may go on alone once the preflight has passed. An
-admin neither proposes nor approves. See docs/decisions/0057.
+On official everything needs a second person; on sandbox a proposer may activate alone after a passed preflight. An admin
+neither proposes nor approves. The second person is not the proposer, was an operator before the proposal, and nobody
+saw the one-time codes of both. See docs/decisions/0057 and 0068.
 """
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
+from gateway.audit.model import LOCAL, Kind
 from gateway.changes.model import FRESH, OPEN, Change, ChangeState
+from gateway.database import Transaction
+from gateway.dependencies import Dependencies
 from gateway.errors import FieldError
-from gateway.errors.commands import StateWrong
-from gateway.errors.operators import PreflightFailed, RoleMissing, SameOperator
+from gateway.errors.operators import OperatorError, PreflightFailed, RoleMissing, SameOperator, StateWrong
+from gateway.errors.requests import RequestInvalid
+from gateway.identifiers import Profile
 from gateway.operators.model import Operator, Role
-from gateway.places import Profile
+from gateway.operators.two_people import are_one_person
+from gateway.profiles.switching import new_act_entry
 
 ACTORS = (Role.PROPOSER, Role.APPROVER)
+
+_ONE = (
+    "you and the proposer of this change may be one person: one of you saw the other's one-time code, or a third "
+    "person saw both: another approver has to do this"
+)
+_LATE = "from before the proposal: propose the change again, or let an earlier approver do this"
 
 
 def require(operator: Operator, roles: Collection[Role]) -> None:
@@ -34,40 +48,37 @@ def may_preflight(operator: Operator, change: Change, now: datetime) -> None:
     require_state(change, OPEN, now)
 
 
-def may_approve(operator: Operator, change: Change, now: datetime) -> None:
+async def may_approve(transaction: Transaction, operator: Operator, change: Change, now: datetime) -> None:
     """Raise `SameOperator`, `RoleMissing`, `StateWrong`, `PreflightFailed`."""
-    _require_another(operator, change)
-    require(operator, (Role.APPROVER,))
+    await _require_second_person(transaction, operator, change)
     require_state(change, {ChangeState.PROPOSED, ChangeState.PREFLIGHTED}, now)
-    require_preflight(change, now)
+    _require_preflight(change, now)
 
 
-def may_activate(operator: Operator, change: Change, now: datetime) -> None:
+async def may_activate(transaction: Transaction, operator: Operator, change: Change, now: datetime) -> None:
     """Raise `SameOperator`, `RoleMissing`, `StateWrong`, `PreflightFailed`."""
-    if change.guarded:
-        _require_another(operator, change)
-        require(operator, (Role.APPROVER,))
+    if change.needs_two_people:
+        await _require_second_person(transaction, operator, change)
         if change.state is ChangeState.PREFLIGHTED:
-            raise StateWrong(f"change {change.id} waits for its approval")
+            raise StateWrong(f"change {change.id} still needs its approval")
         require_state(change, {ChangeState.PROPOSED, ChangeState.APPROVED}, now)
     else:
         require(operator, ACTORS)
         require_state(change, OPEN, now)
-    require_preflight(change, now)
+    _require_preflight(change, now)
 
 
 def may_reject(operator: Operator, change: Change, now: datetime) -> None:
-    """Whoever proposed it may take it back. Raise `RoleMissing`, `StateWrong`."""
+    """The proposer also may reject it. Raise `RoleMissing`, `StateWrong`."""
     if operator.name != change.proposed_by:
         require(operator, (Role.APPROVER,))
     require_state(change, OPEN, now)
 
 
-def may_roll_back(operator: Operator, change: Change, now: datetime) -> None:
+async def may_roll_back(transaction: Transaction, operator: Operator, change: Change, now: datetime) -> None:
     """Raise `SameOperator`, `RoleMissing`, `StateWrong`."""
-    if change.guarded:
-        _require_another(operator, change)
-        require(operator, (Role.APPROVER,))
+    if change.needs_two_people:
+        await _require_second_person(transaction, operator, change)
     else:
         require(operator, ACTORS)
     require_state(change, {ChangeState.ACTIVE, ChangeState.CONFIRMED}, now)
@@ -79,14 +90,14 @@ def may_suspend(operator: Operator, profile: Profile) -> None:
 
 
 def require_state(change: Change, states: Collection[ChangeState], now: datetime) -> None:
-    """Raise `StateWrong` unless the change is in one of these states, and not over its time."""
+    """Raise `StateWrong` unless the change is in one of these states, and has not expired."""
     if change.state in OPEN and change.expires_at <= now:
-        raise StateWrong(f"change {change.id} has expired: propose it anew")
+        raise StateWrong(f"change {change.id} has expired: propose it again")
     if change.state not in states:
         raise StateWrong(f"change {change.id} is {change.state.value}")
 
 
-def require_preflight(change: Change, now: datetime) -> None:
+def _require_preflight(change: Change, now: datetime) -> None:
     """Raise `PreflightFailed`, naming each failed check, unless a fresh preflight has passed."""
     if change.preflight is None or change.preflighted_at is None:
         raise PreflightFailed((_error("preflight", "was not run"),))
@@ -97,10 +108,46 @@ def require_preflight(change: Change, now: datetime) -> None:
         raise PreflightFailed((_error("preflight", "is older than an hour"),))
 
 
-def _require_another(operator: Operator, change: Change) -> None:
-    if operator.name == change.proposed_by:
-        raise SameOperator
-
-
 def _error(field: str, detail: str) -> FieldError:
     return FieldError(field=field, code="preflight_failed", detail=detail)
+
+
+async def _require_second_person(transaction: Transaction, operator: Operator, change: Change) -> None:
+    """Require an approver who is not the proposer; if the change needs two people, one who is certainly another person.
+
+    Raises:
+        SameOperator: they are the proposer; or one admitted the other, or a third person admitted both after official
+            began to need two people.
+        RoleMissing: no approver; or one who enrolled, or got the role, at or after the time of the proposal. Not for a
+            first revision that the settings proposed, since that may come before the first operator.
+    """
+    if operator.name == change.proposed_by:
+        raise SameOperator
+    require(operator, (Role.APPROVER,))
+    if not change.needs_two_people:
+        return
+    admitted_by = change.proposer_admitted_by
+    if await are_one_person(transaction, change.proposed_by, operator, admitted_by=admitted_by):
+        raise SameOperator(_ONE)
+    late = operator.role_since is None or operator.role_since >= change.proposed_at
+    if late and change.proposed_by != LOCAL:
+        raise RoleMissing((Role.APPROVER.value,), since=_LATE)
+
+
+@asynccontextmanager
+async def refusals_recorded(
+    deps: Dependencies, by: Operator, tried: str, *, profile: Profile | None, change: str | None = None
+) -> AsyncIterator[None]:
+    """Record an operator's refusal in its own transaction, since that of the refused act is rolled back."""
+    try:
+        yield
+    except (OperatorError, StateWrong) as error:
+        outcome = f"{error.code}:{tried}"
+        entry = new_act_entry(Kind.REFUSED, profile, outcome, at=deps.clock.now(), actor=by.name)
+        await deps.refusals.record(entry if change is None else replace(entry, act=change))
+        raise
+
+
+def invalid_member(name: str, detail: str, *, code: str = "request_invalid") -> RequestInvalid:
+    """Return the error for one member of a proposal."""
+    return RequestInvalid((FieldError(field=name, code=code, detail=detail),))

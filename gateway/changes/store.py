@@ -1,17 +1,109 @@
-"""Changes at rest. All SQL of this room; writers hold the audit's lock (`AuditLog.commit`)."""
+"""Stored changes, their preflight runs, and what each client has counted under a watched change.
+
+All SQL of this folder; a writer has the audit's lock (`AuditLog.commit`). A run is kept for a day.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from gateway.changes.model import OPEN, Change, ChangeKind, ChangeState, DiffLine
-from gateway.changes.tally_store import delete_tallies
+from gateway.changes.model import Change, ChangeKind, ChangeState, DiffLine
 from gateway.database import Instant, Transaction, metadata
-from gateway.places import Profile
-from gateway.profiles.preflight import Check, Preflight
+from gateway.identifiers import Profile
+from gateway.preflight.report import Preflight, PreflightCheck
+
+preflight_runs = sa.Table(
+    "preflight_runs",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("change", sa.String(40), nullable=False),
+    sa.Column("profile", sa.String(16)),
+    sa.Column("begun_at", Instant, nullable=False, index=True),
+    sa.Column("asked_at", Instant),
+    sa.Column("questions", sa.Integer, nullable=False),
+)
+
+
+async def insert_run(transaction: Transaction, run: str, change: Change, *, at: datetime) -> None:
+    """Add a run before its preflight begins."""
+    row = {"id": run, "change": change.id, "profile": change.profile, "begun_at": at, "questions": 0}
+    await transaction.execute(sa.insert(preflight_runs).values(row))
+
+
+async def charge_run(transaction: Transaction, run: str, *, questions: int, at: datetime) -> bool:
+    """Store the number of questions of a run; return False if there is no such run, or it was charged before."""
+    change = sa.update(preflight_runs).where(preflight_runs.c.id == run, preflight_runs.c.asked_at.is_(None))
+    return bool((await transaction.execute(change.values(questions=questions, asked_at=at))).rowcount)
+
+
+async def list_begun(transaction: Transaction, *, change: str, since: datetime) -> list[datetime]:
+    """Return when the preflights of a change began since `since`, the oldest first."""
+    query = sa.select(preflight_runs.c.begun_at).where(
+        preflight_runs.c.change == change, preflight_runs.c.begun_at > since
+    )
+    return sorted((await transaction.execute(query)).scalars())
+
+
+async def list_asked(
+    transaction: Transaction, *, profile: Profile, since: datetime
+) -> list[tuple[datetime, int]]:
+    """Return times and numbers of questions about a profile's test identity, the oldest first."""
+    query = sa.select(preflight_runs.c.asked_at, preflight_runs.c.questions).where(
+        preflight_runs.c.profile == profile.value, preflight_runs.c.asked_at > since
+    )
+    return sorted((row.asked_at, row.questions) for row in await transaction.execute(query))
+
+
+async def delete_runs(transaction: Transaction, *, before: datetime) -> None:
+    """Delete the runs that began before then."""
+    await transaction.execute(sa.delete(preflight_runs).where(preflight_runs.c.begun_at < before))
+
+
+watch_counters = sa.Table(
+    "watch_tallies",
+    metadata,
+    sa.Column("change", sa.String(40), primary_key=True),
+    sa.Column("link", sa.String(40), primary_key=True),
+    sa.Column("asked", sa.Integer, nullable=False),
+    sa.Column("refused_logins", sa.Integer, nullable=False),
+    sa.Column("invalid_answers", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCounter:
+    """The number of questions under one revision, and of failures by their kind."""
+
+    asked: int = 0
+    refused_logins: int = 0
+    invalid_answers: int = 0
+    failures: int = 0
+
+    def __add__(self, other: "WatchCounter") -> "WatchCounter":
+        """Add member by member."""
+        return WatchCounter(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
+
+async def read_counters(transaction: Transaction, change: str) -> dict[str, WatchCounter]:
+    """Return the counts of each client under a change, by the client's id."""
+    rows = await transaction.execute(sa.select(watch_counters).where(watch_counters.c.change == change))
+    return {
+        row.link: WatchCounter(row.asked, row.refused_logins, row.invalid_answers, row.failures)
+        for row in rows
+    }
+
+
+async def write_counter(transaction: Transaction, *, change: str, link: str, counter: WatchCounter) -> None:
+    """Replace the counts of a client (`link`) under a change."""
+    own = (watch_counters.c.change == change, watch_counters.c.link == link)
+    await transaction.execute(sa.delete(watch_counters).where(*own))
+    row = {"change": change, "link": link} | asdict(counter)
+    await transaction.execute(sa.insert(watch_counters).values(row))
+
 
 changes = sa.Table(
     "changes",
@@ -50,16 +142,18 @@ async def insert_change(transaction: Transaction, change: Change) -> None:
 
 
 async def update_change(transaction: Transaction, change: Change, *, former: ChangeState) -> bool:
-    """Replace a change that is still in its former state; say whether it was. Once it isn't watched, its counts go."""
+    """Replace a change if it is still in its former state; return whether it was. Deletes its watch counters."""
     where = (changes.c.id == change.id, changes.c.state == former.value)
     done = await transaction.execute(sa.update(changes).where(*where).values(_row(change)))
     if former is ChangeState.ACTIVE:
-        await delete_tallies(transaction, change.id)
+        await transaction.execute(sa.delete(watch_counters).where(watch_counters.c.change == change.id))
     return bool(done.rowcount)
 
 
-async def lease_return(transaction: Transaction, change: Change, *, now: datetime, until: datetime) -> bool:
-    """Take a change that is watched for this worker alone to return from; say whether no other has it."""
+async def take_rollback_lease(
+    transaction: Transaction, change: Change, *, now: datetime, until: datetime
+) -> bool:
+    """Take the lease to roll back a watched change; return False if another worker has it."""
     free = sa.or_(changes.c.returning_until.is_(None), changes.c.returning_until <= now)
     watched = sa.and_(changes.c.state == ChangeState.ACTIVE.value, changes.c.watch_until.is_not(None))
     where = (changes.c.id == change.id, watched, free)
@@ -68,8 +162,8 @@ async def lease_return(transaction: Transaction, change: Change, *, now: datetim
     return bool(done.rowcount)
 
 
-async def extend_return(transaction: Transaction, change: Change, *, until: datetime) -> None:
-    """Keep a leased change for the worker that has it, while it is active."""
+async def renew_rollback_lease(transaction: Transaction, change: Change, *, until: datetime) -> None:
+    """Renew the lease of a change if the change is still active."""
     where = (changes.c.id == change.id, changes.c.state == ChangeState.ACTIVE.value)
     change_lease = sa.update(changes).where(*where).values(returning_until=until)
     await transaction.execute(change_lease.execution_options(unrecorded=_LEASE))
@@ -82,21 +176,20 @@ async def find_change(transaction: Transaction, change: str) -> Change | None:
 
 
 async def list_changes(
-    transaction: Transaction, *, profile: Profile | None = None, states: Sequence[ChangeState] = ()
+    transaction: Transaction,
+    *,
+    profile: Profile | None = None,
+    states: Collection[ChangeState] = (),
+    expired_at: datetime | None = None,
 ) -> Sequence[Change]:
-    """Return changes, the newest first, of a profile or in some states only where these are named."""
+    """Return changes, the newest first; if given, only of one profile, in some states, expired at a time."""
     query = sa.select(changes).order_by(changes.c.proposed_at.desc(), changes.c.id)
     if profile is not None:
         query = query.where(changes.c.profile == profile.value)
     if states:
-        query = query.where(changes.c.state.in_([state.value for state in states]))
-    return [_change(row) for row in await transaction.execute(query)]
-
-
-async def list_overdue(transaction: Transaction, *, now: datetime) -> Sequence[Change]:
-    """Return the open changes whose time to be activated is over."""
-    states = [state.value for state in OPEN]
-    query = sa.select(changes).where(changes.c.state.in_(states), changes.c.expires_at <= now)
+        query = query.where(changes.c.state.in_(sorted(state.value for state in states)))
+    if expired_at is not None:
+        query = query.where(changes.c.expires_at <= expired_at)
     return [_change(row) for row in await transaction.execute(query)]
 
 
@@ -118,6 +211,10 @@ def _text(value: object) -> str:
 
 def _change(row: sa.Row[tuple[object, ...]]) -> Change:
     members = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    preflight = json.loads(row.preflight) if row.preflight else None
+    if preflight is not None:
+        checks = tuple(PreflightCheck(**check) for check in preflight["checks"])
+        preflight = Preflight(**preflight | {"checks": checks})
     return Change(
         **members
         | {
@@ -126,13 +223,6 @@ def _change(row: sa.Row[tuple[object, ...]]) -> Change:
             "state": ChangeState(row.state),
             "document": json.loads(row.document),
             "diff": tuple(DiffLine(**line) for line in json.loads(row.diff)),
-            "preflight": _preflight(row.preflight),
+            "preflight": preflight,
         }
     )
-
-
-def _preflight(text: str | None) -> Preflight | None:
-    if text is None:
-        return None
-    members = json.loads(text)
-    return Preflight(**members | {"checks": tuple(Check(**check) for check in members["checks"])})

@@ -1,15 +1,20 @@
-"""`/ops/v1`: profiles, revisions and changes over HTTP. Every route asks which operator is calling.
+"""`/ops/v1`: profiles, revisions and changes over HTTP. Every route requires a signed-in operator.
 
-Parse, one use case, shape. Who may do what is `rules.py`'s, inside the commit of the act.
+A route parses, calls one use case and shapes the answer; `rules.py` checks inside the commit who may do what.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from gateway.changes import reading, use_cases
-from gateway.changes.answers import (
+from gateway.changes import lifecycle
+from gateway.changes.preflight_budget import PreflightOptions
+from gateway.changes.propose import propose_body
+from gateway.changes.requests import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
+from gateway.changes.responses import (
     ChangeAnswer,
     ChangesAnswer,
     OneChangeAnswer,
@@ -18,164 +23,119 @@ from gateway.changes.answers import (
     ProfilesAnswer,
     RevisionsAnswer,
     shape_change,
-    shape_changes,
     shape_one,
     shape_preflight,
     shape_profile,
     shape_revision,
 )
-from gateway.changes.bodies import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
-from gateway.changes.proposals import propose_body
-from gateway.changes.suspend import suspend_profile
-from gateway.changes.trial import Trial
-from gateway.edge.answers import respond
-from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
-from gateway.edge.guards import refuses
-from gateway.errors.commands import StateWrong
+from gateway.clock import today
+from gateway.edge.requests import OptionalBody, StrictBody, check_acceptable, check_empty
+from gateway.edge.responses import Answer, refuses, respond
+from gateway.errors import GatewayError
 from gateway.errors.operators import (
     DiffChanged,
     PreflightBudgetSpent,
     PreflightFailed,
     RoleMissing,
     SameOperator,
+    StateWrong,
 )
-from gateway.errors.places import Overloaded
+from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import NotFound
+from gateway.identifiers import Profile
 from gateway.oauth.web import gateway_of
 from gateway.operators.web import PREFIX, AnyOperator
-from gateway.places import Profile
+from gateway.profiles.state import get_profile
 
 Acceptable = Annotated[None, Depends(check_acceptable)]
 NoBody = Annotated[None, Depends(check_empty)]
 Reason = Annotated[ReasonBody, Depends(OptionalBody(ReasonBody))]
 
-_MAY_NOT = (RoleMissing, StateWrong, NotFound, Overloaded)
+_MAY_NOT = (RoleMissing, StateWrong, NotFound, StoreUnavailable)
 _NOT_ALONE = (*_MAY_NOT, SameOperator)
 
 
 def build_router() -> APIRouter:
     """Return the routes on profiles and changes."""
     router = APIRouter(prefix=PREFIX, tags=["changes"])
-    _add_reading(router)
-    _add_acts(router)
-    return router
-
-
-def _add_reading(router: APIRouter) -> None:
-    router.add_api_route(
-        "/profiles",
-        _list_profiles,
-        methods=["GET"],
-        operation_id="list_profiles",
-        summary="Both profiles: state, active revision, days left, policy",
-        responses={200: {"model": ProfilesAnswer}},
-    )
-    router.add_api_route(
-        "/profiles/{profile}/revisions",
-        _list_revisions,
-        methods=["GET"],
-        operation_id="list_revisions",
-        summary="A profile's revisions; secrets stay sealed",
-        openapi_extra=refuses(NotFound),
-        responses={200: {"model": RevisionsAnswer}},
-    )
-    router.add_api_route(
-        "/changes",
-        _list_changes,
-        methods=["GET"],
-        operation_id="list_changes",
-        summary="Every change, the newest first",
-        responses={200: {"model": ChangesAnswer}},
-    )
-    router.add_api_route(
-        "/changes/{change}",
-        _show_change,
-        methods=["GET"],
-        operation_id="get_change",
-        summary="One change, with the lines of its preflight",
-        openapi_extra=refuses(NotFound),
-        responses={200: {"model": OneChangeAnswer}},
-    )
-
-
-def _add_acts(router: APIRouter) -> None:
+    add = partial(_add_route, router)
+    summary = "Both profiles: state, active revision, days left, policy"
+    add("GET", "/profiles", _list_profiles, summary, ProfilesAnswer)
+    summary = "A profile's revisions; secrets stay sealed"
+    add("GET", "/profiles/{profile}/revisions", _list_revisions, summary, RevisionsAnswer, NotFound)
+    add("GET", "/changes", _list_changes, "Every change, the newest first", ChangesAnswer)
+    summary = "One change, with the lines of its preflight"
+    add("GET", "/changes/{change}", _get_change, summary, OneChangeAnswer, NotFound)
     router.add_api_route(
         "/changes",
         _propose,
         methods=["POST"],
         operation_id="propose_change",
-        summary="Propose a change; nothing holds yet",
+        summary="Propose a change; nothing is applied yet",
         status_code=201,
-        openapi_extra=refuses(RoleMissing, StateWrong, Overloaded),
+        openapi_extra=refuses(RoleMissing, StateWrong, StoreUnavailable),
         responses={201: {"model": ChangeAnswer, "description": "Proposed"}},
     )
-    for path, endpoint, summary, answer, refused in (
-        (
-            "preflight",
-            _preflight,
-            "Try it outside of service",
-            PreflightAnswer,
-            (*_MAY_NOT, PreflightBudgetSpent),
-        ),
-        (
-            "approve",
-            _approve,
-            "Approve exactly this diff",
-            ChangeAnswer,
-            (*_NOT_ALONE, DiffChanged, PreflightFailed),
-        ),
-        ("activate", _activate, "Let it happen", ChangeAnswer, (*_NOT_ALONE, DiffChanged, PreflightFailed)),
-        ("reject", _reject, "End the proposal", ChangeAnswer, _MAY_NOT),
-        ("rollback", _roll_back, "Return to the former revision", ChangeAnswer, _NOT_ALONE),
-    ):
-        router.add_api_route(
-            f"/changes/{{change}}/{path}",
-            endpoint,
-            methods=["POST"],
-            operation_id=f"{path}_change",
-            summary=summary,
-            openapi_extra=refuses(*refused),
-            responses={200: {"model": answer}},
-        )
+    act = partial(add, "POST")
+    summary, spent = "Run its preflight, which affects no portal", (*_MAY_NOT, PreflightBudgetSpent)
+    act("/changes/{change}/preflight", _preflight_change, summary, PreflightAnswer, *spent)
+    refused = (*_NOT_ALONE, DiffChanged, PreflightFailed)
+    act("/changes/{change}/approve", _approve_change, "Approve exactly this diff", ChangeAnswer, *refused)
+    act("/changes/{change}/activate", _activate_change, "Apply the change", ChangeAnswer, *refused)
+    act("/changes/{change}/reject", _reject_change, "End the proposal", ChangeAnswer, *_MAY_NOT)
+    summary = "Return to the former revision"
+    act("/changes/{change}/rollback", _rollback_change, summary, ChangeAnswer, *_NOT_ALONE)
+    summary = "Suspend a profile at once, as one person: the registry is asked nothing more"
+    act("/profiles/{profile}/suspend", _suspend_profile, summary, ProfileAnswer, *_MAY_NOT)
+    return router
+
+
+def _add_route(
+    router: APIRouter,
+    method: str,
+    path: str,
+    endpoint: Callable[..., Awaitable[Response]],
+    summary: str,
+    answer: type[Answer],
+    *refused: type[GatewayError],
+) -> None:
+    """Add a route whose operation id is its function's name."""
     router.add_api_route(
-        "/profiles/{profile}/suspend",
-        _suspend,
-        methods=["POST"],
-        operation_id="suspend_profile",
-        summary="Ask the registry nothing more, at once; one person's act",
-        openapi_extra=refuses(RoleMissing, StateWrong, NotFound, Overloaded),
-        responses={200: {"model": ProfileAnswer}},
+        path,
+        endpoint,
+        methods=[method],
+        operation_id=endpoint.__name__.removeprefix("_"),
+        summary=summary,
+        openapi_extra=refuses(*refused),
+        responses={200: {"model": answer}},
     )
 
 
-async def _list_profiles(request: Request, caller: AnyOperator, acceptable: Acceptable) -> Response:
-    del caller, acceptable
-    views = await reading.list_profiles(gateway_of(request))
-    return respond(ProfilesAnswer(profiles=[shape_profile(view) for view in views]))
+async def _list_profiles(request: Request, _caller: AnyOperator, _acceptable: Acceptable) -> Response:
+    gateway = gateway_of(request)
+    found = [shape_profile(await get_profile(gateway, profile)) for profile in gateway.places]
+    return respond(ProfilesAnswer(profiles=found))
 
 
 async def _list_revisions(
-    request: Request, caller: AnyOperator, acceptable: Acceptable, profile: str
+    request: Request, _caller: AnyOperator, _acceptable: Acceptable, profile: str
 ) -> Response:
-    del caller, acceptable
-    found = await reading.list_revisions(gateway_of(request), _profile(profile))
+    gateway = gateway_of(request)
+    on, found = today(gateway.deps.clock), await lifecycle.list_revisions(gateway, _parse_profile(profile))
     return respond(
-        RevisionsAnswer(
-            revisions=[shape_revision(view.revision, view.state, view.days_left) for view in found]
-        )
+        RevisionsAnswer(revisions=[shape_revision(revision, state, on=on) for revision, state in found])
     )
 
 
-async def _list_changes(request: Request, caller: AnyOperator, acceptable: Acceptable) -> Response:
-    del caller, acceptable
-    return respond(shape_changes(await reading.list_changes(gateway_of(request))))
+async def _list_changes(request: Request, _caller: AnyOperator, _acceptable: Acceptable) -> Response:
+    found = await lifecycle.list_changes(gateway_of(request))
+    return respond(ChangesAnswer(changes=[shape_change(change) for change in found]))
 
 
-async def _show_change(
-    request: Request, caller: AnyOperator, acceptable: Acceptable, change: str
+async def _get_change(
+    request: Request, _caller: AnyOperator, _acceptable: Acceptable, change: str
 ) -> Response:
-    del caller, acceptable
-    return respond(shape_one(await use_cases.get_change(gateway_of(request), change)))
+    return respond(shape_one(await lifecycle.get_change(gateway_of(request), change)))
 
 
 async def _propose(
@@ -185,53 +145,50 @@ async def _propose(
     return respond(shape_change(change), status=201)
 
 
-async def _preflight(
+async def _preflight_change(
     request: Request,
     caller: AnyOperator,
     change: str,
     body: Annotated[PreflightBody, Depends(OptionalBody(PreflightBody))],
 ) -> Response:
-    trial = Trial(way_out=request.app.state.way_out, actor=caller.name, login_only=body.login_only)
-    after, found = await use_cases.preflight_change(gateway_of(request), caller, change, trial)
+    options = PreflightOptions(
+        preflight_network=request.app.state.preflight_network, actor=caller.name, login_only=body.login_only
+    )
+    after, found = await lifecycle.preflight_change(gateway_of(request), caller, change, options)
     return respond(shape_preflight(after, found))
 
 
-async def _approve(
+async def _approve_change(
     request: Request,
     caller: AnyOperator,
     change: str,
     body: Annotated[ApprovalBody, Depends(StrictBody(ApprovalBody))],
 ) -> Response:
-    return respond(
-        shape_change(await use_cases.approve_change(gateway_of(request), caller, change, body.diff_hash))
-    )
+    after = await lifecycle.approve_change(gateway_of(request), caller, change, body.diff_hash)
+    return respond(shape_change(after))
 
 
-async def _activate(request: Request, caller: AnyOperator, change: str, body: NoBody) -> Response:
-    del body
-    done = await use_cases.activate_change(gateway_of(request), caller, change)
-    return respond(shape_change(done.change, done))
+async def _activate_change(request: Request, caller: AnyOperator, change: str, _body: NoBody) -> Response:
+    return respond(shape_change(await lifecycle.activate_change(gateway_of(request), caller, change)))
 
 
-async def _reject(request: Request, caller: AnyOperator, change: str, body: Reason) -> Response:
-    return respond(
-        shape_change(await use_cases.reject_change(gateway_of(request), caller, change, body.reason))
-    )
+async def _reject_change(request: Request, caller: AnyOperator, change: str, body: Reason) -> Response:
+    after = await lifecycle.reject_change(gateway_of(request), caller, change, body.reason)
+    return respond(shape_change(after))
 
 
-async def _roll_back(request: Request, caller: AnyOperator, change: str, body: Reason) -> Response:
-    return respond(
-        shape_change(await use_cases.roll_back_change(gateway_of(request), caller, change, body.reason))
-    )
+async def _rollback_change(request: Request, caller: AnyOperator, change: str, body: Reason) -> Response:
+    after = await lifecycle.roll_back_change(gateway_of(request), caller, change, body.reason)
+    return respond(shape_change(after))
 
 
-async def _suspend(request: Request, caller: AnyOperator, profile: str, body: Reason) -> Response:
-    gateway, place = gateway_of(request), _profile(profile)
-    await suspend_profile(gateway, caller, place, body.reason)
-    return respond(shape_profile(await reading.get_profile(gateway, place)))
+async def _suspend_profile(request: Request, caller: AnyOperator, profile: str, body: Reason) -> Response:
+    gateway, named = gateway_of(request), _parse_profile(profile)
+    await lifecycle.suspend_profile(gateway, caller, named, body.reason)
+    return respond(shape_profile(await get_profile(gateway, named)))
 
 
-def _profile(text: str) -> Profile:
+def _parse_profile(text: str) -> Profile:
     try:
         return Profile(text)
     except ValueError:

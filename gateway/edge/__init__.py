@@ -1,1 +1,1 @@
-"""The HTTP edge: problems, bodies, limits, request ids, health, logs."""
+"""The HTTP edge: problems, bodies, limits, request ids, health, logs, metrics."""

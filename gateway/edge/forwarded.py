@@ -1,8 +1,8 @@
-"""From which address a request comes: the connection's other end, or what a trusted proxy says in front of it.
+"""The caller's address: the connection's peer, or the address that a trusted proxy reports.
 
-`X-Forwarded-For` and `Forwarded` (RFC 7239) count only where the connection comes from a proxy in
-`GATEWAY_TRUSTED_PROXIES`: the right-most hop that is no trusted proxy. Whatever is malformed, names no address, or differs
-between the two headers leaves the connection's other end.
+`X-Forwarded-For` and `Forwarded` (RFC 7239) count only if the peer is a proxy in `GATEWAY_TRUSTED_PROXIES`: the caller
+is the right-most hop that is not a trusted proxy. If a header is malformed, has no address, or the two differ, the
+peer's address counts.
 """
 
 import re
@@ -12,38 +12,36 @@ from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
-MOST_HOPS = 16
+MAX_HOPS = 16
 
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?|([0-9A-Fa-f:]+(?::[0-9.]+)?)")
 _PAIR = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&\'*+.^_`|~0-9A-Za-z-]+)|"([^"\\,;]*)")')
 
 
 class TrustedProxies:
-    """The networks that proxies of ours are in."""
+    """The networks of trusted proxies."""
 
     def __init__(self, networks: Sequence[str] = ()) -> None:
         self._networks: list[IPv4Network | IPv6Network] = [ip_network(network) for network in networks]
 
     def find_client(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
-        """Return the address of whoever called, given the connection's other end and the headers (lower case)."""
+        """Return the caller's address, given the connection's peer and the headers (names in lower case)."""
         if not self._networks or not self._trusts(parse_address(peer)):
             return peer
-        told = {
-            name: b",".join(value for header, value in headers if header == name)
-            for name in (b"x-forwarded-for", b"forwarded")
-            if any(header == name for header, _ in headers)
-        }
-        try:
-            hops = {name: _READERS[name](value.decode("ascii")) for name, value in told.items()}
-        except ValueError:
-            return peer
-        found = {self._outermost(each) for each in hops.values()}
+        found = set()
+        for name, read in _READERS.items():
+            values = [value for header, value in headers if header == name]
+            if values:
+                try:
+                    found.add(self._find_caller(read(b",".join(values).decode("ascii"))))
+                except ValueError:
+                    return peer
         return found.pop() or peer if len(found) == 1 else peer
 
-    def _outermost(self, hops: Sequence[str]) -> str | None:
-        """Return the right-most hop that is no proxy of ours, else the left-most; None where it is no address."""
+    def _find_caller(self, hops: Sequence[str]) -> str | None:
+        """Return the right-most hop that is not a trusted proxy, else the left-most; None if it is not an address."""
         last = None
-        for hop in list(reversed(hops))[:MOST_HOPS]:
+        for hop in list(reversed(hops))[:MAX_HOPS]:
             last = _parse_node(hop)
             if last is None or not self._trusts(last):
                 break
@@ -54,7 +52,7 @@ class TrustedProxies:
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an address, an IPv6 one that stands for an IPv4 one as that; None for anything else."""
+    """Return an address, an IPv4-mapped IPv6 one as IPv4; None for anything else."""
     try:
         parsed = ip_address(text.partition("%")[0])
     except ValueError:
@@ -63,7 +61,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def class_of(address: str) -> str:
-    """Return which sort of address it is: one of five words, which name nobody."""
+    """Return one of five classes of an address, none of which identifies a caller."""
     parsed = parse_address(address)
     if parsed is None:
         return "unknown"
@@ -84,7 +82,7 @@ def _read_forwarded_for(text: str) -> list[str]:
 
 
 def _read_forwarded(text: str) -> list[str]:
-    """Read each element's `for`. Raises `ValueError` for what is not of RFC 7239's form, or has none."""
+    """Return each element's `for`. Raises `ValueError` if one has none, or RFC 7239 does not allow the form."""
     hops = []
     for element in text.split(","):
         pairs = [_PAIR.fullmatch(pair.strip(" \t")) for pair in element.split(";")]

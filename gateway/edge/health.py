@@ -1,19 +1,19 @@
-"""Open pages of the edge: `/livez`, `/readyz` and `/problems/{code}`."""
+"""Health, without authentication: `/livez` and `/readyz`."""
 
+import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
-from html import escape
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 
 from gateway.database import Database, Transaction
-from gateway.edge.answers import Answer
-from gateway.edge.guards import refuses
-from gateway.edge.problems import PROBLEMS, Internal
-from gateway.errors.places import Overloaded
-from gateway.errors.requests import NotFound
+from gateway.deployment import record_probe
+from gateway.edge.problems import Internal
+from gateway.edge.responses import Answer, refuses
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.outages import Cause
 
 
 class LiveAnswer(Answer):
@@ -23,35 +23,35 @@ class LiveAnswer(Answer):
 
 
 class ProfileStates(Answer):
-    """Each place's state in a word."""
+    """The state of each profile."""
 
     sandbox: Literal["ready", "degraded", "suspended", "unconfigured"]
     official: Literal["ready", "degraded", "suspended", "unconfigured"]
 
 
 class CredentialEnds(Answer):
-    """When a place's credentials at the registry end; null where no end is known."""
+    """In how many days each profile's credentials at the registry end; null where no end is known."""
 
     sandbox: int | None
     official: int | None
 
 
 class CredentialWarnings(Answer):
-    """What to do about a place's credentials: from 30 days before they end, and while the registry refuses them; else null."""
+    """What to do about a profile's credentials, from 30 days before their end, and while the registry refuses them."""
 
     sandbox: str | None
     official: str | None
 
 
 class EnquiryWarnings(Answer):
-    """That accounts of a place near the end of their enquiries of an hour or a day; else null."""
+    """A warning if accounts of a profile have nearly used up their enquiries of an hour or a day; else null."""
 
     sandbox: str | None
     official: str | None
 
 
 class ReadyAnswer(Answer):
-    """The store works. `credential_days_left`: whole days; negative once they have ended."""
+    """The store can be written. `credential_days_left`: whole days; negative once they have ended."""
 
     status: Literal["ok"]
     profiles: ProfileStates
@@ -61,25 +61,67 @@ class ReadyAnswer(Answer):
 
 
 class NotReadyAnswer(Answer):
-    """The store doesn't work: nothing of a place can be answered."""
+    """The store can't be written: no profile can answer; or the process is about to stop (`draining`).
 
-    status: Literal["store_unavailable"]
+    `cause`, of the store, is in the log too, with its remedy.
+    """
+
+    status: Literal["store_unavailable", "overloaded", "draining"]
+    cause: str | None
     profiles: ProfileStates
     credential_days_left: CredentialEnds
     credential_warnings: CredentialWarnings
     enquiry_warnings: EnquiryWarnings
 
 
-Profiles = Callable[[], dict[str, dict[str, Any]]]
-"""Says of now what `ReadyAnswer` holds of the profiles."""
+PROBE_SECONDS = 2.0
+"""How long `/readyz` waits for the store."""
 
+_PROBES_APART = 1.0
+"""Seconds for which a probe's success is used again: anybody may call `/readyz`, and a commit waits for the disk."""
+
+
+class _StoreProbe:
+    """Commits a row to find out whether the store can be written; all calls share one probe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._probe: asyncio.Task[Overloaded | None] | None = None
+        self._begun = 0.0
+
+    async def find_outage(self) -> Overloaded | None:
+        """Return why the store can't be written; None if it can."""
+        loop = asyncio.get_running_loop()
+        probe = self._probe
+        if probe is None or (probe.done() and (probe.result() or loop.time() - self._begun >= _PROBES_APART)):
+            self._begun = loop.time()
+            # An empty context: what the probe logs does not belong to one request.
+            self._probe = probe = loop.create_task(
+                self._write(str(int(self._begun))), context=contextvars.Context()
+            )
+        finished, _ = await asyncio.wait({probe}, timeout=PROBE_SECONDS)
+        return probe.result() if finished else self._database.outages.note(Cause.TIMED_OUT, "probe")
+
+    async def _write(self, mark: str) -> Overloaded | None:
+        try:
+            async with self._database.write() as transaction:
+                await record_probe(transaction, mark)
+        except Overloaded as outage:
+            return outage
+        return None
+
+
+Profiles = Callable[[], dict[str, dict[str, Any]]]
 Enquiries = Callable[[Transaction], Awaitable[dict[str, str | None]]]
-"""Says of now what the store knows of accounts near the end of their enquiries."""
 
 
 def build_router(database: Database, *, profiles: Profiles, enquiries: Enquiries) -> APIRouter:
-    """Return the open routes; `profiles` says how each profile is, `enquiries` what their accounts have used."""
+    """Return the open routes.
+
+    `profiles` returns the profiles' members of `ReadyAnswer`, `enquiries` the warnings from the store.
+    """
     router = APIRouter(tags=["health"])
+    probe = _StoreProbe(database)
 
     @router.get(
         "/livez",
@@ -93,46 +135,24 @@ def build_router(database: Database, *, profiles: Profiles, enquiries: Enquiries
     @router.get(
         "/readyz",
         operation_id="ready",
-        summary="The store works; each profile's state",
+        summary="The store can be written; each profile's state",
         openapi_extra=refuses(Internal),
         responses={200: {"model": ReadyAnswer}, 503: {"model": NotReadyAnswer}},
     )
-    async def readyz() -> JSONResponse:
-        try:
-            async with database.read() as connection:
-                await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
-                warnings = await enquiries(connection)
-        except Overloaded:
-            unknown = {"enquiry_warnings": dict.fromkeys(("sandbox", "official"))}
-            return JSONResponse({"status": "store_unavailable"} | profiles() | unknown, status_code=503)
-        return JSONResponse({"status": "ok"} | profiles() | {"enquiry_warnings": warnings})
-
-    @router.get(
-        "/problems/{code}",
-        operation_id="get_problem",
-        summary="What a problem means",
-        response_class=HTMLResponse,
-    )
-    async def problem_page(code: str, request: Request) -> HTMLResponse:
-        del request
-        for problem in PROBLEMS.values():
-            if problem.code == code:
-                return HTMLResponse(
-                    _PAGE.format(
-                        status=problem.status,
-                        code=escape(problem.code),
-                        title=escape(problem.title),
-                        title_vi=escape(problem.title_vi),
-                        detail=escape(problem.detail),
-                    )
-                )
-        raise NotFound
+    async def readyz(request: Request) -> JSONResponse:
+        outage, warnings = await probe.find_outage(), dict[str, str | None].fromkeys(("sandbox", "official"))
+        if outage is None:
+            try:
+                async with database.read() as connection:
+                    warnings = await enquiries(connection)
+            except Overloaded as error:
+                outage = error
+        answer = profiles() | {"enquiry_warnings": warnings}
+        if request.app.state.draining():
+            return JSONResponse({"status": "draining", "cause": None} | answer, status_code=503)
+        if outage is None:
+            return JSONResponse({"status": "ok"} | answer)
+        cause = outage.cause if isinstance(outage, StoreUnavailable) else None
+        return JSONResponse({"status": outage.code, "cause": cause} | answer, status_code=503)
 
     return router
-
-
-_PAGE = """<!doctype html>
-<html lang="vi"><head><meta charset="utf-8"><title>{code}</title></head>
-<body><h1>{title_vi}</h1><h2 lang="en">{title}</h2>
-<p><code>{code}</code> · HTTP {status}</p><p lang="en">{detail}</p></body></html>
-"""

@@ -1,10 +1,10 @@
-"""The OpenAPI document: what FastAPI finds, plus bodies that are read by `StrictBody`, plus what may be refused.
+"""The OpenAPI document: FastAPI's, with the bodies that `StrictBody` reads and the problems of each operation.
 
-`openapi/gateway.json` is this document, and a test holds them equal. What a route may refuse is gathered from
-its guards (`edge/guards.py`), from the route itself, and from what holds for every call.
+A test compares it with `openapi/gateway.json`. An operation's problems come from its dependencies (`edge/responses.py`),
+from the route itself, and from the checks of every call.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,62 +12,65 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from gateway.edge.bodies import OptionalBody, StrictBody, check_acceptable, check_empty
-from gateway.edge.forms import VERIFICATION_ID
-from gateway.edge.guards import REFUSALS, CallerGuard, Guard, OperatorGuard
-from gateway.edge.openapi_answers import HEADERS, PROBLEM, add_headers, problem_responses, share_responses
-from gateway.edge.openapi_security import (
+from gateway.edge.openapi_operations import (
+    CLIENT_SECRET,
+    HEADERS,
+    OPERATOR,
+    add_headers,
     headers_of_caller,
+    problem_responses,
     security_of_api,
-    security_of_oauth,
-    security_of_operators,
     security_schemes,
+    share_responses,
 )
-from gateway.edge.problems import PROBLEMS, Internal, find_problem
+from gateway.edge.openapi_shapes import finish_schemas, problem_schemas, split_alternatives
+from gateway.edge.openapi_words import EVERYBODY, EXAMPLES, OPERATIONS, PATH_WORDS, PORTALS, READERS
+from gateway.edge.openapi_words import OPERATORS as OF_OPERATORS
+from gateway.edge.problems import PROBLEMS, Internal
+from gateway.edge.requests import Body, OptionalBody, StrictBody, StrictQuery
+from gateway.edge.responses import REFUSALS, VERIFICATION_ID, CallerCheck, Check, OperatorCheck
 from gateway.errors import GatewayError
-from gateway.errors.places import Overloaded
+from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import (
     BodySlow,
     BodyTooLarge,
     HeadersTooLarge,
-    JsonInvalid,
-    MediaTypeUnsupported,
     MethodNotAllowed,
-    NotAcceptable,
     NotFound,
-    RequestInvalid,
 )
-from gateway.places import OPERATORS, Profile
+from gateway.identifiers import OPERATORS, Profile
 
 _REF = "#/components/schemas/{model}"
-_AT_PLACE = "/{profile}/"
+_PROFILE_PATH = "/{profile}/"
 _OF_OPERATORS = f"/{OPERATORS}/"
 _OF_EVERY_CALL = (BodyTooLarge, BodySlow, HeadersTooLarge, MethodNotAllowed)
-_OF_FUNCTIONS: dict[Callable[..., Any], tuple[type[GatewayError], ...]] = {
-    check_acceptable: (NotAcceptable,),
-    check_empty: (MediaTypeUnsupported, NotAcceptable, JsonInvalid, RequestInvalid),
-}
 _IN_PATH: dict[str, dict[str, Any]] = {
     "profile": {"type": "string", "enum": [profile.value for profile in Profile]},
     "change": {"type": "string", "pattern": "^chg_[a-z2-7]{25}$"},
     "verification_id": {"type": "string", "pattern": VERIFICATION_ID},
+    "discrepancy_id": {"type": "string", "pattern": "^dis_[a-z2-7]{25}$"},
     "procedure": {
         "type": "string",
         "pattern": r"^([a-z0-9-]+|[0-9]\.[0-9]{6})$",
         "examples": ["khai-sinh", "1.001193"],
     },
-    "code": {"type": "string", "enum": sorted({problem.code for problem in PROBLEMS.values()})},
+    "code": {"type": "string", "enum": sorted(kind.code for kind in PROBLEMS)},
 }
 
 
-def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the document, without any server's address in it."""
+def build_openapi(app: FastAPI, base: str) -> dict[str, Any]:
+    """Return the document of a server with this address."""
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        servers=[{"url": base}],
+        tags=[{"name": name, "description": text} for name, text in READERS.items()],
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas["Problem"] = PROBLEM
+    schemas |= problem_schemas()
     components["headers"] = HEADERS
     components["securitySchemes"] = security_schemes()
     for route in iter_route_contexts(app.routes):
@@ -78,28 +81,35 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     components["responses"] = share_responses(document["paths"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    split_alternatives(schemas)
+    finish_schemas(document)
     return document
 
 
 def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:
     path = route.path_format or ""
-    guards = list(_walk(route.dependant))
-    callers = [guard for guard in guards if isinstance(guard, CallerGuard)]
-    operation["responses"].pop("422", None)  # FastAPI's own form, which never leaves
-    codes = {find_problem(error).code for error in _refusals(path, guards)} | set(operation.pop(REFUSALS, ()))
+    checks = [found for found in _walk(route.dependant) if isinstance(found, Check)]
+    callers = [check for check in checks if isinstance(check, CallerCheck)]
+    at_place = path.startswith(_PROFILE_PATH)
+    operation["tags"] = [_reader_of(path)]
+    operation.setdefault("description", OPERATIONS.get(operation["operationId"], ""))
+    operation["responses"].pop("422", None)  # FastAPI's own form, which no answer has
+    codes = {error.code for error in _refusals(path, checks)} | set(operation.pop(REFUSALS, ()))
     operation["responses"] |= problem_responses(codes)
-    _add_body(operation, guards, schemas)
+    for check in checks:
+        if isinstance(check, StrictBody):
+            operation["requestBody"] = _body(check, schemas)
+        elif isinstance(check, StrictQuery):
+            operation.setdefault("parameters", []).extend(_query(check))
     _add_parameters(operation, path)
-    at_place, signed_in = (
-        path.startswith(_AT_PLACE),
-        any(isinstance(guard, OperatorGuard) for guard in guards),
-    )
     if callers:
+        operation["parameters"] += callers[0].parameters
         operation["security"] = security_of_api(callers[0].scope)
-    elif signed_in:
-        operation["security"] = security_of_operators()
+    elif any(isinstance(check, OperatorCheck) for check in checks):
+        operation["security"] = [{OPERATOR: []}]
     elif "requestBody" in operation and at_place:
-        operation["security"] = security_of_oauth()
+        # A secret in a header, or an assertion in the form.
+        operation["security"] = [{CLIENT_SECRET: []}, {}]
     add_headers(
         operation["responses"],
         at_place=at_place,
@@ -108,48 +118,62 @@ def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: d
     )
 
 
+def _reader_of(path: str) -> str:
+    if path.startswith(_OF_OPERATORS):
+        return OF_OPERATORS
+    return PORTALS if path.startswith(_PROFILE_PATH) and not path.endswith(".json") else EVERYBODY
+
+
 def _walk(dependant: Dependant) -> Iterator[Any]:
     for dependency in dependant.dependencies:
         yield dependency.call
+        # Those that one dependency runs one after the other.
+        yield from getattr(dependency.call, "checks", ())
         yield from _walk(dependency)
 
 
-def _refusals(path: str, guards: list[Any]) -> Iterator[type[GatewayError]]:
+def _refusals(path: str, checks: list[Check]) -> Iterator[type[GatewayError]]:
     yield from _OF_EVERY_CALL
     if "{" in path:
         yield NotFound
     if "{profile}" in path or path.startswith(_OF_OPERATORS):
         yield Internal
-    for guard in guards:
-        if isinstance(guard, CallerGuard | OperatorGuard):
-            yield Overloaded  # who is calling is read from the store
-        if isinstance(guard, Guard):
-            yield from guard.refuses
-        yield from _OF_FUNCTIONS.get(guard, ())
+    for check in checks:
+        if isinstance(check, CallerCheck | OperatorCheck):
+            yield StoreUnavailable  # these checks read the store
+        yield from check.refuses
 
 
-def _add_body(operation: dict[str, Any], guards: list[Any], schemas: dict[str, Any]) -> None:
-    for guard in guards:
-        if isinstance(guard, StrictBody):
-            schema = guard.model.model_json_schema(ref_template=_REF)
-            schemas.update(schema.pop("$defs", {}))
-            schemas[guard.model.__name__] = schema
-            reference = {"$ref": _REF.format(model=guard.model.__name__)}
-            operation["requestBody"] = {
-                "required": not isinstance(guard, OptionalBody),
-                "content": {"application/json": {"schema": reference}},
-            }
+def _body(check: StrictBody[Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": "object", "additionalProperties": False}
+    if check.model is not Body:
+        schema = check.model.model_json_schema(ref_template=_REF)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[check.model.__name__] = schema
+        shown = {"$ref": _REF.format(model=check.model.__name__)}
+    required = not isinstance(check, OptionalBody)
+    content: dict[str, Any] = {"schema": shown}
+    if (example := EXAMPLES.get(check.model.__name__)) is not None:
+        content["example"] = example
+    return {"required": required, "content": {"application/json": content}}
 
-    if check_empty in guards:
-        empty = {"type": "object", "additionalProperties": False}
-        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": empty}}}
+
+def _query(check: StrictQuery[Any]) -> Iterator[dict[str, Any]]:
+    schema = check.model.model_json_schema()
+    for name, found in schema["properties"].items():
+        shown = {key: value for key, value in found.items() if key not in {"title", "description"}}
+        if "anyOf" in shown:  # a parameter that may be absent is never null
+            shown = next(each for each in shown["anyOf"] if each.get("type") != "null")
+        described = {"description": found["description"]} if "description" in found else {}
+        yield {"name": name, "in": "query", "required": False, "schema": shown, **described}
 
 
 def _add_parameters(operation: dict[str, Any], path: str) -> None:
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         parameter["schema"] = _IN_PATH.get(parameter["name"], parameter["schema"])
+        parameter.setdefault("description", PATH_WORDS.get(parameter["name"], ""))
     if path.startswith(_OF_OPERATORS):
         parameters += headers_of_caller(proof=False)
-    if path.startswith(_AT_PLACE) and not path.endswith(".json"):
+    if path.startswith(_PROFILE_PATH) and not path.endswith(".json"):
         parameters += headers_of_caller(proof="/v1/" in path or path.endswith("/oauth2/token"))

@@ -1,10 +1,14 @@
-"""Strict JSON: UTF-8, one object, distinct names, no NaN or infinity, bounded depth and width. For what callers send.
+"""Strict JSON: UTF-8, one object, distinct names, no NaN or infinity, bounded depth and width.
 
-Refuses what Python's reader lets pass (RFC 8259 §4 leaves repeated names open; I-JSON, RFC 7493, forbids them).
+`read_object` parses callers' bodies (`parse_object`) and the registry's answers (`registry/reader.py`); each has its own
+limits and its own errors. It refuses input that Python's parser accepts (RFC 8259 §4 leaves repeated names open; I-JSON,
+RFC 7493, forbids them).
 """
 
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gateway.errors import FieldError
@@ -12,81 +16,115 @@ from gateway.errors.requests import JsonInvalid, RequestInvalid
 
 MAX_DEPTH = 16
 MAX_MEMBERS = 256
-"""Of one object. None of ours has as many, and wording what is unknown about thousands would keep others waiting."""
-MOST_COLONS = 2048
-"""Of a body, counted before it is read: each member has one, and no text of ours has as many."""
-
-
-class _TooWide(Exception):
-    """An object has more members than any of ours."""
-
+"""Members of one object: no body has as many, and listing thousands of unknown ones would delay other requests."""
+MAX_COLONS = 2048
+"""Colons in a body, counted before it is parsed: each member has one, and no valid body has as many."""
 
 _BRANCHES = (dict, list)
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """Read one JSON object. Raises `JsonInvalid`, or `RequestInvalid` for JSON that is no object."""
-    if body.count(b":") > MOST_COLONS:
-        raise _too_wide()
+class NotStrictJson(Exception):
+    """The bytes are not a strict JSON object; `reason` is the violated rule and never quotes a value."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_object(
+    raw: bytes,
+    *,
+    depth: int,
+    members: int,
+    colons: int,
+    parse_float: Callable[[str], object],
+    parse_int: Callable[[str], object] | None = None,
+) -> dict[str, Any]:
+    """Return one JSON object of at most `depth` levels, `members` in each object and `colons` in all.
+
+    Raises:
+        NotStrictJson: what is wrong.
+    """
+    if raw.count(b":") > colons:
+        raise NotStrictJson("too many members")
     try:
-        text = body.decode("utf-8")
         value = json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_refuse_constant, parse_float=_finite
+            raw.decode("utf-8"),
+            object_pairs_hook=partial(_distinct, members),
+            parse_constant=_refuse_constant,
+            parse_float=parse_float,
+            parse_int=parse_int,
         )
-    except _TooWide:
-        raise _too_wide() from None
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise JsonInvalid from None
-    if _too_deep(value, MAX_DEPTH) or _has_surrogate(text):
-        raise JsonInvalid
+    except UnicodeDecodeError:
+        raise NotStrictJson("encoding is not UTF-8") from None
+    except RecursionError:
+        raise NotStrictJson("nested too deep") from None
+    except ValueError:  # the decoder's text may quote a value
+        raise NotStrictJson("not well-formed JSON") from None
+    if _too_deep(value, depth):
+        raise NotStrictJson("nested too deep")
     if not isinstance(value, dict):
-        raise _refusal("a JSON object")
+        raise NotStrictJson("not a JSON object")
     return value
 
 
-def _too_wide() -> RequestInvalid:
-    return _refusal(f"an object of at most {MAX_MEMBERS} members")
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read a caller's JSON object. Raises `JsonInvalid`, or `RequestInvalid` for JSON that is not an object, or too wide."""
+    try:
+        found = read_object(
+            body, depth=MAX_DEPTH, members=MAX_MEMBERS, colons=MAX_COLONS, parse_float=_finite
+        )
+    except NotStrictJson as error:
+        if error.reason in _EXPECTED:
+            detail = _EXPECTED[error.reason]
+            raise RequestInvalid((FieldError(field="body", code="request_invalid", detail=detail),)) from None
+        raise JsonInvalid from None
+    if b"\\ud" in body.lower() and _has_surrogate(found):
+        raise JsonInvalid
+    return found
 
 
-def _refusal(detail: str) -> RequestInvalid:
-    return RequestInvalid((FieldError(field="body", code="request_invalid", detail=detail),))
+_EXPECTED = {
+    "too many members": f"an object of at most {MAX_MEMBERS} members",
+    "not a JSON object": "a JSON object",
+}
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MAX_MEMBERS:
-        raise _TooWide
+def _distinct(most: int, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > most:
+        raise NotStrictJson("too many members")
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a repeated name")
+        raise NotStrictJson("member repeated")
     return members
 
 
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(constant)
+def _refuse_constant(_constant: str) -> None:
+    raise NotStrictJson("number is not finite")
 
 
 def _finite(number: str) -> float:
-    """Read a number; one too large for a float would become infinite, which no JSON can say again."""
+    """Read a number; raises for one that is too large for a float, since it would become infinite."""
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(number)
+        raise NotStrictJson("number is not finite")
     return value
 
 
 def _too_deep(value: Any, levels: int) -> bool:
-    if type(value) not in _BRANCHES:
-        return False
-    children = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_too_deep(child, levels - 1) for child in children if type(child) in _BRANCHES)
+    branches = [value] if type(value) in _BRANCHES else []
+    for _ in range(levels):
+        if not branches:
+            return False
+        children = [each.values() if type(each) is dict else each for each in branches]
+        branches = [child for each in children for child in each if type(child) in _BRANCHES]
+    return bool(branches)
 
 
-def _has_surrogate(text: str) -> bool:
-    """A lone surrogate escape can't be written back as UTF-8."""
-    lowered = text.lower()
-    if "\\ud" not in lowered:
-        return False
+def _has_surrogate(found: dict[str, Any]) -> bool:
+    """Return whether a text contains half a surrogate pair, which UTF-8 can't encode."""
     try:
-        json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
+        json.dumps(found, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         return True
     return False

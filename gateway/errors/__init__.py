@@ -1,42 +1,46 @@
-"""Everything that can go wrong, in our words. Facts only: no status, no prose, no value of a person.
+"""The tree of all errors. An error has facts only: no HTTP status, no text for callers, no value of a person.
 
     GatewayError
-    ├── RequestError                    the request itself
+    ├── RequestError                    the request is malformed
     │   ├── HttpInvalid  JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
     │   ├── BodyTooLarge  BodySlow  HeadersTooLarge  MediaTypeUnsupported
     │   └── FieldsError                 names fields: RequestInvalid  ClaimInvalid  FieldUnknown
     │                                   FieldNotInProcedure  ProcedureUnknown  SubjectRoleUnknown
-    ├── CallerError                     who is asking
+    ├── CallerError                     the caller is not known or not allowed
     │   ├── TokenMissing  TokenInvalid  TokenExpired  DpopProofInvalid
+    │   ├── CitizenTokenMissing  CitizenTokenInvalid
     │   ├── ProfileMismatch  AccountSuspended  ScopeMissing  RateLimited  EnquiryBudgetSpent
     │   └── GrantError                  names fields: ProcedureNotGranted  SubjectRoleNotGranted
     │                                   FieldNotGranted  OfficerNotGranted
-    ├── VerificationError               the receipt or verification presented
+    ├── VerificationError               the receipt or verification of the request
     │   └── ReceiptInvalid  VerificationExpired  VerificationNotConfirmed  VerificationInvalidated
-    ├── RegistryError                   the registry's side
+    ├── RegistryError                   the registry failed or refused
     │   └── RegistryRefused  RegistryAnswerInvalid  RegistryCredentialsRejected
     │       RegistryUnavailable  RegistryTimeout
-    ├── IdempotencyError                a key that was used before
+    ├── IdempotencyError                an Idempotency-Key that was used before
     │   └── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
     ├── ProfileError                    ProfileUnconfigured  ProfileSuspended
-    ├── OperatorError                   an operator's act refused: LoginInvalid  RoleMissing
+    ├── OperatorError                   an operator refused: LoginInvalid  RoleMissing
     │                                   SameOperator  DiffChanged  PreflightFailed
-    ├── Overloaded                      our own store or writer can take no more
+    ├── CitizenLoginUnavailable         the citizens' login can't be asked for its keys
+    ├── Overloaded                      no capacity now: StoreUnavailable (the store can't work)
+    ├── ProofPending                    a receipt's entry waits for its checkpoint
     └── OperationError                  a command refused: AlreadyExists  Unknown  StateWrong  SettingInvalid
-                                        MasterKeyWrong  SchemaOld  AuditBroken
+                                        MasterKeyWrong  SchemaOld  StoreMissing  AuditBroken
 
-A class stands in the file of its subject. How each looks to a portal is one row of `edge/problems.py`; a test
-walks every class here.
+Each class is in its subject's file and has a machine code, which the audit and callers get. Its status and texts
+are one row of `edge/problems.py`; a test checks every class.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """One field at fault: a dotted place (`claim.citizen_id`, `fields.3`) or a known field's name.
+    """One wrong field: a dotted location (`claim.citizen_id`, `fields.3`) or a known field's name.
 
-    `detail` says what was expected; it never repeats the value.
+    `detail` says what is expected; it never repeats the value.
     """
 
     field: str
@@ -45,4 +49,11 @@ class FieldError:
 
 
 class GatewayError(Exception):
-    """Root of all our errors."""
+    """The root of all errors of the gateway. A class without its own `code` answers as `internal`."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init_subclass__(cls, *, code: str | None = None) -> None:
+        super().__init_subclass__()
+        if code is not None:
+            cls.code = code

@@ -1,28 +1,70 @@
-"""An operator's act refused."""
+"""Errors of commands and of operators' requests."""
 
 from dataclasses import dataclass
 
 from gateway.errors import FieldError, GatewayError
 
 
+@dataclass(eq=False)
+class OperationError(GatewayError):
+    """A command was refused. `reason` is one line for the person at the terminal, with the remedy."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class AlreadyExists(OperationError):
+    """What should be created exists already."""
+
+
+class Unknown(OperationError):
+    """What the command names does not exist."""
+
+
+class StateWrong(OperationError, code="state_wrong"):
+    """The present state does not allow this."""
+
+
+class SettingInvalid(OperationError):
+    """A setting is unknown or malformed; `reason` names it and what is expected."""
+
+
+class MasterKeyWrong(OperationError):
+    """The master key does not open this database's keys."""
+
+
+class StoreMissing(OperationError):
+    """Where the command looked there is no store, or no master key; commands don't make one."""
+
+
+class SchemaOld(OperationError):
+    """The database needs `gateway migrate`."""
+
+
+class AuditBroken(OperationError):
+    """The audit was tampered with; `reason` names the first bad row."""
+
+
 class OperatorError(GatewayError):
-    """An operator may not do this, or not so."""
+    """An operator may not do this, or not in this way."""
 
 
-class LoginInvalid(OperatorError):
-    """Name, password, code: not together those of an active operator, or a code that was used."""
+class LoginInvalid(OperatorError, code="login_invalid"):
+    """Name, password and code are not those of an active operator, or the code was used before."""
 
 
 @dataclass(eq=False)
-class RoleMissing(OperatorError):
-    """The operator's role is none of those that may do this, or was not when it had to be (`since`)."""
+class RoleMissing(OperatorError, code="role_missing"):
+    """The operator has none of the roles that may do this, or got it too late; `since` says what was required."""
 
     needed: tuple[str, ...]
     since: str | None = None
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        """Name the roles, for whoever asks by the API."""
+        """Return the roles as an error of the API."""
         return (FieldError(field="role", code="role_missing", detail=str(self)),)
 
     def __str__(self) -> str:
@@ -31,14 +73,14 @@ class RoleMissing(OperatorError):
 
 
 @dataclass(eq=False)
-class SameOperator(OperatorError):
-    """The second person is the first one, or may be: `reason` says by which enrolment."""
+class SameOperator(OperatorError, code="same_operator"):
+    """The second person is, or may be, the first one; `reason` is why they may be one person."""
 
     reason: str | None = None
 
     @property
     def errors(self) -> tuple[FieldError, ...]:
-        """Say why another name isn't another person, for whoever asks by the API."""
+        """Return why two names may be one person, as an error of the API."""
         if self.reason is None:
             return ()
         return (FieldError(field="operator", code="same_operator", detail=self.reason),)
@@ -47,13 +89,13 @@ class SameOperator(OperatorError):
         return self.reason or ""
 
 
-class DiffChanged(OperatorError):
-    """What was looked at is no longer what would be done."""
+class DiffChanged(OperatorError, code="diff_changed"):
+    """The present diff of the change differs from the approved one."""
 
 
 @dataclass(eq=False)
-class PreflightBudgetSpent(OperatorError):
-    """`spent` names what has been used up for an hour; `retry_after` in seconds says when there is room again."""
+class PreflightBudgetSpent(OperatorError, code="preflight_budget_spent"):
+    """An hourly budget of preflights, named in `spent`, is used up; `retry_after` in seconds."""
 
     spent: str
     retry_after: int
@@ -63,7 +105,7 @@ class PreflightBudgetSpent(OperatorError):
 
 
 @dataclass(eq=False)
-class PreflightFailed(OperatorError):
-    """Checks of a change failed, or were not run; `errors` names those that failed."""
+class PreflightFailed(OperatorError, code="preflight_failed"):
+    """Checks of a change failed or did not run; `errors` names those that failed."""
 
     errors: tuple[FieldError, ...] = ()

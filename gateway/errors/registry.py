@@ -1,8 +1,48 @@
-"""The registry's side: it refused, or gave no usable answer."""
+"""Errors of the registry and of its answers; of a profile, the store or the citizens' login that can't work now."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.errors import GatewayError
+
+
+class ProfileError(GatewayError):
+    """The profile can't be used now."""
+
+
+class ProfileUnconfigured(ProfileError, code="profile_unconfigured"):
+    """The profile has no connection."""
+
+
+class ProfileSuspended(ProfileError, code="profile_suspended"):
+    """An operator suspended the profile."""
+
+
+@dataclass(eq=False)
+class CitizenLoginUnavailable(GatewayError, code="citizen_login_unavailable"):
+    """The keys of the citizens' login can't be read, so no ID token can be verified; `retry_after` in seconds."""
+
+    retry_after: int = 10
+
+
+class Overloaded(GatewayError, code="overloaded"):
+    """No capacity now: too many callers wait for the store, the audit's writer or the hashing of passwords."""
+
+
+@dataclass(eq=False)
+class StoreUnavailable(Overloaded, code="store_unavailable"):
+    """The store can't work now; `cause` is one of `storage.outages.Cause`. A kind of `Overloaded`: callers try again."""
+
+    cause: str
+
+    def __str__(self) -> str:
+        return self.cause
+
+
+class ProofPending(GatewayError, code="proof_pending"):
+    """The entry that a receipt promises has no signed checkpoint yet; `retry_after` in seconds."""
+
+    retry_after: ClassVar[int] = 1
 
 
 class RegistryError(GatewayError):
@@ -10,8 +50,8 @@ class RegistryError(GatewayError):
 
 
 @dataclass(eq=False)
-class RegistryRefused(RegistryError):
-    """The registry refused with a code of its own (004 procedure, 005 officer, 006 field, 01 request)."""
+class RegistryRefused(RegistryError, code="registry_refused"):
+    """The registry refused with its own code (004 procedure, 005 officer, 006 operation or field, 01 request)."""
 
     registry_code: str
 
@@ -20,8 +60,8 @@ class RegistryRefused(RegistryError):
 
 
 @dataclass(eq=False)
-class RegistryAnswerInvalid(RegistryError):
-    """The answer is not what was asked for. `reason` names the check that failed, never a value."""
+class RegistryAnswerInvalid(RegistryError, code="registry_answer_invalid"):
+    """The answer is malformed or answers another question. `reason` is the failed check, never a value."""
 
     reason: str
 
@@ -29,16 +69,16 @@ class RegistryAnswerInvalid(RegistryError):
         return self.reason
 
 
-class RegistryCredentialsRejected(RegistryError):
-    """The registry refused our login, at any of its layers."""
+class RegistryCredentialsRejected(RegistryError, code="registry_credentials_rejected"):
+    """The registry, or the platform before it, refused the gateway's credentials."""
 
 
 @dataclass(eq=False)
-class RegistryUnavailable(RegistryError):
+class RegistryUnavailable(RegistryError, code="registry_unavailable"):
     """The registry can't be reached or is in maintenance; `retry_after` in seconds."""
 
     retry_after: int = 5
 
 
-class RegistryTimeout(RegistryError):
+class RegistryTimeout(RegistryError, code="registry_timeout"):
     """The deadline of this request passed before the registry answered."""

@@ -1,53 +1,80 @@
-"""The request itself: it can't be read or routed, or its fields are not acceptable."""
+"""Errors of callers' requests: their form or fields, the `Idempotency-Key`, the token, grants and budgets, and the receipt
+or verification.
+"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import FieldError, GatewayError
+
+
+class IdempotencyError(GatewayError):
+    """The request's `Idempotency-Key` was used before, and no answer can be repeated now."""
+
+
+@dataclass(eq=False)
+class IdempotencyConflict(IdempotencyError, code="idempotency_conflict"):
+    """The key was first used with another body."""
+
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(eq=False)
+class IdempotencyInProgress(IdempotencyError, code="idempotency_in_progress"):
+    """The same request is being answered; `retry_after` in seconds."""
+
+    retry_after: int = 1
+
+
+@dataclass(eq=False)
+class IdempotencyAnswerGone(IdempotencyError, code="idempotency_answer_gone"):
+    """The request was answered, and the answer is no longer kept."""
+
+    verification: str | None = field(default=None, kw_only=True)
 
 
 class RequestError(GatewayError):
     """The request can't be read or routed."""
 
 
-class HttpInvalid(RequestError):
-    """What came is no HTTP/1.1."""
+class HttpInvalid(RequestError, code="http_invalid"):
+    """The request is not well-formed HTTP/1.1."""
 
 
-class JsonInvalid(RequestError):
+class JsonInvalid(RequestError, code="json_invalid"):
     """The body is not one well-formed JSON object in UTF-8 with distinct names."""
 
 
-class NotFound(RequestError):
-    """No such route, or nothing there that this account may see."""
+class NotFound(RequestError, code="not_found"):
+    """No such route, or nothing that this account may see."""
 
 
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(RequestError, code="method_not_allowed"):
     """The route exists for other methods."""
 
 
-class NotAcceptable(RequestError):
-    """The caller accepts no form that we can answer in."""
+class NotAcceptable(RequestError, code="not_acceptable"):
+    """The caller accepts no media type of our answers."""
 
 
-class BodyTooLarge(RequestError):
-    """The body passes 64 KiB."""
+class BodyTooLarge(RequestError, code="body_too_large"):
+    """The body is larger than 64 KiB."""
 
 
-class BodySlow(RequestError):
+class BodySlow(RequestError, code="body_slow"):
     """The body did not arrive in time."""
 
 
-class HeadersTooLarge(RequestError):
-    """The header section passes what the server takes."""
+class HeadersTooLarge(RequestError, code="headers_too_large"):
+    """The header section is larger than 32 KiB."""
 
 
-class MediaTypeUnsupported(RequestError):
+class MediaTypeUnsupported(RequestError, code="media_type_unsupported"):
     """The body is not `application/json`, or is content-encoded."""
 
 
 @dataclass(eq=False)
 class FieldsError(RequestError):
-    """The request is well-formed JSON but fields of it are not acceptable."""
+    """The request is well-formed JSON with invalid fields."""
 
     errors: tuple[FieldError, ...]
 
@@ -55,25 +82,148 @@ class FieldsError(RequestError):
         return ", ".join(f"{error.field}: {error.code}" for error in self.errors)
 
 
-class RequestInvalid(FieldsError):
-    """Members missing, unknown, repeated or of the wrong form."""
+class RequestInvalid(FieldsError, code="request_invalid"):
+    """Members are missing, unknown, repeated or malformed."""
 
 
-class ClaimInvalid(FieldsError):
-    """The claim about a citizen is malformed; nothing was asked."""
+class ClaimInvalid(FieldsError, code="claim_invalid"):
+    """The claim about a citizen is malformed; the registry was not asked."""
 
 
-class FieldUnknown(FieldsError):
-    """A field that no procedure knows."""
+class FieldUnknown(FieldsError, code="field_unknown"):
+    """A field that no procedure's form has."""
 
 
-class FieldNotInProcedure(FieldsError):
-    """A field that this procedure's form does not hold for this role."""
+class FieldNotInProcedure(FieldsError, code="field_not_in_procedure"):
+    """A field that this procedure's form does not have for this role."""
 
 
-class ProcedureUnknown(FieldsError):
+class ProcedureUnknown(FieldsError, code="procedure_unknown"):
     """Neither a slug nor a code that is valid today."""
 
 
-class SubjectRoleUnknown(FieldsError):
+class SubjectRoleUnknown(FieldsError, code="subject_role_unknown"):
     """A role that this procedure does not have."""
+
+
+class CallerError(GatewayError):
+    """The caller is not known, or not allowed to do this."""
+
+
+class TokenMissing(CallerError, code="token_missing"):
+    """No `Authorization` header."""
+
+
+class TokenInvalid(CallerError, code="token_invalid"):
+    """Not a valid access token of this profile."""
+
+
+class TokenExpired(CallerError, code="token_expired"):
+    """An access token of this profile that has expired."""
+
+
+PROOF_USED = "jti was used before with this key"
+
+
+@dataclass(eq=False)
+class DpopProofInvalid(CallerError, code="dpop_proof_invalid"):
+    """The DPoP proof (RFC 9449) is missing, wrong, stale or was used before; `wrong` names the claim."""
+
+    wrong: str = ""
+
+
+class CitizenTokenMissing(CallerError, code="citizen_token_missing"):
+    """No `Citizen-Token` header, where the citizen's own login is required."""
+
+
+@dataclass(eq=False)
+class CitizenTokenInvalid(CallerError, code="citizen_token_invalid"):
+    """Not a valid ID token of the profile's login; `wrong` names the claim, never a value."""
+
+    wrong: str = ""
+
+
+class ProfileMismatch(CallerError, code="profile_mismatch"):
+    """A token that the other profile would accept now."""
+
+
+class AccountSuspended(CallerError, code="account_suspended"):
+    """The account is suspended."""
+
+
+@dataclass(eq=False)
+class ScopeMissing(CallerError, code="scope_missing"):
+    """The token lacks the scope that the route or a requested field requires."""
+
+    scope: str
+    errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(eq=False)
+class RateLimited(CallerError, code="rate_limited"):
+    """Too many calls; `retry_after` in seconds."""
+
+    retry_after: int = 1
+
+
+@dataclass(eq=False)
+class EnquiryBudgetSpent(CallerError, code="enquiry_budget_spent"):
+    """A budget is used up: `account_hour`, `subject_day` or `own_login_day` of wrong claims, `confirmed_hour` or `confirmed_day`.
+
+    `retry_after` in seconds.
+    """
+
+    budget: str
+    retry_after: int = 3600
+
+
+@dataclass(eq=False)
+class GrantError(CallerError):
+    """Outside the account's grants (RFC 9396 `authorization_details`)."""
+
+    errors: tuple[FieldError, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{error.field}: {error.code}" for error in self.errors)
+
+
+class ProcedureNotGranted(GrantError, code="procedure_not_granted"):
+    """The account may not use this procedure."""
+
+
+class SubjectRoleNotGranted(GrantError, code="subject_role_not_granted"):
+    """The account may not ask about this role."""
+
+
+class FieldNotGranted(GrantError, code="field_not_granted"):
+    """The account may not have this field."""
+
+
+class OfficerNotGranted(GrantError, code="officer_not_granted"):
+    """The account has no such officer."""
+
+
+@dataclass(eq=False)
+class VerificationError(GatewayError):
+    """The receipt or verification does not allow this."""
+
+    errors: tuple[FieldError, ...] = field(default=(), kw_only=True)
+
+
+class ReceiptInvalid(VerificationError, code="receipt_invalid"):
+    """Not a receipt of this gateway for this account, profile, procedure, dossier and role."""
+
+
+class VerificationExpired(VerificationError, code="verification_expired"):
+    """The verification has expired."""
+
+
+class VerificationNotConfirmed(VerificationError, code="verification_not_confirmed"):
+    """The registry did not confirm the claim."""
+
+
+@dataclass(eq=False)
+class VerificationInvalidated(VerificationError, code="verification_invalidated"):
+    """The verification was revoked, or the registry no longer has such a person."""
+
+    verification: str | None = field(default=None, kw_only=True)

@@ -1,1 +1,1 @@
-"""The key ring: one master key outside the database, everything else sealed below it."""
+"""Keys: one master key outside of the database, and all other keys sealed under it."""

@@ -1,38 +1,59 @@
-"""`gateway keys`: which keys there are, and how they are rotated; never a key itself."""
+"""`gateway keys`: list and rotate keys. Never prints a key."""
 
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.clock import rfc3339
-from gateway.errors.commands import SettingInvalid
-from gateway.keys.master import read_master_key_file
-from gateway.keys.model import Purpose
-from gateway.operators.permits import permit_admin
-from gateway.operators.token_file import find_token, operator_of
-from gateway.operators.use_cases import has_operators
-from gateway.places import Profile
-from gateway.profiles.host_acts import Permit
-from gateway.profiles.key_rotation import Rotation, rotate_keys
-from gateway.profiles.master_rotation import MasterRotation, rotate_master
-from gateway.profiles.model import Gateway
-from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
+from gateway.errors.operators import SettingInvalid
+from gateway.identifiers import Profile
+from gateway.terminal import (
+    AsJson,
+    DryRun,
+    OpenGateway,
+    fail,
+    new_typer,
+    print_json,
+    print_result,
+    print_table,
+    run,
+    run_in_gateway,
+)
+
+if TYPE_CHECKING:
+    from gateway.keys.model import AuditKeys, Key
+    from gateway.profiles.key_rotation import MasterRotation, Rotation
+    from gateway.profiles.model import Gateway
 
 _ROTATE_HELP = """Make a new key of a purpose, without stopping anything.
 
-Running workers know it within a second. It serves after three minutes, when
-nobody holds an older key set any more; after a leak, in two seconds. Once there
-are operators, official's keys and the master key are rotated by an admin who is
-signed in; the sandbox's (--profile sandbox) by whoever has the host.
+Running workers know it within a second. It is used after three minutes, when
+every cached key set has it; after a leak, in two seconds. Once there are
+operators, only a signed-in admin rotates official's keys and the master key;
+anyone on the host rotates the sandbox's (--profile sandbox).
 
 \b
-token    signs access tokens; the old one is accepted till its last one ends
-receipt  signs receipts; the old one stays accepted: they are evidence
-lookup   finds claims again; the old one is tried while anything needs it
-master   seals all the others, which are sealed anew at once
+token    signs access tokens; the old one is accepted until the last ends
+receipt  signs receipts; the old one stays accepted, as receipts are evidence
+lookup   finds claims; the old one is used as long as a row needs it
+pseudonym    replaces numbers of citizens in the evidence, used at once; the
+             old one still finds what it made, so no ledger is split
+data         seals claims and notes; the old one opens what it sealed
+credential   digests of client secrets and sessions; the old one stays valid
+idempotency  finds kept answers; the old one is used for 25 hours
+issuance     opens what C06 issues; the old one opens what is under way
+application  signs applications for the official account
+checkpoint  signs the audit's checkpoints; the old one signs too for 30 days
+evidence  authenticates the audit's entries; used at once
+master   seals all the others, which are resealed at once
 """
 _ROTATE_EXAMPLES = """\b
 Examples:
@@ -43,17 +64,31 @@ Examples:
 
 
 class Rotated(StrEnum):
-    """What can be rotated. Pseudonyms are not: a new key would split every ledger."""
+    """The keys that can be rotated."""
 
     TOKEN = "token"  # noqa: S105 - a purpose's name
     RECEIPT = "receipt"
     LOOKUP = "lookup"
+    PSEUDONYM = "pseudonym"
+    DATA = "data"
+    CREDENTIAL = "credential"
+    IDEMPOTENCY = "idempotency"
+    ISSUANCE = "issuance"
+    APPLICATION = "application"
+    CHECKPOINT = "checkpoint"
+    EVIDENCE = "evidence"
     MASTER = "master"
+
+
+_OF_THE_AUDIT = {Rotated.CHECKPOINT, Rotated.EVIDENCE}
 
 
 Leaked = Annotated[
     list[str] | None,
-    typer.Option(metavar="KID", help="token, receipt: end this key at once, and what it signed. Repeatable."),
+    typer.Option(
+        metavar="KID",
+        help="End this key at once, and what it made; not of pseudonym, data, master. Repeatable.",
+    ),
 ]
 NewKeyFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="master, where it is a setting: 32 bytes, base64url.")
@@ -66,59 +101,102 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
     @app.command("list", epilog="Example: gateway keys list --json")
     def list_all(*, as_json: AsJson = False) -> None:
-        """List the keys of both profiles by purpose, and what each is for now.
+        """List the keys of both profiles by purpose, each with its state.
 
-        coming: known, not used yet. serving: in use. accepted: what it made is still taken. retired: no more.
+        coming: not in use yet. serving: in use. accepted: what it made is still valid. retired: no longer valid.
         """
+
+        from gateway.keys.model import AUDIT_PURPOSES
 
         async def work() -> list[dict[str, object]]:
             async with open_gateway() as gateway:
-                return _list_keys(gateway)
+                async with gateway.deps.database.read() as transaction:
+                    own = [await gateway.vault.read_audit_keys(transaction, each) for each in AUDIT_PURPOSES]
+                return _list_keys(gateway, own)
 
         _print_keys(run(work()), as_json=as_json)
 
+    _add_make_master(app)
+
     @app.command("rotate", help=_ROTATE_HELP, epilog=_ROTATE_EXAMPLES)
     def rotate(
-        purpose: Annotated[
-            Rotated, typer.Argument(metavar="PURPOSE", help="token, receipt, lookup or master.")
-        ],
-        profile: Annotated[Profile | None, typer.Option(help="One profile's key; else both.")] = None,
+        purpose: Annotated[Rotated, typer.Argument(metavar="PURPOSE", help="One of the purposes above.")],
+        profile: Annotated[
+            Profile | None, typer.Option(help="Only this profile's key; default: both.")
+        ] = None,
         leaked: Leaked = None,
         new_key_file: NewKeyFile = None,
         *,
+        dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
+        from gateway.keys.model import Purpose
+        from gateway.operators.token_file import find_admin_permit
+        from gateway.profiles.key_rotation import rotate_audit_key, rotate_keys
+
         _check_usage(purpose, profile, leaked or [], new_key_file)
         if purpose is Rotated.MASTER:
+            if dry_run:
+                raise typer.BadParameter("a master key is made and stored at once", param_hint="--dry-run")
             _print_master(_rotate_master(open_gateway, new_key_file), as_json=as_json)
             return
 
-        async def work() -> list[Rotation]:
-            async with open_gateway() as gateway:
-                profiles = list(Profile) if profile is None else [profile]
-                permit = None if profile is Profile.SANDBOX else await _permit(gateway)
-                return await rotate_keys(
-                    gateway, Purpose(purpose.value), profiles, leaked=leaked or [], permit=permit
-                )
+        async def work(gateway: Gateway) -> list[Rotation]:
+            own = Purpose(purpose.value)
+            if purpose in _OF_THE_AUDIT:
+                permit = await find_admin_permit(gateway)
+                return [await rotate_audit_key(gateway, own, leaked=leaked or [], permit=permit)]
+            profiles = list(Profile) if profile is None else [profile]
+            permit = None if profile is Profile.SANDBOX else await find_admin_permit(gateway)
+            return await rotate_keys(gateway, own, profiles, leaked=leaked or [], permit=permit)
 
-        _print_rotations(run(work()), as_json=as_json)
+        _print_rotations(run_in_gateway(open_gateway, work, dry_run=dry_run), as_json=as_json)
 
     return app
+
+
+def _add_make_master(app: typer.Typer) -> None:
+    @app.command("make-master", epilog="Example: gateway keys make-master /run/secrets/master.key")
+    def make_master(
+        file: Annotated[
+            Path | None, typer.Argument(help="A new file, for its owner only; else the key is printed.")
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Make a master key for GATEWAY_MASTER_KEY_FILE: 32 random bytes, base64url. Changes no store."""
+        from gateway.keys.sealing import new_key
+
+        text = base64.urlsafe_b64encode(new_key()).decode().rstrip("=")
+        if file is None:
+            print_result({"master_key": text}, text, as_json=as_json)
+            return
+        try:
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+                made.write(f"{text}\n")
+        except OSError as error:
+            fail(f"{file}: can't be made ({error.strerror})")
+        told = f"made: {file}\nkeep a copy apart from the backups: without it no backup can be read"
+        print_result({"file": str(file)}, told, as_json=as_json)
 
 
 def _check_usage(
     purpose: Rotated, profile: Profile | None, leaked: list[str], new_key_file: Path | None
 ) -> None:
-    """Refuse options that the purpose does not have, as wrong usage."""
-    if leaked and purpose not in {Rotated.TOKEN, Rotated.RECEIPT}:
-        raise typer.BadParameter("only a token or receipt key can be ended", param_hint="--leaked")
-    if profile is not None and purpose is Rotated.MASTER:
-        raise typer.BadParameter("the master key is both profiles'", param_hint="--profile")
+    """Refuse the options of another purpose."""
+    if leaked and purpose in {Rotated.PSEUDONYM, Rotated.DATA, Rotated.MASTER}:
+        raise typer.BadParameter(f"a {purpose.value} key can't be ended: docs/keys.md", param_hint="--leaked")
+    if profile is not None and purpose in {*_OF_THE_AUDIT, Rotated.MASTER}:
+        raise typer.BadParameter(f"the {purpose.value} key is both profiles'", param_hint="--profile")
     if new_key_file is not None and purpose is not Rotated.MASTER:
         raise typer.BadParameter("only a master key is given", param_hint="--new-key-file")
 
 
 def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None) -> MasterRotation:
+    from gateway.keys.vault import read_master_key_file
+    from gateway.operators.token_file import find_admin_permit
+    from gateway.profiles.key_rotation import rotate_master
+
     try:
         given = None if new_key_file is None else read_master_key_file(new_key_file)
     except SettingInvalid as error:
@@ -126,45 +204,44 @@ def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None) -> Mast
 
     async def work() -> MasterRotation:
         async with open_gateway() as gateway:
-            return await rotate_master(gateway, given=given, permit=await _permit(gateway))
+            return await rotate_master(gateway, given=given, permit=await find_admin_permit(gateway))
 
     return run(work())
 
 
-async def _permit(gateway: Gateway) -> Permit | None:
-    """Return the permit of the admin who is signed in here; None where nobody is, or nobody can be."""
-    if not await has_operators(gateway.parts) or find_token(gateway.opener.settings) is None:
-        return None
-    return await permit_admin(gateway, await operator_of(gateway))
-
-
-def _list_keys(gateway: Gateway) -> list[dict[str, object]]:
-    now = gateway.parts.clock.now()
+def _list_keys(gateway: Gateway, own: Sequence[AuditKeys]) -> list[dict[str, object]]:
+    now = gateway.deps.clock.now()
+    found = [
+        (key, place.keys.state_of(key, now)) for place in gateway.places.values() for key in place.keys.keys
+    ]
+    found += [(key, each.state_of(key, now)) for each in own for key in reversed(each.keys)]
     return [
         {
             "kid": key.kid,
-            "profile": key.profile.value,
+            "profile": _profile(key),
             "purpose": key.purpose.value,
             "serial": key.serial,
-            "state": place.keys.state_of(key, now).value,
+            "state": state.value,
             "created_at": rfc3339(key.created_at),
             "serves_from": rfc3339(key.serves_from),
             "accepted_until": _time(key.accepted_until),
         }
-        for place in gateway.places.values()
-        for key in place.keys.keys
+        for key, state in found
     ]
+
+
+def _profile(key: Key) -> str:
+    return "both" if key.profile is None else key.profile.value
 
 
 def _print_keys(found: list[dict[str, object]], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    # To the minute, so that a row fits into 80 columns.
+    shown = [row | {"serves_from": _minute(str(row["serves_from"]))} for row in found]
     header = ("KID", "PROFILE", "PURPOSE", "STATE", "SERVES_FROM")
-    shown = [[str(row[name.lower()]) for name in header[:-1]] for row in found]
-    print_table(
-        header, [[*cells, _minute(str(row["serves_from"]))] for cells, row in zip(shown, found, strict=True)]
-    )
+    print_table(header, [[str(row[name.lower()]) for name in header] for row in shown])
 
 
 def _print_rotations(rotations: list[Rotation], *, as_json: bool) -> None:
@@ -173,22 +250,16 @@ def _print_rotations(rotations: list[Rotation], *, as_json: bool) -> None:
         return
     for rotation in rotations:
         key = rotation.key
-        typer.echo(
-            f"{key.profile.value} {key.purpose.value}: {key.kid} serves from {rfc3339(key.serves_from)}"
-        )
+        typer.echo(f"{_profile(key)} {key.purpose.value}: {key.kid} serves from {rfc3339(key.serves_from)}")
         for former in rotation.former:
-            end = (
-                f"is accepted until {_time(former.accepted_until)}"
-                if former.accepted_until
-                else "stays accepted"
-            )
-            typer.echo(f"  {former.kid} {end}")
+            end = _time(former.accepted_until)
+            typer.echo(f"  {former.kid} {f'is accepted until {end}' if end else 'stays accepted'}")
 
 
 def _shape(rotation: Rotation) -> dict[str, object]:
     key = rotation.key
     return {
-        "profile": key.profile.value,
+        "profile": _profile(key),
         "purpose": key.purpose.value,
         "kid": key.kid,
         "serial": key.serial,
@@ -202,17 +273,23 @@ def _shape(rotation: Rotation) -> dict[str, object]:
 def _print_master(rotation: MasterRotation, *, as_json: bool) -> None:
     file = None if rotation.file is None else str(rotation.file)
     if as_json:
-        print_json({"purpose": "master", "resealed": rotation.resealed, "file": file})
+        emptied = rotation.journal_emptied
+        print_json(
+            {"purpose": "master", "resealed": rotation.resealed, "file": file, "journal_emptied": emptied}
+        )
         return
-    typer.echo(f"master: {rotation.resealed} keys and secrets are sealed anew")
+    typer.echo(f"master: {rotation.resealed} keys and secrets are resealed")
+    if not rotation.journal_emptied:
+        typer.echo("  another program reads the store: until it ends, the journal on the disk still")
+        typer.echo("  has what the former key sealed; a running gateway then empties it")
     if file is not None:
-        typer.echo(f"  {file} holds the new key; running workers read it by themselves")
-        typer.echo("  backups made before need the former key file, from beside them")
+        typer.echo(f"  {file} has the new key; running workers read it by themselves")
+        typer.echo("  earlier backups need the former key file, from the same time")
         return
     typer.echo("  put the new key where GATEWAY_MASTER_KEY_FILE names it, or set GATEWAY_MASTER_KEY")
-    typer.echo("  running workers read the file by themselves; without one restart them: till")
-    typer.echo("  then they serve portals, let no operator in and follow no switch")
-    typer.echo("  backups made before need the former key")
+    typer.echo("  running workers read the file by themselves; without one, restart them: until")
+    typer.echo("  then they serve portals, but refuse operators and follow no switch")
+    typer.echo("  earlier backups need the former key")
 
 
 def _time(instant: datetime | None) -> str | None:
@@ -220,5 +297,4 @@ def _time(instant: datetime | None) -> str | None:
 
 
 def _minute(time: str) -> str:
-    """Shorten a time so that a row has room in 80 columns; `--json` has it whole."""
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -1,14 +1,18 @@
-"""Compact JWS, strictly: one algorithm a key, one `typ` a use, claims are one JSON object (RFC 8725).
+"""Compact JWS after RFC 8725: one algorithm for each key, one `typ` for each use, and the claims are one JSON object.
 
-A key is found by exact `kid` on our own list. Whatever arrives, deep, long or not text, is `JwsInvalid`. Members of a
-header that bring a key or point to one (`jwk`, `jku`, `x5u`, `x5c`) are refused, except where a DPoP proof must carry
-its own public key.
+Every malformed input (deep, long, not text) raises `JwsInvalid`. Header members that contain a key or point to one
+(`jwk`, `jku`, `x5u`, `x5c`) are refused, except that a DPoP proof must contain its public key.
 """
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache, lru_cache
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwa import JWSAlgModel
@@ -17,43 +21,59 @@ from joserfc.jws import JWSRegistry
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256")
 MAX_LENGTH = 8192
-_KEY_BRINGING = {"jwk", "jku", "x5u", "x5c", "crit", "b64"}
+_REFUSED_MEMBERS = {"jwk", "jku", "x5u", "x5c", "crit", "b64"}
 
 AnyKey = ECKey | OKPKey | RSAKey
 
+_ECDSA = ECDSA(SHA256())
 _MALFORMED = (JoseError, ValueError, TypeError, AttributeError, RecursionError)
 
 
 class JwsInvalid(Exception):
-    """Malformed, of another type, of an algorithm or key that is not ours to accept, or not signed by it."""
+    """Malformed, of another type, of an algorithm that isn't accepted, or not signed by the key."""
 
 
 class _Registry(JWSRegistry):
-    """joserfc's rules with room for an RSA key in a header, and no warning about the name EdDSA (RFC 9864)."""
+    """joserfc's rules, except that a header may contain an RSA key, and the name EdDSA gives no warning (RFC 9864)."""
 
     max_header_length = 4096
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """Return the algorithm where it is among those allowed for this key."""
+        """Return the algorithm if it is allowed for this key."""
         if name not in (self.allowed or ()):
             raise UnsupportedAlgorithmError(f"Algorithm of '{name}' is not allowed")
         return self.algorithms[name]
 
 
 def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> str:
-    """Return an ES256 compact JWS over the claims."""
+    """Return an ES256 compact JWS over the claims (RFC 7515 §7.1, RFC 7518 §3.4)."""
+    private = key.private_key
+    if private is None or not isinstance(private.curve, SECP256R1):
+        raise ValueError("ES256 needs a private P-256 key")
     payload = json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode()
-    return jws.serialize_compact({"alg": "ES256", "typ": typ, "kid": kid}, payload, key, algorithms=["ES256"])
+    signed = b"%s.%s" % (_header(kid, typ), _encode(payload))
+    r, s = decode_dss_signature(private.sign(signed, _ECDSA))
+    whole = b"%s.%s" % (signed, _encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
+    return whole.decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _header(kid: str, typ: str) -> bytes:
+    return _encode(json.dumps({"alg": "ES256", "typ": typ, "kid": kid}, separators=(",", ":")).encode())
+
+
+def _encode(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
 
 
 def sign_detached(payload: bytes, *, key: ECKey, kid: str, typ: str) -> str:
-    """Return an ES256 JWS beside its payload, which it doesn't carry (RFC 7515 appendix F)."""
+    """Return an ES256 JWS with detached content (RFC 7515 appendix F)."""
     header = {"alg": "ES256", "typ": typ, "kid": kid}
     return jws.detach_content(jws.serialize_compact(header, payload, key, algorithms=["ES256"]))
 
 
 def verify_detached(raw: str, payload: bytes, *, key: ECKey, typ: str) -> None:
-    """Raise `JwsInvalid` unless this is an ES256 JWS of that key over a payload that stands beside it."""
+    """Raise `JwsInvalid` unless this is an ES256 JWS of that key over the detached payload."""
     header = read_header(raw, typ=typ)
     try:
         if header["alg"] != "ES256" or raw.split(".")[1]:
@@ -63,17 +83,23 @@ def verify_detached(raw: str, payload: bytes, *, key: ECKey, typ: str) -> None:
         raise JwsInvalid from None
 
 
-def read_header(raw: str, *, typ: str | None, may_bring_key: bool = False) -> dict[str, Any]:
-    """Return the protected header, its form checked but nothing verified. Raises `JwsInvalid`."""
+def read_header(
+    raw: str,
+    *,
+    typ: str | None,
+    may_contain_key: bool = False,
+    algorithms: Collection[str] = ALGORITHMS,
+) -> dict[str, Any]:
+    """Return the protected header; checks its form, not the signature. Raises `JwsInvalid`."""
     if len(raw) > MAX_LENGTH or raw.count(".") != 2:
         raise JwsInvalid
     try:
         header = dict(_extract(raw).headers())
     except _MALFORMED:
         raise JwsInvalid from None
-    if header.get("alg") not in ALGORITHMS or (typ is not None and header.get("typ") != typ):
+    if header.get("alg") not in algorithms or (typ is not None and header.get("typ") != typ):
         raise JwsInvalid
-    if (_KEY_BRINGING - ({"jwk"} if may_bring_key else set())) & set(header):
+    if (_REFUSED_MEMBERS - ({"jwk"} if may_contain_key else set())) & set(header):
         raise JwsInvalid
     return header
 
@@ -82,34 +108,34 @@ def verify_jws(raw: str, *, key: AnyKey, algorithm: str) -> dict[str, Any]:
     """Return the claims that `key` signed with `algorithm`. Raises `JwsInvalid`."""
     try:
         signed = jws.deserialize_compact(raw, key, registry=_rules(algorithm))
-        claims = json.loads(signed.payload)
+        return _parse_claims(signed.payload)
     except _MALFORMED:
         raise JwsInvalid from None
-    if not isinstance(claims, dict):
-        raise JwsInvalid
-    return claims
 
 
 def peek_claims(raw: str) -> dict[str, Any]:
-    """Return the claims without any verification, to find whose key to verify with. Raises `JwsInvalid`."""
+    """Return the claims without verification, to find out which key verifies them. Raises `JwsInvalid`."""
     try:
-        claims = json.loads(_extract(raw).payload)
+        return _parse_claims(_extract(raw).payload)
     except _MALFORMED:
         raise JwsInvalid from None
+
+
+def _parse_claims(payload: bytes) -> dict[str, Any]:
+    claims = json.loads(payload)
     if not isinstance(claims, dict):
         raise JwsInvalid
     return claims
 
 
 def plain_id(value: object, *, longest: int) -> str | None:
-    """Return an identifier that any store can hold, else None: no NUL, control or half character."""
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or not value.isprintable():
-        return None
-    return value
+    """Return an identifier without NUL, control characters and lone surrogates, which any database can store, else None."""
+    is_plain = isinstance(value, str) and 1 <= len(value) <= longest and value.isprintable()
+    return str(value) if is_plain else None
 
 
 def whole_seconds(value: object) -> int | None:
-    """Return a NumericDate that is a plain, plausible integer, else None: no text, fraction or 10^18."""
+    """Return a NumericDate that is an integer below 2^33, else None."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**33:
         return None
     return value
@@ -119,6 +145,7 @@ def _extract(raw: str) -> jws.CompactSignature:
     return jws.extract_compact(raw.encode("ascii"), registry=_rules(*ALGORITHMS))
 
 
+@cache
 def _rules(*algorithms: str) -> JWSRegistry:
-    # An unknown header member is ignored (RFC 7515 §4); those that would change the rules are refused above.
+    # An unknown header member is ignored (RFC 7515 §4); `read_header` refuses those that change the rules.
     return _Registry(algorithms=algorithms, strict_check_header=False)

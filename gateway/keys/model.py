@@ -1,23 +1,25 @@
-"""The key ring: which keys a place has, and what each is for. Secrets never show in a repr.
+"""The keys of a profile and their purposes. Key material never shows in a repr.
 
-Keys are made once and read by every worker; a rotation adds a serial and says until when the old one is accepted.
-Source: docs/decisions/0015, 0037.
+Keys are made once and read by every worker; a rotation adds a key and sets the time until which the old one is
+accepted. Source: docs/decisions/0015, 0037.
 """
 
 import hashlib
 import hmac
 import json
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from joserfc.jwk import ECKey, KeySet
 
-from gateway.places import Profile
+from gateway.identifiers import Profile
 
 
 class Purpose(StrEnum):
-    """What a key may be used for; one key never serves two purposes."""
+    """The one purpose of a key."""
 
     TOKEN = "token"  # noqa: S105 - a purpose's name
     RECEIPT = "receipt"
@@ -28,17 +30,41 @@ class Purpose(StrEnum):
     IDEMPOTENCY = "idempotency"
     APPLICATION = "application"
     ISSUANCE = "issuance"
+    CHECKPOINT = "checkpoint"
+    EVIDENCE = "evidence"
 
 
 PAIRS = (Purpose.TOKEN, Purpose.RECEIPT, Purpose.APPLICATION, Purpose.ISSUANCE)
-"""Purposes whose keys have a public half: an EC P-256 pair."""
+"""Purposes whose keys are EC P-256 key pairs."""
 
-SCHEDULED = (Purpose.TOKEN, Purpose.RECEIPT, Purpose.LOOKUP)
-"""Purposes whose keys take turns by the clock: ask `serving`, not `current`."""
+AUDIT_PURPOSES = (Purpose.CHECKPOINT, Purpose.EVIDENCE)
+"""The purposes of the audit, which is both profiles': checkpoints are signed, entries get a MAC."""
+
+PLACE_PURPOSES = tuple(purpose for purpose in Purpose if purpose not in AUDIT_PURPOSES)
+"""The purposes that each profile has keys of its own for."""
+
+FIRST_KEYS = (
+    *((profile, purpose) for profile in Profile for purpose in PLACE_PURPOSES),
+    *((None, purpose) for purpose in AUDIT_PURPOSES),
+)
+"""What every store has a key of; None is both profiles."""
+
+SCHEDULED = (
+    Purpose.TOKEN,
+    Purpose.RECEIPT,
+    Purpose.LOOKUP,
+    Purpose.DATA,
+    Purpose.CREDENTIAL,
+    Purpose.IDEMPOTENCY,
+)
+"""Purposes whose keys change at a scheduled time, when every worker has them: use `serving`, not `current`."""
+
+AT_ONCE = (Purpose.PSEUDONYM, Purpose.APPLICATION, Purpose.ISSUANCE)
+"""Purposes whose newest key is used at once: use `current`. What former keys made is found, or opened, by each of them."""
 
 
 class KeyState(StrEnum):
-    """What a key is for now: not yet, in use, still taken from others, or no more."""
+    """The state of a key: not yet in use, in use, only accepted, or no longer accepted."""
 
     COMING = "coming"
     SERVING = "serving"
@@ -48,22 +74,25 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of one place. `material` is 32 bytes, or a private EC P-256 JWK as JSON for a pair.
+    """One key of one profile, None for a key of the audit. `material` is 32 bytes, for a pair a private EC P-256 JWK as JSON.
 
-    Everybody knows it before `serves_from`; what it made is taken until `accepted_until`, for good where that is None.
+    A checkpoint key's 32 bytes are an Ed25519 private key.
+    What the key signed or made is accepted until `accepted_until` (None: without end), also before `serves_from`.
+    `bound`: it is sealed to its serial and times, as since schema 0025 (docs/decisions/0093).
     """
 
     kid: str
-    profile: Profile
+    profile: Profile | None
     purpose: Purpose
     serial: int
     material: bytes = field(repr=False)
     created_at: datetime
     serves_from: datetime
     accepted_until: datetime | None = None
+    bound: bool = True
 
     def is_accepted(self, now: datetime) -> bool:
-        """Say whether what this key made is taken."""
+        """Return whether what this key made is accepted."""
         return self.accepted_until is None or now < self.accepted_until
 
     def signing_key(self) -> ECKey:
@@ -71,7 +100,7 @@ class Key:
         return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ES256", "use": "sig"})
 
     def opening_key(self) -> ECKey:
-        """Return the private key that opens what others sealed to its public half (JWE ECDH-ES)."""
+        """Return the private key for JWE ECDH-ES."""
         return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ECDH-ES", "use": "enc"})
 
     def mac(self, text: str) -> str:
@@ -81,28 +110,34 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceKeys:
-    """All keys of one profile, newest first within a purpose."""
+    """All keys of one profile."""
 
     profile: Profile
     keys: tuple[Key, ...]
+    _by_purpose: dict[Purpose, tuple[Key, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        newest = sorted(self.keys, key=lambda key: key.serial, reverse=True)
+        found = {purpose: tuple(key for key in newest if key.purpose is purpose) for purpose in Purpose}
+        object.__setattr__(self, "_by_purpose", found)  # the class is frozen; derived from `keys` only
 
     def current(self, purpose: Purpose) -> Key:
         """Return the newest key for a purpose that is not among the scheduled ones."""
-        return self.all(purpose)[0]
+        return self._by_purpose[purpose][0]
 
     def serving(self, purpose: Purpose, now: datetime) -> Key:
-        """Return the newest key whose time has come; the oldest where a clock was set back before them all."""
-        found = [key for key in self.all(purpose) if key.is_accepted(now)] or self.all(purpose)
-        return next((key for key in found if key.serves_from <= now), found[-1])
+        """Return the newest key whose `serves_from` has passed; the oldest key if the clock was set back before all."""
+        return self.accepted(purpose, now)[0]
 
     def accepted(self, purpose: Purpose, now: datetime) -> tuple[Key, ...]:
-        """Return the serving key, then every other that is still, or already, accepted."""
-        first = self.serving(purpose, now)
-        others = [key for key in self.all(purpose) if key is not first and key.is_accepted(now)]
-        return (first, *others)
+        """Return the serving key, then all other accepted keys, former and future ones."""
+        keys = self._by_purpose[purpose]
+        found = [key for key in keys if key.accepted_until is None or now < key.accepted_until]
+        first = next((key for key in found or keys if key.serves_from <= now), (found or keys)[-1])
+        return (first, *(key for key in found if key is not first))
 
     def state_of(self, key: Key, now: datetime) -> KeyState:
-        """Say what one of these keys is for now."""
+        """Return the state of one of these keys."""
         if not key.is_accepted(now):
             return KeyState.RETIRED
         serving = self.serving(key.purpose, now)
@@ -112,38 +147,87 @@ class PlaceKeys:
 
     def all(self, purpose: Purpose) -> tuple[Key, ...]:
         """Return every key for a purpose, newest first."""
-        found = [key for key in self.keys if key.purpose is purpose]
-        return tuple(sorted(found, key=lambda key: key.serial, reverse=True))
+        return self._by_purpose[purpose]
 
     def pseudonym(self, kind: str, organisation: str, value: str) -> str:
-        """Return what stands for a citizen or an officer: pairwise, so that organisations can't join theirs."""
-        return self.pseudonyms(kind, organisation, value)[0]
+        """Return the pairwise pseudonym of a citizen or officer: two organisations can't match theirs."""
+        return self._by_purpose[Purpose.PSEUDONYM][0].mac(f"{kind}|{organisation}|{value}")[:40]
 
     def pseudonyms(self, kind: str, organisation: str, value: str) -> tuple[str, ...]:
-        """Return the same under every pseudonym key there is, the newest first."""
+        """Return the pseudonym under each pseudonym key, the newest first."""
         text = f"{kind}|{organisation}|{value}"
-        return tuple(key.mac(text)[:40] for key in self.all(Purpose.PSEUDONYM))
+        return tuple(key.mac(text)[:40] for key in self._by_purpose[Purpose.PSEUDONYM])
+
+
+MAX_VERIFIED = 4096
+"""Limit of the verified claims that one ring keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditKeys:
+    """The keys of one purpose of the audit, newest first."""
+
+    keys: tuple[Key, ...]
+
+    def signing(self, now: datetime) -> tuple[Key, ...]:
+        """Return the keys in use: the serving one, and accepted former ones, so that those who know only them can check."""
+        found = tuple(key for key in self.keys if key.is_accepted(now) and key.serves_from <= now)
+        return found or self.keys[-1:]
+
+    def state_of(self, key: Key, now: datetime) -> KeyState:
+        """Return the state of one of these keys."""
+        if not key.is_accepted(now):
+            return KeyState.RETIRED
+        serving = self.signing(now)[0]
+        if key is serving:
+            return KeyState.SERVING
+        return KeyState.COMING if key.serial > serving.serial else KeyState.ACCEPTED
 
 
 class SigningRing:
-    """A purpose's signing keys, imported once: sign with the serving one, verify by exact `kid` with any accepted."""
+    """The signing keys of a purpose, imported once: sign with the serving one, verify with each accepted one.
+
+    `keep` and `find_kept` remember what a key of the ring verified. A change of the keys makes another ring, which
+    remembers nothing.
+    """
 
     def __init__(self, place: PlaceKeys, purpose: Purpose) -> None:
         self._place = place
         self._purpose = purpose
-        self._imported = {key.kid: key.signing_key() for key in place.all(purpose)}
+        self._keys = {key.kid: key for key in place.all(purpose)}
+        self._imported = {kid: key.signing_key() for kid, key in self._keys.items()}
+        self._kept: OrderedDict[bytes, tuple[Key, Any]] = OrderedDict()
+
+    def keep(self, raw: str, kid: str, claims: Any) -> None:
+        """Keep the claims of a text that this key has signed, by the text's SHA-256; the oldest are dropped first."""
+        self._kept[_digest(raw)] = self._keys[kid], claims
+        if len(self._kept) > MAX_VERIFIED:
+            self._kept.popitem(last=False)
+
+    def find_kept(self, raw: str, *, now: datetime) -> Any:
+        """Return the kept claims of a text, None without them or if its key is no longer accepted."""
+        found = self._kept.get(_digest(raw))
+        return None if found is None or not found[0].is_accepted(now) else found[1]
+
+    def forget(self, raw: str) -> None:
+        """Drop the kept claims of a text."""
+        self._kept.pop(_digest(raw), None)
 
     def signer(self, now: datetime) -> tuple[str, ECKey]:
-        """Return the id and the key to sign with."""
+        """Return the id and the key for signing."""
         kid = self._place.serving(self._purpose, now).kid
         return kid, self._imported[kid]
 
     def find(self, kid: object, *, now: datetime) -> ECKey | None:
-        """Return the accepted key with exactly this id; a `kid` is never a path, a URL or a guess."""
+        """Return the accepted key with exactly this id, or None."""
         accepted = self._place.accepted(self._purpose, now)
         return next((self._imported[key.kid] for key in accepted if key.kid == kid), None)
 
     def public_set(self, *, now: datetime) -> dict[str, object]:
-        """Return the public keys as a JWK Set (RFC 7517): the serving one, the coming, and those still accepted."""
+        """Return the accepted public keys as a JWK Set (RFC 7517), with those that are used later."""
         accepted = self._place.accepted(self._purpose, now)
         return dict(KeySet([self._imported[key.kid] for key in accepted]).as_dict(private=False))
+
+
+def _digest(raw: str) -> bytes:
+    return hashlib.sha256(raw.encode()).digest()

@@ -1,17 +1,22 @@
-"""Keys at rest: each sealed under the master key, bound to its row. All SQL of this room."""
+"""Keys in the database: each sealed under the master key, to its row: profile, purpose, serial, and the times of its use.
 
-import contextlib
-from collections.abc import Sequence
-from datetime import datetime
+So nobody without the master key can give a key another place, or a leaked one a later end. A key made before schema 0025 is
+not sealed to its serial and times until the store is opened; see docs/decisions/0093.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
-from gateway.keys.model import Key, Purpose
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import Profile
+from gateway.keys.model import FIRST_KEYS, Key, Purpose
 from gateway.keys.sealing import SealBroken, seal, unseal
-from gateway.places import Profile
 
 keys = sa.Table(
     "keys",
@@ -27,16 +32,22 @@ keys = sa.Table(
     sa.UniqueConstraint("profile", "purpose", "serial"),
 )
 _INSERT = sa.insert(keys)
+_BOTH = "both"
+"""The stored profile of a key that is both profiles'."""
 
 
-async def insert_or_skip(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
-    """Add a key; where another worker was first with this serial, theirs stays."""
+async def lock_keys(connection: AsyncConnection) -> None:
+    """Let nobody else write a key until the transaction ends; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.text("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE"))
+
+
+async def insert_first_key(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
+    """Add the first key of a purpose."""
     first = _INSERT.execution_options(
-        unrecorded="a first start has no audit yet; the seal shows who made a key"
+        unrecorded="a first start has no audit yet; the seal shows that the gateway made a key"
     )
-    with contextlib.suppress(IntegrityError):
-        async with connection.begin_nested():
-            await connection.execute(first, _row(key, master))
+    await connection.execute(first, _row(key, master))
 
 
 async def insert_key(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
@@ -44,13 +55,14 @@ async def insert_key(connection: AsyncConnection, key: Key, *, master: bytes) ->
     await connection.execute(_INSERT, _row(key, master))
 
 
-async def end_key(connection: AsyncConnection, kid: str, *, at: datetime) -> None:
-    """Say until when a key is accepted."""
-    await connection.execute(sa.update(keys).where(keys.c.kid == kid).values(accepted_until=at))
+async def end_key(connection: AsyncConnection, key: Key, *, master: bytes) -> None:
+    """Store until when a key is accepted, and seal the key to it."""
+    values = {"accepted_until": key.accepted_until, "sealed": _seal(key, master)}
+    await connection.execute(sa.update(keys).where(keys.c.kid == key.kid).values(**values))
 
 
 async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
-    """Say whether a master key opens every key that is there."""
+    """Return whether a master key opens every stored key."""
     try:
         await list_keys(connection, master=master)
     except SealBroken:
@@ -59,10 +71,9 @@ async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
 
 
 async def reseal_keys(transaction: AsyncConnection, *, former: bytes, master: bytes) -> int:
-    """Seal every key under another master key; return how many. Raises `SealBroken` where the former opens none."""
-    if transaction.dialect.name == "postgresql":
-        # A first start elsewhere, which holds the former key, must add none meanwhile: it would be lost.
-        await transaction.execute(sa.text("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE"))
+    """Seal every key under another master key; return how many. Raises `SealBroken` under a wrong former one."""
+    # A first start elsewhere with the former master key must not add a key now: it could never be opened.
+    await lock_keys(transaction)
     found = await list_keys(transaction, master=former)
     for key in found:
         change = sa.update(keys).where(keys.c.kid == key.kid).values(sealed=_seal(key, master))
@@ -70,16 +81,71 @@ async def reseal_keys(transaction: AsyncConnection, *, former: bytes, master: by
     return len(found)
 
 
+async def list_audit_keys(
+    connection: AsyncConnection, purpose: Purpose, *, master: bytes, opened: Mapping[str, Key]
+) -> Sequence[Key]:
+    """Return the keys of one of the audit's purposes, newest first. Those in `opened`, by id, are not opened again.
+
+    Raises:
+        SealBroken: a wrong master key, or a changed row.
+    """
+    query = sa.select(keys).where(keys.c.purpose == purpose.value).order_by(keys.c.serial.desc())
+    rows = (await connection.execute(query)).all()
+    return [
+        opened[row.kid] if row.kid in opened and _is_row_of(row, opened[row.kid]) else _key(row, master)
+        for row in rows
+    ]
+
+
+def _is_row_of(row: sa.Row[Any], key: Key) -> bool:
+    found = (row.serial, row.serves_from, row.accepted_until)
+    return found == (key.serial, key.serves_from, key.accepted_until)
+
+
+async def find_missing_key(connection: AsyncConnection) -> str | None:
+    """Return the name of a key that was deleted: every purpose has keys, whose serials count from 1 without a gap.
+
+    The last key of several can't be missed here: the audit has its rotation. None if no key is stored at all.
+    """
+    query = sa.select(keys.c.profile, keys.c.purpose, keys.c.serial)
+    found: dict[tuple[str, str], set[int]] = {}
+    for profile, purpose, serial in await connection.execute(query):
+        found.setdefault((profile, purpose), set()).add(serial)
+    wanted = {(_written(profile), purpose.value) for profile, purpose in FIRST_KEYS} if found else set()
+    for profile, purpose in sorted(wanted | set(found)):
+        serials = found.get((profile, purpose), set())
+        if missing := sorted(set(range(1, max(serials, default=1) + 1)) - serials):
+            return f"{purpose} key {missing[0]} ({profile})"
+    return None
+
+
 async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[Key]:
-    """Return every key, unsealed. Raises `SealBroken` under a wrong master key."""
-    rows = await connection.execute(sa.select(keys).order_by(keys.c.profile, keys.c.purpose, keys.c.serial))
-    return [_key(row, master) for row in rows]
+    """Return every key, unsealed.
+
+    Raises:
+        SealBroken: a wrong master key.
+        StateWrong: the master key opens some keys, and not others: their rows were changed.
+    """
+    query = sa.select(keys).order_by(keys.c.profile, keys.c.purpose, keys.c.serial)
+    found, changed = [], []
+    for row in await connection.execute(query):
+        try:
+            found.append(_key(row, master))
+        except SealBroken:
+            changed.append(row.kid)
+    if changed and not found:
+        raise SealBroken
+    if changed:
+        raise StateWrong(
+            f"the row {changed[0]} of the table keys was changed outside the gateway: put it back"
+        )
+    return found
 
 
 def _row(key: Key, master: bytes) -> dict[str, object]:
     return {
         "kid": key.kid,
-        "profile": key.profile.value,
+        "profile": _written(key.profile),
         "purpose": key.purpose.value,
         "serial": key.serial,
         "sealed": _seal(key, master),
@@ -90,22 +156,41 @@ def _row(key: Key, master: bytes) -> dict[str, object]:
 
 
 def _key(row: sa.Row[tuple[object, ...]], master: bytes) -> Key:
-    profile, purpose = Profile(row.profile), Purpose(row.purpose)
-    return Key(
+    try:
+        purpose = Purpose(row.purpose)
+        profile = None if row.profile == _BOTH else Profile(row.profile)
+    except ValueError:  # somebody wrote another one: no seal is for it
+        raise SealBroken from None
+    key = Key(
         kid=row.kid,
         profile=profile,
         purpose=purpose,
         serial=row.serial,
-        material=unseal(master, row.sealed, place=_place(row.kid, profile, purpose)),
+        material=b"",
         created_at=row.created_at,
         serves_from=row.serves_from,
         accepted_until=row.accepted_until,
     )
+    try:
+        return replace(key, material=unseal(master, row.sealed, location=_place(key)))
+    except SealBroken:
+        return replace(key, material=unseal(master, row.sealed, location=_location(key)), bound=False)
 
 
 def _seal(key: Key, master: bytes) -> bytes:
-    return seal(master, key.material, place=_place(key.kid, key.profile, key.purpose))
+    return seal(master, key.material, location=_place(key))
 
 
-def _place(kid: str, profile: Profile, purpose: Purpose) -> str:
-    return f"key/{profile.value}/{purpose.value}/{kid}"
+def _place(key: Key) -> str:
+    """Return what a key is sealed to."""
+    times = (each and each.astimezone(UTC).isoformat() for each in (key.serves_from, key.accepted_until))
+    return "/".join((_location(key), str(key.serial), *(each or "" for each in times)))
+
+
+def _location(key: Key) -> str:
+    """Return what a key was sealed to before schema 0025."""
+    return f"key/{_written(key.profile)}/{key.purpose.value}/{key.kid}"
+
+
+def _written(profile: Profile | None) -> str:
+    return _BOTH if profile is None else profile.value

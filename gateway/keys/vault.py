@@ -1,47 +1,258 @@
-"""The master key in hand, where it comes from, and the keys it opens. Never shows a key.
+"""The master key, its file, and the keys that it unseals.
 
-A rotation in another process moves the master key under a running worker: the key file is read again, the
-deployment's too where the setting names one. A worker whose key is in its environment keeps the keys that it has
-unsealed until it is restarted.
+The master key is 32 bytes, base64url, from a setting; for an embedded database the first start creates a key file. It
+is never in the database. PostgreSQL requires the setting, since all replicas need the same key.
+
+A rotation first writes the new key to a second file (`MasterFile`): even if the process dies, one of the two opens
+the keys. A running worker of another process then reads the key file again, or the file that the setting names. A
+worker with the key in its environment keeps the keys that it has opened until its restart.
 """
 
+import base64
 import contextlib
-from collections.abc import Mapping, Sequence
+import json
+import os
+import re
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Protocol
+
+from joserfc.jwk import ECKey
 
 from gateway.clock import Clock
 from gateway.database import Database, Transaction
 from gateway.deployment import read_epoch
-from gateway.errors.commands import MasterKeyWrong, SettingInvalid
+from gateway.errors.operators import MasterKeyWrong, SettingInvalid, StateWrong
+from gateway.identifiers import Profile, new_identifier
 from gateway.keys import store
-from gateway.keys.master import MasterFile
-from gateway.keys.model import PlaceKeys
-from gateway.keys.sealing import SealBroken
-from gateway.keys.use_cases import REMEDY, by_profile, open_key_ring
-from gateway.places import Profile
+from gateway.keys.model import AUDIT_PURPOSES, FIRST_KEYS, PAIRS, AuditKeys, Key, PlaceKeys, Purpose
+from gateway.keys.sealing import SealBroken, new_key
+from gateway.private_files import tighten_secret
+
+_FORM = re.compile(r"[A-Za-z0-9_-]{43}=?")
+_EXPECTED = "GATEWAY_MASTER_KEY: 32 bytes as base64url (43 characters) is expected"
+
+
+def parse_master_key(text: str) -> bytes:
+    """Read a master key. Raises `SettingInvalid`, which doesn't repeat the text."""
+    # Python's decoder skips other characters than base64url's, so a mistyped key would be accepted as another key.
+    if not _FORM.fullmatch(text.strip()):
+        raise SettingInvalid(_EXPECTED)
+    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
+
+
+def load_or_make_master_key(path: Path) -> bytes:
+    """Read the key file of an embedded database; make it if there is none, readable by its owner only."""
+    if not path.exists():
+        _make(path)
+    tighten_secret(path)
+    return parse_master_key(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def read_master_key_file(path: Path) -> bytes:
+    """Read a key from a file. Raises `SettingInvalid`, which names the file and doesn't repeat its text."""
+    try:
+        return parse_master_key(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise SettingInvalid(f"{path}: can't be read ({error.strerror})") from None
+    except SettingInvalid:
+        raise SettingInvalid(f"{path}: 32 bytes as base64url (43 characters) is expected") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterFile:
+    """The key file of an embedded database, and during a rotation the file of the next key.
+
+    A caller of `write_next`, `promote` or `discard` has the database's write lock.
+    """
+
+    path: Path
+
+    @property
+    def _next(self) -> Path:
+        return self.path.with_name(self.path.name + ".next")
+
+    def read(self) -> list[bytes]:
+        """Return the key in use, then the next one if there is one. Raises `OSError`, `SettingInvalid`."""
+        # Read the next one first: if it is renamed meanwhile, it is read under its new name.
+        coming = self._next.read_text(encoding="utf-8", errors="replace") if self._next.exists() else None
+        current = parse_master_key(self.path.read_text(encoding="utf-8", errors="replace"))
+        return [current] if coming is None else [current, parse_master_key(coming)]
+
+    def write_next(self, key: bytes) -> None:
+        """Write the next key and sync it to the disk."""
+        Path(_write_temporary(self._next, key)).replace(self._next)
+        _sync_folder(self.path)
+
+    def promote(self, key: bytes) -> None:
+        """Make the next key the key in use, unless another process has done so."""
+        if self._next.exists() and key in self.read()[1:]:
+            self._next.replace(self.path)
+            _sync_folder(self.path)
+
+    def discard(self) -> None:
+        """Delete a next key that was never used."""
+        self._next.unlink(missing_ok=True)
+        _sync_folder(self.path)
+
+
+def _make(path: Path) -> None:
+    """Write a temporary file and link it into place, so that two first starts get the same key."""
+    name = _write_temporary(path, new_key())
+    with contextlib.suppress(FileExistsError):
+        os.link(name, path)
+    Path(name).unlink()
+
+
+def _write_temporary(path: Path, key: bytes) -> str:
+    """Write and sync a key to a temporary file in the same folder, for its owner only; return its name."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(base64.urlsafe_b64encode(key).decode().rstrip("=") + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return name
+
+
+def _sync_folder(path: Path) -> None:
+    """Sync a folder, so that a rename in it is on the disk."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+REMEDY = "set GATEWAY_MASTER_KEY (or _FILE) to the key this database was made with"
+
+
+ResealKeys = Callable[[], Awaitable[int]]
+"""Seals every stored key anew, each to its serial; returns their number."""
+
+
+class BeginEvidence(Protocol):
+    """Puts the audit under its first evidence key, in the transaction that makes the key (`audit/adoption.py`)."""
+
+    async def __call__(
+        self, database: Database, transaction: Transaction, key: Key, *, reseal: ResealKeys | None
+    ) -> None:
+        """Adopt what the audit has; `reseal` is None in a store that had no key.
+
+        Raises:
+            StateWrong: that store has an audit.
+        """
+
+
+async def open_key_ring(
+    database: Database, *, master: bytes, clock: Clock, begin: BeginEvidence
+) -> Sequence[Key]:
+    """Return every key; make the first key of each purpose in a new store, or one from before schema 0025.
+
+    Raises:
+        MasterKeyWrong: the master key does not open the keys that are there.
+        StateWrong: a key was deleted, or an older one was put in its place.
+    """
+    try:
+        async with database.read() as connection:
+            found = await store.list_keys(connection, master=master)
+            missing = await store.find_missing_key(connection)
+        if not found or missing is not None or not all(key.bound for key in found):
+            async with database.write() as connection:
+                await store.lock_keys(connection)
+                await _make_first_keys(database, connection, master, clock.now(), begin)
+                found = await store.list_keys(connection, master=master)
+    except SealBroken:
+        raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}") from None
+    return found
+
+
+async def _make_first_keys(
+    database: Database, connection: Transaction, master: bytes, now: datetime, begin: BeginEvidence
+) -> None:
+    """Make the missing first keys, unless the store had them; the keys are locked."""
+    found = await store.list_keys(connection, master=master)
+    if any(key.bound for key in found):
+        missing = await store.find_missing_key(connection)
+        if missing is not None:
+            raise StateWrong(f"the store has lost the {missing}: put back the row of the table keys")
+        if not all(key.bound for key in found):
+            raise StateWrong(
+                "the store has a key from before schema 0025 beside later ones: restore the table keys"
+            )
+        return  # another process made them
+    present = {(key.profile, key.purpose) for key in found}
+    for profile, purpose in FIRST_KEYS:
+        if (profile, purpose) in present:
+            continue
+        first = make_key(profile, purpose, serial=1, now=now)
+        await store.insert_first_key(connection, first, master=master)
+        if purpose is Purpose.EVIDENCE:
+            reseal = partial(store.reseal_keys, connection, former=master, master=master)
+            await begin(database, connection, first, reseal=reseal if found else None)
+
+
+def by_profile(keys: Sequence[Key]) -> dict[Profile, PlaceKeys]:
+    """Return each profile's own keys."""
+    return {
+        profile: PlaceKeys(profile=profile, keys=tuple(key for key in keys if key.profile is profile))
+        for profile in Profile
+    }
+
+
+def make_key(
+    profile: Profile | None,
+    purpose: Purpose,
+    *,
+    serial: int,
+    now: datetime,
+    serves_from: datetime | None = None,
+) -> Key:
+    """Return a new random key; it serves from `now` unless `serves_from` is given."""
+    if purpose in PAIRS:
+        material = json.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).encode()
+    else:
+        material = new_key()
+    return Key(
+        kid=new_identifier("key"),
+        profile=profile,
+        purpose=purpose,
+        serial=serial,
+        material=material,
+        created_at=now,
+        serves_from=serves_from or now,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rings:
-    """Every profile's keys as they stood in an epoch."""
+    """Every profile's keys in an epoch, and the evidence keys."""
 
     epoch: int
     keys: Mapping[Profile, PlaceKeys]
+    evidence: tuple[Key, ...]
+
+
+def _rings(epoch: int, keys: Sequence[Key]) -> Rings:
+    evidence = tuple(key for key in keys if key.purpose is Purpose.EVIDENCE)
+    return Rings(epoch=epoch, keys=by_profile(keys), evidence=evidence)
 
 
 class Reseal(Protocol):
-    """Seals what one table keeps under the master key anew; returns how much. Raises `SealBroken`."""
+    """Seals the values of one table under another master key; returns their number. Raises `SealBroken`."""
 
     async def __call__(self, transaction: Transaction, *, former: bytes, master: bytes) -> int:
         """Seal under `master` what `former` opens."""
-        ...
 
 
 class Vault:
-    """Opens keys with the master key. `file` is None where the key is a setting; `setting_file` is what that names, if it does.
+    """Opens keys with the master key.
 
-    `hanging` is everything in the store that is sealed under the master key itself; `app.py` lists it.
+    `file` is None if the key is a setting; `setting_file` is the file that the setting names, if it names one.
+    `sealed` reseals each table that the master key seals; `app.py` lists them. `begin` as in `open_key_ring`.
     """
 
     def __init__(
@@ -49,35 +260,34 @@ class Vault:
         master: bytes,
         *,
         file: MasterFile | None,
-        hanging: Sequence[Reseal],
+        sealed: Sequence[Reseal],
+        begin: BeginEvidence,
         setting_file: MasterFile | None = None,
     ) -> None:
         self.master = master
         self.file = file
         self.setting_file = setting_file
-        self._hanging = hanging
+        self._sealed = sealed
+        self._begin = begin
+        self._audit_keys: dict[Purpose, dict[str, Key]] = {purpose: {} for purpose in AUDIT_PURPOSES}
 
     async def reseal(self, transaction: Transaction, *, master: bytes) -> int:
-        """Seal everything that hangs on the master key under another one; return how much.
-
-        Raises:
-            SealBroken: the present one opens not all of it.
-        """
-        return sum([await each(transaction, former=self.master, master=master) for each in self._hanging])
+        """Seal everything that the master key seals under another one; return how many values. Raises `SealBroken`."""
+        return sum([await each(transaction, former=self.master, master=master) for each in self._sealed])
 
     async def open(self, database: Database, clock: Clock) -> Rings:
-        """Return the keys, made where there are none; a rotation that died half-way is ended first.
-
-        Raises:
-            MasterKeyWrong: the master key does not open the keys that are there.
-        """
+        """Return the keys, as `open_key_ring`, with its errors; first ends a rotation whose process died."""
         tried: list[bytes] = []
         while True:
             await self._settle(database)
             async with database.read() as transaction:
-                epoch = await read_epoch(transaction)  # before the keys: what comes in between is read again
+                # Before the keys, so that a change in between causes another read.
+                epoch = await read_epoch(transaction)
             try:
-                return Rings(epoch=epoch, keys=await open_key_ring(database, master=self.master, clock=clock))
+                return _rings(
+                    epoch,
+                    await open_key_ring(database, master=self.master, clock=clock, begin=self._begin),
+                )
             except MasterKeyWrong:
                 tried.append(self.master)
                 untried = [each for each in self._candidates() if each not in tried]
@@ -85,10 +295,10 @@ class Vault:
                     self.master = untried[0]
                 elif self.file is None or self.file.read() == [self.master]:
                     raise
-                # It was rotated between our reading it and opening the keys: once more, with the new one.
+                # The master key was rotated after it was read: try again with the new one.
 
     async def read(self, transaction: Transaction) -> Rings:
-        """Return the keys as they stand in the store. Raises `MasterKeyWrong` like `open`."""
+        """Return the stored keys. Raises `MasterKeyWrong`."""
         epoch = await read_epoch(transaction)
         for master in self._candidates():
             try:
@@ -96,8 +306,31 @@ class Vault:
             except SealBroken:
                 continue
             self.master = master
-            return Rings(epoch=epoch, keys=by_profile(found))
+            return _rings(epoch, found)
         raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}")
+
+    async def read_checkpoint_keys(self, transaction: Transaction) -> AuditKeys:
+        """Return the keys that sign checkpoints, as `read_audit_keys`."""
+        return await self.read_audit_keys(transaction, Purpose.CHECKPOINT)
+
+    async def read_audit_keys(self, transaction: Transaction, purpose: Purpose) -> AuditKeys:
+        """Return the audit's keys of a purpose as stored now; those that this process has opened are kept.
+
+        Raises:
+            MasterKeyWrong: no known master key opens them, or one of their rows was changed.
+        """
+        for master in self._candidates():
+            try:
+                found = await store.list_audit_keys(
+                    transaction, purpose, master=master, opened=self._audit_keys[purpose]
+                )
+            except SealBroken:
+                continue
+            self._audit_keys[purpose] = {key.kid: key for key in found}
+            return AuditKeys(keys=tuple(found))
+        raise MasterKeyWrong(
+            f"the table keys: a row of the {purpose.value} keys was changed, or the master key is another one: {REMEDY}"
+        )
 
     def _candidates(self) -> list[bytes]:
         found = [self.master]
@@ -108,9 +341,9 @@ class Vault:
         return found
 
     async def _settle(self, database: Database) -> None:
-        """Take the next master key into use where the store's keys hang on it already; else drop it.
+        """Make the next master key the key in use if it opens the stored keys; else delete it.
 
-        A rotation writes the file and commits inside one write transaction: while this one is open, none is under way.
+        A rotation writes the file and commits inside one write transaction, so none is running during this one.
         """
         if self.file is None:
             return

@@ -1,1 +1,1 @@
-"""How callers prove who they are: OAuth 2 server, tokens, DPoP."""
+"""Authentication of callers: OAuth 2 server, access tokens, DPoP."""

@@ -1,7 +1,6 @@
 """Access tokens: RFC 9068 JWTs, ES256, 300 seconds, for one profile.
 
-Decides on signature, type, issuer, audience and time. Whether the account still stands and its
-`grant_epoch` still counts is `bearer.py`'s.
+Checks signature, type, issuer, audience and times. `bearer_web.py` checks the account's state and `grant_epoch`.
 """
 
 import json
@@ -12,7 +11,7 @@ from typing import Any
 
 from gateway.accounts.grants import Grants, parse_grants
 from gateway.accounts.model import Account
-from gateway.errors.callers import TokenExpired, TokenInvalid
+from gateway.errors.requests import TokenExpired, TokenInvalid
 from gateway.identifiers import new_identifier
 from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws, whole_seconds
 from gateway.profiles.model import Place
@@ -25,7 +24,7 @@ _MAX_DETAILS = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenClaims:
-    """What a verified access token says."""
+    """The claims of a verified access token."""
 
     client_id: str
     scopes: frozenset[str]
@@ -68,11 +67,30 @@ def issue_token(
 
 
 def verify_token(place: Place, raw: str, *, now: datetime) -> TokenClaims:
-    """Return what a token of this place says.
+    """Return the claims of an access token of this profile. A signature is checked once, the times at each call.
 
     Raises:
-        TokenExpired: it was good, and its time is over.
+        TokenExpired: the token is valid except that it has expired.
         TokenInvalid: anything else.
+    """
+    claims: TokenClaims | None = place.tokens.find_kept(raw, now=now)
+    if claims is None:
+        kid, claims = _open(place, raw, now=now)
+        place.tokens.keep(raw, kid, claims)
+    seconds = int(now.timestamp())
+    if claims.issued_at > seconds + SKEW_S or claims.expires_at - claims.issued_at > LIFETIME_S:
+        raise TokenInvalid
+    if claims.expires_at <= seconds:
+        place.tokens.forget(raw)
+        raise TokenExpired
+    return claims
+
+
+def _open(place: Place, raw: str, *, now: datetime) -> tuple[str, TokenClaims]:
+    """Return the key's id and the claims of a token that is signed for this profile, whatever its times.
+
+    Raises:
+        TokenInvalid
     """
     try:
         header = read_header(raw, typ=TYP)
@@ -82,16 +100,14 @@ def verify_token(place: Place, raw: str, *, now: datetime) -> TokenClaims:
         members = verify_jws(raw, key=key, algorithm="ES256")
     except JwsInvalid:
         raise TokenInvalid from None
-    claims = _read_claims(place, members)
-    _check_times(claims, now=int(now.timestamp()))
-    return claims
-
-
-def _read_claims(place: Place, members: Mapping[str, Any]) -> TokenClaims:
     issued_at, expires_at = whole_seconds(members.get("iat")), whole_seconds(members.get("exp"))
-    if members.get("iss") != place.issuer or members.get("aud") != place.audience:
-        raise TokenInvalid
     if issued_at is None or expires_at is None:
+        raise TokenInvalid
+    return header["kid"], _read_claims(place, members, issued_at, expires_at)
+
+
+def _read_claims(place: Place, members: Mapping[str, Any], issued_at: int, expires_at: int) -> TokenClaims:
+    if members.get("iss") != place.issuer or members.get("aud") != place.audience:
         raise TokenInvalid
     try:
         details = members.get("authorization_details")
@@ -109,20 +125,13 @@ def _read_claims(place: Place, members: Mapping[str, Any]) -> TokenClaims:
         raise TokenInvalid from None
 
 
-def _check_times(claims: TokenClaims, *, now: int) -> None:
-    if claims.issued_at > now + SKEW_S or claims.expires_at - claims.issued_at > LIFETIME_S:
-        raise TokenInvalid
-    if claims.expires_at <= now:
-        raise TokenExpired
-
-
 def parse_authorization_details(text: str, account: Account) -> Grants:
     """Read a token request's `authorization_details` (RFC 9396 §6), which may only narrow.
 
     Raises:
         ValueError: malformed, or wider than the account's grants.
     """
-    if len(text) > _MAX_DETAILS:  # what narrows a token rides in it, and headers are bounded
+    if len(text) > _MAX_DETAILS:  # they become a claim of the token, and headers have a size limit
         raise ValueError(f"at most {_MAX_DETAILS} characters")
     details = json.loads(text)
     if not isinstance(details, list) or not details:

@@ -1,18 +1,24 @@
-"""A place's OAuth endpoints over HTTP, and the guard that every route of its API calls (RFC 6749, 7009, 7662, 7517)."""
+"""A profile's OAuth endpoints over HTTP, and the checks of its API's calls (RFC 6749, 7009, 7662, 7517)."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from gateway.edge.guards import CallerGuard, refuses
-from gateway.edge.rates import RateLimits
+from gateway.accounts.model import Account
+from gateway.dependencies import Dependencies
+from gateway.edge.requests import body_of
+from gateway.edge.responses import CallerCheck, RouteChecks, refuses
 from gateway.errors import GatewayError
-from gateway.errors.callers import (
+from gateway.errors.registry import StoreUnavailable
+from gateway.errors.requests import (
     AccountSuspended,
     DpopProofInvalid,
+    NotFound,
     ProfileMismatch,
     RateLimited,
     ScopeMissing,
@@ -20,10 +26,13 @@ from gateway.errors.callers import (
     TokenInvalid,
     TokenMissing,
 )
-from gateway.errors.places import Overloaded
-from gateway.errors.requests import NotFound
+from gateway.identifiers import Profile
 from gateway.keys.model import SigningRing
-from gateway.oauth.answers import (
+from gateway.oauth.bearer_web import identify_caller
+from gateway.oauth.model import Caller, OAuthRefusal, OAuthRequest, PresentCitizen
+from gateway.oauth.responses import (
+    OWN_TOKEN_FORM,
+    TOKEN_FORM,
     ActiveToken,
     ClientProofRefused,
     GuessesRefused,
@@ -35,38 +44,43 @@ from gateway.oauth.answers import (
     ServerMetadata,
     TokenAnswer,
     TokenRefused,
+    resource_metadata,
+    server_metadata,
 )
-from gateway.oauth.bearer import Presented, identify_caller
-from gateway.oauth.bodies import OwnTokenForm, TokenForm, form_body
-from gateway.oauth.metadata import resource_metadata, server_metadata
-from gateway.oauth.model import Caller
-from gateway.oauth.use_cases import Bounds, OAuthRefusal, OAuthRequest, grant_token, introspect, revoke
-from gateway.places import Profile
+from gateway.oauth.use_cases import authenticate_client, grant_token, introspect, revoke
 from gateway.profiles.model import Gateway, Place
 
+_FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _MAX_MEMBERS = 32
 
+UseCase = Callable[[Dependencies, Place, Account, OAuthRequest], Awaitable[dict[str, Any]]]
+Parsed = TypeVar("Parsed")
+
 
 def gateway_of(request: Request) -> Gateway:
-    """Return the parts that `build_app` put beside the application."""
+    """Return the gateway from the application's state."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 
 
 async def place_of(request: Request, profile: str) -> Place:
-    """Return the place of a path. Raises `NotFound` for any other word."""
+    """Return the place of the profile in a path. Raises `NotFound` for another word, and for a profile that isn't served here."""
+    gateway = gateway_of(request)
     try:
-        return gateway_of(request).places[Profile(profile)]
+        place = gateway.places[Profile(profile)]
     except ValueError:
         raise NotFound from None
+    if gateway.settings.serve_profile not in {None, place.profile}:
+        raise NotFound
+    return place
 
 
 AtPlace = Annotated[Place, Depends(place_of)]
 
 
-class Bearer(CallerGuard):
-    """A dependency that says who is calling and holds a scope (None: any token of this place)."""
+class Bearer(CallerCheck):
+    """A dependency that returns the caller; it requires a scope (None: any token of this profile)."""
 
     refuses: tuple[type[GatewayError], ...] = (
         TokenMissing,
@@ -84,23 +98,81 @@ class Bearer(CallerGuard):
             self.refuses = (*Bearer.refuses, ScopeMissing)
 
     async def __call__(self, request: Request, place: AtPlace) -> Caller:
-        """Return the caller; the contract's guards from 401 to `rate_limited`."""
-        presented = Presented(
-            authorization=request.headers.getlist("authorization"),
-            proofs=request.headers.getlist("dpop"),
-            method=request.method,
-            path=request.url.path,
-            request_id=request.state.request_id,
-            correlation_id=request.state.correlation_id,
+        """Return the caller; raises as `identify_caller`."""
+        state = request.app.state
+        caller = await identify_caller(
+            state.gateway,
+            place,
+            request,
+            scope=self.scope,
+            rates=state.rates,
+            find_citizen=self.find_citizen,
         )
-        rates: RateLimits = request.app.state.rates
-        caller = await identify_caller(gateway_of(request), place, presented, scope=self.scope, rates=rates)
         request.state.known = True
         return caller
 
+    async def find_citizen(self, request: Request, place: Place) -> PresentCitizen | None:
+        """Return the citizen who has signed in, on the routes that take a citizen's own login (`citizens/call_web.py`)."""
+        del request, place
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[Parsed]):
+    """One request to the API that passed its checks."""
+
+    request: Request
+    deps: Dependencies
+    place: Place
+    caller: Caller
+    body: Parsed
+
+
+class Checks(RouteChecks, Generic[Parsed]):
+    """A dependency that runs a route's checks in the contract's order; the OpenAPI document is built from `checks`."""
+
+    def __init__(self, scope: str | Bearer | None, read: Callable[[Request], Awaitable[Parsed]]) -> None:
+        self._bearer, self._read = scope if isinstance(scope, Bearer) else Bearer(scope), read
+        self.checks: tuple[object, ...] = (self._bearer, read)
+
+    async def run(self, request: Request, profile: str) -> Call[Parsed]:
+        """Return the call. Raises what `place_of`, `Bearer` and `StrictBody` raise."""
+        place = await place_of(request, profile)
+        caller = await self._bearer(request, place)
+        body = await self._read(request)
+        deps: Dependencies = request.app.state.gateway.deps
+        return Call(request=request, deps=deps, place=place, caller=caller, body=body)
+
+    async def __call__(self, request: Request, profile: str) -> Call[Parsed]:
+        """Return the call, as `run`."""
+        return await self.run(request, profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCall:
+    """One request to an OAuth endpoint; its client is not authenticated yet."""
+
+    request: Request
+    place: Place
+
+
+class AtEndpoint(RouteChecks):
+    """The dependency of the OAuth endpoints, whose refusals have a form of their own."""
+
+    async def run(self, request: Request, profile: str) -> ClientCall:
+        """Return the call. Raises `NotFound`."""
+        return ClientCall(request=request, place=await place_of(request, profile))
+
+    async def __call__(self, request: Request, profile: str) -> ClientCall:
+        """Return the call, as `run`."""
+        return await self.run(request, profile)
+
+
+AtClient = Annotated[ClientCall, Depends(AtEndpoint())]
+
 
 def build_router() -> APIRouter:
-    """Return the routes of every place."""
+    """Return the OAuth routes of every profile."""
     router = APIRouter(tags=["oauth"])
     _add_endpoints(router)
     _add_open_documents(router)
@@ -108,63 +180,60 @@ def build_router() -> APIRouter:
 
 
 def _add_endpoints(router: APIRouter) -> None:
-    router.add_api_route(
-        "/{profile}/oauth2/token",
-        _token,
-        methods=["POST"],
-        operation_id="issue_token",
-        summary="Issue an access token",
-        openapi_extra={"requestBody": form_body(TokenForm), **refuses(Overloaded)},
-        responses={
-            200: {"model": TokenAnswer},
-            400: {"model": TokenRefused},
-            401: {"model": ClientProofRefused},
-            429: {"model": GuessesRefused},
-        },
-    )
-    router.add_api_route(
-        "/{profile}/oauth2/introspect",
-        _introspect,
-        methods=["POST"],
-        operation_id="introspect_token",
-        summary="Look into one's own token",
-        openapi_extra={"requestBody": form_body(OwnTokenForm), **refuses(Overloaded)},
-        responses={
-            200: {"model": ActiveToken | InactiveToken},
-            400: {"model": RequestRefused},
-            401: {"model": ClientProofRefused},
-            429: {"model": GuessesRefused},
-        },
-    )
-    router.add_api_route(
-        "/{profile}/oauth2/revoke",
-        _revoke,
-        methods=["POST"],
-        operation_id="revoke_token",
-        summary="Revoke one's own token",
-        openapi_extra={"requestBody": form_body(OwnTokenForm), **refuses(Overloaded)},
-        responses={
-            200: {"model": RevokedAnswer},
-            400: {"model": RequestRefused},
-            401: {"model": ClientProofRefused},
-            429: {"model": GuessesRefused},
-        },
-    )
+    for path, endpoint, name, summary, form, answer, refused in (
+        ("token", _token, "issue_token", "Issue an access token", TOKEN_FORM, TokenAnswer, TokenRefused),
+        (
+            "introspect",
+            _introspect,
+            "introspect_token",
+            "Introspect the client's own token",
+            OWN_TOKEN_FORM,
+            ActiveToken | InactiveToken,
+            RequestRefused,
+        ),
+        (
+            "revoke",
+            _revoke,
+            "revoke_token",
+            "Revoke the client's own token",
+            OWN_TOKEN_FORM,
+            RevokedAnswer,
+            RequestRefused,
+        ),
+    ):
+        router.add_api_route(
+            f"/{{profile}}/oauth2/{path}",
+            endpoint,
+            methods=["POST"],
+            operation_id=name,
+            summary=summary,
+            openapi_extra={
+                "requestBody": {"required": True, "content": {_FORM: {"schema": form}}},
+                **refuses(StoreUnavailable),
+            },
+            responses={
+                200: {"model": answer},
+                400: {"model": refused},
+                401: {"model": ClientProofRefused},
+                429: {"model": GuessesRefused},
+            },
+        )
 
 
 def _add_open_documents(router: APIRouter) -> None:
+    well_known = "/.well-known/oauth"
     for path, show, model, name, summary in (
         ("/{profile}/jwks.json", _token_keys, PublicKeys, "get_token_keys", "Keys of access tokens"),
         ("/{profile}/receipt-keys.json", _receipt_keys, PublicKeys, "get_receipt_keys", "Keys of receipts"),
         (
-            "/.well-known/oauth-authorization-server/{profile}",
+            f"{well_known}-authorization-server/{{profile}}",
             _server_metadata,
             ServerMetadata,
             "get_server_metadata",
             "RFC 8414 metadata",
         ),
         (
-            "/.well-known/oauth-protected-resource/{profile}/v1",
+            f"{well_known}-protected-resource/{{profile}}/v1",
             _resource_metadata,
             ResourceMetadata,
             "get_resource_metadata",
@@ -181,43 +250,35 @@ def _add_open_documents(router: APIRouter) -> None:
         )
 
 
-async def _token(request: Request, place: AtPlace) -> Response:
-    try:
-        answer = await grant_token(
-            gateway_of(request).parts, place, await _read(request), _bounds_of(request)
-        )
-    except OAuthRefusal as refusal:
-        return _refused(request, refusal)
-    request.state.known = True
-    return JSONResponse(answer.members, status_code=answer.status, headers=_NO_STORE)
+async def _token(call: AtClient) -> Response:
+    return await _answer(call, grant_token)
 
 
-async def _introspect(request: Request, place: AtPlace) -> Response:
+async def _introspect(call: AtClient) -> Response:
+    return await _answer(call, introspect)
+
+
+async def _revoke(call: AtClient) -> Response:
+    return await _answer(call, revoke)
+
+
+async def _answer(call: ClientCall, use_case: UseCase) -> Response:
+    """Authenticate the client, then run one use case; a refusal is an RFC 6749 §5.2 error object."""
+    request, place, state = call.request, call.place, call.request.app.state
+    deps: Dependencies = state.gateway.deps
     try:
-        members = await introspect(
-            gateway_of(request).parts, place, await _read(request), _bounds_of(request)
-        )
+        arrived = _read(request)
+        account = await authenticate_client(deps, place, arrived, throttle=state.throttle, rates=state.rates)
+        request.state.known, request.state.account = True, account.client_id
+        members = await use_case(deps, place, account, arrived)
     except OAuthRefusal as refusal:
+        request.state.refused_with = refusal.error
         return _refused(request, refusal)
-    request.state.known = True
     return JSONResponse(members, headers=_NO_STORE)
 
 
-async def _revoke(request: Request, place: AtPlace) -> Response:
-    try:
-        await revoke(gateway_of(request).parts, place, await _read(request), _bounds_of(request))
-    except OAuthRefusal as refusal:
-        return _refused(request, refusal)
-    request.state.known = True
-    return JSONResponse({}, headers=_NO_STORE)
-
-
-def _bounds_of(request: Request) -> Bounds:
-    return Bounds(guesses=request.app.state.guesses, rates=request.app.state.rates)
-
-
-async def _read(request: Request) -> OAuthRequest:
-    """Read the form: UTF-8, each parameter once, an empty one as if left out (RFC 6749 §3.2).
+def _read(request: Request) -> OAuthRequest:
+    """Read the form: UTF-8, each parameter once; empty and unknown parameters are ignored (RFC 6749 §3.2).
 
     Raises:
         OAuthRefusal
@@ -225,11 +286,11 @@ async def _read(request: Request) -> OAuthRequest:
     media_types = [
         named.partition(";")[0].strip().lower() for named in request.headers.getlist("content-type")
     ]
-    if media_types != ["application/x-www-form-urlencoded"]:
-        raise OAuthRefusal("invalid_request", "send application/x-www-form-urlencoded")
+    if media_types != [_FORM]:
+        raise OAuthRefusal("invalid_request", f"send {_FORM}")
     try:
         pairs = parse_qsl(
-            (await request.body()).decode("ascii"),
+            body_of(request).decode("ascii"),
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",
@@ -241,8 +302,7 @@ async def _read(request: Request) -> OAuthRequest:
     if len(form) != len(pairs):
         raise OAuthRefusal("invalid_request", "a parameter is repeated")
     return OAuthRequest(
-        path=request.url.path,
-        request_id=request.state.request_id,
+        path=request.scope["path"],
         address=request.client.host if request.client else "",
         form={name: value for name, value in form.items() if value},
         authorization=request.headers.getlist("authorization"),
@@ -271,8 +331,8 @@ async def _receipt_keys(request: Request, place: AtPlace) -> Response:
 
 
 def _key_set(request: Request, keys: SigningRing) -> Response:
-    # A coming key stands here three minutes before it signs: every cached set has it by then.
-    members = keys.public_set(now=gateway_of(request).parts.clock.now())
+    # A new key is published three minutes before its use, so that every cached set has it.
+    members = keys.public_set(now=gateway_of(request).deps.clock.now())
     return JSONResponse(members, headers={"Cache-Control": "public, max-age=60"})
 
 

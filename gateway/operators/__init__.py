@@ -1,1 +1,1 @@
-"""People with roles: who may propose, approve and administer, and how they prove who they are."""
+"""Operators: people with roles, who propose, approve and administer, and their sign-in."""

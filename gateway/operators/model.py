@@ -1,31 +1,36 @@
-"""Operators: people with one role each, known by a short name. Secrets never show in a repr.
+"""Operators: people with one role each, known by a short name, and their credentials and sessions.
 
-A name is no person's number: a run of nine digits is refused. `local` is nobody's name, since in the audit it stands
-for whoever has the host. See docs/decisions/0054.
+Refuses a name that could contain a person's number, and the name `local`, which the audit
+uses for commands without a sign-in. No secret shows in a repr. See docs/decisions/0054.
 """
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from gateway.audit.model import LOCAL
-from gateway.identifiers import OperatorName, refuse_long_number
+from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.clock import rfc3339
+from gateway.identifiers import OperatorName, Profile, new_identifier, refuse_long_number
 
-IDLE = timedelta(minutes=30)
-"""How long a session lives without a call."""
+if TYPE_CHECKING:
+    from gateway.dependencies import Dependencies
 
-LONGEST = timedelta(hours=8)
-"""How long a session lives at most."""
+MAX_IDLE = timedelta(minutes=30)
+"""A session ends after this time without a call."""
 
-CODE_LIFE = timedelta(hours=24)
-"""How long a one-time code may wait for its operator."""
+MAX_SESSION = timedelta(hours=8)
+"""A session ends after this time, even if it is used."""
+
+CODE_LIFETIME = timedelta(hours=24)
+"""How long a one-time code is valid."""
 
 NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 
 
 class Role(StrEnum):
-    """What an operator may do; each has one."""
+    """What an operator may do; each has one role."""
 
     VIEWER = "viewer"
     PROPOSER = "proposer"
@@ -35,7 +40,7 @@ class Role(StrEnum):
 
 
 class OperatorState(StrEnum):
-    """Where an operator stands: waiting with a one-time code, at work, or ended."""
+    """Invited (has a one-time code), active (has enrolled) or disabled."""
 
     INVITED = "invited"
     ACTIVE = "active"
@@ -44,10 +49,10 @@ class OperatorState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """One person. `created_by` admitted them, and saw their one-time code: an operator's name, or `local`.
+    """One person.
 
-    `admitted_in` is the change by which that was done; None where one person did it alone. `role_since` is when they
-    enrolled, or were given their role; None before they enrolled.
+    `created_by` admitted them and saw their one-time code: an operator's name, or `local`. `admitted_in` is the change by
+    which two people admitted them; None if one person did it. `role_since` is None before they enrolled.
     """
 
     name: OperatorName
@@ -60,8 +65,8 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """An operator with what proves them, as the store has it. `last_step` is that of the last TOTP code used."""
+class OperatorRecord:
+    """An operator with their stored credentials. `last_step` is the time step of the last TOTP code used."""
 
     operator: Operator
     password_hash: str | None = field(default=None, repr=False)
@@ -70,28 +75,25 @@ class Record:
     code_digest: str | None = field(default=None, repr=False)
     code_ends_at: datetime | None = None
 
-    def is_expected(self, now: datetime) -> bool:
-        """Say whether the operator's one-time code still waits for them."""
+    def may_enrol(self, now: datetime) -> bool:
+        """Return whether the operator's one-time code is still valid."""
         invited = self.operator.state is OperatorState.INVITED
         return invited and self.code_ends_at is not None and now < self.code_ends_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session and its operator, as the store has them."""
+    """A stored session and its operator."""
 
+    digest: str
     operator: Operator
     used_at: datetime
     ends_at: datetime
 
-    def is_live(self, now: datetime) -> bool:
-        """Say whether the session, and its operator, are good now."""
-        return self.operator.state is OperatorState.ACTIVE and now < min(self.ends_at, self.used_at + IDLE)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a login gives, once."""
+    """The result of a login; the token is shown once."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -99,7 +101,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What somebody says to be let in; not yet believed."""
+    """The input of a login, not verified."""
 
     name: str
     password: str = field(repr=False)
@@ -107,19 +109,58 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Whence a call came: the other end's address (`local` for a command) and our id of the request."""
+class RequestSource:
+    """Where a call came from: the client's address (`local` for a command) and the ids of the request."""
 
     address: str = LOCAL
     request_id: str | None = None
     correlation_id: str | None = None
 
 
+HOST = RequestSource()
+"""The source of a command on the host."""
+
+
 def parse_name(text: str) -> OperatorName:
-    """Read an operator's name. Raises `ValueError` saying what is expected."""
+    """Read an operator's name. Raises `ValueError` with what is expected."""
     if not NAME.fullmatch(text):
-        raise ValueError("1 to 64 of a-z 0-9 . _ -, opening with a letter")
+        raise ValueError("1 to 64 of a-z 0-9 . _ -, starting with a letter")
     refuse_long_number(text)
     if text == LOCAL:
         raise ValueError(f"a name other than {LOCAL}")
     return OperatorName(text)
+
+
+def describe(operator: Operator) -> dict[str, str | None]:
+    """Return the members of an operator that the API and the commands show."""
+    return {
+        "name": operator.name,
+        "role": operator.role.value,
+        "state": operator.state.value,
+        "created_at": rfc3339(operator.created_at),
+        "created_by": operator.created_by,
+        "admitted_in": operator.admitted_in,
+        "role_since": rfc3339(operator.role_since) if operator.role_since else None,
+    }
+
+
+def operator_entry(
+    deps: "Dependencies",
+    outcome: str,
+    *,
+    actor: str | None,
+    kind: Kind | None = None,
+    profile: Profile | None = None,
+    source: RequestSource = HOST,
+) -> AuditEntry:
+    """Return the audit row of an act of an operator or of `local`; by default the kind follows from the actor."""
+    return AuditEntry(
+        at=deps.clock.now(),
+        kind=kind or (Kind.LOCAL if actor == LOCAL else Kind.OPERATOR),
+        profile=profile,
+        act=new_identifier("act"),
+        request_id=source.request_id,
+        correlation_id=source.correlation_id,
+        outcome=outcome,
+        actor=actor,
+    )

@@ -1,7 +1,7 @@
-"""Passwords: which are good enough, and argon2id (RFC 9106) beside the event loop.
+"""The rules for new passwords, and argon2id (RFC 9106) in threads outside the event loop.
 
-A hash takes a third of a second and 64 MiB: few run at once, few more may wait, and nothing else waits for them.
-Verifying for a name that nobody has costs the same. Refuses nothing of a password to be verified but a wrong one.
+A hash takes a third of a second and 64 MiB: few run at once, some more may wait, and no other work waits for them.
+Verifying the password of an unknown name takes the same time.
 """
 
 import asyncio
@@ -17,24 +17,25 @@ from typing import NewType, TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from gateway.errors.places import Overloaded
+from gateway.errors.registry import Overloaded
 from gateway.normal_forms import normalise
 
 NewPassword = NewType("NewPassword", str)
-"""A password that `parse_new_password` let pass."""
+"""A password that `parse_new_password` accepted."""
 
-SHORTEST, LONGEST = 12, 128
-AT_ONCE = 2
-"""Threads that the executor handed in is to have."""
-WAITING = 32
-UNLIKELY = 4
-"""Tries with a wrong code that have their password hashed at once or wait for it; one thread at most is theirs."""
-OF_ONE_NAME = 4
-"""Tries with a right code of one name that are hashed or wait; they are hashed one after the other."""
+MIN_LENGTH, MAX_LENGTH = 12, 128
+THREADS = 2
+"""Threads of the executor."""
+MAX_WAITING = 32
+"""At most this number of hashes run or wait."""
+MAX_WRONG_CODES = 4
+"""At most this number of attempts with a wrong code are hashed or wait; they use one thread."""
+MAX_OF_ONE_NAME = 4
+"""At most this number of attempts with a right code for one name are hashed or wait, one at a time."""
 
-_LENGTHS = f"a password of {SHORTEST} to {LONGEST} characters is expected"
+_LENGTHS = f"a password of {MIN_LENGTH} to {MAX_LENGTH} characters is expected"
 _SALT_SIZE, _HASH_SIZE = 16, 32
-_FEWEST_OTHERS = 8
+_MIN_OTHERS = 8
 _RUN_SHARE = 0.7
 _LOOK_ALIKES = str.maketrans("0134578@$!", "oieastbasi")
 _STEMS = frozenset(
@@ -49,9 +50,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """How dear a hash is: RFC 9106 §4's second choice, for where memory is constrained, but with one lane.
+    """The cost of a hash: RFC 9106 §4, second recommendation (memory-constrained), but with one lane.
 
-    OpenSSL shares one pool of threads for lanes: with more than one, hashes at once fail or wait for ever.
+    OpenSSL has one thread pool for all lanes: with several lanes, concurrent hashes fail or never end.
     """
 
     memory_kib: int = 64 * 1024
@@ -60,70 +61,77 @@ class Cost:
 
 
 def parse_new_password(text: str, *, name: str) -> NewPassword:
-    """Read a password that somebody wants to have. Raises `ValueError` saying what is expected, never the password."""
+    """Read a new password. Raises `ValueError` with what is expected, without the password."""
     try:
-        password = normalise("NFC", text, longest=LONGEST)
+        password = normalise("NFC", text, longest=MAX_LENGTH)
     except ValueError:
         raise ValueError(_LENGTHS) from None
     folded = password.casefold()
-    if not SHORTEST <= len(password) <= LONGEST:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValueError(_LENGTHS)
-    if name in folded and len(folded.replace(name, "")) < _FEWEST_OTHERS:
-        raise ValueError("a password that is not made of the operator's name is expected")
+    if name in folded and len(folded.replace(name, "")) < _MIN_OTHERS:
+        raise ValueError("a password other than the operator's name is expected")
     if _is_run(folded) or _is_common(folded):
-        raise ValueError("that password is among the first to be guessed: several unrelated words are better")
+        raise ValueError("that password is easy to guess: use several unrelated words")
     return NewPassword(password)
 
 
 def _is_run(folded: str) -> bool:
-    """Say whether most characters are those beside the ones before, or the same few."""
-    beside = sum(abs(ord(one) - ord(other)) <= 1 for one, other in pairwise(folded))
-    return beside >= _RUN_SHARE * (len(folded) - 1) or len(set(folded)) < _FEWEST_OTHERS // 2
+    """Return whether most characters equal or follow the one before, as in `abcd`, or there are few different ones."""
+    steps = sum(abs(ord(one) - ord(other)) <= 1 for one, other in pairwise(folded))
+    return steps >= _RUN_SHARE * (len(folded) - 1) or len(set(folded)) < _MIN_OTHERS // 2
 
 
 def _is_common(folded: str) -> bool:
-    """Say whether a word that everybody takes is left when figures and signs around it are taken away."""
+    """Return whether the text is a common password once the digits and signs around it are removed."""
     letters = folded.translate(_LOOK_ALIKES)
     bare = folded.strip("0123456789 .,;:!?@#$%^&*()_-+=")
     return letters in _STEMS or bare.translate(_LOOK_ALIKES) in _STEMS
 
 
 class Passwords:
-    """Hashes and verifies in an executor's threads, which `Argon2id` lets run beside the loop."""
+    """Hashes and verifies passwords in an executor's threads; `Argon2id` releases the interpreter's lock."""
 
-    def __init__(self, executor: Executor, *, cost: Cost | None = None, waiting: int = WAITING) -> None:
+    def __init__(self, executor: Executor, *, cost: Cost | None = None, waiting: int = MAX_WAITING) -> None:
         self._executor = executor
         self._cost = cost or Cost()
         self._bound = waiting
-        self._present = 0
-        self._unlikely = 0
-        self._unlikely_turn = asyncio.Semaphore(1)
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._running = 0
+        self._wrong_codes = 0
+        self._wrong_code_turn = asyncio.Semaphore(1)
         self._of_name: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def hash(self, password: NewPassword) -> str:
         """Return the password's hash with its salt and cost (PHC form). Raises `Overloaded`."""
-        return await self._beside(lambda: self._derive(password))
+        argon2 = Argon2id(
+            salt=secrets.token_bytes(_SALT_SIZE),
+            length=_HASH_SIZE,
+            iterations=self._cost.passes,
+            lanes=self._cost.lanes,
+            memory_cost=self._cost.memory_kib,
+        )
+        return await self._in_thread(lambda: argon2.derive_phc_encoded(password.encode()))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Say whether a hash is this password's; without one the answer is no, and takes as long.
+        """Return whether a hash is of this password; without a hash False, after the same time.
 
         Raises:
-            Overloaded: too many wait.
+            Overloaded: too many hashes wait.
         """
         try:
-            normal = normalise("NFC", password, longest=LONGEST)
-        except ValueError:  # nobody's: none like it can be had
+            normal = normalise("NFC", password, longest=MAX_LENGTH)
+        except ValueError:  # no password can have this form
             normal, hashed = "", None
-        return await self._beside(lambda: _matches(normal, hashed or self._nobodys()))
+        return await self._in_thread(lambda: _matches(normal, hashed or self._make_unmatched_hash()))
 
-    async def verify_of(self, name: str, password: str, hashed: str | None) -> bool:
-        """As `verify`, one try of a name at a time: who has one authenticator's codes keeps no other name waiting.
+    async def verify_one_at_a_time(self, name: str, password: str, hashed: str | None) -> bool:
+        """As `verify`, but one attempt of a name at a time, so that attempts for one name don't delay other names.
 
         Raises:
-            Overloaded: too many wait, of this name or altogether.
+            Overloaded: too many hashes wait, of this name or in all.
         """
-        if self._of_name[name] >= OF_ONE_NAME:
+        if self._of_name[name] >= MAX_OF_ONE_NAME:
             raise Overloaded
         self._of_name[name] += 1
         try:
@@ -134,41 +142,31 @@ class Passwords:
             if not self._of_name[name]:
                 del self._of_name[name], self._turns[name]
 
-    async def verify_unlikely(self, password: str, hashed: str | None) -> bool:
-        """As `verify`, for a try that is wrong whatever is found; no where `UNLIKELY` such tries are there already.
+    async def verify_with_wrong_code(self, password: str, hashed: str | None) -> bool:
+        """As `verify`, for an attempt with a wrong code; False, without hashing, if too many of them wait.
 
-        They take one thread, so that a right try has another: it never waits behind them.
+        They use one thread, so that an attempt with a right code never waits for them.
         """
-        if self._unlikely >= UNLIKELY:
+        if self._wrong_codes >= MAX_WRONG_CODES:
             return False
-        self._unlikely += 1
+        self._wrong_codes += 1
         try:
-            async with self._unlikely_turn:
+            async with self._wrong_code_turn:
                 return await self.verify(password, hashed)
         finally:
-            self._unlikely -= 1
+            self._wrong_codes -= 1
 
-    async def _beside(self, work: Callable[[], Result]) -> Result:
-        if self._present >= self._bound:
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        if self._running >= self._bound:
             raise Overloaded
-        self._present += 1
+        self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
-            self._present -= 1
+            self._running -= 1
 
-    def _derive(self, password: str) -> str:
-        argon2 = Argon2id(
-            salt=secrets.token_bytes(_SALT_SIZE),
-            length=_HASH_SIZE,
-            iterations=self._cost.passes,
-            lanes=self._cost.lanes,
-            memory_cost=self._cost.memory_kib,
-        )
-        return argon2.derive_phc_encoded(password.encode())
-
-    def _nobodys(self) -> str:
-        """Return what looks like a hash, of no password: verifying against it takes as long as against a real one."""
+    def _make_unmatched_hash(self) -> str:
+        """Return a well-formed hash that matches no password: verifying takes as long as with a real one."""
         salt, digest = (_base64(secrets.token_bytes(size)) for size in (_SALT_SIZE, _HASH_SIZE))
         cost = self._cost
         return f"$argon2id$v=19$m={cost.memory_kib},t={cost.passes},p={cost.lanes}${salt}${digest}"

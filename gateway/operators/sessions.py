@@ -1,191 +1,212 @@
-"""Sign in, say who a token is, sign out, hold a role.
+"""Sign in, identify the operator of a token, sign out, require a role.
 
-The code is judged first, which costs next to nothing: of tries with a wrong one few at once have their password hashed, on
-one thread, so that strangers never make the right operator wait (docs/decisions/0071). A password is hashed for a name
-that nobody has too, so that neither answer nor time tells which part differed while nobody floods. The code's step is
-spent in the commit that makes the session. What was wrong is slowed (`edge/guesses.py`) and counted (`audit/refusals.py`).
+The TOTP code is checked before the password, since that is cheap. Of attempts with a wrong code only a few passwords are
+hashed, on one thread, so that strangers don't delay the right operator (docs/decisions/0071). An unknown name also costs
+a hash: neither the answer nor its time shows which part was wrong, except during a flood. The commit that opens the
+session uses up the code's time step. Wrong attempts are slowed (`edge/throttle.py`) and counted (`audit/refusals.py`).
+
+One-time codes and session tokens are stored as keyed HMACs (docs/decisions/0015). Operators belong to no profile: the
+key is official's for credentials, which no command rotates. The HMAC covers the kind of secret, so that a code is never
+accepted as a token.
 """
 
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import StrEnum
 
 import structlog
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.database import Transaction
-from gateway.edge.guesses import Guesses, TooManyGuesses, Unproven
-from gateway.errors.callers import RateLimited, TokenInvalid
-from gateway.errors.commands import MasterKeyWrong
-from gateway.errors.operators import LoginInvalid, RoleMissing
-from gateway.errors.places import Overloaded
-from gateway.identifiers import new_identifier
+from gateway.edge.throttle import LoginThrottle, NotAuthenticated, TooManyAttempts
+from gateway.errors.operators import LoginInvalid, MasterKeyWrong, RoleMissing
+from gateway.errors.registry import Overloaded
+from gateway.errors.requests import RateLimited, TokenInvalid
+from gateway.identifiers import Profile
+from gateway.keys.model import Purpose
 from gateway.keys.sealing import unseal
 from gateway.operators import store
-from gateway.operators.digests import Kept, digest_of, digests_of
-from gateway.operators.model import LONGEST, Arrival, Login, Operator, OperatorState, Record, Role, Session
+from gateway.operators.model import (
+    HOST,
+    MAX_IDLE,
+    MAX_SESSION,
+    Login,
+    Operator,
+    OperatorRecord,
+    OperatorState,
+    RequestSource,
+    Role,
+    Session,
+    operator_entry,
+)
 from gateway.operators.passwords import Passwords
 from gateway.operators.totp import find_step, new_secret
 from gateway.profiles.model import Gateway
 
-DOOR = "operators"
-"""Where the names of guesses are operators'."""
+TOKEN_PREFIX = "ops_"  # noqa: S105 - how every session's token begins, not a token
 
-NOTED = timedelta(seconds=60)
-"""How much later than noted a session must be used to be noted anew: not each call writes."""
+NAMESPACE = "operators"
+"""The namespace of operators' names in the login throttle."""
+
+TOUCH_INTERVAL = timedelta(seconds=60)
+"""The last use of a session is stored at most once in this time, so that most calls write nothing."""
 
 log = structlog.get_logger("gateway.operators")
 
 
-class _NotLetIn(Unproven):
-    """A login that was looked at and failed; counted by the guesses."""
+class SecretKind(StrEnum):
+    """The kinds of secrets that are stored as keyed HMACs."""
+
+    CODE = "operator_code"
+    TOKEN = "operator_token"  # noqa: S105 - a kind, not a token
+
+
+class _NotSignedIn(NotAuthenticated):
+    """A failed login attempt, which the throttle counts."""
+
+
+def digest_secret(gateway: Gateway, kind: SecretKind, text: str) -> str:
+    """Return the digest of a new code or token, for the store."""
+    keys, now = gateway.places[Profile.OFFICIAL].keys, gateway.deps.clock.now()
+    return keys.serving(Purpose.CREDENTIAL, now).mac(f"{kind.value}|{text}")
+
+
+def possible_digests(gateway: Gateway, kind: SecretKind, text: str) -> list[str]:
+    """Return the possible digests of a received code or token, one for each accepted key."""
+    keys, now = gateway.places[Profile.OFFICIAL].keys, gateway.deps.clock.now()
+    return [key.mac(f"{kind.value}|{text}") for key in keys.accepted(Purpose.CREDENTIAL, now)]
 
 
 async def login(
-    gateway: Gateway, passwords: Passwords, guesses: Guesses, tried: Login, *, arrival: Arrival
+    gateway: Gateway,
+    passwords: Passwords,
+    throttle: LoginThrottle,
+    attempt: Login,
+    *,
+    source: RequestSource = HOST,
 ) -> Session:
-    """Let an operator in; the token is shown this once.
+    """Sign an operator in.
 
     Raises:
-        LoginInvalid: not name, password and an unused code of an active operator; which, isn't said.
-        RateLimited: not let in, and too many such tries wait already.
-        Overloaded: the store or the hashing can take no more.
+        LoginInvalid: not the name, password and unused code of an active operator; doesn't say which is wrong.
+        RateLimited: the attempt failed, and too many failed attempts wait for their answer.
+        Overloaded: the store or the hashing has no capacity.
     """
     try:
-        async with guesses.slowing(DOOR, tried.name, arrival.address):
-            return await _sign_in(gateway, passwords, guesses, tried, arrival)
-    except TooManyGuesses as error:
-        gateway.parts.refusals.count(None, "rate_limited", address=arrival.address)
+        async with throttle.attempt(NAMESPACE, attempt.name, source.address):
+            return await _sign_in(gateway, passwords, throttle, attempt, source)
+    except TooManyAttempts as error:
+        gateway.deps.refusals.count(None, "rate_limited", address=source.address)
         raise RateLimited(retry_after=error.retry_after) from None
-    except _NotLetIn:
+    except _NotSignedIn:
         raise LoginInvalid from None
     except MasterKeyWrong:
         log.warning(
             "totp_sealed_anew",
-            remedy="the master key was rotated: put the new one in its file, or set it and restart",
+            remedy="the master key was rotated: put the new key in its file, or set it and restart",
         )
         raise Overloaded from None
 
 
 async def _sign_in(
-    gateway: Gateway, passwords: Passwords, guesses: Guesses, tried: Login, arrival: Arrival
+    gateway: Gateway, passwords: Passwords, throttle: LoginThrottle, attempt: Login, source: RequestSource
 ) -> Session:
-    async with gateway.parts.database.read() as transaction:
-        known = await store.find_record(transaction, tried.name)
-        step = await _find_step(transaction, gateway, known, tried.totp)
+    async with gateway.deps.database.read() as transaction:
+        known = await store.find_record(transaction, attempt.name)
+        step = await _find_step(transaction, gateway, known, attempt.totp)
     hashed = known.password_hash if known else None
     if step is None:
-        if await passwords.verify_unlikely(tried.password, hashed):
-            guesses.note_leak(DOOR, tried.name)
+        if await passwords.verify_with_wrong_code(attempt.password, hashed):
+            throttle.count_wrong_code(NAMESPACE, attempt.name)
     else:
-        await guesses.pace(DOOR, tried.name)
-        if await passwords.verify_of(tried.name, tried.password, hashed):
-            made = await _admit(gateway, tried, hashed, arrival)
-            if made is not None:
-                return made
+        await throttle.delay_attempt(NAMESPACE, attempt.name)
+        if await passwords.verify_one_at_a_time(attempt.name, attempt.password, hashed):
+            session = await _open_session(gateway, attempt, hashed, source)
+            if session is not None:
+                return session
+    # An unknown name is not recorded: it may be a password, typed in the wrong field.
     name = known.operator.name if known else None
-    gateway.parts.refusals.count(None, "login_invalid", address=arrival.address, actor=name)
-    raise _NotLetIn
+    gateway.deps.refusals.count(None, "login_invalid", address=source.address, actor=name)
+    raise _NotSignedIn
 
 
-async def _admit(gateway: Gateway, tried: Login, hashed: str | None, arrival: Arrival) -> Session | None:
-    """Spend the code and open the session of an operator who is still as they were when the password matched."""
-    made: list[Session] = []
+async def _open_session(
+    gateway: Gateway, attempt: Login, hashed: str | None, source: RequestSource
+) -> Session | None:
+    """Use up the code and open a session; None if the code was used, or the operator changed, since the password check."""
 
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        made.clear()
-        record = await store.find_record(transaction, tried.name)
-        step = await _find_step(transaction, gateway, record, tried.totp)
-        unchanged = record is not None and record.password_hash == hashed
-        if step is None or not unchanged:
-            return []
-        made.append(await _open_session(transaction, gateway, tried.name, step))
-        return [_entry(gateway, arrival, Kind.OPERATOR, "signed_in", record)]
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Session | None]:
+        record = await store.find_record(transaction, attempt.name)
+        step = await _find_step(transaction, gateway, record, attempt.totp)
+        if step is None or record is None or record.password_hash != hashed:
+            return (), None
+        now = gateway.deps.clock.now()
+        session = Session(token=f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}", expires_at=now + MAX_SESSION)
+        digest = digest_secret(gateway, SecretKind.TOKEN, session.token)
+        await store.set_last_step(transaction, attempt.name, step)
+        await store.insert_session(
+            transaction, attempt.name, digest=digest, at=now, ends_at=session.expires_at
+        )
+        entry = operator_entry(gateway.deps, "signed_in", actor=record.operator.name, source=source)
+        return (entry,), session
 
-    await gateway.parts.audit.commit(decide)
-    return made[0] if made else None
+    return await gateway.deps.audit.commit(decide)
 
 
 async def _find_step(
-    transaction: Transaction, gateway: Gateway, record: Record | None, code: str
+    transaction: Transaction, gateway: Gateway, record: OperatorRecord | None, code: str
 ) -> int | None:
-    """Return the step that a code spends; None for a wrong or used one, or an operator who is not active."""
+    """Return the time step of a code; None for a wrong or used code, or an operator who is not active."""
     await gateway.vault.read(transaction)  # another process may have rotated the master key just now
     secret, after = new_secret(), None
     if record is not None and record.sealed_totp is not None:
-        place = store.totp_place(record.operator.name)
-        secret, after = unseal(gateway.vault.master, record.sealed_totp, place=place), record.last_step
-    step = find_step(secret, code, now=gateway.parts.clock.now(), after=after)
+        location = store.totp_location(record.operator.name)
+        secret, after = unseal(gateway.vault.master, record.sealed_totp, location=location), record.last_step
+    step = find_step(secret, code, now=gateway.deps.clock.now(), after=after)
     active = record is not None and record.operator.state is OperatorState.ACTIVE
     return step if active else None
 
 
-async def _open_session(transaction: Transaction, gateway: Gateway, name: str, step: int) -> Session:
-    now = gateway.parts.clock.now()
-    session = Session(token=f"ops_{secrets.token_urlsafe(32)}", expires_at=now + LONGEST)
-    await store.set_last_step(transaction, name, step)
-    await store.delete_ended_sessions(transaction, at=now)
-    digest = digest_of(gateway, Kept.TOKEN, session.token)
-    await store.insert_session(transaction, name, digest=digest, at=now, ends_at=session.expires_at)
-    return session
-
-
 async def identify(gateway: Gateway, token: str) -> Operator:
-    """Return whose session a token is: read at each call, so that a disabled operator is out at once.
+    """Return the operator of a session token. Every call reads the store, so disabling has effect at once.
 
     Raises:
-        TokenInvalid: nobody's, ended, idle too long, or its operator is not active any more.
+        TokenInvalid: no such session, it has ended or was idle too long, or its operator is not active.
     """
-    now = gateway.parts.clock.now()
-    async with gateway.parts.database.read() as transaction:
-        digest, found = await store.find_session(transaction, digests_of(gateway, Kept.TOKEN, token))
-    if digest is None or found is None or not found.is_live(now):
+    now = gateway.deps.clock.now()
+    async with gateway.deps.database.read() as transaction:
+        found = await store.find_session(transaction, possible_digests(gateway, SecretKind.TOKEN, token))
+    if found is None or found.operator.state is not OperatorState.ACTIVE:
         raise TokenInvalid
-    if now - found.used_at >= NOTED:
-        async with gateway.parts.database.write() as transaction:
-            await store.touch_session(transaction, digest, at=now)
+    if now >= min(found.ends_at, found.used_at + MAX_IDLE):
+        raise TokenInvalid
+    if now - found.used_at >= TOUCH_INTERVAL:
+        async with gateway.deps.database.write() as transaction:
+            await store.touch_session(transaction, found.digest, at=now)
     return found.operator
 
 
-async def logout(gateway: Gateway, token: str, *, arrival: Arrival) -> None:
-    """End the session of a token. Raises `TokenInvalid` where it is nobody's, or over."""
+async def logout(gateway: Gateway, token: str, *, source: RequestSource = HOST) -> Operator:
+    """End the session of a token and return its operator. Raises `TokenInvalid`."""
     operator = await identify(gateway, token)
+    entry = operator_entry(gateway.deps, "signed_out", actor=operator.name, source=source)
 
-    async def decide(transaction: Transaction) -> Sequence[AuditEntry]:
-        for digest in digests_of(gateway, Kept.TOKEN, token):
-            await store.delete_session(transaction, digest)
-        return [_entry(gateway, arrival, Kind.OPERATOR, "signed_out", operator)]
+    async def change(transaction: Transaction) -> None:
+        await store.delete_session(transaction, possible_digests(gateway, SecretKind.TOKEN, token))
 
-    await gateway.parts.audit.commit(decide)
+    await gateway.deps.audit.record(entry, change=change)
+    return operator
 
 
 async def require_role(
-    gateway: Gateway, operator: Operator, *roles: Role, arrival: Arrival | None = None
+    gateway: Gateway, operator: Operator, *roles: Role, source: RequestSource = HOST
 ) -> None:
-    """Let pass an operator of one of these roles; the refusal of another is recorded. Outside of any transaction.
-
-    Raises:
-        RoleMissing
-    """
+    """Raise `RoleMissing` for an operator with another role, and record it. Call it outside of a transaction."""
     if operator.role in roles:
         return
-    entry = _entry(gateway, arrival or Arrival(), Kind.REFUSED, "role_missing", operator)
-    await gateway.parts.refusals.record(entry)
-    raise RoleMissing(tuple(role.value for role in roles))
-
-
-def _entry(
-    gateway: Gateway, arrival: Arrival, kind: Kind, outcome: str, who: Record | Operator | None
-) -> AuditEntry:
-    """Return an audit row; of a name that nobody has nothing is kept, since anything may have been typed there."""
-    operator = who.operator if isinstance(who, Record) else who
-    return AuditEntry(
-        at=gateway.parts.clock.now(),
-        kind=kind,
-        profile=None,
-        act=new_identifier("act"),
-        request_id=arrival.request_id,
-        correlation_id=arrival.correlation_id,
-        outcome=outcome,
-        actor=operator.name if operator else None,
+    entry = operator_entry(
+        gateway.deps, "role_missing", actor=operator.name, kind=Kind.REFUSED, source=source
     )
+    await gateway.deps.refusals.record(entry)
+    raise RoleMissing(tuple(role.value for role in roles))

@@ -1,10 +1,11 @@
-"""Operators and their sessions at rest. All SQL of this room.
+"""The tables of operators and their sessions, and all SQL on them.
 
-Of a password there is its argon2id hash, of codes and tokens a keyed HMAC, and the TOTP secret is sealed under the
-master key, bound to its operator.
+A password is stored as an argon2id hash, codes and tokens as keyed HMACs; a TOTP secret is sealed under the master key
+and bound to its operator.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from gateway.database import Instant, Transaction, metadata
 from gateway.identifiers import OperatorName
 from gateway.keys.sealing import seal, unseal
-from gateway.operators.model import Operator, OperatorState, Record, Role, StoredSession
+from gateway.operators.model import Operator, OperatorRecord, OperatorState, Role, StoredSession
 
 operators = sa.Table(
     "operators",
@@ -45,59 +46,50 @@ _FIND_SESSION = sa.select(
 ).join(operator_sessions, operator_sessions.c.operator == operators.c.name)
 
 
-def totp_place(name: str) -> str:
-    """Return what binds a sealed TOTP secret to its operator."""
+def totp_location(name: str) -> str:
+    """Return the location of a TOTP secret, the associated data of its seal, which binds it to its operator."""
     return f"operator/{name}/totp"
 
 
-async def list_records(transaction: Transaction) -> list[Record]:
+async def list_records(transaction: Transaction) -> list[OperatorRecord]:
     """Return every operator by name."""
     rows = await transaction.execute(sa.select(operators).order_by(operators.c.name))
     return [_record(row) for row in rows]
 
 
-async def find_record(transaction: Transaction, name: str) -> Record | None:
+async def find_record(transaction: Transaction, name: str) -> OperatorRecord | None:
     """Return an operator by name."""
     row = (await transaction.execute(sa.select(operators).where(operators.c.name == name))).first()
     return _record(row) if row else None
 
 
 async def invite(transaction: Transaction, operator: Operator, *, digest: str, ends_at: datetime) -> None:
-    """Add an operator, or invite a present one anew: whatever proved them before is gone."""
-    values = {
+    """Add an operator, or invite an existing one again, which deletes their former credentials."""
+    values = asdict(operator) | {
         "role": operator.role.value,
-        "state": OperatorState.INVITED.value,
+        "state": operator.state.value,
         "password_hash": None,
         "sealed_totp": None,
         "last_step": None,
         "code_digest": digest,
         "code_ends_at": ends_at,
-        "created_at": operator.created_at,
-        "created_by": operator.created_by,
-        "admitted_in": operator.admitted_in,
-        "role_since": None,
     }
+    del values["name"]
     change = sa.update(operators).where(operators.c.name == operator.name).values(values)
     if not (await transaction.execute(change)).rowcount:
         await transaction.execute(sa.insert(operators).values(name=operator.name, **values))
 
 
 async def enrol(
-    transaction: Transaction,
-    name: str,
-    *,
-    password_hash: str,
-    totp_secret: bytes,
-    master: bytes,
-    at: datetime,
+    transaction: Transaction, name: str, *, password_hash: str, sealed_totp: bytes, at: datetime
 ) -> None:
-    """Make an invited operator active; the one-time code is spent."""
+    """Make an invited operator active and delete the one-time code."""
     await _update(
         transaction,
         name,
         state=OperatorState.ACTIVE.value,
         password_hash=password_hash,
-        sealed_totp=seal(master, totp_secret, place=totp_place(name)),
+        sealed_totp=sealed_totp,
         code_digest=None,
         code_ends_at=None,
         role_since=at,
@@ -105,7 +97,7 @@ async def enrol(
 
 
 async def set_last_step(transaction: Transaction, name: str, step: int) -> None:
-    """Remember the step of the last TOTP code used."""
+    """Set the time step of the last TOTP code used."""
     await _update(transaction, name, last_step=step)
 
 
@@ -115,8 +107,8 @@ async def set_role(transaction: Transaction, name: str, role: Role, *, at: datet
 
 
 async def disable(transaction: Transaction, name: str) -> None:
-    """End an operator: sessions and whatever proved them are gone."""
-    await delete_sessions(transaction, name)
+    """Disable an operator; delete their sessions and credentials."""
+    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.operator == name))
     await _update(
         transaction,
         name,
@@ -133,15 +125,18 @@ async def reseal_totp_secrets(transaction: Transaction, *, former: bytes, master
     query = sa.select(operators.c.name, operators.c.sealed_totp).where(operators.c.sealed_totp.is_not(None))
     found = (await transaction.execute(query)).all()
     for row in found:
-        secret = unseal(former, row.sealed_totp, place=totp_place(row.name))
-        await _update(transaction, row.name, sealed_totp=seal(master, secret, place=totp_place(row.name)))
+        secret = unseal(former, row.sealed_totp, location=totp_location(row.name))
+        await _update(
+            transaction, row.name, sealed_totp=seal(master, secret, location=totp_location(row.name))
+        )
     return len(found)
 
 
 async def insert_session(
     transaction: Transaction, name: str, *, digest: str, at: datetime, ends_at: datetime
 ) -> None:
-    """Add a session."""
+    """Add a session, and delete sessions that are past their end."""
+    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.ends_at <= at))
     await transaction.execute(
         sa.insert(operator_sessions).values(
             digest=digest, operator=name, made_at=at, used_at=at, ends_at=ends_at
@@ -149,19 +144,17 @@ async def insert_session(
     )
 
 
-async def find_session(
-    transaction: Transaction, digests: Sequence[str]
-) -> tuple[str, StoredSession] | tuple[None, None]:
-    """Return the session of a token's digests, and under which of them it stands."""
+async def find_session(transaction: Transaction, digests: Sequence[str]) -> StoredSession | None:
+    """Return the session that has one of these digests."""
     query = _FIND_SESSION.where(operator_sessions.c.digest.in_(digests))
     row = (await transaction.execute(query)).first()
     if row is None:
-        return None, None
-    return row.digest, StoredSession(operator=_operator(row), used_at=row.used_at, ends_at=row.ends_at)
+        return None
+    return StoredSession(digest=row.digest, operator=_operator(row), used_at=row.used_at, ends_at=row.ends_at)
 
 
 async def touch_session(transaction: Transaction, digest: str, *, at: datetime) -> None:
-    """Remember when a session was used; never an earlier time than known."""
+    """Set when a session was last used, unless the stored time is later."""
     table = operator_sessions
     await transaction.execute(
         sa.update(table)
@@ -171,19 +164,9 @@ async def touch_session(transaction: Transaction, digest: str, *, at: datetime) 
     )
 
 
-async def delete_session(transaction: Transaction, digest: str) -> None:
-    """End one session."""
-    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.digest == digest))
-
-
-async def delete_sessions(transaction: Transaction, name: str) -> None:
-    """End every session of an operator."""
-    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.operator == name))
-
-
-async def delete_ended_sessions(transaction: Transaction, *, at: datetime) -> None:
-    """Forget sessions whose longest time is over."""
-    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.ends_at <= at))
+async def delete_session(transaction: Transaction, digests: Sequence[str]) -> None:
+    """End the session that has one of these digests."""
+    await transaction.execute(sa.delete(operator_sessions).where(operator_sessions.c.digest.in_(digests)))
 
 
 async def _update(transaction: Transaction, name: str, **values: Any) -> None:
@@ -202,8 +185,8 @@ def _operator(row: sa.Row[Any]) -> Operator:
     )
 
 
-def _record(row: sa.Row[Any]) -> Record:
-    return Record(
+def _record(row: sa.Row[Any]) -> OperatorRecord:
+    return OperatorRecord(
         operator=_operator(row),
         password_hash=row.password_hash,
         sealed_totp=row.sealed_totp,

@@ -1,41 +1,58 @@
-"""The signed-in operator of commands: a token kept in a file of its owner's, or told by a setting.
+"""The signed-in operator of commands: a token in `./var/operator-token`, mode 0600, or in a setting.
 
-`./var/operator-token` of the current folder, mode 0600; `GATEWAY_OPERATOR_TOKEN` wins over it. Each act of a command
-says by it who acts, and a session that is over is over here too.
+`GATEWAY_OPERATOR_TOKEN` has precedence over the file. Every command checks the session, so an ended one is refused.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
-from gateway.errors.callers import TokenInvalid
-from gateway.errors.commands import StateWrong
+from gateway.errors.operators import StateWrong
+from gateway.errors.requests import TokenInvalid
 from gateway.operators.model import Operator
 from gateway.operators.sessions import identify
-from gateway.private_folder import OWN, make_private_folder, tighten_secret
+from gateway.operators.use_cases import has_operators, permit_admin
+from gateway.private_files import OWN_FOLDER, make_private_folder, tighten_secret
 from gateway.profiles.model import Gateway
+from gateway.profiles.switching import Permit
 from gateway.settings import Settings
 
-TOKEN_FILE = OWN / "operator-token"
+TOKEN_FILE = OWN_FOLDER / "operator-token"
 
 
 async def operator_of(gateway: Gateway) -> Operator:
-    """Return who is signed in here: each act of a command asks anew.
-
-    Raises:
-        StateWrong: nobody, or their session is over; says how to sign in.
-    """
-    token = find_token(gateway.opener.settings)
-    if token is None:
+    """Return the signed-in operator. Raises `StateWrong` if nobody is signed in, or the session has ended."""
+    operator = await find_operator(gateway)
+    if operator is None:
         raise StateWrong("no operator is signed in here: gateway login NAME")
+    return operator
+
+
+async def find_operator(gateway: Gateway) -> Operator | None:
+    """Return the signed-in operator, None without one. Raises `StateWrong` if the session has ended."""
+    token = find_token(gateway.settings)
+    if token is None:
+        return None
     try:
         return await identify(gateway, token)
     except TokenInvalid:
-        raise StateWrong("the session is over, or of another gateway: gateway login NAME") from None
+        raise StateWrong("the session has ended, or is of another gateway: gateway login NAME") from None
+
+
+async def find_admin_permit(gateway: Gateway) -> Permit | None:
+    """Return the permit of the signed-in admin; None without operators or a sign-in.
+
+    Raises:
+        StateWrong: the session has ended.
+        RoleMissing: the signed-in operator is not an admin.
+    """
+    if not await has_operators(gateway.deps) or find_token(gateway.settings) is None:
+        return None
+    return await permit_admin(gateway, await operator_of(gateway))
 
 
 def find_token(settings: Settings) -> str | None:
-    """Return the token of the setting, else of the file, else None. Raises `StateWrong` for a file that can't be read."""
+    """Return the token of the setting, or of the file, or None. Raises `StateWrong` for an unreadable file."""
     if settings.operator_token is not None:
         return settings.operator_token.get_secret_value()
     try:
@@ -49,18 +66,18 @@ def find_token(settings: Settings) -> str | None:
         ) from None
 
 
-def keep_token(token: str) -> None:
-    """Put a token into the file, for its owner only. Raises `StateWrong` where it can't be written."""
+def write_token(token: str) -> None:
+    """Write a token to the file, readable for its owner only. Raises `StateWrong` if it can't be written."""
     try:
         make_private_folder(TOKEN_FILE.parent)
         descriptor, name = tempfile.mkstemp(dir=TOKEN_FILE.parent, prefix=TOKEN_FILE.name)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
-        Path(name).replace(TOKEN_FILE)  # at once, with the mode of the new file, whatever lay there
+        Path(name).replace(TOKEN_FILE)  # atomic, and the mode is the new file's
     except OSError as error:
         raise StateWrong(f"{TOKEN_FILE}: can't be written ({error.strerror})") from None
 
 
-def forget_token() -> None:
-    """Remove the file, if there is one."""
+def delete_token() -> None:
+    """Delete the file, if there is one."""
     TOKEN_FILE.unlink(missing_ok=True)

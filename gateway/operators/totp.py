@@ -1,6 +1,6 @@
-"""One-time passwords by time (RFC 6238): SHA-1, 6 digits, 30 s; the neighbouring steps count too (§5.2).
+"""Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 s; the steps before and after count too (§5.2).
 
-Knows no store: that a code works once is held by who keeps the step of the last one (`sessions.py`).
+Stores nothing: `sessions.py` stores the step of the last code, so that each code works once.
 """
 
 import base64
@@ -12,7 +12,7 @@ from urllib.parse import quote
 STEP_S = 30
 DIGITS = 6
 SECRET_SIZE = 20
-"""160 bits, as RFC 4226 §4 R6 recommends."""
+"""In bytes: RFC 4226 §4 R6 recommends 160 bits."""
 
 
 def new_secret() -> bytes:
@@ -29,14 +29,14 @@ def code_at(secret: bytes, step: int, *, digits: int = DIGITS) -> str:
 
 
 def step_of(now: datetime) -> int:
-    """Return the time step of an instant."""
+    """Return the number of the time step, counted from 1970."""
     return int(now.timestamp()) // STEP_S
 
 
 def find_step(secret: bytes, code: str, *, now: datetime, after: int | None) -> int | None:
-    """Return the step whose code this is, of those around now and later than `after`, the last one used."""
+    """Return the step with this code: the present one or its neighbour, and later than `after`, the last used step."""
     found = None
-    for step in range(step_of(now) - 1, step_of(now) + 2):  # all of them, whichever it is: no timing tells
+    for step in range(step_of(now) - 1, step_of(now) + 2):  # always all three, so that the time shows nothing
         matches = hmac.compare_digest(code_at(secret, step).encode(), code.encode())
         if matches and (after is None or step > after):
             found = step
@@ -44,10 +44,23 @@ def find_step(secret: bytes, code: str, *, now: datetime, after: int | None) -> 
 
 
 def to_base32(secret: bytes) -> str:
-    """Write a secret as authenticators take it."""
+    """Return a secret in the base32 form of authenticators."""
     return base64.b32encode(secret).decode().rstrip("=")
 
 
+def draw_qr(text: str) -> str:
+    """Return a QR code as lines of half blocks, light on dark, with the quiet zone of ISO/IEC 18004 (four modules)."""
+    import segno  # noqa: PLC0415 - only an enrolment draws one
+
+    rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=4)]
+    rows += [[0] * len(rows[0])] * (len(rows) % 2)
+    halves = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    return "\n".join(
+        "".join(halves[upper & 1, lower & 1] for upper, lower in zip(*pair, strict=True))
+        for pair in zip(rows[::2], rows[1::2], strict=True)
+    )
+
+
 def to_uri(secret: str, *, name: str) -> str:
-    """Return the `otpauth:` address of a secret in base32, as authenticators read it; what it leaves out is their default."""
+    """Return the `otpauth:` address of a base32 secret; algorithm, digits and period are the authenticators' defaults."""
     return f"otpauth://totp/gateway:{quote(name)}?secret={secret}"

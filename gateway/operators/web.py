@@ -1,42 +1,68 @@
-"""Operators over HTTP: sign in and out, who there is; and the guard that every route of `/ops/v1` calls.
+"""Operators over HTTP: sign in, sign out, list; and the dependency that protects every route of `/ops/v1`.
 
-`Depends(operator)` says who is calling, `Depends(SignedIn(Role.APPROVER))` holds a role as well.
+`Depends(operator)` identifies the caller; `Depends(SignedIn(Role.APPROVER))` requires a role as well.
 """
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from gateway.edge.answers import respond
-from gateway.edge.bodies import StrictBody, check_acceptable
-from gateway.edge.guards import OperatorGuard, refuses
+from gateway.clock import rfc3339
+from gateway.edge.requests import Body, StrictBody, check_acceptable
+from gateway.edge.responses import Answer, Instant, OperatorCheck, refuses, respond
 from gateway.errors import GatewayError
-from gateway.errors.callers import RateLimited, TokenInvalid, TokenMissing
 from gateway.errors.operators import LoginInvalid, RoleMissing
-from gateway.errors.places import Overloaded
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import RateLimited, TokenInvalid, TokenMissing
+from gateway.identifiers import OPERATORS
 from gateway.oauth.web import gateway_of
-from gateway.operators.answers import OperatorsAnswer, SessionAnswer, shape_operators, shape_session
-from gateway.operators.bodies import LoginBody
-from gateway.operators.model import Arrival, Login, Operator, Role
+from gateway.operators.model import NAME, Login, Operator, OperatorState, RequestSource, Role, describe
 from gateway.operators.sessions import identify, login, logout, require_role
 from gateway.operators.use_cases import list_operators
-from gateway.places import OPERATORS
 
 PREFIX = f"/{OPERATORS}/v1"
 
 
-def arrival_of(request: Request) -> Arrival:
-    """Return whence a request came."""
-    return Arrival(
-        address=request.client.host if request.client else "",
-        request_id=request.state.request_id,
-        correlation_id=request.state.correlation_id,
-    )
+class LoginBody(Body):
+    """`POST /ops/v1/sessions`."""
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$", examples=["lan.nguyen"])]
+    password: Annotated[str, Field(min_length=1, max_length=512, repr=False)]
+    totp: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False, description="The authenticator's code.")]
 
 
-class SignedIn(OperatorGuard):
-    """A dependency that says which operator is calling, and holds one of these roles (none: any role)."""
+class SessionAnswer(Answer):
+    """A session. The token is shown once; it ends after 30 minutes without a call, and at `expires_at` at the latest."""
+
+    token: str
+    expires_at: Instant
+
+
+class OperatorAnswer(Answer):
+    """One operator. `created_by` admitted them and saw their one-time code; `local` is a command without a sign-in.
+
+    `admitted_in` is the change by which two people admitted them. `role_since` is when they enrolled or got their role.
+    """
+
+    name: str
+    role: Role
+    state: OperatorState
+    created_at: Instant
+    created_by: str
+    admitted_in: str | None
+    role_since: Instant | None
+
+
+class OperatorsAnswer(Answer):
+    """Every operator, by name."""
+
+    operators: list[OperatorAnswer]
+
+
+class SignedIn(OperatorCheck):
+    """A dependency that returns the calling operator, who must have one of these roles (none: any role)."""
 
     refuses: tuple[type[GatewayError], ...] = (TokenMissing, TokenInvalid)
 
@@ -50,7 +76,7 @@ class SignedIn(OperatorGuard):
         found = await identify(gateway_of(request), _read_token(request))
         request.state.known = True
         if self.roles:
-            await require_role(gateway_of(request), found, *self.roles, arrival=arrival_of(request))
+            await require_role(gateway_of(request), found, *self.roles, source=source_of(request))
         return found
 
 
@@ -70,8 +96,8 @@ def build_router() -> APIRouter:
         operation_id="open_session",
         summary="Sign in",
         status_code=201,
-        openapi_extra=refuses(LoginInvalid, RateLimited, Overloaded),
-        responses={201: {"model": SessionAnswer, "description": "Signed in; the token is shown this once"}},
+        openapi_extra=refuses(LoginInvalid, RateLimited, Overloaded, StoreUnavailable),
+        responses={201: {"model": SessionAnswer, "description": "Signed in; the token is shown only now"}},
     )
     router.add_api_route(
         "/sessions/current",
@@ -80,7 +106,7 @@ def build_router() -> APIRouter:
         operation_id="close_session",
         summary="Sign out",
         status_code=204,
-        responses={204: {"description": "The session is over"}},
+        responses={204: {"description": "The session has ended"}},
     )
     router.add_api_route(
         "/operators",
@@ -96,15 +122,17 @@ def build_router() -> APIRouter:
 async def _login(request: Request, body: Annotated[LoginBody, Depends(StrictBody(LoginBody))]) -> Response:
     state = request.app.state
     tried = Login(name=body.name, password=body.password, totp=body.totp)
-    arrival = arrival_of(request)
-    session = await login(gateway_of(request), state.passwords, state.guesses, tried, arrival=arrival)
+    session = await login(
+        gateway_of(request), state.passwords, state.throttle, tried, source=source_of(request)
+    )
     request.state.known = True
-    return respond(shape_session(session), status=201)
+    answer = SessionAnswer(token=session.token, expires_at=rfc3339(session.expires_at))
+    return respond(answer, status=201)
 
 
 async def _logout(request: Request, caller: AnyOperator) -> Response:
     del caller
-    await logout(gateway_of(request), _read_token(request), arrival=arrival_of(request))
+    await logout(gateway_of(request), _read_token(request), source=source_of(request))
     return Response(status_code=204)
 
 
@@ -112,7 +140,17 @@ async def _list(
     request: Request, caller: AnyOperator, acceptable: Annotated[None, Depends(check_acceptable)]
 ) -> Response:
     del caller, acceptable
-    return respond(shape_operators(await list_operators(gateway_of(request).parts)))
+    found = await list_operators(gateway_of(request).deps)
+    return respond(OperatorsAnswer.model_validate({"operators": [describe(each) for each in found]}))
+
+
+def source_of(request: Request) -> RequestSource:
+    """Return the address and the ids of a call."""
+    return RequestSource(
+        address=request.client.host if request.client else "",
+        request_id=request.state.request_id,
+        correlation_id=request.state.correlation_id,
+    )
 
 
 def _read_token(request: Request) -> str:

@@ -1,52 +1,55 @@
 """`gateway procedures`: check the catalogue's data files, list the services, show one.
 
-Holds no personal data and asks nobody. Refuses a data file that doesn't hold with one line that names it.
+Uses no database and no registry. A wrong data file gives one line that names the file and the member.
 """
+
+from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.clock import Clock, SystemClock, today
-from gateway.procedures.catalogue import DATA, Catalogue, CatalogueInvalid, load_catalogue
-from gateway.procedures.model import FormField, Procedure
-from gateway.terminal import AsJson, fail, new_typer, print_json
+from gateway.clock import Clock, today
+from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_result
+
+if TYPE_CHECKING:
+    from gateway.procedures.catalogue import Catalogue
+    from gateway.procedures.model import FormField, Procedure
 
 Folder = Annotated[
-    Path, typer.Option("--folder", help="Data folder to check.", show_default="the built-in one")
+    Path | None,
+    typer.Option("--folder", help="Data folder to check.", show_default="the built-in one"),
 ]
 
 
-def build_cli(clock: Clock | None = None) -> typer.Typer:
-    """Return the commands; `clock` tells which mã TTHC is valid today."""
+def build_cli(open_gateway: OpenGateway) -> typer.Typer:
+    """Return the commands; the clock of `open_gateway` decides which mã TTHC is valid today."""
     app = new_typer("The essential services: forms, codes, legal basis.")
     app.command(epilog="Example: gateway procedures lint")(lint)
-    _add_list(app, clock or SystemClock())
-    _add_show(app, clock or SystemClock())
+    _add_list(app, open_gateway.clock)
+    _add_show(app, open_gateway.clock)
     return app
 
 
-def lint(folder: Folder = DATA) -> None:
-    """Check the data files; exit 1 naming file and place of the first fault."""
-    catalogue = _load(folder)
-    fields = [
-        field for procedure in catalogue.procedures for role in procedure.roles for field in role.fields
-    ]
+def lint(folder: Folder = None, *, as_json: AsJson = False) -> None:
+    """Check the data files; exit 1 with file and member of the first error."""
+    procedures = _load(folder).procedures
+    fields = [field for procedure in procedures for role in procedure.roles for field in role.fields]
     guesses = sum(field.guess for field in fields)
-    typer.echo(
-        f"ok: {len(catalogue.procedures)} services, {len(fields)} form fields, {guesses} of them guesses"
-    )
+    counts = {"services": len(procedures), "fields": len(fields), "guesses": guesses}
+    text = f"ok: {len(procedures)} services, {len(fields)} form fields, {guesses} of them guesses"
+    print_result(counts, text, as_json=as_json)
 
 
 def _add_list(app: typer.Typer, clock: Clock) -> None:
     @app.command(name="list", epilog="Example: gateway procedures list --json")
     def list_services(*, as_json: AsJson = False) -> None:
         """List the services in the order of Đề án 06."""
-        day, procedures = today(clock), _load(DATA).procedures
+        day, procedures = today(clock), _load().procedures
         if as_json:
             print_json([_summary(procedure, day) for procedure in procedures])
             return
@@ -61,7 +64,7 @@ def _add_show(app: typer.Typer, clock: Clock) -> None:
     def show(procedure: Annotated[str, typer.Argument(metavar="SLUG")], *, as_json: AsJson = False) -> None:
         """Show one service by its slug or a mã TTHC valid today."""
         day = today(clock)
-        found = _load(DATA).find(procedure, day)
+        found = _load().find(procedure, day)
         if found is None:
             fail("no such service; `gateway procedures list` names them")
         if as_json:
@@ -71,9 +74,11 @@ def _add_show(app: typer.Typer, clock: Clock) -> None:
             typer.echo(line)
 
 
-def _load(folder: Path) -> Catalogue:
+def _load(folder: Path | None = None) -> Catalogue:
+    from gateway.procedures.catalogue import DATA, CatalogueInvalid, load_catalogue
+
     try:
-        return load_catalogue(folder)
+        return load_catalogue(folder or DATA)
     except CatalogueInvalid as exc:
         fail(str(exc))
 

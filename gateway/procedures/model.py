@@ -1,22 +1,19 @@
-"""An essential service as the gateway needs it: its codes, its roles, and each role's form.
+"""An essential service: its codes, its roles and the form of each role.
 
-Frozen values only; they are read from data files by `catalogue.py`, which refuses what doesn't hold.
-A mã TTHC changes with time and level, MaDVC doesn't: the two are kept apart. Source: each line of
-the data files names its own, and says where it is a guess.
+`catalogue.py` reads and checks them. A mã TTHC changes with time and level, a MaDVC doesn't, so a service keeps
+the two apart. Each line of the data files names its source, and says where it is a guess.
 """
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from gateway.procedures.fields import Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcedureCode:
-    """A mã TTHC of the national list and the days on which it is valid, both ends included.
-
-    An absent end is open: nothing read says when the code began, or that it has ended.
-    """
+    """A mã TTHC and its first and last valid day; None where no source names one."""
 
     code: str
     valid_from: date | None = None
@@ -26,17 +23,26 @@ class ProcedureCode:
     guess: bool = False
 
     def valid_on(self, day: date) -> bool:
-        """Say whether the code is in force on that day."""
-        begun = self.valid_from is None or self.valid_from <= day
-        return begun and (self.valid_to is None or day <= self.valid_to)
+        """Return whether the code is valid on that day."""
+        return (self.valid_from or day) <= day <= (self.valid_to or day)
+
+
+class FieldType(StrEnum):
+    """How a form takes the value of a field."""
+
+    TEXT = "text"
+    DATE = "date"
+    YEAR = "year"
+    CODE = "code"
+    ADDRESS = "address"
+    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One field of a role's form, brought by the registry or declared by the citizen.
+    """A field of a form. `operation` is None for a field that the citizen declares.
 
-    `operation` is set exactly for the registry's fields; `code_list` names the list a coded value is
-    read in. An address has none here: its list depends on the address (`units.py`).
+    `code_list` is None for an address too: the list of its codes depends on the address (`units.py`).
     """
 
     name: str
@@ -45,38 +51,45 @@ class FormField:
     from_registry: bool
     operation: Operation | None
     sensitive: bool
+    type: FieldType
+    required: bool
     code_list: str | None
     source: str
     guess: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
-    """Who a person is in the procedure, and the fields the form holds about them, in form order."""
+class SubjectRole:
+    """A role of a person in the procedure, and the form's fields about that person, in order."""
 
     name: str
     fields: tuple[FormField, ...]
 
     def find_field(self, name: str) -> FormField | None:
-        """Return the field of that name, if the form has it."""
+        """Return the field with this name; None if the form doesn't have it."""
         return next((field for field in self.fields if field.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalBasis:
-    """A provision under which the data are read."""
+    """A legal provision that allows reading the data, and its first and last day in force; None where no source says so."""
 
     text: str
+    valid_from: date | None = None
+    valid_to: date | None = None
     source: str
     guess: bool = False
+
+    def valid_on(self, day: date) -> bool:
+        """Return whether the provision is in force on that day."""
+        return (self.valid_from or day) <= day <= (self.valid_to or day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
     """One of the 25 essential services.
 
-    `service_code` is MaDVC (QĐ 362/QĐ-VPCP), what the registry is told unless a connection maps it
-    otherwise; `codes` are mã TTHC. `purpose` is Vietnamese, `purpose_en` the same in English.
+    `service_code` is the MaDVC (QĐ 362/QĐ-VPCP) that the registry gets, unless the connection maps it to another.
     """
 
     number: int
@@ -91,24 +104,25 @@ class Procedure:
     legal_bases: tuple[LegalBasis, ...]
     purpose: str
     purpose_en: str
-    roles: tuple[Role, ...]
+    roles: tuple[SubjectRole, ...]
 
     @property
     def legal_basis(self) -> tuple[str, ...]:
         """Return the provisions as text."""
         return tuple(basis.text for basis in self.legal_bases)
 
+    def legal_basis_on(self, day: date) -> tuple[str, ...]:
+        """Return the provisions that are in force on that day, as text."""
+        return tuple(basis.text for basis in self.legal_bases if basis.valid_on(day))
+
     def code_on(self, day: date) -> str | None:
-        """Return the first mã TTHC valid on that day, None where there is none."""
+        """Return the first mã TTHC valid on that day, or None."""
         return next((code.code for code in self.codes if code.valid_on(day)), None)
 
-    def role(self, name: str) -> Role | None:
-        """Return the role of that name, if the procedure has it."""
+    def role(self, name: str) -> SubjectRole | None:
+        """Return the role with this name; None if the procedure doesn't have it."""
         return next((role for role in self.roles if role.name == name), None)
 
     def form(self, role: str) -> tuple[FormField, ...]:
-        """Return the role's form fields in order; raises KeyError for a role it doesn't have."""
-        found = self.role(role)
-        if found is None:
-            raise KeyError(role)
-        return found.fields
+        """Return the fields of a role in order; raises KeyError for a role that the procedure doesn't have."""
+        return {each.name: each.fields for each in self.roles}[role]

@@ -1,8 +1,8 @@
-"""Administrative units in both lists, and which list an address's codes are to be read in.
+"""Two lists of administrative units, and which of them the codes of an address belong to.
 
 Since July 2025 codes are re-used with another meaning (ward 00004 was Trúc Bạch and is Ba Đình), so a code
-without its list means nothing. Refuses to guess: unknown codes, codes that don't belong together, and a
-wording that contradicts them give no list. Source: `data/units/README.md`.
+without its list has no meaning. Never guesses: unknown codes, codes that don't belong together, and a text that
+contradicts them give no list. Source: `data/units/README.md`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gateway.procedures.unit_words import Level, Meaning, contradicts
+from gateway.procedures.address_match import Level, Meaning, contradicts
 
 WITH_DISTRICTS = "units-2025-01"
 WITHOUT_DISTRICTS = "units-2025-07"
@@ -28,19 +28,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class UnitList:
-    """One list of units by code; a code's length tells its level."""
+    """One list of units by code. The length of a code gives its level."""
 
     units: Mapping[str, Unit]
     levels: frozenset[Level]
 
-    def find(self, code: str) -> Unit | None:
-        """Return the unit of that code in this list."""
-        return self.units.get(code)
-
 
 @cache
 def load_units(code_list: str) -> UnitList:
-    """Read a list once; KeyError where there is no such list."""
+    """Read a list once; raises KeyError for an unknown one."""
     if code_list not in {WITH_DISTRICTS, WITHOUT_DISTRICTS}:
         raise KeyError(code_list)
     _, *lines = (_FOLDER / f"{code_list}.tsv").read_text(encoding="utf-8").splitlines()
@@ -57,9 +53,9 @@ def code_list_of(
     detail: str | None = None,
     country: str | None = None,
 ) -> str | None:
-    """Return the list in which an address's codes are to be read, None where that can't be told.
+    """Return the list that an address's codes belong to, None if that isn't certain.
 
-    A district means the older list, none the newer. Without `detail` the codes decide alone.
+    A district code means the older list, no district code the newer one.
     """
     codes = {
         level: code.zfill(_DIGITS[level])
@@ -79,13 +75,13 @@ def code_list_of(
 
 
 def _belong_together(codes: list[str], units: UnitList) -> bool:
-    """Say whether all codes (lowest first) are known and each lies in the one that follows."""
-    found = [units.find(code) for code in codes]
+    """Return whether all codes (lowest first) are known and each unit lies in the next one."""
+    found = [units.units.get(code) for code in codes]
     parents = [unit.parent for unit in found if unit is not None]
     return len(parents) == len(codes) and parents[: len(codes) - 1] == codes[1:]
 
 
 def _meaning(codes: dict[Level, str], code_list: str) -> Meaning:
     units = load_units(code_list)
-    found = {level: units.find(code) for level, code in codes.items()}
-    return Meaning({level: unit.name for level, unit in found.items() if unit is not None}, units.levels)
+    names = {level: units.units[code].name for level, code in codes.items() if code in units.units}
+    return Meaning(names, units.levels)

@@ -1,24 +1,75 @@
-"""The catalogue over HTTP: what procedures there are, and what a form holds for this caller."""
+"""The catalogue over HTTP: the services, and one service's forms with the caller's grants."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.clock import today
-from gateway.edge.answers import respond
-from gateway.edge.bodies import check_acceptable
+from gateway.edge.requests import check_acceptable
+from gateway.edge.responses import Answer, respond
 from gateway.errors.requests import NotFound
-from gateway.oauth.model import Caller
-from gateway.oauth.web import Bearer, gateway_of
-from gateway.procedures.answers import ProcedureAnswer, ProceduresAnswer, shape_procedure, shape_summary
+from gateway.oauth.web import Call, Checks
+from gateway.procedures.fields import Operation
+from gateway.procedures.model import FormField
 
-AnyCaller = Annotated[Caller, Depends(Bearer(None))]
-Acceptable = Annotated[None, Depends(check_acceptable)]
+
+class ProcedureSummary(Answer):
+    """A service: `code` is the mã TTHC valid today, or null."""
+
+    slug: str
+    code: str | None
+    name_vi: str
+    name_en: str
+    roles: list[str]
+
+
+class ProceduresAnswer(Answer):
+    """The essential services, in the order of Đề án 06."""
+
+    procedures: list[ProcedureSummary]
+
+
+class FieldAnswer(Answer):
+    """A field of a form: the registry returns it with `operation`, or the citizen declares it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    name: str
+    label_vi: str
+    label_en: str
+    brought_by: Literal["registry", "citizen"] = Field(alias="from")
+    sensitive: bool
+    granted: bool
+    operation: Operation | None = None
+
+
+class RoleAnswer(Answer):
+    """The fields of a form about one role."""
+
+    role: str
+    fields: list[FieldAnswer]
+
+
+class ProcedureAnswer(Answer):
+    """A service with its forms."""
+
+    slug: str
+    code: str | None
+    name_vi: str
+    name_en: str
+    roles: list[RoleAnswer]
+    legal_basis: list[str]
+    purpose: str
+    purpose_en: str
+
+
+AnyCall = Annotated[Call[None], Depends(Checks(None, check_acceptable))]
 
 
 def build_router() -> APIRouter:
-    """Return the routes of every place."""
+    """Return the routes of every profile."""
     router = APIRouter(prefix="/{profile}/v1", tags=["procedures"])
     router.add_api_route(
         "/procedures",
@@ -39,24 +90,58 @@ def build_router() -> APIRouter:
     return router
 
 
-async def _list(request: Request, caller: AnyCaller, acceptable: Acceptable) -> Response:
-    del caller, acceptable
-    parts = gateway_of(request).parts
-    day = today(parts.clock)
-    return respond(
-        ProceduresAnswer(procedures=[shape_summary(found, day) for found in parts.catalogue.procedures])
-    )
+async def _list(call: AnyCall) -> Response:
+    deps = call.deps
+    day = today(deps.clock)
+    summaries = [
+        ProcedureSummary(
+            slug=found.slug,
+            code=found.code_on(day),
+            name_vi=found.name_vi,
+            name_en=found.name_en,
+            roles=[role.name for role in found.roles],
+        )
+        for found in deps.catalogue.procedures
+    ]
+    return respond(ProceduresAnswer(procedures=summaries))
 
 
-async def _show(request: Request, caller: AnyCaller, acceptable: Acceptable, procedure: str) -> Response:
-    del acceptable
-    parts = gateway_of(request).parts
-    day = today(parts.clock)
-    found = parts.catalogue.find(procedure, day)
+async def _show(call: AnyCall, procedure: str) -> Response:
+    deps, caller = call.deps, call.caller
+    day = today(deps.clock)
+    found = deps.catalogue.find(procedure, day)
     if found is None:
         raise NotFound
+    answer = ProcedureAnswer(
+        slug=found.slug,
+        code=found.code_on(day),
+        name_vi=found.name_vi,
+        name_en=found.name_en,
+        roles=[
+            RoleAnswer(
+                role=role.name,
+                fields=[
+                    _shape_field(field, granted=caller.grants.allows_field(found.slug, role.name, field.name))
+                    for field in role.fields
+                ],
+            )
+            for role in found.roles
+        ],
+        legal_basis=list(found.legal_basis_on(day)),
+        purpose=found.purpose,
+        purpose_en=found.purpose_en,
+    )
+    return respond(answer)
 
-    def granted(role: str, field: str) -> bool:
-        return caller.grants.allows_field(found.slug, role, field)
 
-    return respond(shape_procedure(found, day, granted))
+def _shape_field(field: FormField, *, granted: bool) -> FieldAnswer:
+    operation = {"operation": field.operation} if field.operation else {}
+    return FieldAnswer(
+        name=field.name,
+        label_vi=field.label_vi,
+        label_en=field.label_en,
+        brought_by="registry" if field.from_registry else "citizen",
+        sensitive=field.sensitive,
+        granted=field.from_registry and granted,
+        **operation,
+    )

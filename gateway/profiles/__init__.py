@@ -1,1 +1,1 @@
-"""Connection profiles: where each place reaches the registry."""
+"""Connection profiles: the revisions, state, keys and registry client of each."""

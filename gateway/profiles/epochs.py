@@ -1,8 +1,9 @@
-"""Epochs: what changes under running workers, which follow without a restart and without losing a request.
+"""Epochs: running workers apply a rotated key or a switched revision without a restart and without losing a request.
 
-A change such as a rotated key or a switched revision moves the store's epoch in its own transaction. Every worker looks five times a second and,
-when it has moved, reads anew what hangs on it and puts it in place as a whole; requests under way end with what
-they took. See docs/decisions/0037 and 0056.
+Such a change increments the store's epoch in its own transaction. Every worker reads the epoch five times a second on SQLite,
+and on PostgreSQL when it is notified (`accounts/kept_store.py`); when it has changed, the worker reads the keys and the profiles' states
+again and replaces its places as a whole. A request under way keeps the place that it began with. See docs/decisions/0037,
+0056 and 0091.
 """
 
 import asyncio
@@ -11,83 +12,89 @@ from dataclasses import replace
 
 import structlog
 
-from gateway.background import beside
-from gateway.deployment import read_epoch
-from gateway.errors.commands import MasterKeyWrong
-from gateway.errors.places import Overloaded
+from gateway.background import run_in_background
+from gateway.deployment import fetch_epoch, read_epoch
+from gateway.errors.operators import MasterKeyWrong
+from gateway.errors.registry import Overloaded
 from gateway.profiles import store
+from gateway.profiles.connections import open_places
 from gateway.profiles.model import Gateway
-from gateway.profiles.revisions import Standings
+from gateway.profiles.revisions import StatesByProfile
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
+"""How long to wait after a failure."""
+
+_REMEDIES = {
+    "epoch_unread": "the store can't be read: the present keys stay until it can",
+    "master_key_rotated": "set GATEWAY_MASTER_KEY (or _FILE) to the new key and restart; until then the present keys stay",
+    "epoch_failed": "the present keys stay",
+}
 
 log = structlog.get_logger("gateway.profiles")
 
 
 async def refresh(gateway: Gateway) -> bool:
-    """Put the store's keys and standings in place where its epoch has moved; say whether it had.
+    """Replace the places if the store's epoch has changed; return whether it has.
 
     Raises:
-        MasterKeyWrong: the master key was rotated elsewhere; the present keys stay, but no revision is served that
-            the store has replaced meanwhile, and a suspension holds.
+        MasterKeyWrong: the master key was rotated elsewhere. The present keys stay, but a revision that was replaced
+            meanwhile is no longer used, and a suspension is applied.
         Overloaded: the store can't be read now.
     """
-    async with gateway.parts.database.read() as transaction:
+    if await fetch_epoch(gateway.deps.database) == gateway.places.epoch:
+        return False
+    async with gateway.deps.database.read() as transaction:
         epoch = await read_epoch(transaction)
         if epoch == gateway.places.epoch:
             return False
         try:
             rings = await gateway.vault.read(transaction)
-            found = await store.read_standings(transaction, master=gateway.vault.master)
+            found = await store.read_states(transaction, master=gateway.vault.master)
         except MasterKeyWrong:
-            found = await store.read_standings(transaction, master=None)
-            _close_replaced(gateway, found)
+            _drop_replaced_clients(gateway, await store.read_states(transaction, master=None))
             raise
-    gateway.places.take_over(gateway.opener.open_all(rings.keys, found, gateway.places), epoch=epoch)
+    places = open_places(
+        gateway.settings, gateway.clients, rings.keys, found, gateway.places, base=gateway.deps.base
+    )
+    gateway.places.replace_all(places, epoch=epoch)
+    gateway.deps.audit.macs.use(rings.evidence)
     return True
 
 
-def _close_replaced(gateway: Gateway, found: Standings) -> None:
-    """Ask nothing more by a revision that is no longer active, though its successor can't be unsealed here."""
+def _drop_replaced_clients(gateway: Gateway, found: StatesByProfile) -> None:
+    """Stop using a revision that is no longer active, even if its successor can't be unsealed here."""
     places = dict(gateway.places)
     for profile, place in gateway.places.items():
-        standing = found.standings[profile]
+        state = found.states[profile]
         number = place.revision.number if place.revision is not None else None
-        if number != standing.active or place.suspension != standing.suspension:
-            link = place.link if number == standing.active else None
-            places[profile] = replace(place, link=link, suspension=standing.suspension)
-    gateway.places.take_over(places, epoch=gateway.places.epoch)
+        if number != state.active or place.suspension != state.suspension:
+            client = place.client if number == state.active else None
+            places[profile] = replace(place, client=client, suspension=state.suspension)
+    gateway.places.replace_all(places, epoch=gateway.places.epoch)
 
 
-def watching(gateway: Gateway) -> AbstractAsyncContextManager[None]:
-    """Follow the store's epochs in the background while a block runs."""
-    return beside(_watch(gateway))
+def follow_epochs(gateway: Gateway) -> AbstractAsyncContextManager[None]:
+    """Refresh in the background while a block runs."""
+    return run_in_background(_watch(gateway))
 
 
 async def _watch(gateway: Gateway) -> None:
-    """Look for ever. What goes wrong is said once, not at each look, until it goes well again."""
+    """Refresh until cancelled. A failure is logged once, and again only after a refresh has succeeded."""
     troubled = ""
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await (asyncio.sleep(POLL_SECONDS) if troubled else gateway.deps.kept.versions.wait())
+        trouble = ""
         try:
             if await refresh(gateway):
                 log.info("epoch_followed", epoch=gateway.places.epoch)
-            trouble = ""
         except Overloaded:
             trouble = "epoch_unread"
         except MasterKeyWrong:
             trouble = "master_key_rotated"
-        except Exception:  # a background task's outermost edge: without it the worker would never look again
+        except Exception:  # the outermost edge of a task: without it the refresh would stop
             if troubled != "epoch_failed":
                 log.exception("epoch_failed")
             trouble = "epoch_failed"
         if trouble and trouble != troubled:
             log.warning(trouble, remedy=_REMEDIES[trouble])
         troubled = trouble
-
-
-_REMEDIES = {
-    "epoch_unread": "the store can't be read: the present keys stay until it can",
-    "master_key_rotated": "set GATEWAY_MASTER_KEY (or _FILE) to the new key and restart; till then the present keys stay",
-    "epoch_failed": "the present keys stay",
-}

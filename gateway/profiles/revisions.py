@@ -1,21 +1,23 @@
-"""Revisions: numbered ways of a profile to the registry, never changed once proposed, and where a profile stands.
+"""Revisions: numbered connections of a profile, unchanged after their proposal; and the state of a profile.
 
-Exactly one revision is active: a profile's standing names it, so that no crash can leave two. The former one stays
-ready. Where a profile may connect, and whom it trusts there, is the deployment's word and joins in only when a
-revision is opened.
+At most one revision is active: the profile's state names it, so no crash can leave two. The former one can be activated
+again. Where a profile may connect, and which certificate authorities it trusts, comes from the deployment's settings
+when a revision is opened. A stored revision is a document without secrets, and its secrets, each sealed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from gateway.errors.commands import SettingInvalid
-from gateway.places import Profile
+from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.identifiers import Profile
+from gateway.keys.sealing import seal, unseal
 from gateway.registry.connection import Connection
-from gateway.registry.members import ConnectionMembers
+from gateway.registry.members import ConnectionMembers, IdentityMembers, parse_connection_members, reveal
 from gateway.registry.model import Claim
 from gateway.registry.tls import ends_on
+from gateway.settings import Settings
 
 SECRET_MEMBERS = (
     "c06_secret",
@@ -26,30 +28,44 @@ SECRET_MEMBERS = (
     "adapter.secret_key",
     "test_identity",
 )
-"""Members that are sealed, each bound to its profile, revision and name; they are shown to nobody."""
+"""Members that are sealed, each bound to its profile, revision and name; never shown."""
+
+MASK = "(sealed)"
+_SECRET_TREE: Mapping[str, Any] = {
+    "c06_secret": True,
+    "ngsp_key": True,
+    "ngsp_secret": True,
+    "client_key": True,
+    "adapter": {"access_key": True, "secret_key": True},
+    "test_identity": True,
+}
+"""`SECRET_MEMBERS` in pydantic's form."""
+
+_SEALED_IDENTITY = IdentityMembers.model_construct(citizen_id="", full_name="", birth_year=0)
+"""Shows that there is a test identity, and nothing of it."""
 
 WARNING_DAYS = 30
-"""From how many days before a credential ends it is warned of."""
+"""Days before a credential's end from which a warning is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedVolume:
-    """How many enquiries an application stated, in its busiest hour and in a day."""
+    """The number of enquiries that an application stated, in its busiest hour and in a day."""
 
     hour: int
     day: int
 
     @classmethod
     def of_rate(cls, *, per_second: int, per_day: int) -> "StatedVolume":
-        """Return the volume of a stated rate: no hour has more than a day, or than its seconds allow."""
+        """Return the volume of a stated rate; an hour has at most `per_day` and 3,600 times `per_second`."""
         return cls(hour=min(per_second * 3600, per_day), day=per_day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One way to the registry. `number` counts from 1 in its profile; its secrets never show in a repr.
+    """One connection to the registry. `number` counts from 1 in its profile; its secrets never show in a repr.
 
-    `volume` is that of the application which its account answers, None where none is named.
+    `volume` is what the application for its account stated; None without an application.
     """
 
     profile: Profile
@@ -59,45 +75,48 @@ class Revision:
     proposed_at: datetime
     volume: StatedVolume | None = None
 
-    def connection(
-        self, *, hosts: tuple[str, ...], networks: tuple[str, ...], authorities: str | None
-    ) -> Connection:
-        """Return the connection, with where the deployment lets its profile connect, and whom it trusts there.
+    def connection(self, settings: Settings) -> Connection:
+        """Return the connection, with the hosts, networks and authorities of the profile's settings.
 
         Raises:
-            SettingInvalid: a member is missing, such as where the test identity of an official revision comes from.
+            SettingInvalid: a member is missing, such as the source of an official revision's test identity.
         """
         found = self.members.connection(self.profile)
         if found is None:
-            raise SettingInvalid(f"{', '.join(self.members.missing())}: expected of every revision")
+            raise SettingInvalid(f"{', '.join(self.members.missing())}: expected in every revision")
         unsourced = self.members.test_identity is not None and self.members.test_identity_source is None
         if unsourced and self.profile is Profile.OFFICIAL:
             raise SettingInvalid(
-                "test_identity_source: with test_identity on official, who issued it for tests, and when, is expected"
+                "test_identity_source: expected with test_identity on official: who issued it for tests, and when"
             )
-        return replace(found, revision=self.number, hosts=hosts, networks=networks, authorities=authorities)
+        own = settings.of(self.profile)
+        return replace(
+            found,
+            revision=self.number,
+            hosts=own.hosts,
+            networks=own.networks,
+            authorities=own.authorities,
+        )
 
     def days_left(self, today: date) -> int | None:
-        """Return for how many days its credentials are good, a client certificate among them.
+        """Return for how many days its credentials are valid, a client certificate included.
 
-        Negative once they aren't, None where no end is known.
+        Negative after their end, None if no end is known.
         """
-        ends = [day for day in (self.members.expires_on, self._certificate_ends()) if day is not None]
-        return (min(ends) - today).days if ends else None
+        certificate = self.members.client_certificate
+        ends = [self.members.expires_on, None if certificate is None else ends_on(certificate)]
+        known = [day for day in ends if day is not None]
+        return (min(known) - today).days if known else None
 
     @property
     def test_claim(self) -> Claim | None:
-        """Return what a preflight asks about the person whom the registry issued for tests; None where none is named."""
+        """Return the claim about the test identity, which a preflight asks about; None without a test identity."""
         return None if self.members.test_identity is None else self.members.test_identity.claim()
-
-    def _certificate_ends(self) -> date | None:
-        certificate = self.members.client_certificate
-        return None if certificate is None else ends_on(certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """Nothing is asked of the registry since `at`. `reason` is for people; `by` an operator's name, or `gateway`."""
+    """Since `at` the registry is asked nothing. `reason` is for people; `by` is an operator's name, or `gateway`."""
 
     at: datetime
     by: str
@@ -106,9 +125,9 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChange:
-    """What a change laid over the settings' policy; absent is untouched.
+    """The members of the policy that approved changes override; None leaves a member unchanged.
 
-    `accounts` holds by client id what an account has instead of `confirmed_hour` and `confirmed_day`, or None to end that.
+    `accounts` has, by client id, an account's own `confirmed_hour` and `confirmed_day`, or None to remove them.
     """
 
     reuse: Literal["account", "dossier"] | None = None
@@ -124,10 +143,10 @@ class PolicyChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a profile stands: the active and the former revision's numbers, its suspension, its policy.
+class ProfileState:
+    """The state of a profile: the numbers of its active and former revision, its suspension, its policy.
 
-    `two_people_since` is when it first took two people to change it: once there, it stays for good.
+    `two_people_since`: since when its changes need two people; it is never unset.
     """
 
     active: int | None = None
@@ -138,15 +157,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
-    """Every profile's standing, with the active revision where its secrets could be unsealed."""
+class StatesByProfile:
+    """The state of every profile, and each active revision whose secrets can be unsealed."""
 
-    standings: Mapping[Profile, Standing]
+    states: Mapping[Profile, ProfileState]
     active: Mapping[Profile, Revision]
 
 
 def warn_of_end(days_left: int | None) -> str | None:
-    """Return what to do about credentials that end soon, or have ended; None while there is time, or no end is known."""
+    """Return what to do about credentials that end soon or have ended; None if their end is far or not known."""
     if days_left is None or days_left > WARNING_DAYS:
         return None
     if days_left < 0:
@@ -157,3 +176,63 @@ def warn_of_end(days_left: int | None) -> str | None:
 
 def _days(count: int) -> str:
     return "day" if count == 1 else "days"
+
+
+def write_document(members: ConnectionMembers) -> dict[str, Any]:
+    """Return the members without the secrets, by name."""
+    return members.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET_TREE)
+
+
+def masked(members: ConnectionMembers) -> dict[str, Any]:
+    """Return the document with `(sealed)` in place of each secret, for people and diffs."""
+    return _join(write_document(members), dict.fromkeys(list_secrets(members), MASK))
+
+
+def list_secrets(members: ConnectionMembers) -> dict[str, str]:
+    """Return the secrets by their members' names."""
+    found = {
+        "c06_secret": reveal(members.c06_secret),
+        "ngsp_key": reveal(members.ngsp_key),
+        "ngsp_secret": reveal(members.ngsp_secret),
+        "client_key": reveal(members.client_key),
+    }
+    if members.test_identity is not None:
+        found["test_identity"] = members.test_identity.model_dump_json(exclude_none=True)
+    if members.adapter is not None:
+        found["adapter.access_key"] = reveal(members.adapter.access_key)
+        found["adapter.secret_key"] = reveal(members.adapter.secret_key)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def seal_secret(value: str, profile: Profile, number: int, name: str, *, master: bytes) -> bytes:
+    """Return one secret sealed for its profile, revision and member: in another row it can't be unsealed."""
+    return seal(master, value.encode(), location=f"revision/{profile.value}/{number}/{name}")
+
+
+def unseal_secret(sealed: bytes, profile: Profile, number: int, name: str, *, master: bytes) -> str:
+    """Return one secret. Raises `SealBroken` for another master key or another row."""
+    return unseal(master, sealed, location=f"revision/{profile.value}/{number}/{name}").decode()
+
+
+def read_members(document: Mapping[str, Any], secrets: Mapping[str, str]) -> ConnectionMembers:
+    """Return the members of a stored revision; an empty text replaces a secret that stays sealed.
+
+    Raises:
+        StateWrong: another version wrote the row, or somebody edited it.
+    """
+    values: dict[str, Any] = dict(secrets)
+    if values.get("test_identity") == "":
+        values["test_identity"] = _SEALED_IDENTITY
+    try:
+        return parse_connection_members(_join(document, values), stored=True)
+    except ValueError:
+        raise StateWrong("a stored revision can't be read by this version of the gateway") from None
+
+
+def _join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with a value for each secret; the name `outer.inner` is inside another member."""
+    whole = dict(document)
+    for name, value in secrets.items():
+        outer, _, inner = name.partition(".")
+        whole[outer] = {**whole.get(outer, {}), inner: value} if inner else value
+    return whole

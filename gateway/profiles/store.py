@@ -1,37 +1,91 @@
-"""Profiles at rest: revisions (kept for good, never changed), their sealed secrets, and each profile's standing.
+"""Stored profiles: revisions (never changed or deleted), their sealed secrets, and the state of each profile.
 
-All SQL of this room. Callers hold the audit's lock while they write (`AuditLog.commit`), so that two switches at
-once come one after the other.
+All SQL of this folder, and the alarms of accounts that have nearly used up a budget. A caller that writes has the audit's
+lock (`AuditLog.commit`), so that two switches run one after the other.
 """
 
 import contextlib
 import json
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Instant, Transaction, metadata
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
-from gateway.places import Profile
-from gateway.profiles.revision_rows import (
+from gateway.profiles.revisions import (
+    PolicyChange,
+    ProfileState,
+    Revision,
+    StatedVolume,
+    StatesByProfile,
+    Suspension,
+    list_secrets,
     read_members,
     seal_secret,
-    seal_secrets,
     unseal_secret,
     write_document,
 )
-from gateway.profiles.revisions import (
-    PolicyChange,
-    Revision,
-    Standing,
-    Standings,
-    StatedVolume,
-    Suspension,
+
+WINDOWS = {"confirmed_hour": timedelta(hours=1), "confirmed_day": timedelta(days=1)}
+"""The window of each budget of answered enquiries; an alarm is shown, and not raised again, for one window."""
+
+enquiry_alarms = sa.Table(
+    "enquiry_alarms",
+    metadata,
+    sa.Column("profile", sa.String(16), primary_key=True),
+    sa.Column("client_id", sa.String(40), primary_key=True),
+    sa.Column("budget", sa.String(32), primary_key=True),
+    sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("used", sa.Integer, nullable=False),
+    sa.Column("most", sa.Integer, nullable=False),
 )
-from gateway.registry.members import ConnectionMembers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnquiryAlarm:
+    """An account had used four fifths of a budget: `used` of `most` when the alarm was raised."""
+
+    profile: Profile
+    client_id: str
+    budget: str
+    raised_at: datetime
+    used: int
+    most: int
+
+
+async def replace_alarm(transaction: Transaction, alarm: EnquiryAlarm) -> bool:
+    """Replace the older alarm of an account and budget; return False if that is in its window and has the same limit."""
+    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    added = insert(enquiry_alarms).values(asdict(alarm) | {"profile": alarm.profile.value})
+    begins = alarm.raised_at - WINDOWS[alarm.budget]
+    replaced = added.on_conflict_do_update(
+        index_elements=list(enquiry_alarms.primary_key.columns),
+        set_={name: added.excluded[name] for name in ("raised_at", "used", "most")},
+        where=sa.or_(enquiry_alarms.c.most != alarm.most, enquiry_alarms.c.raised_at <= begins),
+    )
+    return (await transaction.execute(replaced.returning(enquiry_alarms.c.budget))).first() is not None
+
+
+async def list_alarms(transaction: Transaction, *, now: datetime) -> Sequence[EnquiryAlarm]:
+    """Return the current alarms of every profile, by account."""
+    recent = [
+        sa.and_(enquiry_alarms.c.budget == budget, enquiry_alarms.c.raised_at > now - window)
+        for budget, window in WINDOWS.items()
+    ]
+    query = sa.select(enquiry_alarms).where(sa.or_(*recent)).order_by(*enquiry_alarms.primary_key.columns)
+    rows = await transaction.execute(query)
+    return [
+        EnquiryAlarm(**dict(row._mapping) | {"profile": Profile(row.profile)})  # noqa: SLF001 - SQLAlchemy's public name
+        for row in rows
+    ]
+
 
 revisions = sa.Table(
     "revisions",
@@ -53,7 +107,7 @@ revision_secrets = sa.Table(
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.ForeignKeyConstraint(["profile", "number"], ["revisions.profile", "revisions.number"]),
 )
-standings = sa.Table(
+profile_states = sa.Table(
     "profile_standings",
     metadata,
     sa.Column("profile", sa.String(16), primary_key=True),
@@ -79,43 +133,92 @@ async def insert_revision(transaction: Transaction, revision: Revision, *, maste
         "stated_day": revision.volume.day if revision.volume else None,
     }
     await transaction.execute(sa.insert(revisions).values(row))
-    sealed = seal_secrets(revision.members, revision.profile, revision.number, master=master)
-    if sealed:
-        rows = [key | {"member": member, "sealed": value} for member, value in sealed.items()]
-        await transaction.execute(sa.insert(revision_secrets), rows)
+    for name, value in list_secrets(revision.members).items():
+        sealed = seal_secret(value, revision.profile, revision.number, name, master=master)
+        await transaction.execute(
+            sa.insert(revision_secrets).values(key | {"member": name, "sealed": sealed})
+        )
 
 
 async def next_number(transaction: Transaction, profile: Profile) -> int:
-    """Return the number of a profile's next revision, 1 where it has none."""
+    """Return the number of a profile's next revision, 1 for the first."""
     query = sa.select(sa.func.max(revisions.c.number)).where(revisions.c.profile == profile.value)
     return int((await transaction.execute(query)).scalar_one() or 0) + 1
 
 
+async def list_revisions(
+    transaction: Transaction, profile: Profile, *, number: int | None = None, master: bytes | None = None
+) -> Sequence[Revision]:
+    """Return a profile's revisions, the oldest first, or only the one with this number.
+
+    Without a master key each secret is an empty text. Raises `SealBroken` for another master key.
+    """
+    query = sa.select(revisions).where(revisions.c.profile == profile.value).order_by(revisions.c.number)
+    sealed = sa.select(revision_secrets).where(revision_secrets.c.profile == profile.value)
+    if number is not None:
+        query = query.where(revisions.c.number == number)
+        sealed = sealed.where(revision_secrets.c.number == number)
+    secrets: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for _, own, name, value in await transaction.execute(sealed):
+        plain = "" if master is None else unseal_secret(value, profile, own, name, master=master)
+        secrets[own][name] = plain
+    return [
+        Revision(
+            profile=profile,
+            number=row.number,
+            members=read_members(json.loads(row.document), secrets[row.number]),
+            proposed_by=row.proposed_by,
+            proposed_at=row.proposed_at,
+            volume=_volume(row),
+        )
+        for row in await transaction.execute(query)
+    ]
+
+
 async def find_revision(
+    transaction: Transaction, profile: Profile, number: int, *, master: bytes | None
+) -> Revision | None:
+    """Return a revision with its secrets, as `list_revisions`."""
+    found = await list_revisions(transaction, profile, number=number, master=master)
+    return found[0] if found else None
+
+
+async def open_revision(
+    transaction: Transaction, profile: Profile, number: int, *, master: bytes
+) -> Revision:
+    """Return a revision with its secrets.
+
+    Raises:
+        StateWrong: there is none, or its secrets can't be unsealed.
+    """
+    try:
+        found = await find_revision(transaction, profile, number, master=master)
+    except SealBroken:
+        raise StateWrong(
+            f"the secrets of revision {number} of {profile.value} can't be unsealed: they were moved or changed, "
+            "or sealed under another master key"
+        ) from None
+    if found is None:
+        raise StateWrong(f"{profile.value} has no revision {number}")
+    return found
+
+
+async def open_revision_or_sealed(
     transaction: Transaction, profile: Profile, number: int, *, master: bytes
 ) -> Revision | None:
-    """Return a revision with its secrets. Raises `SealBroken` under another master key."""
-    query = sa.select(revisions).where(revisions.c.profile == profile.value, revisions.c.number == number)
-    row = (await transaction.execute(query)).one_or_none()
-    if row is None:
-        return None
-    held = sa.select(revision_secrets.c.member, revision_secrets.c.sealed).where(
-        revision_secrets.c.profile == profile.value, revision_secrets.c.number == number
-    )
-    secrets = {
-        member: unseal_secret(sealed, profile, number, member, master=master)
-        for member, sealed in await transaction.execute(held)
-    }
-    return _revision(row, read_members(json.loads(row.document), secrets))
+    """Return a revision; if its secrets can't be unsealed, each is an empty text."""
+    try:
+        return await find_revision(transaction, profile, number, master=master)
+    except SealBroken:
+        return await find_revision(transaction, profile, number, master=None)
 
 
 async def find_volume(transaction: Transaction, profile: Profile) -> StatedVolume | None:
-    """Return what the application behind a profile's active revision stated; its successors have it unless they state another."""
-    query = (
-        sa.select(revisions.c.stated_hour, revisions.c.stated_day)
-        .join(standings, standings.c.active == revisions.c.number)
-        .where(standings.c.profile == profile.value, revisions.c.profile == profile.value)
+    """Return the volume that the active revision's application stated, which the next revision keeps by default."""
+    active = (
+        sa.select(profile_states.c.active).where(profile_states.c.profile == profile.value).scalar_subquery()
     )
+    query = sa.select(revisions).where(revisions.c.profile == profile.value, revisions.c.number == active)
     row = (await transaction.execute(query)).one_or_none()
     return None if row is None else _volume(row)
 
@@ -124,50 +227,29 @@ def _volume(row: Any) -> StatedVolume | None:
     return None if row.stated_day is None else StatedVolume(hour=row.stated_hour, day=row.stated_day)
 
 
-async def list_revisions(transaction: Transaction, profile: Profile) -> Sequence[Revision]:
-    """Return a profile's revisions, oldest first; a secret stays sealed, an empty text in its place."""
-    query = sa.select(revisions).where(revisions.c.profile == profile.value).order_by(revisions.c.number)
-    rows = (await transaction.execute(query)).all()
-    held = sa.select(revision_secrets.c.number, revision_secrets.c.member).where(
-        revision_secrets.c.profile == profile.value
-    )
-    sealed: dict[int, dict[str, str]] = {row.number: {} for row in rows}
-    for number, member in await transaction.execute(held):
-        sealed[number][member] = ""
-    return [_revision(row, read_members(json.loads(row.document), sealed[row.number])) for row in rows]
-
-
 async def reseal_secrets(transaction: Transaction, *, former: bytes, master: bytes) -> int:
     """Seal every secret under another master key; return how many. Raises `SealBroken`."""
     rows = (await transaction.execute(sa.select(revision_secrets))).all()
-    for row in rows:
-        profile = Profile(row.profile)
-        plain = unseal_secret(row.sealed, profile, row.number, row.member, master=former)
-        change = (
-            sa.update(revision_secrets)
-            .where(
-                revision_secrets.c.profile == row.profile,
-                revision_secrets.c.number == row.number,
-                revision_secrets.c.member == row.member,
-            )
-            .values(sealed=seal_secret(plain, profile, row.number, row.member, master=master))
-        )
-        await transaction.execute(change)
+    columns = revision_secrets.c
+    for profile, number, member, sealed in rows:
+        own = (columns.profile == profile, columns.number == number, columns.member == member)
+        plain = unseal_secret(sealed, Profile(profile), number, member, master=former)
+        again = seal_secret(plain, Profile(profile), number, member, master=master)
+        await transaction.execute(sa.update(revision_secrets).where(*own).values(sealed=again))
     return len(rows)
 
 
-async def read_standing(transaction: Transaction, profile: Profile) -> Standing:
-    """Return where a profile stands; an empty standing before its first revision."""
-    query = sa.select(standings).where(standings.c.profile == profile.value)
+async def read_state(transaction: Transaction, profile: Profile) -> ProfileState:
+    """Return a profile's state; an empty one before its first revision."""
+    query = sa.select(profile_states).where(profile_states.c.profile == profile.value)
     row = (await transaction.execute(query)).one_or_none()
     if row is None:
-        return Standing()
-    suspension = (
-        None
-        if row.suspended_at is None
-        else Suspension(at=row.suspended_at, by=row.suspended_by or "", reason=row.suspended_for or "")
-    )
-    return Standing(
+        return ProfileState()
+    suspension = None
+    if row.suspended_at is not None:
+        by, reason = row.suspended_by or "", row.suspended_for or ""
+        suspension = Suspension(at=row.suspended_at, by=by, reason=reason)
+    return ProfileState(
         active=row.active,
         former=row.former,
         suspension=suspension,
@@ -176,56 +258,42 @@ async def read_standing(transaction: Transaction, profile: Profile) -> Standing:
     )
 
 
-async def write_standing(transaction: Transaction, profile: Profile, standing: Standing) -> None:
-    """Replace where a profile stands, but not since when it takes two people: that is never taken back."""
-    suspension = standing.suspension
+async def write_state(transaction: Transaction, profile: Profile, state: ProfileState) -> None:
+    """Replace a profile's state; `two_people_since` is never unset."""
+    suspension = state.suspension
     values = {
-        "active": standing.active,
-        "former": standing.former,
+        "active": state.active,
+        "former": state.former,
         "suspended_at": suspension.at if suspension else None,
         "suspended_by": suspension.by if suspension else None,
         "suspended_for": suspension.reason if suspension else None,
-        "policy": json.dumps(asdict(standing.policy)) if standing.policy != PolicyChange() else None,
+        "policy": json.dumps(asdict(state.policy)) if state.policy != PolicyChange() else None,
     }
-    change = sa.update(standings).where(standings.c.profile == profile.value).values(values)
+    change = sa.update(profile_states).where(profile_states.c.profile == profile.value).values(values)
     if not (await transaction.execute(change)).rowcount:
-        await transaction.execute(sa.insert(standings).values({"profile": profile.value} | values))
+        await transaction.execute(sa.insert(profile_states).values({"profile": profile.value} | values))
 
 
 async def require_two_people(transaction: Transaction, profile: Profile, *, since: datetime) -> bool:
-    """Keep with a profile that it takes two people, for good; say whether that is new."""
-    own = standings.c.profile == profile.value
-    query = sa.select(standings.c.two_people_since).where(own)
-    row = (await transaction.execute(query)).one_or_none()
-    if row is not None and row.two_people_since is not None:
+    """Store that changes of a profile need two people from now on; return whether that is new."""
+    own = profile_states.c.profile == profile.value
+    change = sa.update(profile_states).where(own, profile_states.c.two_people_since.is_(None))
+    if (await transaction.execute(change.values(two_people_since=since))).rowcount:
+        return True
+    if (await transaction.execute(sa.select(profile_states.c.profile).where(own))).first():
         return False
-    if row is None:
-        values = {"profile": profile.value, "two_people_since": since}
-        await transaction.execute(sa.insert(standings).values(values))
-    else:
-        await transaction.execute(sa.update(standings).where(own).values(two_people_since=since))
+    await transaction.execute(sa.insert(profile_states).values(profile=profile.value, two_people_since=since))
     return True
 
 
-async def read_standings(transaction: Transaction, *, master: bytes | None) -> Standings:
-    """Return every profile's standing and, given the master key, the active revisions that it opens."""
-    found = {profile: await read_standing(transaction, profile) for profile in Profile}
+async def read_states(transaction: Transaction, *, master: bytes | None) -> StatesByProfile:
+    """Return every profile's state and, with a master key, the active revisions that it unseals."""
+    found = {profile: await read_state(transaction, profile) for profile in Profile}
     active: dict[Profile, Revision] = {}
-    for profile, standing in found.items():
-        if standing.active is not None and master is not None:
+    for profile, state in found.items():
+        if state.active is not None and master is not None:
             with contextlib.suppress(SealBroken):
-                revision = await find_revision(transaction, profile, standing.active, master=master)
+                revision = await find_revision(transaction, profile, state.active, master=master)
                 if revision is not None:
                     active[profile] = revision
-    return Standings(standings=found, active=active)
-
-
-def _revision(row: sa.Row[tuple[object, ...]], members: ConnectionMembers) -> Revision:
-    return Revision(
-        profile=Profile(row.profile),
-        number=row.number,
-        members=members,
-        proposed_by=row.proposed_by,
-        proposed_at=row.proposed_at,
-        volume=_volume(row),
-    )
+    return StatesByProfile(states=found, active=active)

@@ -1,1 +1,1 @@
-"""Speaking with C06: the only room that knows its words."""
+"""The client of the registry: the only folder that uses C06's element names and sends anything to it."""

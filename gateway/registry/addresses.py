@@ -1,8 +1,8 @@
-"""Which addresses no profile may reach, which are public, and which are this machine: the one place that judges them.
+"""Classify addresses: refused for every profile, public, or loopback. No other file classifies addresses.
 
-Refuses, whatever the deployment's networks say, link-local and metadata addresses and those in which another address
-is hidden where it can't be judged (Teredo, 6to4, a translator's local prefix). Source: IANA's special-purpose address
-registries (RFC 6890), RFC 6052, docs/decisions/0067.
+Link-local and metadata addresses, and those that contain another address (Teredo, 6to4, a translator's local prefix), are
+refused even if a deployment's network includes them. Source: IANA's special-purpose address registries (RFC 6890),
+RFC 6052, docs/decisions/0067.
 """
 
 import socket
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
-_NEVER = tuple(
+_ALWAYS_REFUSED = tuple(
     ip_network(network)
     for network in (
         "0.0.0.0/8",
@@ -55,7 +55,7 @@ _NOT_PUBLIC = tuple(
         "3fff::/20",
     )
 )
-"""Named here too, since what `ipaddress` calls global differs between the versions of Python."""
+"""Listed here because `is_global` of `ipaddress` differs between versions of Python."""
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _COMPATIBLE, _TRANSLATED = IPv6Network("::/96"), IPv6Network("64:ff9b::/96")
@@ -67,20 +67,20 @@ def address_of(text: str) -> IpAddress:
 
 
 def literal_of(host: str) -> IpAddress | None:
-    """Return the address that a host writes out, in whichever form a resolver takes; None for a name."""
+    """Return a host as an address, if it is one in any form that a resolver accepts; None for a name."""
     try:
         return address_of(host)
     except ValueError:
         pass
     try:
-        # Resolvers also take 2852039166, 0xa9fea9fe and 169.254.43518 for addresses.
+        # Resolvers also accept 2852039166, 0xa9fea9fe and 169.254.43518 as addresses.
         return IPv4Address(socket.inet_aton(host)) if host[:1].isdigit() else None
     except OSError:
         return None
 
 
 def unwrapped(address: IpAddress) -> IpAddress:
-    """Return the IPv4 address inside an IPv6 one that carries it, else the address itself."""
+    """Return the IPv4 address that an IPv6 address contains, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -90,14 +90,14 @@ def unwrapped(address: IpAddress) -> IpAddress:
     return address
 
 
-def is_never_reached(address: IpAddress) -> bool:
-    """Tell whether no profile may reach an address, whatever the deployment's networks say."""
-    return any(each in network for each in (address, unwrapped(address)) for network in _NEVER)
+def is_always_refused(address: IpAddress) -> bool:
+    """Return whether an address is refused for every profile, even if a deployment's network includes it."""
+    return any(each in network for each in (address, unwrapped(address)) for network in _ALWAYS_REFUSED)
 
 
 def is_public(address: IpAddress) -> bool:
-    """Tell whether an address is one of the public Internet; of IPv4 in IPv6 only a translated one can be."""
-    if is_never_reached(address) or any(address in network for network in _NOT_PUBLIC):
+    """Return whether an address is on the public Internet; of IPv4 in IPv6, only translated addresses can be."""
+    if is_always_refused(address) or any(address in network for network in _NOT_PUBLIC):
         return False
     if isinstance(address, IPv4Address):
         return address.is_global
@@ -107,22 +107,34 @@ def is_public(address: IpAddress) -> bool:
 
 
 def may_reach(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
-    """Tell whether a profile with these networks may reach an address; without any, only the public ones."""
-    if is_never_reached(address):
+    """Return whether a profile with these networks may reach an address; without networks only public ones."""
+    if is_always_refused(address):
         return False
     if not networks:
         return is_public(address)
     return any(unwrapped(address) in network for network in networks)
 
 
-def is_this_machine(host: str) -> bool:
-    """Tell whether a host is loopback, by address or by its reserved name (RFC 6761)."""
-    address = literal_of(host)
-    if address is not None:
-        return unwrapped(address).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
+def is_loopback(target: str | IpAddress | IpNetwork) -> bool:
+    """Return whether a host, an address or every address of a network is this machine.
+
+    A host is loopback by its address or its reserved name (RFC 6761), an IPv6 address also by the IPv4 one it contains.
+    `is_loopback` of `ipaddress` is not enough: its result for `::ffff:127.0.0.1` differs between versions of Python.
+    """
+    if isinstance(target, IPv4Network | IPv6Network):
+        return is_loopback(target.network_address) and is_loopback(target.broadcast_address)
+    if isinstance(target, str):
+        host = plain_host(target)
+        address = literal_of(host)
+        return is_loopback(address) if address is not None else host.split(".")[-1] == "localhost"
+    return unwrapped(target).is_loopback
 
 
-def stay_on_this_machine(networks: Sequence[str]) -> bool:
-    """Tell whether a profile with these networks can reach nothing but loopback; without any it reaches outside."""
-    return bool(networks) and all(ip_network(network).is_loopback for network in networks)
+def is_loopback_only(networks: Sequence[str]) -> bool:
+    """Return whether a profile with these networks can reach only loopback; without networks it can reach more."""
+    return bool(networks) and all(is_loopback(ip_network(network)) for network in networks)
+
+
+def plain_host(host: str) -> str:
+    """Return a host in the form for comparison: lower case, without the final dot."""
+    return host.rstrip(".").lower()

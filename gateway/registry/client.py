@@ -1,39 +1,280 @@
-"""Open the registry behind one connection: the room's front door.
+"""The client of one connection to the registry, with its bulkhead and its circuit breaker.
 
-Chooses the implementation by dialect and joins its parts; one long-lived registry per profile and epoch.
-Refuses a connection whose place or credentials can't work, before any packet.
+`open_registry` refuses a connection whose URL or credentials can't work, before any question. The bulkhead sends at most
+`MAX_CONCURRENT` questions at once; the others wait, each within its own deadline. The breaker opens after `FAILURES`
+failures in a row, refuses every question for `COOLING_S` seconds, then admits one probe: its answer closes the breaker,
+its failure opens it again. Only outages count as failures: a refusal or an invalid answer shows that the registry is up.
+The login lockout is in `session.py`.
 """
 
-from typing import TypeAlias
+import asyncio
+import hashlib
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from math import ceil
+from typing import TypeAlias, TypeVar
 
 import httpx
+import structlog
 
-from gateway.clock import Clock
-from gateway.registry.authorisation import check_credentials
+from gateway.clock import Clock, today
+from gateway.errors import GatewayError
+from gateway.errors.registry import (
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryRefused,
+    RegistryTimeout,
+    RegistryUnavailable,
+)
+from gateway.identifiers import Profile, new_identifier
+from gateway.registry import lgsp, soap
 from gateway.registry.connection import Connection, Dialect
-from gateway.registry.guard import Guard
-from gateway.registry.lgsp_json import LgspJsonRegistry
-from gateway.registry.model import Registry
-from gateway.registry.outbound import Outbound
-from gateway.registry.session import Session
-from gateway.registry.shelter import ShelteredRegistry
-from gateway.registry.soap import SoapRegistry
+from gateway.registry.credentials import check_credentials
+from gateway.registry.egress import EgressPolicy
+from gateway.registry.http_sender import HttpSender
+from gateway.registry.model import Found, NobodyFound, Question, Registry
+from gateway.registry.reader import Branch
+from gateway.registry.records import read_answer, read_verdict
+from gateway.registry.refusals import unforeseen
+from gateway.registry.session import MAX_SKEW_S, RegistrySession
 from gateway.registry.tls import check_client
 
+FAILURES = 16
+COOLING_S = 5.0
+MAX_CONCURRENT = 64
+
 Transport: TypeAlias = httpx.AsyncBaseTransport
-"""What carries packets; handed in, so that rooms that pass it on need not know the HTTP library."""
+"""Sends requests; an alias, so that other folders can pass it on without importing the HTTP library."""
+
+Answered = TypeVar("Answered")
+
+_log = structlog.get_logger(__name__)
+
+
+class BreakerState(StrEnum):
+    """The breaker admits all questions, admits none, or waits for the end of one probe."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    PROBING = "probing"
+
+
+class Breaker:
+    """The circuit breaker of one connection. Every admitted question must be released, however it ended.
+
+    `admit` returns the number of the period between two changes of state. A question that was admitted in an earlier
+    period says nothing about the present, so `answered`, `failed` and `release` ignore it.
+    """
+
+    def __init__(self, clock: Clock, profile: Profile) -> None:
+        self._clock = clock
+        self._profile = profile
+        self._period = 0
+        self._failed = 0
+        self._open_until: float | None = None
+        self._probing = False
+
+    @property
+    def state(self) -> BreakerState:
+        """Return the state."""
+        if self._open_until is None:
+            return BreakerState.CLOSED
+        return BreakerState.PROBING if self._probing else BreakerState.OPEN
+
+    def admit(self) -> int:
+        """Return the present period; raises `RegistryUnavailable` while the breaker is open or a probe is under way."""
+        if self._open_until is None:
+            return self._period
+        left = self._open_until - self._clock.monotonic()
+        if left > 0 or self._probing:
+            raise RegistryUnavailable(max(ceil(left), 1))
+        self._probing = True
+        return self._period
+
+    def renew(self, period: int) -> int:
+        """Admit a question again if the period has changed while it waited; raises `RegistryUnavailable`."""
+        return period if period == self._period else self.admit()
+
+    def answered(self, period: int) -> None:
+        """Count an answer of the registry: it ends the failures in a row and closes the breaker."""
+        if period != self._period:
+            return
+        self._failed = 0
+        if self._open_until is not None:
+            self._begin_period(None)
+            _log.info("registry_back", profile=self._profile.value)
+
+    def failed(self, period: int) -> None:
+        """Count a failure: the registry can't be reached or doesn't answer."""
+        if period != self._period:
+            return
+        self._failed += 1
+        if self._open_until is not None or self._failed >= FAILURES:
+            self._begin_period(self._clock.monotonic() + COOLING_S)
+            _log.warning("registry_out", profile=self._profile.value, seconds=COOLING_S)
+
+    def release(self, period: int) -> None:
+        """End a question; after a probe without a result (cancelled, or refused before it was sent) admit another."""
+        if period == self._period:
+            self._probing = False
+
+    def _begin_period(self, open_until: float | None) -> None:
+        self._open_until = open_until
+        self._period += 1
+        self._failed = 0
+        self._probing = False
+
+
+DURATION_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds."""
+
+
+class Durations:
+    """How many questions took at most each of `DURATION_BOUNDS`, the last for all longer ones; and the sum of seconds."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(DURATION_BOUNDS) + 1)
+        self.seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count a question."""
+        self.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
+        self.seconds += seconds
+
+
+class RegistryClient:
+    """The registry behind one profile.
+
+    `counts` counts questions by operation and outcome: `answered`, or the code of the problem; `durations` are their
+    durations by operation, with the wait for a slot; `under_way` is the number of those under way. `id` is unique among all
+    workers. `login_refused` is true from a refusal of the login until the next answer; `clock_skew`: by how many seconds the
+    registry's clock was ahead at that refusal, if the registry refuses every login for it; else None.
+    """
+
+    def __init__(self, session: RegistrySession, connection: Connection, clock: Clock) -> None:
+        self.id = new_identifier("link")
+        self.profile = connection.profile
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.durations: dict[str, Durations] = {}
+        self.under_way = 0
+        self.login_refused = False
+        self.clock_skew: float | None = None
+        self._session = session
+        self._connection = connection
+        self._clock = clock
+        self._breaker = Breaker(clock, connection.profile)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._enough_time_s = connection.deadline_ms / 2000
+        self._ask_in_dialect = soap.ask if connection.dialect is Dialect.SOAP else lgsp.ask
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Return the state of the breaker."""
+        return self._breaker.state
+
+    async def confirm(self, question: Question) -> bool:
+        """Ask yes or no; raises `RegistryError`."""
+        return await self._ask(question, read_verdict)
+
+    async def find_record(self, question: Question) -> Found | NobodyFound:
+        """Ask for the part of a record that the operation returns; raises `RegistryError`."""
+        return await self._ask(question, lambda body: read_answer(body, question.claim, today(self._clock)))
+
+    async def aclose(self) -> None:
+        """Close the session and its transport."""
+        await self._session.aclose()
+
+    async def _ask(self, question: Question, read: Callable[[Branch], Answered]) -> Answered:
+        begun = self._clock.monotonic()
+        self.under_way += 1
+        try:
+            answer = await self._wait_and_send(question, read)
+        except GatewayError as error:
+            self.counts[question.operation.value, error.code] += 1
+            raise
+        finally:
+            self.under_way -= 1
+            durations = self.durations.setdefault(question.operation.value, Durations())
+            durations.add(self._clock.monotonic() - begun)
+        self.counts[question.operation.value, "answered"] += 1
+        return answer
+
+    def _note_refused_login(self) -> None:
+        if self.login_refused:
+            return
+        skew = self._session.clock_skew()
+        self.login_refused = True
+        self.clock_skew = skew if skew is not None and abs(skew) > MAX_SKEW_S else None
+        if self.clock_skew is not None:
+            _log.error(
+                "registry_clock_differs", profile=self.profile.value, seconds_ahead=round(self.clock_skew)
+            )
+
+    async def _wait_and_send(self, question: Question, read: Callable[[Branch], Answered]) -> Answered:
+        period = self._breaker.admit()
+        try:
+            try:
+                async with asyncio.timeout(question.deadline - self._clock.monotonic()):
+                    await self._slots.acquire()
+            except TimeoutError as exc:
+                raise RegistryTimeout from exc
+            try:
+                period = self._breaker.renew(period)
+                return await self._send(period, question, read)
+            finally:
+                self._slots.release()
+        finally:
+            self._breaker.release(period)
+
+    async def _send(self, period: int, question: Question, read: Callable[[Branch], Answered]) -> Answered:
+        # A timeout of a question that waited most of its time for a slot says nothing about the registry.
+        had_time = question.deadline - self._clock.monotonic() >= self._enough_time_s
+        try:
+            answer = read(await self._ask_in_dialect(self._session, self._connection, question))
+        except RegistryCredentialsRejected:
+            self._note_refused_login()
+            raise
+        except (RegistryRefused, RegistryAnswerInvalid):
+            self._breaker.answered(period)
+            raise
+        except RegistryUnavailable:
+            self._breaker.failed(period)
+            raise
+        except RegistryTimeout:
+            if had_time:
+                self._breaker.failed(period)
+            raise
+        except GatewayError:
+            raise
+        except Exception as exc:  # an unforeseen form of answer: only this question fails
+            self._breaker.answered(period)
+            raise unforeseen(exc, "answer") from exc
+        self._breaker.answered(period)
+        self.login_refused = False
+        return answer
+
+
+def body_digest(question: Question, connection: Connection) -> str:
+    """Return the SHA-256 of a question's body, in hexadecimal, as the provider logs it.
+
+    Raises:
+        RequestInvalid, ClaimInvalid: the question can't be written, so it is never sent.
+    """
+    write = soap.write if connection.dialect is Dialect.SOAP else lgsp.write
+    return hashlib.sha256(write(question, connection)).hexdigest()
 
 
 def check_connection(connection: Connection) -> None:
-    """Raise `SettingInvalid` where a connection's place or credentials can't work; nothing is opened."""
-    Guard(connection)
+    """Raise `SettingInvalid` where a connection's URL or credentials can't work; nothing is opened."""
+    EgressPolicy(connection)
     check_credentials(connection)
     check_client(connection)
 
 
 def open_registry(connection: Connection, *, transport: Transport, clock: Clock) -> Registry:
     """Return the registry behind this connection; raises `SettingInvalid`. Closing it closes the transport."""
-    guard = Guard(connection)
-    session = Session(connection, Outbound(transport, guard), guard, clock)
-    speaks = SoapRegistry if connection.dialect is Dialect.SOAP else LgspJsonRegistry
-    return ShelteredRegistry(speaks(session, connection, clock), connection, clock)
+    policy = EgressPolicy(connection)
+    session = RegistrySession(connection, HttpSender(transport, policy), policy, clock)
+    return RegistryClient(session, connection, clock)

@@ -1,6 +1,6 @@
-"""A connection: where one profile reaches the registry, as whom, in which dialect.
+"""A connection: the URL, credentials and dialect with which one profile reaches the registry.
 
-Its members are those of a revision (docs/operators.md); secrets never show in a repr.
+Its members are those of a revision (docs/go-official.md); a repr shows no secret.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.procedures.fields import Operation
 
 DEFAULT_INTEGRATION_CODES: Mapping[Operation, str] = MappingProxyType(
@@ -23,7 +23,7 @@ DEFAULT_INTEGRATION_CODES: Mapping[Operation, str] = MappingProxyType(
 
 
 class Dialect(StrEnum):
-    """How the registry is spoken to: C06's SOAP, or one of three JSON wrappers of a provincial platform."""
+    """The protocol: C06's SOAP, or one of three JSON wrappers of a provincial platform."""
 
     SOAP = "soap"
     LGSP_PASSTHROUGH = "lgsp-passthrough"
@@ -32,14 +32,14 @@ class Dialect(StrEnum):
 
 
 class TimestampUnit(StrEnum):
-    """The unit of the `Timestamp` header: clients of C06 are seen with both."""
+    """The unit of the `Timestamp` header: clients of C06 use both."""
 
     MILLISECONDS = "ms"
     SECONDS = "s"
 
 
 class DateForm(StrEnum):
-    """How a birth date is written in a question: clients of C06 are seen with both."""
+    """How a birth date is written in a question: clients of C06 use both."""
 
     COMPACT = "yyyyMMdd"
     HYPHENS = "yyyy-MM-dd"
@@ -58,7 +58,7 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a packet is: a profile, and the revision of its connection that was active when the request began."""
+    """The owner of a question: a profile, and the revision that was active when the request began."""
 
     profile: Profile
     revision: int
@@ -66,13 +66,12 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One profile's way to the registry. `deadline_ms` bounds a whole request, all attempts included.
+    """How one profile reaches the registry. `deadline_ms` limits a whole question, all attempts included.
 
-    `revision` counts from 1 in a profile; 0 is a connection that stands outside the store, such as a trial's.
-    `date_form` None is the dialect's usual one. `client_certificate` and `client_key` are PEM, for a registry that asks
-    for a certificate of ours.
-
-    `hosts`, `networks` and `authorities` (PEM, alone trusted; None is the HTTP library's list) are the deployment's word.
+    `revision` counts from 1 in a profile; 0 is a connection outside the store, such as one under preflight.
+    `date_form` None means the dialect's usual form. `client_certificate` and `client_key` are PEM, for a registry that
+    requires a client certificate. `hosts`, `networks` and `authorities` (PEM, the only ones trusted; None means the HTTP
+    library's list) come from the deployment's settings.
     """
 
     profile: Profile
@@ -100,5 +99,5 @@ class Connection:
 
     @property
     def owner(self) -> Owner:
-        """Return whose packets may leave by this connection."""
+        """Return the owner of the questions that this connection may send."""
         return Owner(self.profile, self.revision)

@@ -1,6 +1,6 @@
-"""What is asked of the registry and what it answers, in our words, and the Protocol between.
+"""Questions to the registry and its answers, in the gateway's own terms, and the protocol of a client.
 
-Refuses nothing itself: reading is `records.py`'s, the last check before a packet `guard.py`'s. Source: docs/registry.md.
+Checks nothing: `records.py` checks answers, `egress.py` checks endpoints. Source: docs/registry.md.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,13 +9,21 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Protocol
 
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.procedures.fields import Operation
-from gateway.registry.connection import Owner
+
+
+class _Personal:
+    """Values of a person, which never show in a repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Claim:
+class Claim(_Personal):
     """What a citizen claims: one number (12 digits, else 9), a name, and a full date or a year.
 
     Exactly one of `citizen_id` and `id_card_number`, and one of `birth_date` and `birth_year`, is set.
@@ -27,21 +35,17 @@ class Claim:
     birth_date: date | None = None
     birth_year: int | None = None
 
-    def __repr__(self) -> str:
-        return "Claim(…)"
 
-
-async def leave_at_once() -> None:
-    """Keep no packet back."""
+async def check_nothing() -> None:
+    """Check nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One packet to be sent: it carries its profile and revision, so that it can't leave through another's door.
+    """One question. A connection of another `profile` or `revision` refuses it.
 
-    `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's
-    monotonic scale and covers all attempts. `may_leave` is awaited directly before each attempt's packet: what it
-    raises keeps the packet back, and is raised.
+    `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's monotonic scale and covers
+    all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent.
     """
 
     profile: Profile
@@ -53,16 +57,11 @@ class Question:
     officer: str
     claim: Claim
     deadline: float
-    may_leave: Callable[[], Awaitable[None]] = field(default=leave_at_once, compare=False, repr=False)
-
-    @property
-    def owner(self) -> Owner:
-        """Return by whose connection alone it may leave."""
-        return Owner(self.profile, self.revision)
+    before_sending: Callable[[], Awaitable[None]] = field(default=check_nothing, compare=False, repr=False)
 
 
 class LifeStatus(Enum):
-    """The registry's word on a person's state."""
+    """Whether a person lives, is dead or missing, or the number was cancelled."""
 
     LIVING = "living"
     DECEASED = "deceased"
@@ -72,8 +71,8 @@ class LifeStatus(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Address:
-    """An address as answered: GSO codes (2, 3, 5 digits; any may be absent), words, ISO country."""
+class Address(_Personal):
+    """An address in an answer: GSO codes (2, 3, 5 digits; any may be absent), a text, an ISO country code."""
 
     province_code: str | None = None
     district_code: str | None = None
@@ -81,25 +80,19 @@ class Address:
     detail: str | None = None
     country: str | None = None
 
-    def __repr__(self) -> str:
-        return "Address(…)"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Relative:
-    """A relative or household member: name, birth year where given, relation code in a household."""
+class Relative(_Personal):
+    """A relative or household member: name, birth year if given, relation code in a household."""
 
     full_name: str
     birth_year: int | None = None
     relation: str | None = None
 
-    def __repr__(self) -> str:
-        return "Relative(…)"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Record:
-    """A person as the registry holds them; absent or empty on the wire is None here."""
+class Record(_Personal):
+    """A person's record; a value that is absent or empty in the answer is None."""
 
     as_of: datetime | None
     citizen_id: str | None
@@ -125,20 +118,17 @@ class Record:
     household_members: tuple[Relative, ...] = ()
     life_status: LifeStatus = LifeStatus.UNKNOWN
 
-    def __repr__(self) -> str:
-        return "Record(…)"
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Exactly one person, and the right one."""
+    """Exactly one person, who was checked to be the one asked about."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class NobodyFound:
-    """The registry knows nobody by this number, name and date together; it never says which differs."""
+    """The registry has nobody with this number, name and date together; it never says which differs."""
 
 
 class Registry(Protocol):
@@ -146,7 +136,7 @@ class Registry(Protocol):
 
     @property
     def profile(self) -> Profile:
-        """The only profile whose questions may pass."""
+        """The profile whose questions this client sends."""
         ...
 
     async def confirm(self, question: Question) -> bool:
@@ -154,9 +144,9 @@ class Registry(Protocol):
         ...
 
     async def find_record(self, question: Question) -> Found | NobodyFound:
-        """Ask for the part of a record that `question.operation` brings; raises `RegistryError`."""
+        """Ask for the part of a record that `question.operation` returns; raises `RegistryError`."""
         ...
 
     async def aclose(self) -> None:
-        """Close the outbound client."""
+        """Close the transport."""
         ...

@@ -1,128 +1,307 @@
-"""One profile's standing with the registry: who we are, on which URL, until when.
+"""One connection's session with the registry: it logs in and sends questions, each within its deadline.
 
-Puts the authorisation layers on each packet and holds one deadline over a whole exchange, token fetch and
-second attempt included. Refuses, through `guard.py`, whatever is not this profile's, and through `latch.py` a
-login that was refused too often. Retries once and only after a 401 on a token: that packet was not taken in, so
-its request code is still unused.
+The deadline covers a whole exchange, with token fetch and second attempt. `EgressPolicy` refuses what is not this
+connection's. A question is sent twice only after a 401 for its token: the registry did not accept the first one, so its
+request code is still unused.
+
+The login lockout limits wrong logins, since C06 locks an account after several. While a login is not known to work, one
+question at a time tries it and the others wait; a refusal counts once, and the waiting questions fail too. After `TRIES`
+refusals in a row no login is tried for `COOLING_S` seconds, then one. An outage says nothing about a login.
+
+The platform's access token is fetched once for all waiting questions, and once more after a 401. A fetch outlives the
+request that began it, so it has the connection's own deadline. Source: RFC 6749 §4.4 and §5.1.
 """
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import TypeAlias, TypeVar
 
 import httpx
+import structlog
 
 from gateway.clock import Clock
-from gateway.errors.commands import SettingInvalid
-from gateway.errors.registry import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable
-from gateway.registry.authorisation import C06Login, Timestamps, basic, check_credentials, standing_headers
-from gateway.registry.connection import Connection, Dialect
-from gateway.registry.guard import PLATFORM_FOLDER, Guard
-from gateway.registry.latch import LoginLatch
+from gateway.errors import GatewayError
+from gateway.errors.operators import SettingInvalid
+from gateway.errors.registry import (
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryError,
+    RegistryTimeout,
+    RegistryUnavailable,
+)
+from gateway.identifiers import Profile
+from gateway.registry.connection import Connection, Dialect, Owner
+from gateway.registry.credentials import Timestamps, basic, c06_headers, check_credentials, common_headers
+from gateway.registry.egress import PLATFORM_FOLDER, EgressPolicy
+from gateway.registry.http_sender import HttpAnswer, HttpSender
 from gateway.registry.model import Question
-from gateway.registry.outbound import Answer, Outbound
-from gateway.registry.refusals import refuse_status
-from gateway.registry.tokens import Token, TokenKeeper, read_token
+from gateway.registry.reader import leaf, parse_object
+from gateway.registry.refusals import find_http_date, refuse_status, unforeseen
+
+MAX_SKEW_S = 300
+"""Seconds between the two clocks beyond which C06 refuses every login."""
+
+TRIES = 3
+COOLING_S = 60.0
 
 _FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+_TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
+_LIFETIME = re.compile(r"[0-9]{1,9}")
+_DEFAULT_LIFETIME = "300"
+_MAX_LIFETIME = 86_400
+_MAX_MARGIN = 30
+
+_log = structlog.get_logger(__name__)
+
+Answered = TypeVar("Answered")
+_BeforeSending: TypeAlias = Callable[[], Awaitable[None]]
 
 
-class Session:
+class LoginLockout:
+    """The lockout of one connection's login: a refusal of any layer counts.
+
+    A refusal ends a round: results of questions from an earlier round then count neither for nor against the login.
+    """
+
+    def __init__(self, clock: Clock, profile: Profile) -> None:
+        self._clock = clock
+        self._profile = profile
+        self._trying = asyncio.Lock()
+        self._works = False
+        self._round = 0
+        self._refused = 0
+        self._locked_until = -inf
+
+    async def run(self, attempt: Callable[[], Awaitable[Answered]]) -> Answered:
+        """Return what an attempt returns; while locked, raise `RegistryCredentialsRejected` without an attempt."""
+        if self._clock.monotonic() < self._locked_until:
+            raise RegistryCredentialsRejected
+        number = self._round
+        if not self._works:
+            async with self._trying:
+                # The question that tried the login was refused, so the waiting ones fail too.
+                if number != self._round:
+                    raise RegistryCredentialsRejected
+                if not self._works:
+                    return await self._try(attempt, number)
+        return await self._try(attempt, number)
+
+    async def _try(self, attempt: Callable[[], Awaitable[Answered]], number: int) -> Answered:
+        try:
+            answer = await attempt()
+        except RegistryCredentialsRejected:
+            if number == self._round:
+                self._note_refusal()
+            raise
+        if number == self._round:
+            self._works = True
+            self._refused = 0
+        return answer
+
+    def _note_refusal(self) -> None:
+        self._round += 1
+        self._works = False
+        self._refused += 1
+        if self._refused >= TRIES:
+            self._locked_until = self._clock.monotonic() + COOLING_S
+            _log.error("registry_login_latched", profile=self._profile.value, seconds=COOLING_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token, to be used until `good_until` on the monotonic clock."""
+
+    value: str = field(repr=False)
+    good_until: float
+
+
+class TokenCache:
+    """Fetches and keeps the token of one connection."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Clock, profile: Profile) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._profile = profile
+        self._token: Token | None = None
+        self._fetching: asyncio.Task[Token] | None = None
+
+    async def current(self) -> Token:
+        """Return a valid token; fetch one if there is none."""
+        token = self._token
+        if token is not None and self._clock.monotonic() < token.good_until:
+            return token
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._run())
+            self._fetching.add_done_callback(_retrieve_failure)
+        fetching = self._fetching
+        try:
+            # Shielded: the deadline of one question must not cancel the fetch for the others.
+            return await asyncio.shield(fetching)
+        except asyncio.CancelledError:
+            if fetching.cancelled():  # by `aclose`, not by this question's deadline
+                raise RegistryUnavailable from None
+            raise
+
+    async def after_rejection(self, rejected: Token) -> Token:
+        """Return another token than the rejected one."""
+        if self._token is rejected:
+            self._token = None
+        return await self.current()
+
+    async def aclose(self) -> None:
+        """Cancel a fetch that is under way."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
+
+    async def _run(self) -> Token:
+        try:
+            self._token = await self._fetch()
+        except RegistryError as exc:
+            _log.warning("registry_token_failed", profile=self._profile.value, error=type(exc).__name__)
+            raise
+        except GatewayError:
+            raise
+        except Exception as exc:  # an unforeseen form of answer: all waiting questions get this error
+            raise unforeseen(exc, "token") from exc
+        finally:
+            self._fetching = None
+        _log.info("registry_token_refreshed", profile=self._profile.value)
+        return self._token
+
+
+def _retrieve_failure(task: asyncio.Task[Token]) -> None:
+    """Retrieve a failure that no caller waits for any more, so that asyncio doesn't log it."""
+    if not task.cancelled():
+        task.exception()
+
+
+class RegistrySession:
     """Sends questions with the connection's credentials."""
 
-    def __init__(self, connection: Connection, outbound: Outbound, guard: Guard, clock: Clock) -> None:
+    def __init__(
+        self, connection: Connection, sender: HttpSender, policy: EgressPolicy, clock: Clock
+    ) -> None:
         check_credentials(connection)
+        is_soap = connection.dialect is Dialect.SOAP
+        self._has_c06_login = is_soap and connection.c06_user is not None
+        if not self._has_c06_login and connection.ngsp_key is None:
+            raise SettingInvalid("c06_user or ngsp_key: one of them is necessary for the login")
         self._connection = connection
-        self._outbound = outbound
-        self._guard = guard
+        self._sender = sender
+        self._policy = policy
         self._clock = clock
-        self._standing = standing_headers(connection)
+        self._common = common_headers(connection)
         self._urls: dict[str, httpx.URL] = {}
-        root = guard.base.path.rstrip("/")
-        self._folder = root if connection.dialect is Dialect.SOAP else f"{root}{PLATFORM_FOLDER}"
-        self._token_url = guard.base.copy_with(path=f"{root}/token")
-        self._login = _login(connection, clock)
-        self._latch = LoginLatch(clock, connection.profile)
-        self._tokens = TokenKeeper(self._fetch_token, clock, connection.profile)
+        root = policy.base.path.rstrip("/")
+        self._folder = root if is_soap else f"{root}{PLATFORM_FOLDER}"
+        self._token_url = policy.base.copy_with(path=f"{root}/token")
+        self._timestamps = Timestamps(clock, connection.timestamp_unit)
+        self._lockout = LoginLockout(clock, connection.profile)
+        self._tokens = TokenCache(self._fetch_token, clock, connection.profile)
 
-    async def call(self, question: Question, path: str, headers: Mapping[str, str], content: bytes) -> Answer:
+    async def call(
+        self, question: Question, path: str, headers: Mapping[str, str], content: bytes
+    ) -> HttpAnswer:
         """Send a question and return the answer, whose status is 200, 400 or 500; raises `RegistryError`."""
-        url = self._url(path)
-        # Before a token is fetched: not even that packet may leave for a question of the other profile or revision.
-        self._guard.check(question.owner, url)
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._policy.base.copy_with(path=f"{self._folder}/{path}")
+        owner = Owner(question.profile, question.revision)
+        # Before a token is fetched: not even a token request may be sent for another profile's or revision's question.
+        self._policy.check(owner, url)
         remaining = question.deadline - self._clock.monotonic()
         if remaining <= 0:
             raise RegistryTimeout
+        exchange = self._exchange if self._has_c06_login else self._exchange_with_token
+        headers = {**self._common, **headers}
+        attempt = partial(exchange, owner, question.before_sending, url, headers, content)
         try:
             async with asyncio.timeout(remaining):
-                return await self._latch.run(lambda: self._exchange(question, url, headers, content))
+                return await self._lockout.run(attempt)
         except TimeoutError as exc:
             raise RegistryTimeout from exc
 
+    def clock_skew(self) -> float | None:
+        """Return how many seconds the registry's clock is ahead of this one, by its last answer; None if that has no date."""
+        date = find_http_date(self._sender.date)
+        return None if date is None else (date - self._clock.now()).total_seconds()
+
     async def aclose(self) -> None:
-        """Close the outbound client."""
+        """Close the transport."""
         await self._tokens.aclose()
-        await self._outbound.aclose()
+        await self._sender.aclose()
 
     async def _exchange(
-        self, question: Question, url: httpx.URL, headers: Mapping[str, str], content: bytes
-    ) -> Answer:
-        headers = {**self._standing, **headers}
-        await question.may_leave()  # the latch, or the place before it, may have kept it waiting
-        if self._login is not None:
-            headers |= self._login.headers(str(url))
-            answer = await self._outbound.post(question.owner, url, headers, content)
-        else:
-            answer = await self._exchange_with_token(question, url, headers, content)
-        refuse_status(answer.status, answer.retry_after, self._clock.now())
+        self,
+        owner: Owner,
+        before_sending: _BeforeSending,
+        url: httpx.URL,
+        headers: dict[str, str],
+        content: bytes,
+    ) -> HttpAnswer:
+        # Checked here, since the question may have waited for the bulkhead or the lockout.
+        await before_sending()
+        user, secret = self._connection.c06_user or "", self._connection.c06_secret or ""
+        login = c06_headers(user, secret, str(url), self._timestamps.next())
+        answer = await self._sender.post(owner, url, headers | login, content)
+        refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 
     async def _exchange_with_token(
-        self, question: Question, url: httpx.URL, headers: dict[str, str], content: bytes
-    ) -> Answer:
+        self,
+        owner: Owner,
+        before_sending: _BeforeSending,
+        url: httpx.URL,
+        headers: dict[str, str],
+        content: bytes,
+    ) -> HttpAnswer:
+        await before_sending()
         token = await self._tokens.current()
-        await question.may_leave()
-        answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
+        await before_sending()
+        answer = await self._sender.post(owner, url, headers | _bearer(token), content)
         if answer.status == 401:
-            # The same request code again: a packet that was not let in was never a question, so the code is still
-            # unused at the registry, and the audit's one pair of rows by this code stands for the one question.
+            # With the same request code: the registry did not accept the question, so the code is still unused there,
+            # and the two audit rows with this code belong to one question.
             token = await self._tokens.after_rejection(token)
-            await question.may_leave()
-            answer = await self._outbound.post(question.owner, url, headers | _bearer(token), content)
+            await before_sending()
+            answer = await self._sender.post(owner, url, headers | _bearer(token), content)
+        refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 
     async def _fetch_token(self) -> Token:
         """Fetch a token by client credentials, within the connection's own deadline."""
         credential = basic(self._connection.ngsp_key or "", self._connection.ngsp_secret or "")
-        headers = {**self._standing, **_FORM, "authorization": credential}
+        headers = {**self._common, **_FORM, "authorization": credential}
         form = b"grant_type=client_credentials"
         try:
             async with asyncio.timeout(self._connection.deadline_ms / 1000):
-                answer = await self._outbound.post(self._connection.owner, self._token_url, headers, form)
+                answer = await self._sender.post(self._connection.owner, self._token_url, headers, form)
         except TimeoutError as exc:
             raise RegistryTimeout from exc
-        refuse_status(answer.status, answer.retry_after, self._clock.now())
-        if answer.status == 400:  # RFC 6749 §5.2: invalid_client may come so
+        refuse_status(answer.status, answer.retry_after, self._clock)
+        if answer.status == 400:  # RFC 6749 §5.2: invalid_client may come with this status
             raise RegistryCredentialsRejected
         if answer.status != 200:
             raise RegistryUnavailable
-        return read_token(answer.content, self._clock.monotonic())
+        return _read_token(answer.content, self._clock.monotonic())
 
-    def _url(self, path: str) -> httpx.URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = self._guard.base.copy_with(path=f"{self._folder}/{path}")
-        return url
+
+def _read_token(content: bytes, now: float) -> Token:
+    """Return the token of a token endpoint's answer; raises `RegistryAnswerInvalid`."""
+    answer = parse_object(content)
+    value = leaf(answer, "access_token")
+    lifetime = leaf(answer, "expires_in") or _DEFAULT_LIFETIME
+    token_type = leaf(answer, "token_type").lower()
+    if not (_TOKEN.fullmatch(value) and _LIFETIME.fullmatch(lifetime) and token_type in {"bearer", ""}):
+        raise RegistryAnswerInvalid("malformed token")
+    seconds = min(int(lifetime), _MAX_LIFETIME)
+    return Token(value=value, good_until=now + seconds - min(seconds / 10, _MAX_MARGIN))
 
 
 def _bearer(token: Token) -> dict[str, str]:
     return {"authorization": f"Bearer {token.value}"}
-
-
-def _login(connection: Connection, clock: Clock) -> C06Login | None:
-    """Return C06's own login for SOAP; None where a platform's token carries us."""
-    if connection.dialect is Dialect.SOAP and connection.c06_user is not None:
-        timestamps = Timestamps(clock, connection.timestamp_unit)
-        return C06Login(connection.c06_user, connection.c06_secret or "", timestamps)
-    if connection.ngsp_key is None:
-        raise SettingInvalid("c06_user or ngsp_key: the registry can't be logged in to without")
-    return None

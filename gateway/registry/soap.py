@@ -1,32 +1,40 @@
-"""Ask C06 in SOAP 1.1, its own tongue.
+"""Ask C06 in SOAP 1.1, its own protocol.
 
-Builds the envelope from an escaped template: a tree built by a library costs ten times as much. Refuses what
-`xml_in.py`, `records.py` and `verdicts.py` refuse.
+The envelope is an escaped template: building a tree with a library costs ten times as much.
 """
 
 from xml.sax.saxutils import escape
 
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
-from gateway.registry import wire_names as names
-from gateway.registry.connection import DateForm
+from gateway.registry import wire as names
+from gateway.registry.connection import Connection, DateForm
 from gateway.registry.model import Question
-from gateway.registry.outbound import Answer
+from gateway.registry.reader import Branch, parse_envelope
 from gateway.registry.refusals import refuse_fault
-from gateway.registry.spoken import SpokenRegistry
-from gateway.registry.tree import Branch
+from gateway.registry.session import RegistrySession
 from gateway.registry.wire import Message, message_of
-from gateway.registry.xml_in import parse_envelope
 
 _HEADERS = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml", "soapaction": '""'}
 
 
-class SoapRegistry(SpokenRegistry):
-    """The registry behind one profile, spoken to in SOAP."""
+async def ask(session: RegistrySession, connection: Connection, question: Question) -> Branch:
+    """Send a question and return the body of the answer; raises `RegistryError`."""
+    answer = await session.call(question, question.operation.value, _HEADERS, write(question, connection))
+    try:
+        body = parse_envelope(answer.content)
+    except RegistryAnswerInvalid:
+        if answer.status >= 500:  # a proxy's error page, not an answer of C06
+            raise RegistryUnavailable from None
+        raise
+    refuse_fault(body)
+    if answer.status != 200:
+        raise RegistryAnswerInvalid("unexpected status")
+    return body
 
-    async def _ask(self, question: Question) -> Branch:
-        operation = question.operation.value
-        content = write_envelope(operation, message_of(question, self._connection))
-        return _body(await self._session.call(question, operation, _HEADERS, content))
+
+def write(question: Question, connection: Connection) -> bytes:
+    """Return the body of a question as it is sent. Raises `RequestInvalid` or `ClaimInvalid`."""
+    return write_envelope(question.operation.value, message_of(question, connection))
 
 
 def write_envelope(operation: str, message: Message) -> bytes:
@@ -40,16 +48,3 @@ def write_envelope(operation: str, message: Message) -> bytes:
         f"<dan:{names.BIRTH}><dan:{part}>{message.birth(DateForm.COMPACT)}</dan:{part}></dan:{names.BIRTH}>"
         f"</dan:{operation}></soapenv:Body></soapenv:Envelope>"
     ).encode()
-
-
-def _body(answer: Answer) -> Branch:
-    try:
-        body = parse_envelope(answer.content)
-    except RegistryAnswerInvalid:
-        if answer.status >= 500:  # A proxy's page about an error, not C06's own word.
-            raise RegistryUnavailable from None
-        raise
-    refuse_fault(body)
-    if answer.status != 200:
-        raise RegistryAnswerInvalid("unexpected status")
-    return body

@@ -1,7 +1,8 @@
-"""What a connection trusts on the other side, and what it shows of itself where the registry asks for it.
+"""TLS of a connection: the authorities that it trusts, and its client certificate if it has one.
 
-The client certificate's key is handed to OpenSSL by a file that is gone at once, and where the system can lies in
-memory alone: the ssl module reads from files only.
+A deployment may name its own authorities, which are then the only ones trusted (docs/decisions/0061); a revision can't.
+The ssl module reads a certificate's key only from a file, so the key is written to a file in memory (where the system
+has that), which is removed at once.
 """
 
 import contextlib
@@ -10,40 +11,71 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
-import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.clock import vietnam
-from gateway.errors.commands import SettingInvalid
-from gateway.registry.authorities import trusting
+from gateway.errors.operators import SettingInvalid
 from gateway.registry.connection import Connection
+
+_REMEDY = "name a PEM file of the authorities to trust, or leave the setting out"
+
+
+def read_authorities(path: Path) -> str:
+    """Return the PEM text of a file of authorities; raises `ValueError` that says what to do.
+
+    Remarks between the certificates may be in any language: bytes that are not ASCII are dropped.
+    """
+    try:
+        found = path.read_bytes().decode("ascii", errors="ignore")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"can't read the file it names ({type(error).__name__}); {_REMEDY}") from None
+    try:
+        context_trusting(found)
+    except (ssl.SSLError, ValueError):
+        raise ValueError(
+            f"the file it names has no certificate in PEM, or a malformed one; {_REMEDY}"
+        ) from None
+    return found
+
+
+def context_trusting(authorities: str) -> ssl.SSLContext:
+    """Return a context that trusts only these authorities; raises `ssl.SSLError` or `ValueError` without a certificate.
+
+    Not the library's default context, which differs between versions: Python 3.13 refuses an authority made by plain
+    `openssl req -x509`, earlier ones refuse an authority whose own issuer is not in the file.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=authorities)
+    return context
+
 
 _NOT_PEM = "client_certificate: a certificate in PEM, then its chain, is expected"
 _NO_MATCH = "client_key: the private key of client_certificate, in PEM without a password, is expected"
 
 
 def tls_of(connection: Connection) -> ssl.SSLContext:
-    """Return what a connection trusts, and the client certificate that it shows, if there is one.
+    """Return a connection's context; raises `SettingInvalid` if certificate and key are not a pair.
 
-    It trusts the deployment's authorities; without any, those of the HTTP library's own list, whatever the environment
-    says.
-
-    Raises:
-        SettingInvalid: certificate and key are not two halves of one pair.
+    Without the deployment's authorities it trusts the HTTP library's list; the environment is ignored.
     """
     if connection.authorities is None:
+        import httpx  # noqa: PLC0415 - a command that asks nothing needn't load it
+
         context = httpx.create_ssl_context(trust_env=False)
     else:
-        context = trusting(connection.authorities)
+        context = context_trusting(connection.authorities)
     if connection.client_certificate is None and connection.client_key is None:
         return context
     check_client(connection)
     pair = f"{connection.client_certificate}\n{connection.client_key}\n".encode()
     try:
-        with _briefly_a_file(pair) as path:
+        with _temporary_file(pair) as path:
             context.load_cert_chain(path)
     except (ssl.SSLError, OSError):
         raise SettingInvalid(_NO_MATCH) from None
@@ -51,8 +83,8 @@ def tls_of(connection: Connection) -> ssl.SSLContext:
 
 
 @contextlib.contextmanager
-def _briefly_a_file(content: bytes) -> Iterator[str]:
-    """Give a path to read the content by while the block runs: in memory where the system can, else its owner's alone."""
+def _temporary_file(content: bytes) -> Iterator[str]:
+    """Yield the path of a file with this content, in memory if the system can, else readable only by this user."""
     if not hasattr(os, "memfd_create"):
         with tempfile.NamedTemporaryFile() as file:
             file.write(content)
@@ -68,7 +100,7 @@ def _briefly_a_file(content: bytes) -> Iterator[str]:
 
 
 def check_client(connection: Connection) -> None:
-    """Raise `SettingInvalid` unless both halves are there and belong together, or neither is; says nothing of them."""
+    """Raise `SettingInvalid` unless certificate and key are a pair or both absent; the error shows neither."""
     certificate, key = connection.client_certificate, connection.client_key
     if certificate is None and key is None:
         return
@@ -83,7 +115,7 @@ def check_client(connection: Connection) -> None:
 
 
 def ends_on(certificate: str) -> date:
-    """Return the last day, here, on which a client certificate is good. Raises `SettingInvalid`."""
+    """Return the last day, in Vietnam's time, on which a client certificate is valid. Raises `SettingInvalid`."""
     return _read(certificate).not_valid_after_utc.astimezone(vietnam()).date()
 
 

@@ -1,4 +1,4 @@
-"""prefills are remembered, without values, and discrepancies filed on them.
+"""traces of prefills, without values, and discrepancies.
 
 Revision ID: 0002
 Revises: 0001

@@ -1,4 +1,4 @@
-"""a key is published before it serves, and accepted a while after; those there are serve since they were made.
+"""since when a key is used and until when it is accepted; existing keys are used since their creation.
 
 Revision ID: 0003
 Revises: 0002

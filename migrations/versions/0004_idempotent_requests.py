@@ -1,4 +1,4 @@
-"""idempotent requests, with their answers sealed.
+"""idempotent requests with sealed answers.
 
 Revision ID: 0004
 Revises: 0003

@@ -1,7 +1,7 @@
-"""audit entries stand beside the chain, by month; questions in flight are leased.
+"""audit entries in a table of their own, by month; leases of questions under way.
 
-Rows that are there keep their hashes, which are over the entry itself (no digest), so that heads kept elsewhere
-still hold.
+Existing rows keep their hashes, which are over the entry itself (no digest), so that heads stored elsewhere stay
+valid.
 
 Revision ID: 0005
 Revises: 0004
@@ -70,11 +70,11 @@ def _move_entries() -> None:
     at, request_code = columns[op.get_context().dialect.name]
     members = f"row, substr({at}, 1, 7), body, profile, organisation, citizen, kind, {request_code}"
     into = "row, month, body, profile, organisation, citizen, kind, request_code"
-    op.execute(f"INSERT INTO audit_entries ({into}) SELECT {members} FROM audit_rows")  # noqa: S608 - our own words
+    op.execute(f"INSERT INTO audit_entries ({into}) SELECT {members} FROM audit_rows")  # noqa: S608 - constant names
 
 
 def downgrade() -> None:
-    """Put the entries back into their rows; those with a digest then no longer verify."""
+    """Move the entries back into their rows; rows with a digest then no longer verify."""
     op.drop_table("flights")
     with op.batch_alter_table("audit_rows") as batch:
         batch.drop_column("digest")
@@ -85,7 +85,7 @@ def downgrade() -> None:
         batch.add_column(sa.Column("kind", sa.String(length=16), nullable=False, server_default=""))
     for name in _MOVED:
         op.execute(
-            f"UPDATE audit_rows SET {name} = "  # noqa: S608 - our own words
+            f"UPDATE audit_rows SET {name} = "  # noqa: S608 - constant names
             f"(SELECT e.{name} FROM audit_entries e WHERE e.row = audit_rows.row)"
         )
     with op.batch_alter_table("audit_rows") as batch:

@@ -1,4 +1,4 @@
-"""revisions of profiles, their sealed secrets, and where each profile stands.
+"""revisions of profiles, their sealed secrets, and the state of each profile.
 
 Revision ID: 0006
 Revises: 0005

@@ -1,4 +1,4 @@
-"""changes that operators propose, and which account an official one was promoted from.
+"""changes that operators propose, and the sandbox account of a promotion.
 
 Revision ID: 0008
 Revises: 0007

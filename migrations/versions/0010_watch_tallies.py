@@ -1,4 +1,4 @@
-"""what each worker has counted under a revision that is being watched.
+"""the counters of each worker's client under a watched revision.
 
 Revision ID: 0010
 Revises: 0009

@@ -1,4 +1,4 @@
-"""an index of wrong claims alone: a budget is counted without reading what was confirmed.
+"""an index of wrong claims only, so that a budget is counted without reading confirmed ones.
 
 Revision ID: 0011
 Revises: 0010

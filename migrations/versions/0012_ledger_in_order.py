@@ -1,4 +1,4 @@
-"""the ledger's index in order: its latest entries are found without reading all.
+"""the ledger's index in order, so that its latest entries are found without reading all.
 
 Revision ID: 0012
 Revises: 0011

@@ -1,4 +1,4 @@
-"""preflights counted: how many of a change, and how many questions about a test identity of a profile.
+"""counts of preflights of a change, and of questions about a profile's test identity.
 
 Revision ID: 0013
 Revises: 0012

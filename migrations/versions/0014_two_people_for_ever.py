@@ -1,4 +1,4 @@
-"""two people, for ever: since when official needs two, who admitted whom, and since when each has their role.
+"""since when official needs two people, who admitted each operator, and since when each has their role.
 
 Revision ID: 0014
 Revises: 0013
@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 _IN_ONE_COMMIT = timedelta(seconds=60)
-"""How far apart the instants may be that one activation wrote into its change and into its operator."""
+"""The greatest difference of the times that one activation wrote into its change and its operator."""
 
 _OPERATORS = sa.table(
     "operators",
@@ -60,7 +60,7 @@ def upgrade() -> None:
 
 
 def _fill_operators(connection: sa.Connection) -> None:
-    """Take what the changes say of each operator; who was admitted before there were any was admitted alone."""
+    """Fill the columns from the changes; an operator without a change was admitted by one person."""
     done = connection.execute(
         sa.select(_CHANGES)
         .where(_CHANGES.c.kind == "operator", _CHANGES.c.activated_at.is_not(None))
@@ -87,7 +87,7 @@ def _fill_changes(connection: sa.Connection) -> None:
 
 
 def _fill_standing(connection: sa.Connection) -> None:
-    """Official needs two people since the first change of it that two of them carried out."""
+    """Official needs two people since the first change of it that two people proposed and activated."""
     since: datetime | None = connection.execute(
         sa.select(sa.func.min(_CHANGES.c.activated_at)).where(
             _CHANGES.c.profile == "official",

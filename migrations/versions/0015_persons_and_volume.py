@@ -1,4 +1,4 @@
-"""persons: who holds which number, by pseudonyms; volume: answered enquiries counted, what an application stated.
+"""holders of numbers, by pseudonyms; counts of answered enquiries, and the volume that an application stated.
 
 Revision ID: 0015
 Revises: 0014

@@ -1,6 +1,6 @@
-"""from here on each audit row says which rows it changed: `gateway migrate` takes over what is there.
+"""from this revision each audit row names the rows that it changed; a baseline names the existing rows.
 
-No table changes: `gateway/schema.py` writes the baseline in the same transaction, once all revisions are through.
+No table changes: `gateway/schema.py` writes the baseline in the same transaction, after all revisions.
 
 Revision ID: 0016
 Revises: 0015

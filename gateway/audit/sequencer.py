@@ -1,0 +1,257 @@
+"""The sequencer: gives committed entries their rows, extends the tree and signs a checkpoint, all in one commit.
+
+It runs beside the requests, one at a time over all workers (a try-lock), so that no request waits for another's row. The
+order of rows is the order in which entries become visible to a pass, and within a pass that of their ids: an entry comes
+after every entry that its writer could read. A process that dies in a pass leaves nothing of it.
+
+It never signs over what it has not signed before: if the rows don't end where the last checkpoint does, it stops with
+`AuditBroken`, and entries wait. An entry without a right MAC gets no row; it is logged, and does not delay the others. See
+docs/decisions/0078 and 0093.
+"""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+import structlog
+
+from gateway.audit import tree_store
+from gateway.audit.checkpoints import (
+    Checkpoint,
+    NoteInvalid,
+    Signers,
+    origin_of,
+    parse_checkpoint,
+    sign_checkpoint,
+)
+from gateway.audit.log import AuditLog
+from gateway.audit.macs import EntryMacs
+from gateway.audit.store import find_leaf
+from gateway.audit.tree import Frontier
+from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
+from gateway.background import run_in_background
+from gateway.clock import Clock
+from gateway.database import Database, Transaction
+from gateway.deployment import find_mark
+from gateway.errors.operators import AuditBroken
+from gateway.errors.registry import Overloaded
+from gateway.keys.model import Purpose
+from gateway.keys.store import find_missing_key
+from gateway.keys.vault import Vault
+
+PASS_SECONDS = 0.5
+"""How long an entry waits for its row at most, while no other worker's pass is under way."""
+
+IDLE_SECONDS = 5.0
+"""How often a worker that has appended nothing looks for entries of others: a worker that was killed may have left some."""
+
+MOST = 4_096
+"""Limit of the entries of one pass, and of the refused entries that are logged."""
+
+STALLED_SECONDS = 60
+"""An entry that waits longer is an alarm."""
+
+log = structlog.get_logger("gateway.audit")
+
+
+class Sequencer:
+    """The sequencer of one process.
+
+    `merged` counts the rows that it has given, `refused` the waiting entries without a right MAC that it has seen.
+    `stalled_seconds`: how long it has seen the same entry wait, 0 if none does. `signed` are the number and the leaf of a row
+    that is known to be signed, such as the head beside the master key.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        *,
+        base: str,
+        signed: tuple[int, str] | None = None,
+    ) -> None:
+        self.merged = 0
+        self.refused = 0
+        self.stalled_seconds = 0.0
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+        self._base = base
+        self._told: set[int] = set()
+        self._stalled_at: tuple[int, datetime] | None = None
+        self._stall_told = False
+        self._signed = signed
+
+    async def run(self) -> bool:
+        """Run passes until no entry waits but refused ones; False if another process is at it.
+
+        Raises:
+            AuditBroken: the stored rows don't continue the last signed checkpoint.
+            Overloaded, MasterKeyWrong
+        """
+        while True:
+            async with self._database.read() as connection:
+                work = await tree_store.find_work(connection)
+            self._note(work)
+            if work is None:
+                return True
+            async with self._database.write() as connection:
+                if not await tree_store.try_lock(connection):
+                    return False
+                merged, signed = await self._merge(connection)
+            self.merged += merged
+            self._signed = signed or self._signed
+            if not merged:
+                return True
+
+    async def try_run(self) -> bool:
+        """As `run`; an error is logged, and counts as done unless the store may soon work again."""
+        try:
+            return await self.run()
+        except Overloaded:
+            log.warning("audit_pass_postponed")
+            return False
+        except AuditBroken as error:
+            log.error("audit_broken", reason=error.reason)  # noqa: TRY400 - the reason says it all
+        except Exception:  # the outermost edge: neither a worker nor a command ends because of it
+            log.exception("audit_pass_failed")
+        return True
+
+    async def _merge(self, connection: Transaction) -> tuple[int, tuple[int, str] | None]:
+        """Run one pass; return how many entries it merged, and what it signed: the size and its last leaf."""
+        former = await tree_store.find_last_checkpoint(connection)
+        last = await tree_store.last_row(connection)
+        waiting = await self._list_genuine(connection)
+        keys = await self._vault.read_checkpoint_keys(connection)
+        tree, known = _open_tree(former, Signers(keys.keys))
+        if last < tree.size:
+            raise AuditBroken(f"row {last + 1}: missing, a signed checkpoint has {tree.size} rows")
+        await self._check_grown(connection, former)
+        # Only the rows of a chain, which the migration of the schema left, have no checkpoint before their first pass.
+        if last > tree.size and (former or await tree_store.has_unchained(connection, after=tree.size)):
+            raise AuditBroken(f"row {tree.size + 1}: was inserted outside the audit, no checkpoint has it")
+        if last > tree.size:
+            await self._check_marked(connection, last)
+        if waiting:
+            await tree_store.merge(connection, waiting, after=last)
+        before = tree.size
+        while leaves := await tree_store.list_leaves(connection, after=tree.size):
+            for leaf in leaves:
+                tree.append(leaf)
+            await asyncio.sleep(0)
+        if tree.size != last + len(waiting):
+            raise AuditBroken(f"row {tree.size + 1}: missing")
+        if tree.size == before:
+            return 0, None
+        now = self._clock.now()
+        signed = sign_checkpoint(
+            origin=known.origin if known else origin_of(self._base),
+            size=tree.size,
+            root=tree.root(),
+            keys=keys.signing(now),
+        )
+        await tree_store.insert_subtrees(connection, tree.completed)
+        await tree_store.insert_checkpoint(connection, tree=tree, note=signed.note, at=now, former=former)
+        return len(waiting), await find_leaf(connection, tree.size)
+
+    async def _list_genuine(self, connection: Transaction) -> list[tuple[int, str]]:
+        """Return id and leaf of waiting entries with a right MAC, in order, `MOST` at most."""
+        after = tree_store.BEFORE_ALL
+        while page := await tree_store.list_waiting(connection, after=after, most=MOST):
+            # After the entries: a key that was made meanwhile may have authenticated them.
+            macs = await self._read_macs(connection)
+            now, genuine, refused = self._clock.now(), dict[int, str](), set[int]()
+            for each in page:
+                if _is_genuine(each, macs, now):
+                    genuine[each.entry] = each.leaf
+                else:
+                    refused.add(each.entry)
+            self._refuse(refused - genuine.keys())
+            if genuine:
+                return list(genuine.items())
+            after = page[-1].entry
+        return []
+
+    async def _read_macs(self, connection: Transaction) -> EntryMacs:
+        if (missing := await find_missing_key(connection)) is not None:
+            raise AuditBroken(f"keys: the {missing} is missing")
+        return EntryMacs((await self._vault.read_audit_keys(connection, Purpose.EVIDENCE)).keys)
+
+    def _refuse(self, entries: set[int]) -> None:
+        """Log each refused entry once, `MOST` at most."""
+        for entry in sorted(entries - self._told)[: MOST - len(self._told)]:
+            self._told.add(entry)
+            self.refused += 1
+            log.error("audit_entry_refused", entry=entry, reason="no right MAC, or a row already")
+
+    async def _check_grown(self, connection: Transaction, former: StoredCheckpoint | None) -> None:
+        """Check that the tree has what this process knows to be signed. Raises `AuditBroken`."""
+        if self._signed is None:
+            return
+        size, _ = self._signed
+        if former is None or former.size < size or await find_leaf(connection, size) != self._signed:
+            raise AuditBroken(f"row {size}: missing, or differs from what was signed")
+
+    async def _check_marked(self, connection: Transaction, last: int) -> None:
+        """Check that rows without a checkpoint are those that the first evidence key adopted. Raises `AuditBroken`."""
+        keys = await self._vault.read_audit_keys(connection, Purpose.EVIDENCE)
+        mark = EntryMacs(keys.keys).read_mark(await find_mark(connection), now=self._clock.now())
+        if mark is None or (mark.rows, mark.leaf) != await find_leaf(connection, last):
+            raise AuditBroken(
+                f"row {last}: has no checkpoint, and is not the last row from before schema 0025"
+            )
+
+    def _note(self, work: Work | None) -> None:
+        """Notice that the same entry waits for long; say so once."""
+        now = self._clock.now()
+        if work is None or work.first is None or work.last is None:
+            self._stalled_at = None
+        elif self._stalled_at is None or work.first > self._stalled_at[0]:
+            self._stalled_at = work.last, now
+        self.stalled_seconds = (
+            0.0 if self._stalled_at is None else (now - self._stalled_at[1]).total_seconds()
+        )
+        stalled = self.stalled_seconds > STALLED_SECONDS
+        if stalled and not self._stall_told and work is not None:
+            log.error("audit_stalled", entry=work.first, seconds=int(self.stalled_seconds))
+        self._stall_told = stalled
+
+
+def _is_genuine(each: WaitingEntry, macs: EntryMacs, now: datetime) -> bool:
+    """Return whether this gateway wrote the entry, and it has no row yet."""
+    right = macs.is_right(each.mac, entry=each.entry, month=each.month, leaf=each.leaf, now=now)
+    return right and not each.has_row
+
+
+def _open_tree(former: StoredCheckpoint | None, signers: Signers) -> tuple[Frontier, Checkpoint | None]:
+    """Return the tree of the last checkpoint. Raises `AuditBroken` if that is not what was signed."""
+    if former is None:
+        return Frontier(), None
+    try:
+        checkpoint = parse_checkpoint(former.note)
+        signers.check(checkpoint)
+        tree = Frontier(former.size, former.frontier or ())
+    except (NoteInvalid, ValueError):
+        raise AuditBroken(f"row {former.size}: its checkpoint is not signed by this gateway") from None
+    if (checkpoint.size, checkpoint.root) != (tree.size, tree.root()):
+        raise AuditBroken(f"row {former.size}: its checkpoint differs from what was signed")
+    return tree, checkpoint
+
+
+def sequencing(
+    sequencer: Sequencer, audit: AuditLog, *, every: float = PASS_SECONDS, idle: float = IDLE_SECONDS
+) -> AbstractAsyncContextManager[None]:
+    """Run passes in the background while a block runs."""
+    return run_in_background(_run_forever(sequencer, audit, every, idle))
+
+
+async def _run_forever(sequencer: Sequencer, audit: AuditLog, every: float, idle: float) -> None:
+    loop = asyncio.get_running_loop()
+    settled, looked_at = -1, loop.time()
+    while True:
+        appended, now = audit.appended, loop.time()
+        if appended != settled or now - looked_at >= idle:
+            looked_at = now
+            settled = appended if await sequencer.try_run() else -1
+        await asyncio.sleep(every)

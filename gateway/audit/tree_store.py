@@ -1,0 +1,337 @@
+"""Rows, checkpoints and inner hashes of the audit's tree in the database. Only the sequencer writes them.
+
+See docs/decisions/0078.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.audit.macs import EntryMacs
+from gateway.audit.store import (
+    INDEXED,
+    audit_checkpoints,
+    audit_entries,
+    audit_promises,
+    audit_rows,
+    audit_subtrees,
+    audit_waiting,
+)
+from gateway.audit.tree import TILE_HEIGHT, Frontier, SubtreeRoot, root_of
+
+PAGE = 2_048
+
+_ADVISORY_LOCK = 0x73657175656E6365  # "sequence"
+
+_LAST_ROW = sa.select(sa.func.coalesce(sa.func.max(audit_rows.c.row), 0))
+_LAST_SIZE = sa.select(sa.func.coalesce(sa.func.max(audit_checkpoints.c.size), 0))
+_FIRST_WAITING = sa.select(sa.func.min(audit_waiting.c.entry)).scalar_subquery()
+_LAST_WAITING = sa.select(sa.func.max(audit_waiting.c.entry)).scalar_subquery()
+_WORK = sa.select(_FIRST_WAITING, _LAST_WAITING, _LAST_ROW.scalar_subquery() > _LAST_SIZE.scalar_subquery())
+_HAS_ROW = sa.exists(sa.select(audit_rows.c.row).where(audit_rows.c.entry == audit_waiting.c.entry))
+_LIMIT, _AFTER = sa.bindparam("most", type_=sa.Integer), sa.bindparam("after", type_=sa.BigInteger)
+_PAGE_OF_WAITING = (
+    sa.select(audit_waiting.c.entry, _HAS_ROW.label("has_row"))
+    .where(audit_waiting.c.entry > _AFTER)
+    .order_by(audit_waiting.c.entry)
+    .limit(_LIMIT)
+    .subquery()
+)
+_WAITING = (
+    sa.select(_PAGE_OF_WAITING, audit_entries.c.month, audit_entries.c.leaf, audit_entries.c.mac)
+    .outerjoin_from(_PAGE_OF_WAITING, audit_entries, _PAGE_OF_WAITING.c.entry == audit_entries.c.id)
+    .order_by(_PAGE_OF_WAITING.c.entry)
+)
+_MERGE = sa.insert(audit_rows)
+_DELETE_MERGED = sa.delete(audit_waiting).where(audit_waiting.c.entry == sa.bindparam("merged"))
+_AUTHENTICATE = (
+    sa.update(audit_entries)
+    .where(audit_entries.c.id == sa.bindparam("entry"), audit_entries.c.month == sa.bindparam("of_month"))
+    .values(mac=sa.bindparam("made"))
+)
+_LEAVES = (
+    sa.select(audit_rows.c.row, audit_rows.c.leaf)
+    .where(audit_rows.c.row > _AFTER)
+    .order_by(audit_rows.c.row)
+    .limit(_LIMIT)
+)
+_UNCHAINED_AFTER = sa.select(sa.exists().where(audit_rows.c.row > _AFTER, audit_rows.c.hash.is_(None)))
+_CHECKPOINTS = sa.select(audit_checkpoints)
+_LAST_CHECKPOINT = _CHECKPOINTS.order_by(audit_checkpoints.c.size.desc()).limit(1)
+_CHECK = (
+    sa.select(
+        audit_rows.c.row,
+        audit_rows.c.entry,
+        audit_rows.c.leaf,
+        audit_rows.c.previous,
+        audit_rows.c.hash,
+        audit_rows.c.digest,
+        audit_entries.c.salt,
+        audit_entries.c.body,
+        audit_entries.c.leaf,
+        audit_entries.c.month,
+        audit_entries.c.mac,
+        *(audit_entries.c[name] for name in INDEXED),
+    )
+    .outerjoin_from(audit_rows, audit_entries, audit_rows.c.entry == audit_entries.c.id)
+    .where(audit_rows.c.row > _AFTER)
+    .order_by(audit_rows.c.row)
+    .limit(_LIMIT)
+)
+_CHECK_WAITING = (
+    sa.select(
+        sa.null(),
+        audit_waiting.c.entry,
+        audit_entries.c.leaf,
+        sa.null(),
+        sa.null(),
+        sa.null(),
+        audit_entries.c.salt,
+        audit_entries.c.body,
+        audit_entries.c.leaf,
+        audit_entries.c.month,
+        audit_entries.c.mac,
+        *(audit_entries.c[name] for name in INDEXED),
+        _HAS_ROW,
+    )
+    .outerjoin_from(audit_waiting, audit_entries, audit_waiting.c.entry == audit_entries.c.id)
+    .where(audit_waiting.c.entry > _AFTER)
+    .order_by(audit_waiting.c.entry)
+    .limit(_LIMIT)
+)
+BEFORE_ALL = -(2**63)
+"""Below every id and row number, also those that somebody inserted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCheckpoint:
+    """A checkpoint as it is stored; `frontier` is None unless it is the last one, and if it is not a list of hashes."""
+
+    size: int
+    root: str
+    note: str
+    frontier: Sequence[bytes] | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The first and the last id of the waiting entries, None if none waits; and whether rows have no checkpoint yet."""
+
+    first: int | None
+    last: int | None
+    unsigned: bool
+
+
+async def find_work(connection: AsyncConnection) -> Work | None:
+    """Return what a pass has to do, None if nothing."""
+    first, last, unsigned = (await connection.execute(_WORK)).one()
+    return None if first is None and not unsigned else Work(first=first, last=last, unsigned=unsigned)
+
+
+async def try_lock(connection: AsyncConnection) -> bool:
+    """Take the sequencer's lock until the transaction ends; False if another has it. SQLite has one writer anyway."""
+    if connection.dialect.name != "postgresql":
+        return True
+    query = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+    return bool((await connection.execute(query, {"key": _ADVISORY_LOCK})).scalar_one())
+
+
+class WaitingEntry(NamedTuple):
+    """A waiting entry; month, leaf and MAC are empty if they are missing. `has_row`: it has a row already."""
+
+    entry: int
+    has_row: bool
+    month: str
+    leaf: str
+    mac: str
+
+
+async def list_waiting(connection: AsyncConnection, *, after: int, most: int) -> Sequence[WaitingEntry]:
+    """Return `most` waiting entries after an id, in order. One that is stored in several months is there several times."""
+    found = await connection.execute(_WAITING, {"after": after, "most": most})
+    return [
+        WaitingEntry(entry, has_row, month or "", leaf or "", mac or "")
+        for entry, has_row, month, leaf, mac in found
+    ]
+
+
+async def merge(connection: AsyncConnection, entries: Sequence[tuple[int, str]], *, after: int) -> None:
+    """Give waiting entries, by id and leaf hash, the rows after a row."""
+    rows = [
+        {"row": row, "entry": entry, "leaf": leaf} for row, (entry, leaf) in enumerate(entries, after + 1)
+    ]
+    await connection.execute(_MERGE, rows)
+    await connection.execute(_DELETE_MERGED, [{"merged": entry} for entry, _ in entries])
+
+
+async def authenticate_waiting(connection: AsyncConnection, macs: EntryMacs) -> None:
+    """Give every waiting entry a MAC."""
+    after = BEFORE_ALL
+    while page := await list_waiting(connection, after=after, most=PAGE):
+        after = page[-1].entry
+        rows = [
+            {
+                "entry": each.entry,
+                "of_month": each.month,
+                "made": macs.make(entry=each.entry, month=each.month, leaf=each.leaf),
+            }
+            for each in page
+            if each.leaf
+        ]
+        if rows:
+            await connection.execute(_AUTHENTICATE, rows)
+
+
+async def list_leaves(connection: AsyncConnection, *, after: int, most: int = PAGE) -> list[bytes]:
+    """Return the leaf hashes of the rows after a row, in order, up to the first row that is missing."""
+    found = await connection.execute(_LEAVES, {"after": after, "most": most})
+    numbered = enumerate(found, after + 1)
+    return [_read_hash(leaf) for _, (_, leaf) in takewhile(lambda each: each[0] == each[1][0], numbered)]
+
+
+def _read_hash(text: str) -> bytes:
+    """Return a stored hash; empty, which equals no hash, if somebody has stored another text."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
+async def last_row(connection: AsyncConnection) -> int:
+    """Return the last row's number, 0 if there is none."""
+    return int((await connection.execute(_LAST_ROW)).scalar_one())
+
+
+async def find_promised_row(connection: AsyncConnection, verification: str) -> int | None:
+    """Return the row of the entry that records a verification; None while it waits for its row."""
+    query = sa.select(audit_rows.c.row).join_from(
+        audit_promises, audit_rows, audit_rows.c.entry == audit_promises.c.entry
+    )
+    found = await connection.execute(query.where(audit_promises.c.verification == verification))
+    return found.scalar_one_or_none()
+
+
+async def has_unchained(connection: AsyncConnection, *, after: int) -> bool:
+    """Return whether a row after a row is not of the chain."""
+    return bool((await connection.execute(_UNCHAINED_AFTER, {"after": after})).scalar_one())
+
+
+async def find_last_checkpoint(connection: AsyncConnection) -> StoredCheckpoint | None:
+    """Return the checkpoint of the largest tree."""
+    found = (await connection.execute(_LAST_CHECKPOINT)).first()
+    return _stored(found) if found else None
+
+
+async def list_checkpoints(connection: AsyncConnection, *, after: int, to: int) -> list[StoredCheckpoint]:
+    """Return the checkpoints of trees with more than `after` and at most `to` rows, in order."""
+    size = audit_checkpoints.c.size
+    found = await connection.execute(_CHECKPOINTS.where(size > after, size <= to).order_by(size))
+    return [_stored(each) for each in found]
+
+
+async def insert_checkpoint(
+    connection: AsyncConnection, *, tree: Frontier, note: str, at: datetime, former: StoredCheckpoint | None
+) -> None:
+    """Store a checkpoint. The former one is kept, without its frontier, if it is the last one of its minute."""
+    if former is not None:
+        this = audit_checkpoints.c.size == former.size
+        if former.at.replace(second=0, microsecond=0) == at.replace(second=0, microsecond=0):
+            await connection.execute(sa.delete(audit_checkpoints).where(this))
+        else:
+            await connection.execute(sa.update(audit_checkpoints).where(this).values(frontier=None))
+    values = {
+        "size": tree.size,
+        "root": tree.root().hex(),
+        "note": note,
+        "frontier": json.dumps([each.hex() for each in tree.hashes]),
+        "at": at,
+    }
+    await connection.execute(sa.insert(audit_checkpoints), values)
+
+
+async def insert_subtrees(connection: AsyncConnection, completed: Iterable[tuple[int, int, bytes]]) -> None:
+    """Store the roots of subtrees of 256^level leaves."""
+    rows = [{"level": level, "position": index, "hash": root.hex()} for level, index, root in completed]
+    if rows:
+        await connection.execute(sa.insert(audit_subtrees), rows)
+
+
+async def list_subtrees(connection: AsyncConnection, *, level: int, after: int, most: int) -> list[bytes]:
+    """Return the roots of subtrees of 256^level leaves from a position on; level 0 are the leaves."""
+    if level == 0:
+        return await list_leaves(connection, after=after, most=most)
+    query = (
+        sa.select(audit_subtrees.c.hash)
+        .where(audit_subtrees.c.level == level, audit_subtrees.c.position >= after)
+        .where(audit_subtrees.c.position < after + most)
+        .order_by(audit_subtrees.c.position)
+    )
+    return [_read_hash(each) for each in (await connection.execute(query)).scalars()]
+
+
+def subtree_reader(connection: AsyncConnection) -> SubtreeRoot:
+    """Return a function that reads the root of a subtree of the stored tree."""
+
+    async def read(level: int, index: int) -> bytes:
+        stored, above = divmod(level, TILE_HEIGHT)
+        begin, count = index << above, 1 << above
+        hashes = await list_subtrees(connection, level=stored, after=begin, most=count)
+        if len(hashes) != count:
+            raise LookupError(level, index)
+
+        async def from_these(height: int, place: int) -> bytes:
+            tree = Frontier()
+            for each in hashes[place << height : (place + 1) << height]:
+                tree.append(each)
+            return tree.root()
+
+        return await root_of(0, count, from_these)
+
+    return read
+
+
+async def stream_checked(connection: AsyncConnection) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    """Yield every row with its entry, a page at a time, in order."""
+    after = BEFORE_ALL
+    while page := (await connection.execute(_CHECK, {"after": after, "most": PAGE})).all():
+        yield page
+        after = page[-1][0]
+
+
+async def stream_waiting(connection: AsyncConnection) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    """Yield every waiting entry in the form of `stream_checked`, and last whether it has a row."""
+    after = BEFORE_ALL
+    while page := (await connection.execute(_CHECK_WAITING, {"after": after, "most": PAGE})).all():
+        yield page
+        after = page[-1][1]
+
+
+async def count_entries(connection: AsyncConnection) -> int:
+    """Return the number of entries."""
+    return int((await connection.execute(sa.select(sa.func.count()).select_from(audit_entries))).scalar_one())
+
+
+async def count_subtrees(connection: AsyncConnection) -> int:
+    """Return the number of stored roots of subtrees."""
+    return int(
+        (await connection.execute(sa.select(sa.func.count()).select_from(audit_subtrees))).scalar_one()
+    )
+
+
+def _stored(found: sa.Row[Any]) -> StoredCheckpoint:
+    frontier = _parse_frontier(found.frontier)
+    return StoredCheckpoint(size=found.size, root=found.root, note=found.note, frontier=frontier, at=found.at)
+
+
+def _parse_frontier(text: str | None) -> Sequence[bytes] | None:
+    try:
+        return None if text is None else [bytes.fromhex(each) for each in json.loads(text)]
+    except (ValueError, TypeError, RecursionError):
+        return None

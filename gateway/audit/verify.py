@@ -1,0 +1,382 @@
+"""Check the evidence: every row, the signed roots over them, the waiting entries, and on demand the state of other tables.
+
+A check reads one snapshot of the database, a page at a time. It computes each leaf from salt and body, compares the columns
+beside the body, checks the entry's MAC, computes the root at every stored checkpoint and checks its signature. Rows older than
+schema 0017 are also checked as the hash chain that they were. Without the master key MACs and signatures aren't checked, and
+the report says so. What it can't see is the end of the log cut off together with its checkpoints: for this a checkpoint is kept
+elsewhere (`Known`). With `--state` each covered row of other tables is compared (`state.py`), about 250 bytes of memory a row.
+Source: threats 38, 54; docs/decisions/0078, 0093.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from gateway import deployment
+from gateway.audit import tree_store
+from gateway.audit.checkpoints import Checkpoint, NoteInvalid, Signers, parse_checkpoint
+from gateway.audit.erasures import Erasures
+from gateway.audit.macs import AuditMark, EntryMacs, parse_mark
+from gateway.audit.model import (
+    GENESIS,
+    AuditHead,
+    chained_leaf_hash,
+    entry_digest,
+    leaf_hash,
+    month_of,
+    row_hash,
+)
+from gateway.audit.report import AuditReport, StateReport
+from gateway.audit.state import COVERED
+from gateway.audit.state_check import STEP, OpenQuestions, Progress, StateInEvidence
+from gateway.audit.store import INDEXED, find_false_promise, list_erasures
+from gateway.audit.tree import TILE_HEIGHT, Frontier
+from gateway.audit.tree_store import StoredCheckpoint
+from gateway.database import Database, Transaction
+from gateway.errors.operators import AuditBroken
+from gateway.keys.model import Purpose
+from gateway.keys.store import find_missing_key
+from gateway.keys.vault import Vault
+
+Known = Checkpoint | AuditHead
+"""What was kept elsewhere: a checkpoint, or the head of the chain as before schema 0017."""
+
+LONGEST_WAIT = timedelta(seconds=60)
+"""How long a committed entry may wait for its row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a check trusts: the keys of checkpoints and of entries, and the present time.
+
+    Without `signers`, or without `macs`, signatures or MACs aren't checked; without `now`, not how long entries wait.
+    """
+
+    signers: Signers | None = None
+    macs: EntryMacs | None = None
+    now: datetime | None = None
+
+
+KEYLESS = Trust()
+"""Without the master key: every hash is checked, no signature and no MAC."""
+
+
+async def read_trust(database: Database, vault: Vault, *, now: datetime) -> Trust:
+    """Return what the holder of the master key trusts. Raises `MasterKeyWrong`."""
+    async with database.read() as transaction:
+        signers = await vault.read_audit_keys(transaction, Purpose.CHECKPOINT)
+        macs = await vault.read_audit_keys(transaction, Purpose.EVIDENCE)
+    return Trust(signers=Signers(signers.keys), macs=EntryMacs(macs.keys), now=now)
+
+
+def _report_nothing(what: str, count: int, total: int | None) -> None:
+    del what, count, total
+
+
+async def verify_audit(
+    database: Database,
+    *,
+    trust: Trust = KEYLESS,
+    known: Sequence[Known] = (),
+    progress: Progress = _report_nothing,
+) -> AuditReport:
+    """Check every row and every checkpoint.
+
+    `known` was stored elsewhere: only with it missing last rows are found.
+
+    Raises:
+        AuditBroken: names the first bad row and its fault.
+    """
+    async with database.walk() as connection:
+        return await _Check(connection, trust, known, None, progress).run()
+
+
+async def verify_state(
+    database: Database,
+    *,
+    trust: Trust = KEYLESS,
+    known: Sequence[Known] = (),
+    reported: int = 0,
+    progress: Progress = _report_nothing,
+) -> StateReport:
+    """Check what `verify_audit` checks, and compare every covered row with its digest in the audit.
+
+    Edits that audit rows up to `reported` recorded are left out: they have been investigated.
+
+    Raises:
+        AuditBroken: also names the first covered row that was changed, inserted or deleted without an audit row.
+    """
+    async with database.walk() as connection:
+        state = StateInEvidence(reported=reported)
+        report = await _Check(connection, trust, known, state, progress).run()
+        tables = {name: await state.compare(connection, name, progress) for name in COVERED}
+    state.require_clean()
+    return StateReport(audit=report, tables=tables, baselines=tuple(state.baselines))
+
+
+class _Check:
+    """One check of the whole log."""
+
+    def __init__(
+        self,
+        connection: Transaction,
+        trust: Trust,
+        known: Sequence[Known],
+        state: StateInEvidence | None,
+        progress: Progress,
+    ) -> None:
+        self._connection = connection
+        self._trust = trust
+        self._known: dict[int, list[Known]] = {}
+        for each in known:
+            size = each.size if isinstance(each, Checkpoint) else each.rows
+            self._known.setdefault(size, []).append(each)
+        self._state = state
+        self._progress = progress
+        self._questions = OpenQuestions()
+        self._tree = Frontier()
+        self._chain = AuditHead(rows=0, hash=GENESIS)
+        self._mark = AuditMark(rows=0, leaf="")
+        self._erasures = Erasures(())
+        self._last_signed = self._signed = self._agreed = self._checkpoints = self._waiting = 0
+        self._rows = self._authenticated = self._subtrees = 0
+        self._last_waiting: int | None = None
+
+    async def run(self) -> AuditReport:
+        """Check everything and return what was found intact. Raises `AuditBroken`."""
+        self._mark = await self._read_mark()
+        self._rows = await tree_store.last_row(self._connection)
+        last = await tree_store.find_last_checkpoint(self._connection)
+        self._last_signed = last.size if last else 0
+        self._erasures = Erasures(await list_erasures(self._connection))
+        async for page in tree_store.stream_checked(self._connection):
+            await self._check_page(page)
+        await self._check_end()
+        async for page in tree_store.stream_waiting(self._connection):
+            for row in page:
+                self._check_waiting(row)
+        size, rows = self._tree.size, self._tree.size + self._waiting
+        entries = await tree_store.count_entries(self._connection)
+        if entries > rows:
+            raise AuditBroken(f"row {size + 1}: missing, {entries - rows} entries have no row")
+        self._questions.check(await deployment.find_settled(self._connection), rows)
+        if false := await find_false_promise(self._connection):
+            raise AuditBroken(f"audit_promises/{false}: its leaf is not that of the verification's entry")
+        return AuditReport(
+            rows=rows,
+            waiting=self._waiting,
+            size=size,
+            root=self._tree.root().hex(),
+            checkpoints=self._checkpoints,
+            signed=self._signed,
+            authenticated=None if self._trust.macs is None else self._authenticated,
+            adopted=self._mark.rows,
+            signatures=self._trust.signers is not None,
+            erased=self._erasures.result(),
+        )
+
+    async def _read_mark(self) -> AuditMark:
+        """Return the mark of the rows without a MAC. Raises `AuditBroken` if it isn't this gateway's, or a key is missing."""
+        stored, macs = await deployment.find_mark(self._connection), self._trust.macs
+        if macs is None and stored is None:
+            # No gateway that knows MACs has opened this store yet.
+            return AuditMark(rows=await tree_store.last_row(self._connection), leaf="")
+        if (missing := await find_missing_key(self._connection)) is not None:
+            raise AuditBroken(f"keys: the {missing} is missing")
+        mark = parse_mark(stored) if macs is None else macs.read_mark(stored, now=self._trust.now)
+        if mark is None:
+            raise AuditBroken("deployment/audit_mark: missing, or changed outside the audit")
+        return mark
+
+    async def _check_page(self, page: Sequence[Sequence[Any]]) -> None:
+        first, last = self._tree.size, page[-1][0]
+        stored = await tree_store.list_checkpoints(self._connection, after=first, to=last)
+        due = {each.size: each for each in stored}
+        tree = self._tree
+        for row, following in pairwise(page):
+            if row[0] == following[0]:
+                raise AuditBroken(f"row {row[0]}: its entry {row[1]} is stored in two months")
+        for row in page:
+            self._check_row(row)
+            tree.append(bytes.fromhex(row[2]))
+            if tree.size in due:
+                self._check_checkpoint(due[tree.size])
+            if tree.size in self._known:
+                self._check_known(tree.size)
+            if tree.size % STEP == 0:
+                self._progress("audit rows", tree.size, self._rows)
+        await self._check_subtrees()
+
+    def _check_row(self, row: Sequence[Any]) -> None:
+        number, entry, leaf, previous, chained, digest, salt, body, *_ = row
+        expected = self._tree.size + 1
+        if number > expected:
+            raise AuditBroken(f"row {expected}: missing")
+        if number != expected:
+            raise AuditBroken(f"row {number}: rows count from 1")
+        name = f"row {number}"
+        if body is None and chained is None:
+            self._take_erased(number, entry)
+            return
+        if chained is not None or previous is not None or digest is not None:
+            self._check_chained(row)
+        elif leaf != leaf_hash(salt=salt, body=body):
+            raise AuditBroken(f"{name}: its content was changed")
+        members = _check_columns(name, row, leaf=None if chained is not None else leaf)
+        if number > self._mark.rows:
+            self._check_mac(name, row, now=None)
+        elif number == self._mark.rows and self._mark.leaf not in {"", leaf}:
+            raise AuditBroken(f"{name}: not the last row that deployment/audit_mark names")
+        self._questions.read_row(entry, name, members)
+        if self._state is not None:
+            self._state.read_row(number, members)
+
+    def _take_erased(self, number: int, entry: int) -> None:
+        self._erasures.take(number)
+        self._questions.read_erased(entry)
+        if self._state is not None:
+            self._state.read_erased()
+
+    def _check_mac(self, name: str, row: Sequence[Any], now: datetime | None) -> None:
+        if row[4] is not None:
+            raise AuditBroken(f"{name}: is of the hash chain, which ends at row {self._mark.rows}")
+        if self._trust.macs is None:
+            return
+        if not self._trust.macs.is_right(row[_MAC], entry=row[1], month=row[_MONTH], leaf=row[2], now=now):
+            raise AuditBroken(f"{name}: its MAC is not this gateway's")
+        self._authenticated += 1
+
+    def _check_chained(self, row: Sequence[Any]) -> None:
+        """Check a row of the chain, as before schema 0017; all of them are before the other rows."""
+        number, _, leaf, previous, chained, digest, salt, body, *_ = row
+        if self._chain.rows != number - 1 or previous != self._chain.hash:
+            raise AuditBroken(f"row {number}: does not follow the row before it")
+        if body is None:
+            raise AuditBroken(f"row {number}: its content is missing")
+        if digest is not None and digest != entry_digest(salt=salt or "", body=body):
+            raise AuditBroken(f"row {number}: its content was changed")
+        if chained != row_hash(row=number, previous=previous, content=digest or body):
+            raise AuditBroken(f"row {number}: its content was changed")
+        if leaf != chained_leaf_hash(chained):
+            raise AuditBroken(f"row {number}: its leaf is not that of its chain hash")
+        self._chain = AuditHead(rows=number, hash=chained)
+
+    def _check_checkpoint(self, stored: StoredCheckpoint) -> None:
+        """Check the stored checkpoint of the tree as it is now."""
+        size = self._tree.size
+        try:
+            checkpoint = parse_checkpoint(stored.note)
+            if self._trust.signers is not None:
+                self._trust.signers.check(checkpoint)
+        except NoteInvalid:
+            raise AuditBroken(f"row {size}: its checkpoint is not signed by this gateway") from None
+        if (checkpoint.size, checkpoint.root.hex()) != (stored.size, stored.root):
+            raise AuditBroken(f"row {size}: its checkpoint differs from the signed note")
+        if checkpoint.root != self._tree.root():
+            raise AuditBroken(_rewritten(self._signed, size, "the signed checkpoint"))
+        if size == self._last_signed and stored.frontier != self._tree.hashes:
+            raise AuditBroken(f"row {size}: its checkpoint has another frontier than the tree")
+        self._signed = size
+        self._checkpoints += 1
+
+    def _check_known(self, size: int) -> None:
+        """Check what was kept elsewhere of the tree, or of the chain, as it is now."""
+        for known in self._known.pop(size):
+            if isinstance(known, AuditHead) and known != self._chain:
+                raise AuditBroken(f"row {size}: not the checkpoint's row")
+            if isinstance(known, Checkpoint) and known.root != self._tree.root():
+                raise AuditBroken(_rewritten(self._agreed, size, "the checkpoint"))
+        self._agreed = size
+
+    async def _check_subtrees(self) -> None:
+        """Check the stored roots of the subtrees that the page has completed; none is stored before the first checkpoint."""
+        for level, index, root in self._tree.completed:
+            width = 1 << (TILE_HEIGHT * level)
+            found = await tree_store.list_subtrees(self._connection, level=level, after=index, most=1)
+            if found != ([root] if (index + 1) * width <= self._last_signed else []):
+                raise AuditBroken(f"row {index * width + 1}: a stored hash of the tree over it was changed")
+            self._subtrees += len(found)
+        self._tree.completed.clear()
+
+    async def _check_end(self) -> None:
+        """Check that the rows reach as far as every checkpoint, and the checkpoints as far as the rows."""
+        size = self._tree.size
+        if size < self._mark.rows:
+            raise AuditBroken(f"row {size + 1}: missing, deployment/audit_mark is at row {self._mark.rows}")
+        if await tree_store.count_subtrees(self._connection) != self._subtrees:
+            raise AuditBroken("audit_subtrees: a hash is stored of rows that are not in the signed tree")
+        if await tree_store.list_checkpoints(self._connection, after=tree_store.BEFORE_ALL, to=0):
+            raise AuditBroken("row 1: a checkpoint is stored of a tree without rows")
+        beyond = await tree_store.list_checkpoints(self._connection, after=size, to=2**63 - 1)
+        if beyond:
+            raise AuditBroken(f"row {size + 1}: missing, a signed checkpoint has {beyond[-1].size} rows")
+        known = max(self._known, default=0)
+        if known > size:
+            raise AuditBroken(f"row {size + 1}: missing, the checkpoint has {known} rows")
+        # After the migration of a chain the first pass of a sequencer signs it.
+        if self._signed < size and (self._signed or not size == self._chain.rows == self._mark.rows):
+            raise AuditBroken(f"row {self._signed + 1}: no signed checkpoint has it")
+
+    def _check_waiting(self, row: Sequence[Any]) -> None:
+        _, entry, leaf, *_, salt, body = row[:8]
+        name = f"waiting entry {entry}"
+        if row[-1]:
+            raise AuditBroken(f"{name}: has a row already")
+        if entry == self._last_waiting:
+            raise AuditBroken(f"{name}: is stored in two months")
+        self._last_waiting = entry
+        if body is None:
+            raise AuditBroken(f"{name}: its content is missing")
+        if leaf != leaf_hash(salt=salt, body=body):
+            raise AuditBroken(f"{name}: its content was changed")
+        members = _check_columns(name, row, leaf=leaf)
+        self._check_mac(name, row, now=self._trust.now)
+        self._check_wait(name, members)
+        self._waiting += 1
+        self._questions.read_row(entry, name, members)
+        if self._state is not None:
+            self._state.read_row(self._tree.size + self._waiting, members)
+
+    def _check_wait(self, name: str, members: Mapping[str, Any]) -> None:
+        if self._trust.now is None:
+            return
+        waited = self._trust.now - datetime.fromisoformat(members["at"])
+        if waited > LONGEST_WAIT:
+            raise AuditBroken(f"{name}: waits for its row since {int(waited.total_seconds())} s")
+
+
+_ENTRY_LEAF, _MONTH, _MAC = 8, 9, 10
+_COLUMNS = slice(_MAC + 1, _MAC + 1 + len(INDEXED))
+_parse = json.JSONDecoder().decode
+
+
+def _rewritten(agreed: int, size: int, what: str) -> str:
+    if agreed + 1 == size:
+        return f"row {size}: differs from {what}"
+    return f"row {agreed + 1}: it or a later row differs from {what} at row {size}"
+
+
+def _check_columns(name: str, row: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
+    """Check that the columns beside a body agree with it, and return the body."""
+    try:
+        body: dict[str, Any] = _parse(row[7])
+        at: str = body["at"]
+        instant = datetime.fromisoformat(at)
+        month = at[:7] if at.endswith("+00:00") else month_of(instant)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise AuditBroken(f"{name}: its content is not an entry") from None
+    # Entries are dropped by month: with a wrong month an entry would be dropped too early, or never.
+    if row[_MONTH] != month:
+        raise AuditBroken(f"{name}: column month differs from its content")
+    if row[_ENTRY_LEAF] != leaf:
+        raise AuditBroken(f"{name}: column leaf differs from its content")
+    stored, expected = tuple(row[_COLUMNS]), tuple(map(body.get, INDEXED))
+    if stored != expected:
+        column = next(
+            each for each, one, other in zip(INDEXED, stored, expected, strict=True) if one != other
+        )
+        raise AuditBroken(f"{name}: column {column} differs from its content")
+    return body

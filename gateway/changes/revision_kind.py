@@ -1,0 +1,214 @@
+"""The change of a profile's connection: a new revision becomes the active one.
+
+A revision is compared with the other profile's connections twice: before a preflight sends anything, and in the commit
+that activates it. The preflight is not enough: the same credential could be proposed at both profiles, and both
+preflights could pass before either revision is active (docs/decisions/0057).
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypedDict
+
+from gateway.applications import store as applications
+from gateway.changes.model import OPEN, Change, ChangeState, DiffLine, compare
+from gateway.changes.preflight_budget import PreflightOptions, charge_questions, require_questions
+from gateway.changes.store import list_changes
+from gateway.database import Transaction
+from gateway.errors import FieldError
+from gateway.errors.operators import PreflightFailed, StateWrong
+from gateway.identifiers import Profile, other_than
+from gateway.operators.model import Operator
+from gateway.preflight.cross_profile import as_other_profile, find_shared_members, read_other
+from gateway.preflight.network import OtherProfile
+from gateway.preflight.report import Preflight
+from gateway.procedures.fields import Operation
+from gateway.profiles import store
+from gateway.profiles.model import Gateway
+from gateway.profiles.revisions import MASK, Revision, list_secrets, masked
+from gateway.profiles.switching import activate_revision
+
+READY = (ChangeState.PREFLIGHTED, ChangeState.APPROVED)
+_OTHER_MASK = "(sealed, another)"
+"""Shown in a diff for a secret that differs."""
+
+_IDENTITY = "test_identity"
+
+
+class _AppliedFor(TypedDict, total=False):
+    """The procedures and operations of an application, which a preflight asks for."""
+
+    procedures: tuple[str, ...]
+    operations: tuple[Operation, ...]
+
+
+async def find_other_profile(gateway: Gateway, revision: Revision) -> OtherProfile:
+    """Return the other profile's active, former and proposed connections, with which a revision must share nothing.
+
+    A proposal of the other profile that shares something with this profile's present connections is left out: the mistake
+    is there, and must not block this profile.
+    """
+    profile = revision.profile
+    async with gateway.deps.database.read() as transaction:
+        proposed = await _numbers(transaction, other_than(profile), OPEN)
+        found = await read_other(transaction, gateway, profile, proposed=proposed)
+        own = await read_other(transaction, gateway, other_than(profile))
+    kept = [
+        each
+        for each in found.connections
+        if each.revision not in proposed or not find_shared_members(each, own)
+    ]
+    return replace(found, connections=tuple(kept))
+
+
+async def check_cross_profile(transaction: Transaction, gateway: Gateway, revision: Revision) -> None:
+    """Refuse a revision that shares something with the other profile: with its connections, or a ready proposal.
+
+    Raises:
+        PreflightFailed: it does, or the other profile's secrets can't be unsealed for the comparison.
+    """
+    name = other_than(revision.profile).value
+    ready = await _numbers(transaction, other_than(revision.profile), READY)
+    other = await read_other(transaction, gateway, revision.profile, proposed=ready)
+    for number in other.sealed:
+        raise _shared_with_other(f"revision {number} of {name} can't be unsealed to compare")
+    candidate = revision.connection(gateway.settings)
+    for each in other.connections:
+        if shared := find_shared_members(candidate, as_other_profile(each)):
+            detail = (
+                f"revision {each.revision} of {name} has the same {', '.join(shared)}: reject one of them"
+            )
+            raise _shared_with_other(detail)
+
+
+async def _numbers(
+    transaction: Transaction, profile: Profile, states: Collection[ChangeState]
+) -> list[int | None]:
+    """Return the numbers of the revisions of a profile's changes in some states."""
+    found = await list_changes(transaction, profile=profile, states=states)
+    return [change.revision for change in found]
+
+
+def _shared_with_other(detail: str) -> PreflightFailed:
+    return PreflightFailed(
+        (FieldError(field="not_the_other_profile", code="preflight_failed", detail=detail),)
+    )
+
+
+async def diff_revision(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+    """Compare the revision with the active one; for a secret only whether it differs.
+
+    A test identity is always listed, without whether it is the active one's: else a proposer could guess it by trying.
+    """
+    proposed = await get_revision(transaction, gateway, change)
+    number = (await store.read_state(transaction, proposed.profile)).active
+    active = None
+    if number is not None:
+        active = await store.open_revision_or_sealed(
+            transaction, proposed.profile, number, master=gateway.vault.master
+        )
+    named = [
+        DiffLine(member=member, before=None, after=change.document[member])
+        for member in ("application", "issuer_key")
+        if member in change.document
+    ]
+    if proposed.members.test_identity is not None:
+        before = MASK if active is not None and active.members.test_identity is not None else None
+        named.append(DiffLine(member=_IDENTITY, before=before, after=MASK))
+    lines = compare(_flatten(active, None), _flatten(proposed, active))
+    kept = [line for line in lines if line.member != _IDENTITY or line.after is None]
+    return (*kept, *named)
+
+
+async def check_revision(gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
+    """Run a preflight of the revision; every question has audit rows."""
+    async with gateway.deps.database.read() as transaction:
+        revision = await get_revision(transaction, gateway, change)
+    return await preflight_revision(gateway, change, revision, options)
+
+
+async def preflight_revision(
+    gateway: Gateway, change: Change, revision: Revision, options: PreflightOptions
+) -> Preflight:
+    """Run a preflight of a revision, for what its application asked for, or for everything without an application.
+
+    Raises:
+        PreflightBudgetSpent: the hour's questions about the test identity are used up; nothing was sent.
+    """
+    # They load the libraries for HTTP and XML, which other acts on a change don't need.
+    from gateway.preflight.recorder import AuditRecorder  # noqa: PLC0415 - as said
+    from gateway.preflight.run import run_preflight  # noqa: PLC0415 - as said
+
+    deps, profile, claim = gateway.deps, revision.profile, revision.test_claim
+    applied = await _applied_for(gateway, revision)
+    if claim is not None and not options.login_only:
+        wanted = {Operation.AUTHENTICATE, *applied.get("operations", Operation)}
+        async with deps.database.read() as transaction:
+            await require_questions(transaction, profile, len(wanted), deps.clock.now())
+    recorder = AuditRecorder(
+        deps=deps,
+        act=change.id,
+        actor=options.actor,
+        content_keys=gateway.places[profile].keys,
+        spend=partial(charge_questions, deps, profile, options.run),
+        keys=gateway.places[profile].keys,
+    )
+    return await run_preflight(
+        revision.connection(gateway.settings),
+        other=await find_other_profile(gateway, revision),
+        catalogue=deps.catalogue,
+        preflight_network=options.preflight_network,
+        clock=deps.clock,
+        recorder=recorder,
+        expires_on=revision.members.expires_on,
+        **applied,
+        test_identity=None if options.login_only else claim,
+        login_only=options.login_only,
+    )
+
+
+async def _applied_for(gateway: Gateway, revision: Revision) -> _AppliedFor:
+    """Return the application's procedures and operations; an empty result without an application."""
+    async with gateway.deps.database.read() as transaction:
+        for change in await list_changes(transaction, profile=revision.profile):
+            named = change.document.get("application")
+            if change.revision == revision.number and isinstance(named, str):
+                found = await applications.find_application(transaction, named)
+                if found is not None:
+                    return {"procedures": found.procedures, "operations": found.operations}
+    return {}
+
+
+async def apply_revision(transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
+    """Activate the revision. Raises `PreflightFailed` if it shares something with the other profile."""
+    revision = await get_revision(transaction, gateway, change)
+    await check_cross_profile(transaction, gateway, revision)
+    await activate_revision(transaction, revision.profile, revision.number)
+
+
+async def get_revision(transaction: Transaction, gateway: Gateway, change: Change) -> Revision:
+    """Return the revision of a change with its secrets. Raises `StateWrong` if there is none, or they can't be unsealed."""
+    if change.revision is None:
+        raise StateWrong(f"change {change.id} names no revision")
+    return await store.open_revision(
+        transaction, change.required_profile, change.revision, master=gateway.vault.master
+    )
+
+
+def _flatten(revision: Revision | None, active: Revision | None) -> dict[str, Any]:
+    """Return a revision's members; a secret is shown only as equal to the active one's or different."""
+    if revision is None:
+        return {}
+    flat: dict[str, Any] = {"revision": revision.number}
+    if revision.volume is not None:
+        flat |= {"stated_hour": revision.volume.hour, "stated_day": revision.volume.day}
+    for name, value in masked(revision.members).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": each for inner, each in value.items()}
+        else:
+            flat[name] = value
+    if active is not None:
+        kept = list_secrets(active.members)
+        for name, secret in list_secrets(revision.members).items():
+            flat[name] = MASK if kept.get(name) == secret else _OTHER_MASK
+    return flat

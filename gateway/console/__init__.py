@@ -1,0 +1,1 @@
+"""Pages for people: what this gateway is, its calls and problems, and the sign-in of operators."""

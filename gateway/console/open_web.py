@@ -1,0 +1,126 @@
+"""Pages without authentication: `/`, `/docs`, `/openapi.json`, `/problems/` and `/problems/{code}`."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.console.calls import list_calls, list_problems
+from gateway.console.responses import HEADERS, STYLESHEET, read_asset, render
+from gateway.errors.requests import NotFound
+
+States = Callable[[], Mapping[str, str]]
+Document = Callable[[], dict[str, Any]]
+
+
+def build_router(document: Document, states: States, *, base: str) -> APIRouter:
+    """Return the routes; `document` is the OpenAPI document, `states` each profile's state as `/readyz` shows it."""
+    router = APIRouter(tags=["health"])
+    pages = _OpenPages(document, states, base)
+    for path, page in (
+        ("/", pages.home),
+        (STYLESHEET, pages.stylesheet),
+        ("/favicon.ico", pages.icon),
+        ("/problems", pages.problem_index),
+        ("/problems/", pages.problem_index),
+    ):
+        router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    router.add_api_route(
+        "/openapi.json", pages.openapi, methods=["GET"], operation_id="get_document", summary="This document"
+    )
+    router.add_api_route(
+        "/docs", pages.docs, methods=["GET"], operation_id="get_docs", summary="This document as a page",
+        response_class=HTMLResponse,
+    )  # fmt: skip
+    router.add_api_route(
+        "/problems/{code}", pages.problem, methods=["GET"], operation_id="get_problem",
+        summary="What a problem means", response_class=HTMLResponse,
+    )  # fmt: skip
+    return router
+
+
+class _OpenPages:
+    """The pages. Those that are the same each time are made at the first call."""
+
+    def __init__(self, document: Document, states: States, base: str) -> None:
+        self._document, self._states, self._base = document, states, base
+        self._problems = list_problems(base)
+
+    async def home(self) -> Response:
+        return render("home.html", states=self._states())
+
+    async def stylesheet(self) -> Response:
+        headers = {"Cache-Control": "max-age=300", **HEADERS}
+        return Response(read_asset("pages.css"), media_type="text/css", headers=headers)
+
+    async def icon(self) -> Response:
+        headers = {"Cache-Control": "max-age=86400", **HEADERS}
+        return Response(read_asset("mark.svg"), media_type="image/svg+xml", headers=headers)
+
+    async def openapi(self, request: Request) -> Response:
+        return self._written.answer(request)
+
+    async def docs(self) -> Response:
+        return HTMLResponse(self._docs, headers=HEADERS)
+
+    async def problem_index(self) -> Response:
+        return HTMLResponse(self._index, headers=HEADERS)
+
+    async def problem(self, code: str) -> Response:
+        found = next((each for each in self._problems if each.code == code), None)
+        if found is None:
+            raise NotFound
+        return render("problem.html", found=found)
+
+    @cached_property
+    def _written(self) -> "_Written":
+        return _Written(json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode())
+
+    @cached_property
+    def _docs(self) -> bytes:
+        shown = self._document()
+        page = render("docs.html", info=shown["info"], readers=list_calls(shown), problems=self._problems)
+        return bytes(page.body)
+
+    @cached_property
+    def _index(self) -> bytes:
+        return bytes(render("problems.html", problems=self._problems).body)
+
+
+class _Written:
+    """A document's bytes, plain and compressed, each with its ETag (RFC 9110 §8.8.3)."""
+
+    def __init__(self, plain: bytes) -> None:
+        tag = hashlib.sha256(plain).hexdigest()[:32]
+        self._plain, self._plain_tag = plain, f'"{tag}"'
+        self._packed, self._packed_tag = gzip.compress(plain, mtime=0), f'"{tag}-gzip"'
+
+    def answer(self, request: Request) -> Response:
+        """Return the document, or 304 if the caller has it."""
+        packed = _takes_gzip(request.headers.get("accept-encoding", ""))
+        tag = self._packed_tag if packed else self._plain_tag
+        headers = {"ETag": tag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        known = {
+            each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")
+        }
+        if known & {"*", self._plain_tag, self._packed_tag}:
+            return Response(status_code=304, headers=headers)
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(
+            self._packed if packed else self._plain, media_type="application/json", headers=headers
+        )
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether `Accept-Encoding` names gzip with a weight above zero (RFC 9110 §12.5.3)."""
+    for each in accepted.lower().split(","):
+        name, _, weight = each.strip().partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False

@@ -1,0 +1,1 @@
+"""Discrepancies: a portal files one about a field of a prefill, an operator resolves it."""

@@ -1,0 +1,86 @@
+"""Answers and refusals of routes, with what the OpenAPI document needs.
+
+An answer is built from the values of a use case and not validated again. A dependency that may refuse a request
+lists its errors in `refuses`; a route adds the errors of its own use case with the function `refuses`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError
+
+
+class Answer(BaseModel):
+    """The members of a successful answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def respond(answer: Answer, *, status: int = 200) -> Response:
+    """Return the answer as JSON without the members that were never set."""
+    return Response(to_json(answer), status_code=status, media_type="application/json")
+
+
+def to_json(answer: Answer) -> bytes:
+    """Return the answer as compact JSON in UTF-8, without the members that were never set."""
+    return answer.__pydantic_serializer__.to_json(answer, exclude_unset=True)
+
+
+VERIFICATION_ID = "^ver_[a-z2-7]{25}$"
+
+JWS = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$"
+
+Jws = Annotated[str, Field(json_schema_extra={"pattern": JWS})]
+"""A signed token in its compact form."""
+
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time", "pattern": _INSTANT})]
+"""An RFC 3339 time in UTC, ending in Z."""
+
+VerificationId = Annotated[str, Field(json_schema_extra={"pattern": VERIFICATION_ID})]
+PrefillId = Annotated[str, Field(json_schema_extra={"pattern": "^pre_[a-z2-7]{25}$"})]
+DiscrepancyId = Annotated[str, Field(json_schema_extra={"pattern": "^dis_[a-z2-7]{25}$"})]
+
+
+REFUSALS = "x-refusals"
+"""The member of an operation that `refuses` sets; `build_openapi` replaces it by the problems' responses."""
+
+WHOLE_BODY = {"x-schemathesis": {"merge_body": False}}
+"""For a link whose `requestBody` is the whole body: schemathesis adds no member to it."""
+
+
+class Check:
+    """A dependency of a route that may refuse a request; `refuses` lists its errors."""
+
+    refuses: tuple[type[GatewayError], ...] = ()
+
+
+class RouteChecks(Check):
+    """The only dependency of a route: `run` makes the checks of a call in their order and returns the endpoint's argument."""
+
+    async def run(self, request: Request, profile: str) -> Any:
+        """Return the endpoint's only argument. Raises what the checks raise."""
+        raise NotImplementedError
+
+
+class CallerCheck(Check):
+    """A check that requires an access token, with a scope (None: any).
+
+    `parameters` are the headers that it reads besides the token's, for the OpenAPI document.
+    """
+
+    scope: str | None = None
+    parameters: Sequence[Mapping[str, Any]] = ()
+
+
+class OperatorCheck(Check):
+    """A check that requires an operator's token, at `/ops/v1`."""
+
+
+def refuses(*errors: type[GatewayError]) -> dict[str, Any]:
+    """Return a route's `openapi_extra` with the errors that its use case may raise."""
+    return {REFUSALS: [error.code for error in errors]}

@@ -1,0 +1,1 @@
+"""What a portal asks about a citizen: verify once, reuse, prefill, receipts and the ledger."""

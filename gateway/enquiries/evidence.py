@@ -1,0 +1,81 @@
+"""Audit entries of one call: a template with caller, purpose and citizen, from which each row is made."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from gateway.audit.model import AuditEntry, Kind
+from gateway.dependencies import Dependencies
+from gateway.enquiries.model import Verification
+from gateway.errors import GatewayError
+from gateway.errors.registry import RegistryAnswerInvalid, RegistryError
+from gateway.identifiers import new_identifier
+from gateway.oauth.model import Caller
+from gateway.procedures.fields import Operation
+from gateway.profiles.model import Place
+
+log = structlog.get_logger("gateway.verifications")
+
+
+@dataclass(slots=True)
+class Template:
+    """The entry from which the rows of a call are made; it is replaced when more is known.
+
+    It has only known names, never a caller's text, which could be a person's number.
+    """
+
+    entry: AuditEntry
+
+
+def of_call(deps: Dependencies, place: Place, caller: Caller, **members: Any) -> AuditEntry:
+    """Return the template of the rows of one call, with the members that are known."""
+    return AuditEntry(
+        at=deps.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        request_id=caller.request_id,
+        correlation_id=caller.correlation_id,
+        client_id=caller.account.client_id,
+        organisation=caller.account.organisation,
+        **members,
+    )
+
+
+def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
+    """Return the template with the verification of a call: its procedure, dossier, role and citizen."""
+    return replace(
+        call,
+        procedure=verification.procedure,
+        dossier=verification.dossier,
+        subject_role=verification.subject_role,
+        citizen=verification.subject,
+        citizen_key=verification.subject_key,
+        verification=verification.id,
+    )
+
+
+@asynccontextmanager
+async def refusals_recorded(deps: Dependencies, entry: AuditEntry) -> AsyncIterator[Template]:
+    """Record a refusal that the block raises, in a separate transaction, from the present template.
+
+    Failures of the registry are not recorded here: they already have rows.
+    """
+    template = Template(entry)
+    try:
+        yield template
+    except RegistryError:
+        raise
+    except GatewayError as error:
+        code = error.code
+        await deps.audit.record(replace(template.entry, at=deps.clock.now(), kind=Kind.REFUSED, outcome=code))
+        raise
+
+
+def raise_alarm(error: GatewayError, operation: Operation) -> None:
+    """Log an answer that failed the gateway's checks as an alarm, with the check's name and never a value."""
+    if isinstance(error, RegistryAnswerInvalid):
+        log.warning("registry_answer_invalid", operation=operation.value, reason=error.reason)

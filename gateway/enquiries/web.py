@@ -1,0 +1,327 @@
+"""Verifications, receipts and prefills over HTTP: parse, call one use case, shape the answer.
+
+Each route has one dependency, `Checks` or `KeyedChecks` (`call_web.py`), which runs the contract's checks in their order.
+"""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from gateway.citizens.call_web import CitizenBearer
+from gateway.edge.requests import StrictBody, check_acceptable, check_empty
+from gateway.edge.responses import WHOLE_BODY, refuses, respond
+from gateway.enquiries.authorise import evaluate
+from gateway.enquiries.call_web import (
+    AFTER_VERIFYING,
+    REFUSED_ENQUIRIES,
+    REFUSED_QUESTIONS,
+    REFUSED_RECEIPTS,
+    UNKNOWN_ENQUIRIES,
+    KeyedCall,
+    KeyedChecks,
+    to_kept_answer,
+)
+from gateway.enquiries.idempotency import replay_prefill, replay_receipt_check, replay_verification
+from gateway.enquiries.idempotency_store import KeptAnswer
+from gateway.enquiries.model import Enquiry, Origin, PrefillRequest
+from gateway.enquiries.prefill import prefill_form
+from gateway.enquiries.receipts import (
+    get_verification,
+    open_receipt,
+    prove_receipt,
+    revoke_verification,
+    show_ledger,
+)
+from gateway.enquiries.requests import (
+    EvaluationBody,
+    PrefillBody,
+    ReceiptBody,
+    VerificationBody,
+)
+from gateway.enquiries.responses import (
+    EvaluationAnswer,
+    LedgerAnswer,
+    PrefillAnswer,
+    ReceiptCheckAnswer,
+    VerificationAnswer,
+    shape_check,
+    shape_evaluation,
+    shape_ledger,
+    shape_prefill,
+    shape_verification,
+)
+from gateway.enquiries.verify import verify_and_prefill
+from gateway.errors.registry import Overloaded, ProofPending, StoreUnavailable
+from gateway.errors.requests import (
+    IdempotencyAnswerGone,
+    NotFound,
+    ReceiptInvalid,
+    VerificationExpired,
+    VerificationInvalidated,
+)
+from gateway.oauth.web import Call, Checks, gateway_of
+
+
+def build_router() -> APIRouter:
+    """Return the routes of every place."""
+    router = APIRouter(prefix="/{profile}/v1")
+    _add_verifications(router)
+    _add_receipts(router)
+    _add_prefills(router)
+    return router
+
+
+def _add_verifications(router: APIRouter) -> None:
+    router.add_api_route(
+        "/verifications",
+        _verify,
+        methods=["POST"],
+        tags=["verifications"],
+        operation_id="verify_citizen",
+        summary="Verify a citizen once",
+        status_code=201,
+        openapi_extra=refuses(
+            *REFUSED_ENQUIRIES, VerificationExpired, *REFUSED_QUESTIONS, IdempotencyAnswerGone, Overloaded
+        ),
+        responses={
+            200: {
+                "model": VerificationAnswer,
+                "description": "A live verification was reused; the registry was not asked",
+                "links": AFTER_VERIFYING,
+            },
+            201: {
+                "model": VerificationAnswer,
+                "description": "The registry was asked",
+                "links": AFTER_VERIFYING,
+            },
+        },
+    )
+    router.add_api_route(
+        "/verifications/{verification_id}",
+        _get,
+        methods=["GET"],
+        tags=["verifications"],
+        operation_id="get_verification",
+        summary="One of the account's own verifications",
+        responses={200: {"model": VerificationAnswer}},
+    )
+    router.add_api_route(
+        "/verifications/{verification_id}/revoke",
+        _revoke,
+        methods=["POST"],
+        tags=["verifications"],
+        operation_id="revoke_verification",
+        summary="End one of the account's own verifications",
+        responses={200: {"model": VerificationAnswer}},
+    )
+
+
+def _add_receipts(router: APIRouter) -> None:
+    """Add the routes that ask the registry nothing and change nothing."""
+    router.add_api_route(
+        "/evaluations",
+        _evaluate,
+        methods=["POST"],
+        tags=["verifications"],
+        operation_id="evaluate_fields",
+        summary="Check whether fields would be refused",
+        openapi_extra=refuses(*UNKNOWN_ENQUIRIES, IdempotencyAnswerGone),
+        responses={200: {"model": EvaluationAnswer}},
+    )
+    router.add_api_route(
+        "/receipts/check",
+        _check,
+        methods=["POST"],
+        tags=["verifications"],
+        operation_id="check_receipt",
+        summary="Check whether a receipt is still valid",
+        openapi_extra=refuses(ReceiptInvalid, VerificationExpired, VerificationInvalidated),
+        responses={200: {"model": ReceiptCheckAnswer}},
+    )
+    router.add_api_route(
+        "/receipts/{verification_id}/proof",
+        _prove,
+        methods=["GET"],
+        tags=["audit"],
+        operation_id="prove_receipt",
+        summary="The signed tree has the row that a receipt promises (C2SP tlog-proof)",
+        response_class=Response,
+        openapi_extra=refuses(NotFound, ProofPending, StoreUnavailable),
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    router.add_api_route(
+        "/ledger",
+        _ledger,
+        methods=["POST"],
+        tags=["verifications"],
+        operation_id="show_ledger",
+        summary="The organisation's own enquiries on a citizen",
+        openapi_extra=refuses(ReceiptInvalid, IdempotencyAnswerGone),
+        responses={200: {"model": LedgerAnswer}},
+    )
+
+
+def _add_prefills(router: APIRouter) -> None:
+    router.add_api_route(
+        "/prefills",
+        _prefill,
+        methods=["POST"],
+        tags=["prefills"],
+        operation_id="prefill_form",
+        summary="Fill a form from the registry",
+        openapi_extra=refuses(*REFUSED_ENQUIRIES, *REFUSED_RECEIPTS, IdempotencyAnswerGone),
+        responses={200: {"model": PrefillAnswer, "links": {"discrepancy": _DISPUTE}}},
+    )
+
+
+_DISPUTE = {
+    "operationId": "file_discrepancy",
+    "description": "The registry's value is wrong.",
+    "parameters": {"profile": "$response.body#/profile"},
+    "requestBody": {"prefill": "$response.body#/id", "field": "full_name", "note": "Sai tên đệm"},
+    **WHOLE_BODY,
+}
+
+
+async def _verify(
+    call: Annotated[
+        KeyedCall[VerificationBody],
+        Depends(KeyedChecks(CitizenBearer("verify", required=False), StrictBody(VerificationBody))),
+    ],
+) -> Response:
+    deps, place, caller, body = call.deps, call.place, call.caller, call.body
+    enquiry = Enquiry(
+        procedure=body.procedure,
+        dossier=body.dossier,
+        subject_role=body.subject_role,
+        claim=body.claim.to_model(),
+        initiated_by=body.initiated_by.to_model(),
+        fresh=body.fresh,
+        fields=tuple(body.prefill.fields) if body.prefill else (),
+    )
+    state = call.request.app.state
+
+    async def make() -> KeptAnswer:
+        outcome, prefill = await verify_and_prefill(deps, place, state.singleflight, caller, enquiry)
+        found, origin = outcome.verification, outcome.origin
+        state.metrics.count_verification(
+            profile=place.profile.value,
+            procedure=found.procedure,
+            origin=origin.value,
+            verdict=found.verdict.value,
+        )
+        return to_kept_answer(
+            shape_verification(place, found, origin, deps.clock.now(), prefill),
+            status=201 if origin is Origin.REGISTRY else 200,
+            verification=found.id,
+            personal=prefill is not None,
+        )
+
+    async def check_replay(kept: dict[str, Any]) -> None:
+        await replay_verification(deps, place, caller, enquiry, kept)
+
+    return await call.answer(make, check_replay=check_replay)
+
+
+async def _get(
+    call: Annotated[Call[None], Depends(Checks("verify", check_acceptable))], verification_id: str
+) -> Response:
+    found = await get_verification(call.deps, call.place, call.caller, verification_id)
+    return respond(shape_verification(call.place, found, found.origin, call.deps.clock.now()))
+
+
+async def _revoke(
+    call: Annotated[KeyedCall[None], Depends(KeyedChecks("verify", check_empty))], verification_id: str
+) -> Response:
+    async def make() -> KeptAnswer:
+        ended = await revoke_verification(call.deps, call.place, call.caller, verification_id)
+        answer = shape_verification(call.place, ended, ended.origin, call.deps.clock.now())
+        return to_kept_answer(answer, verification=ended.id)
+
+    return await call.answer(make)
+
+
+async def _evaluate(
+    call: Annotated[KeyedCall[EvaluationBody], Depends(KeyedChecks("verify", StrictBody(EvaluationBody)))],
+) -> Response:
+    async def make() -> KeptAnswer:
+        body = call.body
+        found = await evaluate(
+            call.deps,
+            call.place,
+            call.caller,
+            procedure=body.procedure,
+            subject_role=body.subject_role,
+            fields=body.fields,
+            officer=body.initiated_by.id if body.initiated_by else None,
+        )
+        return to_kept_answer(shape_evaluation(found))
+
+    async def check_replay(kept: dict[str, Any]) -> None:
+        if kept != json.loads((await make()).body):
+            raise IdempotencyAnswerGone
+
+    return await call.answer(make, check_replay=check_replay)
+
+
+async def _check(
+    call: Annotated[KeyedCall[ReceiptBody], Depends(KeyedChecks("verify", StrictBody(ReceiptBody)))],
+) -> Response:
+    async def make() -> KeptAnswer:
+        _, found = await open_receipt(call.deps, call.place, call.caller, call.body.receipt)
+        return to_kept_answer(shape_check(found, call.deps.clock.now()), verification=found.id)
+
+    async def check_replay(kept: dict[str, Any]) -> None:
+        await replay_receipt_check(call.deps, call.place, call.caller, call.body.receipt, kept)
+
+    return await call.answer(make, check_replay=check_replay)
+
+
+async def _prove(
+    call: Annotated[Call[None], Depends(Checks("audit.read", check_acceptable))], verification_id: str
+) -> Response:
+    cosigned = gateway_of(call.request).copies.cosigned
+    proof = await prove_receipt(call.deps, call.place, call.caller, verification_id, cosigned=cosigned)
+    return Response(proof, media_type="text/plain; charset=utf-8")
+
+
+async def _ledger(
+    call: Annotated[KeyedCall[ReceiptBody], Depends(KeyedChecks("ledger", StrictBody(ReceiptBody)))],
+) -> Response:
+    async def make() -> KeptAnswer:
+        rows, has_earlier = await show_ledger(call.deps, call.place, call.caller, call.body.receipt)
+        return to_kept_answer(shape_ledger(rows, has_earlier=has_earlier), personal=True)
+
+    async def check_replay(kept: dict[str, Any]) -> None:
+        del kept  # a ledger stays true; only the receipt is checked again
+        await open_receipt(call.deps, call.place, call.caller, call.body.receipt)
+
+    return await call.answer(make, check_replay=check_replay)
+
+
+async def _prefill(
+    call: Annotated[KeyedCall[PrefillBody], Depends(KeyedChecks("prefill", StrictBody(PrefillBody)))],
+) -> Response:
+    body = call.body
+    request = PrefillRequest(
+        receipt=body.receipt,
+        verification=body.verification,
+        procedure=body.procedure,
+        dossier=body.dossier,
+        subject_role=body.subject_role,
+        fields=tuple(body.fields),
+        initiated_by=body.initiated_by.to_model(),
+    )
+
+    async def make() -> KeptAnswer:
+        prefill = await prefill_form(call.deps, call.place, call.caller, request)
+        return to_kept_answer(
+            shape_prefill(call.place, prefill), verification=prefill.verification, personal=True
+        )
+
+    async def check_replay(kept: dict[str, Any]) -> None:
+        await replay_prefill(call.deps, call.place, call.caller, request, kept)
+
+    return await call.answer(make, check_replay=check_replay)

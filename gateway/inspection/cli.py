@@ -1,0 +1,287 @@
+"""`gateway audit`: its own commands, and what auditors do with it: reconcile, search, export, affected."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.audit import cli as audit_cli
+from gateway.identifiers import Profile
+from gateway.inspection import ledger_cli
+from gateway.inspection.period import MOST, TOLERANCE, Period, parse_instant
+from gateway.terminal import (
+    AsJson,
+    OpenGateway,
+    print_json,
+    print_result,
+    print_table,
+    print_wrapped,
+    run,
+    run_in_gateway,
+)
+
+if TYPE_CHECKING:
+    from gateway.inspection.affected import AffectedPerson
+    from gateway.inspection.erasure import Erased
+    from gateway.inspection.export import Export
+    from gateway.inspection.reconcile import Reconciliation
+    from gateway.inspection.search import FoundRows
+    from gateway.profiles.model import Gateway
+
+From = Annotated[
+    str, typer.Option("--from", metavar="DAY", help="First day (+07:00), or an instant.", show_default="all")
+]
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="DAY", help="The day after the last, or an instant.", show_default="all"),
+]
+
+
+class ReconciliationFormat(StrEnum):
+    """The forms of a report."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+def build_cli(open_gateway: OpenGateway) -> typer.Typer:
+    """Return all commands on the audit."""
+    app = audit_cli.build_cli(open_gateway)
+    _add_reconcile(app, open_gateway)
+    _add_search(app, open_gateway)
+    _add_export(app, open_gateway)
+    _add_affected(app, open_gateway)
+    _add_erase(app, open_gateway)
+    ledger_cli.add_command(app, open_gateway)
+    return app
+
+
+def _add_reconcile(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command(
+        "reconcile",
+        epilog="Example: gateway audit reconcile --journal c06.json --from 2022-05-14 --to 2022-05-15",
+    )
+    def reconcile_command(
+        journal: Annotated[Path, typer.Option(metavar="FILE", help="The provider's log (JSON).")],
+        from_: From = "",
+        to: To = "",
+        profile: Annotated[Profile | None, typer.Option(help="Only this profile; default: both.")] = None,
+        account: Annotated[
+            list[str] | None, typer.Option(help="Only this account of the provider's log. Repeatable.")
+        ] = None,
+        tolerance: Annotated[
+            int, typer.Option(min=0, max=86_400, metavar="SECONDS", help="The clocks' difference.")
+        ] = int(TOLERANCE.total_seconds()),
+        written: Annotated[
+            ReconciliationFormat, typer.Option("--format", help="The report's form.")
+        ] = ReconciliationFormat.TEXT,
+        *,
+        html: Annotated[bool, typer.Option("--html", help="The same as --format html.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Compare our questions with the provider's log; exit 1 if anything differs.
+
+        Joined by request code, content and time. Both logs must have the whole period.
+        """
+        from gateway.inspection.journal import read_journal
+        from gateway.inspection.reconcile import reconcile
+        from gateway.inspection.reconcile_report import (
+            reconciliation_json,
+            reconciliation_page,
+            reconciliation_text,
+        )
+
+        period = parse_period(from_, to)
+
+        async def work() -> Reconciliation:
+            calls = read_journal(journal)
+            async with open_gateway() as gateway:
+                return await reconcile(
+                    gateway.deps.database,
+                    [each for each in calls if not account or each.account in account],
+                    keys={place.profile: place.keys for place in gateway.places.values()},
+                    period=period,
+                    profiles=list(Profile) if profile is None else [profile],
+                    tolerance=timedelta(seconds=tolerance),
+                )
+
+        found = run(work())
+        if as_json or written is ReconciliationFormat.JSON:
+            print_json(reconciliation_json(found))
+        elif html or written is ReconciliationFormat.HTML:
+            typer.echo(reconciliation_page(found))
+        else:
+            print_wrapped(reconciliation_text(found))
+        if not found.agrees:
+            raise typer.Exit(1)
+
+
+def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("search", epilog="Example: gateway audit search --account acc_… --from 2022-05-14 --json")
+    def search_command(
+        account: Annotated[str, typer.Option(metavar="CLIENT_ID", help="Rows of this account.")] = "",
+        procedure: Annotated[str, typer.Option(metavar="SLUG", help="Rows of this procedure.")] = "",
+        outcome: Annotated[
+            str, typer.Option("--outcome", metavar="WORD", help="A verdict, a problem's code or a state.")
+        ] = "",
+        request_id: Annotated[
+            str, typer.Option(metavar="ID", help="Rows of this call (X-Request-Id of its answer).")
+        ] = "",
+        from_: From = "",
+        to: To = "",
+        limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most rows that are printed.")] = 100,
+        before: Annotated[
+            int | None, typer.Option(min=1, metavar="ENTRY", help="Go on before this entry.")
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print the rows that match every option, newest first, a page at a time."""
+        from gateway.inspection.search import search
+
+        period = parse_period(from_, to)
+        names = {"client_id": account, "procedure": procedure, "outcome": outcome, "request_id": request_id}
+        equals = {name: value for name, value in names.items() if value}
+
+        async def work() -> FoundRows:
+            async with open_gateway() as gateway:
+                return await search(gateway.deps.database, equals, period=period, before=before, most=limit)
+
+        found = run(work())
+        if as_json:
+            print_json(list(found.rows))
+        else:
+            header = ("ROW", "AT (UTC)", "KIND", "PROCEDURE", "OUTCOME")
+            print_table(header, [_summary(row) for row in found.rows])
+        if found.before is not None:
+            typer.echo(f"there are more rows: go on with --before {found.before}", err=True)
+
+
+def _summary(row: Mapping[str, Any]) -> list[str]:
+    number = "waits" if row["row"] is None else str(row["row"])
+    at = datetime.fromisoformat(row["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return [number, at, *(str(row.get(name) or "-") for name in ("kind", "procedure", "outcome"))]
+
+
+def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("export", epilog="Example: gateway audit export --from 2022-05-01 --to 2022-06-01 --out may")
+    def export_command(
+        from_: From = "",
+        to: To = "",
+        out: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="Write a new folder that verifies by itself.")
+        ] = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print the rows of a period as JSON lines, or write them with their proofs.
+
+        DIR gets rows.ndjson, checkpoint, proofs.ndjson and verify.py: `python verify.py` in it
+        exits 0, or 1 with the first bad row. It needs the package `cryptography` alone.
+        """
+        from gateway.inspection.export import export_folder, export_rows
+
+        period = parse_period(from_, to)
+
+        async def work() -> Export | None:
+            async with open_gateway() as gateway:
+                if out is None:
+                    await export_rows(gateway, period, sys.stdout.write)
+                    return None
+                return await export_folder(gateway, period, out)
+
+        found = run(work())
+        if found is not None:
+            members = {"folder": str(out), "first": found.first, "last": found.last, "tree_size": found.size}
+            text = (
+                f"{out}: rows {found.first} to {found.last} of a tree of {found.size}: python {out}/verify.py"
+            )
+            print_result(members, text, as_json=as_json)
+
+
+def _add_affected(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command(
+        "affected", epilog="Example: gateway audit affected --account acc_… --from 2022-05-14 --json"
+    )
+    def affected_command(
+        account: Annotated[str, typer.Option("--account", metavar="CLIENT_ID", help="The account.")],
+        from_: From = "",
+        to: To = "",
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        """List the people whom an account asked about: for the report within 72 hours after a leak.
+
+        People are pseudonyms. Fields are those that were delivered.
+        """
+        from gateway.inspection.affected import count_affected, find_affected
+
+        period = parse_period(from_, to)
+
+        async def work() -> list[AffectedPerson]:
+            async with open_gateway() as gateway:
+                return await find_affected(gateway.deps.database, account, period)
+
+        found = run(work())
+        counts = count_affected(found)
+        if as_json:
+            print_json({"people": [each.members() for each in found], "counts": counts})
+            return
+        header = ("PSEUDONYM", "ENQUIRIES", "CONFIRMED", "FIELDS")
+        print_table(header, [_person(each) for each in found])
+        typer.echo(
+            f"people: {counts['people']}, enquiries: {counts['enquiries']}, confirmed: {counts['confirmed']}"
+        )
+
+
+def _person(person: AffectedPerson) -> list[str]:
+    confirmed = "yes" if person.confirmed else "no"
+    return [person.pseudonym, str(len(person.acts)), confirmed, " ".join(sorted(person.fields)) or "-"]
+
+
+def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("erase", epilog="Example: gateway audit erase")
+    def erase_command(*, as_json: AsJson = False) -> None:
+        """Erase entries about citizens that are older than GATEWAY_AUDIT_RETENTION_MONTHS.
+
+        Their rows and leaves stay, so every proof stays valid; the erasure is a row itself. Once there
+        are operators, a data-protection officer or an admin is signed in.
+        """
+
+        async def erase(gateway: Gateway) -> Erased:
+            from gateway.errors.operators import StateWrong
+            from gateway.inspection.erasure import erase_entries
+
+            months = gateway.settings.audit_retention_months
+            if months is None:
+                raise StateWrong(
+                    "no policy says how long entries are kept: set GATEWAY_AUDIT_RETENTION_MONTHS"
+                )
+            return await erase_entries(gateway, months=months)
+
+        found = run_in_gateway(open_gateway, erase)
+        text = f"erased: {found.rows} entries from before {found.before}"
+        print_result({"erased": found.rows, "before": found.before}, text, as_json=as_json)
+
+
+def parse_period(start: str, end: str) -> Period:
+    """Return the period of `--from` and `--to`; a malformed one is wrong usage."""
+    begins, ends = _parse(start, "--from"), _parse(end, "--to")
+    try:
+        return Period(begins, ends)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from error
+
+
+def _parse(text: str, option: str) -> datetime | None:
+    try:
+        return parse_instant(text) if text else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

@@ -1,0 +1,127 @@
+"""Erase the entries of old months by policy: what portals did, with pseudonyms, dossiers and officers. The leaves stay.
+
+Entries of operators and of the host stay: they say nothing about citizens. A batch is one commit: the entries go, a row
+names their rows and the policy, and rows after it carry on the digests of covered rows that no other entry names any more
+(`audit/state.py`). Deleted content is gone from the disk too (`secure_delete`, and the journal is emptied).
+Source: NĐ 13/2023 Đ3 k7 (no longer than needed), NĐ 47/2020 Đ45.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gateway.audit.erasures import write_ranges
+from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.state import State
+from gateway.audit.state_store import read_digests
+from gateway.database import Transaction
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import new_identifier
+from gateway.inspection.period import Period
+from gateway.inspection.store import delete_entries, list_erasable
+from gateway.operators.model import Role
+from gateway.operators.sessions import require_role
+from gateway.operators.token_file import operator_of
+from gateway.operators.use_cases import has_operators
+from gateway.profiles.model import Gateway
+
+KINDS = (
+    Kind.INTENDED,
+    Kind.ANSWERED,
+    Kind.REUSED,
+    Kind.DELIVERED,
+    Kind.REFUSED,
+    Kind.ENDED,
+    Kind.FILED,
+    Kind.SHOWN,
+    Kind.INSPECTED,
+)
+"""The kinds whose entries are about citizens."""
+
+CARRIED = "state_carried"
+"""The outcome of rows that carry digests on."""
+
+_BATCH = 2_000
+_STATE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """The number of erased entries; all of them were from before the month."""
+
+    rows: int
+    before: str
+
+
+async def erase_entries(gateway: Gateway, *, months: int) -> Erased:
+    """Erase the entries that are older than the present month and `months` before it, the oldest first.
+
+    Raises:
+        StateWrong: there are operators, and nobody is signed in here.
+        RoleMissing: the signed-in operator is neither a data-protection officer nor an admin.
+    """
+    actor = await _eraser(gateway)
+    end = _cutoff(gateway.deps.clock.now(), months)
+    before, rows = end.strftime("%Y-%m"), 0
+    if not await gateway.sequencer.run():
+        raise StateWrong("another process gives rows their numbers just now: run the command again")
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
+        batch = await list_erasable(transaction, KINDS, Period(None, end), most=_BATCH)
+        if not batch:
+            return (), 0
+        await delete_entries(transaction, [entry for _, entry, _ in batch])
+        entry = AuditEntry(
+            at=gateway.deps.clock.now(),
+            kind=Kind.ERASED,
+            profile=None,
+            act=new_identifier("act"),
+            outcome=f"before:{before}",
+            actor=actor,
+            reason=f"retention of {months} months",
+            erased=write_ranges([row for row, _, _ in batch]),
+        )
+        carried = await _carry(transaction, [json.loads(body) for _, _, body in batch])
+        return [entry, *_carry_on(entry, carried)], len(batch)
+
+    while erased := await gateway.deps.audit.commit(decide):
+        rows += erased
+    await gateway.deps.database.truncate_journal()
+    return Erased(rows=rows, before=before)
+
+
+async def _eraser(gateway: Gateway) -> str:
+    if not await has_operators(gateway.deps):
+        return LOCAL
+    operator = await operator_of(gateway)
+    await require_role(gateway, operator, Role.DATA_PROTECTION, Role.ADMIN)
+    return operator.name
+
+
+def _cutoff(now: datetime, months: int) -> datetime:
+    """Return the beginning (UTC) of the first month whose entries stay."""
+    count = now.astimezone(UTC).year * 12 + now.astimezone(UTC).month - 1 - months
+    return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
+
+
+async def _carry(transaction: Transaction, bodies: Sequence[Mapping[str, State]]) -> State:
+    """Return the digests that erased entries named last, of the covered rows that still have them."""
+    last: dict[str, str | None] = {}
+    for body in bodies:
+        last |= {name: after for name, (_, after) in body.get("state", {}).items()}
+    present = await read_digests(transaction, [name for name, digest in last.items() if digest is not None])
+    return {name: (digest, digest) for name, digest in present.items() if last[name] == digest}
+
+
+def _carry_on(entry: AuditEntry, carried: State) -> list[AuditEntry]:
+    names = sorted(carried)
+    return [
+        replace(
+            entry,
+            outcome=CARRIED,
+            erased=(),
+            state={name: carried[name] for name in names[start : start + _STATE]},
+        )
+        for start in range(0, len(names), _STATE)
+    ]

@@ -1,0 +1,187 @@
+"""Export rows of the audit: as JSON lines, or as a folder that anyone can verify without the gateway.
+
+The rows of an export have no gap: from the first of the period to the last, in the order of rows. The folder has the rows,
+the signed checkpoint, an inclusion proof for each row, and a verifier of one file (`standalone_verifier.py`). An export has
+pseudonyms, dossiers and officers' pseudonyms: it is written for its owner only.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+
+from gateway.audit import tree_store
+from gateway.audit.checkpoints import key_line, parse_checkpoint
+from gateway.audit.proofs import encode
+from gateway.audit.tree import TILE_HEIGHT, SubtreeRoot, node_hash, prove_inclusion
+from gateway.database import Transaction
+from gateway.errors.operators import AlreadyExists, OperationError, Unknown
+from gateway.inspection.period import Period
+from gateway.inspection.store import find_rows, list_rows
+from gateway.private_files import make_private_folder
+from gateway.profiles.model import Gateway
+
+FILES = ("rows.ndjson", "checkpoint", "proofs.ndjson", "verify.py")
+
+_PAGE = 2_048
+_TILES_KEPT = 64
+_POLL_S = 0.05
+
+
+class ExportFailed(OperationError):
+    """The folder can't be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """The rows that were exported, both inclusive; and the size of the tree that has them."""
+
+    first: int
+    last: int
+    size: int
+
+
+async def export_rows(gateway: Gateway, period: Period, write: Callable[[str], object]) -> int:
+    """Give every row of a period to `write` as a line of JSON, in order; return their number.
+
+    Raises:
+        AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
+    """
+    await _merge(gateway)
+    count = 0
+    async with gateway.deps.database.walk() as connection:
+        async for page in _pages(connection, await find_rows(connection, period)):
+            for row in page:
+                write(_line(row))
+            count += len(page)
+    return count
+
+
+async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Export:
+    """Write the files of a verifiable export into a new folder.
+
+    Raises:
+        AlreadyExists: the folder has one of the files.
+        ExportFailed: it can't be written.
+        Unknown: the period has no row.
+        AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
+    """
+    if any((folder / name).exists() for name in FILES):
+        raise AlreadyExists(f"{folder}: has an export already: name another folder")
+    await _merge(gateway)
+    async with gateway.deps.database.walk() as connection:
+        found = await find_rows(connection, period)
+        stored = await tree_store.find_last_checkpoint(connection)
+        if found is None or stored is None:
+            raise Unknown("the audit has no row of this period")
+        checkpoint = parse_checkpoint(stored.note)
+        keys = (await gateway.vault.read_checkpoint_keys(connection)).keys
+        export = Export(first=found[0], last=found[1], size=checkpoint.size)
+        try:
+            with ExitStack() as opened:
+                make_private_folder(folder)
+                files = {name: opened.enter_context(_create(folder / name)) for name in FILES}
+                files["checkpoint"].write(checkpoint.note)
+                files["verify.py"].write(
+                    _verifier([key_line(checkpoint.origin, key) for key in keys], export)
+                )
+                await _write_rows(connection, export, files["rows.ndjson"], files["proofs.ndjson"])
+        except OSError as error:
+            raise ExportFailed(f"{folder}: can't be written ({error.strerror})") from None
+    return export
+
+
+def _create(path: Path) -> IO[str]:
+    """Create a file that only its owner may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
+
+
+async def _merge(gateway: Gateway) -> None:
+    """Give every entry that was committed until now its row."""
+    while not await gateway.sequencer.run():  # noqa: ASYNC110 - another process is at it
+        await asyncio.sleep(_POLL_S)
+
+
+async def _pages(
+    connection: Transaction, found: tuple[int, int] | None
+) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    first, last = found or (1, 0)
+    while first <= last:
+        page = await list_rows(connection, first=first, last=last, most=_PAGE)
+        if not page:
+            return
+        yield page
+        first = page[-1]["row"] + 1
+
+
+async def _write_rows(connection: Transaction, export: Export, rows: IO[str], proofs: IO[str]) -> None:
+    subtree = _tile_reader(connection)
+    async for page in _pages(connection, (export.first, export.last)):
+        for row in page:
+            rows.write(_line(row))
+            hashes = await prove_inclusion(row["row"] - 1, export.size, subtree)
+            proof = {
+                "row": row["row"],
+                "leaf_index": row["row"] - 1,
+                "tree_size": export.size,
+                "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
+                "hashes": encode(hashes),
+            }
+            proofs.write(json.dumps(proof) + "\n")
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """Return a row as a line: its number and hashes, and the members of its entry.
+
+    `body` is the stored text, where the canonical JSON of the members differs from it.
+    """
+    own = {name: row[name] for name in ("row", "leaf", "salt", "previous", "hash", "digest") if row[name]}
+    if row["body"] is None:
+        return json.dumps({name: own[name] for name in ("row", "leaf")}) + "\n"
+    members = json.loads(row["body"])
+    if json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":")) != row["body"]:
+        own["body"] = row["body"]
+    return json.dumps(own | members, ensure_ascii=False) + "\n"
+
+
+def _verifier(keys: Sequence[str], export: Export) -> str:
+    source = (
+        resources.files("gateway.inspection").joinpath("standalone_verifier.py").read_text(encoding="utf-8")
+    )
+    listed = "".join(f"    {json.dumps(key)},\n" for key in keys)
+    source = source.replace("KEYS: tuple[str, ...] = ()", f"KEYS: tuple[str, ...] = (\n{listed})", 1)
+    return source.replace("FIRST, LAST = 1, 0", f"FIRST, LAST = {export.first}, {export.last}", 1)
+
+
+def _tile_reader(connection: Transaction) -> SubtreeRoot:
+    """Return a reader of subtree roots that keeps the last tiles: the proofs of neighbours share most hashes."""
+    kept: dict[tuple[int, int], list[list[bytes]]] = {}
+
+    async def read(level: int, index: int) -> bytes:
+        stored, above = divmod(level, TILE_HEIGHT)
+        tile = (index << above) >> TILE_HEIGHT
+        levels = kept.get((stored, tile))
+        if levels is None:
+            width = 1 << TILE_HEIGHT
+            hashes = await tree_store.list_subtrees(connection, level=stored, after=tile * width, most=width)
+            levels = kept[stored, tile] = _levels(hashes)
+            if len(kept) > _TILES_KEPT:
+                del kept[next(iter(kept))]
+        return levels[above][index - ((tile << TILE_HEIGHT) >> above)]
+
+    return read
+
+
+def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """Return the roots of the perfect subtrees of a tile, level by level."""
+    levels = [list(hashes)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([node_hash(*below[at : at + 2]) for at in range(0, len(below) - 1, 2)])
+    return levels

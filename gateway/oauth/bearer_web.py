@@ -1,0 +1,167 @@
+"""Authenticate callers of the API: access token, DPoP proof, profile, account and scope, in the contract's order.
+
+401 first, then `profile_mismatch` (only for a token that the other profile would accept now), then
+`account_suspended`, `scope_missing`, the citizen's own login where a route takes it, `rate_limited`. A DPoP proof's id is used up last, so that a refused call writes
+nothing. The account of a token is kept until something about callers changes (`accounts/kept_store.py`): a suspension or revocation has
+effect at once on the worker that did it, and within half a second on every other one.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+
+from gateway.accounts.model import Account, AccountState
+from gateway.audit.model import AuditEntry, Kind
+from gateway.dependencies import Dependencies
+from gateway.edge.throttle import RateLimits
+from gateway.errors.requests import (
+    PROOF_USED,
+    AccountSuspended,
+    CallerError,
+    DpopProofInvalid,
+    ProfileMismatch,
+    ScopeMissing,
+    TokenInvalid,
+    TokenMissing,
+)
+from gateway.identifiers import new_identifier
+from gateway.oauth import store
+from gateway.oauth.dpop import Proof, find_only_proof, verify_proof
+from gateway.oauth.model import Caller, PresentCitizen
+from gateway.oauth.tokens import TokenClaims, verify_token
+from gateway.oauth.use_cases import spend_proof
+from gateway.profiles.model import Gateway, Place
+
+FindCitizen = Callable[[Request, Place], Awaitable[PresentCitizen | None]]
+
+
+async def identify_caller(
+    gateway: Gateway,
+    place: Place,
+    request: Request,
+    *,
+    scope: str | None,
+    rates: RateLimits,
+    find_citizen: FindCitizen,
+) -> Caller:
+    """Return the caller of this profile, who may use this route.
+
+    Raises:
+        TokenMissing, TokenInvalid, TokenExpired, DpopProofInvalid, ProfileMismatch, AccountSuspended,
+        ScopeMissing, RateLimited
+        What `find_citizen` raises, which is called after the scope.
+    """
+    deps = gateway.deps
+    scheme, raw = _read_authorization(request.headers.getlist("authorization"))
+    try:
+        claims, account, proof = await _verify(deps, place, request, scheme=scheme, raw=raw)
+    except CallerError:
+        await _raise_if_foreign(gateway, place, request, scheme=scheme, raw=raw)
+        raise
+    request.state.account = account.client_id
+    try:
+        if account.state is AccountState.SUSPENDED:
+            raise AccountSuspended
+        if scope is not None and scope not in claims.scopes & account.scopes:
+            raise ScopeMissing(scope)
+        citizen = await find_citizen(request, place)
+    except CallerError as refusal:
+        await _record_refusal(deps, place, request, refusal, account)
+        request.state.known = True
+        raise
+    name, per_second = place.profile.value, place.policy.rate_per_second
+    try:
+        rates.spend(name, account.client_id, per_second=per_second)
+    finally:
+        request.state.rate = rates.rate_of(name, account.client_id, per_second=per_second)
+    if proof is not None:
+        await spend_proof(deps, proof)
+    return Caller(
+        account=account,
+        scopes=claims.scopes & account.scopes,
+        grants=claims.grants or account.grants,
+        request_id=request.state.request_id,
+        correlation_id=request.state.correlation_id,
+        token_id=claims.jti,
+        citizen=citizen,
+    )
+
+
+def _read_authorization(headers: list[str]) -> tuple[str, str]:
+    if not headers:
+        raise TokenMissing
+    scheme, _, raw = headers[0].partition(" ")
+    if len(headers) > 1 or scheme.lower() not in {"bearer", "dpop"} or not raw.strip():
+        raise TokenInvalid
+    return scheme.lower(), raw.strip()
+
+
+async def _verify(
+    deps: Dependencies, place: Place, request: Request, *, scheme: str, raw: str
+) -> tuple[TokenClaims, Account, Proof | None]:
+    """Return a token's claims, its account (active or suspended), and for a token bound to a key the unused proof."""
+    claims = verify_token(place, raw, now=deps.clock.now())
+    account = await _find_holder(deps, claims)
+    if account is None or account.profile is not place.profile or account.state is AccountState.REVOKED:
+        raise TokenInvalid
+    if account.state is AccountState.ACTIVE and account.grant_epoch != claims.grant_epoch:
+        raise TokenInvalid
+    if (claims.thumbprint is None) != (scheme == "bearer"):
+        raise TokenInvalid
+    if claims.thumbprint is None:
+        return claims, account, None
+    proof = verify_proof(
+        find_only_proof(request.headers.getlist("dpop")),
+        method=getattr(request.state, "sent_method", request.method),
+        address=f"{place.base}{request.url.path}",
+        now=int(deps.clock.now().timestamp()),
+        access_token=raw,
+    )
+    if proof.thumbprint != claims.thumbprint:
+        raise DpopProofInvalid("jwk is not the key that the token is bound to")
+    if await store.is_spent(deps.database, kind="dpop", owner=proof.thumbprint, jti=proof.jti):
+        raise DpopProofInvalid(PROOF_USED)
+    return claims, account, proof
+
+
+async def _find_holder(deps: Dependencies, claims: TokenClaims) -> Account | None:
+    """Return the account of a token that was not revoked."""
+    version = await deps.kept.version()
+    account: Account | None = deps.kept.find(version, "holder", (claims.client_id, claims.jti))
+    if account is None:
+        async with deps.database.read() as connection:
+            account = await store.find_holder(connection, claims.client_id, claims.jti)
+        if account is not None:
+            deps.kept.keep(version, "holder", (claims.client_id, claims.jti), account)
+    return account
+
+
+async def _raise_if_foreign(
+    gateway: Gateway, place: Place, request: Request, *, scheme: str, raw: str
+) -> None:
+    """Raise `ProfileMismatch` if the other profile would accept the token now, for an active account."""
+    try:
+        _, account, _ = await _verify(gateway.deps, gateway.other(place), request, scheme=scheme, raw=raw)
+    except CallerError:
+        return
+    if account.state is AccountState.ACTIVE:
+        mismatch = ProfileMismatch()
+        await _record_refusal(gateway.deps, place, request, mismatch, account)
+        raise mismatch
+
+
+async def _record_refusal(
+    deps: Dependencies, place: Place, request: Request, refusal: CallerError, account: Account
+) -> None:
+    entry = AuditEntry(
+        at=deps.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        request_id=request.state.request_id,
+        correlation_id=request.state.correlation_id,
+        client_id=account.client_id,
+        organisation=account.organisation,
+        outcome=refusal.code,
+    )
+    await deps.refusals.record(entry)

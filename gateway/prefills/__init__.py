@@ -1,1 +1,0 @@
-"""No re-declaration: registry fields for a form."""

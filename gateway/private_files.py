@@ -1,0 +1,59 @@
+"""The gateway's own folders and files: only their owner may read them, already when they are created.
+
+From existing ones other users' rights are removed only in `./var` and for its files. A folder that a setting or a link
+names may be shared on purpose: it is left unchanged, with a warning if everybody may read it.
+"""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+OWN_FOLDER = Path("var")
+"""The default folder, in the current folder, of all files without a setting."""
+
+_OTHER_USERS = 0o077
+_EVERYBODY = 0o007
+
+log = structlog.get_logger("gateway.private_folder")
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder and its missing parents with mode 0700. Raises `OSError`."""
+    for folder in reversed([path, *path.parents]):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    mode = path.stat().st_mode
+    if path == OWN_FOLDER and Path.cwd() == Path("/"):
+        return  # /var is the system's
+    if path == OWN_FOLDER and mode & _OTHER_USERS and _is_owned(path):
+        path.chmod(0o700)
+    elif mode & _EVERYBODY and not mode & stat.S_ISVTX:
+        log.warning("folder_open_to_others", folder=str(path), remedy=f"chmod o= {path}")
+
+
+def make_private_file(path: Path) -> None:
+    """Create an empty file with mode 0600 in a private folder, or remove everybody's rights from an existing one."""
+    make_private_folder(path.parent)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    _remove_rights(path, _EVERYBODY)
+
+
+def tighten_secret(path: Path) -> None:
+    """Remove other users' rights from an existing file with a secret, if this user owns it."""
+    if path.is_file():
+        _remove_rights(path, _OTHER_USERS)
+
+
+def _remove_rights(path: Path, rights: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & rights and _is_owned(path):
+        path.chmod(mode & ~rights)
+
+
+def _is_owned(path: Path) -> bool:
+    found = path.lstat()
+    return not stat.S_ISLNK(found.st_mode) and found.st_uid == os.geteuid()

@@ -1,0 +1,128 @@
+"""The status of each profile, its days left and its warnings, for `/readyz`, the metrics and commands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from gateway.clock import Clock, today
+from gateway.database import Transaction
+from gateway.identifiers import Profile
+from gateway.profiles.model import Gateway, Place
+from gateway.profiles.revisions import ProfileState, warn_of_end
+from gateway.profiles.store import EnquiryAlarm, list_alarms, read_state
+
+if TYPE_CHECKING:
+    from gateway.registry.client import RegistryClient
+
+_REFUSED = "the registry refuses the login: ask C06 about the account, or propose a revision with the right credentials"
+
+
+class ProfileStatus(StrEnum):
+    """`degraded`: the registry fails or refuses the login, or the credentials have ended."""
+
+    READY = "ready"
+    DEGRADED = "degraded"
+    SUSPENDED = "suspended"
+    UNCONFIGURED = "unconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileView:
+    """A profile as commands and the API show it: its place, its stored state, and what is derived from both."""
+
+    place: Place
+    status: ProfileStatus
+    state: ProfileState
+    days_left: int | None
+    warning: str | None
+    alarms: Sequence[EnquiryAlarm]
+    epoch: int
+
+
+async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
+    """Return one profile with its present state in the store."""
+    clock, place = gateway.deps.clock, gateway.places[profile]
+    async with gateway.deps.database.read() as transaction:
+        state = await read_state(transaction, profile)
+        alarms = await list_alarms(transaction, now=clock.now())
+    return ProfileView(
+        place=place,
+        status=status_of(gateway, place),
+        state=state,
+        days_left=days_left(place, clock),
+        warning=_find_warning(place, clock) or _warn_of_volume(alarms, place),
+        alarms=[alarm for alarm in alarms if alarm.profile is profile],
+        epoch=gateway.places.epoch,
+    )
+
+
+def status_of(gateway: Gateway, place: Place) -> ProfileStatus:
+    """Return a place's current status. A command opens no client: for it, an active revision is `ready`."""
+    configured = place.client is not None or (place.revision is not None and not gateway.clients.can_open)
+    if not configured:
+        return ProfileStatus.UNCONFIGURED
+    if place.suspension is not None:
+        return ProfileStatus.SUSPENDED
+    days = days_left(place, gateway.deps.clock)
+    registry = find_registry_client(place)
+    open_breaker = registry is not None and registry.breaker_state != "closed"
+    degraded = (days is not None and days < 0) or open_breaker or _is_login_refused(place)
+    return ProfileStatus.DEGRADED if degraded else ProfileStatus.READY
+
+
+def find_registry_client(place: Place) -> "RegistryClient | None":
+    """Return the place's client if it is one that counts its questions; else None."""
+    if place.client is None:
+        return None
+    from gateway.registry.client import RegistryClient  # noqa: PLC0415 - loads the libraries for HTTP and XML
+
+    registry = place.client.registry
+    return registry if isinstance(registry, RegistryClient) else None
+
+
+def days_left(place: Place, clock: Clock) -> int | None:
+    """Return for how many days the active revision's credentials are valid; None if no end is known."""
+    return None if place.revision is None else place.revision.days_left(today(clock))
+
+
+def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """Return every profile's status, its days left and the warning about its credentials, as `/readyz` shows them."""
+    clock, places = gateway.deps.clock, gateway.places.values()
+    return {
+        "profiles": {place.profile.value: status_of(gateway, place).value for place in places},
+        "credential_days_left": {place.profile.value: days_left(place, clock) for place in places},
+        "credential_warnings": {place.profile.value: _find_warning(place, clock) for place in places},
+    }
+
+
+async def describe_enquiries(gateway: Gateway, transaction: Transaction) -> dict[str, str | None]:
+    """Return for every profile what to do about accounts near the end of a budget, as `/readyz` shows it."""
+    found = await list_alarms(transaction, now=gateway.deps.clock.now())
+    return {profile.value: _warn_of_volume(found, place) for profile, place in gateway.places.items()}
+
+
+def _warn_of_volume(alarms: Sequence[EnquiryAlarm], place: Place) -> str | None:
+    """Return what to do about a place's alarms, without naming an account; None without alarms."""
+    count = len({alarm.client_id for alarm in alarms if alarm.profile is place.profile})
+    if not count:
+        return None
+    who = "1 account has" if count == 1 else f"{count} accounts have"
+    return f"{who} used 80 % of their enquiries: see gateway profiles show {place.profile.value}"
+
+
+def _find_warning(place: Place, clock: Clock) -> str | None:
+    """Return what to do about a place's credentials; None if nothing."""
+    registry = find_registry_client(place)
+    if registry is None or not registry.login_refused:
+        return warn_of_end(days_left(place, clock))
+    if registry.clock_skew is None:
+        return _REFUSED
+    seconds = round(registry.clock_skew)
+    where = "ahead of" if seconds > 0 else "behind"
+    return f"the registry refuses the login: its clock is {abs(seconds)} s {where} this machine's: set the clock by NTP"
+
+
+def _is_login_refused(place: Place) -> bool:
+    registry = find_registry_client(place)
+    return registry is not None and registry.login_refused

@@ -1,0 +1,144 @@
+"""The egress policy: one connection may send only to its own origin and path, at addresses that its networks allow.
+
+Refuses questions of the other profile or of another revision, URLs outside the connection's own, userinfo, query or
+fragment in a URL, hosts outside the connection's `hosts`, and addresses that `may_reach` refuses. An address is checked
+when a name is resolved and again when a socket is made, so that the checked address is the connected one. The transport
+is aiohttp's behind httpx's interface; it keeps no cookies, follows no redirects and ignores the environment's proxies.
+"""
+
+import socket
+from ipaddress import ip_network
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType, SocketFactoryType
+from httpx_aiohttp import AiohttpTransport
+
+from gateway.errors.operators import SettingInvalid
+from gateway.errors.requests import ProfileMismatch
+from gateway.registry.addresses import IpAddress, address_of, is_loopback, literal_of, may_reach, plain_host
+from gateway.registry.connection import Connection, Dialect, Owner
+from gateway.registry.tls import tls_of
+
+PLATFORM_FOLDER = "/lgsp"
+"""The path of a platform's services, which some operators include in the URL. The token endpoint is outside of it."""
+
+_MAX_CONNECTIONS = 128
+# Shorter than the 5 s of common servers: a question sent into a closing connection is lost.
+_KEEPALIVE_SECONDS = 4.0
+_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
+
+
+class EgressPolicy:
+    """The endpoints that one connection may reach; raises `SettingInvalid` if its URL can't be allowed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._owner = connection.owner
+        self._networks = tuple(ip_network(network) for network in connection.networks)
+        self.base = _base_url(connection)
+        self._origin = (self.base.scheme, self.base.host, self.base.port)
+        self._path = f"{self.base.path.rstrip('/')}/"
+        host = plain_host(self.base.host)
+        if connection.hosts and host not in map(plain_host, connection.hosts):
+            raise SettingInvalid("registry_url: its host is not among the profile's hosts")
+        address = literal_of(host)
+        inside = is_loopback(host) and not self._networks
+        if host in _METADATA_NAMES or inside or (address is not None and not self.allows(address)):
+            raise SettingInvalid(
+                "registry_url: no profile may reach this address, unless "
+                f"GATEWAY_{connection.profile.upper()}_NETWORKS names it; link-local and metadata addresses never"
+            )
+
+    def allows(self, address: IpAddress) -> bool:
+        """Return whether a request may go to this address."""
+        return may_reach(address, self._networks)
+
+    def check(self, owner: Owner, url: httpx.URL) -> None:
+        """Raise `ProfileMismatch` unless the owner is this connection's and the URL is below its base URL."""
+        origin = (url.scheme, url.host, url.port)
+        if owner != self._owner or origin != self._origin or not url.path.startswith(self._path):
+            raise ProfileMismatch
+
+
+def _base_url(connection: Connection) -> httpx.URL:
+    """Return the base URL of the services and the token endpoint."""
+    text = connection.registry_url
+    try:
+        url = httpx.URL(text)
+        host = url.host  # decoded from Punycode, which may be malformed
+    except (httpx.InvalidURL, ValueError):
+        raise SettingInvalid("registry_url: not a URL") from None
+    port = 80 if url.port is None else url.port
+    if url.scheme not in {"http", "https"} or not host or not 0 < port < 1 << 16:
+        raise SettingInvalid("registry_url: an absolute http or https URL is expected")
+    if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
+        raise SettingInvalid("registry_url: without user, query and fragment")
+    # The login is a hash over the URL: the URL must have only one spelling.
+    if "/." in text or "//" in url.path or "%" in text:
+        raise SettingInvalid("registry_url: without dot segments, empty segments and percent signs")
+    path = url.path.rstrip("/")
+    if connection.dialect is not Dialect.SOAP:
+        path = path.removesuffix(PLATFORM_FOLDER)
+    return url.copy_with(path=path or "/")
+
+
+class FilteringResolver(AbstractResolver):
+    """Resolves names and returns only the addresses that the policy allows."""
+
+    def __init__(self, policy: EgressPolicy, inner: AbstractResolver) -> None:
+        self._policy = policy
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the allowed addresses of a host; raises `OSError` without any."""
+        found = await self._inner.resolve(host, port, family)
+        allowed = [entry for entry in found if self._policy.allows(address_of(entry["host"]))]
+        if not allowed:
+            raise OSError("no address of the registry's host is allowed")
+        return allowed
+
+    async def close(self) -> None:
+        """Close the wrapped resolver."""
+        await self._inner.close()
+
+
+def filtered_sockets(policy: EgressPolicy) -> SocketFactoryType:
+    """Return a socket factory that refuses other addresses: a literal address passes no resolver."""
+
+    def make(found: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = found
+        if not policy.allows(address_of(str(address[0]))):
+            raise OSError("this address is not allowed")
+        return socket.socket(family, kind, protocol)
+
+    return make
+
+
+def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
+    """Return a transport for this connection alone, bound to the event loop of its first request.
+
+    Raises:
+        SettingInvalid: the URL or the client certificate can't work.
+    """
+    policy = EgressPolicy(connection)
+    ssl_context = tls_of(connection)
+
+    def open_session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=_MAX_CONNECTIONS,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            resolver=FilteringResolver(policy, aiohttp.ThreadedResolver()),
+            socket_factory=filtered_sockets(policy),
+            ssl=ssl_context,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        )
+
+    return AiohttpTransport(verify=ssl_context, trust_env=False, client=open_session)

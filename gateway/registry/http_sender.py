@@ -1,0 +1,172 @@
+"""Send one request and read one bounded answer: the only caller of the HTTP transport.
+
+Calls the transport directly, not `httpx.AsyncClient`, which adds cookies, redirects and a tenth of a millisecond.
+Refuses answers over 1 MiB, compressed ones (a zip bomb would evade the limit) and charsets other than UTF-8. The deadline
+is in `session.py`. `RecordingTransport` wraps the same transport for a preflight.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+import httpx
+
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.errors.registry import (
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryTimeout,
+    RegistryUnavailable,
+)
+from gateway.registry.connection import Owner
+from gateway.registry.egress import EgressPolicy
+from gateway.registry.refusals import find_http_date, unforeseen
+
+MAX_ANSWER = 1 << 20
+
+_CHARSETS = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
+_ALWAYS = {"accept-encoding": "identity", "user-agent": "dancu-gateway"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HttpAnswer:
+    """An answer's status, its `Retry-After` and its body, not yet parsed."""
+
+    status: int
+    retry_after: str
+    content: bytes
+
+
+class HttpSender:
+    """Sends the requests of one connection. `date` is the last answer's, as text."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, policy: EgressPolicy) -> None:
+        self._transport = transport
+        self._policy = policy
+        self.date = ""
+
+    async def post(
+        self, owner: Owner, url: httpx.URL, headers: Mapping[str, str], content: bytes
+    ) -> HttpAnswer:
+        """Send a request that the egress policy allows; raises `RegistryError`."""
+        self._policy.check(owner, url)
+        request = httpx.Request("POST", url, headers={**_ALWAYS, **headers}, content=content)
+        try:
+            response = await self._transport.handle_async_request(request)
+            self.date = response.headers.get("date", "")
+            try:
+                return await _read(response)
+            finally:
+                await response.aclose()
+        except httpx.ConnectTimeout as exc:  # httpx-aiohttp raises it for a dropped connection too
+            raise RegistryUnavailable from exc
+        except httpx.TimeoutException as exc:
+            raise RegistryTimeout from exc
+        except aiohttp.ClientResponseError as exc:
+            raise RegistryAnswerInvalid("not HTTP") from exc
+        except (httpx.TransportError, aiohttp.ClientError, OSError) as exc:
+            raise RegistryUnavailable from exc
+        except GatewayError:
+            raise
+        except Exception as exc:  # bytes that the library did not foresee are an invalid answer
+            raise unforeseen(exc, "http") from exc
+
+    async def aclose(self) -> None:
+        """Close the transport with its connections."""
+        await self._transport.aclose()
+
+
+async def _read(response: httpx.Response) -> HttpAnswer:
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise RegistryAnswerInvalid("not HTTP")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.stream:
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            raise RegistryAnswerInvalid("answer too large")
+        chunks.append(chunk)
+    headers = response.headers
+    # The body's encoding doesn't matter if the status is a failure.
+    if response.status_code == 200:
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise RegistryAnswerInvalid("compressed")
+        charset = response.charset_encoding
+        if (charset.lower() if charset else None) not in _CHARSETS:
+            raise RegistryAnswerInvalid("encoding is not UTF-8")
+    retry_after = headers.get("retry-after", "").strip()
+    return HttpAnswer(status=response.status_code, retry_after=retry_after, content=b"".join(chunks))
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """One answer, its body up to `MAX_ANSWER`; `skew_seconds`: how far the registry's clock is ahead of this one."""
+
+    status: int
+    skew_seconds: float | None
+    content: bytearray = field(default_factory=bytearray, repr=False)
+
+
+class RecordingTransport(httpx.AsyncBaseTransport):
+    """Announces each question, keeps the last answers, and sends nothing after a refused login."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, clock: Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._announce: Callable[[str], Awaitable[None]] | None = None
+        self._refused = False
+        self.announced = False
+        self.answer: Recorded | None = None
+        self.token: Recorded | None = None
+
+    def expect(self, announce: Callable[[str], Awaitable[None]]) -> None:
+        """Forget the last answers, and await `announce` with the SHA-256 of its body before the next question is sent."""
+        self._announce = announce
+        self.answer = self.token = None
+        self.announced = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on; raises `RegistryCredentialsRejected` instead after a login was refused."""
+        if self._refused:
+            raise RegistryCredentialsRejected
+        is_token = request.url.path.endswith("/token")
+        if not is_token and self._announce is not None:
+            await self._announce(hashlib.sha256(request.content).hexdigest())
+            self.announced = True
+        response = await self._inner.handle_async_request(request)
+        status = response.status_code
+        # RFC 6749 §5.2: a token endpoint may refuse a client with 400, too.
+        self._refused = status in {401, 403} or (is_token and status == 400)
+        date = find_http_date(response.headers.get("date", ""))
+        skew = None if date is None else (date - self._clock.now()).total_seconds()
+        recorded = Recorded(status=status, skew_seconds=skew)
+        if is_token:
+            self.token = recorded
+        else:
+            self.answer = recorded
+        return httpx.Response(status, headers=response.headers, stream=_Tee(response, recorded))
+
+    async def aclose(self) -> None:
+        """Close the wrapped transport."""
+        await self._inner.aclose()
+
+
+class _Tee(httpx.AsyncByteStream):
+    """Copies a body while it is read; the reader has its own limit."""
+
+    def __init__(self, response: httpx.Response, recorded: Recorded) -> None:
+        self._response = response
+        self._content = recorded.content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        stream = self._response.stream
+        if isinstance(stream, httpx.AsyncByteStream):
+            async for chunk in stream:
+                if len(self._content) + len(chunk) <= MAX_ANSWER:
+                    self._content += chunk
+                yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()

@@ -1,0 +1,162 @@
+"""`/reports/`: the weekly report as a page, for a token with the scope `reports.read`, or a signed-in operator.
+
+An operator comes with a session's token, or with the cookie of `/console/login`; a browser without one is sent there.
+The report counts what all accounts asked; it names no person.
+"""
+
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.console.responses import HEADERS
+from gateway.console.web import ask_to_sign_in, find_operator
+from gateway.edge.openapi_operations import OPERATOR, security_of_api
+from gateway.edge.responses import refuses
+from gateway.errors import FieldError
+from gateway.errors.requests import (
+    AccountSuspended,
+    DpopProofInvalid,
+    RateLimited,
+    RequestInvalid,
+    ScopeMissing,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
+from gateway.oauth.tokens import verify_token
+from gateway.oauth.web import Bearer, gateway_of
+from gateway.operators.sessions import TOKEN_PREFIX, identify
+from gateway.profiles.model import Gateway, Place
+from gateway.reports.model import Week, parse_week, this_week
+from gateway.reports.page import STYLESHEET, report_page
+from gateway.reports.use_cases import KeptReports
+from gateway.reports.words import Language
+
+SCOPE = "reports.read"
+_BEARER = Bearer(SCOPE)
+_PATH, _STYLE = "/reports/", "/reports/report.css"
+_HEADERS = {**HEADERS, "Cache-Control": "no-store"}
+_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "week",
+        "in": "query",
+        "required": False,
+        "description": "An ISO week of Vietnam's calendar; by default the present one.",
+        "schema": {"type": "string", "pattern": "^[0-9]{4}-W[0-9]{2}$", "examples": ["2022-W17"]},
+    },
+    {
+        "name": "lang",
+        "in": "query",
+        "required": False,
+        "description": "The page's language.",
+        "schema": {"type": "string", "enum": ["vi", "en"], "default": "vi"},
+    },
+]
+
+
+def build_router(reports: KeptReports) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter()
+
+    async def show(request: Request) -> Response:
+        if not await _may_read(request):
+            return ask_to_sign_in(request)
+        week, language = _read_query(request)
+        catalogue = gateway_of(request).deps.catalogue
+        page = report_page(
+            await reports.find(week), catalogue, language, stylesheet=_STYLE, newest=this_week(reports.clock)
+        )
+        return HTMLResponse(page, headers=_HEADERS)
+
+    router.add_api_route(
+        _PATH,
+        show,
+        methods=["GET"],
+        operation_id="show_weekly_report",
+        summary="The weekly report of the 25 services, with a chart",
+        response_class=HTMLResponse,
+        responses={303: {"description": "A browser without a session is sent to sign in"}},
+        openapi_extra={
+            "parameters": _PARAMETERS,
+            "security": [*security_of_api(SCOPE), {OPERATOR: []}],
+            **refuses(
+                TokenMissing,
+                TokenInvalid,
+                TokenExpired,
+                DpopProofInvalid,
+                AccountSuspended,
+                ScopeMissing,
+                RequestInvalid,
+                RateLimited,
+            ),
+        },
+    )
+    router.add_api_route(_PATH.rstrip("/"), show, methods=["GET"], include_in_schema=False)
+    router.add_api_route(_STYLE, _style, methods=["GET"], include_in_schema=False)
+    return router
+
+
+async def _style() -> Response:
+    return Response(STYLESHEET, media_type="text/css", headers={**HEADERS, "Cache-Control": "max-age=300"})
+
+
+async def _may_read(request: Request) -> bool:
+    """Return whether the caller may read the report; False for a browser that must sign in.
+
+    Raises:
+        TokenMissing, or what `Bearer` and `identify` raise.
+    """
+    gateway = gateway_of(request)
+    sent = request.headers.getlist("authorization")
+    if sent:
+        scheme, _, token = sent[0].partition(" ")
+        if len(sent) == 1 and scheme.lower() == "bearer" and token.strip().startswith(TOKEN_PREFIX):
+            await identify(gateway, token.strip())
+        else:
+            await _BEARER(request, _place_of(gateway, token.strip()))
+        request.state.known = True
+        return True
+    if await find_operator(request) is not None:
+        return True
+    if "text/html" in request.headers.get("accept", ""):
+        return False
+    raise TokenMissing
+
+
+def _place_of(gateway: Gateway, token: str) -> Place:
+    """Return the profile that issued a token; any for a token of none, which is then refused there."""
+    places = list(gateway.places.values())
+    for place in places:
+        try:
+            verify_token(place, token, now=gateway.deps.clock.now())
+        except TokenExpired:
+            return place
+        except TokenInvalid:
+            continue
+        return place
+    return places[0]
+
+
+def _read_query(request: Request) -> tuple[Week, Language]:
+    """Return week and language. Raises `RequestInvalid`."""
+    week = this_week(request.app.state.clock)
+    language, errors = "vi", []
+    pairs = request.query_params.multi_items()
+    for position, (name, text) in enumerate(pairs):
+        if name not in {"week", "lang"} or name in dict(pairs[:position]):
+            errors.append((f"query.{position}", "the parameter is repeated or not known"))
+        elif name == "lang" and text not in {"vi", "en"}:
+            errors.append(("query.lang", "vi or en"))
+        elif name == "lang":
+            language = text
+        else:
+            try:
+                week = parse_week(text)
+            except ValueError:
+                errors.append(("query.week", "write a week of the calendar as 2022-W17"))
+    if errors:
+        raise RequestInvalid(
+            tuple(FieldError(field=field, code="request_invalid", detail=detail) for field, detail in errors)
+        )
+    return week, cast("Language", language)

@@ -1,0 +1,80 @@
+"""SQLite without a second thread: inside a transaction a statement runs in the caller's thread, on SQLite's own cursor.
+
+A statement of the embedded store takes microseconds; aiosqlite hands each to its own thread and back, which costs many times
+that under load. Statements that wait for the disk or for another process (the begin of a writer, a commit, a pragma such
+as a checkpoint) stay in that thread, so that the event loop never waits. See docs/decisions/0060.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.util import await_only
+
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+_ROWS_AT_ONCE = 64
+
+T = TypeVar("T")
+
+
+class SqliteConnection(aiosqlite.Connection):
+    """aiosqlite's connection. Inside a transaction only the commit goes to its thread."""
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, _ROWS_AT_ONCE)
+        # As SQLAlchemy does: a connection that was never closed doesn't prevent the program's end.
+        self._thread.daemon = True
+
+    async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a function of the connection: in the thread, unless it is a statement (`args`) inside a transaction."""
+        if not self._running or self._connection is None:
+            raise ValueError("Connection closed")
+        if args and not self._connection.in_transaction:
+            return await self._in_thread(fn, *args, **kwargs)
+        return fn(*args, **kwargs)
+
+    async def _in_thread(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        done: T = await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite's own
+        return done
+
+    async def commit(self) -> None:
+        """Commit in the thread: it waits for the disk."""
+        await self._in_thread(self._conn.commit)
+
+
+class _Cursor(sqlite3.Cursor):
+    """SQLite's own cursor, with the two members that SQLAlchemy expects of an asynchronous one."""
+
+    server_side = False
+
+    async def _async_soft_close(self) -> None:
+        """Keep the rows: they are read later, and nothing waits."""
+
+
+class _Adapted(AsyncAdapt_aiosqlite_connection):
+    """SQLAlchemy's view of the connection: inside a transaction its cursors are SQLite's own."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._done = asyncio.get_running_loop().create_future()
+        self._done.set_result(None)
+
+    def cursor(self, server_side: bool = False) -> Any:
+        held: sqlite3.Connection | None = self._connection._connection  # noqa: SLF001 - aiosqlite has no public name
+        if held is None or not held.in_transaction or server_side:
+            return super().cursor(server_side)
+        await_only(self._done)  # SQLAlchemy refuses a driver that never awaits
+        return held.cursor(_Cursor)
+
+
+def connect_sqlite(dbapi: Any, database: str, *, wait_seconds: float) -> Any:
+    """Return a connection to a file as SQLAlchemy's pool takes it; SQLite itself keeps two threads apart."""
+    connector = partial(sqlite3.connect, database, timeout=wait_seconds, check_same_thread=False)
+    opened: Any = await_only(SqliteConnection(connector))
+    return _Adapted(dbapi, opened)

@@ -1,0 +1,180 @@
+"""Backups of an embedded store: an online copy, and its return. PostgreSQL has its own program, which is named.
+
+A backup is one file, without the master key: whoever has both can read all secrets. Restoring moves the present store
+aside and never deletes it. See https://sqlite.org/backup.html
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from gateway.database import database_path
+from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
+from gateway.private_files import make_private_folder
+
+_PAGES_AT_ONCE = 1024
+_SIDE_FILES = ("-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A backup's file, its size in bytes, the revision of its schema, and where a restore moved the former store."""
+
+    file: Path
+    size: int
+    schema: str
+    moved_to: Path | None = None
+
+
+def back_up(url: str, file: Path) -> Backup:
+    """Copy an embedded store while the gateway runs; the copy has all that was committed when it ends.
+
+    Raises:
+        StateWrong: the store is PostgreSQL, for which the reason names the command; or the copy is damaged.
+        AlreadyExists: the file exists.
+        Unknown: there is no store, or the file can't be made.
+    """
+    if not url.startswith("sqlite:///"):
+        raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
+    source = database_path(url)
+    if not source.is_file() or not source.stat().st_size:
+        raise Unknown(f"no store at {source.absolute()}: nothing to back up")
+    if file.exists():
+        raise AlreadyExists(f"{file} exists: name a new file")
+    part = file.with_name(f"{file.name}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        raise AlreadyExists(
+            f"{part} exists: another backup runs, or one was interrupted; delete it"
+        ) from None
+    except OSError as error:
+        raise Unknown(f"{file}: can't be made ({error.strerror})") from None
+    try:
+        schema = _copy(source, part)
+        _sync(part)
+        part.rename(file)
+    except sqlite3.Error as error:
+        raise StateWrong(f"the backup failed ({_name(error)}): nothing is kept of it") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return Backup(file=file, size=file.stat().st_size, schema=schema)
+
+
+def restore(url: str, file: Path, *, now: datetime) -> Backup:
+    """Put a backup in the place of an embedded store, which no program may have open.
+
+    Raises:
+        StateWrong: the store is PostgreSQL or in use, or the file is no intact backup.
+        Unknown: there is no such file.
+    """
+    if not url.startswith("sqlite:///"):
+        raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
+    if not file.is_file():
+        raise Unknown(f"{file}: no such file")
+    schema = _check(file)
+    target = database_path(url)
+    make_private_folder(target.parent)
+    part = target.with_name(f"{target.name}.restoring")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        _copy(file, part)
+        _sync(part)
+        moved_to = _move_aside(target, now)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync(target.parent)
+    return Backup(file=target, size=target.stat().st_size, schema=schema, moved_to=moved_to)
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy one store into another file, check the copy, and return the revision of its schema."""
+    with (
+        closing(sqlite3.connect(_read_only(source), uri=True)) as here,
+        closing(sqlite3.connect(target)) as there,
+    ):
+        here.backup(there, pages=_PAGES_AT_ONCE, sleep=0.01)
+        there.execute("PRAGMA journal_mode = DELETE")  # one file, without a journal beside it
+    return _check(target)
+
+
+def _check(file: Path) -> str:
+    """Return the schema's revision of an intact store. Raises `StateWrong`."""
+    try:
+        with closing(sqlite3.connect(_read_only(file), uri=True)) as store:
+            (found,) = store.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise StateWrong(f"{file}: damaged: take another backup")
+            (schema,) = store.execute("SELECT version_num FROM alembic_version").fetchone()
+    except (sqlite3.Error, TypeError):
+        raise StateWrong(f"{file}: not a backup of a gateway's store") from None
+    return str(schema)
+
+
+def _move_aside(target: Path, now: datetime) -> Path | None:
+    """Rename the present store. Raises `StateWrong` if a program has it open."""
+    if not target.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as store:
+            # Only possible while no other connection is open; it also empties the journal into the store.
+            store.execute("PRAGMA locking_mode = EXCLUSIVE")
+            (mode,) = store.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.DatabaseError as error:
+        if not isinstance(error, sqlite3.OperationalError):
+            mode = "delete"  # damaged: it is moved as it is
+        else:
+            raise StateWrong(f"{target.absolute()} is in use: stop the gateway first") from None
+    if mode != "delete":
+        raise StateWrong(f"{target.absolute()} is in use: stop the gateway first")
+    aside = target.with_name(f"{target.name}.before-restore-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    target.rename(aside)
+    for suffix in _SIDE_FILES:
+        side = target.with_name(target.name + suffix)
+        if side.exists():
+            side.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _read_only(file: Path) -> str:
+    return f"file:{quote(str(file.absolute()))}?mode=ro"
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _name(error: sqlite3.Error) -> str:
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+def _pg_dump(url: str, file: Path) -> str:
+    return f"pg_dump --format=custom --no-owner --file='{file}' '{_without_password(url)}'"
+
+
+def _pg_restore(url: str, file: Path) -> str:
+    return (
+        "stop every worker, make an empty database, then "
+        f"pg_restore --no-owner --exit-on-error --single-transaction --dbname='{_without_password(url)}' '{file}'"
+    )
+
+
+def _without_password(url: str) -> str:
+    """Return the address without a password: pg_dump takes it from PGPASSWORD or ~/.pgpass."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    user = user.partition(":")[0]
+    query = "&".join(
+        part for part in parts.query.split("&") if part and not part.startswith(("password=", "sslpassword="))
+    )
+    return parts._replace(netloc=f"{user}@{host}" if user else host, query=query).geturl()

@@ -1,0 +1,151 @@
+"""`gateway migrate`, `backup`, `restore`, `accept-older-store`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.errors import GatewayError
+from gateway.identifiers import has_long_number
+from gateway.terminal import (
+    AsJson,
+    DryRun,
+    OpenGateway,
+    describe,
+    fail,
+    new_typer,
+    print_json,
+    print_result,
+    run,
+    run_in_gateway,
+)
+
+if TYPE_CHECKING:
+    from gateway.audit.model import AuditEntry
+    from gateway.database import Transaction
+    from gateway.profiles.model import Gateway
+    from gateway.storage.backups import Backup
+    from gateway.storage.heads import StoreHead
+
+_BY_ADMIN = "there are operators: an admin signs in (gateway login NAME) and accepts the store"
+
+
+def build_cli(open_gateway: OpenGateway) -> typer.Typer:
+    """Return the commands on the store as a whole."""
+    app = new_typer("The store: its schema, and copies of it.")
+    _add_migrate(app, open_gateway)
+
+    @app.command("backup", epilog="Example: gateway backup /backup/2026-11-28.db")
+    def backup_command(
+        file: Annotated[Path, typer.Argument(help="A new file.")], *, as_json: AsJson = False
+    ) -> None:
+        """Copy an embedded store while the gateway runs. The master key isn't in it."""
+        from gateway.storage.backups import back_up
+
+        _print(
+            _attempt(lambda: back_up(open_gateway.settings().database_url, file)), "backup", as_json=as_json
+        )
+
+    @app.command("restore", epilog="Example: gateway restore /backup/2026-11-28.db")
+    def restore_command(
+        file: Annotated[Path, typer.Argument(help="A backup.")], *, as_json: AsJson = False
+    ) -> None:
+        """Put a backup in the store's place; the gateway must be stopped. The present store is kept beside it."""
+        from gateway.storage.backups import restore
+
+        settings, now = open_gateway.settings(), open_gateway.clock.now()
+        made = _attempt(lambda: restore(settings.database_url, file, now=now))
+        _print(made, "restored", as_json=as_json)
+
+    @app.command(
+        "accept-older-store", epilog='Example: gateway accept-older-store --reason "disk lost, letter 12"'
+    )
+    def accept_command(
+        reason: Annotated[str, typer.Option(help="Why; the audit keeps it.")], *, as_json: AsJson = False
+    ) -> None:
+        """Let the gateway serve a store that went back in time; revocations since then may be undone."""
+        if not 1 <= len(reason.strip()) <= 400 or not reason.isprintable() or has_long_number(reason):
+            fail("--reason is 1 to 400 printable characters, without a person's number")
+        head = run_in_gateway(open_gateway, lambda gateway: _accept(gateway, reason.strip()))
+        if as_json:
+            print_json({"rows": head.rows, "leaf": head.leaf})
+        else:
+            typer.echo(f"accepted at row {head.rows}\nnext: revoke again what was revoked since the backup")
+
+    return app
+
+
+def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("migrate", epilog="Example: gateway migrate")
+    def migrate_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        """Bring the database's schema to the newest revision; make an embedded store."""
+        from gateway.app import open_vault
+        from gateway.database import open_database
+        from gateway.schema import NEWEST, migrate, read_revision
+
+        settings = open_gateway.settings()
+
+        async def work() -> tuple[str | None, str | None]:
+            if dry_run and not open_gateway.has_store():
+                return None, NEWEST
+            if not dry_run and (
+                settings.master_key is not None or settings.database_url.startswith("sqlite:///")
+            ):
+                open_vault(settings, create=True)
+            database = open_database(settings.database_url)
+            try:
+                if dry_run:
+                    return await read_revision(database), NEWEST
+                return await migrate(database, open_gateway.clock)
+            finally:
+                await database.close()
+
+        before, after = run(work())
+        told = f"{after} (unchanged)" if before == after else f"{before} → {after}"
+        note = "\ndry run: nothing is written" if dry_run else ""
+        print_result({"before": before, "after": after}, f"schema: {told}{note}", as_json=as_json)
+
+
+async def _accept(gateway: Gateway, reason: str) -> StoreHead:
+    from gateway.operators.token_file import find_admin_permit
+    from gateway.profiles.switching import actor_of, kind_of, new_act_entry
+    from gateway.storage.heads import find_head_file, read_store_head
+
+    file = find_head_file(gateway.settings)
+    if file is None:
+        fail("no head is kept here: GATEWAY_MASTER_KEY_FILE isn't set, and a start checks nothing")
+    deps = gateway.deps
+    permit = await find_admin_permit(gateway)
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
+        actor = await actor_of(transaction, permit, remedy=_BY_ADMIN)
+        now = deps.clock.now()
+        entry = new_act_entry(kind_of(actor), None, f"older_store_accepted: {reason}", at=now, actor=actor)
+        return [entry], None
+
+    await deps.audit.commit(decide)
+    head = await read_store_head(deps.database)
+    file.write(head)
+    return head
+
+
+def _attempt(work: Callable[[], Backup]) -> Backup:
+    try:
+        return work()
+    except GatewayError as error:
+        fail(describe(error))
+
+
+def _print(made: Backup, word: str, *, as_json: bool) -> None:
+    aside = None if made.moved_to is None else str(made.moved_to)
+    if as_json:
+        print_json({"file": str(made.file), "bytes": made.size, "schema": made.schema, "moved_to": aside})
+        return
+    typer.echo(f"{word}: {made.file} ({made.size} bytes, schema {made.schema})")
+    if aside is not None:
+        typer.echo(f"the former store is {aside}")
+    if word == "backup":
+        typer.echo("the master key isn't in it: keep a copy of the key apart from it")

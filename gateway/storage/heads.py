@@ -1,0 +1,140 @@
+"""The audit's head in a file beside the master key: it shows at start that the store went back in time.
+
+A backup that is restored, or a replica that took over too early, undoes revocations, suspensions and spent budgets, and
+nothing in the store shows it. The file is outside the store and its backups, so its head is then ahead of the store's.
+Without a file (a master key without a file, a folder that can't be written) nothing is checked, and the start says so.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from gateway.audit.store import find_leaf
+from gateway.background import run_in_background
+from gateway.database import Database, database_path
+from gateway.errors.operators import StateWrong
+from gateway.errors.registry import Overloaded
+from gateway.settings import Settings
+
+HEAD_SECONDS = 2.0
+"""How far the file may be behind the store."""
+
+log = structlog.get_logger("gateway.store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHead:
+    """The number of the last audit row that has its place in the tree, and its leaf hash; 0 and "" before the first."""
+
+    rows: int
+    leaf: str
+
+
+async def read_store_head(database: Database, row: int | None = None) -> StoreHead:
+    """Return the store's head, or a row of it as if it were the last one."""
+    async with database.read() as transaction:
+        found = await find_leaf(transaction, row)
+    return StoreHead(rows=0, leaf="") if found is None else StoreHead(rows=found[0], leaf=found[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadFile:
+    """The file with the head of one store."""
+
+    path: Path
+
+    def read(self) -> StoreHead | None:
+        """Return the head; None without a file. Raises `StateWrong` for a file that holds none."""
+        try:
+            members = json.loads(self.path.read_text(encoding="utf-8"))
+            return StoreHead(rows=int(members["rows"]), leaf=str(members["leaf"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise StateWrong(
+                f"{self.path.absolute()} holds no audit head: restore it, or delete it if you know why it changed"
+            ) from None
+
+    def write(self, head: StoreHead) -> None:
+        """Replace the head in one step, readable by the owner only. Raises `OSError`."""
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"rows": head.rows, "leaf": head.leaf}, file)
+            Path(name).replace(self.path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def find_head_file(settings: Settings) -> HeadFile | None:
+    """Return where the head of this store is kept; None if the master key has no file and the store has no folder."""
+    if settings.database_url.startswith("sqlite:///"):
+        store = database_path(settings.database_url).absolute()
+        if settings.master_key is None:
+            return HeadFile(path=store.with_name(f"{store.name}.audit-head"))
+        name = f"{store.name}.{_digest(str(store))}"
+        folder = store.parent
+    else:
+        name, folder = f"postgresql.{_digest(settings.database_url.rpartition('@')[2])}", None
+    if settings.master_key_file is not None:
+        folder = settings.master_key_file.absolute().parent
+    return None if folder is None else HeadFile(path=folder / f"{name}.audit-head")
+
+
+async def require_not_older(database: Database, file: HeadFile | None) -> None:
+    """Refuse to serve a store that went back in time.
+
+    Raises:
+        StateWrong: the file's head is ahead of the store's, or the same row differs.
+    """
+    known = None if file is None else file.read()
+    if file is None or known is None:
+        return
+    if await read_store_head(database, known.rows) == known:
+        return
+    head = await read_store_head(database)
+    raise StateWrong(
+        f"the store went back in time: {file.path} has seen {known.rows} audit rows, the store has {head.rows}"
+        f"{'' if head.rows < known.rows else ' that differ'}; revocations and suspensions since then may be undone. "
+        "Put back the newer store, or accept this one: gateway accept-older-store --reason TEXT"
+    )
+
+
+def follow_head(database: Database, file: HeadFile | None) -> AbstractAsyncContextManager[None]:
+    """Keep the store's head in the file while a block runs."""
+    return run_in_background(_follow(database, file))
+
+
+async def _follow(database: Database, file: HeadFile | None) -> None:
+    if file is None:
+        log.warning(
+            "head_not_kept", remedy="set GATEWAY_MASTER_KEY_FILE: a restored older store is then noticed"
+        )
+        return
+    kept = StoreHead(rows=-1, leaf="")
+    troubled = False
+    while True:
+        try:
+            with suppress(Overloaded):
+                head = await read_store_head(database)
+                known = file.read()  # another worker may have written a later one
+                if head != kept and (known is None or known.rows < head.rows):
+                    file.write(head)
+                kept, troubled = head, False
+        except (OSError, StateWrong) as error:
+            if not troubled:
+                log.warning("head_not_kept", file=str(file.path), error=type(error).__name__)
+            troubled = True
+        await asyncio.sleep(HEAD_SECONDS)
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -1,1 +1,0 @@
-"""Verify once: claims, reuse, receipts."""
