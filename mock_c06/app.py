@@ -1,47 +1,43 @@
-"""Where the mock's parts meet: two registry faces, one for each environment, and the control face.
+"""Build the mock: two registry faces, one for each environment, and the control face.
 
-Building has no effect outside: nothing is bound or read from the environment. Tests call it too, and speak to
-the apps in-process.
+Building binds no socket and does not read the environment. Tests build the mock too, and call the apps in-process.
 """
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_c06 import __version__
+from mock_c06.accounts.counter import Counter
+from mock_c06.accounts.issuing import Desk
+from mock_c06.accounts.model import Environment
+from mock_c06.accounts.ready_made import DEFAULT_SEED, ready_made_accounts
+from mock_c06.accounts.register import Register
+from mock_c06.accounts.sealing import DeskSigner
+from mock_c06.accounts.switches import AS_BUILT, Switches
 from mock_c06.clock import Clock, SystemClock
-from mock_c06.control.bounds import BoundedBodies
-from mock_c06.control.desk_web import DeskParts
-from mock_c06.control.web import ControlParts, install_control
-from mock_c06.desk.accounts import Environment
-from mock_c06.desk.counter import Counter
-from mock_c06.desk.issuing import Desk
-from mock_c06.desk.ready_made import ready_made
-from mock_c06.desk.register import Register
-from mock_c06.desk.stamp import Stamp
-from mock_c06.desk.switches import AS_BUILT, Switches
-from mock_c06.nation.nation import Nation
-from mock_c06.population.model import Person
-from mock_c06.population.personas import load_personas
-from mock_c06.population.world_index import WorldIndex
+from mock_c06.control.applications_web import AccountDependencies
+from mock_c06.control.body_limit import BodyLimit
+from mock_c06.control.web import ControlDependencies, install_control
+from mock_c06.faces.exchange import Exchange
+from mock_c06.faces.face import RegistryFace
+from mock_c06.faces.token_endpoint import TokenEndpoint
+from mock_c06.generated.population import GeneratedPopulation
+from mock_c06.people.index import PeopleIndex
+from mock_c06.people.model import Person
+from mock_c06.people.personas import load_personas
 from mock_c06.runs.run import DefaultRunClock, Runs
 from mock_c06.settings import Settings
-from mock_c06.wire.exchange import Exchange
-from mock_c06.wire.face import RegistryFace
-from mock_c06.wire.marking import SaysTestData
-from mock_c06.wire.token_call import TokenDesk
-from mock_c06.wire.wsdl import load_wsdl
-
-DEFAULT_SEED = "1"
+from mock_c06.wire.reply import MarkedAsTestData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockRegistry:
-    """The three ASGI apps, and the token that opens the third."""
+    """The three ASGI apps, and the token of the control face."""
 
     test: ASGIApp
     official: ASGIApp
@@ -49,11 +45,8 @@ class MockRegistry:
     control_token: str
     runs: Runs
     register: Register
-
-
-def secret_seed(settings: Settings, seed: str = DEFAULT_SEED) -> str:
-    """Say which seed secrets come from: the setting wins over the command's option."""
-    return settings.secret_seed or seed
+    clock: Clock
+    secret_seed: str
 
 
 def build_mock(
@@ -62,49 +55,50 @@ def build_mock(
     clock: Clock | None = None,
     seed: str = DEFAULT_SEED,
     switches: Switches = AS_BUILT,
-    nation: Nation | None = None,
+    generated: GeneratedPopulation | None = None,
     own_people: Iterable[Person] = (),
 ) -> MockRegistry:
-    """Build a whole mock registry that shares nothing with another. One's own people take the place of whoever had
-    their numbers."""
+    """Build a mock registry that shares no state with another. `own_people` replace the personas with the same
+    numbers."""
     clock = clock or SystemClock()
-    secret = secret_seed(settings, seed)
-    register = Register(account.with_switches(switches) for account in ready_made(secret))
+    secret = settings.seed_of_secrets(seed)
+    register = Register(replace(account, switches=switches) for account in ready_made_accounts(secret))
     people = load_personas()
-    held = chain((persona.person for persona in people), own_people)
-    runs = Runs(base=WorldIndex(held, beyond=nation), clock=clock)
+    known = chain((persona.person for persona in people), own_people)
+    runs = Runs(base=PeopleIndex(known, generated=generated), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
-    wsdl = load_wsdl()
 
     def face(environment: Environment) -> RegistryFace:
         return RegistryFace(
             environment=environment,
             runs=runs,
             exchange=Exchange(register),
-            tokens=TokenDesk(register),
+            tokens=TokenEndpoint(register),
             clock=clock,
-            wsdl=wsdl,
+            started_with=switches,
         )
 
     desk_clock = DefaultRunClock(runs)
     issuing = Desk(register, secret_seed=secret, clock=desk_clock)
-    desk = DeskParts(
+    desk = AccountDependencies(
         runs=runs,
         register=register,
         desk=issuing,
-        counter=Counter(issuing, register, clock=desk_clock, stamp=Stamp(secret)),
+        counter=Counter(issuing, register, clock=desk_clock, stamp=DeskSigner(secret)),
         clock=desk_clock,
         secret_seed=secret,
         switches=switches,
     )
-    parts = ControlParts(runs=runs, desk=desk, personas=people, token=token)
+    parts = ControlDependencies(runs=runs, desk=desk, personas=people, token=token, clock=clock)
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=SaysTestData(BoundedBodies(_BuiltWhenAsked(lambda: _control_face(parts)))),
+        control=MarkedAsTestData(BodyLimit(_BuiltWhenAsked(lambda: _control_face(parts)))),
         control_token=token,
         runs=runs,
         register=register,
+        clock=clock,
+        secret_seed=secret,
     )
 
 
@@ -125,14 +119,33 @@ class _BuiltWhenAsked:
         await self._app(scope, receive, send)
 
 
-def _control_face(parts: ControlParts) -> FastAPI:
+def _control_face(parts: ControlDependencies) -> FastAPI:
     app = FastAPI(
         title="mock-c06 control face",
         version=__version__,
         description="TEST DATA ONLY: every person, number and secret is synthetic.",
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # the framework's redirect leads wherever the caller's Host says
+        redirect_slashes=False,  # the framework's redirect would go to whatever the caller's Host says
     )
     install_control(app, parts)
     return app
+
+
+def build_login(mock: MockRegistry, *, issuer: str) -> ASGIApp:
+    """Build the stand-in for the national login; `issuer` is the address that it listens on."""
+
+    def build() -> FastAPI:
+        # Authlib and Jinja take longer to load than all the rest, and most mocks are never signed in at.
+        from mock_c06.login.holders import list_holders  # noqa: PLC0415 - as said
+        from mock_c06.login.issuer import Issuer  # noqa: PLC0415 - as said
+        from mock_c06.login.issuer_web import install_issuer  # noqa: PLC0415 - as said
+
+        app = FastAPI(
+            title="mock-c06 login", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
+        )
+        holders = list_holders(load_personas(), mock.register.everybody())
+        install_issuer(app, Issuer(issuer, seed=mock.secret_seed, clock=mock.clock), holders)
+        return app
+
+    return MarkedAsTestData(BodyLimit(_BuiltWhenAsked(build)))

@@ -1,4 +1,4 @@
-"""Time as a part that is handed in. A run's own clock, which tests freeze, is runs/clock.py."""
+"""The clock, which callers pass in. A run's own clock, which tests freeze, is in runs/run.py."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +9,7 @@ VIETNAM = timezone(timedelta(hours=7))
 
 
 class Clock(Protocol):
-    """What the mock asks of time."""
+    """What the mock needs of a clock."""
 
     def now(self) -> datetime:
         """Return the instant in UTC."""
@@ -21,7 +21,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         """Return the instant in UTC."""

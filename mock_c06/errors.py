@@ -1,17 +1,18 @@
-"""Everything that can go wrong, in the mock's words. Facts only; each face writes them its own way.
+"""All errors of the mock. They carry facts; each face writes them in its own form.
 
 MockError
 ├── CallRefused                 a call at the registry face
-│   ├── Unauthorised            login, timestamp, replay, token: the caller never learns which
-│   │   └── AccountLocked       too many wrong logins, told as any other 401
+│   ├── Unauthorised            login, timestamp, replay or token: the answer does not say which
+│   │   └── AccountLocked       too many wrong logins, answered as any other 401
 │   ├── AccountNotActive        suspended or revoked
 │   ├── Throttled               more calls a second than the account may make
 │   └── RequestRefused          01, 004, 005, 006, 007
 └── ControlError                a test's own mistake at the control face or the command line
-    ├── RunUnknown  RunExists  RunNameInvalid  FaultUnknown  AccountUnknown  ApplicationUnknown  RecordingTooLong
+    ├── RunUnknown  RunExists  RunNameInvalid  TooManyRuns  FaultUnknown  AccountUnknown  ApplicationUnknown
+    │   RecordingTooLong
     ├── MemberWrong             names the member: PersonIncomplete  PersonUnknown  EventRefused  ClockOutOfRange
     │                           AccountInvalid  StatusWrong  SwitchUnknown  BundleInvalid  DecisionRefused  NothingIssued
-    └── StartRefused            the program can't start so
+    └── StartRefused            the program cannot start
         └── WhereInvalid        conditions of `population sample`
 """
 
@@ -21,23 +22,29 @@ class MockError(Exception):
 
 
 class CallRefused(MockError):
-    """A call at the registry face that gets no answer."""
+    """A call at the registry face that is refused."""
 
 
 class Unauthorised(CallRefused):
-    """Not logged in. `reason` is for the journal's reader alone."""
+    """Not logged in. The caller learns neither `reason` nor `detail`; `is_guess`: the secret may be wrong."""
+
+    def __init__(self, reason: str, detail: str | None = None, *, is_guess: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+        self.is_guess = is_guess
+
+
+class AccountLocked(Unauthorised):
+    """Too many wrong logins: even a right one is refused, so that guessing shows nothing."""
+
+
+class AccountNotActive(CallRefused):
+    """The login is right, but the account is suspended, revoked or not yet active."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class AccountLocked(Unauthorised):
-    """Too many wrong logins: even the right one is refused, so that guessing learns nothing."""
-
-
-class AccountNotActive(CallRefused):
-    """The account is known and proven, but suspended, revoked or not yet active."""
 
 
 class Throttled(CallRefused):
@@ -49,7 +56,7 @@ class Throttled(CallRefused):
 
 
 class RequestRefused(CallRefused):
-    """The request itself is refused with one of C06's codes; `message` is Vietnamese and names no value."""
+    """The request is refused with one of C06's codes; `message` is Vietnamese and contains no value."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -58,11 +65,11 @@ class RequestRefused(CallRefused):
 
 
 class ControlError(MockError):
-    """What a test asked of the control face, or an operator of the command, can't be done."""
+    """The control face or a command cannot do what was asked."""
 
 
 class MemberWrong(ControlError):
-    """Something is wrong with one member, or stands against what is asked: `field` names it, `detail` says what."""
+    """One member is wrong: `field` names it, `detail` says why."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")
@@ -75,7 +82,11 @@ class RunUnknown(ControlError):
 
 
 class RunExists(ControlError):
-    """A run by that name is there already."""
+    """A run with that name exists."""
+
+
+class TooManyRuns(ControlError):
+    """The mock keeps no more runs."""
 
 
 class RunNameInvalid(ControlError):
@@ -98,30 +109,30 @@ class PersonUnknown(MemberWrong):
 
 
 class EventRefused(MemberWrong):
-    """A life event that can't happen as things are."""
+    """A life event that contradicts the people's records."""
 
 
 class ClockOutOfRange(MemberWrong):
-    """A time at which no registry is: `field` says which member would lead there."""
+    """A time outside 1900 to 2199; `field` is the member that asks for it."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field, "a run's clock stays from 1900 to 2199")
 
 
 class RecordingTooLong(ControlError):
-    """The run has had more calls, or larger answers, than are kept."""
+    """The run has more calls, or larger answers, than the mock keeps."""
 
 
 class AccountInvalid(MemberWrong):
-    """An account that can't be."""
+    """An account with wrong members."""
 
 
 class StartRefused(ControlError):
-    """The program can't start as asked; the message is the one line it prints."""
+    """The program cannot start; the message is the line that it prints."""
 
 
 class SwitchUnknown(MemberWrong):
-    """No switch by that name, or a value that it can't have."""
+    """No switch has that name, or the value is not true or false."""
 
     def __init__(self, name: str, detail: str = "no such switch") -> None:
         super().__init__(f"switches.{name}", detail)
@@ -139,10 +150,10 @@ class AccountUnknown(MemberWrong):
 
 
 class StatusWrong(MemberWrong):
-    """An account doesn't go from its status to that one."""
+    """A change of status that is not allowed."""
 
     def __init__(self, before: str, after: str) -> None:
-        super().__init__("status", f"{before} never becomes {after}")
+        super().__init__("status", f"{before} cannot become {after}")
 
 
 class ApplicationUnknown(ControlError):
@@ -150,19 +161,19 @@ class ApplicationUnknown(ControlError):
 
 
 class BundleInvalid(MemberWrong):
-    """A bundle that was changed, or isn't one."""
+    """A bundle that is malformed or was changed."""
 
 
 class DecisionRefused(MemberWrong):
-    """A decision that can't be taken on an application as it stands."""
+    """A decision that the state of the application does not allow."""
 
 
 class NothingIssued(MemberWrong):
-    """An application on which no account was issued; `detail` says where it stands."""
+    """An application without an issued account; `detail` is its state."""
 
     def __init__(self, state: str) -> None:
         super().__init__("state", f"it is {state}")
 
 
 class WhereInvalid(StartRefused):
-    """A condition on people that can't be understood; the message says which, and what would do."""
+    """A condition on people that cannot be parsed; the message says which, and what is expected."""

@@ -1,17 +1,18 @@
-"""An application's bundle as the control face takes it.
+"""An application's bundle as the control face accepts it.
 
-The shape is that of openapi/official-application.schema.json, written here a second time since the mock needs no
-schema library to run; a test holds the two together. Nothing is coerced: what is signed is what was sent.
+The same form as openapi/official-application.schema.json, written a second time because the mock has no schema
+library at run time; a test compares the two. Values are not coerced, because the signature covers what was sent.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
-from mock_c06.desk.accounts import Dialect, Environment
-from mock_c06.desk.bundles import Bundle, Readiness, read_key, verify_bundle
-from mock_c06.desk.issuing import Application
-from mock_c06.desk.jose import thumbprint
+from mock_c06.accounts.bundles import Bundle, Readiness, read_key, verify_bundle
+from mock_c06.accounts.issuing import Application
+from mock_c06.accounts.jose import thumbprint
+from mock_c06.accounts.model import Dialect, Environment
+from mock_c06.control.validation import ControlBody
 from mock_c06.errors import BundleInvalid
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -21,11 +22,11 @@ Count = Annotated[int, Field(ge=0)]
 Coordinate = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
 
 
-class _Exact(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _StrictBody(ControlBody):
+    model_config = ConfigDict(strict=True)
 
 
-class _PublicKey(_Exact):
+class _PublicKey(_StrictBody):
     kty: Literal["EC"]
     crv: Literal["P-256"]
     x: Coordinate
@@ -35,18 +36,18 @@ class _PublicKey(_Exact):
     alg: Literal["ES256", "ECDH-ES"]
 
 
-class _Keys(_Exact):
+class _Keys(_StrictBody):
     signing: _PublicKey
     sealing: _PublicKey
 
 
-class _Role(_Exact):
+class _Role(_StrictBody):
     role: Name
     fields: Annotated[list[Name], Field(max_length=64)]
     sensitive_fields: Annotated[list[Name], Field(max_length=8)]
 
 
-class _Procedure(_Exact):
+class _Procedure(_StrictBody):
     slug: Name
     name_vi: Line
     service_code: Annotated[str, Field(min_length=1, max_length=20)]
@@ -56,7 +57,7 @@ class _Procedure(_Exact):
     roles: Annotated[list[_Role], Field(min_length=1, max_length=8)]
 
 
-class _Operation(_Exact):
+class _Operation(_StrictBody):
     code: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
     operation: Literal[
         "XacThucThongTinCongDan",
@@ -68,34 +69,34 @@ class _Operation(_Exact):
     name_vi: Line
 
 
-class _Audit(_Exact):
+class _Audit(_StrictBody):
     verified: bool
     rows: Count
     hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Fence(_Exact):
+class _Fence(_StrictBody):
     official_questions: Count
 
 
-class _Check(_Exact):
+class _Check(_StrictBody):
     name: Name
     passed: bool
     detail: Annotated[str, Field(max_length=2000)]
 
 
-class _Preflight(_Exact):
+class _Preflight(_StrictBody):
     run: bool
     passed: bool
     checks: Annotated[list[_Check], Field(max_length=100)]
 
 
-class _Parity(_Exact):
+class _Parity(_StrictBody):
     confirmed: list[Reading]
     refuted: list[Reading]
 
 
-class _Evidence(_Exact):
+class _Evidence(_StrictBody):
     scenarios: dict[Annotated[str, Field(pattern=r"^[a-z_]{1,64}$")], Count]
     audit: _Audit
     fence: _Fence
@@ -103,35 +104,35 @@ class _Evidence(_Exact):
     parity: _Parity
 
 
-class _Agency(_Exact):
+class _Agency(_StrictBody):
     id: Annotated[str, Field(max_length=35)]
     name: Line
 
 
-class _System(_Exact):
+class _System(_StrictBody):
     id: Annotated[str, Field(max_length=64)]
     name: Line
     issuer: Annotated[str, Field(max_length=400)]
 
 
-class _Contact(_Exact):
+class _Contact(_StrictBody):
     unit: Line
     email: Line
     phone: Line
 
 
-class _Rate(_Exact):
+class _Rate(_StrictBody):
     per_second: Count
     per_day: Count
 
 
-class _Officers(_Exact):
+class _Officers(_StrictBody):
     count: Count
     pseudonyms: list[Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]]
 
 
-class DocumentBody(_Exact):
-    """What is signed."""
+class DocumentBody(_StrictBody):
+    """The signed document."""
 
     format: Literal["official-application/1"]
     draft: bool
@@ -152,7 +153,7 @@ class DocumentBody(_Exact):
     keys: _Keys
 
     def stated(self) -> Application:
-        """Give it as the desk reads any application; officers by pseudonym."""
+        """Return the application; officers are pseudonyms."""
         roles = [role for procedure in self.procedures for role in procedure.roles]
         wanted = [name for role in roles for name in (*role.fields, *role.sensitive_fields)]
         bases = [basis for procedure in self.procedures for basis in procedure.legal_basis]
@@ -176,20 +177,20 @@ class DocumentBody(_Exact):
         )
 
 
-class BundleBody(_Exact):
-    """A bundle: the document and the signature beside it."""
+class BundleBody(_StrictBody):
+    """A bundle: the document and its detached signature."""
 
     document: dict[str, Any]
     signature: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+$", max_length=1024)]
 
     def proven(self) -> Bundle:
-        """Give the bundle, its signature checked; raises `BundleInvalid`."""
+        """Verify the signature and return the bundle; raises `BundleInvalid`."""
         try:
             read = DocumentBody.model_validate(self.document)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in ("document", *first["loc"]))
-            raise BundleInvalid(place, first["msg"]) from None
+            location = ".".join(str(part) for part in ("document", *first["loc"]))
+            raise BundleInvalid(location, first["msg"]) from None
         sha256 = verify_bundle(self.document, self.signature)
         evidence = read.evidence
         return Bundle(

@@ -1,27 +1,29 @@
-"""The control face's word on a claim that finds nobody: which part differs, and which near miss it smells of."""
+"""The control face explains a claim that finds nobody (which part differs, which near miss is likely), and a login."""
 
 from typing import Any, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from mock_c06.control.values import Day, Whole
-from mock_c06.desk.register import Register
-from mock_c06.desk.switches import Switches, flip
-from mock_c06.runs.explaining import explain_in
+from mock_c06.accounts.model import Environment
+from mock_c06.accounts.register import Register
+from mock_c06.accounts.switches import Switches, flip
+from mock_c06.clock import Clock
+from mock_c06.control.validation import ControlBody, Day, Integer
+from mock_c06.login.explain import SentLogin, explain_login, login_json
+from mock_c06.matching.explain import explain_in
+from mock_c06.people.model import Claim
 from mock_c06.runs.run import Run, Runs
 
 
-class ClaimBody(BaseModel):
+class ClaimBody(ControlBody):
     """A claim, as a portal would put it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     citizen_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
     id_card_number: str | None = Field(default=None, pattern=r"^[0-9]{9}$")
     full_name: str = Field(max_length=1000)
     birth_date: Day | None = None
-    birth_year: Whole | None = Field(default=None, ge=1, le=9999)
+    birth_year: Integer | None = Field(default=None, ge=1, le=9999)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -31,28 +33,52 @@ class ClaimBody(BaseModel):
             raise ValueError("one of birth_date and birth_year")
         return self
 
+    def claim(self) -> Claim:
+        """Return the claim."""
+        return Claim(**{name: getattr(self, name) for name in ClaimBody.model_fields})
+
 
 class JudgedClaimBody(ClaimBody):
-    """A claim, and by whose readings of C06 it is judged."""
+    """A claim, and the account whose switches decide."""
 
-    account: str | None = Field(default=None, description="Whose switches count; else the run's alone.")
+    account: str | None = Field(
+        default=None, description="The account whose switches apply; without it only the run's."
+    )
 
 
-def explain_routes(runs: Runs, register: Register, started_with: Switches) -> APIRouter:
-    """Give the route."""
+class LoginBody(ControlBody):
+    """A login, as one call carried it; a secret is never sent."""
+
+    environment: Environment = Environment.TEST
+    url: str = Field(max_length=2000, description="Absolute, as it was called.")
+    authorization: str | None = Field(default=None, max_length=2000)
+    timestamp: str | None = Field(default=None, max_length=40)
+
+    def login(self) -> SentLogin:
+        """Return the login."""
+        return SentLogin(**{name: getattr(self, name) for name in LoginBody.model_fields})
+
+
+def explain_routes(runs: Runs, register: Register, started_with: Switches, clock: Clock) -> APIRouter:
+    """Return the routes; `clock` is the wall's, which logins follow."""
     router = APIRouter(tags=["runs"])
 
     @router.post("/runs/{run}/explain")
     async def explain_claim(run: str, body: JudgedClaimBody) -> dict[str, Any]:
-        """Say which parts differ from what this run's registry holds; an empty list is agreement."""
+        """Return which parts of the claim differ from the run's people; an empty list means that all agree."""
         found = runs.get(run)
         switches = _switches(found, body.account)
-        claim = body.model_dump(exclude={"account"})
-        return explain_in(found.world, **claim, switches=switches).as_json()
+        return explain_in(found.world, body.claim(), switches).as_json()
+
+    @router.post("/runs/{run}/explain/login")
+    async def explain_one_login(run: str, body: LoginBody) -> dict[str, Any]:
+        """Return why the registry refuses the login; `reason` is null for a right one."""
+        found = runs.get(run)
+        return login_json(*explain_login(found.accounts_of(register), body.login(), now=clock.now()))
 
     def _switches(run: Run, account: str | None) -> Switches:
         if account is None:
             return flip(started_with, run.switches)
-        return register.under(run.switches, run.accounts or None).get(account).switches
+        return run.accounts_of(register).get(account).switches
 
     return router

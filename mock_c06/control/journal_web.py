@@ -1,17 +1,145 @@
-"""The control face's part for journals: read, query, assert, clear."""
+"""The journal at the control face: query, assert, clear.
 
-from typing import Annotated, Any
+The number of a person is masked unless `unmasked` is set, and is sent in a body, never in a URL.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from fastapi import Query as InAddress
+from pydantic import Field, model_validator
 
-from mock_c06.control.journal_json import AssertBody, EntryFilter, SearchBody, entry_json
-from mock_c06.control.named_accounts import NamedAccounts
+from mock_c06.accounts.model import Environment
+from mock_c06.control.accounts_json import NamedAccounts
+from mock_c06.control.validation import ControlBody, Flag, Instant, Integer, KindName
+from mock_c06.journal.assertions import Judgement, judge_count, judge_never, judge_order
+from mock_c06.journal.journal import Entry, Journal, Outcome, Query
+from mock_c06.login.reasons import LoginFailure
+from mock_c06.operations import Operation
 from mock_c06.runs.run import Runs
 
 
-class _Filter(EntryFilter):
+class EntryFilter(ControlBody):
+    """Filters that a URL may have; an entry must match all. `since` is inclusive, `after` is the number of an entry."""
+
+    environment: Environment | None = None
+    # With a misspelt name every `never` would pass.
+    operation: Operation | Literal["token"] | None = None
+    account: str | None = None
+    outcome: Outcome | None = None
+    fault: KindName | None = None
+    fault_id: str | None = None
+    code: str | None = None
+    ma_yeu_cau: str | None = None
+    reason: LoginFailure | None = None
+    since: Instant | None = None
+    after: int = Field(default=0, ge=0)
+
+    def query(self) -> Query:
+        """Return the query."""
+        return Query(**{name: getattr(self, name) for name in EntryFilter.model_fields})
+
+
+class QueryBody(EntryFilter):
+    """The same filters, and the number of the person."""
+
+    citizen_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
+    id_card_number: str | None = Field(default=None, pattern=r"^[0-9]{9}$")
+
+    def query(self) -> Query:
+        """Return the query; with both numbers of a person, calls by either match."""
+        members = {name: getattr(self, name) for name in EntryFilter.model_fields}
+        numbers = [number for number in (self.citizen_id, self.id_card_number) if number is not None]
+        return Query(**members, numbers=frozenset(numbers) or None)
+
+
+class SearchBody(QueryBody):
+    """A query, whether numbers are shown unmasked, and the size of a page."""
+
+    unmasked: Flag = False
+    limit: Integer | None = Field(default=None, ge=1, le=10_000)
+
+
+class CountBody(QueryBody):
+    """A query with the number of calls that match: `equals`, or bounds."""
+
+    equals: Integer | None = Field(default=None, ge=0)
+    at_least: Integer | None = Field(default=None, ge=0)
+    at_most: Integer | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _says_how_many(self) -> "CountBody":
+        bounds = self.at_least is not None or self.at_most is not None
+        if bounds is (self.equals is not None):
+            raise ValueError("count has equals, or at_least and at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("at_least is greater than at_most")
+        return self
+
+
+class AssertBody(ControlBody):
+    """Exactly one assertion."""
+
+    count: CountBody | None = None
+    in_order: list[QueryBody] | None = Field(default=None, min_length=1, max_length=1000)
+    never: QueryBody | None = None
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> "AssertBody":
+        if sum(claim is not None for claim in (self.count, self.in_order, self.never)) != 1:
+            raise ValueError("exactly one of count, in_order and never")
+        return self
+
+    def named_accounts(self) -> list[tuple[str, str | None]]:
+        """Return the account names of the assertion, each with its member."""
+        alone = [("count.account", self.count), ("never.account", self.never)]
+        ordered = [(f"in_order.{n}.account", each) for n, each in enumerate(self.in_order or ())]
+        return [(member, each.account) for member, each in (*alone, *ordered) if each is not None]
+
+    def judge(self, journal: Journal) -> Judgement:
+        """Judge the assertion."""
+        if self.in_order is not None:
+            return judge_order(journal, [each.query() for each in self.in_order])
+        if self.never is not None:
+            return judge_never(journal, self.never.query())
+        assert self.count is not None
+        count = self.count
+        at_most = count.at_most if count.equals is None else count.equals
+        return judge_count(
+            journal, count.query(), at_least=count.equals or count.at_least or 0, at_most=at_most
+        )
+
+
+def entry_json(entry: Entry, *, unmasked: Flag = False) -> dict[str, Any]:
+    """Write an entry; `asked` and the whole number only if `unmasked`."""
+    written = asdict(entry)
+    asked = written.pop("asked")
+    del written["observation"]  # only for the report card (report/)
+    if entry.asked is not None and entry.ma_yeu_cau and entry.subject and not unmasked:
+        written["ma_yeu_cau"] = entry.ma_yeu_cau.replace(entry.asked.number, entry.subject)
+    if unmasked:
+        written |= {"asked": asked, "masked_subject": entry.subject}
+        if entry.asked is not None:
+            written["subject"] = entry.asked.number
+    return written
+
+
+class JournalQuery(EntryFilter):
+    """The same filters, and whether numbers are shown unmasked."""
+
     unmasked: bool = False
+    limit: int | None = Field(
+        default=None, ge=1, le=10_000, description="Entries of one page; all without it."
+    )
+
+
+def page_json(entries: list[Entry], *, limit: int | None, unmasked: bool) -> dict[str, Any]:
+    """Write a page of entries; `next_after` is the `after` of the next page, null where this one is the last."""
+    page = entries if limit is None else entries[:limit]
+    more = len(entries) > len(page)
+    written = [entry_json(entry, unmasked=unmasked) for entry in page]
+    return {"entries": written, "next_after": page[-1].n if more else None}
 
 
 def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
@@ -19,16 +147,16 @@ def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     router = APIRouter(tags=["journal"])
 
     @router.get("/runs/{run}/journal")
-    async def read_journal(run: str, narrow: Annotated[_Filter, InAddress()]) -> dict[str, Any]:
-        """Give the calls that came to this run, oldest first."""
+    async def read_journal(run: str, narrow: Annotated[JournalQuery, InAddress()]) -> dict[str, Any]:
+        """Return the calls that came to this run, oldest first."""
         found = runs.get(run)
         accounts.verify(found, [("account", narrow.account)])
         entries = found.journal.entries(narrow.query())
-        return {"entries": [entry_json(entry, unmasked=narrow.unmasked) for entry in entries]}
+        return page_json(entries, limit=narrow.limit, unmasked=narrow.unmasked)
 
     @router.delete("/runs/{run}/journal", status_code=204)
     async def clear_journal(run: str) -> Response:
-        """Forget the calls of this run, for its recording too; world, faults and clock stay as they are."""
+        """Delete the calls of this run, also from its recording; world, faults and clock stay as they are."""
         found = runs.get(run)
         found.journal.clear()
         found.recording.clear()
@@ -36,15 +164,15 @@ def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
 
     @router.post("/runs/{run}/journal/query")
     async def query_journal(run: str, body: SearchBody) -> dict[str, Any]:
-        """Give the calls that match, also those about one person: numbers belong in a body."""
+        """Return the calls that match, also those about one person, whose number belongs in a body."""
         found = runs.get(run)
         accounts.verify(found, [("account", body.account)])
         entries = found.journal.entries(body.query())
-        return {"entries": [entry_json(entry, unmasked=body.unmasked) for entry in entries]}
+        return page_json(entries, limit=body.limit, unmasked=body.unmasked)
 
     @router.post("/runs/{run}/journal/assert")
     async def assert_journal(run: str, body: AssertBody) -> dict[str, Any]:
-        """Judge a claim about the journal; a claim that doesn't hold is an answer, not an error."""
+        """Judge an assertion about the journal; one that fails is an answer, not an error."""
         found = runs.get(run)
         accounts.verify(found, body.named_accounts())
         judgement = body.judge(found.journal)

@@ -1,4 +1,4 @@
-"""The control face's errors, one row a class: a test's author reads them, so they say what to change."""
+"""The control face's errors, one row a class. The author of a test reads them, so they say what to change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from mock_c06.control.wording import Error, word_error
+from mock_c06.control.validation import ValidationDetail, validation_message
 from mock_c06.errors import (
     AccountInvalid,
     AccountUnknown,
@@ -29,29 +29,31 @@ from mock_c06.errors import (
     RunUnknown,
     StatusWrong,
     SwitchUnknown,
+    TooManyRuns,
 )
 
 ROWS: dict[type[ControlError], tuple[int, str]] = {
-    RunUnknown: (404, "no such run: create it by POST /runs"),
-    RunExists: (409, "a run of that name exists: drop it first"),
+    RunUnknown: (404, "no such run: create it with POST /runs"),
+    RunExists: (409, "a run of that name exists: delete it first"),
+    TooManyRuns: (409, "too many runs: delete those that have ended (DELETE /runs/{run})"),
     RunNameInvalid: (422, "a run's name is 1 to 64 of A-Z a-z 0-9 . _ -"),
     FaultUnknown: (404, "no such fault in this run"),
     PersonIncomplete: (422, "a person is incomplete"),
     PersonUnknown: (404, "no such person in this run"),
-    EventRefused: (409, "this event can't happen"),
-    ClockOutOfRange: (422, "a time at which no registry is"),
+    EventRefused: (409, "the event contradicts the people's records"),
+    ClockOutOfRange: (422, "the time is outside a run's years"),
     RecordingTooLong: (
         409,
-        "too many or too large answers to record: use a run of its own, and a shorter one",
+        "too many or too large answers to record: use a shorter run",
     ),
-    AccountInvalid: (422, "an account can't be so"),
+    AccountInvalid: (422, "the account has a wrong member"),
     AccountUnknown: (404, "no such account: GET /accounts lists them"),
-    StatusWrong: (409, "an account goes granted, active, suspended, revoked"),
+    StatusWrong: (409, "the account's status does not allow this: granted, active, suspended, revoked"),
     SwitchUnknown: (422, "no such switch: GET /parity lists them"),
     ApplicationUnknown: (404, "no such application"),
-    BundleInvalid: (422, "a bundle that can't be taken"),
-    DecisionRefused: (409, "an application can't be decided so"),
-    NothingIssued: (404, "nothing was issued on this application: GET it for the reasons"),
+    BundleInvalid: (422, "the bundle is not valid"),
+    DecisionRefused: (409, "the application's state does not allow this"),
+    NothingIssued: (404, "nothing was issued for this application: GET it for the reasons"),
 }
 
 
@@ -68,31 +70,31 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def refuse_body(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # FastAPI reads as JSON only what says that it is.
+        # FastAPI reads a body as JSON only if its Content-Type says so.
         if isinstance(error.body, bytes):
             return problem(415, "send the body with Content-Type: application/json", [])
-        worded = [_word(each, error.body) for each in error.errors()]
-        errors = [{"field": field, "detail": detail} for field, detail in worded]
+        messages = [_message(each, error.body) for each in error.errors()]
+        errors = [{"field": field, "detail": detail} for field, detail in messages]
         return problem(422, "the request has wrong members", errors)
 
     @app.exception_handler(HTTPException)
     async def refuse_otherwise(_request: Request, error: HTTPException) -> JSONResponse:
-        unread = error.status_code == 400
-        title = "the body can't be read: JSON in UTF-8 is expected" if unread else error.detail
+        is_unreadable = error.status_code == 400
+        title = "the body cannot be read: JSON in UTF-8 is expected" if is_unreadable else error.detail
         return problem(error.status_code, title, [], error.headers)
 
 
-def _word(error: Error, body: Any) -> tuple[str, str]:
+def _message(error: ValidationDetail, body: Any) -> tuple[str, str]:
     if error["loc"][0] == "body":
-        return word_error(error, body, within=1)
-    # A query or a path is flat: behind the name stands at most the shape that it could have had.
+        return validation_message(error, body, within=1)
+    # A query or a path is flat: after the name comes at most the name of a union's variant.
     return ".".join(error["loc"][1:2]), error["msg"].removeprefix("Value error, ")
 
 
 def problem(
     status: int, title: str, errors: list[dict[str, Any]], headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return a problem as this face writes it."""
+    """Return a problem document of this face."""
     content: dict[str, Any] = {"status": status, "title": title}
     if errors:
         content["errors"] = errors

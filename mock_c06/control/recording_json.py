@@ -1,31 +1,36 @@
-"""A run as one file: people, accounts, clock, plan, events, journal, and every answer as bytes; and back.
+"""Write a run as one file, and read it back: people, accounts, clock, plan, events, journal, answers as bytes.
 
-The same run gives the same bytes. The file ends with a digest of the rest: a file that was changed is refused.
+The same run gives the same bytes. The file ends with a digest of the rest: a changed file is refused. Secrets of the
+run's own accounts are included; they are synthetic.
 """
 
 import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from mock_c06.control.event_json import happened_json
-from mock_c06.control.fault_json import FaultBody, plan_json
-from mock_c06.control.journal_json import entry_json
+from pydantic import TypeAdapter, ValidationError
+
+from mock_c06.accounts.model import Account
+from mock_c06.control.faults_web import FaultBody, plan_json
+from mock_c06.control.journal_web import entry_json
+from mock_c06.control.life_events import applied_event_json
 from mock_c06.control.people_json import person_json
-from mock_c06.control.recorded_accounts import parse_account, recorded_account
-from mock_c06.errors import RecordingTooLong, StartRefused
-from mock_c06.population.model import Address, Kin, LifeStatus, Person
-from mock_c06.runs.faults import Cut
-from mock_c06.runs.journal import Asked, Entry, Outcome
-from mock_c06.runs.life import EventKind, Happened
-from mock_c06.runs.recording import Kept
-from mock_c06.runs.run import Run
+from mock_c06.errors import ControlError, RecordingTooLong, StartRefused
+from mock_c06.journal.journal import Entry
+from mock_c06.people.model import LifeStatus, Person
+from mock_c06.runs.recording import RecordedCall, unpack
+from mock_c06.runs.run import AppliedEvent, EventKind, Run
 from mock_c06.runs.world import World
+from mock_c06.wire.reply import Cut
 
 FORMAT = "mock-c06-recording/2"
+_ACCOUNT, _PERSON, _ENTRY = TypeAdapter(Account), TypeAdapter(Person), TypeAdapter(Entry)
 
 
 def recording_json(run: Run) -> dict[str, Any]:
@@ -38,27 +43,29 @@ def recording_json(run: Run) -> dict[str, Any]:
         "run": run.name,
         "clock": {"now": _instant(run.clock.now()), "frozen": run.clock.is_frozen},
         "population": _population(run.world),
-        "accounts": [recorded_account(account) for account in run.accounts.values()],
+        "accounts": [asdict(account) for account in run.accounts.values()],
         "world": [
             {"since": _instant(version.since), "person": _plain(person_json(version.person))}
-            for version in run.world.versions()
+            if version.person is not None
+            else {"since": _instant(version.since), "removed": key}
+            for key, version in run.world.versions()
         ],
-        "events": [happened_json(each) | {"keys": list(each.keys)} for each in run.events],
+        "events": [applied_event_json(each) | {"keys": list(each.keys)} for each in run.events],
         "switches": dict(run.switches),
         "plan": plan_json(run.faults.name, run.faults.planned()),
         "journal": [entry_json(entry, unmasked=True) for entry in run.journal.entries()],
-        "calls": [_kept_json(call) for call in run.recording.calls],
+        "calls": [_recorded_call_json(call) for call in run.recording.calls],
     }
     return content | {"sha256": _digest(content)}
 
 
 def recording_text(recording: dict[str, Any]) -> str:
-    """Write the file's text: one way to write it, so that the same run is the same bytes."""
+    """Write the file's text in one canonical form, so that the same run gives the same bytes."""
     return json.dumps(recording, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def parse_recording(text: bytes) -> dict[str, Any]:
-    """Read a file's text; raises `StartRefused` where it is no recording, or not as it was written."""
+    """Read a file's text; raises `StartRefused` if it is no recording, or was changed."""
     try:
         recording = json.loads(text)
         content = {name: value for name, value in recording.items() if name != "sha256"}
@@ -67,38 +74,73 @@ def parse_recording(text: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StartRefused("not a recording of mock-c06") from error
     if not known:
-        raise StartRefused(f"a recording of another form: expected {FORMAT}")
+        raise StartRefused(f"a recording of another format: expected {FORMAT}")
     if not unchanged:
-        raise StartRefused("the recording is not as it was written: its digest differs")
+        raise StartRefused("the recording was changed: its digest differs")
     return dict(recording)
 
 
-def restore(run: Run, recording: dict[str, Any]) -> list[Kept]:
-    """Put all but the calls into an empty run, which stands still at the recorded now; give the calls.
+def restore(run: Run, recording: dict[str, Any]) -> list[RecordedCall]:
+    """Restore an empty run, frozen at the recorded instant; return the recorded calls.
 
-    The run lies over the recorded population already (recording/replaying.py). Raises `StartRefused`.
+    The run has the recorded population already (commands/replay.py). Raises `StartRefused`.
     """
+    with _reading("accounts"):
+        accounts = [_ACCOUNT.validate_python(written) for written in recording["accounts"]]
+        run.accounts.update({account.name: account for account in accounts})
+    for position, version in enumerate(_list(recording, "world")):
+        with _reading(f"world.{position}"):
+            since = datetime.fromisoformat(version["since"])
+            if "removed" in version:
+                run.world.remove(version["removed"], since)
+            else:
+                run.world.put(_person(version["person"]), since)
+    for position, each in enumerate(_list(recording, "events")):
+        with _reading(f"events.{position}"):
+            at = datetime.fromisoformat(each["at"])
+            applied = AppliedEvent(n=each["n"], kind=EventKind(each["kind"]), at=at, keys=tuple(each["keys"]))
+            run.events.append(applied)
+    with _reading("switches"):
+        run.switches.update(recording["switches"])
+    with _reading("plan"):
+        bodies = [{name: fault[name] for name in _FAULT} for fault in recording["plan"]["faults"]]
+        faults = [FaultBody.model_validate(body).make() for body in bodies]
+        run.faults.put(recording["plan"]["name"], faults)
+    with _reading("clock"):
+        run.clock.freeze(datetime.fromisoformat(recording["clock"]["now"]))
+    entries: dict[Any, Entry] = {}
+    for position, entry in enumerate(_list(recording, "journal")):
+        with _reading(f"journal.{position}"):
+            entries[entry["n"]] = _entry(entry)
+    calls: list[RecordedCall] = []
+    for position, call in enumerate(_list(recording, "calls")):
+        with _reading(f"calls.{position}"):
+            calls.append(_recorded_call(call, entries[call["entry"]]))
+            unpack(calls[-1].packed)
+            unpack(calls[-1].request)
+    return calls
+
+
+def _list(recording: dict[str, Any], member: str) -> list[Any]:
+    found = recording.get(member)
+    if not isinstance(found, list):
+        raise StartRefused(f"the recording's {member} cannot be read: a list is expected")
+    return found
+
+
+@contextmanager
+def _reading(member: str) -> Iterator[None]:
+    """Refuse a member that cannot be read, by its name and that of the inner one, never with a value."""
     try:
-        accounts = [parse_account(written) for written in recording["accounts"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise StartRefused("the recording's accounts can't be read") from error
-    run.accounts.update({account.name: account for account in accounts})
-    for version in recording["world"]:
-        run.world.put(_person(version["person"]), datetime.fromisoformat(version["since"]))
-    for each in recording["events"]:
-        at = datetime.fromisoformat(each["at"])
-        happened = Happened(n=each["n"], kind=EventKind(each["kind"]), at=at, keys=tuple(each["keys"]))
-        run.events.append(happened)
-    run.switches.update(recording["switches"])
-    bodies = [{name: fault[name] for name in _FAULT} for fault in recording["plan"]["faults"]]
-    faults = [FaultBody.model_validate(body).make() for body in bodies]
-    run.faults.put(recording["plan"]["name"], faults)
-    run.clock.freeze(datetime.fromisoformat(recording["clock"]["now"]))
-    entries = {entry["n"]: _entry(entry) for entry in recording["journal"]}
-    try:
-        return [_kept(call, entries[call["entry"]]) for call in recording["calls"]]
-    except (ValueError, KeyError, zlib.error) as error:
-        raise StartRefused("the recording's calls can't be read") from error
+        yield
+    except ValidationError as error:
+        inner = ".".join(str(part) for part in error.errors()[0]["loc"])
+        complaint = error.errors()[0]["msg"]
+        raise StartRefused(f"the recording's {member} cannot be read: {inner}: {complaint}") from error
+    except KeyError as error:
+        raise StartRefused(f"the recording's {member} cannot be read: {error.args[0]} is missing") from error
+    except (ValueError, TypeError, AttributeError, ControlError, zlib.error) as error:
+        raise StartRefused(f"the recording's {member} cannot be read") from error
 
 
 _FAULT = tuple(field.alias or name for name, field in FaultBody.model_fields.items())
@@ -110,9 +152,9 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def _population(world: World) -> dict[str, Any] | None:
-    """Write what the generated people are computed from: they themselves need not be written."""
-    beyond = world.beyond
-    return {"count": beyond.count, "seed": beyond.seed} if beyond is not None else None
+    """Write count and seed of the generated population, which give the same people again."""
+    generated = world.generated
+    return {"count": generated.count, "seed": generated.seed} if generated is not None else None
 
 
 def _instant(instant: datetime) -> str:
@@ -125,46 +167,35 @@ def _plain(person: dict[str, Any]) -> dict[str, Any]:
 
 
 def _person(written: dict[str, Any]) -> Person:
-    values = {name: written[name] for name in Person.__dataclass_fields__}
-    born = values["birth_date"]
-    values["birth_date"] = date.fromisoformat(born) if born is not None else None
-    values["status"] = LifeStatus[written["status"].upper()]
-    for name, kind in _PARTS.items():
-        values[name] = kind(**values[name]) if values[name] is not None else None
-    return Person(**values)
-
-
-_PARTS: dict[str, type[Address] | type[Kin]] = {
-    **dict.fromkeys(
-        ("birth_registration_place", "native_place", "permanent_residence", "current_residence"), Address
-    ),
-    **dict.fromkeys(("father", "mother", "spouse", "representative"), Kin),
-}
+    status = LifeStatus[written["status"].upper()]
+    values = {name: written[name] for name in Person.__dataclass_fields__} | {"status": status}
+    return _PERSON.validate_python(values)
 
 
 def _entry(written: dict[str, Any]) -> Entry:
-    asked = Asked(**written["asked"]) if written["asked"] is not None else None
-    subject = written["masked_subject"]
-    # `seen` is for the report card alone: it is not recorded, and a replay's card says so.
-    values = {name: written[name] for name in Entry.__dataclass_fields__ if name != "seen"}
-    return Entry(**values | {"asked": asked, "subject": subject, "outcome": Outcome(written["outcome"])})
+    # The observation is for the report card alone: it is not recorded, and a replay's card says so.
+    known = set(Entry.__dataclass_fields__) - {"observation"}
+    values = {name: written[name] for name in known if name in written}
+    return _ENTRY.validate_python(values | {"subject": written["masked_subject"]})
 
 
-def _kept_json(call: Kept) -> dict[str, Any]:
+def _recorded_call_json(call: RecordedCall) -> dict[str, Any]:
     written = asdict(call) | {
         "headers": [list(pair) for pair in call.headers],
         "packed": base64.b64encode(call.packed).decode(),
+        "request": base64.b64encode(call.request).decode(),
         "cut": call.cut.value if call.cut is not None else None,
         "entry": call.entry.n,
     }
     return dict(written)
 
 
-def _kept(written: dict[str, Any], entry: Entry) -> Kept:
+def _recorded_call(written: dict[str, Any], entry: Entry) -> RecordedCall:
     changed = {
         "headers": tuple((name, value) for name, value in written["headers"]),
         "packed": base64.b64decode(written["packed"], validate=True),
+        "request": base64.b64decode(written.get("request", ""), validate=True),
         "cut": Cut(written["cut"]) if written["cut"] is not None else None,
         "entry": entry,
     }
-    return Kept(**written | changed)
+    return RecordedCall(**written | changed)

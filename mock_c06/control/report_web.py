@@ -1,11 +1,12 @@
-"""The control face's part for report cards: JSON, unless `format` or `Accept` asks for text or a page."""
+"""Report cards at the control face: JSON, unless `format` or `Accept` asks for text or HTML."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from mock_c06.control.validation import ControlBody
 from mock_c06.report.card import make_card
 from mock_c06.report.writing import card_html, card_json, card_text
 from mock_c06.runs.run import Runs
@@ -14,8 +15,8 @@ _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inl
 _Format = Literal["json", "text", "html"]
 
 
-class _Wanted(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ReportQuery(ControlBody):
+    """Whose report card, and in which format."""
 
     account: str | None = Field(default=None, pattern="^[A-Za-z0-9._-]{1,64}$")
     format: _Format | None = None
@@ -28,10 +29,10 @@ def report_routes(runs: Runs) -> APIRouter:
     @router.get("/runs/{run}/report", response_class=JSONResponse)
     async def read_report(
         run: str,
-        wanted: Annotated[_Wanted, Query()],
+        wanted: Annotated[ReportQuery, Query()],
         accept: Annotated[str, Header()] = "",
     ) -> Response:
-        """Give the report card of the client that asked in this run, of one `account` where it is named."""
+        """Return the report card of the client that asked in this run, of one `account` if it is named."""
         card = make_card(runs.get(run), account=wanted.account)
         match wanted.format or _preferred(accept):
             case "html":
@@ -44,7 +45,7 @@ def report_routes(runs: Runs) -> APIRouter:
 
 
 def _preferred(accept: str) -> _Format:
-    """Take the first kind that is named, whatever its weight: three kinds need no more."""
+    """Return the first known media type of an Accept header; quality values are ignored."""
     for named in accept.lower().split(","):
         match named.partition(";")[0].strip():
             case "text/html":

@@ -1,68 +1,103 @@
-"""The control face: where tests make runs, people, faults and accounts, and read the journal.
+"""The control face: tests make runs, people, faults and accounts, and read the journal.
 
-On loopback with a bearer token of its own; the registry face knows none of these words. Secrets are shown,
+It listens on loopback and requires a bearer token; the registry faces have none of its functions. Secrets are shown,
 because they are synthetic.
 """
 
 import hmac
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field, model_validator
 
-from mock_c06.control.bodies import ClockBody, RunBody, clock_json, persona_json
-from mock_c06.control.desk_web import DeskParts, desk_routers
-from mock_c06.control.events_web import event_routes
+from mock_c06.clock import Clock
+from mock_c06.control.accounts_json import NamedAccounts
+from mock_c06.control.accounts_web import desk_routers
+from mock_c06.control.applications_web import AccountDependencies
 from mock_c06.control.explain_web import explain_routes
 from mock_c06.control.faults_web import fault_routes
 from mock_c06.control.journal_web import journal_routes
-from mock_c06.control.named_accounts import NamedAccounts
-from mock_c06.control.people_json import WorldBody, make_person, person_json
+from mock_c06.control.life_events import EventBody, applied_event_json
+from mock_c06.control.metrics_web import metrics_routes
+from mock_c06.control.people_json import WorldBody, person_json, persona_json
+from mock_c06.control.people_web import people_routes, put_people
 from mock_c06.control.problems import install_problems
+from mock_c06.control.recording_json import recording_json
 from mock_c06.control.report_web import report_routes
-from mock_c06.errors import PersonIncomplete
+from mock_c06.control.validation import ControlBody, Flag, Instant, Number
 from mock_c06.parity.ledger import behaviour_json, load_ledger
-from mock_c06.population.model import Person, Persona
-from mock_c06.runs.run import Run, Runs
+from mock_c06.people.model import Persona
+from mock_c06.runs.life_events import apply_event
+from mock_c06.runs.run import RunClock, Runs
+
+
+class RunBody(ControlBody):
+    """A run to create."""
+
+    name: str
+
+
+class ClockBody(ControlBody):
+    """Exactly one change of a run's clock."""
+
+    freeze: Instant | None = None
+    advance_s: Number | None = Field(default=None, allow_inf_nan=False)
+    release: Flag | None = None
+    jump: Instant | None = None
+    tick_s: Number | None = Field(default=None, ge=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _one_act(self) -> "ClockBody":
+        acts = [self.freeze, self.advance_s, self.release or None, self.jump, self.tick_s]
+        if sum(act is not None for act in acts) != 1:
+            raise ValueError("exactly one of freeze, advance_s, jump, tick_s and release: true")
+        return self
+
 
 _BEARER = HTTPBearer(auto_error=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlParts:
-    """What the control face works on."""
+class ControlDependencies:
+    """What the control face needs."""
 
     runs: Runs
-    desk: DeskParts
+    desk: AccountDependencies
     personas: tuple[Persona, ...]
     token: str
+    clock: Clock
 
 
-def install_control(app: FastAPI, parts: ControlParts) -> None:
-    """Put the control face's routes and its errors on the app that was built for it."""
+def install_control(app: FastAPI, deps: ControlDependencies) -> None:
+    """Add the control face's routes and error handlers to the app."""
     install_problems(app)
 
     def require_token(
         sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     ) -> None:
-        """Refuse whoever doesn't hold the token."""
+        """Refuse a request without the token."""
         offered = sent.credentials if sent is not None else ""
-        if not hmac.compare_digest(offered.encode(), parts.token.encode()):
+        if not hmac.compare_digest(offered.encode(), deps.token.encode()):
             raise HTTPException(401, "bearer token required", {"WWW-Authenticate": "Bearer"})
 
-    runs = parts.runs
-    accounts = NamedAccounts(parts.desk.register)
+    runs = deps.runs
+    app.include_router(metrics_routes(runs))
+    accounts = NamedAccounts(deps.desk.register)
     for router in (
         _run_routes(runs),
         _world_routes(runs),
+        people_routes(runs),
+        _clock_routes(runs),
         fault_routes(runs, accounts),
         journal_routes(runs, accounts),
         report_routes(runs),
         event_routes(runs),
-        _catalogue_routes(parts),
-        *desk_routers(parts.desk),
-        explain_routes(runs, parts.desk.register, parts.desk.switches),
+        _catalogue_routes(deps),
+        *desk_routers(deps.desk),
+        explain_routes(runs, deps.desk.register, deps.desk.switches, deps.clock),
     ):
         app.include_router(router, dependencies=[Depends(require_token)])
 
@@ -77,13 +112,13 @@ def _run_routes(runs: Runs) -> APIRouter:
 
     @router.post("/runs", status_code=201)
     async def create_run(body: RunBody) -> dict[str, str]:
-        """Make a run of its own: its registry is under `base_path`."""
+        """Create a run: its registry is under `base_path`."""
         run = runs.create(body.name)
         return {"name": run.name, "base_path": f"/r/{run.name}"}
 
     @router.delete("/runs/{run}", status_code=204)
     async def drop_run(run: str) -> Response:
-        """Forget a run; `default` is emptied."""
+        """Delete a run; `default` is emptied instead."""
         runs.drop(run)
         return Response(status_code=204)
 
@@ -95,21 +130,23 @@ def _world_routes(runs: Runs) -> APIRouter:
 
     @router.get("/runs/{run}/world")
     async def read_world(run: str) -> dict[str, Any]:
-        """Give everybody this run sees."""
+        """Return all people of this run, without the generated ones."""
         return {"people": [person_json(person) for person in runs.get(run).world.everybody()]}
 
     @router.put("/runs/{run}/world")
     async def change_world(run: str, body: WorldBody) -> dict[str, Any]:
-        """Add or change people in this run; all or nobody."""
-        found = runs.get(run)
-        people = _make_people(found, body)
-        for person in people:
-            found.world.put(person)
-        return {"people": [person_json(person) for person in people]}
+        """Add or change people in this run: all of them, or none if one is invalid. Warn of what can't be."""
+        return put_people(runs.get(run), body)
+
+    return router
+
+
+def _clock_routes(runs: Runs) -> APIRouter:
+    router = APIRouter(tags=["runs"])
 
     @router.post("/runs/{run}/clock")
     async def set_clock(run: str, body: ClockBody) -> dict[str, Any]:
-        """Freeze, advance, set, tick or release the run's clock; logins go by the wall all the same."""
+        """Freeze, advance, jump, tick or release the run's clock; logins always use the wall clock."""
         clock = runs.get(run).clock
         if body.freeze is not None:
             clock.freeze(body.freeze)
@@ -121,32 +158,61 @@ def _world_routes(runs: Runs) -> APIRouter:
             clock.tick_by(body.tick_s)
         else:
             clock.release()
-        return clock_json(clock.now(), frozen=clock.is_frozen)
+        return _clock_json(clock)
+
+    @router.get("/runs/{run}/clock")
+    async def read_clock(run: str) -> dict[str, Any]:
+        """Return the run's instant, and whether it stands still."""
+        return _clock_json(runs.get(run).clock)
+
+    @router.delete("/runs/{run}/clock", status_code=204)
+    async def release_clock(run: str) -> Response:
+        """Follow the wall clock again, as `{"release": true}` does."""
+        runs.get(run).clock.release()
+        return Response(status_code=204)
 
     return router
 
 
-def _catalogue_routes(parts: ControlParts) -> APIRouter:
+def _clock_json(clock: RunClock) -> dict[str, Any]:
+    now = clock.now().astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {"now": now, "frozen": clock.is_frozen}
+
+
+def _catalogue_routes(deps: ControlDependencies) -> APIRouter:
     router = APIRouter(tags=["catalogue"])
 
     @router.get("/parity")
     async def list_parity() -> list[dict[str, Any]]:
-        """Give what is imitated of C06 and what is guessed, with its switch where it has one."""
+        """Return what is imitated of C06 and what is guessed, with its switch where it has one."""
         return [behaviour_json(behaviour) for behaviour in load_ledger()]
 
     @router.get("/personas")
     async def list_personas() -> list[dict[str, Any]]:
-        """Give the hand-made people."""
-        return [persona_json(persona) for persona in parts.personas]
+        """Return the hand-made people."""
+        return [persona_json(persona) for persona in deps.personas]
 
     return router
 
 
-def _make_people(run: Run, body: WorldBody) -> list[Person]:
-    people: list[Person] = []
-    for position, person in enumerate(body.people):
-        try:
-            people.append(make_person(person, run.world.find_by_key(person.key())))
-        except PersonIncomplete as error:
-            raise PersonIncomplete(f"people.{position}.{error.field}", error.detail) from error
-    return people
+def event_routes(runs: Runs) -> APIRouter:
+    """Make the routes."""
+    router = APIRouter(tags=["events"])
+
+    @router.post("/runs/{run}/events", status_code=201)
+    async def let_happen(run: str, body: Annotated[EventBody, Body()]) -> dict[str, Any]:
+        """Apply a life event; the answer shows the people whose records it changed, the named one first."""
+        applied, people = apply_event(runs.get(run), body, body.at)
+        return applied_event_json(applied) | {"people": [person_json(person) for person in people]}
+
+    @router.get("/runs/{run}/events")
+    async def list_events(run: str) -> dict[str, Any]:
+        """Return the events of the run, without the people concerned."""
+        return {"events": [applied_event_json(each) for each in runs.get(run).events]}
+
+    @router.get("/runs/{run}/recording")
+    async def record_run(run: str) -> dict[str, Any]:
+        """Return the run as one file for `mock-c06 replay`: world, clock, plan, journal and every answer."""
+        return recording_json(runs.get(run))
+
+    return router

@@ -1,1 +1,1 @@
-"""Does this claim agree with that person? One implementation for every face."""
+"""Whether a claim agrees with a person: one implementation for every face."""

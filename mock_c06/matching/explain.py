@@ -1,16 +1,18 @@
-"""Say which parts of a question differ from a person, and which near miss it smells of.
+"""Explain which parts of a claim differ from a person, and which near miss is likely.
 
-For the control face and `mock-c06 explain` alone: the registry face never tells one mismatch from another,
-since that would let a caller find a person out part by part.
+For the control face and `mock-c06 explain` alone: the registry face never distinguishes one mismatch from another,
+because a caller could then find a person's data part by part.
 """
 
-from datetime import date
-from functools import partial
+from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
+from mock_c06.accounts.switches import AS_BUILT, Switches
 from mock_c06.matching.fold import fold_name
 from mock_c06.matching.match import birth_agrees, name_agrees, number_agrees
-from mock_c06.population.model import Person
+from mock_c06.people.model import Claim, Person
+from mock_c06.runs.world import World
 
 NUMBER = "number"
 NAME = "name"
@@ -22,42 +24,25 @@ HINT_YEAR_ONLY = "hint:year_only"
 HINT_NOT_FOLDED = "hint:not_folded"
 HINT_HAS_TWELVE_DIGITS = "hint:has_twelve_digits"
 
-# Each word between doubles the forms to try; beyond this a name is no slip of the pen any more.
-_MOST_WORDS_BETWEEN = 8
+# Each middle word doubles the number of forms to try.
+_MAX_MIDDLE_WORDS = 8
 
 
-def explain(
-    person: Person | None,
-    *,
-    citizen_id: str | None,
-    id_card_number: str | None,
-    full_name: str,
-    birth_date: date | None,
-    birth_year: int | None,
-    year_matches_date: bool = False,
-    exact_names: bool = False,
-    nine_digits_alone: bool = False,
-) -> tuple[str, ...]:
-    """List the differing parts, then the hints; empty where everything agrees. No person: the number alone.
-
-    The last three are readings of the rule, as `matches` takes them.
-    """
+def explain(person: Person | None, claim: Claim, switches: Switches = AS_BUILT) -> tuple[str, ...]:
+    """List the differing parts, then the hints; empty if everything agrees. Without a person: the number alone."""
     if person is None:
         return (NUMBER,)
     found: list[str] = []
     hints: list[str] = []
-    has_number = partial(number_agrees, person, citizen_id=citizen_id, id_card_number=id_card_number)
-    if not has_number(nine_digits_alone=nine_digits_alone):
+    if not number_agrees(person, claim, nine_digits_alone=switches.nine_digits_alone):
         found.append(NUMBER)
-        hints += [HINT_HAS_TWELVE_DIGITS] if has_number() else []
-    if not name_agrees(person, full_name, exact=exact_names):
+        hints += [HINT_HAS_TWELVE_DIGITS] if number_agrees(person, claim) else []
+    if not name_agrees(person, claim.full_name, exact=switches.exact_names):
         found.append(NAME)
-        hints += _name_hints(person, full_name)
-    if not birth_agrees(
-        person, birth_date=birth_date, birth_year=birth_year, year_matches_date=year_matches_date
-    ):
+        hints += _name_hints(person, claim.full_name)
+    if not birth_agrees(person, claim, year_matches_date=switches.year_matches_date):
         found.append(BIRTH)
-        hints += _birth_hints(person, birth_date, birth_year)
+        hints += _birth_hints(person, claim)
     return (*found, *hints)
 
 
@@ -78,12 +63,12 @@ def _one_i(folded: str) -> str:
 
 
 def _shortened(full_name: str) -> set[str]:
-    """Every folded form of the name that keeps its first and last word and lacks some word between."""
+    """Return each folded form of the name without one or more of its middle words."""
     first, *middle = full_name.split() or [""]
     if not middle:
         return set()
     *between, last = middle
-    if len(between) > _MOST_WORDS_BETWEEN:
+    if len(between) > _MAX_MIDDLE_WORDS:
         return set()
     return {
         fold_name("".join((first, *kept, last)))
@@ -92,10 +77,30 @@ def _shortened(full_name: str) -> set[str]:
     }
 
 
-def _birth_hints(person: Person, birth_date: date | None, birth_year: int | None) -> list[str]:
-    known = person.birth_date
-    if known is not None and birth_date is not None:
-        swapped = (known.year, known.month, known.day) == (birth_date.year, birth_date.day, birth_date.month)
+def _birth_hints(person: Person, claim: Claim) -> list[str]:
+    known, claimed = person.birth_date, claim.birth_date
+    if known is not None and claimed is not None:
+        swapped = (known.year, known.month, known.day) == (claimed.year, claimed.day, claimed.month)
         return [HINT_DAY_MONTH] if swapped else []
-    asked_year = birth_date.year if birth_date is not None else birth_year
-    return [HINT_YEAR_ONLY] if asked_year == person.birth_year else []
+    claimed_year = claimed.year if claimed is not None else claim.birth_year
+    return [HINT_YEAR_ONLY] if claimed_year == person.birth_year else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Which parts differ, with hints; and the life statuses of the people with that number."""
+
+    differs: tuple[str, ...]
+    status: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it as the control face answers."""
+        return {"differs": list(self.differs), "status": list(self.status)}
+
+
+def explain_in(world: World, claim: Claim, switches: Switches = AS_BUILT) -> Explanation:
+    """Explain as an account with these switches is answered; of several with the same nine digits, by the nearest."""
+    found = world.find(claim)
+    parts = (explain(person, claim, switches) for person in found or (None,))
+    statuses = sorted({person.status.name.lower() for person in found})
+    return Explanation(differs=min(parts, key=len), status=tuple(statuses))

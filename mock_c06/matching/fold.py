@@ -1,50 +1,54 @@
 """Fold a name to the form C06 most likely compares: `NGUYENVANAN`.
 
-Sees no difference of case, diacritic, tone place, spacing, apostrophe, hyphen or Unicode form; does see
-every letter, so i/y and a missing middle name stay apart. Refuses to guess at letters and digits outside the
-Latin alphabet, and at names of more than 400 code points: such a name folds to nothing, which matches nobody, instead
-of to what is left of it.
-Source: three public integrations build exactly this form; the server's own rule is not published, so
-this is an inference (parity ledger).
+Ignores case, diacritics, the position of tone marks, spaces, apostrophes, hyphens and the Unicode form; keeps every
+letter, so i and y, and a name with and without a middle name, stay different. A name with letters or digits outside
+the Latin alphabet, or of more than 400 code points, folds to nothing, which matches nobody. Source: three public
+integrations build exactly this form; the server's own rule is not published, so this is an inference (parity ledger).
 """
 
 import unicodedata
 
 LONGEST = 400
-"""Code points: 100 letters, each written with four. Sorting a run of marks costs the square of its length."""
+"""Code points: 100 letters, each with three marks. Sorting a sequence of marks costs the square of its length."""
 
 # These do not decompose, so stripping marks leaves them alone: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
 _STROKED = frozenset("\u0110\u00d0\u0189")
-# Latin letters and their marks stand before it; nothing is kept of what stands behind, so the table stays small.
+# Latin letters and their marks are below it; characters above it are not cached, so the table stays small.
 _LAST_OF_NAMES = 0x2000
 
-# Apostrophes that Unicode counts as letters (the others are punctuation, and fall away as such).
+# Apostrophes that Unicode counts as letters (the others are punctuation, which is dropped).
 _LETTER_APOSTROPHES = frozenset(
     "\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u02ee\ua78b\ua78c"
 )
 
 
 def fold_name(text: str) -> str:
-    """Give the name in `[A-Z0-9]` alone, or "" where it has none or has a letter that cannot be folded."""
+    """Return the name in `[A-Z0-9]` alone, or "" if nothing is left or a letter cannot be folded."""
     if text.isascii() and text.isalnum():
         return text.upper()
     if len(text) > LONGEST:
         return ""
-    # Twice: upper-casing may compose anew, and decomposing first makes NFC and NFD one from the start. By way of lower
+    # Decomposed twice: upper-casing may compose again, and NFC and NFD must be equal before it. By way of lower
     # case: ß and ẞ are one letter, and only ß has capitals, SS.
     upper = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).lower().upper())
     folded = upper.translate(_FOLDS)
     return folded if folded.isascii() else ""
 
 
+def fold_words(text: str) -> str:
+    """Return the first 400 characters of a text in lower case without tone marks, for a search."""
+    plain = unicodedata.normalize("NFD", text[:LONGEST].lower().replace("đ", "d"))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
 class _Folds(dict[int, str | None]):
-    """What becomes of a character: itself, D, or None where it doesn't count. Looked up once, and kept."""
+    """The folded form of a character: itself, D, or None if it is dropped. Computed once, and cached."""
 
     def __missing__(self, code: int) -> str | None:
-        kept = _fold(chr(code))
+        folded = _fold(chr(code))
         if code < _LAST_OF_NAMES:
-            self[code] = kept
-        return kept
+            self[code] = folded
+        return folded
 
 
 def _fold(character: str) -> str | None:

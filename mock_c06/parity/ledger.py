@@ -1,6 +1,6 @@
 """The parity ledger: every behaviour of C06 that the mock imitates or guesses, read from ledger.toml.
 
-Refuses a ledger that leaves out where a claim comes from, what shows it, or how a guess is flipped.
+Refuses an entry without source, without tests, or a guess without a switch.
 """
 
 import tomllib
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mock_c06.desk.switches import NAMES
+from mock_c06.accounts.switches import NAMES
 
 LEDGER = Path(__file__).with_name("ledger.toml")
 _REQUIRED = {"id", "claim", "mark", "source", "sure", "since", "tests"}
@@ -18,7 +18,7 @@ _OPTIONAL = {"switch", "fixed"}
 
 
 class LedgerInvalid(ValueError):
-    """The ledger says too little, or too much, of one of its behaviours."""
+    """An entry of the ledger lacks a member, or has one too many."""
 
 
 class Mark(StrEnum):
@@ -39,7 +39,7 @@ class Sure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """One entry. `switch` flips it; a guess without one says in `fixed` why there is nothing to flip."""
+    """One entry. `switch` selects the other form; a guess without a switch says why in `fixed`."""
 
     id: str
     claim: str
@@ -69,7 +69,7 @@ def parse_ledger(text: str) -> tuple[Behaviour, ...]:
 
 
 def behaviour_json(behaviour: Behaviour) -> dict[str, Any]:
-    """Write an entry; what it doesn't have is left out."""
+    """Write an entry without its missing members."""
     members = {name: getattr(behaviour, name) for name in Behaviour.__dataclass_fields__}
     written = {name: value for name, value in members.items() if value is not None}
     return written | {"tests": list(behaviour.tests)}
@@ -89,11 +89,11 @@ def _behaviour(entry: Mapping[str, Any]) -> Behaviour:
     except ValueError as error:
         raise LedgerInvalid(f"{where}: {error}") from error
     if mark is Mark.GUESS and (switch is None) is (entry.get("fixed") is None):
-        raise LedgerInvalid(f"{where}: a guess has a switch, or says why not")
+        raise LedgerInvalid(f"{where}: a guess needs a switch or fixed")
     return Behaviour(**{**entry, "mark": mark, "sure": sure, "tests": tuple(entry["tests"])})
 
 
 def _require_distinct(names: list[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise LedgerInvalid(f"{what} {name} stands twice")
+            raise LedgerInvalid(f"{what} {name} is not unique")

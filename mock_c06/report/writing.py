@@ -1,24 +1,25 @@
-"""Write a report card: as JSON, as text in 80 columns, as one HTML page without script or anything from outside."""
+"""Write a report card: as JSON, as text in 80 columns, as one HTML page without scripts and external resources."""
 
 import textwrap
 from html import escape
 from typing import Any
 
-from mock_c06.report.model import Card, Check, Text, Verdict
+from mock_c06.login.reasons import REMEDIES
+from mock_c06.report.checks import Bilingual, Card, Check, Verdict
 
-_WORDS = {
-    Verdict.RIGHT: Text(vi="đúng", en="right"),
-    Verdict.WRONG: Text(vi="sai", en="wrong"),
-    Verdict.NOT_SEEN: Text(vi="chưa thấy", en="not seen"),
+_TEXTS = {
+    Verdict.RIGHT: Bilingual(vi="đúng", en="right"),
+    Verdict.WRONG: Bilingual(vi="sai", en="wrong"),
+    Verdict.NOT_SEEN: Bilingual(vi="chưa thấy", en="not seen"),
 }
 _COLUMNS = 80
-_MOST_NUMBERS = 20
+_MAX_NUMBERS = 20
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.5rem;"
     "border-bottom:1px solid #bbb}.wrong{color:#a00;font-weight:bold}.right{color:#060}small{color:#555}"
 )
-TEST_DATA = Text(vi="CHỈ DỮ LIỆU THỬ NGHIỆM", en="TEST DATA ONLY")
+TEST_DATA = Bilingual(vi="CHỈ DỮ LIỆU THỬ NGHIỆM", en="TEST DATA ONLY")
 
 
 def card_json(card: Card) -> dict[str, Any]:
@@ -41,18 +42,21 @@ def _check_json(check: Check) -> dict[str, Any]:
         "seen": {"looked_at": len(found.looked_at), "wrong": len(found.wrong)},
         "entries": {"looked_at": list(found.looked_at), "wrong": list(found.wrong)},
         "remedy": {"vi": check.remedy.vi, "en": check.remedy.en},
+        "reasons": {reason.value: list(numbers) for reason, numbers in found.reasons.items()},
     }
 
 
 def card_text(card: Card) -> str:
-    """Write it for a terminal: a line for each check, and below it what to do where it is wrong."""
+    """Write it for a terminal: a line for each check, and below it the remedy if it is wrong."""
     lines = [f"{TEST_DATA.en}. {_heading(card).en}"]
     for check in card.checks:
-        verdict = _WORDS[check.found.verdict].en
+        verdict = _TEXTS[check.found.verdict].en
         lines.append(f"{verdict:<9}{check.id:<23}{_seen(check).en}")
         if check.found.verdict is Verdict.WRONG:
-            remedies = (check.remedy.vi, check.remedy.en)
-            lines += [f"    {line}" for remedy in remedies for line in textwrap.wrap(remedy, _COLUMNS - 4)]
+            reasons = _reasons(check)
+            remedies = (check.remedy, *reasons)
+            texts = [text for remedy in remedies for text in (remedy.vi, remedy.en)]
+            lines += [f"    {line}" for text in texts for line in textwrap.wrap(text, _COLUMNS - 4)]
     return "\n".join([*lines, _summary(card).en]) + "\n"
 
 
@@ -72,41 +76,56 @@ def card_html(card: Card) -> str:
 
 def _row(check: Check) -> str:
     verdict = check.found.verdict
-    remedy = f"<p>{_both(check.remedy)}</p>" if verdict is Verdict.WRONG else ""
+    remedies = (check.remedy, *_reasons(check)) if verdict is Verdict.WRONG else ()
+    remedy = "".join(f"<p>{_both(each)}</p>" for each in remedies)
     return (
-        f'<tr id="{escape(check.id)}"><td class="{verdict.value}">{_both(_WORDS[verdict])}</td>'
+        f'<tr id="{escape(check.id)}"><td class="{verdict.value}">{_both(_TEXTS[verdict])}</td>'
         f"<td>{_both(check.title)}{remedy}</td><td>{_both(_seen(check))}</td></tr>"
     )
 
 
-def _both(text: Text) -> str:
+def _both(text: Bilingual) -> str:
     return f'{escape(text.vi)}<br><small lang="en">{escape(text.en)}</small>'
 
 
-def _heading(card: Card) -> Text:
+def _heading(card: Card) -> Bilingual:
     of = f" {card.account}" if card.account else ""
-    return Text(
+    return Bilingual(
         vi=f"Lượt chạy {card.run}{of}: {card.calls} lần gọi",
         en=f"Run {card.run}{of}: {card.calls} {'call' if card.calls == 1 else 'calls'}",
     )
 
 
-def _summary(card: Card) -> Text:
+def _summary(card: Card) -> Bilingual:
     right, wrong, unseen = (card.count(verdict) for verdict in Verdict)
-    return Text(
+    return Bilingual(
         vi=f"{right} đúng, {wrong} sai, {unseen} chưa thấy",
         en=f"{right} right, {wrong} wrong, {unseen} not seen",
     )
 
 
-def _seen(check: Check) -> Text:
+def _reasons(check: Check) -> list[Bilingual]:
+    """Return a sentence for each reason, with the numbers of its entries."""
+    sentences = []
+    for reason, numbers in check.found.reasons.items():
+        vi, en = REMEDIES[reason]
+        which = f"{reason} (n {_numbers(numbers)})"
+        sentences.append(Bilingual(vi=f"{which}: {vi}", en=f"{which}: {en}"))
+    return sentences
+
+
+def _numbers(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers[:_MAX_NUMBERS])) + (", …" if len(numbers) > _MAX_NUMBERS else "")
+
+
+def _seen(check: Check) -> Bilingual:
     looked, wrong = check.found.looked_at, check.found.wrong
     if not looked and not wrong:
-        return Text(vi="không có lần gọi nào để xét", en="no call to judge by")
+        return Bilingual(vi="không có lần gọi nào để xét", en="no call to judge by")
     if not wrong:
-        return Text(vi=f"{len(looked)} lần gọi", en=f"{len(looked)} looked at")
-    numbers = ", ".join(str(n) for n in wrong[:_MOST_NUMBERS]) + (", …" if len(wrong) > _MOST_NUMBERS else "")
-    return Text(
+        return Bilingual(vi=f"{len(looked)} lần gọi", en=f"{len(looked)} looked at")
+    numbers = _numbers(wrong)
+    return Bilingual(
         vi=f"{len(wrong)} trên {len(looked)} lần gọi, số {numbers}",
         en=f"{len(wrong)} of {len(looked)} looked at: n {numbers}",
     )

@@ -1,1 +1,1 @@
-"""Isolated worlds for tests: people, journal, clock, duplicates."""
+"""Isolated registries for tests: the world of each run, its clock, and the life events of its people."""

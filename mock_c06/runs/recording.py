@@ -1,24 +1,25 @@
-"""What a run has answered, as bytes, so that it can be replayed elsewhere. Synthetic, so bodies may be kept.
+"""The answers of a run as bytes, for a replay elsewhere. Bodies may be kept because all data are synthetic.
 
-Kept up to a bound, beyond which a run is too long to be recorded and what was kept is let go.
+A run with more calls or bytes than the limits cannot be recorded, and its calls are dropped.
 """
 
 import zlib
 from dataclasses import dataclass, field
 
-from mock_c06.light import light_value
-from mock_c06.runs.faults import Cut
-from mock_c06.runs.journal import Entry
+from mock_c06.journal.journal import Entry
+from mock_c06.unfrozen import unfrozen
+from mock_c06.wire.reply import Cut
 
-MOST_CALLS = 20_000
-MOST_BYTES = 64 * 1024 * 1024
+MAX_CALLS = 20_000
+MAX_BYTES = 64 * 1024 * 1024
 _SMALL = 64 * 1024
 _PLAIN, _DEFLATED = b"p", b"z"
 
 
-@light_value
-class Kept:
-    """One answered call: the digest of the request, and the answer with its pace. `packed` is the body (see `pack`)."""
+@unfrozen
+class RecordedCall:
+    """One answered call: the digest of the request, and the answer with its delays. `packed` is the answer's body
+    (see `pack`), `request` the request's in the same form; `caller` the scheme and the user or token."""
 
     key: str
     environment: str
@@ -26,6 +27,8 @@ class Kept:
     status: int
     headers: tuple[tuple[str, str], ...]
     packed: bytes = field(repr=False)
+    caller: str = ""
+    request: bytes = field(default=b"", repr=False)
     delay_s: float = 0.0
     trickle_s: float = 0.0
     cut: Cut | None = None
@@ -34,34 +37,34 @@ class Kept:
 
 @dataclass(slots=True)
 class Recording:
-    """The calls of a run in their order; `is_whole` until the bound was passed."""
+    """The calls of a run in their order; `is_whole` is false once a limit was passed."""
 
-    calls: list[Kept] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
     is_whole: bool = True
     _bytes: int = 0
 
-    def keep(self, call: Kept) -> None:
-        """Keep a call, or let all go where there are too many."""
+    def keep(self, call: RecordedCall) -> None:
+        """Keep a call, or drop all calls if there are too many."""
         if not self.is_whole:
             return
-        self._bytes += len(call.packed)
-        if len(self.calls) >= MOST_CALLS or self._bytes > MOST_BYTES:
+        self._bytes += len(call.packed) + len(call.request)
+        if len(self.calls) >= MAX_CALLS or self._bytes > MAX_BYTES:
             self.calls.clear()
             self.is_whole = False
             return
         self.calls.append(call)
 
     def clear(self) -> None:
-        """Let all calls go, and begin anew."""
+        """Drop all calls and start again."""
         self.calls.clear()
         self.is_whole, self._bytes = True, 0
 
 
 def pack(body: bytes) -> bytes:
-    """Deflate a body, with a mark before it; a small one only gets the mark, since every answer pays for this."""
+    """Return the body with a mark before it; a large one is compressed (small ones are not, for speed)."""
     return _DEFLATED + zlib.compress(body, 1) if len(body) > _SMALL else _PLAIN + body
 
 
 def unpack(packed: bytes) -> bytes:
-    """Give the body back; raises `zlib.error`."""
+    """Return the original body; raises `zlib.error`."""
     return zlib.decompress(packed[1:]) if packed[:1] == _DEFLATED else packed[1:]

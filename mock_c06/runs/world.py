@@ -1,111 +1,121 @@
 """A run's own world: the base population with this run's changes on top. The base is never written.
 
-A change holds from an instant on, by the run's clock: set back to before it, the run sees the person as they were.
+A change is valid from an instant on, by the run's clock: if the clock is set back, the run has the earlier record.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mock_c06.population.model import Person
-from mock_c06.population.world_index import Beyond, WorldIndex, parents_of, person_key
+from mock_c06.people.index import HEAD_OF_HOUSEHOLD, GeneratedPeople, PeopleIndex, parents_of, person_key
+from mock_c06.people.model import Claim, Person
 
-HEAD_OF_HOUSEHOLD = "CH01"
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A person as they are from an instant on."""
+    """A person's record that is valid from an instant on; None: nobody has this key from then on."""
 
     since: datetime
-    person: Person
+    person: Person | None
 
 
 class World:
-    """Copy on write: what this run has put hides what the base has under the same number."""
+    """Copy on write: this run's people hide the base's with the same number."""
 
-    def __init__(self, base: WorldIndex, now: Callable[[], datetime] = lambda: _END_OF_TIME) -> None:
+    def __init__(self, base: PeopleIndex, now: Callable[[], datetime] = lambda: _END_OF_TIME) -> None:
         self._base = base
         self._now = now
         self._own: dict[str, list[Version]] = {}
 
     @property
-    def beyond(self) -> Beyond | None:
-        """Give the generated population that this run's people are looked up in, where there is one."""
-        return self._base.beyond
+    def generated(self) -> GeneratedPeople | None:
+        """Return the generated population of this run, if there is one."""
+        return self._base.generated
 
     def put(self, person: Person, since: datetime = ALWAYS) -> None:
-        """Add the person, or take the place of the one with the same number, from then on (else from ever)."""
-        versions = self._own.setdefault(person_key(person), [])
-        versions[:] = [*(version for version in versions if version.since < since)]
-        versions.append(Version(since=since, person=person))
+        """Add the person, or replace the one with the same number, from that instant on (by default always)."""
+        self._put(person_key(person), Version(since=since, person=person))
+
+    def remove(self, key: str, since: datetime = ALWAYS) -> None:
+        """Let nobody have this key from that instant on; the base's person with it is hidden."""
+        self._put(key, Version(since=since, person=None))
+
+    def _put(self, key: str, version: Version) -> None:
+        before = [each for each in self._own.get(key, ()) if each.since < version.since]
+        self._own[key] = [*before, version]
 
     def to_come(self) -> "World":
-        """Give the same world as it will be once all that is known of has happened. Changes go into both."""
+        """Return the same world after all its changes, future ones included. Both share their changes."""
         later = World(self._base)
         later._own = self._own
         return later
 
     def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
-        """Give the person of that key as this run sees them now; `core_only`: no more than a yes/no question needs."""
-        return self._own_now(key) or self._base.find_by_key(key, core_only=core_only)
+        """Return the person with that key at the run's instant; `core_only`: only what a yes/no question needs."""
+        own = self._own_now(key)
+        return self._base.find_by_key(key, core_only=core_only) if own is None else own.person
 
     def last_change(self, key: str) -> datetime:
-        """Say since when the person is as they will stay."""
+        """Return the instant of the person's last change, future ones included."""
         versions = self._own.get(key)
         return versions[-1].since if versions else ALWAYS
 
-    def find(
-        self, *, citizen_id: str | None, id_card_number: str | None, core_only: bool = False
-    ) -> tuple[Person, ...]:
-        """Give everybody with that number: at most one by twelve digits, perhaps several by nine."""
-        if citizen_id is not None:
-            person = self.find_by_key(citizen_id, core_only=core_only)
+    def find(self, claim: Claim, *, core_only: bool = False) -> tuple[Person, ...]:
+        """Return everybody with the claim's number: at most one by twelve digits, perhaps several by nine."""
+        if claim.citizen_id is not None:
+            person = self.find_by_key(claim.citizen_id, core_only=core_only)
             return (person,) if person is not None else ()
-        if id_card_number is None:
+        if claim.id_card_number is None:
             return ()
-        base = self._untouched(self._base.by_card(id_card_number, core_only=core_only))
-        own = (p for p in self._changed() if p.id_card_number == id_card_number)
+        base = self._untouched(self._base.by_card(claim.id_card_number, core_only=core_only))
+        own = (p for p in self._changed() if p.id_card_number == claim.id_card_number)
         return (*base, *own)
 
     def household(self, key: str) -> tuple[Person, ...]:
-        """Give a household's members, its head first."""
+        """Return a household's members, its head first."""
         base = self._untouched(self._base.household(key))
         own = (p for p in self._changed() if p.household == key)
         return tuple(sorted((*base, *own), key=lambda p: p.relation_to_head != HEAD_OF_HOUSEHOLD))
 
     def head(self, key: str) -> Person | None:
-        """Give a household's head, perhaps without relatives and homes."""
+        """Return a household's head, perhaps without relatives and addresses."""
         if not self._own:
             return self._base.head(key)
         return next((p for p in self.household(key) if p.relation_to_head == HEAD_OF_HOUSEHOLD), None)
 
-    def children(self, citizen_id: str) -> tuple[Person, ...]:
-        """Give everybody whose record names that number as father or mother, wherever they live."""
-        base = self._untouched(self._base.children(citizen_id))
-        return (*base, *(p for p in self._changed() if citizen_id in parents_of(p)))
+    def children(self, key: str) -> tuple[Person, ...]:
+        """Return everybody whose record names the person with that key as father or mother, in any household."""
+        base = self._untouched(self._base.children(key))
+        return (*base, *(p for p in self._changed() if key in parents_of(p)))
 
     def everybody(self) -> tuple[Person, ...]:
-        """Give all people that this run sees."""
-        changed = {person_key(p): p for p in self._changed()}
-        return tuple({**{person_key(p): p for p in self._base.everybody()}, **changed}.values())
+        """Return all people of this run but the generated ones."""
+        people = {person_key(person): person for person in self._base.everybody()}
+        for key in self._own:
+            own = self._own_now(key)
+            if own is not None and own.person is not None:
+                people[key] = own.person
+            elif own is not None:
+                people.pop(key, None)
+        return tuple(people.values())
 
-    def versions(self) -> tuple[Version, ...]:
-        """Give all that this run has put, person by person, oldest first."""
-        return tuple(version for versions in self._own.values() for version in versions)
+    def versions(self) -> tuple[tuple[str, Version], ...]:
+        """Return all versions that this run has put, each with its key, person by person, oldest first."""
+        return tuple((key, version) for key, versions in self._own.items() for version in versions)
 
-    def _own_now(self, key: str) -> Person | None:
+    def _own_now(self, key: str) -> Version | None:
         versions = self._own.get(key)
         if versions is None:
             return None
         now = self._now()
-        return next((each.person for each in reversed(versions) if each.since <= now), None)
+        return next((each for each in reversed(versions) if each.since <= now), None)
 
     def _untouched(self, people: Iterable[Person]) -> tuple[Person, ...]:
         return tuple(p for p in people if self._own_now(person_key(p)) is None)
 
     def _changed(self) -> tuple[Person, ...]:
-        people = (self._own_now(key) for key in self._own)
-        return tuple(person for person in people if person is not None)
+        versions = (self._own_now(key) for key in self._own)
+        return tuple(each.person for each in versions if each is not None and each.person is not None)

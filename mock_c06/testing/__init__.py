@@ -1,1 +1,1 @@
-"""For those who test a client of C06: the pytest fixture `c06`, in-process or against a running mock."""
+"""The pytest fixture `c06` for tests of a client of C06, in-process or against a running mock."""

@@ -1,4 +1,4 @@
-"""The control face as the fixture's parts use it: one run, and refusals that say which member was wrong."""
+"""A client of the control face for one run; a refusal names the wrong member."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,12 @@ import httpx
 
 
 class ControlRefused(Exception):
-    """The control face refused what a test asked of it: the test is wrong, or the mock isn't there."""
+    """The control face refused what a test asked of it: the test is wrong, or the mock does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Calls about one run."""
+    """Requests about one run."""
 
     client: httpx.Client
     run: str
@@ -22,7 +22,7 @@ class Control:
         return self.call(method, f"/runs/{self.run}{path}", **sent)
 
     def call(self, method: str, path: str, **sent: Any) -> Any:
-        """Call a path and give its JSON, None where it has none; raises `ControlRefused`."""
+        """Request a path and return its JSON, None for an empty answer; raises `ControlRefused`."""
         try:
             answer = self.client.request(method, path, **sent)
         except httpx.TransportError as error:

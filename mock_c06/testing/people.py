@@ -1,4 +1,4 @@
-"""A person as tests use one: whom to ask about, in the forms that the wire wants."""
+"""A person to ask about, with the fields of a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from mock_c06.matching.fold import fold_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A synthetic person. `confirmed` says whether asking with these values gets a yes."""
+class KnownPerson:
+    """A synthetic person. `confirmed`: a yes/no question with these values is answered with yes."""
 
     slug: str
     why: str
@@ -33,7 +33,7 @@ class Person:
 
     @property
     def wire(self) -> dict[str, str]:
-        """The fields of a request that are about the person, by their wire names."""
+        """The person's fields of a request, by their wire names."""
         number = {"SoDinhDanh": self.citizen_id} if self.citizen_id else {"SoCMND": self.number}
         birth = (
             {"NgayThangNam": self.birth_date.replace("-", "")}
@@ -43,27 +43,27 @@ class Person:
         return {**number, "HoVaTen": self.folded_name, **birth}
 
 
-Somebody = Person | str
+PersonOrNumber = KnownPerson | str
 
 
-def numbers_of(somebody: Somebody) -> dict[str, str]:
-    """Give each number that a person can be asked by, under its member's name."""
+def numbers_of(somebody: PersonOrNumber) -> dict[str, str]:
+    """Return the person's numbers by member names."""
     if isinstance(somebody, str):
         return {"citizen_id" if len(somebody) == 12 else "id_card_number": somebody}
     numbers = {"citizen_id": somebody.citizen_id, "id_card_number": somebody.id_card_number}
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def number_of(somebody: Somebody) -> str:
-    """Give the number that a person is known by, or the number itself."""
+def number_of(somebody: PersonOrNumber) -> str:
+    """Return the person's number, or the given number."""
     return somebody if isinstance(somebody, str) else somebody.number
 
 
-def read_person(written: Mapping[str, Any]) -> Person:
+def read_person(written: Mapping[str, Any]) -> KnownPerson:
     """Read a person of the catalogue, or of a run's world."""
-    known = {name for name in Person.__dataclass_fields__ if name in written}
+    known = {name for name in KnownPerson.__dataclass_fields__ if name in written}
     values = {name: written[name] for name in known}
     values.setdefault("slug", str(written.get("citizen_id") or written.get("id_card_number")))
     values.setdefault("why", "put into the run by the test")
     expected = written.get("expect", {"confirmed": values.get("alive", True)})
-    return Person(**values, confirmed=expected["confirmed"])
+    return KnownPerson(**values, confirmed=expected["confirmed"])

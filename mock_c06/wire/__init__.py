@@ -1,1 +1,1 @@
-"""The two faces that C06 shows: SOAP 1.1 and the JSON of provincial platforms."""
+"""The wire format: read enquiries and write records, in SOAP 1.1 and in the JSON of provincial platforms."""

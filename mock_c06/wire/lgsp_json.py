@@ -8,18 +8,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mock_c06.desk.accounts import Account, Dialect
-from mock_c06.desk.switches import Switches
+from mock_c06.accounts.model import Account, Dialect
+from mock_c06.accounts.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
-from mock_c06.wire.answering import Answer
-from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, parse_enquiry, wrong
-from mock_c06.wire.record import Tree
-from mock_c06.wire.soap_in import MAX_BODY
-from mock_c06.wire.soap_out import TEST_DATA, as_of_text, write_envelope
+from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, invalid_request, parse_enquiry
+from mock_c06.wire.record import Answer, Tree
+from mock_c06.wire.soap_requests import MAX_BODY, SHORT_NAME
+from mock_c06.wire.soap_responses import TEST_DATA, as_of_text, write_envelope
 
-_MOST_COLONS = 1024
-"""Counted before a request is read: each member has one, and a request has a dozen."""
+_MAX_COLONS = 1024
+"""Counted before a request is parsed: each member has one colon, and a request has a dozen members."""
 _PLAIN = (*HEAD, *LOGIN, *NUMBERS, "HoVaTen")
 _IGNORED_BY_CAMEL = "userNameService"
 _CAMEL = {name[0].lower() + name[1:]: name for name in _PLAIN} | {"ngayThangNam": "NgayThangNam"}
@@ -29,20 +28,20 @@ _PASCAL = {name: name for name in _PLAIN} | {"NgayThangNamSinh": "NgayThangNam"}
 def require_json(content_type: str | None) -> None:
     """Refuse another media type; raises `RequestRefused`."""
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise wrong("Content-Type phải là application/json")
+        raise invalid_request("Content-Type phải là application/json")
 
 
 def parse_json(body: bytes, operation: Operation, dialect: Dialect, *, own_code: str) -> Enquiry:
     """Read a request of the account's variant; raises `RequestRefused` 01.
 
-    `camel` may leave the operation's `own_code` out: the one client of it that is known does, since the path says it.
+    `camel` may omit the operation's `own_code`, as its one known client does: the path names the operation.
     """
     members = _load(body)
     match dialect:
         case Dialect.LGSP_PASSTHROUGH:
             birth = members.pop("NgayThangNamSinh", None)
             if not isinstance(birth, dict) or not set(birth) <= set(BIRTH):
-                raise wrong("NgayThangNamSinh không hợp lệ")
+                raise invalid_request("NgayThangNamSinh không hợp lệ")
             names = {name: name for name in (*_PLAIN, *BIRTH)}
             return parse_enquiry(operation, _fields(members | birth, names))
         case Dialect.LGSP_CAMEL:
@@ -51,20 +50,20 @@ def parse_json(body: bytes, operation: Operation, dialect: Dialect, *, own_code:
             return parse_enquiry(operation, _fields(members, _CAMEL))
         case Dialect.LGSP_PASCAL:
             return parse_enquiry(operation, _fields(members, _PASCAL))
-    raise wrong("Tài khoản không dùng JSON")
+    raise invalid_request("Tài khoản không dùng JSON")
 
 
 def _load(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY:
-        raise wrong("Thông điệp quá lớn")
-    if body.count(b":") > _MOST_COLONS:
-        raise wrong("Thông điệp có quá nhiều trường")
+        raise invalid_request("Thông điệp quá lớn")
+    if body.count(b":") > _MAX_COLONS:
+        raise invalid_request("Thông điệp có quá nhiều trường")
     try:
         members = json.loads(body.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as exc:
-        raise wrong("Thông điệp không phải JSON hợp lệ") from exc
+        raise invalid_request("Thông điệp không phải JSON hợp lệ") from exc
     if not isinstance(members, dict):
-        raise wrong("Thông điệp phải là một đối tượng JSON")
+        raise invalid_request("Thông điệp phải là một đối tượng JSON")
     return members
 
 
@@ -76,10 +75,12 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _fields(members: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    if not set(members) <= set(names):
-        raise wrong("Có trường không được định nghĩa")
-    if not all(isinstance(value, str) for value in members.values()):
-        raise wrong("Mọi giá trị phải là chuỗi")
+    for position, (name, value) in enumerate(members.items(), start=1):
+        if name not in names:
+            shown = f" {name}" if SHORT_NAME.fullmatch(name) else ""
+            raise invalid_request(f"Có trường không được định nghĩa:{shown} (trường thứ {position})")
+        if not isinstance(value, str):
+            raise invalid_request(f"Mọi giá trị phải là chuỗi: {name}")
     return {names[member]: value for member, value in members.items()}
 
 
@@ -104,7 +105,7 @@ def _camel_data(answer: Answer, switches: Switches) -> Any:
     if answer.operation is Operation.AUTHENTICATE:
         exists = answer.count > 0
         return str(exists).lower() if switches.text_verdict else exists
-    # Flattened, so each person carries what the collection's attributes said.
+    # Flattened: each person has the collection's attributes.
     stamp = _stamp(answer, switches) if answer.count else {}
     people = [_members(record) | stamp for record in answer.records]
     return _one_or_list(people, switches) if people else None

@@ -1,18 +1,20 @@
-"""A person as the wire tells them: an ordered tree of element names, which both faces write out.
+"""A person's record on the wire: an ordered tree of element names, which both dialects write.
 
-What the account was not granted is an empty element, as is what nobody knows. The number asked by is always
+A field that the account was not granted, or that is unknown, is an empty element. The number asked by is always
 answered: the caller knows it, and checks by it that the record is the right one.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
-from mock_c06.desk.accounts import Account
-from mock_c06.desk.switches import Switches
+from mock_c06.accounts.model import Account
+from mock_c06.accounts.switches import Switches
 from mock_c06.operations import Operation
-from mock_c06.population.model import Address, Kin, Person
-from mock_c06.runs.world import HEAD_OF_HOUSEHOLD
+from mock_c06.people.index import HEAD_OF_HOUSEHOLD
+from mock_c06.people.model import Address, Kin, Person
+from mock_c06.unfrozen import unfrozen
 
 Tree: TypeAlias = "list[tuple[str, Value]]"
 Value: TypeAlias = "str | Tree"
@@ -47,15 +49,25 @@ _PARTS = {
 }
 
 
+@unfrozen
+class Answer:
+    """The number of people, and their records if the operation has records."""
+
+    operation: Operation
+    count: int
+    records: tuple[Tree, ...] = ()
+    as_of: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Teller:
-    """Tells one account about people: `asked_by` is the number that was asked by."""
+class RecordWriter:
+    """Writes records for one account; `asked_by` is the number of the claim."""
 
     account: Account
     asked_by: str | None
 
-    def tell(self, person: Person, household: Iterable[Person], operation: Operation) -> Tree:
-        """Write the part of the record that the operation brings."""
+    def write(self, person: Person, household: Iterable[Person], operation: Operation) -> Tree:
+        """Write the elements of the operation's record."""
         tree: Tree = [
             ("SoDinhDanh", self._number("citizen_id", person.citizen_id)),
             ("SoCMND", self._number("id_card_number", person.id_card_number)),
@@ -87,7 +99,7 @@ class Teller:
             case "NgayThangNamSinh":
                 return self._birth(person)
             case "ChuHo":
-                return self._head(household)
+                return self._head(person, household)
             case "SoSoHoKhau":
                 return (person.household_book or "") if self._sees("household_head") else ""
             case "TrangThai":
@@ -108,12 +120,14 @@ class Teller:
             ("NgayThangNam", f"{person.birth_date:{form}}" if full else ""),
         ]
 
-    def _head(self, household: list[Person]) -> Value:
+    def _head(self, person: Person, household: list[Person]) -> Value:
+        """Write the head; `QuanHe` is the person's relation to the head, or names the head by the switch."""
         head = next((p for p in household if p.relation_to_head == HEAD_OF_HOUSEHOLD), None)
         if head is None or not self._sees("household_head"):
             return ""
+        names_head = self._switches.relation_names_head
         return [
-            ("QuanHe", HEAD_OF_HOUSEHOLD),
+            ("QuanHe", HEAD_OF_HOUSEHOLD if names_head else person.relation_to_head or ""),
             ("SoDinhDanh", head.citizen_id or ""),
             ("SoCMND", head.id_card_number or ""),
             ("HoVaTen", _kin_name(head.full_name, self._switches)),
@@ -167,7 +181,7 @@ def _parts_of(name: str, switches: Switches) -> Tree:
 
 
 def _without_empty(tree: Tree) -> Tree:
-    """Leave out what has no text, and what is left without children by that."""
+    """Remove elements without text, and those without children after that."""
     kept: Tree = []
     for name, value in tree:
         inner = value if isinstance(value, str) else _without_empty(value)
@@ -176,6 +190,6 @@ def _without_empty(tree: Tree) -> Tree:
     return kept
 
 
-def nobody_as_person(operation: Operation) -> Tree:
-    """Write the record of nobody: each element there, and empty."""
+def write_empty_record(operation: Operation) -> Tree:
+    """Write a record whose elements are all empty."""
     return [(name, "") for name in ("SoDinhDanh", "SoCMND", "HoVaTen", *_PARTS[operation])]

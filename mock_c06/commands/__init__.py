@@ -1,0 +1,1 @@
+"""The commands of `mock-c06`, one file each; main.py registers them."""

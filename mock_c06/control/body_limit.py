@@ -1,0 +1,72 @@
+"""The limit on a body's size at the control face: a larger one is refused while it arrives, and never kept whole.
+
+It comes before routing and before the token, because the framework reads the body first.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mock_c06.control.problems import problem
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Enough for some 20,000 people in one world."""
+
+
+class _TooLarge(Exception):
+    """The body is larger than the limit."""
+
+
+class _CallerGone(Exception):
+    """The caller disconnected before the end of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """Middleware that passes bodies of at most `MAX_BYTES` to the app."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = await _read(scope, receive)
+        except _CallerGone:
+            return
+        except _TooLarge:
+            title = f"a body of at most {MAX_BYTES // 1024 // 1024} MiB is expected"
+            refusal = problem(413, title, [], {"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    if length.isdigit() and (len(length) > 12 or int(length) > MAX_BYTES):
+        raise _TooLarge
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _CallerGone
+        body += message.get("body", b"")
+        if len(body) > MAX_BYTES:
+            raise _TooLarge
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    waiting = [body]
+
+    async def replay() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replay

@@ -1,1 +1,0 @@
-"""Accounts as C06 issues them, and every authorisation layer."""

@@ -1,0 +1,205 @@
+"""The registry's own log of every call, refused calls included, to compare a caller's audit with.
+
+Kept in memory for as long as the run exists. The person asked about is a member of its own (`AskedPerson`), which the
+control face shows only on request; elsewhere the number is masked. `Observation` is for the report card and has no
+value of a person. Source: NĐ 47/2020 Đ45 (what a provider logs).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+
+from mock_c06.unfrozen import unfrozen
+
+
+class NumbersSent(StrEnum):
+    """Which of the two numbers a request carried."""
+
+    ONE = "one"
+    BOTH = "both"
+    NONE = "none"
+    WRONG_LENGTH = "wrong_length"
+
+
+class TimestampUnit(StrEnum):
+    """What a login's timestamp counts, judged by its size."""
+
+    MILLISECONDS = "ms"
+    SECONDS = "s"
+    OTHER = "other"
+
+
+@unfrozen
+class Observation:
+    """Only differences of `arrived_s` have a meaning. A member is None if the call did not show it."""
+
+    arrived_s: float
+    status: int
+    retry_after_s: float | None = None
+    is_cut: bool = False
+    is_name_folded: bool | None = None
+    numbers: NumbersSent | None = None
+    timestamp: TimestampUnit | None = None
+    wants_seconds: bool = False
+    service_code: str | None = None
+
+
+TOKEN = "token"  # noqa: S105 - the journal's word for a token call, not a secret
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    FAULT = "fault"
+    UNAUTHORISED = "unauthorised"
+    THROTTLED = "throttled"
+
+
+@unfrozen
+class AskedPerson:
+    """The person that a call concerned, unmasked: synthetic, but treated like personal data."""
+
+    citizen_id: str | None
+    id_card_number: str | None
+    full_name: str
+    birth: str
+
+    @property
+    def number(self) -> str:
+        """The number asked by."""
+        return self.citizen_id or self.id_card_number or ""
+
+
+@unfrozen
+class Entry:
+    """One call. `code` is C06's or the HTTP status of a refusal; `fault` the planned misbehaviour, if any.
+
+    `fault_id` is the fault's id in the plan, `fault_call` which of its calls this was (from 1), `sent_late_ms` the
+    delay of the answer. `reason`: why a login failed (login/reasons.py), which the caller does not learn, and
+    `reason_detail`: what was hashed instead. `status` is None where the answer was cut off before it; `ms` counts from
+    the end of the request to the beginning of the answer, a planned delay included; `bytes` are those of the answer's
+    body as far as it is sent, `request_bytes` those of the request's.
+    """
+
+    n: int
+    at: str
+    environment: str
+    operation: str | None
+    account: str | None
+    ma_yeu_cau: str | None
+    outcome: Outcome
+    code: str | None
+    fault: str | None
+    subject: str | None
+    body_sha256: str
+    fault_id: str | None = None
+    fault_call: int | None = None
+    sent_late_ms: int | None = None
+    reason: str | None = None
+    reason_detail: str | None = None
+    status: int | None = None
+    ms: float | None = None
+    bytes: int | None = None
+    request_bytes: int | None = None
+    asked: AskedPerson | None = field(default=None, repr=False)
+    observation: Observation | None = field(default=None, repr=False)
+
+
+_EQUAL = (
+    "environment",
+    "operation",
+    "account",
+    "outcome",
+    "fault",
+    "fault_id",
+    "code",
+    "ma_yeu_cau",
+    "reason",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A filter for entries: a member that is None does not narrow. `since` is inclusive, by the wall clock."""
+
+    environment: str | None = None
+    operation: str | None = None
+    account: str | None = None
+    outcome: str | None = None
+    fault: str | None = None
+    fault_id: str | None = None
+    code: str | None = None
+    ma_yeu_cau: str | None = None
+    reason: str | None = None
+    numbers: frozenset[str] | None = field(default=None, repr=False)
+    since: datetime | None = None
+    after: int = 0
+
+    def matches(self, entry: Entry) -> bool:
+        """Return whether an entry matches."""
+        for name in _EQUAL:
+            wanted = getattr(self, name)
+            if wanted is not None and wanted != getattr(entry, name):
+                return False
+        if self.numbers is not None and (entry.asked is None or entry.asked.number not in self.numbers):
+            return False
+        return entry.n > self.after and (self.since is None or datetime.fromisoformat(entry.at) >= self.since)
+
+
+ALL = Query()
+
+
+MAX_ENTRIES = 100_000
+"""Of one run: some 150 MB. The oldest entry is dropped for a newer one."""
+
+
+class Journal:
+    """Entries in the order of the calls; `n` starts at 1. `dropped` is how many the limit has cost since `clear`."""
+
+    def __init__(self, limit: int = MAX_ENTRIES, count: Callable[[Entry], None] | None = None) -> None:
+        self._count = count
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._forgotten = 0
+        self.dropped = 0
+
+    def next_number(self) -> int:
+        """Return the number of the next entry."""
+        return self._forgotten + len(self._entries) + 1
+
+    def append(self, entry: Entry) -> None:
+        """Keep the entry."""
+        if len(self._entries) == self._entries.maxlen:
+            self._forgotten += 1
+            self.dropped += 1
+        self._entries.append(entry)
+        if self._count is not None:
+            self._count(entry)
+
+    def last(self) -> Entry:
+        """Return the newest entry; there must be one."""
+        return self._entries[-1]
+
+    def clear(self) -> None:
+        """Remove every entry; the numbers go on."""
+        self._forgotten += len(self._entries)
+        self._entries.clear()
+        self.dropped = 0
+
+    def entries(self, query: Query = ALL) -> list[Entry]:
+        """Return the entries that match, oldest first."""
+        # Numbers have no gaps: the entries up to `after` are skipped without a look.
+        start = max(query.after - self._forgotten, 0)
+        return [entry for entry in islice(self._entries, start, None) if query.matches(entry)]
+
+
+def mask_subject(citizen_id: str | None, id_card_number: str | None) -> str | None:
+    """Mask the middle of a number: `001090***123`, `012***678`."""
+    if citizen_id:
+        return f"{citizen_id[:6]}***{citizen_id[-3:]}"
+    return f"{id_card_number[:3]}***{id_card_number[-3:]}" if id_card_number else None

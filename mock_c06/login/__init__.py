@@ -1,0 +1,1 @@
+"""Authentication and admission of a call: digest, tokens, locked accounts, rates, permissions."""

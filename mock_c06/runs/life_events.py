@@ -1,0 +1,170 @@
+"""Apply a life event in a run: all people concerned change at one instant, or the event is refused.
+
+The events themselves are in control/life_events.py; what they have in common is here: who is living, spouses, ages, names
+in relatives' records, new numbers. A new number is 0 and the province, century and gender, two digits of the birth year,
+six more (Decree 137/2015, Article 13), the last six from 000500 to 000999, inside the personas' block.
+"""
+
+import re
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from mock_c06.clock import VIETNAM
+from mock_c06.errors import EventRefused, PersonUnknown
+from mock_c06.people.index import key_of_kin, person_key
+from mock_c06.people.model import Claim, Kin, LifeStatus, Person
+from mock_c06.people.rules import kin_of_record
+from mock_c06.runs.run import AppliedEvent, EventKind, Run
+from mock_c06.runs.world import World
+
+
+class LifeEvent(Protocol):
+    """What a run needs of an event."""
+
+    @property
+    def kind(self) -> EventKind:
+        """The kind that the change feed names."""
+        ...
+
+    def change(self, world: World, at: datetime, /) -> tuple[Person, ...]:
+        """Return the people as the event leaves them, the one it is about first; raises `EventRefused`."""
+        ...
+
+    def replaced(self, world: World, /) -> tuple[str, ...]:
+        """Return the keys under which nobody is found any more after the event."""
+        ...
+
+
+def apply_event(
+    run: Run, event: LifeEvent, at: datetime | None = None
+) -> tuple[AppliedEvent, tuple[Person, ...]]:
+    """Change the people from `at` on (else the run's now); raises `EventRefused`, `PersonUnknown`."""
+    at = at or run.clock.now()
+    world = run.world.to_come()
+    people, replaced = event.change(world, at), event.replaced(world)
+    if age_on(people[0], at.astimezone(VIETNAM).date()) < 0:
+        raise EventRefused("at", "is before the birth of the person")
+    keys = (*(person_key(person) for person in people), *replaced)
+    if any(world.last_change(key) > at for key in keys):
+        raise EventRefused("at", "is before an earlier event of these people")
+
+    def has_new_role_only(person: Person) -> bool:
+        """Say whether only the relation to a new head changed, which the feed of changes doesn't bring."""
+        former = world.find_by_key(person_key(person))
+        if event.kind is not EventKind.DEATH or former is None or person is people[0]:
+            return False
+        return replace(former, relation_to_head=person.relation_to_head) == person
+
+    listed = tuple(person_key(person) for person in people if not has_new_role_only(person))
+    for person in people:
+        run.world.put(person, at)
+    for key in replaced:
+        run.world.remove(key, at)
+    applied = AppliedEvent(n=len(run.events) + 1, kind=event.kind, at=at, keys=(*listed, *replaced))
+    run.events.append(applied)
+    return applied, people
+
+
+_CARD_DIGITS = 9
+
+
+def get_living(world: World, number: str, field: str = "citizen_id", *, or_missing: bool = False) -> Person:
+    """Return the person with those twelve or nine digits; raises `PersonUnknown`, or `EventRefused` for a dead, missing
+    or cancelled person and for nine digits that several people have."""
+    if len(number) == _CARD_DIGITS:
+        claim = Claim(id_card_number=number, full_name="")
+        found = [person for person in world.find(claim) if person.status is not LifeStatus.CANCELLED]
+        if len(found) > 1:
+            raise EventRefused(field, "is the number of several people: write the twelve digits")
+        person = found[0] if found else None
+    else:
+        person = world.find_by_key(number)
+    if person is None:
+        raise PersonUnknown(field)
+    if person.status is LifeStatus.MISSING and or_missing:
+        return person
+    if person.status is not LifeStatus.LIVING:
+        raise EventRefused(field, f"is {person.status.name.lower()}")
+    return person
+
+
+def spouse_of(world: World, person: Person) -> Person | None:
+    """Return the spouse's own record, if the world has one that names the person back."""
+    key = key_of_kin(person.spouse)
+    spouse = world.find_by_key(key) if key is not None else None
+    return spouse if spouse is not None and key_of_kin(spouse.spouse) == person_key(person) else None
+
+
+def kin_of(person: Person) -> Kin:
+    """Write the person as relatives' records name them."""
+    return Kin(
+        full_name=person.full_name,
+        nationality=person.nationality,
+        citizen_id=person.citizen_id,
+        id_card_number=person.id_card_number,
+    )
+
+
+def age_on(person: Person, day: date) -> int:
+    """Return the person's age; a person with a birth year alone counts as born on its last day."""
+    born = person.birth_date or date(person.birth_year, 12, 31)
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def rename_in_records(world: World, person: Person, kin: Kin) -> tuple[Person, ...]:
+    """Return the records of close relatives and of the household that name the person, with the new kin in them."""
+    changed: list[Person] = []
+    for each in _close_to(world, person):
+        named = kin_of_record(each).items()
+        changes: dict[str, Any] = {role: kin for role, old in named if key_of_kin(old) == person_key(person)}
+        changed += [replace(each, **changes)] if changes else []
+    return tuple(changed)
+
+
+def _close_to(world: World, person: Person) -> tuple[Person, ...]:
+    keys = [key for kin in kin_of_record(person).values() if (key := key_of_kin(kin)) is not None]
+    found = [relative for key in keys if (relative := world.find_by_key(key)) is not None]
+    members = world.household(person.household) if person.household else ()
+    children = world.children(person_key(person))
+    close = {person_key(each): each for each in (*found, *members, *children)}
+    close.pop(person_key(person), None)
+    return tuple(close.values())
+
+
+_BLOCK = range(500, 1000)
+_FORM = re.compile(r"0[0-9]{11}")
+
+
+def province_of(person: Person) -> str:
+    """Return the province that a new number begins with: of the residence, else of the number, else an empty text."""
+    home = person.permanent_residence
+    return (home.province_code if home is not None else None) or (person.citizen_id or "")[1:3]
+
+
+def issue_number(world: World, wanted: str | None, *, province: str, gender: str, birth_year: int) -> str:
+    """Return the wanted number if it may be issued, else the first free one of the block; raises `EventRefused`."""
+    if wanted is not None:
+        return _verify_new_number(world, wanted, gender=gender, birth_year=birth_year)
+    if not province:
+        raise EventRefused("new_citizen_id", "is needed: the record has no province to make a number of")
+    prefix = f"0{province}{_gender_and_year(gender, birth_year)}"
+    for last in _BLOCK:
+        number = f"{prefix}{last:06d}"
+        if world.find_by_key(number) is None:
+            return number
+    raise EventRefused("citizen_id", "all numbers of this province, gender and year are used")
+
+
+def _verify_new_number(world: World, number: str, *, gender: str, birth_year: int) -> str:
+    """Return the number if it may be issued; raises `EventRefused`."""
+    if not _FORM.fullmatch(number) or number[3:6] != _gender_and_year(gender, birth_year):
+        raise EventRefused("new_citizen_id", "does not match the person's gender and birth year")
+    if world.find_by_key(number) is not None:
+        raise EventRefused("new_citizen_id", "is used: a number is never issued twice")
+    return number
+
+
+def _gender_and_year(gender: str, birth_year: int) -> str:
+    century = 2 * ((birth_year - 1900) // 100) + (1 if gender == "2" else 0)
+    return f"{century}{birth_year % 100:02d}"
