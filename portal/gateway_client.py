@@ -1,7 +1,7 @@
-"""How a portal calls the gateway: find the endpoints, get a token, verify once, prefill, show the ledger.
+"""A portal's client of the gateway: find the endpoints, get a token, verify once, prefill, show the ledger.
 
-The example integration: everything a portal needs on the wire, in one file, with nothing of the gateway imported.
-Proves itself by secret (sandbox only) or by `private_key_jwt`; with a key it binds its tokens by DPoP (RFC 9449).
+An example of an integration: all requests of a portal, in one file that imports nothing of the gateway. The client
+authenticates with a secret (sandbox only) or with `private_key_jwt`; with a key it binds its tokens by DPoP (RFC 9449).
 """
 
 import base64
@@ -9,6 +9,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalAccount:
-    """What `gateway accounts create --json` printed, and the private key where the account has one."""
+    """The output of `gateway accounts create --json`, and the account's private key if it has one."""
 
     client_id: str
     issuer: str
@@ -40,7 +41,7 @@ class PortalAccount:
 
 
 class TokenRefused(Exception):
-    """The token endpoint refused; `error` is RFC 6749's word."""
+    """The token endpoint refused; `error` is the error code of RFC 6749."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -48,10 +49,19 @@ class TokenRefused(Exception):
 
 
 class GatewayClient:
-    """One account at one profile of the gateway. Use as an async context manager."""
+    """One account at one profile of the gateway. Use it as an async context manager."""
 
-    def __init__(self, account: PortalAccount, *, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self,
+        account: PortalAccount,
+        *,
+        http: httpx.AsyncClient | None = None,
+        scope: str | None = None,
+        now: Callable[[], float] = time.time,  # noqa: TID251 - a portal uses the machine's clock
+    ) -> None:
         self._account = account
+        self._now = now
+        self._scope = scope
         self._http = http or httpx.AsyncClient(timeout=30, trust_env=False)
         self._metadata: dict[str, Any] = {}
         self._token: dict[str, Any] = {}
@@ -71,11 +81,11 @@ class GatewayClient:
         await self._http.aclose()
 
     async def token(self) -> dict[str, Any]:
-        """Return the token endpoint's answer, fetching a new token shortly before the old one ends."""
-        if time.monotonic() < self._token_until:  # a duration of this process, nothing to inject
+        """Return the token endpoint's answer; fetch a new token shortly before the old one expires."""
+        if time.monotonic() < self._token_until:  # a duration in this process needs no clock
             return self._token
         endpoint = (await self._find_endpoints())["token_endpoint"]
-        form = {"grant_type": "client_credentials"}
+        form = {"grant_type": "client_credentials"} | ({"scope": self._scope} if self._scope else {})
         auth: httpx.Auth = httpx.Auth()
         if self._account.key is not None:
             form |= {"client_assertion_type": _ASSERTION, "client_assertion": self._assertion()}
@@ -94,9 +104,48 @@ class GatewayClient:
         """`GET /me`."""
         return await self._call("GET", "/me")
 
-    async def verify(self, enquiry: dict[str, Any]) -> Answer:
-        """`POST /verifications`."""
-        return await self._call("POST", "/verifications", enquiry)
+    async def request_scope(self, scope: str) -> None:
+        """Ask for this scope with the next token; sensitive fields need `prefill.sensitive` by name."""
+        self._scope, self._token_until = scope, 0.0
+
+    async def procedures(self) -> Answer:
+        """`GET /procedures`."""
+        return await self._call("GET", "/procedures")
+
+    async def procedure(self, slug: str) -> Answer:
+        """`GET /procedures/{slug}`."""
+        return await self._call("GET", f"/procedures/{slug}")
+
+    async def verify(self, enquiry: dict[str, Any], *, idempotency_key: str | None = None) -> Answer:
+        """`POST /verifications`; with a key, the same request sent again gets the same answer."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return await self._call("POST", "/verifications", enquiry, headers=headers)
+
+    async def evaluate(self, request: dict[str, Any]) -> Answer:
+        """`POST /evaluations`: what would be refused, without a claim."""
+        return await self._call("POST", "/evaluations", request)
+
+    async def revoke(self, verification: str) -> Answer:
+        """`POST /verifications/{id}/revoke`."""
+        return await self._call("POST", f"/verifications/{verification}/revoke")
+
+    async def check_receipt(self, receipt: str) -> Answer:
+        """`POST /receipts/check`."""
+        return await self._call("POST", "/receipts/check", {"receipt": receipt})
+
+    async def receipt_proof(self, verification: str) -> str | None:
+        """`GET /receipts/{id}/proof`: the proof (C2SP tlog-proof); None while it can't be had. Needs `audit.read`."""
+        address = f"{self._account.issuer}/v1/receipts/{verification}/proof"
+        response = await self._send("GET", address, None, {})
+        return response.text if response.status_code == 200 else None
+
+    async def file_discrepancy(self, prefill: str, field: str, note: str) -> Answer:
+        """`POST /discrepancies`."""
+        return await self._call("POST", "/discrepancies", {"prefill": prefill, "field": field, "note": note})
+
+    async def own_ledger(self, id_token: str) -> Answer:
+        """`POST /ledger/mine`, for the citizen of the ID token."""
+        return await self._call("POST", "/ledger/mine", headers={"Citizen-Token": id_token})
 
     async def prefill(self, request: dict[str, Any]) -> Answer:
         """`POST /prefills`."""
@@ -107,23 +156,31 @@ class GatewayClient:
         return await self._call("POST", "/ledger", {"receipt": receipt})
 
     async def verify_elsewhere(self, issuer: str, enquiry: dict[str, Any]) -> Answer:
-        """Present this account's token at another profile's door: what the fence must refuse."""
+        """Use this account's token at another profile, which must refuse it."""
         return await self._call("POST", "/verifications", enquiry, issuer=issuer)
 
     async def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, issuer: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        issuer: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Call the API; a token that ended early, by a change at the gateway, is fetched once more."""
+        """Call the API; if the token has ended early, by a change at the gateway, fetch a new one and call once more."""
         address = f"{issuer or self._account.issuer}/v1{path}"
-        response = await self._send(method, address, body)
+        response = await self._send(method, address, body, headers or {})
         if response.status_code == 401 and issuer is None:
             self._token_until = 0.0
-            response = await self._send(method, address, body)
+            response = await self._send(method, address, body, headers or {})
         return Answer(status=response.status_code, members=response.json(), headers=dict(response.headers))
 
-    async def _send(self, method: str, address: str, body: dict[str, Any] | None) -> httpx.Response:
+    async def _send(
+        self, method: str, address: str, body: dict[str, Any] | None, extra: dict[str, str]
+    ) -> httpx.Response:
         token = await self.token()
-        headers = {"Authorization": f"{token['token_type']} {token['access_token']}"}
+        headers = {**extra, "Authorization": f"{token['token_type']} {token['access_token']}"}
         if self._account.key is not None:
             headers["DPoP"] = self._proof(method, address, token["access_token"])
         return await self._http.request(method, address, json=body, headers=headers)
@@ -138,8 +195,8 @@ class GatewayClient:
         return self._metadata
 
     def _assertion(self) -> str:
-        """Sign who we are, for this issuer only (RFC 7523)."""
-        now = int(time.time())  # noqa: TID251 - a portal has the machine's clock
+        """Return a signed client assertion for this issuer (RFC 7523)."""
+        now = int(self._now())
         claims = {
             "iss": self._account.client_id,
             "sub": self._account.client_id,
@@ -151,12 +208,12 @@ class GatewayClient:
         return self._sign({"typ": "JWT"}, claims)
 
     def _proof(self, method: str, address: str, access_token: str | None = None) -> str:
-        """Show that we hold the key, for this call only (RFC 9449)."""
+        """Return a proof of possession of the key, for this call only (RFC 9449)."""
         assert self._account.key is not None
         claims: dict[str, Any] = {
             "htm": method,
             "htu": address,
-            "iat": int(time.time()),  # noqa: TID251 - a portal has the machine's clock
+            "iat": int(self._now()),
             "jti": secrets.token_urlsafe(16),
         }
         if access_token is not None:

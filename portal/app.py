@@ -1,0 +1,175 @@
+"""Build the portal: its parts, its routes, and what a page says when something is refused."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI, Request
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from portal import desk_web
+from portal.clock import Clock, SystemClock
+from portal.dossiers import web as dossiers_web
+from portal.errors import (
+    DossierChanged,
+    DossierGone,
+    FormForged,
+    GatewayUnreachable,
+    OfficerUnknown,
+    PortalError,
+    SignInNeeded,
+    StartRefused,
+    TooManyDossiers,
+    TooOften,
+)
+from portal.gateway_client import GatewayClient, PortalAccount
+from portal.login import web as login_web
+from portal.login.openid import CALLBACK, OpenIdLogin
+from portal.sealing import open_sealer
+from portal.services import web as services_web
+from portal.services.catalogue import Catalogue
+from portal.settings import Settings
+from portal.store import Store, open_store
+from portal.web import PagePolicy, Portal, Rate, visitor_of
+
+SWEEP_S = 60.0
+GATEWAY_TIMEOUT_S = 40.0
+
+
+def build_app(
+    settings: Settings,
+    *,
+    public_url: str,
+    clock: Clock | None = None,
+    gateway: httpx.AsyncClient | None = None,
+    login: httpx.AsyncClient | None = None,
+    control: httpx.AsyncClient | None = None,
+) -> ASGIApp:
+    """Build the portal; tests pass other clients for the gateway, the login and the mock's control face."""
+    clock = clock or SystemClock()
+    sealer = open_sealer(settings.store_key_file)
+    store = open_store(settings.database_url, sealer, retention=timedelta(days=settings.retention_days))
+    client = GatewayClient(
+        read_account(settings),
+        http=gateway or _open_http(GATEWAY_TIMEOUT_S),
+        now=lambda: clock.now().timestamp(),
+    )
+    portal = Portal(
+        settings=settings,
+        public_url=public_url,
+        clock=clock,
+        sealer=sealer,
+        store=store,
+        gateway=client,
+        login=OpenIdLogin(
+            settings.login_issuer,
+            settings.login_client_id,
+            redirect_uri=public_url + CALLBACK,
+            http=login or _open_http(10),
+            clock=clock,
+        ),
+        catalogue=Catalogue(client, clock),
+        sign_ins=Rate(settings.login_rate, clock),
+        failed_sign_ins=Rate(settings.login_rate, clock),
+        slow_lane=asyncio.Lock(),
+        verifications=Rate(settings.verification_rate, clock),
+        control=(control or _open_control(settings)) if settings.may_test(public_url) else None,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await store.prepare()
+        sweeping = asyncio.create_task(_sweep(store, clock))
+        yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
+        await store.close()
+
+    app = FastAPI(title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.portal = portal
+    for router in (services_web, login_web, dossiers_web, desk_web):
+        app.include_router(router.build_router())
+    app.add_exception_handler(PortalError, _explain)
+    app.add_exception_handler(HTTPException, _explain)
+    app.add_exception_handler(Exception, _explain)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    return PagePolicy(app, over_tls=portal.over_tls)
+
+
+def _open_http(seconds: float) -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=seconds, trust_env=False, follow_redirects=False)
+
+
+def _open_control(settings: Settings) -> httpx.AsyncClient | None:
+    if settings.mock_control_url is None or settings.mock_control_token is None:
+        return None
+    headers = {"Authorization": f"Bearer {settings.mock_control_token.get_secret_value()}"}
+    return httpx.AsyncClient(base_url=settings.mock_control_url, headers=headers, timeout=10, trust_env=False)
+
+
+def read_account(settings: Settings) -> PortalAccount:
+    """Return the account at the gateway, with its key (PEM or JWK) or its secret. Raises `StartRefused`."""
+    secret = key = None
+    if settings.client_secret_file is not None:
+        secret = _read(settings.client_secret_file, "PORTAL_CLIENT_SECRET_FILE")
+    if settings.private_key_file is not None:
+        text = _read(settings.private_key_file, "PORTAL_PRIVATE_KEY_FILE")
+        try:
+            key = ECKey.import_key(json.loads(text) if text.startswith("{") else text)
+        except (JoseError, ValueError, TypeError):
+            key = None
+        if key is None or not key.is_private:
+            raise StartRefused("PORTAL_PRIVATE_KEY_FILE: a private key on P-256 as PEM or JWK is expected")
+    return PortalAccount(client_id=settings.client_id, issuer=settings.issuer, client_secret=secret, key=key)
+
+
+def _read(path: Path, setting: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"{setting}: can't read {path} ({type(error).__name__})") from None
+
+
+async def _sweep(store: Store, clock: Clock) -> None:
+    """Delete what has ended, every minute."""
+    while True:
+        await store.sweep(clock.now())
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _explain(request: Request, error: Exception) -> Response:
+    """Say on a page what was refused, without inner text."""
+    visitor = await visitor_of(request)
+    if isinstance(error, SignInNeeded):
+        back = request.scope["path"] if request.method == "GET" else "/"
+        return visitor.page("sign_in.html", status=401, officer=error.officer, back=back)
+    if isinstance(error, TooOften):
+        headers = {"Retry-After": str(error.seconds)}
+        return visitor.page("too_often.html", status=429, headers=headers, seconds=error.seconds)
+    if isinstance(error, TooManyDossiers):
+        return visitor.page("too_many.html", status=409, limit=error.limit)
+    if isinstance(error, HTTPException):
+        return visitor.page(
+            "missing.html" if error.status_code == 404 else "failed.html", status=error.status_code
+        )
+    status, template = _PAGES.get(type(error), (500, "failed.html"))
+    return visitor.page(template, status=status)
+
+
+_PAGES: Mapping[type[Exception], tuple[int, str]] = {
+    DossierGone: (404, "missing.html"),
+    DossierChanged: (409, "changed.html"),
+    FormForged: (403, "forged.html"),
+    OfficerUnknown: (403, "officer_unknown.html"),
+    GatewayUnreachable: (503, "unreachable.html"),
+}

@@ -1,0 +1,110 @@
+"""`portal serve`: the test portal until Ctrl-C."""
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portal import __version__
+from portal.errors import StartRefused
+
+app = typer.Typer(
+    help="The DVCTT test portal: a client of the verification gateway, with synthetic people only.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+receipts = typer.Typer(help="Receipts of the gateway, and their proofs.", no_args_is_help=True)
+app.add_typer(receipts, name="receipts")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"portal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8200,
+) -> None:
+    """Serve citizens and officers until Ctrl-C.
+
+    \b
+    Examples:
+      portal serve
+      PORTAL_CLIENT_ID=acc_… PORTAL_CLIENT_SECRET_FILE=secret.txt portal serve --port 8200
+    """
+    # The libraries of the server are slow to load, and `--help` needs none.
+    import uvicorn
+
+    from portal.app import build_app
+    from portal.settings import read_settings
+
+    settings = read_settings()
+    if host not in {"127.0.0.1", "localhost", "::1"} and settings.public_url is None:
+        raise StartRefused(f"listening on {host}: set PORTAL_PUBLIC_URL to the address that visitors use")
+    listener = _bind(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    public_url = settings.public_url or address
+    served = build_app(settings, public_url=public_url)
+    config = uvicorn.Config(
+        served, lifespan="on", proxy_headers=False, ws="none", access_log=False, log_level="warning",
+        server_header=False, timeout_graceful_shutdown=10, h11_max_incomplete_event_size=64 * 1024,
+    )  # fmt: skip
+    typer.echo("TEST DATA ONLY: a test portal; every person in it is synthetic.")
+    typer.echo(f"portal: {public_url}")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@receipts.command("verify")
+def verify_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The proof (C2SP tlog-proof).")],
+    key: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="Keys of witnesses and of the log, one a line; repeatable."),
+    ],
+    receipt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The receipt whose row it must be.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A witness's /checkpoint of the same tree, if the proof's is not cosigned."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a proof against a checkpoint that a witness has cosigned; exit 1 with the reason if it proves nothing.
+
+    \b
+    Examples:
+      portal receipts verify ver_….tlog-proof --key witness.vkey
+      portal receipts verify ver_….tlog-proof --key witness.vkey --key log.vkey --receipt receipt.txt
+    """
+    from portal.receipts import verify_files
+
+    verify_files(file, key, receipt, checkpoint, as_json=as_json)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise StartRefused(f"can't listen on {host} port {port}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,1 @@
+"""A citizen's dossier: the people verified, the form, its review and submission."""

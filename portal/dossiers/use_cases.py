@@ -1,0 +1,132 @@
+"""What happens to a dossier: a person is verified and their fields filled, disputed, declared by hand; it is submitted.
+
+Every failure of a question becomes a state of the person (`trouble`): what was typed stays, and the citizen may
+declare by hand (domain: data that can't be obtained may be declared; the office then asks for the original).
+"""
+
+import secrets
+from typing import Any
+
+from portal.clock import Clock, rfc3339
+from portal.dossiers.model import Dossier, Person
+from portal.errors import GatewayUnreachable
+from portal.gateway_client import Answer, GatewayClient
+from portal.services.catalogue import Role, Service, ask
+
+_KEPT = ("id", "origin", "verified_at", "expires_at", "receipt")
+MAX_NOTE = 500
+
+
+def new_attempt() -> str:
+    """Return an Idempotency-Key for one press of the button."""
+    return "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz") for _ in range(24))
+
+
+async def verify_person(
+    gateway: GatewayClient, dossier: Dossier, role: Role, claim: dict[str, str], *, attempt: str, clock: Clock
+) -> None:
+    """Verify a person and fill their fields in one trip; the outcome is in the dossier's person."""
+    person = dossier.people[role.name]
+    person.claim = claim
+    person.forget_registry()
+    person.mode, person.trouble = "new", None
+    enquiry: dict[str, Any] = {
+        "procedure": dossier.service,
+        "dossier": dossier.id,
+        "subject_role": role.name,
+        "claim": _typed_claim(claim),
+        "initiated_by": dossier.initiated_by,
+    }
+    if role.asked:
+        enquiry["prefill"] = {"fields": [field.name for field in role.asked]}
+    try:
+        answer = await ask(gateway.verify(enquiry, idempotency_key=attempt))
+    except GatewayUnreachable:
+        answer = Answer(status=503, members={"code": "gateway_unreachable"}, headers={})
+    if answer.status not in {200, 201}:
+        person.trouble = _trouble(answer, clock)
+    elif answer.members["verdict"] != "confirmed":
+        person.trouble = {"code": "not_confirmed", "at": rfc3339(clock.now())}
+    else:
+        _take_answer(person, answer.members)
+
+
+def _typed_claim(claim: dict[str, str]) -> dict[str, Any]:
+    return {name: int(value) if name == "birth_year" else value for name, value in claim.items()}
+
+
+def _take_answer(person: Person, members: dict[str, Any]) -> None:
+    person.mode = "registry"
+    person.verification = {name: members.get(name) for name in _KEPT}
+    prefill = members.get("prefill") or {}
+    person.prefill = prefill.get("id")
+    person.fields = dict(prefill.get("fields", {}))
+    for each in prefill.get("to_declare", []):
+        person.fields.setdefault(each["field"], {"state": "to_declare", "reason": each["reason"]})
+
+
+def _trouble(answer: Answer, clock: Clock) -> dict[str, Any]:
+    retry = answer.headers.get("retry-after", "")
+    return {
+        "code": str(answer.members.get("code", answer.status)),
+        "request_id": answer.members.get("request_id"),
+        "retry_s": int(retry) if retry.isdigit() else None,
+        "at": rfc3339(clock.now()),
+    }
+
+
+def declare_by_hand(dossier: Dossier, role: Role) -> None:
+    """Let the citizen declare everything about a person; what the claim says is typed already."""
+    person = dossier.people[role.name]
+    person.forget_registry()
+    person.mode = "by_hand"
+    claim = person.claim
+    known = {
+        "full_name": claim.get("full_name", ""),
+        "citizen_id": claim.get("citizen_id", ""),
+        "id_card_number": claim.get("id_card_number", ""),
+        "birth_date": claim.get("birth_date", ""),
+        "birth_year": claim.get("birth_year", claim.get("birth_date", "")[:4]),
+    }
+    for name, text in known.items():
+        if text:
+            dossier.typed.setdefault(f"{role.name}.{name}", text)
+
+
+async def dispute_field(gateway: GatewayClient, person: Person, field: str, note: str) -> str | None:
+    """File a discrepancy: the field becomes declarable. Return the problem's code where it is refused."""
+    if person.prefill is None:
+        return "not_found"
+    try:
+        answer = await ask(gateway.file_discrepancy(person.prefill, field, note[:MAX_NOTE]))
+    except GatewayUnreachable:
+        return "gateway_unreachable"
+    if answer.status not in {200, 201}:
+        return str(answer.members.get("code", answer.status))
+    person.disputed[field] = str(answer.members["id"])
+    return None
+
+
+async def find_ended(
+    gateway: GatewayClient, dossier: Dossier, service: Service, *, clock: Clock
+) -> list[Role]:
+    """Return the roles whose verification has ended meanwhile; their people are to be verified again.
+
+    A gateway that can't be reached ends nothing: what was filled stays as it was, with its time.
+    """
+    ended = []
+    for role in service.roles:
+        person = dossier.people[role.name]
+        receipt = (person.verification or {}).get("receipt") if person.mode == "registry" else None
+        if receipt is None:
+            continue
+        try:
+            answer = await ask(gateway.check_receipt(receipt))
+        except GatewayUnreachable:
+            continue
+        if answer.status == 200 and not answer.members["valid"]:
+            reason = str(answer.members["reason"])
+            person.mode = "new"
+            person.trouble = {"code": f"verification_{reason}", "at": rfc3339(clock.now())}
+            ended.append(role)
+    return ended

@@ -1,0 +1,141 @@
+"""The portal as an OpenID Connect client: code flow with PKCE S256, `state` and `nonce`, a verified ID token.
+
+Authlib writes the request, reads the answer and validates the claims; joserfc verifies the signature. The number is
+only inside the ID token. Sources: OpenID Connect Core 1.0 §3.1.3.7, RFC 7636, RFC 9207.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2.rfc6749 import OAuth2Error
+from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response, prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from portal.clock import Clock
+from portal.errors import SignInRefused
+
+CALLBACK = "/dang-nhap/xong"
+MAX_AGE_S = 900
+"""Seconds since the person signed in, after which a sign-in isn't accepted, nor their ledger shown."""
+
+STARTED_S = 600
+"""Seconds from the start of a sign-in to the login's answer."""
+
+_LEEWAY_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A sign-in on its way: where the visitor goes, and what must come back."""
+
+    address: str
+    state: str
+    nonce: str
+    verifier: str
+
+    def kept(self) -> dict[str, str]:
+        """Return what the visitor's sealed cookie holds meanwhile."""
+        return {"state": self.state, "nonce": self.nonce, "verifier": self.verifier}
+
+
+class OpenIdLogin:
+    """One client at one issuer."""
+
+    def __init__(
+        self, issuer: str, client_id: str, *, redirect_uri: str, http: httpx.AsyncClient, clock: Clock
+    ) -> None:
+        self._issuer, self._client_id, self._redirect_uri = issuer, client_id, redirect_uri
+        self._http, self._clock = http, clock
+        self._metadata: dict[str, Any] = {}
+
+    async def start(self) -> Started:
+        """Return where to send the visitor. Raises `SignInRefused`."""
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        endpoint = (await self._find_endpoints())["authorization_endpoint"]
+        address = prepare_grant_uri(
+            endpoint, self._client_id, "code", self._redirect_uri, "openid profile", state, nonce=nonce,
+            code_challenge=create_s256_code_challenge(verifier),  # type: ignore[no-untyped-call]  # untyped in its stub
+            code_challenge_method="S256", max_age=str(MAX_AGE_S),
+        )  # fmt: skip
+        return Started(address=str(address), state=state, nonce=nonce, verifier=verifier)
+
+    def read_answer(self, query: dict[str, str], kept: dict[str, Any], *, since: int) -> str:
+        """Return the code in the answer to a started sign-in; nothing is asked yet. Raises `SignInRefused`."""
+        if int(self._clock.now().timestamp()) - since > STARTED_S:
+            raise SignInRefused("this sign-in is too old")
+        if query.get("iss", self._issuer) != self._issuer:
+            raise SignInRefused("the answer comes from another issuer")
+        if "error" in query and secrets.compare_digest(
+            query.get("state", "").encode(), kept["state"].encode()
+        ):
+            raise SignInRefused("cancelled" if query["error"] == "access_denied" else "the login refused")
+        try:
+            answer = parse_authorization_code_response(
+                add_params_to_uri(self._redirect_uri, query), kept["state"]
+            )
+        except OAuth2Error as error:
+            raise SignInRefused(f"the answer doesn't belong to this sign-in ({error.error})") from None
+        return str(answer["code"])
+
+    async def redeem(self, code: str, kept: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return the verified claims and the ID token for a code. Raises `SignInRefused`."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self._client_id,
+            "redirect_uri": self._redirect_uri,
+            "code": code,
+            "code_verifier": kept["verifier"],
+        }
+        members = await self._post((await self._find_endpoints())["token_endpoint"], form)
+        id_token = str(members.get("id_token", ""))
+        return await self._verify(id_token, kept["nonce"], str(members.get("access_token", ""))), id_token
+
+    async def _verify(self, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
+        keys = KeySet.import_key_set(await self._get((await self._find_endpoints())["jwks_uri"]))  # type: ignore[arg-type]  # checked inside
+        expected = {
+            "iss": {"essential": True, "value": self._issuer},
+            "aud": {"essential": True, "value": self._client_id},
+        }
+        now = int(self._clock.now().timestamp())
+        try:
+            token = jwt.decode(id_token, keys, algorithms=["ES256"])
+            claims = CodeIDToken(
+                token.claims, token.header, expected,
+                {"nonce": nonce, "client_id": self._client_id, "max_age": MAX_AGE_S, "access_token": access_token},
+            )  # fmt: skip
+            claims.validate(now=now, leeway=_LEEWAY_S)
+        except (JoseError, ValueError) as error:
+            raise SignInRefused(f"the ID token isn't valid ({type(error).__name__})") from None
+        if now - int(claims["auth_time"]) > MAX_AGE_S + _LEEWAY_S:
+            raise SignInRefused("the sign-in is too long ago")
+        if not ({"citizen_id", "officer_id"} & set(claims)):
+            raise SignInRefused("the ID token names neither a citizen nor an officer")
+        return dict(claims)
+
+    async def _find_endpoints(self) -> dict[str, Any]:
+        """Read the issuer's metadata once."""
+        if not self._metadata:
+            found = await self._get(f"{self._issuer}/.well-known/openid-configuration")
+            if found.get("issuer") != self._issuer:
+                raise SignInRefused("the login names another issuer")
+            self._metadata = found
+        return self._metadata
+
+    async def _get(self, address: str) -> dict[str, Any]:
+        try:
+            return dict((await self._http.get(address)).raise_for_status().json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise SignInRefused(f"the login can't be reached ({type(error).__name__})") from None
+
+    async def _post(self, address: str, form: dict[str, str]) -> dict[str, Any]:
+        try:
+            return dict((await self._http.post(address, data=form)).raise_for_status().json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise SignInRefused(f"the login gave no token ({type(error).__name__})") from None

@@ -1,0 +1,83 @@
+"""`portal receipts verify`: check offline, with public keys alone, that the gateway's signed log has a receipt's row.
+
+The check is an outside party's own: it trusts the log only where a witness has cosigned it.
+"""
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from portal.errors import StartRefused
+from witness.errors import NoteInvalid
+from witness.notes import VerifierKey, parse_checkpoint, parse_keys
+from witness.proofs import Proved, parse_proof, verify_proof
+
+
+def verify_files(
+    file: Path, key: list[Path], receipt: Path | None, checkpoint: Path | None, *, as_json: bool
+) -> None:
+    """Check a proof in a file, and print what it proves. Raises `StartRefused` with the reason if it proves nothing."""
+    try:
+        keys = [found for path in key for found in parse_keys(_read(path))]
+        promised = None if receipt is None else _read_leaf(_read(receipt))
+        found = _verify(_read(file), keys, promised, None if checkpoint is None else _read(checkpoint))
+    except NoteInvalid as error:
+        raise StartRefused(f"{file}: {error}") from None
+    _print(found, has_receipt=receipt is not None, as_json=as_json)
+
+
+def _verify(text: str, keys: list[VerifierKey], leaf: bytes | None, cosigned: str | None) -> Proved:
+    """Check a proof; `cosigned` is a note of the same tree. Raises `NoteInvalid`."""
+    proof = parse_proof(text)
+    if cosigned is not None:
+        ours, other = proof.checkpoint, parse_checkpoint(cosigned)
+        if other.text != ours.text:
+            raise NoteInvalid(f"the proof is for {ours.size} rows, the cosigned checkpoint has {other.size}")
+        proof = parse_proof(text.replace(ours.note, cosigned))
+    return verify_proof(proof, keys, leaf=leaf)
+
+
+def _print(found: Proved, *, has_receipt: bool, as_json: bool) -> None:
+    signers = [
+        {"name": each.key.name, "at": None if each.time is None else _instant(each.time)}
+        for each in found.signed
+    ]
+    if as_json:
+        leaf, size = base64.b64encode(found.leaf).decode(), found.checkpoint.size
+        members = {"ok": True, "row": found.row, "leaf_hash": leaf, "origin": found.checkpoint.origin}
+        typer.echo(json.dumps(members | {"tree_size": size, "signers": signers}, ensure_ascii=False))
+        return
+    typer.echo(f"ok: row {found.row} of {found.checkpoint.size} in the log {found.checkpoint.origin}")
+    for signer in signers:
+        typer.echo(f"signed by {signer['name']}" + (f" at {signer['at']}" if signer["at"] else ""))
+    if not has_receipt:
+        leaf = base64.urlsafe_b64encode(found.leaf).decode().rstrip("=")
+        typer.echo(f"leaf: {leaf} (compare with the receipt's claim, or give --receipt)")
+
+
+def _instant(time: int) -> str:
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        raise StartRefused("a cosignature has an impossible time") from None
+
+
+def _read_leaf(receipt: str) -> bytes:
+    """Return the leaf hash that a receipt promises; the receipt's own signature is not checked here."""
+    try:
+        payload = receipt.strip().split(".")[1]
+        leaf = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["leaf"]
+        return base64.b64decode(leaf + "=" * (-len(leaf) % 4), altchars=b"-_", validate=True)
+    except (ValueError, KeyError, IndexError, TypeError, binascii.Error, RecursionError):
+        raise NoteInvalid("the receipt promises no row") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"{path}: can't be read ({type(error).__name__})") from None

@@ -1,0 +1,157 @@
+"""Settings: `PORTAL_*` variables and an optional `.env`, read once. No other file reads the environment.
+
+An unknown or malformed setting stops the start; the error has its name and what is expected. Sandbox and official are
+two instances of one program: an official one has a private key and no client secret.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from portal.errors import StartRefused
+from portal.forwarded import Network
+
+PREFIX = "PORTAL_"
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username
+    ):
+        raise ValueError("http://host[:port] or https://host[:port] is expected")
+    return value.rstrip("/")
+
+
+def _sqlite_url(value: str) -> str:
+    if not value.startswith("sqlite:///") or len(value) <= len("sqlite:///") or ":memory:" in value:
+        raise ValueError("sqlite:///path is expected: the dossiers are in a file of the portal's own")
+    return value
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(each.strip()) for each in value.split(",") if each.strip())
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, separated by commas, are expected") from None
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseModel):
+    """All settings of the portal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gateway_url: HttpUrl = "http://127.0.0.1:8000"
+    profile: Literal["sandbox", "official"] = "sandbox"
+    client_id: str = Field(min_length=1)
+    private_key_file: Path | None = None
+    client_secret_file: Path | None = None
+    public_url: HttpUrl | None = None
+    login_issuer: HttpUrl = "http://127.0.0.1:8102"
+    login_client_id: str = Field(default="dvctt-portal", min_length=1)
+    database_url: Annotated[str, AfterValidator(_sqlite_url)] = "sqlite:///var/portal.db"
+    store_key_file: Path = Path("var/portal.key")
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = ()
+    login_rate: int = Field(
+        default=30, ge=1, description="Sign-ins a minute: of a person; failed, of an address."
+    )
+    verification_rate: int = Field(default=20, ge=1, description="Verifications a minute and visitor.")
+    mock_control_url: HttpUrl | None = None
+    mock_control_token: SecretStr | None = None
+    test_page_public: bool = Field(
+        default=False, description="Serve /_test at an address that is not loopback."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.private_key_file is None) == (self.client_secret_file is None):
+            raise ValueError("set PORTAL_PRIVATE_KEY_FILE or PORTAL_CLIENT_SECRET_FILE, one of the two")
+        if self.profile == "official" and self.client_secret_file is not None:
+            raise ValueError("official takes no client secret: set PORTAL_PRIVATE_KEY_FILE")
+        if (self.mock_control_url is None) != (self.mock_control_token is None):
+            raise ValueError("set PORTAL_MOCK_CONTROL_URL and PORTAL_MOCK_CONTROL_TOKEN, or neither")
+        if self.profile == "official" and self.mock_control_url is not None:
+            raise ValueError("PORTAL_MOCK_CONTROL_URL belongs to sandbox: /_test arms faults of a mock")
+        return self
+
+    @property
+    def issuer(self) -> str:
+        """Return the gateway's issuer of this profile."""
+        return f"{self.gateway_url}/{self.profile}"
+
+    def may_test(self, public_url: str) -> bool:
+        """Return whether `/_test` may be served at an address: anyone who reaches it arms faults and spends budgets."""
+        return self.test_page_public or _is_loopback(public_url)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> Settings:
+    """Read `PORTAL_*` from `.env` and the environment, which overrides it.
+
+    Raises:
+        StartRefused: a variable is unknown or malformed, named in the reason.
+    """
+    outer = _keep_ours(os.environ if environ is None else environ)  # noqa: TID251 - this is settings.py
+    inner = _keep_ours(_read_dotenv(dotenv)) if dotenv is not None and dotenv.is_file() else {}
+    try:
+        return Settings.model_validate(
+            {name.removeprefix(PREFIX).lower(): value for name, value in (inner | outer).items()}
+        )
+    except ValidationError as error:
+        raise StartRefused(_explain(error)) from None
+
+
+def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"{path}: can't be read as UTF-8 text ({type(error).__name__})") from None
+    return {name: value or "" for name, value in found.items()}
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        messages = {"extra_forbidden": "no such setting", "missing": "it must be set"}
+        expected = messages.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
+        lines.append(f"{variable}: {expected}" if problem["loc"] else expected)
+    return "; ".join(lines)

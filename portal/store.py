@@ -1,0 +1,183 @@
+"""The portal's own store: sessions and dossiers in SQLite, sealed; all its SQL.
+
+A row says whose it is by a keyed name, and what it holds only under the key (`sealing.py`). Deleted rows are
+overwritten (`secure_delete`). Sessions end after their hours, dossiers after the retention.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from portal.dossiers.model import StoredDossier
+from portal.errors import DossierChanged, DossierGone, TooManyDossiers
+from portal.sealing import SealBroken, Sealer
+
+SESSION_HOURS = 2
+
+_metadata = sa.MetaData()
+_sessions = sa.Table(
+    "sessions",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("until", sa.Integer, nullable=False, index=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+_dossiers = sa.Table(
+    "dossiers",
+    _metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, index=True),
+    sa.Column("until", sa.Integer, nullable=False, index=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+
+class Store:
+    """Sessions and dossiers of one portal."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer, *, retention: timedelta) -> None:
+        self._engine, self._sealer, self._retention = engine, sealer, retention
+
+    async def prepare(self) -> None:
+        """Make the tables that are missing."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(_metadata.create_all)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._engine.dispose()
+
+    async def open_session(self, content: dict[str, Any], now: datetime) -> str:
+        """Store a session and return its secret, which the visitor's cookie holds."""
+        secret = secrets.token_urlsafe(32)
+        name = self._sealer.name("session", secret)
+        until = int((now + timedelta(hours=SESSION_HOURS)).timestamp())
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                _sessions.insert().values(name=name, until=until, sealed=self._sealer.seal(content, row=name))
+            )
+        return secret
+
+    async def find_session(self, secret: str, now: datetime) -> dict[str, Any] | None:
+        """Return a session; None if it has ended."""
+        name = self._sealer.name("session", secret)
+        query = sa.select(_sessions.c.sealed).where(
+            _sessions.c.name == name, _sessions.c.until > int(now.timestamp())
+        )
+        async with self._engine.connect() as connection:
+            sealed = (await connection.execute(query)).scalar()
+        return None if sealed is None else dict(self._sealer.open(sealed, row=name))
+
+    async def end_session(self, secret: str) -> None:
+        """Delete a session."""
+        name = self._sealer.name("session", secret)
+        async with self._engine.begin() as connection:
+            await connection.execute(_sessions.delete().where(_sessions.c.name == name))
+
+    async def add_dossier(self, dossier: StoredDossier, owner: str, now: datetime, *, limit: int) -> None:
+        """Store a new dossier. Raises `TooManyDossiers` if the owner has as many as `limit`."""
+        name = self._sealer.name("owner", owner)
+        count = sa.select(sa.func.count()).select_from(_dossiers).where(_dossiers.c.owner == name)
+        async with self._engine.begin() as connection:
+            if (await connection.execute(count)).scalar_one() >= limit:
+                raise TooManyDossiers(limit)
+            await connection.execute(
+                _dossiers.insert().values(
+                    id=dossier.id,
+                    owner=name,
+                    until=int((now + self._retention).timestamp()),
+                    version=dossier.version,
+                    sealed=self._sealer.seal(dossier.content, row=dossier.id),
+                )
+            )
+
+    async def get_dossier(self, dossier_id: str, owner: str, now: datetime) -> StoredDossier:
+        """Return a dossier of this owner. Raises `DossierGone`."""
+        query = sa.select(_dossiers.c.version, _dossiers.c.sealed).where(
+            _dossiers.c.id == dossier_id,
+            _dossiers.c.owner == self._sealer.name("owner", owner),
+            _dossiers.c.until > int(now.timestamp()),
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            raise DossierGone
+        try:
+            content = dict(self._sealer.open(row.sealed, row=dossier_id))
+        except SealBroken:
+            raise DossierGone from None
+        return StoredDossier(id=dossier_id, version=row.version, content=content)
+
+    async def save_dossier(self, dossier: StoredDossier) -> int:
+        """Store a changed dossier; return its new version. Raises `DossierChanged` if another window was faster."""
+        version = dossier.version + 1
+        change = (
+            _dossiers.update()
+            .where(_dossiers.c.id == dossier.id, _dossiers.c.version == dossier.version)
+            .values(version=version, sealed=self._sealer.seal(dossier.content, row=dossier.id))
+        )
+        async with self._engine.begin() as connection:
+            if (await connection.execute(change)).rowcount != 1:
+                raise DossierChanged
+        return version
+
+    async def delete_dossier(self, dossier_id: str, owner: str) -> None:
+        """Delete a dossier of this owner."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                _dossiers.delete().where(
+                    _dossiers.c.id == dossier_id, _dossiers.c.owner == self._sealer.name("owner", owner)
+                )
+            )
+
+    async def list_dossiers(self, owner: str, now: datetime) -> Sequence[StoredDossier]:
+        """Return the owner's dossiers, newest first."""
+        query = (
+            sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed)
+            .where(
+                _dossiers.c.owner == self._sealer.name("owner", owner),
+                _dossiers.c.until > int(now.timestamp()),
+            )
+            .order_by(_dossiers.c.until.desc())
+            .limit(100)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            StoredDossier(id=row.id, version=row.version, content=self._sealer.open(row.sealed, row=row.id))
+            for row in rows
+        ]
+
+    async def sweep(self, now: datetime) -> None:
+        """Delete what has ended."""
+        async with self._engine.begin() as connection:
+            for table in (_sessions, _dossiers):
+                await connection.execute(table.delete().where(table.c.until <= int(now.timestamp())))
+
+
+def open_store(url: str, sealer: Sealer, *, retention: timedelta) -> Store:
+    """Return the store of a `sqlite:///` URL; its folder is made for its owner only."""
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, record: object) -> None:
+        del record
+        connection.isolation_level = None
+        for pragma in ("journal_mode=DELETE", "secure_delete=ON", "busy_timeout=5000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return Store(engine, sealer, retention=retention)

@@ -1,0 +1,295 @@
+"""What every page needs: the visitor with their session and form token, rates, the policy of the pages.
+
+Cookies are HttpOnly and SameSite=Lax, and `__Host-` with Secure where the portal is behind TLS. A session's secret is
+new at each sign-in. A form's token is derived from the visitor's cookie, so strangers leave no row. Threat 41.
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import httpx
+from fastapi import Depends, Request
+from starlette.datastructures import FormData, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from portal.clock import Clock
+from portal.errors import FormForged, OfficerUnknown, SignInNeeded, TooOften
+from portal.forwarded import find_visitor
+from portal.gateway_client import GatewayClient
+from portal.login.openid import OpenIdLogin
+from portal.pages import LANGUAGES, render
+from portal.sealing import Sealer
+from portal.services.catalogue import Catalogue
+from portal.settings import Settings
+from portal.store import Store
+
+MAX_BODY = 64 * 1024
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends `Origin: null` with a form
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Test-Data": "true",
+}
+
+
+class Rate:
+    """At most so many acts a minute under one name; names are bounded in number."""
+
+    def __init__(self, limit: int, clock: Clock, *, names: int = 10_000) -> None:
+        self._limit, self._clock, self._names = limit, clock, names
+        self._acts: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def count(self, name: str) -> None:
+        """Count one act. Raises `TooOften`."""
+        acts, now = self._find(name), self._clock.monotonic()
+        if len(acts) >= self._limit:
+            raise TooOften(int(60 - (now - acts[0])) + 1)
+        acts.append(now)
+
+    def is_spent(self, name: str) -> bool:
+        """Return whether the next act under this name would be one too many."""
+        return len(self._find(name)) >= self._limit
+
+    def _find(self, name: str) -> deque[float]:
+        """Return the acts of the last minute."""
+        acts = self._acts.setdefault(name, deque())
+        self._acts.move_to_end(name)
+        while len(self._acts) > self._names:
+            self._acts.popitem(last=False)
+        while acts and self._clock.monotonic() - acts[0] >= 60:
+            acts.popleft()
+        return acts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """The parts of a running portal.
+
+    `sign_ins` counts a person's sign-ins, `failed_sign_ins` an address's. An address that failed too often isn't refused,
+    or one stranger would lock out their neighbours: its sign-ins take turns in `slow_lane`.
+    """
+
+    settings: Settings
+    public_url: str
+    clock: Clock
+    sealer: Sealer
+    store: Store
+    gateway: GatewayClient
+    login: OpenIdLogin
+    catalogue: Catalogue
+    sign_ins: Rate
+    failed_sign_ins: Rate
+    slow_lane: asyncio.Lock
+    verifications: Rate
+    control: httpx.AsyncClient | None  # the mock's control face, for /_test
+
+    @property
+    def over_tls(self) -> bool:
+        """Return whether visitors come over TLS."""
+        return self.public_url.startswith("https://")
+
+    def cookie(self, name: str) -> str:
+        """Return a cookie's name: `__Host-` binds it to this host over TLS."""
+        return f"__Host-{name}" if self.over_tls else name
+
+    def set_cookie(self, response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+        """Set a cookie; an empty value deletes it."""
+        response.set_cookie(
+            self.cookie(name), value, max_age=0 if not value else seconds, path="/", secure=self.over_tls,
+            httponly=True, samesite="lax",
+        )  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Visitor:
+    """Who asks: a stranger, a signed-in citizen or an officer."""
+
+    request: Request
+    portal: Portal
+    secret: str
+    session: dict[str, Any] = field(default_factory=dict)
+    language: str = "vi"
+
+    @property
+    def csrf(self) -> str:
+        """Return the token that this visitor's forms hold."""
+        return self.portal.sealer.name("form", self.secret)
+
+    @property
+    def is_officer(self) -> bool:
+        """Return whether an officer is signed in."""
+        return "officer_id" in self.session
+
+    @property
+    def address(self) -> str:
+        """Return where the visitor comes from."""
+        client = self.request.client
+        trusted = self.portal.settings.trusted_proxies
+        return find_visitor(client.host if client else "", self.request.headers.raw, trusted)
+
+    @property
+    def owner(self) -> str:
+        """Return under whom dossiers are found: the login's subject."""
+        return str(self.session["sub"])
+
+    def page(
+        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Response:
+        """Return a page for this visitor."""
+        shared = {
+            "language": self.language,
+            "visitor": self,
+            "csrf": self.csrf,
+            "path": local_path(_shown_path(self.request)),
+            "profile": self.portal.settings.profile,
+            "has_tests": self.portal.control is not None,
+        }
+        response = render(template, shared, status=status, headers=headers, **values)
+        response.headers["Cache-Control"] = "no-store"
+        self._remember(response)
+        return response
+
+    def go(self, path: str) -> Response:
+        """Send the visitor to another page of this portal."""
+        response = RedirectResponse(path, status_code=303, headers={"Cache-Control": "no-store"})
+        self._remember(response)
+        return response
+
+    def _remember(self, response: Response) -> None:
+        if self.request.cookies.get(self.portal.cookie("visitor")) != self.secret:
+            self.portal.set_cookie(response, "visitor", self.secret)
+        if self.request.query_params.get("lang") in LANGUAGES:
+            self.portal.set_cookie(response, "lang", self.language, seconds=365 * 86_400)
+
+
+def _shown_path(request: Request) -> str:
+    """Return the page's path, or of a form the page that it belongs to, for the language's switch."""
+    path: str = request.scope["path"]
+    return "/".join(path.split("/")[:3]) if request.method != "GET" and path.startswith("/ho-so/") else path
+
+
+async def visitor_of(request: Request) -> Visitor:
+    """Return who asks."""
+    portal: Portal = request.app.state.portal
+    secret, session = request.cookies.get(portal.cookie("visitor"), ""), None
+    if 20 < len(secret) < 100:
+        session = await portal.store.find_session(secret, portal.clock.now())
+    else:
+        secret = secrets.token_urlsafe(32)
+    wanted = request.query_params.get("lang") or request.cookies.get(portal.cookie("lang"), "vi")
+    return Visitor(
+        request=request,
+        portal=portal,
+        secret=secret,
+        session=session or {},
+        language=wanted if wanted in LANGUAGES else "vi",
+    )
+
+
+async def signed_in(request: Request) -> Visitor:
+    """Return a signed-in citizen or officer. Raises `SignInNeeded`."""
+    visitor = await visitor_of(request)
+    if not visitor.session:
+        raise SignInNeeded
+    return visitor
+
+
+async def acting(request: Request) -> Visitor:
+    """Return a signed-in citizen, or an officer whom the portal's account names. Raises `SignInNeeded`, `OfficerUnknown`."""
+    visitor = await signed_in(request)
+    officer = visitor.session.get("officer_id")
+    if officer is not None and not await visitor.portal.catalogue.names_officer(officer):
+        raise OfficerUnknown
+    return visitor
+
+
+AnyVisitor = Annotated[Visitor, Depends(visitor_of)]
+Known = Annotated[Visitor, Depends(signed_in)]
+Acting = Annotated[Visitor, Depends(acting)]
+
+
+async def read_form(visitor: Visitor) -> FormData:
+    """Return the form's fields. Raises `FormForged` for one that this visitor's page didn't hold."""
+    request = visitor.request
+    form = await request.form(max_files=0, max_fields=400)
+    sent = str(form.get("csrf", ""))
+    origin = request.headers.get("origin")
+    own = urlsplit(visitor.portal.public_url)
+    foreign = origin not in {None, f"{own.scheme}://{own.netloc}"}
+    if foreign or not secrets.compare_digest(sent.encode(), visitor.csrf.encode()):
+        raise FormForged
+    return form
+
+
+def text_of(form: FormData, name: str, *, longest: int = 2_000) -> str:
+    """Return a field's text, stripped and cut; empty for none."""
+    value = form.get(name, "")
+    return value.strip()[:longest] if isinstance(value, str) else ""
+
+
+def local_path(text: str) -> str:
+    """Return a path of this portal; `/` for anything else (threat 41, open redirect)."""
+    safe = (
+        text.startswith("/")
+        and not text.startswith(("//", "/\\"))
+        and text.isprintable()
+        and "\\" not in text
+    )
+    return text if safe and len(text) < 300 else "/"
+
+
+class PagePolicy:
+    """Middleware: headers of every answer, HEAD as the GET of its page, and the limit on a body's size, before reading it."""
+
+    def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
+        self._app = app
+        self._headers = _HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if over_tls else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            elif is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if scope["method"] != "GET" and (not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY):
+            await Response("413", status_code=413)(scope, receive, send_marked)
+            return
+        await self._app(scope, _bounded(receive), send_marked)
+
+
+def _bounded(receive: Receive) -> Callable[[], Awaitable[Message]]:
+    seen = 0
+
+    async def read() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        return message if seen <= MAX_BODY else {"type": "http.disconnect"}
+
+    return read
