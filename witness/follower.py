@@ -1,0 +1,172 @@
+"""Follow a log: read its checkpoint, prove from the tiles that the tree only grew, cosign, and stop for ever at a fork.
+
+The log's keys are those of the first contact, or given. A later key counts once a checkpoint is signed by it and by a known key,
+as a rotation does. Source: C2SP tlog-cosignature.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from witness.errors import (
+    CheckpointRefused,
+    LogForked,
+    LogShrunk,
+    LogUnreachable,
+    NoteInvalid,
+    WitnessError,
+)
+from witness.log_client import LogClient
+from witness.notes import (
+    Algorithm,
+    Checkpoint,
+    Cosigner,
+    VerifierKey,
+    find_signed,
+    parse_checkpoint,
+    parse_keys,
+)
+from witness.record import Fork, Record, RecordFile
+from witness.tree import Edge
+
+_TRIES = 2
+"""How often the tiles are read before they count as a fork: one answer may have been damaged on its way."""
+
+log = logging.getLogger("witness")
+
+
+class State(StrEnum):
+    """What the last check found."""
+
+    STARTING = "starting"
+    FOLLOWING = "following"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    SHRUNK = "shrunk"
+    FORKED = "forked"
+
+    @property
+    def is_alarm(self) -> bool:
+        """Return whether the log's operator has to answer for what was found."""
+        return self in {State.SHRUNK, State.FORKED}
+
+
+class Witness:
+    """One witness of one log. `checks` counts outcomes; `reason` says why the last check failed, "" if it did not."""
+
+    def __init__(
+        self,
+        client: LogClient,
+        cosigner: Cosigner,
+        file: RecordFile,
+        *,
+        now: Callable[[], int],
+        keys: Sequence[VerifierKey] = (),
+    ) -> None:
+        self.record = file.read()
+        self.state, self.reason = State.STARTING, ""
+        self.checks = dict.fromkeys(State, 0)
+        self._client, self._cosigner, self._file, self._now = client, cosigner, file, now
+        self._given = tuple(keys)
+        if self.record.fork is not None:
+            self._settle(State.FORKED, self.record.fork.reason)
+
+    @property
+    def key(self) -> VerifierKey:
+        """Return the witness's public key."""
+        return self._cosigner.key
+
+    async def follow(self, interval: float) -> None:
+        """Check the log again and again; after a fork do nothing."""
+        while self.state is not State.FORKED:
+            await self.check()
+            await asyncio.sleep(interval)
+
+    async def check(self) -> None:
+        """Cosign the log's checkpoint, or set the state that says why not."""
+        if self.state is State.FORKED:
+            return
+        try:
+            await self._cosign(await self._client.fetch_checkpoint())
+        except LogUnreachable as error:
+            self._settle(State.UNREACHABLE, str(error))
+        except (CheckpointRefused, NoteInvalid) as error:
+            self._settle(State.REFUSED, str(error))
+        except LogShrunk as error:
+            self._settle(State.SHRUNK, str(error))
+        except LogForked as error:
+            self._settle(State.FORKED, str(error))
+        except OSError as error:
+            self._settle(State.UNREACHABLE, f"the record can't be written: {error.strerror}")
+        else:
+            self._settle(State.FOLLOWING, "")
+
+    async def _cosign(self, note: str) -> None:
+        checkpoint = parse_checkpoint(note)
+        keys = await self._find_keys(checkpoint)
+        edge = await self._grow(checkpoint)
+        cosigned = self._cosigner.cosign(checkpoint, log=keys, now=self._now())
+        self._keep(Record(origin=checkpoint.origin, keys=keys, edge=edge, note=cosigned))
+
+    async def _find_keys(self, checkpoint: Checkpoint) -> tuple[VerifierKey, ...]:
+        """Return the log's keys once one of the known ones signed; with them those that signed too. Raises `WitnessError`."""
+        if self.record.origin and checkpoint.origin != self.record.origin:
+            raise CheckpointRefused(f"a checkpoint of another log: {checkpoint.origin}")
+        known = (*self.record.keys, *self._given)
+        signers = {
+            (each.name, each.key_id) for each in checkpoint.signatures if each.name == checkpoint.origin
+        }
+        if known and signers <= {(key.name, key.id) for key in known}:
+            published: list[VerifierKey] = []
+        else:
+            published = parse_keys(await self._client.fetch_keys())
+        signed = find_signed(checkpoint, [*known, *published])
+        keys = tuple(each.key for each in signed if each.key.algorithm is Algorithm.ED25519)
+        if not keys or (known and not set(keys) & set(known)):
+            raise CheckpointRefused(f"the checkpoint of {checkpoint.origin} is not signed by its known key")
+        return tuple(dict.fromkeys([*known, *keys]))
+
+    async def _grow(self, checkpoint: Checkpoint) -> Edge:
+        """Return the edge of the checkpoint's tree, proved to contain the cosigned one. Raises `LogShrunk`, `LogForked`."""
+        edge = self.record.edge
+        if checkpoint.size < edge.size:
+            # No fork yet: whoever is on the way can replay an older checkpoint. Other rows in their place will be one.
+            raise LogShrunk(f"the log had {edge.size} rows and now shows {checkpoint.size}")
+        for _ in range(_TRIES):
+            roots = [
+                await self._client.fetch_subtree(level, index, size=checkpoint.size)
+                for level, index in edge.subtrees_to(checkpoint.size)
+            ]
+            grown = edge.grown(checkpoint.size, roots)
+            if grown.root() == checkpoint.root:
+                return grown
+        if checkpoint.size == edge.size:
+            raise self._forked(checkpoint, f"two different trees of {edge.size} rows")
+        raise self._forked(
+            checkpoint, f"the tree of {checkpoint.size} rows does not contain the cosigned one of {edge.size}"
+        )
+
+    def _forked(self, checkpoint: Checkpoint, reason: str) -> WitnessError:
+        """Keep the evidence of a fork. Before the first cosignature there is nothing to contradict."""
+        if not self.record.note:
+            return CheckpointRefused(f"the tiles don't lead to the root of {checkpoint.size} rows")
+        fork = Fork(reason=reason, cosigned=self.record.note, shown=checkpoint.note)
+        self._keep(replace(self.record, fork=fork))
+        return LogForked(reason)
+
+    def _keep(self, record: Record) -> None:
+        """Make a record durable, and only then show it."""
+        self._file.write(record)
+        self.record = record
+
+    def _settle(self, state: State, reason: str) -> None:
+        self.checks[state] += 1
+        if (state, reason) != (self.state, self.reason):
+            level = {State.FOLLOWING: logging.INFO, State.UNREACHABLE: logging.WARNING}.get(
+                state, logging.ERROR
+            )
+            alarm = "ALARM " if level == logging.ERROR else ""
+            log.log(level, "%s%s: %s", alarm, state.value, reason or f"row {self.record.edge.size} cosigned")
+        self.state, self.reason = state, reason
