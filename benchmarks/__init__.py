@@ -1,1 +1,1 @@
-"""Benchmarks: ratios of things run side by side on one machine, never a bare figure to be believed elsewhere."""
+"""Benchmarks: ratios of programs that run on the same machine; absolute figures don't apply to other machines."""

@@ -1,51 +1,79 @@
-"""`python -m benchmarks.flame`: where a verification's CPU goes, asked and reused, as two flame graphs."""
+"""`python -m benchmarks.flame`: the CPU time of an asked and of a reused verification, on both databases, as flame graphs.
 
-import asyncio
+py-spy samples all threads of the gateway that work, not those that wait, while wrk loads it. The graphs are written to
+`docs/`; `--label before` keeps those of another state of the code beside them.
+"""
+
+import argparse
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.flame_graph import draw, read_stacks
-from benchmarks.load import measure
-from benchmarks.profiled import ProfiledPrograms
-from benchmarks.verifications import ROOT, confirmed, make_bodies
-from demo.scene import Scene, set_up
-from portal.gateway_client import GatewayClient
+from benchmarks.ours import make_pattern
+from benchmarks.people import POPULATION, SEED, lines_of
+from benchmarks.processes import ROOT
+from benchmarks.subjects import Turn
+from benchmarks.wrk import CONNECTIONS, send
+from tests.kit.programs import serving_mock
+from tests.kit.stores import running_postgresql
 
 DOCS = ROOT / "docs"
-REQUESTS = 2000
+PEOPLE, SAMPLES_PER_SECOND = 40_000, 250
+WARM_S, SAMPLED_S = 2, 10
 
 
 def main() -> None:
-    """Run both kinds and write the graphs beside the page that shows them."""
+    """Sample both kinds on both databases and write the graphs."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.flame")
+    parser.add_argument("--label", default="", help="a word in the names of the files, such as `before`")
+    parser.add_argument("--only", choices=("SQLite", "PostgreSQL"), help="one database")
+    options = parser.parse_args()
     (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="flame-", dir=ROOT / "var"))
     try:
-        with ProfiledPrograms(folder, profiler="benchmarks.sampled") as programs:
-            scene = set_up(programs, {"GATEWAY_LOG_LEVEL": "warning"})
-            for kind in ("asked", "reused"):
-                _draw(programs, scene, kind)
+        with ExitStack() as stack:
+            mock = stack.enter_context(serving_mock("--population", str(POPULATION), "--seed", SEED))
+            for database in [options.only] if options.only else ["SQLite", "PostgreSQL"]:
+                durable = running_postgresql(durable=True) if database == "PostgreSQL" else None
+                server = None if durable is None else stack.enter_context(durable)
+                pattern = make_pattern(mock, lines_of("claim", PEOPLE), folder, server)
+                with pattern.serving(mock) as turn:
+                    asked = _draw(turn, "asked", PEOPLE, database, options.label, folder)
+                    _draw(
+                        turn,
+                        "reused",
+                        max(asked - 4 * CONNECTIONS, asked // 2),
+                        database,
+                        options.label,
+                        folder,
+                    )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _draw(programs: ProfiledPrograms, scene: Scene, kind: str) -> None:
-    stacks = asyncio.run(_sample(programs, scene, kind))
-    tree = read_stacks(stacks, root="the event loop", below="asyncio.runners:Runner.run")
-    path = DOCS / f"flame-{kind}.svg"
-    path.write_text(draw(tree, title=f"a verification {kind}, gateway on SQLite"), encoding="utf-8")
+def _draw(turn: Turn, kind: str, people: int, database: str, label: str, folder: Path) -> int:
+    """Sample a load about the first people of the file, and write its graph; return how many requests were sent."""
+    stacks, program = folder / "stacks.txt", Path(sys.executable).with_name("py-spy")
+    options = f"--duration {SAMPLED_S} --rate {SAMPLES_PER_SECOND} --format raw --function --output {stacks}"
+    command = [str(program), "record", "--pid", str(turn.trees["server"]), *options.split()]
+    with ThreadPoolExecutor(1) as beside:
+        load = beside.submit(send, turn.calls[kind], seconds=WARM_S + SAMPLED_S + 2, count=people)
+        time.sleep(WARM_S)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        sent = load.result().sent
+    if done.returncode != 0:
+        raise RuntimeError(f"py-spy: {done.stderr.strip()}")
+    tree = read_stacks(stacks, root="gateway")
+    path = DOCS / "-".join(word for word in ("flame", label, database.lower(), f"{kind}.svg") if word)
+    path.write_text(draw(tree, title=f"a verification {kind}, gateway on {database}"), encoding="utf-8")
     print(f"written to {path.relative_to(ROOT)}: {tree.samples} samples")
-
-
-async def _sample(programs: ProfiledPrograms, scene: Scene, kind: str) -> Path:
-    async with GatewayClient(scene.sandbox) as portal:
-        token = (await portal.token())["access_token"]
-    address, headers = f"{scene.sandbox.issuer}/v1/verifications", {"Authorization": f"Bearer {token}"}
-    bodies = make_bodies(scene, REQUESTS, fresh=kind == "asked")
-    await measure(address, bodies[:200], headers=headers, accept=confirmed)
-    programs.begin()
-    await measure(address, bodies, headers=headers, accept=confirmed)
-    return programs.end()
+    return sent
 
 
 if __name__ == "__main__":

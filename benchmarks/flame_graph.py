@@ -1,11 +1,12 @@
-"""A flame graph as plain SVG: no script, a `<title>` on every frame, wide enough frames only."""
+"""A flame graph as plain SVG: no script, a `<title>` on every frame, no frames that are too narrow."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-WIDTH, ROW, SMALLEST = 1200.0, 17, 0.004
+WIDTH, ROW, SMALLEST = 1200.0, 17, 0.006
 COLOURS: Mapping[str, str] = {
     "gateway": "#e8a33d",
     "sqlalchemy": "#6fa8dc",
@@ -26,32 +27,42 @@ OTHER = "#cccccc"
 
 @dataclass
 class Node:
-    """A frame: how many samples saw it, and what it called."""
+    """A frame: the number of its samples, and the frames that it called."""
 
     name: str
     samples: int = 0
     called: dict[str, "Node"] = field(default_factory=dict)
 
     def add(self, stack: list[str], samples: int) -> None:
-        """Count a stack from here on."""
+        """Add the samples of a stack that begins at this frame."""
         self.samples += samples
         if stack:
             self.called.setdefault(stack[0], Node(stack[0])).add(stack[1:], samples)
 
 
-def read_stacks(path: Path, *, root: str, below: str) -> Node:
-    """Read lines of `frame;frame;… samples`; what stands above a frame named `below` is left out."""
+_BELOW = ("asyncio.runners:Runner.run", "threading:Thread.run", "concurrent.futures.thread:_worker")
+"""Frames whose callers are the same in every stack."""
+_FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(?:\.py)?(?::\d+)?\)")
+
+
+def read_stacks(path: Path, *, root: str) -> Node:
+    """Read py-spy's raw lines `function (file:line);… samples`, without the frames that start the loop or a thread."""
     tree = Node(root)
     for line in path.read_text(encoding="utf-8").splitlines():
         stack, _, samples = line.rpartition(" ")
-        frames = stack.split(";")
-        start = max((place for place, name in enumerate(frames) if name == below), default=-1)
+        frames = [_name(frame) for frame in stack.split(";")]
+        start = max((place for place, name in enumerate(frames) if name in _BELOW), default=-1)
         tree.add(frames[start + 1 :], int(samples))
     return tree
 
 
+def _name(frame: str) -> str:
+    found = _FRAME.fullmatch(frame)
+    return f"{found['file'].replace('/', '.')}:{found['function']}" if found else frame
+
+
 def draw(tree: Node, *, title: str) -> str:
-    """Return the graph: callers below, what they call above."""
+    """Return the graph: callers at the bottom, called frames above them."""
     boxes = list(_boxes(tree, x=0.0, depth=0, total=tree.samples))
     height = (max(depth for _, _, depth, _ in boxes) + 3) * ROW
     lines = [

@@ -1,10 +1,10 @@
 """`python -m benchmarks.flood`: how long official's `/me` takes while a sandbox account floods the same gateway.
 
-One worker on SQLite serves both profiles. Official is asked at a steady pace, first quiet, then under the flood, in
-turns, so that a busy machine shows in both. The flood is a program of its own: eight connections, each sending bodies
+One worker on SQLite serves both profiles. Requests to official have a constant rate, alternately without and with the
+flood, so that other load of the machine affects both. The flood is a separate program: eight connections that send bodies
 of 64 KB at 100 KB/s (names and notes of combining marks, thousands of members, lists, digits), and questions whose
-answer, from a registry of the benchmark's own, is one element of 60,000 attributes. Goal: the 99th percentile under the
-flood is at most twice the quiet one. Before the bounds of docs/decisions/0064 it was 39 seconds.
+answer, from the benchmark's own registry, is one element with 60,000 attributes. Goal: the 99th percentile with the flood
+is at most twice the one without. Before the limits of docs/decisions/0064 it was 39 seconds.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from joserfc.jwk import ECKey
 
 from benchmarks.kept import keep, machine
 from portal.gateway_client import GatewayClient, PortalAccount
-from tests.mock_c06.programs import serving
-from tests.sockets.programs import AGENCY, Place, enquiry, find_account, log_in, place_beside
+from tests.kit.programs import Place, find_account, log_in, place_beside, serving_mock
+from tests.kit.scene import AGENCY, enquiry
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 8
@@ -41,7 +41,7 @@ ASKED = 75
 PAUSE_S = 0.02
 GOAL = 2.0
 BEHIND = 10
-"""How far the flood stands behind the gateway for the processor: what it takes to send is not what is measured."""
+"""The flood's lower scheduling priority, so that its own CPU time doesn't slow the gateway."""
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _ANSWERS = "http://www.mic.gov.vn/dancu/1.0"
@@ -49,14 +49,14 @@ _MARKS = "a" + "\u0300\u0316" * (BODY // 4)
 
 
 def bomb() -> bytes:
-    """Return an answer with 60,000 attributes on one element, below the largest answer that is read."""
+    """Return an answer with 60,000 attributes on one element, smaller than the largest accepted answer."""
     attributes = " ".join(f'a{number}="1"' for number in range(60_000))
     payload = f'<CongdanCollection xmlns="{_ANSWERS}" {attributes}/>'
     return f'<s:Envelope xmlns:s="{_SOAP}"><s:Body>{payload}</s:Body></s:Envelope>'.encode()
 
 
 def bodies() -> list[tuple[str, bytes]]:
-    """Return the flood's requests: a route and what is sent to it."""
+    """Return the flood's requests: route and body."""
     name = enquiry()
     name["claim"] = {**name["claim"], "full_name": _MARKS}
     members = {f"m{number}": 1 for number in range(BODY // 12)}
@@ -78,11 +78,11 @@ def bodies() -> list[tuple[str, bytes]]:
 
 
 def main() -> None:
-    """Run everything, print the ratio, keep the figures."""
+    """Run everything, print the ratio, store the figures."""
     (ROOT / "var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
     try:
-        with serving() as mock, _hostile_registry() as hostile:
+        with serving_mock() as mock, _hostile_registry() as hostile:
             account = find_account(mock, "dvctt-hanoi-official")
             members = {
                 "REGISTRY_URL": mock.official,
@@ -118,7 +118,7 @@ def _measure(place: Place, official: PortalAccount, sandbox: dict[str, str]) -> 
         account = PortalAccount(
             client_id=official.client_id, issuer=f"{running.address}/official", key=official.key
         )
-        asyncio.run(_ask(account, ASKED))  # the first calls pay for what is made once
+        asyncio.run(_ask(account, ASKED))  # the first calls include one-time work
         for _ in range(ROUNDS):
             quiet += asyncio.run(_ask(account, ASKED))
             with log_in(running, sandbox) as portal:
@@ -130,7 +130,7 @@ def _measure(place: Place, official: PortalAccount, sandbox: dict[str, str]) -> 
 
 
 async def _ask(account: PortalAccount, times: int) -> list[float]:
-    """Return how many seconds each `/me` took."""
+    """Return the seconds of each `/me`."""
     took: list[float] = []
     async with GatewayClient(account) as portal:
         await portal.me()
@@ -145,7 +145,7 @@ async def _ask(account: PortalAccount, times: int) -> list[float]:
 
 @contextmanager
 def _flood(base: str, headers: Mapping[str, str]) -> Iterator[Callable[[], Counter[str]]]:
-    """Flood from another process; what is yielded tells, once it is over, how often which status was met."""
+    """Flood from another process; the yielded function returns at the end how often each status was received."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_run_flood, args=(base, dict(headers), theirs))
@@ -162,10 +162,10 @@ def _flood(base: str, headers: Mapping[str, str]) -> Iterator[Callable[[], Count
 
 def _run_flood(base: str, headers: dict[str, str], pipe: Connection) -> None:
     os.nice(BEHIND)
-    pipe.send(asyncio.run(_flood_until_told(base, headers, pipe)))
+    pipe.send(asyncio.run(_flood_until_stopped(base, headers, pipe)))
 
 
-async def _flood_until_told(base: str, headers: dict[str, str], pipe: Connection) -> Counter[str]:
+async def _flood_until_stopped(base: str, headers: dict[str, str], pipe: Connection) -> Counter[str]:
     met: Counter[str] = Counter()
     requests = bodies()
     async with asyncio.TaskGroup() as group:
@@ -207,7 +207,7 @@ async def _trickle(body: bytes) -> AsyncIterator[bytes]:
 
 @contextmanager
 def _hostile_registry() -> Iterator[str]:
-    """Keep a registry up, in a process of its own; yield its address."""
+    """Run a registry in a separate process; yield its address."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve_bombs, args=(theirs,))
@@ -220,11 +220,11 @@ def _hostile_registry() -> Iterator[str]:
 
 
 def _serve_bombs(pipe: Connection) -> None:
-    """Answer whoever asks anything with 60,000 attributes."""
+    """Answer every request with 60,000 attributes."""
     os.nice(BEHIND)
     answer = bomb()
 
-    class Door(BaseHTTPRequestHandler):
+    class _Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -235,10 +235,10 @@ def _serve_bombs(pipe: Connection) -> None:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own word
-            """Say nothing."""
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         pipe.send(f"http://127.0.0.1:{server.server_address[1]}")
         server.serve_forever()
 
@@ -251,7 +251,7 @@ def _report(quiet: Sequence[float], flooded: Sequence[float], met: Counter[str])
     for name, found in (("quiet", calm), ("flooded", busy)):
         print(f"  {name:<8} p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms")
     print(
-        f"  p99 flooded ÷ quiet {ratio} (goal: at most {GOAL:g}); the flood met {sum(met.values())} answers"
+        f"  p99 flooded ÷ quiet {ratio} (goal: at most {GOAL:g}); the flood received {sum(met.values())} answers"
     )
     figures = {
         "quiet": calm,
@@ -260,7 +260,8 @@ def _report(quiet: Sequence[float], flooded: Sequence[float], met: Counter[str])
         "load": load,
         "flood_met": dict(sorted(met.items())),
     }
-    keep("flood", {"connections": CONNECTIONS, "asked": len(quiet), **figures})
+    path = keep("flood", {"connections": CONNECTIONS, "asked": len(quiet), **figures})
+    print(f"written to {path}")
 
 
 def _percentiles(took: Sequence[float]) -> dict[str, float]:

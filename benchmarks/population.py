@@ -1,7 +1,7 @@
-"""What a generated population costs, by its size: start, memory kept, a look-up by number. Prints ratios.
+"""The cost of a generated population by its size: start, memory, a look-up by number. Prints ratios.
 
-Sizes take turns, and the median of the turns counts: processor time of this process, so that others on the machine
-count less. Everybody who is looked up is another person, but among a thousand. `python -m benchmarks.population`
+The sizes alternate, and the median counts: processor time of this process, so that other load of the machine matters
+less. Each look-up is of another person, except among a thousand. `python -m benchmarks.population`
 """
 
 import time
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.kept import keep, machine
-from mock_c06.nation.nation import Nation
-from mock_c06.nation.sampling import scatter
+from mock_c06.generated.population import GeneratedPopulation
+from mock_c06.generated.sampling import scattered_indexes
 
 SIZES = (1_000, 1_000_000, 100_000_000)
 LOOK_UPS = 20_000
@@ -22,9 +22,9 @@ SEED = "7"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Population:
-    """A population with the numbers to ask for, and what it cost: seconds to start, MiB kept."""
+    """A population with the numbers to look up, and its cost: seconds to start, MiB of memory."""
 
-    nation: Nation
+    generated: GeneratedPopulation
     numbers: list[str]
     start_s: float
     kept_mib: float
@@ -37,22 +37,22 @@ def _time(act: Callable[[], object]) -> float:
 
 
 def _make(count: int) -> _Population:
-    start = _time(lambda: Nation(count=count, seed=SEED))
+    start = _time(lambda: GeneratedPopulation(count=count, seed=SEED))
     tracemalloc.start()
-    nation = Nation(count=count, seed=SEED)
+    generated = GeneratedPopulation(count=count, seed=SEED)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    members = [nation.cells.member_at(place) for place in scatter(LOOK_UPS, nation)]
-    numbers = [nation.numbering.citizen_id(member) for member in members]
+    members = [generated.cells.member_at(place) for place in scattered_indexes(LOOK_UPS, generated)]
+    numbers = [generated.numbering.citizen_id(member) for member in members]
     numbers *= -(-LOOK_UPS // len(numbers))
-    return _Population(nation=nation, numbers=numbers, start_s=start, kept_mib=kept / (1 << 20))
+    return _Population(generated=generated, numbers=numbers, start_s=start, kept_mib=kept / (1 << 20))
 
 
 def _look_up(population: _Population) -> tuple[float, float]:
-    """Give the microseconds that a whole record took, and those of whose number it is alone."""
-    find, numbers = population.nation.find_by_key, population.numbers
+    """Return the microseconds of a whole record, and of finding only the number's person."""
+    find, numbers = population.generated.find_by_key, population.numbers
     record = _time(lambda: [find(number) for number in numbers])
-    place = _time(lambda: [population.nation.numbering.find(number) for number in numbers])
+    place = _time(lambda: [population.generated.numbering.find(number) for number in numbers])
     return record / len(numbers) * 1e6, place / len(numbers) * 1e6
 
 
@@ -81,12 +81,13 @@ def _report(figures: Mapping[int, Mapping[str, float]]) -> None:
         )
     ratios = {str(n): round(found["record_us"] / base["record_us"], 2) for n, found in figures.items()}
     kept = {str(count): dict(found) for count, found in figures.items()}
-    keep("population", {"look_ups": LOOK_UPS, "figures": kept, "ratios": ratios})
+    path = keep("population", {"look_ups": LOOK_UPS, "figures": kept, "ratios": ratios})
+    print(f"written to {path}")
 
 
 def main() -> None:
-    """Measure the three sizes, print and keep the ratios."""
-    Nation(count=1, seed=SEED)  # the data files are read once a process, whatever the size
+    """Measure the three sizes, print and store the ratios."""
+    GeneratedPopulation(count=1, seed=SEED)  # the data files are read once in a process, for any size
     _report(_measure())
 
 

@@ -1,6 +1,6 @@
-"""The demo's programs with the gateway under a profiler, which is a module of this package that takes two signals.
+"""The demo's programs with the gateway under a profiler, a module of this package that two signals control.
 
-SIGUSR1 begins a measurement, SIGUSR2 ends it and writes the result to the file that the profiler was started with.
+SIGUSR1 begins a measurement, SIGUSR2 ends it and writes the result to the file in the profiler's arguments.
 """
 
 import os
@@ -31,12 +31,12 @@ class ProfiledPrograms(Programs):
         return self._wait_for(log, r"^gateway: (\S+)")[1]
 
     def begin(self) -> None:
-        """Measure from now on."""
+        """Begin a measurement."""
         self._result.unlink(missing_ok=True)
         os.kill(self._measured, signal.SIGUSR1)
 
     def end(self) -> Path:
-        """Measure no longer; return the file with the result."""
+        """End the measurement; return the file with the result."""
         os.kill(self._measured, signal.SIGUSR2)
         while not self._result.exists():
             time.sleep(0.05)

@@ -1,12 +1,16 @@
-"""`python -m benchmarks.steps`: how many files, functions and calls of `gateway/` one request walks through.
+"""`python -m benchmarks.steps`: the number of files, functions and calls in `gateway/` of one request.
 
-A reader of the code walks the same way. Each kind of request is measured once warm, several times; the walk with the
-fewest calls counts, since the others also met a background task. Bounds: docs/performance.md.
+A reader of the code follows the same calls. Each kind of request is measured several times after a warm-up; the smallest
+count is used, since the others contain other work. Background tasks are left out (`traced.py`). `--calls` lists each
+function with the number of its calls, `--order` lists the calls in order; neither stores a result. Limits:
+docs/performance.md.
 """
 
+import argparse
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -17,17 +21,17 @@ import httpx
 
 from benchmarks.kept import keep
 from benchmarks.profiled import ROOT, ProfiledPrograms
-from benchmarks.verifications import ACT, make_bodies
 from demo.scene import Scene, set_up
 from portal.gateway_client import GatewayClient
 
+ACT = {"procedure": "khai-sinh", "subject_role": "requester", "initiated_by": {"kind": "citizen"}}
 WARM = 20
 TRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """What one request walked through; a change of room is a call of a function in another folder than the last."""
+    """The counts of one request; a change of room is a call of a function in another folder than the last call's."""
 
     files: int
     functions: int
@@ -36,25 +40,42 @@ class Walk:
 
 
 def main() -> None:
-    """Measure each kind, print and keep the counts."""
+    """Measure each kind, print and store the counts."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
+    parser.add_argument("--calls", action="store_true", help="list the functions, the most called first")
+    parser.add_argument("--order", action="store_true", help="list the calls in their order")
+    options = parser.parse_args()
     (ROOT / "var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="steps-", dir=ROOT / "var"))
     try:
         with ProfiledPrograms(folder, profiler="benchmarks.traced") as programs:
             scene = set_up(programs, {"GATEWAY_LOG_LEVEL": "warning"})
-            walks = asyncio.run(_measure(programs, scene))
+            called = asyncio.run(_measure(programs, scene))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("one request inside gateway/   files  functions  calls  changes of room")
+    walks = {kind: read_walk(lines) for kind, lines in called.items()}
     for kind, walk in walks.items():
         print(f"  {kind:<26}  {walk.files:>5}  {walk.functions:>9}  {walk.calls:>5}  {walk.room_changes:>15}")
-    keep("steps", {kind: asdict(walk) for kind, walk in walks.items()})
+    if options.calls:
+        for kind, lines in called.items():
+            print(
+                f"\n{kind}",
+                *(f"{calls:>4}  {line}" for line, calls in Counter(lines).most_common()),
+                sep="\n",
+            )
+    elif options.order:
+        for kind, lines in called.items():
+            print(f"\n{kind}", *lines, sep="\n")
+    else:
+        path = keep("steps", {kind: asdict(walk) for kind, walk in walks.items()})
+        print(f"written to {path}")
 
 
-async def _measure(programs: ProfiledPrograms, scene: Scene) -> dict[str, Walk]:
+async def _measure(programs: ProfiledPrograms, scene: Scene) -> dict[str, list[str]]:
     async with GatewayClient(scene.sandbox) as portal:
         token = (await portal.token())["access_token"]
-    bodies = make_bodies(scene, WARM + TRIES)
+    bodies = _make_bodies(scene, WARM + TRIES)
     asked = [body | {"fresh": True} for body in bodies]
     base, headers = f"{scene.sandbox.issuer}/v1", {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as http:
@@ -72,9 +93,21 @@ async def _measure(programs: ProfiledPrograms, scene: Scene) -> dict[str, Walk]:
         }
 
 
+def _make_bodies(scene: Scene, count: int) -> list[dict[str, Any]]:
+    """Return enquiries about the mock's people, each in its own dossier."""
+    claims = [
+        {name: person[name] for name in ("citizen_id", "full_name", "birth_date")}
+        for person in scene.programs.mock("personas")
+        if person["expect"]["confirmed"] and person["citizen_id"] and person["birth_date"]
+    ]
+    places = [number % len(claims) for number in range(count)]
+    return [{**ACT, "dossier": f"BENCH-{place}", "claim": claims[place], "fresh": False} for place in places]
+
+
 async def _walk(
     programs: ProfiledPrograms, http: httpx.AsyncClient, address: str, bodies: Sequence[Mapping[str, Any]]
-) -> Walk:
+) -> list[str]:
+    """Return the calls of the request that made the fewest."""
     for body in bodies[:WARM]:
         (await http.post(address, json=body)).raise_for_status()
     walks = []
@@ -82,12 +115,12 @@ async def _walk(
         programs.begin()
         await asyncio.sleep(0.1)
         (await http.post(address, json=body)).raise_for_status()
-        walks.append(read_walk(programs.end().read_text(encoding="utf-8").splitlines()))
-    return min(walks, key=lambda walk: walk.calls)
+        walks.append(programs.end().read_text(encoding="utf-8").splitlines())
+    return min(walks, key=len)
 
 
 def read_walk(lines: Sequence[str]) -> Walk:
-    """Count what a tracer wrote: a line a call, its file and its function."""
+    """Count the lines of a tracer: one for each call, with file and function."""
     files = [line.partition(" ")[0] for line in lines]
     rooms = [Path(file).parent for file in files]
     return Walk(

@@ -1,11 +1,11 @@
-"""`python -m benchmarks.switching`: how soon every worker asks under a revision that was just activated, under load.
+"""`python -m benchmarks.switching`: how soon after an activation every worker uses the new revision, under load.
 
-So many callers verify without a pause, each about a person of their own, when operators switch the sandbox, again and
-again, to an account that the mock has just issued (they hold still only while the next change is prepared). A switch
-took as long as from the activation's call, or from its commit, until each worker has announced its first question
-under the new revision: the moment of its `intended` row, the account of the mock's journal, the worker of the log. A
-request that was not answered 201 has failed. Goal: below a second, none failed. Callers that never pause fill the
-machine: a call for an activation waits among theirs, and so does the first question after it.
+`CALLERS` callers verify without a pause, each about its own person, while operators repeatedly switch the sandbox to an
+account that the mock has just issued (the callers pause only while the next change is prepared). The time of a switch is
+from the activation's call, or from its commit, until each worker has its first question under the new revision: the time
+is of the `intended` row, the account from the mock's journal, the worker from the log. A request without a 201 has
+failed. Goal: below a second, none failed. The callers use the whole machine, so the call of an activation and the first
+question after it wait among their requests.
 """
 
 import asyncio
@@ -25,13 +25,22 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from benchmarks.kept import keep, machine
-from tests.mock_c06.programs import Served, serving
-from tests.postgresql import PostgresqlMissing, running_postgresql
-from tests.sockets.desk import Desk, enrol_operators, issue_account, revision_of, sign_in
-from tests.sockets.groups import make_place
-from tests.sockets.people import find_people
-from tests.sockets.programs import AGENCY, Place, Running, enquiry, log_in, place_beside
-from tests.sockets.rows import read_journal, read_rows, store_of
+from tests.kit.groups import make_place
+from tests.kit.programs import (
+    Place,
+    Running,
+    Served,
+    find_people,
+    log_in,
+    place_beside,
+    read_journal,
+    read_rows,
+    serving_mock,
+    store_of,
+)
+from tests.kit.scene import AGENCY, enquiry
+from tests.kit.staff import OpsClient, enrol_operators, issue_account, revision_of, sign_in_operators
+from tests.kit.stores import PostgresqlMissing, running_postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 SWITCHES = 50
@@ -42,7 +51,7 @@ PATIENCE_S = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a run of switches saw; the times are of all workers of all switches, from the call and from the commit."""
+    """The result of a run; the times are of all workers and all switches, from the call and from the commit."""
 
     called_s: Sequence[float]
     committed_s: Sequence[float]
@@ -67,7 +76,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Load:
-    """What the callers have been answered so far."""
+    """The counts of the callers' answers so far."""
 
     answered: int = 0
     failed: int = 0
@@ -75,24 +84,24 @@ class Load:
     over: threading.Event = field(default_factory=threading.Event)
 
     def wait_for(self, more: int) -> None:
-        """Wait until so many more requests have been answered."""
+        """Wait until `more` further requests have been answered."""
         wanted, until = self.answered + self.failed + more, time.monotonic() + PATIENCE_S
         while self.answered + self.failed < wanted and time.monotonic() < until:
             time.sleep(0.01)
 
 
 def main() -> None:
-    """Switch on both kinds of store, print the figures, keep them."""
+    """Measure on both kinds of store, print and store the figures."""
     (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
     found: dict[str, dict[str, float]] = {}
     try:
-        with serving() as mock:
+        with serving_mock() as mock:
             (folder / "sqlite").mkdir()
             place = place_beside(mock, folder / "sqlite")
             place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
             found["1 worker, SQLite"] = _run(mock, place, workers=1)
-        with serving() as mock, running_postgresql() as server:
+        with serving_mock() as mock, running_postgresql() as server:
             server.make_template()
             (folder / "postgresql").mkdir()
             place = make_place(mock, server, folder / "postgresql")
@@ -107,19 +116,19 @@ def main() -> None:
 def _run(mock: Served, place: Place, *, workers: int) -> dict[str, float]:
     operators, account = enrol_operators(place), place.make_account()
     with place.serving(workers=workers) as running:
-        desk = sign_in(operators, running)
+        desk = sign_in_operators(operators, running)
         with _callers(running, account, find_people(mock)[:CALLERS]) as load:
             began = [_switch(mock, desk, load, number) for number in range(SWITCHES)]
     return _measure(mock, place, began, load, workers=workers).to_json()
 
 
-def _switch(mock: Served, desk: Desk, load: Load, number: int) -> tuple[str, float]:
-    """Switch to an account of this number; return the change, and when its activation was called."""
+def _switch(mock: Served, desk: OpsClient, load: Load, number: int) -> tuple[str, float]:
+    """Switch to the account with this number; return the change, and the time of its activation's call."""
     load.going.clear()
     change = desk.ready("sandbox", revision_of(issue_account(mock, _name(number)), mock.test))
     load.going.set()
     load.wait_for(CALLERS)
-    began = time.time()  # noqa: TID251 - is held against the gateway's rows
+    began = time.time()  # noqa: TID251 - compared with the times of the gateway's rows
     desk.activate(change)
     load.wait_for(2 * CALLERS)
     return change["id"], began
@@ -206,11 +215,12 @@ def _report(found: dict[str, dict[str, float]]) -> None:
     print(f"{SWITCHES} switches of a connection under {CALLERS} callers; {machine()}")
     for name, figures in found.items():
         print(
-            f"  {name:<21} until each worker asks anew: p50 {figures['p50_ms']:.0f} ms, p99 {figures['p99_ms']:.0f} ms "
+            f"  {name:<21} until each worker uses it: p50 {figures['p50_ms']:.0f} ms, p99 {figures['p99_ms']:.0f} ms "
             f"(from the commit {figures['from_commit_p50_ms']:.0f} and {figures['from_commit_p99_ms']:.0f} ms); "
             f"{figures['failed']:.0f} of {figures['requests']:.0f} requests failed"
         )
-    keep("switching", {"callers": CALLERS, "switches": SWITCHES, "figures": found})
+    path = keep("switching", {"callers": CALLERS, "switches": SWITCHES, "figures": found})
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The main job end to end over real sockets: `make demo` shows it, `make serve` keeps it up."""
+"""The main job end to end over real sockets: `make demo` runs it, `make serve` keeps its programs running."""

@@ -1,27 +1,33 @@
-"""`python -m demo run` shows the main job; `python -m demo serve` keeps its programs up."""
+"""`python -m demo run` runs the main job; `python -m demo serve` keeps its programs running."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import typer
 
 from demo.office import ActRefused, open_office
 from demo.official_steps import GoingOfficial
+from demo.portal import start_portal
+from demo.portal_steps import CitizensWay
 from demo.processes import Programs, StartFailed, make_private_folder
 from demo.report import Report
 from demo.scene import Scene, set_up
+from demo.serving import Ports, check_kept, check_ports, describe, keep_accounts, locked
+from demo.settings import caller_settings
 from demo.steps import MainJob, StepFailed
 from demo.store import choose_store
 from demo.used_store import unused
+from demo.witness_steps import Witnessed
 from portal.gateway_client import GatewayClient, TokenRefused
 
 VAR = Path(__file__).resolve().parent.parent / "var"
-SERVE_PORTS = (8100, 8110, 8101, 8000)
 
 app = typer.Typer(
     help="The main job end to end, with synthetic people only.",
@@ -34,7 +40,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: python -m demo run")
 def run() -> None:
-    """Play the main job on free loopback ports, print its evidence, leave nothing running."""
+    """Run the main job on free loopback ports, print its evidence, leave nothing running."""
     report = Report()
     report.note("TEST DATA ONLY: mock registry, synthetic people, loopback.")
     make_private_folder(VAR)
@@ -48,25 +54,46 @@ def run() -> None:
         report.failed(f"{error} (logs: {folder})")
         raise typer.Exit(1) from None
     except httpx.HTTPError as error:
-        report.failed(f"{type(error).__name__} on the way to a program (logs: {folder})")
+        report.failed(f"{type(error).__name__}: a program can't be reached (logs: {folder})")
         raise typer.Exit(1) from None
-    except Exception as error:  # noqa: BLE001 - the outermost edge: an answer of another form is a failed step
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a malformed answer is a failed step
         report.failed(f"an answer could not be read: {error!r} (logs: {folder})")
         raise typer.Exit(1) from None
     shutil.rmtree(folder)
     report.done()
 
 
-@app.command(epilog="Example: python -m demo serve")
-def serve() -> None:
-    """Keep mock and gateway up on the default ports until Ctrl-C; print addresses and test accounts."""
+@app.command(epilog="Example: python -m demo serve --port 9000 --folder var/second")
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The gateway's port.")] = 8000,
+    mock_port: Annotated[int, typer.Option(min=1, max=65535, help="The mock registry's.")] = 8100,
+    official_port: Annotated[int, typer.Option(min=1, max=65535, help="Its official environment's.")] = 8110,
+    control_port: Annotated[int, typer.Option(min=1, max=65535, help="Its control face's.")] = 8101,
+    login_port: Annotated[int, typer.Option(min=1, max=65535, help="The national login's.")] = 8102,
+    portal_port: Annotated[int, typer.Option(min=1, max=65535, help="The test portal's.")] = 8200,
+    folder: Annotated[Path, typer.Option(help="Where store, logs and accounts are kept.")] = VAR / "serve",
+) -> None:
+    """Run mock, gateway and test portal until Ctrl-C; print addresses, accounts and a line to try.
+
+    Settings of the environment and of .env in this folder go to the programs. The
+    accounts are kept from start to start.
+    """
+    ports = Ports(
+        mock=mock_port,
+        official=official_port,
+        control=control_port,
+        login=login_port,
+        gateway=port,
+        portal=portal_port,
+    )
     make_private_folder(VAR)
-    folder = VAR / "serve"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = folder.absolute()
     try:
-        with Programs(folder) as programs:
-            _describe(set_up(programs, choose_store(VAR), ports=SERVE_PORTS))
-            programs.wait()
+        with locked(folder) as lock:
+            check_kept(folder, ports)
+            check_ports(ports)
+            _serve_in(folder, lock, ports)
     except StartFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -77,31 +104,36 @@ def serve() -> None:
     raise typer.Exit(1)
 
 
+def _serve_in(folder: Path, lock: Path, ports: Ports) -> None:
+    store = {**caller_settings("GATEWAY_"), **choose_store(VAR)}
+    with Programs(folder) as programs:
+        programs.mock_settings = caller_settings("MOCK_C06_")
+        scene = set_up(
+            programs,
+            store,
+            ports=(ports.mock, ports.official, ports.control, ports.login, ports.gateway),
+            accounts=lambda running: keep_accounts(running, folder, ports),
+        )
+        where = {what: f"http://127.0.0.1:{number}" for what, number in ports.named().items()}
+        lines = [f"process {os.getpid()}", *(f"{what} {address}" for what, address in where.items())]
+        lock.write_text(", ".join(lines) + "\n", encoding="utf-8")
+        typer.echo(describe(scene, folder, start_portal(scene, port=ports.portal)))
+        programs.wait()
+
+
 async def _play(scene: Scene, report: Report) -> None:
     opening = asyncio.create_task(asyncio.to_thread(open_office, scene.programs, scene.gateway))
+    portal = asyncio.create_task(asyncio.to_thread(start_portal, scene))
     async with GatewayClient(scene.sandbox) as sandbox, GatewayClient(scene.official) as official:
         await MainJob(scene, sandbox, official).play(report)
         async with await opening as office:
             await GoingOfficial(scene, official, office).play(report)
-
-
-def _describe(scene: Scene) -> None:
-    lines = (
-        "TEST DATA ONLY: mock registry, synthetic people, loopback.",
-        f"gateway          {scene.gateway}",
-        f"  sandbox API    {scene.sandbox.issuer}/v1",
-        f"  official API   {scene.official.issuer}/v1",
-        f"mock registry    {scene.mock.test} (test), {scene.mock.official} (official)",
-        f"mock control     {scene.mock.control}  token {scene.mock.control_token}",
-        f"sandbox account  {scene.sandbox.client_id}  secret {scene.sandbox.client_secret}",
-        f"official account {scene.official.client_id}  (private_key_jwt; its key lives in this process only)",
-        "Ctrl-C ends all.",
-    )
-    typer.echo("\n".join(lines))
+    await CitizensWay(scene, await portal).play(report)
+    await Witnessed(scene).play(report)
 
 
 def _end_like_ctrl_c(number: int, frame: object) -> None:
-    """Let a SIGTERM or a closed terminal end the children too."""
+    """Handle a SIGTERM or a closed terminal like Ctrl-C, so that the children end too."""
     del number, frame
     raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Ask for the official account as the rules have it: one signed bundle to C06's desk, one sealed answer back."""
+"""Apply for the official account: one signed bundle to C06's desk, one sealed answer."""
 
 import json
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ phone = "024 3000 0000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """What the desk's answer became: a change to official's next revision, and the account's user."""
+    """The result of the desk's answer: a change to official's next revision, and the account's user."""
 
     sha256: str
     change: dict[str, Any]
@@ -36,7 +36,7 @@ class Issued:
 
 
 def apply_for_official(scene: Scene, proposer: str) -> Issued:
-    """Apply, be decided on, and open the answer as the proposer."""
+    """Apply, let the desk decide, and open the answer as the proposer."""
     programs, folder = scene.programs, scene.programs.folder
     stated = folder / "application.toml"
     stated.write_text(STATEMENT, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The mock registry's control face, as QA uses it: who there is, what was asked, what shall go wrong."""
+"""A client of the mock registry's control face: its people, its journal, its faults."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from demo.processes import MockAddresses
 
 
 class Control:
-    """Asks one mock, in its run `default`."""
+    """Calls one mock, in its run `default`."""
 
     def __init__(self, mock: MockAddresses) -> None:
         self._mock = mock
 
     async def claim_of(self, slug: str) -> dict[str, Any]:
-        """Return what a persona would claim."""
+        """Return the claim of a persona."""
         people = await self._ask("GET", "/personas")
         return claim(next(found for found in people if found["slug"] == slug))
 
     async def confirmed(self, count: int) -> list[dict[str, Any]]:
-        """Return claims of so many personas that the registry confirms by a full date."""
+        """Return claims, with a full birth date, of `count` personas that the registry confirms."""
         people = await self._ask("GET", "/personas")
         found = [
             claim(person)
@@ -31,12 +31,12 @@ class Control:
         return found[:count]
 
     async def journal(self, environment: str) -> list[dict[str, Any]]:
-        """Return what was asked in an environment, without token calls."""
+        """Return the journal of an environment, without token calls."""
         found = await self._ask("GET", f"/runs/default/journal?environment={environment}")
         return [entry for entry in found["entries"] if entry["operation"] != "token"]
 
     async def fault(self, **members: Any) -> None:
-        """Let something go wrong."""
+        """Plan a fault."""
         await self._ask("POST", "/runs/default/faults", members)
 
     async def account(self, name: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The operators of the demo: an admin, a proposer and an approver, each with a password and an authenticator.
 
-They are made by the commands that an operator types, and act over `/ops/v1`; secrets go by stdin, a token by the
+The same commands that a person types create them, and they act over `/ops/v1`. Secrets go by stdin, a token by the
 environment, never by argv.
 """
 
@@ -33,7 +33,7 @@ class ActRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """Who may act, by their sessions' tokens."""
+    """The session tokens of the operators, and their acts."""
 
     gateway: str
     proposer: str = field(repr=False)
@@ -41,11 +41,11 @@ class Office:
     http: httpx.AsyncClient = field(repr=False)
 
     async def __aenter__(self) -> Self:
-        """Hold the connections."""
+        """Open the HTTP client."""
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Close them."""
+        """Close the HTTP client."""
         await self.http.aclose()
 
     async def propose(self, **members: Any) -> dict[str, Any]:
@@ -53,20 +53,20 @@ class Office:
         return await self._post(self.proposer, "/changes", members)
 
     async def preflight(self, change: dict[str, Any]) -> dict[str, Any]:
-        """Try a change outside of service, as its proposer."""
+        """Run a change's preflight, as its proposer."""
         return await self._post(self.proposer, f"/changes/{change['id']}/preflight")
 
     async def approve(self, change: dict[str, Any], *, by: str) -> dict[str, Any]:
-        """Approve the diff that the change has now."""
+        """Approve the present diff of the change."""
         seen = await self.look(change)
         return await self._post(by, f"/changes/{change['id']}/approve", {"diff_hash": seen["diff_hash"]})
 
     async def activate(self, change: dict[str, Any]) -> dict[str, Any]:
-        """Let a change happen, as the approver."""
+        """Activate a change, as the approver."""
         return await self._post(self.approver, f"/changes/{change['id']}/activate")
 
     async def look(self, change: dict[str, Any]) -> dict[str, Any]:
-        """Return a change as it is now."""
+        """Return the present state of a change."""
         return await self._send("GET", self.proposer, f"/changes/{change['id']}", None)
 
     async def _post(self, token: str, path: str, body: Any = None) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Office:
 
 
 def open_office(programs: Programs, gateway: str) -> Office:
-    """Make the three operators and sign two of them in; those who need nothing of each other at once."""
+    """Create the three operators and sign in two of them, concurrently if possible."""
     made = programs.gateway("operators", "create", ADMIN, "--role", "admin", "--bootstrap")
     admin = _sign_in(programs, gateway, ADMIN, made["one_time_code"])
 
@@ -105,7 +105,7 @@ def _sign_in(programs: Programs, gateway: str, name: str, code: str) -> str:
     """Enrol with a one-time code and sign in; return the session's token."""
     password = secrets.token_urlsafe(18)
     enrolled = programs.gateway("operators", "enrol", name, said=f"{code}\n{password}\n")
-    login = {"name": name, "password": password, "totp": totp(enrolled["totp_secret"], time.time())}  # noqa: TID251 - an authenticator has the machine's clock
+    login = {"name": name, "password": password, "totp": totp(enrolled["totp_secret"], time.time())}  # noqa: TID251 - an authenticator uses the machine's clock
     answer = httpx.post(f"{gateway}/ops/v1/sessions", json=login, trust_env=False, timeout=30)
     if answer.status_code != 201:
         raise ActRefused(answer.status_code, json.loads(answer.text))
@@ -114,7 +114,7 @@ def _sign_in(programs: Programs, gateway: str, name: str, code: str) -> str:
 
 
 def totp(secret: str, at: float) -> str:
-    """Return what an authenticator shows (RFC 6238: SHA-1, 30 s, 6 digits)."""
+    """Return the code of an authenticator (RFC 6238: SHA-1, 30 s, 6 digits)."""
     step = struct.pack(">Q", int(at) // 30)
     digest = hmac.new(base64.b32decode(secret), step, hashlib.sha1).digest()
     start = digest[-1] & 15

@@ -1,6 +1,6 @@
-"""Going official: the account is issued, switched to under load, refused when wrong, returned from when it fails.
+"""The steps on official: issue the account, switch to it under load, refuse wrong credentials, roll back a failure.
 
-Each step asks the mock's journal and the gateway what really happened; one that does not hold raises `StepFailed`.
+Each step checks the mock's journal and the gateway; it raises `StepFailed` if something is not as expected.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ class GoingOfficial:
         self._user = ""
 
     async def play(self, report: Report) -> None:
-        """Show every step. Raises `StepFailed` at the first that does not hold."""
+        """Run and report every step. Raises `StepFailed` at the first failure."""
         steps: Sequence[tuple[str, Callable[[], Awaitable[Evidence]]]] = (
             ("C06's desk issued the official account, sealed to this gateway", self._issue),
             (f"official was switched with {IN_FLIGHT} requests in flight, 0 failed, 0 crossed", self._switch),
             ("wrong credentials were refused by the preflight", self._refuse),
-            ("a switch that failed was returned from by itself", self._return),
+            ("a failing switch was rolled back automatically", self._return),
         )
         for title, step in steps:
             report.step(title, await step())
@@ -54,7 +54,7 @@ class GoingOfficial:
         expect("status of the issued account", account["status"], "granted")
         return (
             ("application", f"{issued.sha256[:16]}…, complete, signed, and a page to print"),
-            ("desk", f"issued {issued.user}, status granted; its secret travelled sealed"),
+            ("desk", f"issued {issued.user}, status granted; its secret was sealed"),
             ("proposal", f"revision {issued.change['revision']} of official names the application"),
         )
 
@@ -128,11 +128,11 @@ class GoingOfficial:
         expect("a request after the return", await self._verify(people[2], "HN-returned"), 201)
         return (
             ("return", f"by {ended['ended_by']}: {ended['reason']}"),
-            ("official", "serves again under the former revision"),
+            ("official", "uses the former revision again"),
         )
 
     async def _propose_again(self, **members: Any) -> dict[str, Any]:
-        """Propose the mock's first official account again, with these members of its own."""
+        """Propose the mock's first official account again, with these members changed."""
         account = await self._control.account("dvctt-hanoi-official")
         revision = {
             "registry_url": self._scene.mock.official,
@@ -152,7 +152,7 @@ class GoingOfficial:
         return answer.status
 
     async def _until_all_are_away(self, before: int) -> None:
-        """Wait until every request has left for the registry: the journal notes a packet as it comes in."""
+        """Wait until all questions have reached the mock, whose journal has an entry as soon as one arrives."""
         until = time.monotonic() + LATENCY_MS / 1000
         while time.monotonic() < until:
             if len(await self._control.journal("official")) - before >= IN_FLIGHT:

@@ -1,4 +1,4 @@
-"""How the demo tells what it saw: a panel a step in a terminal, plain lines elsewhere."""
+"""The demo's output: in a terminal one panel for each step, elsewhere plain lines."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from demo.settings import may_draw
 
 
 class Report:
-    """Prints steps as they are shown; the last line says how many."""
+    """Prints the steps, and in the last line their number."""
 
     def __init__(self) -> None:
         self._draw = may_draw(is_terminal=sys.stdout.isatty())
@@ -24,7 +24,7 @@ class Report:
         print(text, flush=True)
 
     def step(self, title: str, evidence: Sequence[tuple[str, str]]) -> None:
-        """Print a step that held, with its evidence."""
+        """Print a step that succeeded, with its evidence."""
         self._steps += 1
         if self._draw:
             table = Table.grid(padding=(0, 2))
@@ -39,7 +39,7 @@ class Report:
         print(f"step {self._steps} ok: {title}", flush=True)
 
     def failed(self, reason: str) -> None:
-        """Print the step that did not hold."""
+        """Print the step that failed."""
         print(f"step {self._steps + 1} FAILED: {reason}", flush=True)
 
     def done(self) -> None:

@@ -1,7 +1,7 @@
-"""The scene that the demo and `make serve` play in: two registries, one gateway, two accounts."""
+"""The set-up of the demo and `make serve`: two registries, one gateway, two accounts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +11,22 @@ import httpx
 from joserfc.jwk import ECKey
 
 from demo.processes import MockAddresses, Programs, StartFailed
-from demo.store import is_server
 from portal.gateway_client import PortalAccount
 
 AGENCY = "000.00.01.H26"
 FIELDS = ("full_name", "birth_date", "gender", "nationality", "permanent_residence", "current_residence")
 AT_ONCE = "100"
-"""Each question in flight holds a place in the budget of wrong claims until it is confirmed; official's own is 30."""
+"""Each question under way reserves one wrong claim until it is confirmed; official's default budget is 30."""
 
 OUTSIDE_GRANT = "citizen_id"
+LOGIN_CLIENT = "dvctt-portal"
 LOOPBACK = "127.0.0.0/8"
 NETWORKS = ("GATEWAY_SANDBOX_NETWORKS", "GATEWAY_OFFICIAL_NETWORKS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everything that runs, and who may call."""
+    """The running programs and the accounts."""
 
     programs: Programs
     mock: MockAddresses
@@ -35,39 +35,54 @@ class Scene:
     official: PortalAccount
 
 
-def set_up(
-    programs: Programs, store: Mapping[str, str], *, ports: tuple[int, int, int, int] = (0, 0, 0, 0)
-) -> Scene:
-    """Start everything and make the accounts, through the same commands an operator types.
+MakeAccounts = Callable[[Programs], tuple[PortalAccount, PortalAccount]]
+"""Returns the sandbox and the official account of a gateway that runs."""
 
-    What needs nothing of each other runs at once: most of a command's time goes to loading it.
+
+def make_accounts(programs: Programs) -> tuple[PortalAccount, PortalAccount]:
+    """Create an account at each profile, for two procedures and a few fields."""
+    with ThreadPoolExecutor() as beside:
+        sandbox = beside.submit(make_account, programs, "sandbox")
+        official = beside.submit(make_account, programs, "official", key=ECKey.generate_key("P-256"))
+        return sandbox.result(), official.result()
+
+
+def set_up(
+    programs: Programs,
+    store: Mapping[str, str],
+    *,
+    ports: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0),
+    accounts: MakeAccounts = make_accounts,
+) -> Scene:
+    """Start everything and create the accounts, with the same commands that an operator types.
+
+    Independent commands run concurrently, since most of a command's time is loading. What `store` sets has precedence.
     """
-    port, official_port, control_port, gateway_port = ports
+    port, official_port, control_port, login_port, gateway_port = ports
     settings = {"GATEWAY_LOG_FORMAT": "json", **store}
     with ThreadPoolExecutor() as beside:
         prepared = beside.submit(_prepare_store, programs, settings)
-        mock = programs.start_mock(port=port, official_port=official_port, control_port=control_port)
+        mock = programs.start_mock(
+            port=port, official_port=official_port, control_port=control_port, login_port=login_port
+        )
         registry = _list_accounts(mock)
         prepared.result()
         settings |= _connection("SANDBOX", mock.test, registry["dvctt-hanoi"])
         settings |= _connection("OFFICIAL", mock.official, registry["dvctt-hanoi-official"])
         settings["GATEWAY_OFFICIAL_BUDGET_ACCOUNT_HOUR"] = AT_ONCE
-        # For commands that people type there: where a profile may connect is no part of the store.
+        for profile in ("SANDBOX", "OFFICIAL"):
+            settings[f"GATEWAY_{profile}_CITIZEN_ISSUER"] = mock.login
+            settings[f"GATEWAY_{profile}_CITIZEN_AUDIENCE"] = LOGIN_CLIENT
+        settings |= store
+        # For commands that people type there: the networks of a profile are settings and not in the store.
         _write(programs.folder / ".env", "".join(f"{name}={LOOPBACK}\n" for name in NETWORKS))
         address = programs.start_gateway(settings, port=gateway_port)
-        sandbox = beside.submit(_make_account, programs, "sandbox")
-        official = beside.submit(_make_account, programs, "official", key=ECKey.generate_key("P-256"))
-        return Scene(
-            programs=programs,
-            mock=mock,
-            gateway=address,
-            sandbox=sandbox.result(),
-            official=official.result(),
-        )
+        sandbox, official = accounts(programs)
+        return Scene(programs=programs, mock=mock, gateway=address, sandbox=sandbox, official=official)
 
 
 def _list_accounts(mock: MockAddresses) -> Mapping[str, Mapping[str, Any]]:
-    """Return the mock's ready-made accounts by name; its control face says what `mock-c06 accounts` prints."""
+    """Return the mock's ready-made accounts by name, from its control face."""
     headers = {"Authorization": f"Bearer {mock.control_token}"}
     answer = httpx.get(f"{mock.control}/accounts", headers=headers, trust_env=False, timeout=30)
     answer.raise_for_status()
@@ -75,10 +90,9 @@ def _list_accounts(mock: MockAddresses) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _prepare_store(programs: Programs, settings: Mapping[str, str]) -> None:
-    """Bring the store to the newest schema, and the agency into it unless an earlier run did."""
+    """Make the store or migrate it to the newest schema, and add the agency unless an earlier run did."""
     programs.settle(settings)
-    if is_server(settings):
-        programs.gateway_says("migrate")
+    programs.gateway_says("migrate")
     try:
         programs.gateway("organisations", "add", AGENCY, "UBND thành phố Hà Nội (dữ liệu thử nghiệm)")
     except StartFailed as refused:
@@ -99,13 +113,23 @@ def _connection(profile: str, url: str, account: Mapping[str, Any]) -> dict[str,
     return {f"GATEWAY_{profile}_{name}": value for name, value in members.items()}
 
 
-def _make_account(programs: Programs, profile: str, *, key: ECKey | None = None) -> PortalAccount:
+def make_account(
+    programs: Programs,
+    profile: str,
+    *,
+    key: ECKey | None = None,
+    wide: bool = False,
+    scopes: Sequence[str] = ("verify", "prefill", "ledger"),
+) -> PortalAccount:
+    """Create an account; a `wide` one has every procedure and field, except the sensitive ones."""
     arguments = ["accounts", "create", f"dvctt-{profile}", "--organisation", AGENCY, "--profile", profile]
-    arguments += ["--procedure", "khai-sinh", "--procedure", "ket-hon"]
-    for scope in ("verify", "prefill", "ledger"):
+    if wide:
+        arguments += ["--all-procedures", "--all-fields"]
+    else:
+        arguments += ["--procedure", "khai-sinh", "--procedure", "ket-hon"]
+        arguments += [word for field in FIELDS for word in ("--field", field)]
+    for scope in scopes:
         arguments += ["--scope", scope]
-    for field in FIELDS:
-        arguments += ["--field", field]
     officers = _write(programs.folder / f"{profile}.officers.txt", "can.bo.01\n")
     arguments += ["--officers-file", str(officers)]
     if key is not None:

@@ -1,8 +1,9 @@
-"""The main job, step by step, as a portal would do it. A step that does not hold raises `StepFailed`.
+"""The main job, step by step, as a portal does it. A step that fails raises `StepFailed`.
 
-Facts about the people come from the mock's catalogue of personas; what left for the registry, from its journal.
+Facts about people come from the mock's catalogue of personas; the questions that were sent, from its journal.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,16 +15,17 @@ from portal.gateway_client import Answer, GatewayClient
 KHAI_SINH = {"procedure": "khai-sinh", "dossier": "HN-2022-000123", "subject_role": "requester"}
 KET_HON = {"procedure": "ket-hon", "dossier": "HN-2022-000124", "subject_role": "requester"}
 CITIZEN = {"initiated_by": {"kind": "citizen"}}
+_DIFFERENCES = ("asked_not_logged", "logged_not_asked", "different_content", "answered_differently")
 
 Evidence = Sequence[tuple[str, str]]
 
 
 class StepFailed(Exception):
-    """What was expected and what was seen."""
+    """A step failed; the message has the expected and the actual value."""
 
 
 class MainJob:
-    """The steps share what earlier ones found: the citizen's claim and the receipt."""
+    """The steps share the citizen's claim and the receipt."""
 
     def __init__(self, scene: Scene, sandbox: GatewayClient, official: GatewayClient) -> None:
         self._scene = scene
@@ -34,16 +36,16 @@ class MainJob:
         self._receipt = ""
 
     async def play(self, report: Report) -> None:
-        """Show every step. Raises `StepFailed` at the first that does not hold."""
+        """Run and report every step. Raises `StepFailed` at the first failure."""
         steps: Sequence[tuple[str, Callable[[], Awaitable[Evidence]]]] = (
             ("an account got a token", self._get_token),
             ("the requester was verified for khai sinh", self._verify),
             ("the form was filled without re-declaration", self._prefill),
             ("the next procedure (kết hôn) reused it, no second question", self._reuse),
             ("a wrong name was not confirmed", self._wrong_name),
-            ("a field outside the grant was refused, nothing left", self._outside_grant),
-            ("nothing crossed between sandbox and official", self._fence),
-            ("the audit holds, and shows the enquiries", self._audit),
+            ("a field outside the grant was refused, nothing was sent", self._outside_grant),
+            ("sandbox and official refused each other's tokens and receipts", self._cross_profile),
+            ("the audit is intact, and shows the enquiries", self._audit),
         )
         for title, step in steps:
             report.step(title, await step())
@@ -109,7 +111,7 @@ class MainJob:
         _expect_status(answer, 201)
         expect("verdict", answer.members["verdict"], "not_confirmed")
         expect("receipt", answer.members["receipt"], None)
-        return (("verdict", "not_confirmed, no receipt, no hint which part differed"),)
+        return (("verdict", "not_confirmed, no receipt, no hint which part is wrong"),)
 
     async def _outside_grant(self) -> Evidence:
         before = len(await self._control.journal("test"))
@@ -123,7 +125,7 @@ class MainJob:
             ("journal", "unchanged"),
         )
 
-    async def _fence(self) -> Evidence:
+    async def _cross_profile(self) -> Evidence:
         enquiry = KHAI_SINH | CITIZEN | {"claim": self._claim}
         crossed = await self._sandbox.verify_elsewhere(self._scene.official.issuer, enquiry)
         expect("code", crossed.members.get("code"), "profile_mismatch")
@@ -132,7 +134,7 @@ class MainJob:
         expect("code", foreign.members.get("code"), "receipt_invalid")
         expect("official journal", len(await self._control.journal("official")), 0)
         return (
-            ("sandbox token at the official door", f"{crossed.status} profile_mismatch"),
+            ("sandbox token at official", f"{crossed.status} profile_mismatch"),
             ("sandbox receipt with an official account", f"{foreign.status} receipt_invalid"),
             ("official journal", "empty"),
         )
@@ -144,14 +146,20 @@ class MainJob:
         kinds = [entry["kind"] for entry in ledger.members["entries"]]
         for kind in ("answered", "delivered", "reused"):
             expect(f"a ledger entry {kind}", kind in kinds, True)
+        journal = self._scene.programs.folder / "journal.json"
+        journal.write_text(json.dumps(await self._control.journal("test")), encoding="utf-8")
+        counts = self._scene.programs.gateway("audit", "reconcile", "--journal", str(journal))["counts"]
+        differences = "/".join(str(counts[kind]) for kind in _DIFFERENCES)
+        expect("differences from the registry's log", differences, "0/0/0/0")
         return (
-            ("audit", f"{checked['rows']} rows, chain verified"),
+            ("audit", f"{checked['rows']} rows, all verified"),
             ("ledger", f"{len(kinds)} entries of this organisation: {', '.join(kinds)}"),
+            ("both sides' logs", f"{counts['joined']} questions compared, {differences} differences"),
         )
 
 
 def expect(what: str, seen: object, expected: object) -> None:
-    """Raise `StepFailed`, saying both, unless what was seen is what was expected."""
+    """Raise `StepFailed` with both values unless they are equal."""
     if seen != expected:
         raise StepFailed(f"{what}: expected {expected!r}, saw {seen!r}")
 

@@ -1,7 +1,7 @@
-"""The store that the demo's gateway runs on: its own embedded one, unless the caller names another.
+"""The store of the demo's gateway: its own SQLite file, unless the caller sets another.
 
-PostgreSQL wants a master key. Where the caller has none, the demo makes one and keeps it under `var/`, so that the
-same database can be used again. What a database was made with is not guessed: the gateway refuses another key.
+PostgreSQL requires a master key. Without one from the caller, the demo makes one and stores it under `var/`, so that the
+same database can be used again. The gateway refuses a key other than the one a database was made with.
 """
 
 import base64
@@ -17,7 +17,7 @@ URL, KEY, KEY_FILE = "GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY", "GATEWAY_MAST
 
 
 def choose_store(var: Path) -> Mapping[str, str]:
-    """Return the settings of the caller's store, empty where the caller names none; a key is made where it must."""
+    """Return the settings of the caller's store, none without one; make a key if it is necessary."""
     given = {name: value for name in (URL, KEY, KEY_FILE) if (value := caller_setting(name)) is not None}
     if KEY_FILE in given:
         given[KEY_FILE] = str(Path(given[KEY_FILE]).resolve())
@@ -27,7 +27,7 @@ def choose_store(var: Path) -> Mapping[str, str]:
 
 
 def is_server(settings: Mapping[str, str]) -> bool:
-    """Say whether the store is a PostgreSQL, whose schema only `gateway migrate` changes."""
+    """Return whether the store is PostgreSQL, whose schema only `gateway migrate` changes."""
     return settings.get(URL, "").startswith("postgresql:")
 
 

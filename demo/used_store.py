@@ -1,7 +1,7 @@
-"""A PostgreSQL that an earlier run used: its operators and connections are that run's, so this one plays beside them.
+"""A PostgreSQL database that an earlier run has used: the demo then uses a temporary database on the same server.
 
-A profile's connection and its operators are made once in a store, and their secrets with the run that made them are
-gone. The demo then makes a database of its own on the same server, and drops it at the end.
+A store gets its connections and operators once, and the secrets of an earlier run are lost. So the demo creates its own
+database on the server, and drops it at the end.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from demo.processes import StartFailed
-from demo.store import URL, is_server
+from demo.processes import Programs, StartFailed
+from demo.store import KEY, KEY_FILE, URL, is_server
 
 _MIGRATED = "SELECT to_regclass('revisions') IS NOT NULL"
 _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
@@ -22,10 +22,10 @@ _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
 
 @contextmanager
 def unused(store: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """Give the store where nobody has played on it, else one beside it while the block runs.
+    """Yield the store if no run has used it, else a temporary database on the same server.
 
     Raises:
-        StartFailed: the server can't be reached, or makes no database for this user.
+        StartFailed: the server can't be reached, or this user may create no database.
     """
     if not is_server(store) or not (_tell(store[URL], _MIGRATED) and _tell(store[URL], _USED)):
         yield store
@@ -38,8 +38,33 @@ def unused(store: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
         _tell(store[URL], f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextmanager
+def copied(programs: Programs) -> Iterator[Mapping[str, str]]:
+    """Yield the settings of a copy of the gateway's store, with its keys, as its operator could make one.
+
+    PostgreSQL copies a database that nobody uses: the gateway is stopped meanwhile.
+    """
+    settings = programs.gateway_settings
+    url = settings.get(URL, "sqlite:///var/gateway.db")
+    if not is_server({URL: url}):
+        (programs.folder / "copy").mkdir(mode=0o700)
+        programs.gateway("backup", "copy/gateway.db")
+        beside = (programs.folder / url.removeprefix("sqlite:///")).with_name("master.key")
+        keys = {} if KEY in settings or KEY_FILE in settings else {KEY_FILE: str(beside)}
+        yield {URL: f"sqlite:///{programs.folder / 'copy' / 'gateway.db'}", **keys}
+        return
+    name, former = f"dancu_demo_{secrets.token_hex(4)}", urlsplit(url).path.removeprefix("/")
+    server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
+    with programs.gateway_stopped():
+        _tell(server, f'CREATE DATABASE {name} TEMPLATE "{former}"')
+    try:
+        yield {URL: urlunsplit(urlsplit(url)._replace(path=f"/{name}"))}
+    finally:
+        _tell(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def _tell(url: str, statement: str) -> bool:
-    """Run a statement and say whether it answered true."""
+    """Run a statement and return whether its result is true."""
 
     async def work() -> bool:
         address = url.replace("postgresql://", "postgresql+asyncpg://", 1)
@@ -55,5 +80,5 @@ def _tell(url: str, statement: str) -> bool:
         return asyncio.run(work())
     except (OSError, sa.exc.SQLAlchemyError) as error:
         raise StartFailed(
-            f"PostgreSQL: {type(error).__name__}: give an empty database that can be reached"
+            f"PostgreSQL: {type(error).__name__}: an empty database that can be reached is expected"
         ) from None

@@ -1,1 +1,1 @@
-"""The naive gateway that ours is measured against."""
+"""The naive gateway for comparison with ours."""

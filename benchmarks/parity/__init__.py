@@ -1,1 +1,1 @@
-"""Parity: which readings of C06 the gateway bears, found out by running the main job against each."""
+"""Parity: with which readings of C06 the gateway works, found by running the main job against each."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.parity`: play the main job against each combination, print and write what the gateway bears.
+"""`python -m benchmarks.parity`: run the main job against each combination, print and write the results.
 
-Exits 1 where something false was said, and only then.
+Exits with 1 only if an answer was false.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ import structlog
 from benchmarks.parity.combinations import DIALECT, make_rows, switches_of
 from benchmarks.parity.job import Judgement, Known, Step, run_job
 from benchmarks.parity.page import judge, write_page
+from benchmarks.parity.pairwise import Row
 from benchmarks.parity.scene import open_scene
 from gateway.database import open_database
 from gateway.schema import migrate
 from mock_c06.parity.ledger import load_ledger
-from mock_c06.parity.pairwise import Row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "parity.md"
 
 
 def main() -> int:
-    """Run all; write the page."""
+    """Run all combinations and write the page."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     results = asyncio.run(run_all(make_rows()))
     for number, (row, steps) in enumerate(results, 1):
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 async def run_all(rows: Sequence[Row]) -> list[tuple[Row, list[Step]]]:
-    """Play the main job against each combination, the first of which says what every other must deliver."""
+    """Run the main job against each combination; every other one must deliver what the first delivers."""
     known: Known = {}
     with tempfile.TemporaryDirectory() as held:
         template = Path(held) / "template.db"

@@ -1,11 +1,11 @@
-"""The combinations of the mock's switches to run, and what an operator would set for each at the gateway."""
+"""The combinations of the mock's switches, and the gateway's settings for each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mock_c06.desk.accounts import Dialect
-from mock_c06.desk.switches import NAMES
-from mock_c06.parity.pairwise import Row, Value, cover_pairs
+from benchmarks.parity.pairwise import Row, Value, cover_pairs
+from mock_c06.accounts.model import Dialect
+from mock_c06.accounts.switches import NAMES
 
 DIALECT = "dialect"
 ACCOUNTS = {
@@ -27,22 +27,22 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
         }
     },
 }
-"""Members of a connection by which an operator tells the gateway what C06 turned out to do."""
+"""Members of a connection that an operator sets for another reading of C06."""
 
 
 def make_rows() -> Sequence[Row]:
-    """Give the pairwise set over the dialect and every switch."""
+    """Return the pairwise set over the dialect and every switch."""
     factors: dict[str, Sequence[Value]] = {DIALECT: [dialect.value for dialect in Dialect]}
     return cover_pairs(factors | {name: [False, True] for name in NAMES})
 
 
 def switches_of(row: Row) -> dict[str, bool]:
-    """Give a row's switches that are on."""
+    """Return the switches of a row that are on."""
     return {name: True for name in NAMES if row[name]}
 
 
 def settings_of(row: Row) -> dict[str, Any]:
-    """Give what the connection is told beyond its account."""
+    """Return the connection's members besides its account."""
     settings: dict[str, Any] = {}
     for name in switches_of(row):
         settings |= _SETTINGS.get(name, {})

@@ -1,7 +1,7 @@
-"""The main job against one combination: what each step brought, and whether that was right, refused or wrong.
+"""The main job against one combination: the result of each step, judged as right, refused or wrong.
 
-Right is what the gateway gives when the registry speaks as we think. Refused is a problem with its code, or a field
-left for the citizen to declare: nothing false was said. Wrong is everything else.
+Right is the result with the expected readings. Refused is a problem with its code, or a field that the citizen must
+declare: no answer was false. Wrong is everything else.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _FORMS = (
 
 
 class Judgement(StrEnum):
-    """How a step ended."""
+    """The judgement of a step."""
 
     RIGHT = "right"
     REFUSED = "refused"
@@ -33,7 +33,7 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step's end. `said` is a problem's code, a field's reason, or what was wrong."""
+    """The result of one step. `said` is a problem's code, a field's reason, or the fault."""
 
     name: str
     judgement: Judgement
@@ -41,11 +41,11 @@ class Step:
 
 
 Known = dict[str, Any]
-"""The values that the first combination delivered; every other must deliver the same."""
+"""The values of the first combination, which every other must deliver too."""
 
 
 async def run_job(scene: Scene, known: Known) -> list[Step]:
-    """Play every step; fills `known` where it is empty."""
+    """Run every step; fills `known` if it is empty."""
     acts: tuple[Callable[[Scene], Awaitable[Step]], ...] = (
         _right_claim,
         _wrong_claim,
@@ -94,7 +94,7 @@ async def _prefill(scene: Scene, known: Known, procedure: str, role: str, fields
 
 
 async def _renamed_person(scene: Scene) -> Step:
-    """Change the person's name at the registry after they were verified: nothing may be filled any more."""
+    """Change the person's name at the registry after the verification: no field may be filled then."""
     verified = await _verify(scene, AN)
     await _set_person(scene, full_name="Nguyễn Văn Bình")
     answer = await _ask_prefill(scene, verified, "khai-sinh", "requester", ("full_name", "gender"))
@@ -109,7 +109,7 @@ async def _renamed_person(scene: Scene) -> Step:
 
 
 async def _unlicensed(scene: Scene) -> Step:
-    """Take the procedure from the account: C06 refuses, unless it is the reading that it never checks."""
+    """Remove the procedure from the account: C06 refuses, except in the reading that it never checks this."""
     await _change_account(scene, {"procedures": ["ket-hon"]})
     answer = await _verify(scene, AN)
     await _change_account(scene, {"procedures": ["khai-sinh", "ket-hon", "dang-ky-thue"]})
@@ -120,7 +120,7 @@ async def _unlicensed(scene: Scene) -> Step:
 
 
 async def _throttled(scene: Scene) -> Step:
-    """Ask several things in one second, where one is allowed: one at least must be told to come back."""
+    """Ask several questions in one second, in which one is allowed: at least one must get a 503 with Retry-After."""
     await _change_account(scene, {"rate_per_second": 1})
     names = (AN["full_name"], "Trần Thị Bình", "Lê Văn Chung", "Phạm Thị Dung")
     answers = await asyncio.gather(*(_verify(scene, AN | {"full_name": name}) for name in names))
@@ -144,7 +144,7 @@ def _judge(name: str, *, right: bool, said: str) -> Step:
 
 
 def _judge_answer(name: str, answer: Answer, *, right: bool) -> Step:
-    """Judge: a problem that wasn't expected is a refusal, an answer that wasn't is wrong."""
+    """Return the judgement: an unexpected problem is refused, another unexpected answer is wrong."""
     if right:
         return Step(name=name, judgement=Judgement.RIGHT)
     code = answer.members.get("code")

@@ -1,37 +1,37 @@
-"""Write docs/parity.md: the ledger, and what became of each combination. The same inputs give the same page."""
+"""Write docs/parity.md: the ledger, and the result of each combination. The same inputs give the same page."""
 
 from collections.abc import Sequence
 
 from benchmarks.parity.combinations import DIALECT, switches_of
 from benchmarks.parity.job import Judgement, Step
+from benchmarks.parity.pairwise import Row
 from mock_c06.parity.ledger import Behaviour
-from mock_c06.parity.pairwise import Row
 
-_HEAD = """# Parity: how far the mock is C06, and what the gateway bears
+_HEAD = """# Parity: what the mock imitates of C06, and which readings the gateway works with
 
-Written by `make parity`; a test fails when it is stale. C06's server specification is not public, so each behaviour of the mock
-is *sourced*, *inferred* or a *guess*, and its other reading is a switch: `mock-c06 serve --switch NAME`, `quirks` of an account,
-`PUT /runs/{run}/switches`. The same ledger: `mock-c06 parity`, `GET /parity` of the control face, `mock_c06/parity/ledger.toml`.
-Source keys and marks: [`registry.md`](registry.md).
+`make parity` writes this page; a test fails when it is stale. C06's server specification is not public. So each behaviour of the mock
+is *sourced*, *inferred* or a *guess*, and a switch selects its other reading: `mock-c06 serve --switch NAME`, `quirks` of an account,
+`PUT /runs/{run}/switches`. `mock-c06 parity`, `GET /parity` of the control face and `mock_c06/parity/ledger.toml` have the same ledger.
+[`registry.md`](registry.md) explains sources and marks.
 """
 _COMBINATIONS = """
-## What the gateway bears
+## Which readings the gateway works with
 
-Every two readings meet in at least one of these {rows} combinations (pairwise over the dialect and {switches} switches). In each the gateway
-is told by its connection what an operator would have found out (`timestamp_unit`, `date_form`, `integration_codes`), and the
-main job is played: token, a right and a wrong claim, three forms filled, a renamed person, an unlicensed procedure, a throttled
+Every pair of readings occurs in at least one of these {rows} combinations (pairwise over the dialect and {switches} switches). In each
+combination the connection has the members that an operator would have found out (`timestamp_unit`, `date_form`, `integration_codes`). The
+benchmark then does the main job: a token, a right and a wrong claim, three prefills, a renamed person, an unlicensed procedure, a throttled
 and a suspended account.
 
-*borne*: every step as it must be. *refused safely*: some step ended in a problem or left a field to the citizen; nothing false was said.
-*wrong*: something false was said; `make parity` then exits 1.
+*correct*: every step has the right result. *refused safely*: a step ended in a problem or left a field to the citizen; no answer was
+false. *wrong*: an answer was false; `make parity` then exits with 1.
 
-| # | dialect | switches | found |
+| # | dialect | switches | result |
 |---|---|---|---|
 """
 
 
 def write_page(ledger: Sequence[Behaviour], results: Sequence[tuple[Row, Sequence[Step]]]) -> str:
-    """Give the whole page."""
+    """Return the page."""
     lines = [
         _HEAD,
         "\n## Ledger\n\n",
@@ -45,12 +45,12 @@ def write_page(ledger: Sequence[Behaviour], results: Sequence[tuple[Row, Sequenc
 
 
 def judge(steps: Sequence[Step]) -> str:
-    """Say in words what a combination came to."""
+    """Return the result of a combination as text."""
     wrong = [step for step in steps if step.judgement is Judgement.WRONG]
     refused = [step for step in steps if step.judgement is Judgement.REFUSED]
     if wrong:
         return "**wrong**: " + _list(wrong)
-    return f"refused safely: {_list(refused)}" if refused else "borne"
+    return f"refused safely: {_list(refused)}" if refused else "correct"
 
 
 def _list(steps: Sequence[Step]) -> str:

@@ -1,4 +1,4 @@
-"""One combination set up in this process: a mock with these switches, a gateway in front of it, a portal's account."""
+"""One combination in this process: a mock with its switches, a gateway before it, a portal's account."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -10,20 +10,20 @@ from typing import Any
 import httpx
 
 from benchmarks.parity.combinations import ACCOUNTS, DIALECT, settings_of, switches_of
+from benchmarks.parity.pairwise import Row
 from gateway.accounts.grants import make_grant
 from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.clock import SystemClock
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
+from mock_c06.accounts.model import Account, Dialect
+from mock_c06.accounts.switches import AS_BUILT, flip
 from mock_c06.app import MockRegistry, build_mock
-from mock_c06.desk.accounts import Account, Dialect
-from mock_c06.desk.switches import AS_BUILT, flip
-from mock_c06.parity.pairwise import Row
 from mock_c06.settings import Settings as MockSettings
 from portal.gateway_client import GatewayClient, PortalAccount
 
@@ -33,7 +33,7 @@ AGENCY = "000.00.01.H26"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What the main job works with. `account` is the gateway's own at the mock."""
+    """The clients of the main job. `account` is the gateway's account at the mock."""
 
     portal: GatewayClient
     control: httpx.AsyncClient
@@ -43,7 +43,7 @@ class Scene:
 
 @asynccontextmanager
 async def open_scene(row: Row, folder: Path) -> AsyncIterator[Scene]:
-    """Set one combination up; nothing of it outlives the context but the store's file."""
+    """Set up one combination; afterwards only the store's file is left."""
     mock = build_mock(MockSettings(_env_file=None), switches=flip(AS_BUILT, switches_of(row)))
     account = mock.register.get(ACCOUNTS[Dialect(str(row[DIALECT]))])
     settings = Settings.model_validate(
@@ -59,8 +59,8 @@ async def open_scene(row: Row, folder: Path) -> AsyncIterator[Scene]:
         return open_registry(connection, transport=httpx.ASGITransport(mock.test), clock=SystemClock())
 
     async with open_gateway(settings, clock=SystemClock(), open_registry=connect) as gateway:
-        await add_organisation(gateway.parts, AGENCY, "UBND thành phố Hà Nội (dữ liệu thử nghiệm)")
-        made = await create_account(gateway.parts, gateway.places[Profile.SANDBOX], _NEW)
+        await add_organisation(gateway.deps, AGENCY, "UBND thành phố Hà Nội (dữ liệu thử nghiệm)")
+        made = await create_account(gateway.deps, gateway.places[Profile.SANDBOX], _NEW)
         portal = PortalAccount(client_id=made.client_id, issuer=made.issuer, client_secret=made.client_secret)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE)
         async with GatewayClient(portal, http=http) as client, _control(mock) as control:

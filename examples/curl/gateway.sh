@@ -1,11 +1,11 @@
-# Functions for the scripts beside this file: a token, a call, a member of an answer. To be sourced, by bash.
+# Functions for the scripts in this folder: a token, a call, a member of an answer. Source it in bash.
 #
 #   ISSUER         the profile's address; default http://127.0.0.1:8000/sandbox (`make serve`)
 #   CLIENT_ID      the account, as `make serve` prints it
 #   CLIENT_SECRET  its secret; a secret works on sandbox only
 #
-# Needs curl and python3. Secret, token and bodies reach curl by pipes, never by argv, where others could read them.
-# Official wants a signed DPoP proof with each call, which plain curl cannot make: see ../python/walk.py.
+# Needs curl and python3. Secret, token and bodies go to curl by pipes, never by argv, which other users could read.
+# Official requires a signed DPoP proof with each call, which plain curl can't make: see ../python/walk.py.
 
 export PYTHONUTF8=1
 ISSUER=${ISSUER:-http://127.0.0.1:8000/sandbox}
@@ -37,10 +37,11 @@ send() {
   printf '%s\n' "$answer"
 }
 
+# fetch_token [FORM MEMBER]: print a token; a member such as authorization_details=… narrows it.
 fetch_token() {
   local answer
   [ -n "${CLIENT_ID:-}" ] && [ -n "${CLIENT_SECRET:-}" ] || fail 'set CLIENT_ID and CLIENT_SECRET'
-  answer=$(send 200 "$ISSUER/oauth2/token" --data grant_type=client_credentials \
+  answer=$(send 200 "$ISSUER/oauth2/token" --data grant_type=client_credentials ${1:+--data-urlencode "$1"} \
     --config <(printf 'user = "%s:%s"\n' "$CLIENT_ID" "$CLIENT_SECRET")) || exit 1
   member access_token <<<"$answer"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The refusals that a portal meets first, each provoked on purpose. Nothing of them reaches the registry but the
-# wrong name, which costs one of the account's wrong claims.
+# The most common refusals, each caused on purpose. Only the wrong name is sent to the registry, and it costs one of the
+# account's wrong claims.
 #
 #   CLIENT_ID=acc_… CLIENT_SECRET=… examples/curl/refusals.sh
 #
@@ -24,15 +24,17 @@ TOKEN=$(fetch_token)
 wrong=$(post 201 /verifications <<<"{$ACT, \"claim\": $(claim 'Nguyễn Văn Sai' 1990-01-31), $CITIZEN}")
 expect verdict "$(member verdict <<<"$wrong")" not_confirmed
 expect receipt "$(member receipt <<<"$wrong")" null
-echo '201 not_confirmed: no receipt, and no hint which part differed'
+echo '201 not_confirmed: no receipt, and no hint which part is wrong'
 
 refused=$(post 422 /verifications <<<"{$ACT, \"claim\": $(claim 'Nguyễn Văn An' 1990-02-31), $CITIZEN}")
 expect code "$(member code <<<"$refused")" claim_invalid
 echo "422 claim_invalid: $(python3 -c 'import json, sys; print(json.load(sys.stdin)["errors"][0]["field"])' <<<"$refused")"
 
+TOKEN=$(fetch_token 'authorization_details=[{"type":"citizen_enquiry","procedures":["*"],"subject_roles":["*"],"fields":["full_name"]}]')
 refused=$(post 403 /prefills <<<"{$ACT, \"receipt\": \"not.a.receipt\", \"fields\": [\"citizen_id\"], $CITIZEN}")
 expect code "$(member code <<<"$refused")" field_not_granted
-echo '403 field_not_granted: ask for fields of the grant only'
+echo '403 field_not_granted: ask only for fields of the grant'
+TOKEN=$(fetch_token)
 
 refused=$(post 422 /receipts/check <<<'{"receipt": "not.a.receipt"}')
 expect code "$(member code <<<"$refused")" receipt_invalid
@@ -40,4 +42,4 @@ echo '422 receipt_invalid: not a receipt of this account'
 
 refused=$(send 403 "${ISSUER%/*}/official/v1/me" --config <(bearer))
 expect code "$(member code <<<"$refused")" profile_mismatch
-echo '403 profile_mismatch: a sandbox token is good on sandbox only'
+echo '403 profile_mismatch: a sandbox token is valid only on sandbox'

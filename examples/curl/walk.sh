@@ -18,7 +18,7 @@ echo 'token: fetched'
 me=$(get 200 /me)
 echo "me: $(member client_id <<<"$me"), reuse by $(member policy.reuse <<<"$me")"
 
-# 201: the registry was asked. 200: a live verification was served again, as in a second run.
+# 201: the registry was asked. 200: a live verification was reused, as in a second run.
 first=$(post '200|201' /verifications <<<"{$BIRTH, \"claim\": $CLAIM, $CITIZEN}")
 expect verdict "$(member verdict <<<"$first")" confirmed
 receipt=$(member receipt <<<"$first")

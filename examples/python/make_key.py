@@ -1,8 +1,8 @@
-"""Make an account's key: the private JWK into a file for the portal, the public one on standard output.
+"""Make an account's key: write the private JWK to a file for the portal, print the public one.
 
     python examples/python/make_key.py PRIVATE_FILE > PUBLIC_FILE
 
-An existing file is left alone. Needs joserfc. The gateway is given the public file only.
+An existing file is not changed. Needs joserfc. The gateway gets only the public file.
 """
 
 import json
@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 
 
 def main(arguments: list[str]) -> int:
-    """Write the one and print the other; 1 where the file is there already, 2 on wrong usage."""
+    """Write the private key and print the public one; return 1 if the file exists already, 2 for wrong usage."""
     if len(arguments) != 1:
         print("usage: make_key.py PRIVATE_FILE > PUBLIC_FILE", file=sys.stderr)
         return 2

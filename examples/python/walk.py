@@ -1,10 +1,10 @@
-"""From a token to a filled form, with private_key_jwt and DPoP: what official asks for, and sandbox accepts.
+"""From a token to a filled form, with private_key_jwt and DPoP: official requires both, sandbox accepts them.
 
     python examples/python/walk.py ISSUER CLIENT_ID PRIVATE_KEY_FILE
 
 ISSUER is the profile's address, such as http://127.0.0.1:8000/official; the key file is a JWK as make_key.py writes it.
-Needs httpx and joserfc, and nothing of the gateway. Ends with 1 and one line on standard error where a step fails.
-A portal that stays up also fetches a new token before the old one ends: see portal/gateway_client.py.
+Needs httpx and joserfc, and nothing of the gateway. If a step fails, prints one line on standard error and exits with 1.
+A long-running portal also fetches a new token before the old one expires: see portal/gateway_client.py.
 """
 
 import argparse
@@ -30,7 +30,7 @@ CITIZEN = {"initiated_by": {"kind": "citizen"}}
 
 
 class StepFailed(Exception):
-    """An answer that was not the expected one."""
+    """A step had another answer than expected."""
 
 
 class Gateway:
@@ -44,7 +44,7 @@ class Gateway:
         self._token = ""
 
     def fetch_token(self) -> dict[str, Any]:
-        """Find the token endpoint (RFC 8414), prove who we are (RFC 7523), bind the token to our key (RFC 9449)."""
+        """Find the token endpoint (RFC 8414), authenticate (RFC 7523), bind the token to the key (RFC 9449)."""
         base, _, profile = self._issuer.rpartition("/")
         address = f"{base}/.well-known/oauth-authorization-server/{profile}"
         endpoint = _expect(self._http.get(address), 200)["token_endpoint"]
@@ -59,7 +59,7 @@ class Gateway:
         return answer
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        """Call the API; each call has a proof of its own."""
+        """Call the API, with a new proof for each call."""
         address = f"{self._issuer}/v1{path}"
         proof = self._proof(method, address, self._token)
         headers = {"Authorization": f"DPoP {self._token}", "DPoP": proof}
@@ -82,7 +82,7 @@ class Gateway:
 
 
 def walk(gateway: Gateway) -> None:
-    """Token, me, verify, prefill, the next procedure, receipt, ledger. Raises `StepFailed` at the first surprise."""
+    """Token, me, verify, prefill, the next procedure, receipt, ledger. Raises `StepFailed` if one fails."""
     token = gateway.fetch_token()
     print(f"token: {token['token_type']}, {token['expires_in']} s, {token['scope']}")
     me = _expect(gateway.call("GET", "/me"), 200)
@@ -99,7 +99,7 @@ def walk(gateway: Gateway) -> None:
         print(f"filled: {name} {field['value']}")
 
     following = gateway.call("POST", "/verifications", MARRIAGE | CITIZEN | {"claim": CLAIM})
-    reused = me["policy"]["reuse"] == "account"  # else within one dossier only, and this is another
+    reused = me["policy"]["reuse"] == "account"  # else only within one dossier, and this is another one
     _expect_member(_expect(following, 200, 201), "origin", "reuse" if reused else "registry")
     print(f"next procedure: {following.json()['verdict']}, origin {following.json()['origin']}")
 
@@ -123,11 +123,11 @@ def _expect_member(members: dict[str, Any], name: str, expected: object) -> None
 
 
 def _now() -> int:
-    return int(time.time())  # noqa: TID251 - a portal has the machine's clock
+    return int(time.time())  # noqa: TID251 - a portal uses the machine's clock
 
 
 def main() -> int:
-    """Read the arguments and walk."""
+    """Read the arguments and do all steps."""
     parser = argparse.ArgumentParser(
         description="From a token to a filled form, with private_key_jwt and DPoP."
     )

@@ -1,0 +1,186 @@
+"""What `make serve` keeps in its folder from start to start: one lock, the ports of its registry, the accounts.
+
+A second start in the same folder is refused before it touches a file, and names what runs where. Ports are tried before
+anything starts. The accounts are made once; the official account's key is a file that only its owner may read.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from demo.processes import Programs, StartFailed, make_private_folder
+from demo.scene import Scene, make_account
+from portal.gateway_client import PortalAccount
+
+LOCK, ACCOUNTS, KEY = "serve.lock", "accounts.json", "official-key.jwk.json"
+CHOOSE = (
+    'choose others: make serve SERVE="--port 9000 --mock-port 9100 --official-port 9110 --control-port 9101 '
+    '--login-port 9102 --portal-port 9200"'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The ports of the mock registry's faces, its national login, the gateway and the test portal."""
+
+    mock: int
+    official: int
+    control: int
+    login: int
+    gateway: int
+    portal: int
+
+    def named(self) -> dict[str, int]:
+        """Return the ports by what listens there."""
+        return {
+            "gateway": self.gateway,
+            "mock registry": self.mock,
+            "mock registry (official)": self.official,
+            "mock control": self.control,
+            "national login": self.login,
+            "test portal": self.portal,
+        }
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """Hold the folder for one `make serve`; yield the lock's file, which says what runs there.
+
+    Raises:
+        StartFailed: another process holds it.
+    """
+    make_private_folder(folder)
+    path = folder / LOCK
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            where = " ".join(file.read().split())
+            raise StartFailed(
+                f"make serve already runs in {folder}: {where or 'it is starting'}. End it with Ctrl-C there, or use "
+                "another folder and other ports: make serve SERVE='--folder var/second --port 9000 …'"
+            ) from None
+        file.truncate(0)
+        yield path
+        file.truncate(0)
+
+
+def check_ports(ports: Ports) -> None:
+    """Raise `StartFailed` if one of the ports is in use, or two are the same."""
+    named = ports.named()
+    if len(set(named.values())) < len(named):
+        raise StartFailed("each of these needs a port of its own")
+    taken = [f"{port} ({what})" for what, port in named.items() if not _is_free(port)]
+    if taken:
+        raise StartFailed(f"in use by another program: port {', '.join(taken)}; {CHOOSE}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def check_kept(folder: Path, ports: Ports) -> None:
+    """Raise `StartFailed` if the folder's store was made for a registry on other ports."""
+    kept = _read(folder).get("mock_ports")
+    own = [ports.mock, ports.official]
+    if kept is not None and kept != own:
+        raise StartFailed(
+            f"{folder} keeps a store whose registry is on the ports {kept[0]} and {kept[1]}: use those ports, another "
+            "--folder, or remove that folder"
+        )
+
+
+def keep_accounts(programs: Programs, folder: Path, ports: Ports) -> tuple[PortalAccount, PortalAccount]:
+    """Return the sandbox and the official account of an earlier start; make those that the store doesn't have."""
+    kept = _read(folder)
+    known = {each["client_id"] for each in programs.gateway("accounts", "list") if each["state"] == "active"}
+    sandbox, official = kept.get("sandbox", {}), kept.get("official", {})
+    key = _keep_key(folder / KEY)
+    if sandbox.get("client_id") not in known:
+        sandbox = _members(make_account(programs, "sandbox", wide=True))
+    if official.get("client_id") not in known:
+        official = _members(make_account(programs, "official", key=key, wide=True))
+    found = {"mock_ports": [ports.mock, ports.official], "sandbox": sandbox, "official": official}
+    _write_private(folder / ACCOUNTS, json.dumps(found, indent=2) + "\n")
+    return PortalAccount(**sandbox), PortalAccount(**official, key=key)
+
+
+def _members(account: PortalAccount) -> dict[str, Any]:
+    secret = {} if account.client_secret is None else {"client_secret": account.client_secret}
+    return {"client_id": account.client_id, "issuer": account.issuer, **secret}
+
+
+def _keep_key(path: Path) -> ECKey:
+    if path.exists():
+        return ECKey.import_key(json.loads(path.read_text(encoding="utf-8")))
+    key = ECKey.generate_key("P-256")
+    _write_private(path, json.dumps(key.as_dict(private=True)) + "\n")
+    return key
+
+
+def _read(folder: Path) -> Mapping[str, Any]:
+    path = folder / ACCOUNTS
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(0o600)
+
+
+def describe(scene: Scene, folder: Path, portal: str) -> str:
+    """Return what `make serve` prints: the addresses, the accounts, and one line of curl to try."""
+    account = scene.sandbox
+    return "\n".join(
+        (
+            f"test portal      {portal}",
+            "TEST DATA ONLY: mock registry, synthetic people, loopback.",
+            f"gateway          {scene.gateway}",
+            f"  sandbox API    {account.issuer}/v1",
+            f"  official API   {scene.official.issuer}/v1",
+            f"mock registry    {scene.mock.test} (test), {scene.mock.official} (official)",
+            f"national login   {scene.mock.login} (a stand-in: pick who you are)",
+            f"mock control     {scene.mock.control}  token {scene.mock.control_token}",
+            f"sandbox account  {account.client_id}  secret {account.client_secret}",
+            f"official account {scene.official.client_id}  key {folder / KEY}",
+            f"kept in          {folder}",
+            "try: " + curl_line(account),
+            "Ctrl-C ends all.",
+        )
+    )
+
+
+def curl_line(account: PortalAccount) -> str:
+    """Return one line for a shell: fetch a token and verify a citizen."""
+    body = {
+        "procedure": "khai-sinh",
+        "dossier": "HN-2022-000123",
+        "subject_role": "requester",
+        "claim": {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"},
+        "initiated_by": {"kind": "citizen"},
+    }
+    token = (
+        f"curl -s -u {account.client_id}:{account.client_secret} -d grant_type=client_credentials "
+        f'{account.issuer}/oauth2/token | sed \'s/.*"access_token": *"\\([^"]*\\)".*/\\1/\''
+    )
+    return (
+        f'curl -s {account.issuer}/v1/verifications -H "Authorization: Bearer $({token})" '
+        f"-H 'Content-Type: application/json' -d '{json.dumps(body, ensure_ascii=False)}'"
+    )
