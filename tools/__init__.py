@@ -1,1 +1,1 @@
-"""Programs for developers; nothing that is shipped imports them."""
+"""Programs for developers; the shipped packages don't import them."""

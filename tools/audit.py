@@ -1,11 +1,11 @@
-"""Look the locked packages up in databases of known vulnerabilities; never say "none" where nobody looked.
+"""Look the locked packages up in databases of known vulnerabilities, and report packages that were not looked up.
 
-First the online ones that pip-audit asks (the package index's own, then OSV), then a kept copy of OSV's records: the
+First the online databases of pip-audit (the package index's own, then OSV), then a local copy of OSV's records: the
 file of `--advisories`, else `.cache/advisories.zip` or `.json` (OSV's export of its ecosystem PyPI, or a JSON list).
 
-Exit codes: 0 every package was looked up and none is known to be vulnerable; 1 a known vulnerability; 3 some or all
-were not looked up, which CI takes for a warning. An index that knows no advisories answers pip-audit "not found" for
-each package, and pip-audit then ends with 0: only what it says it looked up counts here.
+Exit codes: 0 every package was looked up and none is known to be vulnerable; 1 a known vulnerability; 3 some or all were
+not looked up, which CI shows as a warning. An index without advisories answers pip-audit "not found" for each package,
+and pip-audit then exits with 0; so only packages that it reports as looked up count here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ONLINE = ("pypi", "osv")
 PATIENCE_S = 120
 NOT_AUDITED = 3
 ACCEPTED: Mapping[str, str] = {}
-"""Advisories that don't hold here: id → why. Each needs a record in docs/decisions/."""
+"""Advisories that don't apply here: id → why. Each needs a record in docs/decisions/."""
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
@@ -44,15 +44,15 @@ class Package:
 
 
 Found = Mapping[Package, tuple[str, ...]]
-"""What was looked up, each with the ids of its advisories."""
+"""The packages that were looked up, each with the ids of its advisories."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit the locks and say in one line how it ended."""
+    """Audit the locks and print the result in one line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--advisories", type=Path, help="a kept copy of OSV's records: .zip or .json")
+    parser.add_argument("--advisories", type=Path, help="a local copy of OSV's records: .zip or .json")
     parser.add_argument("--offline", action="store_true", help="ask no online database")
     parser.add_argument("locks", nargs="*", type=Path, help="default: every requirements*.lock")
     told = parser.parse_args(arguments)
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             found = merge(found, look_up(wanted, read_advisories(kept)))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-            # Whatever else is in there than records: it was not looked up, which is no finding either.
+            # A file with other content: nothing was looked up, and nothing was found.
             print(f"audit: {kept}: can't be read ({type(error).__name__})", file=sys.stderr)
     return _conclude(wanted, found)
 
@@ -87,7 +87,7 @@ def _conclude(wanted: set[Package], found: Found) -> int:
         print(f"audit: FAILED: {len(vulnerable)} of {len(wanted)} locked packages have known vulnerabilities")
         return 1
     if len(missing) == len(wanted):
-        print("audit: not audited: no advisory database reachable, and no kept copy (see --help)")
+        print("audit: not audited: no advisory database reachable, and no local copy (see --help)")
         return NOT_AUDITED
     if missing:
         names = ", ".join(package.name for package in sorted(missing))
@@ -98,15 +98,15 @@ def _conclude(wanted: set[Package], found: Found) -> int:
 
 
 def read_lock(lock: Path) -> Iterator[Package]:
-    """Yield what a lock pins."""
+    """Yield the packages that a lock pins."""
     for name, version in _PINNED.findall(lock.read_text(encoding="utf-8")):
         yield Package(_normal(name), version)
 
 
 def ask_online(database: str, wanted: Iterable[Package]) -> Found:
-    """Return what pip-audit could look up in one database; nothing where that can't be reached.
+    """Return the packages that pip-audit looked up in one database; none if that can't be reached.
 
-    It is given exact versions without the locks' markers: what is installed on another system alone is looked up too.
+    It gets exact versions without the locks' markers, so that packages for other systems are looked up too.
     """
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--no-deps", "--progress-spinner", "off"]
     command += ["--format", "json", "--vulnerability-service", database, "--timeout", "15"]
@@ -136,7 +136,7 @@ def read_advisories(path: Path) -> Iterator[dict[str, Any]]:
         return
     records = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(records, list):
-        raise ValueError("a JSON list of OSV records is expected")  # noqa: TRY004 - one kind for all that is malformed
+        raise ValueError("a JSON list of OSV records is expected")  # noqa: TRY004 - one error for all malformed input
     yield from records
 
 
@@ -144,7 +144,7 @@ def look_up(wanted: Iterable[Package], advisories: Iterable[dict[str, Any]]) -> 
     """Return every package with the ids of the records that affect its version.
 
     Raises:
-        ValueError: no record is about a package of PyPI: that is no database to look anything up in.
+        ValueError: no record is about a package of PyPI, so the file is not a usable database.
     """
     knows_pypi = False
     by_name: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -167,7 +167,7 @@ def look_up(wanted: Iterable[Package], advisories: Iterable[dict[str, Any]]) -> 
 
 
 def merge(one: Found, other: Found) -> dict[Package, tuple[str, ...]]:
-    """Return what either found."""
+    """Return the packages of both, with the advisories of both."""
     return {
         package: (*one.get(package, ()), *other.get(package, ())) for package in one.keys() | other.keys()
     }
@@ -180,11 +180,11 @@ def _affects(affected: Mapping[str, Any], package: Package) -> bool:
     try:
         return any(_is_within(each["events"], Version(package.version)) for each in ranges)
     except InvalidVersion:
-        return True  # it can't be compared: a person looks
+        return True  # it can't be compared: a person must check
 
 
 def _is_within(events: Sequence[Mapping[str, str]], version: Version) -> bool:
-    """Say whether a version is in a range (OSV §affected[].ranges: the events in order decide)."""
+    """Return whether a version is in a range (OSV §affected[].ranges: the events in order decide)."""
     inside = False
     for event in events:
         ((kind, value),) = event.items()

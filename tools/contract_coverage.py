@@ -1,169 +1,169 @@
-"""Write `docs/contract-coverage.md`: for each answer that the document declares, a test that got it.
+"""Write `docs/contract-coverage.json`: for each answer that `openapi/gateway.json` declares, one test that receives it.
 
-The rows are those of `openapi/gateway.json`. Which test got which answer is recorded while the tests run
-(`pytest --contract-coverage FILE`), never typed by hand. Recording takes minutes, so it is done only where a row
-has no test or its test is gone.
+A row is an operation, a status, and if there is one the code of the problem or of the OAuth error. `/metrics` has no
+row: it is on another port and not in the document. The tests record which test received which answer
+(`pytest --contract-coverage FILE`). A row whose test moved to another file is updated in a second.
+A row without a test is taken from `--recording FILE`, else from a run of the tests, which takes minutes.
 """
 
 import argparse
 import ast
 import json
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.answers_seen import read_document, read_rows  # noqa: E402 - the project's root comes first
+from tests.kit.answers_seen import read_document, read_rows  # noqa: E402 - the root comes first  # noqa: E402 - the root comes first
 
-PAGE = ROOT / "docs" / "contract-coverage.md"
-ROW = re.compile(r"^\| `(.+?)` \| (\d+) \| (?:`(\w+)`)? ?\| `(\S+?)` \|$", re.MULTILINE)
+KEPT = ROOT / "docs" / "contract-coverage.json"
 RECORDED = ("tests/contract", "tests/gateway")
-FOLDERS = {
-    "verifications": "verifications",
-    "prefills": "prefills",
-    "discrepancies": "prefills",
-    "procedures": "procedures",
-    "evaluations": "verifications",
-    "ledger": "verifications",
-    "receipts": "verifications",
-    "me": "accounts",
-    "changes": "changes",
-    "profiles": "changes",
-    "ops": "operators",
-    "oauth2": "oauth",
-    "oauth": "oauth",
-    "jwks": "oauth",
-    "keys": "oauth",
-}
-"""The folder of tests for a noun of a path."""
+NOT_BUILT: tuple[str, ...] = ()
+"""Calls of the design that the document does not declare yet."""
+MEND = "run `.venv/bin/python tools/contract_coverage.py`"
+SHOWN = 20
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the page, or check it; 1 where it is stale or a row has no test."""
+    """Write the file, or check it. Return 1 if it is stale or a row has no test."""
     asked = _parse(arguments)
     rows = read_rows(read_document())
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    kept = {row: test for row, test in _read_page(page).items() if _test_exists(test)}
-    if not asked.check:
-        kept = _fill(rows, {} if asked.record else kept, asked.recording)
-    empty = [row for row in rows if row not in kept]
+    kept = _read(asked.file)
+    if asked.check:
+        stale = _find_stale(rows, kept, asked.file)
+        if stale:
+            more = [f"(and {len(stale) - SHOWN} more)"] if len(stale) > SHOWN else []
+            print(*stale[:SHOWN], *more, MEND, sep="\n", file=sys.stderr)
+        return 1 if stale else 0
+    followed = {row: _follow(test) for row, test in kept.items()} if not asked.record else {}
+    tests = {row: test for row, test in followed.items() if test is not None}
+    tests = _choose(rows, _gather(rows, tests, asked)) | tests
+    asked.file.write_text(_render(rows, tests), encoding="utf-8")
+    empty = [row for row in rows if row not in tests]
     for row in empty:
-        print(f"{PAGE.name}: no test got {row}", file=sys.stderr)
-    filled = _render(rows, kept)
-    if not asked.check:
-        PAGE.write_text(filled, encoding="utf-8")
-    elif filled != page:
-        print(f"{PAGE.name}: stale; run `make fix`", file=sys.stderr)
-        return 1
+        print(f"{asked.file.name}: no test got `{row}`: write one", file=sys.stderr)
     return 1 if empty else 0
-
-
-def _fill(rows: Sequence[str], kept: dict[str, str], recordings: Sequence[Path]) -> dict[str, str]:
-    """Give rows without a test one, of the recordings, else of runs of the tests."""
-    seen: dict[str, set[str]] = {}
-    waiting = list(RECORDED)
-    for file in recordings:
-        _merge(seen, json.loads(file.read_text(encoding="utf-8")))
-    while not kept.keys() | seen.keys() >= set(rows) and waiting:
-        _merge(seen, _record(waiting.pop(0)))
-    return _choose(rows, seen) | kept
-
-
-def _merge(seen: dict[str, set[str]], recorded: Mapping[str, Sequence[str]]) -> None:
-    for row, tests in recorded.items():
-        seen.setdefault(row, set()).update(tests)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, say what is stale")
-    parser.add_argument("--record", action="store_true", help="choose every test anew")
+    parser.add_argument("--check", action="store_true", help="write nothing; say which rows are stale")
+    parser.add_argument("--quick", action="store_true", help="run no tests: leave out a row that has none")
+    parser.add_argument("--record", action="store_true", help="choose the test of every row again")
     parser.add_argument(
-        "--recording", action="append", type=Path, default=[], help="take what a run recorded"
+        "--recording", action="append", type=Path, default=[], help="a file of `pytest --contract-coverage`"
     )
+    parser.add_argument("--file", type=Path, default=KEPT, help="the file to write or check")
     return parser.parse_args(arguments)
 
 
-def _read_page(page: str) -> dict[str, str]:
-    return {f"{call} {status} {code}".rstrip(): test for call, status, code, test in ROW.findall(page)}
+def _read(file: Path) -> dict[str, str]:
+    """Return the test of each row of the file, by `METHOD path status code`."""
+    if not file.exists():
+        return {}
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    return {
+        " ".join([r["method"], r["path"], str(r["status"]), r["code"] or ""]).rstrip(): r["test"]
+        for r in rows
+    }
 
 
-def _test_exists(test: str) -> bool:
-    file, _, name = test.partition("::")
-    return name in _tests_of(ROOT / file)
+def _find_stale(rows: Sequence[str], kept: Mapping[str, str], file: Path) -> list[str]:
+    """Return one line for each row that is missing, not in the document, or whose test is not where the row says."""
+    found = [f"{file.name}: no row for `{row}`" for row in rows if row not in kept]
+    found += [f"{file.name}: the document has no `{row}`" for row in kept if row not in rows]
+    for row, test in kept.items():
+        if not _exists(test):
+            now = _follow(test)
+            where = f"moved to {now} (a second)" if now else "is gone (minutes: it runs tests)"
+            found.append(f"{file.name}: `{row}`: {test} {where}")
+    if not found and file.read_text(encoding="utf-8") != _render(rows, kept):
+        found.append(f"{file.name}: written by hand")
+    return found
+
+
+def _exists(test: str) -> bool:
+    return test in _tests().get(test.partition("::")[2], ())
+
+
+def _follow(test: str) -> str | None:
+    """Return the test, or if it moved to another file the only one with its name; else None."""
+    named = _tests().get(test.partition("::")[2], ())
+    if test in named:
+        return test
+    return named[0] if len(named) == 1 else None
 
 
 @cache
-def _tests_of(file: Path) -> frozenset[str]:
-    if not file.is_file():
-        return frozenset()
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    return frozenset(node.name for node in nodes if isinstance(node, functions))
+def _tests() -> Mapping[str, Sequence[str]]:
+    """Return every test of the project, as `file::name`, by its name."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                found.setdefault(node.name, []).append(f"{file.relative_to(ROOT).as_posix()}::{node.name}")
+    return found
 
 
-def _record(folder: str) -> Mapping[str, Sequence[str]]:
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "seen.json"
-        command = [sys.executable, "-m", "pytest", "-q", folder, "-m", "not sockets and not postgresql"]
-        ended = subprocess.run([*command, "--contract-coverage", str(file)], cwd=ROOT, check=False)
-        if ended.returncode:
-            print("contract coverage: tests failed; what they got is recorded all the same", file=sys.stderr)
-        found: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+def _gather(
+    rows: Sequence[str], tests: Mapping[str, str], asked: argparse.Namespace
+) -> Mapping[str, Sequence[str]]:
+    """Return the tests that got each row, from the recordings, and from runs while a row has none."""
+    seen: dict[str, list[str]] = {}
+    for file in asked.recording:
+        _merge(seen, file)
+    waiting = [] if asked.quick else list(RECORDED)
+    while not tests.keys() | seen.keys() >= set(rows) and waiting:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "seen.json"
+            command = [sys.executable, "-m", "pytest", waiting.pop(0), "-m", "not sockets and not postgresql"]
+            ended = subprocess.run([*command, "--contract-coverage", file], cwd=ROOT, check=False)
+            if ended.returncode:
+                print("contract coverage: tests failed; their answers are recorded anyway", file=sys.stderr)
+            _merge(seen, file)
+    return seen
 
 
-def _choose(rows: Sequence[str], seen: Mapping[str, Collection[str]]) -> dict[str, str]:
-    """Take for each row the first test in the noun's own folder, else in the contract's, else anywhere."""
-    chosen: dict[str, str] = {}
-    for row in rows:
-        noun = next((word for word in re.findall(r"\w+", row) if word in FOLDERS), "edge")
-        own = f"tests/gateway/{FOLDERS.get(noun, 'edge')}/"
-        order = sorted(filter(_test_exists, seen.get(row, ())), key=lambda test: _rank(test, own))
-        if order:
-            chosen[row] = order[0]
-    return chosen
+def _merge(seen: dict[str, list[str]], file: Path) -> None:
+    recorded: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    for row, tests in recorded.items():
+        seen.setdefault(row, []).extend(tests)
 
 
-def _rank(test: str, own: str) -> tuple[int, str]:
-    near = 0 if test.startswith(own) else 1 if test.startswith("tests/contract/") else 2
-    return near, test
+def _choose(rows: Sequence[str], seen: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Choose for each row the test that received the fewest rows, since it was written for this answer."""
+    got: dict[str, int] = {}
+    for tests in seen.values():
+        for test in set(tests):
+            got[test] = got.get(test, 0) + 1
+    chosen = {row: [test for test in seen.get(row, ()) if _exists(test)] for row in rows}
+    return {row: min(tests, key=lambda test: (got[test], test)) for row, tests in chosen.items() if tests}
 
 
 def _render(rows: Sequence[str], tests: Mapping[str, str]) -> str:
-    lines = [_line(row, tests[row]) for row in rows if row in tests]
-    return PREFACE.format(count=len(rows), lines="\n".join(lines))
+    lines = []
+    for row in rows:
+        if row in tests:
+            method, path, status, *code = row.split(" ")
+            members = {
+                "method": method,
+                "path": path,
+                "status": int(status),
+                "code": code[0] if code else None,
+            }
+            lines.append(json.dumps(members | {"test": tests[row]}))
+    head = {
+        "document": "openapi/gateway.json",
+        "written_by": "tools/contract_coverage.py",
+        "not_built": NOT_BUILT,
+    }
+    return json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
 
-
-def _line(row: str, test: str) -> str:
-    method, path, status, *code = row.split(" ")
-    shown = f"`{code[0]}` " if code else ""
-    return f"| `{method} {path}` | {status} | {shown}| `{test}` |"
-
-
-PREFACE = """# Contract coverage
-
-Each answer that [`openapi/gateway.json`](../openapi/gateway.json) declares, {count} of them: an operation, a status, and where
-there is one the code of the problem or of the OAuth error, with one test that got this very answer. The rows are the
-document's; the tests were recorded while they ran. `/metrics` has a port of its own and stands not here. Written by `tools/contract_coverage.py` (`make fix`), never by hand.
-
-## Not built yet
-
-Named by the contract, in no row: `GET /{{profile}}/v1/audit/checkpoints/latest`, `GET /{{profile}}/v1/audit/proofs/inclusion`,
-`GET /{{profile}}/v1/audit/proofs/consistency`, `GET /{{profile}}/v1/receipts/{{verification_id}}/proof`.
-
-## Answers and the tests that got them
-
-| call | status | code | test |
-|---|---|---|---|
-{lines}
-"""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,7 @@
-"""Make `.venv`: every locked package, checked by hash, and this project itself, editable.
+"""Create `.venv`: every locked package, checked by its hash, and this project, editable.
 
-Runs on a bare Python (standard library only) and writes inside the project folder alone. It leaves out
-what it can't know: which package index this machine uses is the machine's own setting. A second run is
-quick: a stamp in `.venv` holds the hashes of all that the environment is made from.
+Runs on a bare Python (standard library only) and writes only inside the project folder. The package index is a setting
+of the machine. A second run is quick: a stamp in `.venv` has the hashes of all inputs of the environment.
 
 Why uv, and why inside the project: docs/decisions/0020.
 """
@@ -28,24 +27,24 @@ STAMP = VENV / "installed.sha256"
 PYTHON_IN_VENV = VENV / "bin" / "python"
 INPUTS = ("pyproject.toml", "requirements-dev.lock", "requirements-uv.lock")
 LOAD_ONCE = (
-    "import demo.__main__, gateway.cli, gateway.workers, mock_c06.__main__, mock_c06.serving, "
+    "import demo.__main__, gateway.cli, gateway.workers, mock_c06.__main__, mock_c06.server, "
     "aiosqlite, alembic.command, sqlalchemy.dialects.sqlite.aiosqlite, uvicorn.protocols.http.httptools_impl"
 )
 
 
 class InstallFailed(Exception):
-    """The environment can't be made; the message says what to do."""
+    """The environment can't be created; the message says what to do."""
 
 
 def main() -> int:
-    """Bring `.venv` up to date; 0 when it is, 1 with one clear line when it can't be."""
+    """Bring `.venv` up to date; return 0, or 1 after one line with the reason."""
     try:
         _install(_interpreter())
     except InstallFailed as failure:
         print(f"install: FAILED: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("install: stopped; run it again to go on", file=sys.stderr)
+        print("install: stopped; run it again to continue", file=sys.stderr)
         return 1
     return 0
 
@@ -66,14 +65,14 @@ def _install(python: str) -> None:
     _run(uv, "pip", "sync", *into, "--require-hashes", "requirements-dev.lock")
     _say("this project, editable")
     _run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", ".")
-    _say("bytecode of what the programs load, so that each start is half as long")
+    _say("bytecode of the programs' modules, which halves the time of each start")
     _run(str(PYTHON_IN_VENV), "-c", LOAD_ONCE)
     STAMP.write_text(f"{place}\n{inputs}\n", encoding="utf-8")
     _say(f"done in {time.monotonic() - began:.1f} s")
 
 
 def _interpreter() -> str:
-    """Return the Python to build with: the one running, outside any virtual environment, else a fitting one."""
+    """Return the Python for the environment: the running one, outside any virtual environment, else a suitable one."""
     if OLDEST <= sys.version_info[:2] < TOO_NEW:
         return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     for minor in range(TOO_NEW[1] - 1, OLDEST[1] - 1, -1):
@@ -87,7 +86,7 @@ def _interpreter() -> str:
 
 
 def _hash_place(python: str) -> str:
-    """Hash what makes a whole new environment necessary: another Python, or the folder moved (scripts name it)."""
+    """Return a hash of what requires a new environment: the Python, and the folder (scripts contain its path)."""
     parts = (python, str(Path(python).stat().st_mtime_ns), str(ROOT))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -107,7 +106,7 @@ def _read_stamp() -> tuple[str, str]:
 
 
 def _bootstrap_uv(python: str) -> str:
-    """Return the path of a pinned uv inside the project, installed by its hash where it is not there yet."""
+    """Return the path of a pinned uv inside the project; install it, checked by its hash, if it is missing."""
     wanted = hashlib.sha256((ROOT / "requirements-uv.lock").read_bytes()).hexdigest()
     stamp = UV_HOME / "installed.sha256"
     in_venv, in_target = UV_HOME / "bin" / "uv", UV_HOME / "lib" / "bin" / "uv"
@@ -159,7 +158,7 @@ def _run(*command: str) -> None:
     except OSError as error:
         raise InstallFailed(f"can't start {command[0]}: {error.strerror}") from None
     if ended != 0:
-        raise InstallFailed(f"`{' '.join(command[:4])} …` ended with {ended}; its reason stands above")
+        raise InstallFailed(f"`{' '.join(command[:4])} …` ended with {ended}; see its output above")
 
 
 def _say(step: str) -> None:

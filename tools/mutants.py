@@ -24,7 +24,7 @@ LIST = ROOT / "tools" / "mutants.toml"
 AT_ONCE = 2
 TIMEOUT_S = 300
 _FAILED = 1
-"""pytest's exit code where tests ran and some failed: no other code shows that a test noticed the defect."""
+"""pytest's exit code if tests ran and some failed: only this code shows that a test noticed the defect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""Write what each program is made of, as CycloneDX 1.6 JSON: `.cache/sbom/gateway.cdx.json` and `mock-c06.cdx.json`.
+"""Write the packages of each program as CycloneDX 1.6 JSON: `.cache/sbom/gateway.cdx.json` and `mock-c06.cdx.json`.
 
-Made from the locks, which say every package's exact version and hashes: the same locks give the same bytes (no time, no
-serial number). Licences are not in it, since a lock knows none.
+The input is the locks, which have every package's exact version and hashes: the same locks give the same bytes (no time,
+no serial number). Licences are left out, since a lock has none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROGRAMS = {"gateway": "requirements.lock", "mock-c06": "requirements-mock.lock"
 
 
 def main(folder: Path = OUT) -> int:
-    """Write both documents; 0 when they are valid."""
+    """Write both documents; return 0 if they are valid."""
     folder.mkdir(parents=True, exist_ok=True)
     for program, lock in PROGRAMS.items():
         path = folder / f"{program}.cdx.json"

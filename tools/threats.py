@@ -1,6 +1,6 @@
-"""Write into `docs/threat-model.md` which test files show each threat held; with `--check` only say what is stale.
+"""Write into `docs/threat-model.md` the test files of each threat; with `--check` only report what is stale.
 
-A test shows threat 9 if its name opens with `test_threat_9_`. The descriptions are written by hand and kept.
+A test belongs to threat 9 if its name begins with `test_threat_9_`. The descriptions are written by hand and kept.
 """
 
 import re
@@ -14,7 +14,7 @@ NAMED = re.compile(r"def test_threat_(\d+)_")
 
 
 def main(arguments: list[str]) -> int:
-    """Fill the table, or check it; 1 where it is stale or a threat has tests but no row."""
+    """Fill the table, or check it; return 1 if it is stale or a threat has tests but no row."""
     shown = _find_tests()
     text = MODEL.read_text(encoding="utf-8")
     filled = ROW.sub(lambda row: f"| {row[1]} | {row[2]} | {_cell(shown.get(int(row[1]), []))} |", text)
