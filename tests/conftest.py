@@ -1,18 +1,23 @@
-"""What holds for the whole suite: markers by folder, one PostgreSQL, a property test that says the same on every run."""
+"""Set-up for the whole suite: markers by folder, the databases, Hypothesis' settings, the fixtures of the scene."""
 
+import asyncio
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mock_c06.app import MockRegistry, build_mock
+from mock_c06.settings import Settings as MockSettings
 from mock_c06.testing import plugin as c06_plugin
-from tests.answers_seen import SEEN
-from tests.postgresql import PostgresqlMissing, Server, running_postgresql
+from tests.kit.answers_seen import SEEN
+from tests.kit.clocks import HandClock
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
+from tests.kit.stores import BOTH, PostgresqlMissing, Server, fresh_store, migrate_store, running_postgresql
 
 settings.register_profile(
     "project", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -20,15 +25,28 @@ settings.register_profile(
 settings.register_profile(
     "fuzz", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("project")  # `make fuzz` asks for the other: new examples at each run
+settings.load_profile("project")  # `make fuzz` uses the other profile: new examples at each run
 
 TESTS = Path(__file__).parent
 CASES = 2
 """How many cases of one test run on PostgreSQL, after all of them ran on SQLite."""
 
+SOCKETS_TIMEOUT = 900
+"""Seconds for one test that starts programs: it waits for them beside the tests of other workers."""
+
+COUNTED_WHOLE = (
+    "gateway/audit/test_checkpoint_copies.py",
+    "gateway/cli/test_enrolment.py",
+    "gateway/cli/test_rights.py",
+    "gateway/inspection",
+    "gateway/reports",
+    "mock_c06/generated/test_nation.py",
+)
+"""Tests that alone reach their rooms: a third of them leaves too much uncounted."""
+
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Offer what `tools/contract_coverage.py` asks for; take the mock's plugin where it is not installed."""
+    """Add the option of `tools/contract_coverage.py`; load the mock's plugin if it is not installed."""
     pluginmanager.import_plugin("pytester")
     if not pluginmanager.has_plugin("c06"):
         pluginmanager.register(c06_plugin, "c06")
@@ -37,37 +55,41 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to answers only where somebody wants to know."""
+    """Record answers only if the option asks for it."""
     if config.getoption("--contract-coverage"):
         SEEN.listen()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Say whose answers come now."""
+    """Set the test whose answers come next."""
     SEEN.test = item.nodeid.partition("[")[0]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write down what was seen."""
+    """Write the recorded answers."""
     if file := session.config.getoption("--contract-coverage"):
         SEEN.write(Path(file))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that start programs on real sockets by their folder, and a third of the fast ones to be counted."""
+    """Mark the tests that start programs on real sockets by their folder, and mark a third of the fast
+    ones for coverage, with all of `COUNTED_WHOLE`.
+    """
     for item in items:
         if item.path.is_relative_to(TESTS / "sockets"):
             item.add_marker("sockets")
+            item.add_marker(pytest.mark.timeout(SOCKETS_TIMEOUT))
         slow = item.get_closest_marker("postgresql") or item.get_closest_marker("sockets")
-        # By name, so that a new test does not change which of the others are counted.
-        if not slow and crc32(item.nodeid.encode()) % 3 == 0:
+        # By name, so that a new test does not change which of the others are marked.
+        whole = any(item.path.is_relative_to(TESTS / each) for each in COUNTED_WHOLE)
+        if not slow and (whole or crc32(item.nodeid.encode()) % 3 == 0):
             item.add_marker("counted")
     if not config.getoption("--every-case"):
         _leave_out_cases(config, items)
 
 
 def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test with many cases run the first two on PostgreSQL: they vary the request, not the store."""
+    """On PostgreSQL, run the first two cases of a test with many: the cases vary the request, not the store."""
     seen: Counter[str] = Counter()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
@@ -81,7 +103,7 @@ def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Let the collector of garbage pass over what stays for the whole run: thousands of modules, functions, schemas."""
+    """Exclude from garbage collection what lives for the whole run: thousands of modules, functions, schemas."""
     del session
     gc.collect()
     gc.freeze()
@@ -99,3 +121,39 @@ def postgresql_server() -> Iterator[Server]:
         if os.environ.get("CI"):  # noqa: TID251 - CI must not pass without PostgreSQL
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    asyncio.run(migrate_store(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, migrated store on each of the two databases."""
+    return fresh_store(request, request.param, tmp_path)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def mock(clock: HandClock) -> MockRegistry:
+    return build_mock(
+        MockSettings.model_validate({"control_token": "control-token-of-this-test"}), clock=clock
+    )
+
+
+@pytest.fixture
+async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
+    async with open_scene(settings_for(database_url, mock), mock, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def portal(scene: Scene) -> Portal:
+    return await scene.portal()

@@ -1,1 +1,1 @@
-"""What attackers broke in November 2026, one file for each hole: every test here is red without its mend."""
+"""Attacks that succeeded in November 2026, one file each: every test here fails without its fix."""

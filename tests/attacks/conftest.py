@@ -1,23 +1,13 @@
-"""The scene of `tests/gateway`, on both databases."""
+"""A SQLite store for tests that need one database only."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.conftest import (
-    clock,
-    database_url,
-    fresh_store,
-    mock,
-    portal,
-    scene,
-    sqlite_template,
-)
-
-__all__ = ["clock", "database_url", "mock", "portal", "scene", "sqlite_template"]
+from tests.kit.stores import fresh_store
 
 
 @pytest.fixture
 def sqlite_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh embedded store, where one database is enough."""
+    """Return the address of a fresh, migrated store."""
     return fresh_store(request, "sqlite", tmp_path)

@@ -1,4 +1,4 @@
-"""How work grows: the CPU time of twice the input over that of the input. Load on the machine is not in it."""
+"""How work grows: the CPU time of twice the input divided by that of the input. The machine's load does not count."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Input = TypeVar("Input")
 
 
 def growth(work: Callable[[Input], object], make: Callable[[int], Input], size: int) -> float:
-    """Return how often the work of `make(size)` fits into that of `make(2 * size)`."""
+    """Return the work of `make(2 * size)` divided by the work of `make(size)`."""
     once, twice = make(size), make(2 * size)
     times = _times_for(work, once)
     pairs = [(_cpu_s(work, once, times), _cpu_s(work, twice, times)) for _ in range(_ROUNDS)]
@@ -22,7 +22,7 @@ def growth(work: Callable[[Input], object], make: Callable[[int], Input], size: 
 
 
 def _times_for(work: Callable[[Input], object], given: Input) -> int:
-    """Return how often to work so that the clock of the process shows it."""
+    """Return how many repetitions the process clock needs to measure the work."""
     times = 1
     while _cpu_s(work, given, times) < _LONG_ENOUGH_S:
         times *= 2

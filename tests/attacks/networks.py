@@ -1,4 +1,6 @@
-"""Registries that tests of attacks put behind the gateway: the mock with a test's hand on the way, and what answers no mock's way."""
+"""Registries for tests of attacks: the mock behind a network that a test controls, and servers that
+answer as no mock does.
+"""
 
 import asyncio
 import re
@@ -9,22 +11,23 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import pytest
 
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.procedures.fields import Operation
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Found, NobodyFound, Question, Registry
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import HandClock, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.scene import Scene, open_scene, settings_for
 
 
 @dataclass
 class Network(httpx.AsyncBaseTransport):
-    """The way to the mock, for questions; token calls only pass.
-
-    `meanwhile` is done once, while the next packet is at the registry, `afterwards` once, when it has answered. So many
-    401s are told as `refuses` says; `change` puts another answer in the place of each.
+    """The network to the mock. It acts on questions; token calls pass.
+    / `meanwhile` runs once, while the next question is at the registry; `afterwards` runs once, after its
+    answer. That many 401s are answered as `refuses` says; `change` replaces each answer.
     """
 
     inner: httpx.AsyncBaseTransport
@@ -54,8 +57,22 @@ class Network(httpx.AsyncBaseTransport):
         return self.change(request, answer)
 
 
+@pytest.fixture
+def network(mock: MockRegistry) -> Network:
+    return Network(httpx.ASGITransport(mock.test))
+
+
+@pytest.fixture
+async def scene(
+    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
+) -> AsyncIterator[Scene]:
+    """A scene whose requests to both registries go through `network`."""
+    async with open_scene(settings_for(database_url, mock), mock, clock, network=lambda _: network) as opened:
+        yield opened
+
+
 class Whole(httpx.AsyncByteStream):
-    """A body in one piece, under whatever headers."""
+    """A body in one piece, with any headers."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -65,16 +82,16 @@ class Whole(httpx.AsyncByteStream):
 
 
 class Exploding(httpx.AsyncByteStream):
-    """A body that fails half-way, as no library of ours says that one does."""
+    """A body that fails half-way with an error that no library of ours raises."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"{"
-        raise LookupError("a codec that nobody has")
+        raise LookupError("an unknown codec")
 
 
 @asynccontextmanager
 async def raw_registry(answer: bytes) -> AsyncIterator[int]:
-    """A registry on a socket that answers everything with these bytes, and closes; yields its port."""
+    """A registry on a socket that answers everything with these bytes and closes; yields its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -95,7 +112,7 @@ _EAST = datetime.fromisoformat("2022-01-01T00:00:00+14:00").tzinfo
 
 @dataclass
 class Raising:
-    """A registry that answers like the mock until it is told what to raise in place of an answer."""
+    """A registry that answers like the mock until a test sets the exception to raise instead."""
 
     inner: Registry
     error: Exception | None = None
@@ -141,7 +158,7 @@ async def raising_scene(
 async def platform_scene(
     database_url: str, mock: MockRegistry, clock: HandClock, network: Network
 ) -> AsyncIterator[Scene]:
-    """A sandbox behind a provincial platform, whose token carries the questions."""
+    """A sandbox behind a provincial platform, whose token is sent with the questions."""
     account = mock.register.find("dvctt-lgsp-camel")
     assert account is not None
     assert account.adapter is not None

@@ -1,4 +1,4 @@
-"""Bytes on a real socket, to the gateway's own server around an application."""
+"""Sends raw bytes on a real socket to the gateway's own server, which serves an application."""
 
 import asyncio
 import contextlib
@@ -10,18 +10,19 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from gateway.edge.listening import BareServer
-from gateway.edge.room import Room
-from tests.gateway.scene import BASE
+from gateway.edge.connections import ConnectionLimiter, LimitedServer
+from tests.kit.scene import BASE
 
 PATIENT = 60.0
 
 
-class _Listening(BareServer):
-    """A server that leaves the process' signals alone, and says when it listens."""
+class _Listening(LimitedServer):
+    """A server that ignores the process' signals and reports when it listens."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app, room=Room(base=BASE, note=lambda reason: None), keep_alive_s=30, shutdown_s=1)
+        super().__init__(
+            app, limiter=ConnectionLimiter(base=BASE, note=lambda reason: None), keep_alive_s=30, shutdown_s=1
+        )
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -48,12 +49,12 @@ async def listening(app: ASGIApp) -> AsyncIterator[int]:
 
 
 async def ask(port: int, sent: bytes) -> tuple[int, dict[str, Any]]:
-    """Send bytes over a connection of their own; return status and JSON of the first answer."""
+    """Send bytes over a new connection; return status and JSON of the first answer."""
     return (await ask_all(port, sent, answers=1))[0]
 
 
 async def ask_all(port: int, sent: bytes, *, answers: int) -> list[tuple[int, dict[str, Any]]]:
-    """Send bytes over a connection of their own; return status and JSON of as many answers."""
+    """Send bytes over a new connection; return status and JSON of that many answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     await writer.drain()

@@ -1,4 +1,6 @@
-"""Issue 10, bullet 11: without networks a profile reaches public addresses alone, and nobody learns what lies inside."""
+"""Threat 16: without configured networks a profile reaches public addresses only, and a preflight reveals
+nothing of inner ones.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,25 +12,25 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.errors.commands import SettingInvalid
+from gateway.errors.operators import SettingInvalid
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
+from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from gateway.places import Profile
+from gateway.preflight.run import Preflight
 from gateway.profiles.connections import is_local
-from gateway.profiles.preflight import Preflight
+from gateway.registry.addresses import is_loopback_only
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.guard import Guard
-from gateway.registry.probe_network import stays_on_this_machine
-from gateway.registry.transport import GuardedResolver, guarded_sockets, open_transport
+from gateway.registry.egress import EgressPolicy, FilteringResolver, filtered_sockets, open_transport
 from gateway.settings import ProfileSettings
 from mock_c06.app import MockRegistry
-from tests.gateway.changes.desk import Desk as Office
-from tests.gateway.operators.people import signed_in
-from tests.gateway.profiles.preflight_scene import Desk
-from tests.gateway.registry.authority import Authority, listening
-from tests.gateway.registry.scene import CLOCK, connection, question
-from tests.gateway.scene import HandClock, Portal, Scene, connection_settings, open_scene, settings_for
+from tests.kit.authority import Authority, listening
+from tests.kit.clocks import HandClock
+from tests.kit.operators import Desk as Office
+from tests.kit.operators import signed_in
+from tests.kit.preflight import Preflights
+from tests.kit.registry import CLOCK, connection, question
+from tests.kit.scene import Portal, Scene, connection_settings, open_scene, settings_for
 
 sockets = pytest.mark.sockets
 PUBLIC = ("93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "2001:4860:4860::8888", "64:ff9b::101:101")
@@ -60,19 +62,19 @@ EVERYTHING = ("0.0.0.0/0", "::/0")
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_threat_16_without_networks_a_public_address_may_be_connected_to(address: str) -> None:
-    assert Guard(connection(networks=())).allows(ip_address(address))
+def test_threat_16_without_networks_a_connection_to_a_public_address_is_allowed(address: str) -> None:
+    assert EgressPolicy(connection(networks=())).allows(ip_address(address))
 
 
 @pytest.mark.parametrize("address", [*INSIDE, *NEVER])
-def test_threat_16_without_networks_no_address_that_is_not_public_is_connected_to(address: str) -> None:
-    assert not Guard(connection(networks=())).allows(ip_address(address))
+def test_threat_16_without_networks_a_connection_to_a_non_public_address_is_refused(address: str) -> None:
+    assert not EgressPolicy(connection(networks=())).allows(ip_address(address))
 
 
 @pytest.mark.parametrize("address", NEVER)
-def test_threat_16_no_network_of_a_deployment_opens_the_way_to_metadata(address: str) -> None:
+def test_threat_16_no_configured_network_allows_a_connection_to_the_metadata_address(address: str) -> None:
     named = (*EVERYTHING, f"{address}/{32 if '.' in address and ':' not in address else 128}")
-    assert not Guard(connection(networks=named)).allows(ip_address(address))
+    assert not EgressPolicy(connection(networks=named)).allows(ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -83,13 +85,13 @@ def test_threat_16_no_network_of_a_deployment_opens_the_way_to_metadata(address:
         *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
     ],
 )
-def test_threat_16_no_way_to_write_an_inner_address_passes_without_networks(host: str) -> None:
+def test_threat_16_without_networks_every_spelling_of_an_inner_address_is_refused(host: str) -> None:
     with pytest.raises(SettingInvalid, match=r"GATEWAY_SANDBOX_NETWORKS|not a URL"):
-        Guard(connection(registry_url=f"http://{host}:8100", networks=()))
+        EgressPolicy(connection(registry_url=f"http://{host}:8100", networks=()))
 
 
 @pytest.mark.parametrize("host", ["xn--zzzzzz--", "xn--", "a." * 900 + "b"])
-async def test_a_host_that_no_resolver_takes_is_refused_where_it_is_proposed(
+async def test_a_host_that_no_resolver_accepts_is_refused_at_the_proposal(
     scene: Scene, portal: Portal, host: str
 ) -> None:
     del portal
@@ -104,7 +106,7 @@ async def test_a_host_that_no_resolver_takes_is_refused_where_it_is_proposed(
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
 
 
-async def test_threat_16_an_operator_can_not_lead_a_profile_inside_while_networks_are_unset(
+async def test_threat_16_an_operator_can_not_point_a_profile_at_an_inner_address_without_networks(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     outside = {"registry_url": "https://c06.example", "networks": ()}
@@ -123,7 +125,7 @@ async def test_threat_16_an_operator_can_not_lead_a_profile_inside_while_network
         assert await scene.journal() == []
 
 
-async def test_a_start_with_an_inner_registry_and_no_networks_names_the_setting(
+async def test_a_start_with_an_inner_registry_but_no_networks_names_the_missing_setting(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     settings = settings_for(database_url, mock, sandbox={"networks": ()})
@@ -132,25 +134,25 @@ async def test_a_start_with_an_inner_registry_and_no_networks_names_the_setting(
             pass
 
 
-def _words(found: Preflight) -> list[tuple[str, bool, str, str]]:
-    """Return all that a preflight tells but the times of lines that passed before the address was looked at."""
+def _texts(found: Preflight) -> list[tuple[str, bool, str, str]]:
+    """Return all texts of a preflight, without the times of lines that passed before the address check."""
     return [(check.name, check.passed, check.detail, check.remedy) for check in found.checks]
 
 
-async def test_threat_16_a_name_inside_is_told_as_a_name_that_nobody_has() -> None:
-    told = []
+async def test_threat_16_an_inner_name_is_reported_like_a_name_that_does_not_exist() -> None:
+    shown = []
     for addresses in ((), ("10.0.0.5",), ("127.0.0.1", "::1"), ("169.254.169.254",), ("1.1.1.1", "fe80::1")):
-        desk = Desk(addresses=addresses)
+        desk = Preflights(addresses=addresses)
         found = await desk.look(desk.candidate(registry_url="https://db.inner.test", networks=()))
-        told.append(_words(found))
+        shown.append(_texts(found))
         assert not found.passed
         assert {check.ms for check in found.checks} == {0}
         assert desk.sent == []
-    assert told.count(told[0]) == len(told)
+    assert shown.count(shown[0]) == len(shown)
 
 
 @sockets
-async def test_threat_16_ports_inside_are_not_told_apart_by_a_preflight(tmp_path: Path) -> None:
+async def test_threat_16_a_preflight_reports_open_and_closed_inner_ports_alike(tmp_path: Path) -> None:
     taken: list[str] = []
 
     async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -160,20 +162,20 @@ async def test_threat_16_ports_inside_are_not_told_apart_by_a_preflight(tmp_path
     plain = await asyncio.start_server(take, "127.0.0.1", 0)
     open_port = plain.sockets[0].getsockname()[1]
     async with listening(Authority(tmp_path).serving("registry.test")) as (tls_port, heard):
-        told = []
+        shown = []
         for port in (open_port, tls_port, 1):
-            desk = Desk(addresses=("127.0.0.1",))
+            desk = Preflights(addresses=("127.0.0.1",))
             candidate = desk.candidate(registry_url=f"https://registry.test:{port}", networks=())
-            told.append(_words(await desk.look(candidate)))
+            shown.append(_texts(await desk.look(candidate)))
         assert heard.empty()
     plain.close()
     await plain.wait_closed()
-    assert told[0] == told[1] == told[2]
+    assert shown[0] == shown[1] == shown[2]
     assert taken == []
 
 
 class Changing(AbstractResolver):
-    """A name service that answers another address each time."""
+    """A name service that gives a different address at each look-up."""
 
     def __init__(self, *answers: str) -> None:
         self._answers = list(answers)
@@ -183,12 +185,12 @@ class Changing(AbstractResolver):
         return [ResolveResult(hostname=host, host=found, port=port, family=family, proto=0, flags=0)]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""
 
 
-async def test_threat_16_a_name_that_turns_inside_between_two_look_ups_leads_nowhere() -> None:
-    guard = Guard(connection(networks=()))
-    names = GuardedResolver(guard, Changing("1.1.1.1", "127.0.0.1", "::ffff:10.0.0.1"))
+async def test_threat_16_a_name_that_changes_to_an_inner_address_between_two_look_ups_is_refused() -> None:
+    policy = EgressPolicy(connection(networks=()))
+    names = FilteringResolver(policy, Changing("1.1.1.1", "127.0.0.1", "::ffff:10.0.0.1"))
     assert [entry["host"] for entry in await names.resolve("c06.test", 443)] == ["1.1.1.1"]
     for _ in range(2):
         with pytest.raises(OSError, match="no address"):
@@ -197,7 +199,7 @@ async def test_threat_16_a_name_that_turns_inside_between_two_look_ups_leads_now
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0"])
 def test_threat_16_no_socket_is_made_for_an_address_that_was_never_resolved(address: str) -> None:
-    make = guarded_sockets(Guard(connection(networks=("93.184.0.0/16",))))
+    make = filtered_sockets(EgressPolicy(connection(networks=("93.184.0.0/16",))))
     with pytest.raises(OSError, match="not allowed"):
         make((2, 1, 6, "", (address, 80)))
 
@@ -230,7 +232,7 @@ async def _ask(made: Connection, failure: type[Exception]) -> None:
 
 
 @sockets
-async def test_threat_16_a_proxy_of_the_environment_carries_no_packet(
+async def test_threat_16_no_request_goes_through_a_proxy_named_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gone = b"HTTP/1.1 503 Gone\r\nContent-Length: 0\r\n\r\n"
@@ -244,7 +246,7 @@ async def test_threat_16_a_proxy_of_the_environment_carries_no_packet(
 
 
 @sockets
-async def test_threat_16_a_redirect_to_another_server_inside_is_not_followed() -> None:
+async def test_threat_16_a_redirect_to_another_inner_server_is_not_followed() -> None:
     async with _answering(b"") as (inner, reached):
         moved = f"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:{inner}/\r\nContent-Length: 0\r\n\r\n"
         async with _answering(moved.encode()) as (port, heard):
@@ -259,12 +261,12 @@ async def test_threat_16_a_redirect_to_another_server_inside_is_not_followed() -
     [(), ("127.0.0.0/8",), ("127.0.0.0/8", "::1/128"), ("126.0.0.0/7",), ("10.0.0.0/8",), EVERYTHING],
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "localhost.", "[::ffff:127.0.0.1]", "c06.test"])
-def test_whether_a_profile_stays_on_this_machine_is_judged_in_one_way(
+def test_one_function_decides_whether_a_profile_stays_on_this_machine(
     networks: Sequence[str], host: str
 ) -> None:
     members = {"registry_url": f"http://{host}:8110", "agency": "A", "officer": "o"}
-    told = ProfileSettings.model_validate(
+    settings = ProfileSettings.model_validate(
         members | {"c06_user": "u", "c06_secret": "s", "networks": tuple(networks)}
     )
     made = replace(connection(), registry_url=str(members["registry_url"]), networks=tuple(networks))
-    assert is_local(told) == stays_on_this_machine(made)
+    assert is_local(settings) == is_loopback_only(made.networks)

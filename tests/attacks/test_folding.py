@@ -1,7 +1,7 @@
-"""Threats 22 and 53: a name is one name to who asks, to who reuses and to who matches, whichever its letters.
+"""Threats 22 and 53: portal, reuse and registry treat a name as the same name, whatever its letters.
 
-ß and ẞ were one name to the gateway's reuse and two on the wire, and a letter outside the Latin alphabet was left out of
-the question without a word, so that `ŁAn` was confirmed as An.
+The gateway's reuse treated ß and ẞ as one name and the wire as two, and a letter outside the Latin alphabet
+was dropped from the question without an error, so that `ŁAn` was confirmed as An.
 """
 
 import sys
@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.enquiries.claim import fold_name as fold_for_reuse
+from gateway.enquiries.claim import parse_full_name
 from gateway.registry.wire import fold_name as fold_for_wire
 from gateway.registry.wire import is_same_name
-from gateway.verifications.claims import parse_full_name
-from gateway.verifications.fold import fold_name as fold_for_reuse
 from mock_c06.matching.fold import fold_name as fold_at_registry
-from tests.gateway.scene import AN, Portal, Scene
+from tests.kit.scene import AN, Portal, Scene
 
 
 def _matters(code: int) -> bool:
-    """Say whether a character is tried: all that may stand in a name, a sample of those without case or parts."""
+    """Say whether a character is tested: all that a name may contain, and a sample of those without case
+    or decomposition.
+    """
     letter = chr(code)
     category = unicodedata.category(letter)
     if category[0] not in "LNMSPZ" and category != "Cf":
@@ -43,7 +45,7 @@ FOREIGN = {
 
 
 def accepted(name: str) -> bool:
-    """Say whether the gateway takes a name."""
+    """Say whether the gateway accepts a name."""
     try:
         parse_full_name(name)
     except ValueError:
@@ -51,7 +53,7 @@ def accepted(name: str) -> bool:
     return True
 
 
-def test_threat_22_what_goes_on_the_wire_is_what_the_registry_matches_for_every_letter() -> None:
+def test_threat_22_the_wire_form_of_every_letter_is_the_form_that_the_registry_matches() -> None:
     names = [f"A{letter}n" for letter in LETTERS]
     differing = [name for name in names if accepted(name) and fold_for_wire(name) != fold_at_registry(name)]
     assert differing == []
@@ -62,7 +64,7 @@ def test_threat_22_a_name_that_the_registry_folds_to_nothing_is_refused_for_ever
     assert [name for name in names if fold_at_registry(name) == "" and accepted(name)] == []
 
 
-def test_threat_22_names_that_are_one_for_reuse_are_one_on_the_wire_for_every_letter() -> None:
+def test_threat_22_names_that_reuse_treats_as_one_are_sent_as_one_for_every_letter() -> None:
     wire_of: dict[str, set[str]] = {}
     for letter in LETTERS:
         for form in (
@@ -78,18 +80,18 @@ def test_threat_22_names_that_are_one_for_reuse_are_one_on_the_wire_for_every_le
 
 
 @given(st.text(max_size=40))
-def test_threat_22_any_accepted_name_is_folded_alike_by_both_programs(name: str) -> None:
+def test_threat_22_both_programs_fold_any_accepted_name_in_the_same_way(name: str) -> None:
     if accepted(name):
         assert fold_for_wire(name) == fold_at_registry(name)
 
 
 @pytest.mark.parametrize("written", ["Strauß", "STRAUẞ", "strauss", "STRAUSS"])
-def test_threat_53_sharp_s_is_one_letter_small_and_capital_on_both_sides(written: str) -> None:
+def test_threat_53_both_sides_treat_small_and_capital_sharp_s_as_one_letter(written: str) -> None:
     assert fold_for_wire(written) == fold_at_registry(written) == "STRAUSS"
 
 
 @pytest.mark.parametrize("name", FOREIGN.values(), ids=FOREIGN.keys())
-async def test_threat_22_a_name_with_a_letter_that_cannot_be_asked_is_refused_not_shortened(
+async def test_threat_22_a_name_with_a_letter_that_can_not_be_sent_is_refused_and_not_shortened(
     scene: Scene, portal: Portal, name: str
 ) -> None:
     answer = await portal.verify(claim=AN | {"full_name": name})
@@ -99,12 +101,14 @@ async def test_threat_22_a_name_with_a_letter_that_cannot_be_asked_is_refused_no
     assert await scene.journal() == []
 
 
-def test_threat_22_an_answered_name_that_cannot_be_folded_is_nobodys_name() -> None:
+def test_threat_22_an_answered_name_that_can_not_be_folded_matches_no_claim() -> None:
     assert not is_same_name("ŁAn", "An")
     assert not is_same_name("王", "安")
 
 
-async def test_threat_53_sharp_s_in_either_form_is_one_verification(scene: Scene, portal: Portal) -> None:
+async def test_threat_53_both_forms_of_sharp_s_give_the_same_verification(
+    scene: Scene, portal: Portal
+) -> None:
     await scene.set_person(**AN | {"full_name": "Strauß An"})
 
     first = await portal.verify(claim=AN | {"full_name": "Strauß An"})
@@ -115,7 +119,9 @@ async def test_threat_53_sharp_s_in_either_form_is_one_verification(scene: Scene
     assert len(await scene.journal()) == 1
 
 
-async def test_threat_53_a_capital_sharp_s_alone_finds_the_person_too(scene: Scene, portal: Portal) -> None:
+async def test_threat_53_a_claim_with_a_capital_sharp_s_also_finds_the_person(
+    scene: Scene, portal: Portal
+) -> None:
     await scene.set_person(**AN | {"full_name": "Strauß An"})
 
     answer = await portal.verify(claim=AN | {"full_name": "STRAUẞ AN"})

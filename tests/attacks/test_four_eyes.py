@@ -1,4 +1,4 @@
-"""Four eyes are two people's, for ever: no admin, no approver and no new name is both of them alone."""
+"""Threat 48: once two people decide about official, no admin, approver or new name can act as both of them."""
 
 from typing import Any
 
@@ -6,20 +6,18 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from gateway.errors.commands import StateWrong
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Role, parse_name
 from gateway.operators.use_cases import create_operator
-from gateway.places import Profile
 from gateway.profiles.key_rotation import rotate_keys
-from gateway.profiles.store import read_standing
+from gateway.profiles.store import read_state
 from gateway.schema import migrate
-from tests.attacks.office import Office, open_office, take_up
-from tests.gateway.changes.desk import Desk, told
-from tests.gateway.disposable import opened
-from tests.gateway.operators.people import Person, invite, signed_in
-from tests.gateway.scene import Scene
 from tests.gateway.test_schema import config
+from tests.kit.operators import Desk, Office, Person, invite, open_office, outcome, signed_in, take_up
+from tests.kit.scene import Scene
+from tests.kit.stores import opened
 
 OFFICIAL = Profile.OFFICIAL
 ALONE = "second person approves"
@@ -31,9 +29,9 @@ async def office(scene: Scene) -> Office:
 
 
 async def since(scene: Scene) -> Any:
-    """Return since when official takes two people."""
-    async with scene.gateway.parts.database.read() as transaction:
-        return (await read_standing(transaction, OFFICIAL)).two_people_since
+    """Return the time since which official needs two people."""
+    async with scene.gateway.deps.database.read() as transaction:
+        return (await read_state(transaction, OFFICIAL)).two_people_since
 
 
 def at(office: Office, proposer: Person, approver: Person) -> Desk:
@@ -49,23 +47,27 @@ async def proposed(office: Office, by: Person) -> dict[str, Any]:
 
 
 async def tried(office: Office, by: Person, change: dict[str, Any], act: str) -> tuple[int, str]:
-    """Let somebody try to complete a change as it is now."""
+    """Let an operator try to complete a change in its current state."""
     desk = at(office, office.minh, by)
     body = {"diff_hash": (await desk.look(change))["diff_hash"]} if act == "approve" else None
-    return told(await desk.act(by, change, act, body))
+    return outcome(await desk.act(by, change, act, body))
 
 
-async def test_threat_48_another_role_for_the_only_proposer_gives_the_admin_no_puppets(
+async def test_threat_48_an_admin_can_not_act_alone_after_giving_the_only_proposer_another_role(
     office: Office,
 ) -> None:
     await office.give_role("minh.tran", Role.VIEWER)
 
-    for name, role in (("bu.nhin", Role.PROPOSER), ("bu.nhin2", Role.APPROVER), ("bu.nhin3", Role.VIEWER)):
+    for name, role in (
+        ("bu.nhin", Role.PROPOSER),
+        ("bu.nhin2", Role.APPROVER),
+        ("bu.nhin3", Role.VIEWER),
+    ):
         with pytest.raises(StateWrong, match=ALONE):
             await office.create(name, role)
 
 
-async def test_threat_48_disabling_everybody_else_gives_the_admin_no_puppets(office: Office) -> None:
+async def test_threat_48_an_admin_can_not_act_alone_after_disabling_everybody_else(office: Office) -> None:
     before = await since(office.scene)
     for person in (office.minh, office.hoa):
         await office.disable(person)
@@ -77,7 +79,7 @@ async def test_threat_48_disabling_everybody_else_gives_the_admin_no_puppets(off
     assert await since(office.scene) == before
 
 
-async def test_threat_48_an_admin_whose_settings_name_no_official_makes_no_puppets_either(
+async def test_threat_48_an_admin_without_official_settings_can_not_act_alone_either(
     office: Office,
 ) -> None:
     await office.give_role("minh.tran", Role.VIEWER)
@@ -91,8 +93,10 @@ async def test_threat_48_an_admin_whose_settings_name_no_official_makes_no_puppe
         )
 
 
-async def test_threat_48_lost_rows_of_operators_bring_back_no_first_admin(office: Office) -> None:
-    async with office.scene.gateway.parts.database.write() as connection:
+async def test_threat_48_deleting_the_rows_of_operators_does_not_allow_a_first_admin_again(
+    office: Office,
+) -> None:
+    async with office.scene.gateway.deps.database.write() as connection:
         for table in ("operator_sessions", "operators"):
             await connection.execute(sa.text(f"DELETE FROM {table}"))
 
@@ -104,7 +108,9 @@ async def test_threat_48_lost_rows_of_operators_bring_back_no_first_admin(office
         await rotate_keys(office.scene.gateway, Purpose.TOKEN, [OFFICIAL])
 
 
-async def test_threat_48_the_need_for_two_is_kept_through_every_act_on_the_profile(office: Office) -> None:
+async def test_threat_48_the_need_for_two_people_survives_every_change_of_the_profile(
+    office: Office,
+) -> None:
     before = await since(office.scene)
     assert before is not None
     rows = [row for row in await office.scene.audit() if row.get("outcome") == "two_people_required"]
@@ -119,12 +125,14 @@ async def test_threat_48_the_need_for_two_is_kept_through_every_act_on_the_profi
     assert await since(office.scene) == before
 
 
-async def test_threat_48_who_was_only_invited_is_no_person_and_locks_nobody_out(scene: Scene) -> None:
+async def test_threat_48_an_operator_who_was_only_invited_counts_as_no_person_and_blocks_nobody(
+    scene: Scene,
+) -> None:
     office = await open_office_of_admin(scene)
     await take_up(scene, "minh.tran", await office.create("minh.tran", Role.PROPOSER))
     await office.create("hoa.le", Role.APPROVER)
     assert await since(scene) is None
-    with pytest.raises(StateWrong, match=ALONE):  # her code may still be used
+    with pytest.raises(StateWrong, match=ALONE):  # her code is still valid
         await office.create("tu.pham", Role.APPROVER)
 
     scene.clock.advance(24 * 3600)
@@ -134,13 +142,13 @@ async def test_threat_48_who_was_only_invited_is_no_person_and_locks_nobody_out(
 
 
 async def open_office_of_admin(scene: Scene) -> Office:
-    """Return an office where only Lan is there."""
+    """Return an office with only one operator, Lan."""
     lan = await signed_in(scene, "lan.nguyen", Role.ADMIN)
     return Office(scene=scene, lan=lan, minh=lan, hoa=lan)
 
 
 @pytest.mark.parametrize("act", ["approve", "activate", "rollback"])
-async def test_threat_48_an_approver_who_came_after_the_proposal_does_not_complete_it(
+async def test_threat_48_an_approver_who_enrolled_after_the_proposal_can_not_complete_it(
     office: Office, act: str
 ) -> None:
     change = await proposed(office, office.minh)
@@ -154,7 +162,7 @@ async def test_threat_48_an_approver_who_came_after_the_proposal_does_not_comple
     assert (await tried(office, office.hoa, change, act))[0] == 200
 
 
-async def test_threat_48_a_viewer_made_an_approver_does_not_complete_what_was_proposed_before(
+async def test_threat_48_a_viewer_made_an_approver_can_not_complete_an_older_proposal(
     office: Office,
 ) -> None:
     viewer = await office.admit("tu.pham", Role.VIEWER)
@@ -162,13 +170,13 @@ async def test_threat_48_a_viewer_made_an_approver_does_not_complete_what_was_pr
     await office.give_role("tu.pham", Role.APPROVER)
 
     refused = await office.desk.act(viewer, change, "approve", {"diff_hash": "0" * 64})
-    assert told(refused) == (403, "role_missing")
-    assert "since before the change was proposed" in refused.json()["errors"][0]["detail"]
+    assert outcome(refused) == (403, "role_missing")
+    assert "from before the proposal" in refused.json()["errors"][0]["detail"]
     later = await proposed(office, office.minh)
     assert (await tried(office, viewer, later, "approve"))[0] == 200
 
 
-async def test_threat_48_an_approver_enrolled_anew_does_not_complete_what_was_proposed_before(
+async def test_threat_48_an_approver_enrolled_again_can_not_complete_an_older_proposal(
     office: Office,
 ) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
@@ -180,7 +188,7 @@ async def test_threat_48_an_approver_enrolled_anew_does_not_complete_what_was_pr
     assert (await tried(office, tu, change, "approve"))[0] == 200
 
 
-async def test_threat_48_an_approver_who_saw_a_proposers_code_completes_nothing_of_theirs(
+async def test_threat_48_an_approver_who_saw_a_proposers_code_can_not_complete_their_changes(
     office: Office,
 ) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
@@ -188,14 +196,14 @@ async def test_threat_48_an_approver_who_saw_a_proposers_code_completes_nothing_
     change = await proposed(office, puppet)
 
     refused = await office.desk.act(office.hoa, change, "approve", {"diff_hash": "0" * 64})
-    assert told(refused) == (403, "same_operator")
-    assert "saw the one-time code" in refused.json()["errors"][0]["detail"]
+    assert outcome(refused) == (403, "same_operator")
+    assert "saw the other's one-time code" in refused.json()["errors"][0]["detail"]
     assert await tried(office, office.hoa, change, "activate") == (403, "same_operator")
-    # Hoa admitted Tu as well: her two operators are no two people.
+    # Hoa admitted Tu as well: her two operators do not count as two people.
     assert await tried(office, tu, change, "approve") == (403, "same_operator")
 
 
-async def test_threat_48_an_approver_whom_another_admitted_completes_what_a_new_proposer_wants(
+async def test_threat_48_an_approver_admitted_by_another_admin_completes_a_new_proposers_change(
     office: Office,
 ) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
@@ -206,7 +214,7 @@ async def test_threat_48_an_approver_whom_another_admitted_completes_what_a_new_
     assert (await tried(office, office.hoa, change, "approve"))[0] == 200
 
 
-async def test_threat_48_a_proposer_who_admitted_the_approver_before_is_no_other_person(
+async def test_threat_48_a_proposer_who_admitted_the_approver_does_not_count_as_another_person(
     office: Office,
 ) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
@@ -216,7 +224,7 @@ async def test_threat_48_a_proposer_who_admitted_the_approver_before_is_no_other
     assert await tried(office, tu, change, "approve") == (403, "same_operator")
 
 
-async def test_threat_48_an_invitation_by_another_does_not_make_an_old_proposal_clean(
+async def test_threat_48_a_later_invitation_by_another_admin_does_not_make_an_old_proposal_valid(
     office: Office,
 ) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
@@ -228,7 +236,9 @@ async def test_threat_48_an_invitation_by_another_does_not_make_an_old_proposal_
     assert await tried(office, office.hoa, change, "approve") == (403, "same_operator")
 
 
-async def test_threat_48_two_whom_one_admin_made_alone_after_that_are_no_two_people(office: Office) -> None:
+async def test_threat_48_two_operators_admitted_later_by_one_admin_do_not_count_as_two_people(
+    office: Office,
+) -> None:
     scene = office.scene
     proposer, approver = [
         await take_up(scene, name, await invite(scene.gateway, name, role, by="lan.nguyen"))
@@ -240,7 +250,9 @@ async def test_threat_48_two_whom_one_admin_made_alone_after_that_are_no_two_peo
     assert (await tried(office, office.hoa, change, "approve"))[0] == 200
 
 
-async def test_threat_48_who_was_given_another_role_and_back_meanwhile_is_a_new_one(office: Office) -> None:
+async def test_threat_48_an_approver_who_lost_and_regained_the_role_counts_as_a_new_one(
+    office: Office,
+) -> None:
     tu = await office.admit("tu.pham", Role.APPROVER)
     change = await proposed(office, office.minh)
     for role in (Role.VIEWER, Role.APPROVER):
@@ -249,7 +261,9 @@ async def test_threat_48_who_was_given_another_role_and_back_meanwhile_is_a_new_
     assert await tried(office, tu, change, "approve") == (403, "role_missing")
 
 
-async def test_the_first_two_carry_out_a_change_and_on_sandbox_one_is_enough(office: Office) -> None:
+async def test_two_people_complete_the_first_change_and_one_person_is_enough_on_sandbox(
+    office: Office,
+) -> None:
     assert (await office.desk.switched(OFFICIAL))["approved_by"] == "hoa.le"
     change = await office.desk.propose(Profile.SANDBOX)
     await office.desk.preflight(change)
@@ -262,7 +276,7 @@ async def test_the_first_two_carry_out_a_change_and_on_sandbox_one_is_enough(off
     }
 
 
-async def test_threat_48_a_store_of_before_takes_two_people_since_its_first_change_of_two(
+async def test_threat_48_an_older_store_needs_two_people_since_its_first_change_by_two(
     office: Office,
 ) -> None:
     done = await office.desk.switched(OFFICIAL)

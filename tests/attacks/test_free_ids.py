@@ -1,7 +1,8 @@
-"""Threat 40, the family: an id that a caller chooses and the gateway keeps in clear can't hold a person's number.
+"""Threat 40: an id that a caller chooses and the gateway stores in clear can't contain a person's number.
 
-A run of nine digits was refused, and `0010-9000-0123` was taken. Contract §3: nor digits and separators alone that hold
-9 or 12 digits. A UUID is taken as an `Idempotency-Key`; officers' ids are kept as HMACs only, and take anything.
+A run of nine digits was refused, but `0010-9000-0123` was accepted. Contract §3: no value of digits and
+separators only that contains 9 or 12 digits. A UUID is accepted as an `Idempotency-Key`; officers' ids are
+stored as HMACs only, and accept anything.
 """
 
 import re
@@ -11,12 +12,11 @@ import pytest
 from joserfc.jwk import ECKey
 
 from gateway.accounts.public_keys import parse_public_keys
-from gateway.edge.idempotency_key import PATTERN
-from gateway.identifiers import NO_LONG_NUMBER, has_long_number
-from gateway.places import Profile
-from tests.gateway.cli.commands import Commands
-from tests.gateway.scene import Portal, Scene, enquiry
-from tests.gateway.verifications.test_bad_input import dump
+from gateway.edge.requests import PATTERN
+from gateway.identifiers import NO_LONG_NUMBER, Profile, has_long_number
+from tests.gateway.enquiries.test_bad_input import dump
+from tests.kit.commands import Commands
+from tests.kit.scene import Portal, Scene, enquiry
 
 GROUPED = ["0010-9000-0123", "001.090.000.123", "001_090_000_123", "0-0-1-0-9-0-0-0-0-1-2-3", "123-456-789"]
 TAKEN = ["HN-2022-000123", "2022-11-28", "1.001193", "10.000.001", "000.00.01.H26", "a-0010-9000-0123"]
@@ -28,7 +28,7 @@ def in_dossier(number: str) -> str:
 
 
 @pytest.mark.parametrize("number", [*GROUPED, "x001090000123"])
-async def test_threat_40_a_grouped_number_as_a_dossier_is_refused_and_kept_nowhere(
+async def test_threat_40_a_number_with_separators_as_a_dossier_is_refused_and_stored_nowhere(
     scene: Scene, portal: Portal, number: str
 ) -> None:
     answer = await portal.verify(dossier=in_dossier(number))
@@ -41,7 +41,7 @@ async def test_threat_40_a_grouped_number_as_a_dossier_is_refused_and_kept_nowhe
 
 
 @pytest.mark.parametrize("number", GROUPED)
-async def test_threat_40_a_grouped_number_as_request_id_is_ignored_not_refused(
+async def test_threat_40_a_number_with_separators_as_request_id_is_ignored_and_not_refused(
     scene: Scene, portal: Portal, number: str
 ) -> None:
     answer = await portal.call("POST", "/verifications", enquiry(), **{"X-Request-Id": number})
@@ -52,7 +52,7 @@ async def test_threat_40_a_grouped_number_as_request_id_is_ignored_not_refused(
 
 
 @pytest.mark.parametrize("number", GROUPED)
-async def test_threat_40_a_grouped_number_as_idempotency_key_is_refused_by_name(
+async def test_threat_40_a_number_with_separators_as_idempotency_key_is_refused_by_name(
     scene: Scene, portal: Portal, number: str
 ) -> None:
     answer = await portal.call("POST", "/verifications", enquiry(), **{"Idempotency-Key": number})
@@ -62,7 +62,7 @@ async def test_threat_40_a_grouped_number_as_idempotency_key_is_refused_by_name(
     assert await scene.journal() == []
 
 
-async def test_a_uuid_of_digits_alone_is_taken_as_idempotency_key(scene: Scene, portal: Portal) -> None:
+async def test_a_uuid_of_digits_only_is_accepted_as_idempotency_key(scene: Scene, portal: Portal) -> None:
     header = {"Idempotency-Key": DIGITS_ONLY_UUID}
     first, second = [await portal.call("POST", "/verifications", enquiry(), **header) for _ in range(2)]
 
@@ -71,7 +71,7 @@ async def test_a_uuid_of_digits_alone_is_taken_as_idempotency_key(scene: Scene, 
     assert DIGITS_ONLY_UUID not in await dump(scene)
 
 
-async def test_an_asserted_authentication_holds_no_grouped_number(portal: Portal) -> None:
+async def test_an_asserted_authentication_with_a_separated_number_is_refused(portal: Portal) -> None:
     officer = {"kind": "officer", "id": "can.bo.01", "authentication": {"method": "0010-9000-0123"}}
 
     answer = await portal.verify(initiated_by=officer)
@@ -81,12 +81,14 @@ async def test_an_asserted_authentication_holds_no_grouped_number(portal: Portal
 
 
 @pytest.mark.parametrize("number", ["001090000123", "0010-9000-0123"])
-async def test_an_officers_id_may_be_a_number_since_only_its_hmac_is_kept(scene: Scene, number: str) -> None:
+async def test_an_officers_id_may_be_a_number_because_only_its_hmac_is_stored(
+    scene: Scene, number: str
+) -> None:
     portal = await scene.portal(officers=[number])
 
     answer = await portal.verify(initiated_by={"kind": "officer", "id": number})
 
-    # The mock knows no such officer: the gateway took the id, asked, and kept an HMAC.
+    # The mock has no such officer: the gateway accepted the id, asked, and stored an HMAC.
     assert (answer.status_code, answer.json()["code"]) == (502, "registry_refused")
     assert len(await scene.journal()) == 1
     assert number not in await dump(scene)
@@ -107,7 +109,7 @@ async def test_threat_40_a_number_as_the_id_of_an_assertion_or_proof_is_not_stor
     assert number not in await dump(scene)
 
 
-def test_a_public_keys_id_is_no_persons_number_but_may_be_a_uuid() -> None:
+def test_a_public_keys_id_may_be_a_uuid_but_no_persons_number() -> None:
     key = dict(ECKey.generate_key("P-256").as_dict(private=False))
 
     for number in ("001090000123", "0010-9000-0123"):
@@ -117,8 +119,9 @@ def test_a_public_keys_id_is_no_persons_number_but_may_be_a_uuid() -> None:
 
 
 @pytest.mark.parametrize("number", ["001090000123", "0010.9000.0123"])
-def test_an_organisations_id_and_name_are_no_persons_number(tmp_path: Path, number: str) -> None:
+def test_an_organisations_id_and_name_may_not_be_a_persons_number(tmp_path: Path, number: str) -> None:
     gateway = Commands(tmp_path)
+    gateway("migrate")
 
     as_id = gateway("organisations", "add", number, "UBND TP Hà Nội")
     as_name = gateway("organisations", "add", "000.00.01.H26", number)
@@ -130,13 +133,13 @@ def test_an_organisations_id_and_name_are_no_persons_number(tmp_path: Path, numb
 
 
 @pytest.mark.parametrize("text", [*GROUPED, "001 090 000 123", "x123456789"])
-def test_the_rule_and_its_pattern_in_the_document_refuse_the_same(text: str) -> None:
+def test_the_rule_and_its_pattern_in_the_document_refuse_the_same_values(text: str) -> None:
     assert has_long_number(text)
     assert re.match(f"^{NO_LONG_NUMBER}.*$", text) is None
 
 
 @pytest.mark.parametrize("text", TAKEN)
-def test_what_only_looks_a_little_like_a_number_is_taken(text: str) -> None:
+def test_a_value_that_only_resembles_a_persons_number_is_accepted(text: str) -> None:
     assert not has_long_number(text)
     assert re.match(f"^{NO_LONG_NUMBER}.*$", text)
 
@@ -146,7 +149,7 @@ def test_digits_of_another_script_count_as_digits_too() -> None:
     assert has_long_number("００１０-９０００-０１２３")
 
 
-def test_the_document_says_that_a_uuid_is_taken_as_a_key() -> None:
+def test_the_document_says_that_a_uuid_is_accepted_as_a_key() -> None:
     assert re.match(PATTERN, DIGITS_ONLY_UUID)
     assert not any(re.match(PATTERN, number) for number in GROUPED)
 
@@ -162,5 +165,5 @@ def test_the_document_says_that_a_uuid_is_taken_as_a_key() -> None:
         "①②③-④⑤⑥-⑦⑧⑨",
     ],
 )
-def test_threat_40_no_dash_mark_or_form_of_digits_makes_another_text_of_a_number(text: str) -> None:
+def test_threat_40_dashes_marks_and_other_digit_forms_do_not_hide_a_number(text: str) -> None:
     assert has_long_number(text)

@@ -1,36 +1,29 @@
-"""A valid account that harvests comes to an end: answered enquiries have a volume, an alarm and a stop (threat 55)."""
+"""Threat 55: an account that harvests with valid claims is stopped; answered enquiries have a limit, an
+alarm and a stop.
+"""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.places import Profile
-from gateway.sweeping import sweep
-from gateway.verifications.budgets_store import reservations
-from gateway.verifications.volume_store import SPAN, enquiry_counts
+from gateway.applications.statement import Rate
+from gateway.cleanup import clean_up
+from gateway.enquiries.budget_store import SPAN, SPENT, enquiry_counts, reservations
+from gateway.identifiers import Profile
 from mock_c06.app import MockRegistry
-from tests.attacks.harvests import (
-    activate,
-    another_worker,
-    ask,
-    leaked,
-    limits,
-    override,
-    propose_official,
-    put_in_force,
-    staffed,
-)
+from tests.attacks.harvests import ask, leaked, limits, override, propose_official, put_in_force
 from tests.attacks.people import misnamed, spent
-from tests.gateway.applications.rehearsal import apply, rehearse
-from tests.gateway.changes.desk import Desk, told
-from tests.gateway.scene import AN, HandClock, Portal, Scene, enquiry, open_scene, settings_for
+from tests.kit.applications import apply, rehearse
+from tests.kit.clocks import HandClock
+from tests.kit.operators import Desk, open_desk, outcome
+from tests.kit.scene import AN, Portal, Scene, another_worker, enquiry, open_scene, settings_for
+from tests.kit.stores import plan_of_statement
 
 HOUR, DAY = 5, 8
 NOBODY = "001090123456"
@@ -45,20 +38,20 @@ async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> Asyn
 
 @pytest.fixture
 async def desk(scene: Scene, portal: Portal) -> Desk:
-    """Two operators; the portals were there before them."""
+    """Two operators; the portals existed before them."""
     del portal
-    return await staffed(scene)
+    return await open_desk(scene)
 
 
 async def used(portal: Portal) -> dict[str, int]:
-    """Return what the account has used, as it is told."""
+    """Return the account's use as `GET /me` shows it."""
     budgets = (await portal.call("GET", "/me")).json()["budgets"]
     assert budgets["confirmed_hour"]["limit"] == HOUR
     assert budgets["confirmed_day"]["limit"] == DAY
     return {name: budgets[name]["used"] for name in ("confirmed_hour", "confirmed_day")}
 
 
-async def test_threat_55_an_account_that_knows_everybodys_data_is_stopped_after_its_hours_enquiries(
+async def test_threat_55_an_account_with_valid_data_of_everybody_is_stopped_after_its_hourly_enquiries(
     scene: Scene, portal: Portal
 ) -> None:
     claims = await leaked(scene, HOUR + 3)
@@ -72,7 +65,7 @@ async def test_threat_55_an_account_that_knows_everybodys_data_is_stopped_after_
     assert (refused["kind"], refused["outcome"]) == ("refused", "enquiry_budget_spent")
 
 
-async def test_threat_55_a_hundred_enquiries_at_once_pass_no_more_than_the_budget(
+async def test_threat_55_a_hundred_enquiries_at_once_do_not_exceed_the_budget(
     scene: Scene, portal: Portal
 ) -> None:
     claims = await leaked(scene, 100)
@@ -94,7 +87,7 @@ async def test_threat_55_two_workers_at_once_share_one_volume(scene: Scene, port
     assert Counter(answer.status_code for answer in answers) == {201: HOUR, 429: 40 - HOUR}
 
 
-async def test_threat_55_forms_that_are_filled_count_and_end_before_a_packet_leaves(
+async def test_threat_55_prefills_count_and_stop_before_a_question_is_sent(
     scene: Scene, portal: Portal
 ) -> None:
     receipt = await portal.receipt()
@@ -105,7 +98,7 @@ async def test_threat_55_forms_that_are_filled_count_and_end_before_a_packet_lea
     assert len(await scene.journal()) == HOUR
 
 
-async def test_threat_55_forms_filled_at_once_pass_no_more_than_the_budget(
+async def test_threat_55_prefills_at_once_do_not_exceed_the_budget_of_the_hour(
     scene: Scene, portal: Portal
 ) -> None:
     receipt = await portal.receipt()
@@ -114,7 +107,9 @@ async def test_threat_55_forms_filled_at_once_pass_no_more_than_the_budget(
     assert Counter(answer.status_code for answer in answers) == {200: HOUR - 1, 429: 31 - HOUR}
 
 
-async def test_threat_55_the_days_volume_outlasts_the_hours(scene: Scene, portal: Portal) -> None:
+async def test_threat_55_the_daily_volume_applies_after_the_hourly_volume_is_free_again(
+    scene: Scene, portal: Portal
+) -> None:
     assert {answer.status_code for answer in await ask(portal, HOUR)} == {201}
     scene.clock.advance((timedelta(hours=1) + 2 * SPAN).total_seconds())
     await portal.log_in()
@@ -128,9 +123,7 @@ async def test_threat_55_the_days_volume_outlasts_the_hours(scene: Scene, portal
     assert (await ask(portal, 1))[0].status_code == 201
 
 
-async def test_threat_55_no_hour_holds_more_than_its_volume_wherever_it_begins(
-    scene: Scene, portal: Portal
-) -> None:
+async def test_threat_55_any_period_of_an_hour_stays_within_its_volume(scene: Scene, portal: Portal) -> None:
     scene.clock.advance(-(scene.clock.now().timestamp() % SPAN.total_seconds()) + 299)
     await portal.log_in()
     await ask(portal, HOUR)
@@ -145,7 +138,7 @@ async def test_threat_55_no_hour_holds_more_than_its_volume_wherever_it_begins(
     assert (await ask(portal, 1))[0].status_code == 201
 
 
-async def test_what_is_reused_or_given_again_costs_nothing_and_is_answered_when_the_volume_is_spent(
+async def test_a_reuse_or_a_replay_costs_nothing_and_is_answered_when_the_volume_is_spent(
     scene: Scene, portal: Portal
 ) -> None:
     first = await portal.call("POST", "/verifications", enquiry(), **{"Idempotency-Key": "one"})
@@ -161,7 +154,9 @@ async def test_what_is_reused_or_given_again_costs_nothing_and_is_answered_when_
     assert len(await scene.journal()) == HOUR
 
 
-async def test_what_is_not_confirmed_or_fails_gives_its_place_back(scene: Scene, portal: Portal) -> None:
+async def test_an_enquiry_that_is_not_confirmed_or_fails_releases_its_reservation(
+    scene: Scene, portal: Portal
+) -> None:
     receipt = await portal.receipt()
     for number in range(HOUR):
         assert (await portal.verify(claim=misnamed(AN, number))).status_code == 201
@@ -174,7 +169,7 @@ async def test_what_is_not_confirmed_or_fails_gives_its_place_back(scene: Scene,
     assert await used(portal) == {"confirmed_hour": 1, "confirmed_day": 1}
 
 
-async def test_a_place_that_a_dead_worker_held_comes_back_with_its_lease(
+async def test_a_reservation_of_a_dead_worker_is_free_again_after_its_lease(
     scene: Scene, portal: Portal
 ) -> None:
     ends_at = scene.clock.now() + timedelta(seconds=25)
@@ -186,7 +181,7 @@ async def test_a_place_that_a_dead_worker_held_comes_back_with_its_lease(
         "claim_key": "",
         "ends_at": ends_at,
     }
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         await transaction.execute(
             sa.insert(reservations), [held | {"act": f"act_{number}"} for number in range(HOUR)]
         )
@@ -197,7 +192,7 @@ async def test_a_place_that_a_dead_worker_held_comes_back_with_its_lease(
     assert (await ask(portal, 1))[0].status_code == 201
 
 
-async def test_the_other_account_of_the_organisation_has_a_volume_of_its_own(
+async def test_another_account_of_the_organisation_has_a_separate_volume(
     scene: Scene, portal: Portal
 ) -> None:
     neighbour = await scene.portal()
@@ -207,7 +202,7 @@ async def test_the_other_account_of_the_organisation_has_a_volume_of_its_own(
     assert await used(neighbour) == {"confirmed_hour": 1, "confirmed_day": 1}
 
 
-async def test_every_spent_budget_is_named_by_its_problem(
+async def test_the_problem_names_the_budget_that_is_spent(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     for budget in ("account_hour", "subject_day", "confirmed_hour", "confirmed_day"):
@@ -220,7 +215,7 @@ async def test_every_spent_budget_is_named_by_its_problem(
             clock.advance(24 * 3600 + 1)
 
 
-async def test_threat_55_four_fifths_of_a_volume_raise_one_alarm_that_operators_see(
+async def test_threat_55_use_of_four_fifths_of_a_volume_raises_one_alarm_that_operators_see(
     scene: Scene, portal: Portal, desk: Desk
 ) -> None:
     async def warned() -> str | None:
@@ -240,7 +235,7 @@ async def test_threat_55_four_fifths_of_a_volume_raise_one_alarm_that_operators_
         HOUR,
     )
     assert alarm["client_id"] == portal.client_id
-    assert scene.gateway.parts.alarms == {("sandbox", "confirmed_hour"): 1}
+    assert scene.gateway.deps.alarms == {("sandbox", "confirmed_hour"): 1}
     shown = desk.done(await desk.proposer.call("GET", "/profiles"))["profiles"]
     [sandbox] = [each for each in shown if each["profile"] == "sandbox"]
     assert [(each["client_id"], each["budget"]) for each in sandbox["enquiry_alarms"]] == [
@@ -253,13 +248,13 @@ async def test_threat_55_four_fifths_of_a_volume_raise_one_alarm_that_operators_
     assert await warned() is None
 
 
-async def test_threat_55_an_override_says_why_and_shows_what_becomes_another(
+async def test_threat_55_an_override_has_a_reason_and_shows_the_limits_before_and_after(
     desk: Desk, portal: Portal
 ) -> None:
     wanted = {"accounts": {portal.client_id: {"confirmed_hour": HOUR + 2}}}
     for budgets in (wanted, {"confirmed_hour": 50}, {"confirmed_day": 50}):
         refused = await override(desk, budgets, reason=None)
-        assert told(refused) == (422, "request_invalid")
+        assert outcome(refused) == (422, "request_invalid")
         assert refused.json()["errors"][0]["field"] == "policy.reason"
     assert {answer.status_code for answer in await ask(portal, HOUR)} == {201}
 
@@ -277,7 +272,7 @@ async def test_threat_55_an_override_says_why_and_shows_what_becomes_another(
     assert budgets["confirmed_hour"] == {"limit": HOUR + 2, "used": HOUR + 2}
 
 
-async def test_an_override_of_one_account_leaves_the_others_and_ends_when_it_is_taken_back(
+async def test_an_override_applies_to_one_account_and_ends_when_it_is_withdrawn(
     scene: Scene, desk: Desk, portal: Portal
 ) -> None:
     neighbour = await scene.portal()
@@ -292,20 +287,20 @@ async def test_an_override_of_one_account_leaves_the_others_and_ends_when_it_is_
     assert spent((await ask(neighbour, 1))[0]) == "confirmed_day"
 
 
-async def test_an_override_for_no_account_of_the_profile_is_refused_and_echoes_nothing(
+async def test_an_override_for_an_account_outside_the_profile_is_refused_without_an_echo(
     scene: Scene, desk: Desk, portal: Portal
 ) -> None:
     unknown = "acc_" + "a" * 25
     for client_id, own in ((unknown, {"confirmed_hour": 9}), (portal.client_id, {})):
         refused = await override(desk, {"accounts": {client_id: own}})
-        assert told(refused) == (422, "request_invalid")
+        assert outcome(refused) == (422, "request_invalid")
         assert refused.json()["errors"][0]["field"] == "policy.budgets.accounts"
     elsewhere = await override(
         desk, {"accounts": {portal.client_id: {"confirmed_hour": 9}}}, profile=Profile.OFFICIAL
     )
     assert elsewhere.json()["errors"][0]["field"] == "policy.budgets.accounts"
     number = await override(desk, {"accounts": {NOBODY: {"confirmed_hour": 9}}})
-    assert told(number) == (422, "request_invalid")
+    assert outcome(number) == (422, "request_invalid")
     assert NOBODY not in number.text
 
 
@@ -313,21 +308,21 @@ async def test_threat_55_on_official_an_override_needs_a_second_person(scene: Sc
     change = desk.done(await override(desk, {"confirmed_hour": 9_000}, profile=Profile.OFFICIAL), 201)
     await desk.preflight(change)
 
-    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    assert outcome(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
     desk.done(await desk.approve(change))
     desk.done(await desk.act(desk.approver, change, "activate"))
     policy = scene.gateway.places[Profile.OFFICIAL].policy
     assert (policy.budget_confirmed_hour, policy.reason) == (9_000, "đợt cấp đổi của quận, công văn 12")
 
 
-async def test_threat_55_officials_volume_is_what_the_application_of_its_revision_stated(
+async def test_threat_55_the_official_volume_is_the_one_stated_in_the_application_of_its_revision(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     async with open_scene(settings_for(database_url, mock), mock, clock) as scene:
         official = await scene.portal(Profile.OFFICIAL)
         await rehearse(scene)
-        bundle = await apply(scene, rate_per_second=2, rate_per_day=30_000)
-        desk = await staffed(scene)
+        bundle = await apply(scene, rate=Rate(per_second=2, per_day=30_000))
+        desk = await open_desk(scene)
         assert await limits(official) == {
             "account_hour": 30,
             "confirmed_hour": 5_000,
@@ -337,51 +332,41 @@ async def test_threat_55_officials_volume_is_what_the_application_of_its_revisio
         change = await propose_official(desk, bundle.sha256)
         lines = {line["member"]: line["to"] for line in change["diff"]}
         assert (lines["stated_hour"], lines["stated_day"]) == (7_200, 30_000)
-        await activate(desk, change)
+        await desk.carry_out(change)
         stated = {"account_hour": 360, "confirmed_hour": 7_200, "confirmed_day": 30_000}
         assert await limits(official) == stated
 
-        await activate(desk, await propose_official(desk, None))
-        assert await limits(official) == stated  # a renewed secret states nothing anew
+        await desk.carry_out(await propose_official(desk, None))
+        assert await limits(official) == stated  # a renewed secret leaves the stated volume as it is
 
 
-async def test_a_small_stated_volume_leaves_the_thirty_wrong_claims_that_everybody_has(
+async def test_a_small_stated_volume_leaves_every_account_thirty_wrong_claims(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     async with open_scene(settings_for(database_url, mock), mock, clock) as scene:
         official = await scene.portal(Profile.OFFICIAL)
         await rehearse(scene)
-        bundle = await apply(scene, rate_per_second=1, rate_per_day=200)
-        desk = await staffed(scene)
-        await activate(desk, await propose_official(desk, bundle.sha256))
+        bundle = await apply(scene, rate=Rate(per_second=1, per_day=200))
+        desk = await open_desk(scene)
+        await desk.carry_out(await propose_official(desk, bundle.sha256))
 
         assert await limits(official) == {"account_hour": 30, "confirmed_hour": 200, "confirmed_day": 200}
 
 
-async def test_what_an_account_used_in_a_day_is_summed_over_few_rows_by_the_primary_key(
+async def test_an_accounts_daily_use_is_summed_over_few_rows_by_the_primary_key(
     sqlite_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_others: object) -> None:
-        if "sum(enquiry_counts" in statement:
-            statements.append((statement, parameters))
-
     async with open_scene(settings_for(sqlite_url, mock), mock, clock) as scene:
         portal = await scene.portal()
-        sa.event.listen(scene.gateway.parts.database.engine.sync_engine, "before_cursor_execute", note)
         await ask(portal, 5)
-        async with scene.gateway.parts.database.read() as transaction:
-            rows = await transaction.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN {statements[0][0]}", statements[0][1]
-            )
-            plan = [row[-1] for row in rows]
+        plan = await plan_of_statement(SPENT, scene.gateway.deps.database)
+        async with scene.gateway.deps.database.read() as transaction:
             kept = (await transaction.execute(sa.select(enquiry_counts))).all()
         assert sum(row.answered for row in kept) == 5
         assert len(kept) <= 2
         clock.advance(2 * 24 * 3600)
-        await sweep(scene.gateway.parts)
-        async with scene.gateway.parts.database.read() as transaction:
+        await clean_up(scene.gateway.deps)
+        async with scene.gateway.deps.database.read() as transaction:
             assert (await transaction.execute(sa.select(enquiry_counts))).all() == []
 
     assert any("(profile=? AND client_id=? AND since>?)" in step for step in plan), plan

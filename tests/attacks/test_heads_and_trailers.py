@@ -1,4 +1,4 @@
-"""Threat 52: what decides about a request is in its head, once, and is read in one way."""
+"""Threat 52: only the head decides about a request; each deciding header occurs once and has one interpretation."""
 
 import base64
 import json
@@ -10,9 +10,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from tests.attacks.raw import ask, ask_all, listening
-from tests.gateway.edge.around import Echo
-from tests.gateway.scene import Portal, Scene
-from tests.mock_c06.programs import Served, serving
+from tests.kit.edge import Echo
+from tests.kit.programs import Served, serving_mock
+from tests.kit.scene import Portal, Scene
 
 CHUNK = b"2\r\n{}\r\n0\r\n"
 MALFORMED = [
@@ -72,13 +72,15 @@ def head_of(target: str, *headers: str) -> bytes:
 
 
 @pytest.mark.parametrize("sent", MALFORMED)
-async def test_threat_52_a_head_that_two_readers_may_read_in_two_ways_is_refused(sent: bytes) -> None:
+async def test_threat_52_a_head_with_two_possible_interpretations_is_refused(sent: bytes) -> None:
     async with listening(Echo()) as port:
         status, problem = await ask(port, sent)
     assert (status, problem["code"]) == (400, "http_invalid")
 
 
-async def test_threat_52_a_token_in_a_trailer_names_no_caller(scene: Scene, portal: Portal) -> None:
+async def test_threat_52_a_token_in_a_trailer_does_not_identify_the_caller(
+    scene: Scene, portal: Portal
+) -> None:
     trailer = f"Authorization: Bearer {portal.access_token}\r\n\r\n".encode()
     target = "/sandbox/v1/ledger"
     async with listening(scene.app) as port:
@@ -89,7 +91,9 @@ async def test_threat_52_a_token_in_a_trailer_names_no_caller(scene: Scene, port
     assert (proven, refused["code"]) == (422, "request_invalid")
 
 
-async def test_threat_52_a_client_secret_in_a_trailer_proves_no_client(scene: Scene, portal: Portal) -> None:
+async def test_threat_52_a_client_secret_in_a_trailer_does_not_authenticate_the_client(
+    scene: Scene, portal: Portal
+) -> None:
     form = b"grant_type=client_credentials"
     basic = base64.b64encode(f"{portal.client_id}:{portal.secret}".encode()).decode()
     body = b"%x\r\n%s\r\n0\r\nAuthorization: Basic %s\r\n\r\n" % (len(form), form, basic.encode())
@@ -100,8 +104,8 @@ async def test_threat_52_a_client_secret_in_a_trailer_proves_no_client(scene: Sc
 
 
 @pytest.mark.parametrize("name", DECIDING)
-async def test_threat_52_no_field_of_a_trailer_joins_the_headers_of_its_request(name: str) -> None:
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+async def test_threat_52_a_field_of_a_trailer_does_not_join_the_headers_of_its_request(name: str) -> None:
+    async def echo_names(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         names = [header.decode() for header, _ in scope["headers"]]
         body = json.dumps({"names": names}).encode()
@@ -109,12 +113,12 @@ async def test_threat_52_no_field_of_a_trailer_joins_the_headers_of_its_request(
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
         await send({"type": "http.response.body", "body": body})
 
-    async with listening(tell) as port:
-        _, told = await ask(port, head_of("/") + CHUNK + f"{name}: x\r\n\r\n".encode())
-    assert told["names"] == ["host", "transfer-encoding"]
+    async with listening(echo_names) as port:
+        _, seen = await ask(port, head_of("/") + CHUNK + f"{name}: x\r\n\r\n".encode())
+    assert seen["names"] == ["host", "transfer-encoding"]
 
 
-async def test_threat_52_the_head_of_a_further_request_is_read_after_a_trailer(
+async def test_threat_52_the_head_of_the_next_request_is_read_after_a_trailer(
     scene: Scene, portal: Portal
 ) -> None:
     first = head_of("/livez") + CHUNK + b"X: y\r\n\r\n"
@@ -131,7 +135,7 @@ async def test_threat_52_the_head_of_a_further_request_is_read_after_a_trailer(
         ("Content-Type: application/json", 415, "media_type_unsupported"),
     ],
 )
-async def test_threat_52_two_headers_of_a_kind_that_decides_are_refused(
+async def test_threat_52_a_request_that_repeats_a_deciding_header_is_refused(
     scene: Scene, portal: Portal, twice: str, status: int, code: str
 ) -> None:
     headers = [f"Authorization: Bearer {portal.access_token}", "Content-Type: application/json"]
@@ -141,7 +145,7 @@ async def test_threat_52_two_headers_of_a_kind_that_decides_are_refused(
     assert (answer[0], answer[1]["code"]) == (status, code)
 
 
-async def test_threat_52_a_form_with_two_media_types_is_no_token_request(
+async def test_threat_52_a_token_request_with_two_media_types_is_refused(
     scene: Scene, portal: Portal
 ) -> None:
     types = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Type", "application/json")]
@@ -156,12 +160,12 @@ async def test_threat_52_a_form_with_two_media_types_is_no_token_request(
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serving() as running:
+    with serving_mock() as running:
         yield running
 
 
 def send_raw(face: str, sent: bytes) -> bytes:
-    """Send bytes to a face of the mock, and return the first line of what comes back."""
+    """Send bytes to a face of the mock; return the first line of the answer."""
     with socket.create_connection((httpx.URL(face).host, httpx.URL(face).port or 0), timeout=30) as wire:
         wire.sendall(sent)
         came = b""
@@ -178,7 +182,9 @@ def test_threat_52_the_mocks_server_refuses_the_same_heads(served: Served, sent:
 
 
 @pytest.mark.sockets
-def test_threat_52_the_mocks_refusal_is_never_taken_for_an_earlier_requests_answer(served: Served) -> None:
+def test_threat_52_the_mocks_refusal_is_not_taken_for_the_answer_to_an_earlier_request(
+    served: Served,
+) -> None:
     sound, two_hosts = (
         f"GET /livez HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode() for more in ("", "Host: y\r\n")
     )
@@ -189,7 +195,7 @@ def test_threat_52_the_mocks_refusal_is_never_taken_for_an_earlier_requests_answ
 
 
 @pytest.mark.sockets
-def test_threat_52_a_control_token_in_a_trailer_opens_no_control_face(served: Served) -> None:
+def test_threat_52_a_control_token_in_a_trailer_does_not_open_the_control_face(served: Served) -> None:
     token = f"Authorization: Bearer {served.token}"
     body = json.dumps({"name": "trailing"}).encode()
     chunks = b"%x\r\n%s\r\n0\r\n" % (len(body), body)

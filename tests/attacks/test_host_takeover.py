@@ -1,4 +1,6 @@
-"""Whoever has the host takes nothing over on official: with operators there each act is one's of them, or two people's."""
+"""Threat 48: access to the host does not give control of official. Once there are operators, each action
+needs one or two of them.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,20 +17,17 @@ from gateway.accounts.use_cases import (
     list_credentials,
     rotate_credential,
 )
-from gateway.errors.callers import TokenInvalid
-from gateway.errors.commands import StateWrong
-from gateway.errors.operators import RoleMissing
+from gateway.errors.operators import RoleMissing, StateWrong
+from gateway.errors.requests import TokenInvalid
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Role
-from gateway.operators.permits import permit_admin
-from gateway.places import Profile
-from gateway.profiles.key_rotation import rotate_keys
-from gateway.profiles.master_rotation import rotate_master
+from gateway.operators.use_cases import permit_admin
+from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from mock_c06.app import MockRegistry
-from tests.attacks.office import Office, open_office
-from tests.gateway.changes.desk import told
-from tests.gateway.operators.people import signed_in
-from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.operators import Office, open_office, outcome, signed_in
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 NEW_OFFICER = {"kind": "officer", "id": "can.bo.02"}
@@ -37,27 +36,27 @@ Act = Callable[[Scene, Account], Awaitable[Any]]
 
 async def rotate(scene: Scene, account: Account) -> None:
     key = ECKey.generate_key("P-256").as_dict(private=False)
-    await rotate_credential(scene.gateway.parts, scene.gateway.places[OFFICIAL], account, public_keys=[key])
+    await rotate_credential(scene.gateway.deps, scene.gateway.places[OFFICIAL], account, public_keys=[key])
 
 
 async def name_officer(scene: Scene, account: Account) -> None:
-    await add_officers(scene.gateway.parts, scene.gateway.places[OFFICIAL], account, ["can.bo.02"])
+    await add_officers(scene.gateway.deps, scene.gateway.places[OFFICIAL], account, ["can.bo.02"])
 
 
 async def forbid_officer(scene: Scene, account: Account) -> None:
-    await disable_officers(scene.gateway.parts, scene.gateway.places[OFFICIAL], account, ["can.bo.01"])
+    await disable_officers(scene.gateway.deps, scene.gateway.places[OFFICIAL], account, ["can.bo.01"])
 
 
 async def suspend(scene: Scene, account: Account) -> None:
-    await change_state(scene.gateway.parts, account.client_id, AccountState.SUSPENDED)
+    await change_state(scene.gateway.deps, account.client_id, AccountState.SUSPENDED)
 
 
 async def resume(scene: Scene, account: Account) -> None:
-    await change_state(scene.gateway.parts, account.client_id, AccountState.ACTIVE)
+    await change_state(scene.gateway.deps, account.client_id, AccountState.ACTIVE)
 
 
 async def revoke(scene: Scene, account: Account) -> None:
-    await change_state(scene.gateway.parts, account.client_id, AccountState.REVOKED)
+    await change_state(scene.gateway.deps, account.client_id, AccountState.REVOKED)
 
 
 async def rotate_token_key(scene: Scene, account: Account) -> None:
@@ -76,23 +75,23 @@ async def rotate_master_key(scene: Scene, account: Account) -> None:
 
 @pytest.fixture
 async def official(scene: Scene) -> Portal:
-    """An official portal of before there were operators."""
+    """An official portal that was made before there were operators."""
     return await scene.portal(OFFICIAL)
 
 
 @pytest.fixture
 async def account(scene: Scene, official: Portal) -> Account:
-    return await get_account(scene.gateway.parts, official.client_id)
+    return await get_account(scene.gateway.deps, official.client_id)
 
 
 @pytest.fixture
 async def office(scene: Scene, account: Account) -> Office:
-    del account  # it must be there first
+    del account  # the portal must exist first
     return await open_office(scene)
 
 
 async def thumbprints(scene: Scene, account: Account) -> int:
-    return len(await list_credentials(scene.gateway.parts, account))
+    return len(await list_credentials(scene.gateway.deps, account))
 
 
 @pytest.mark.parametrize(
@@ -109,13 +108,13 @@ async def thumbprints(scene: Scene, account: Account) -> int:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-async def test_threat_48_the_host_alone_does_nothing_on_official_once_there_are_operators(
+async def test_threat_48_the_host_alone_can_change_nothing_on_official_once_there_are_operators(
     scene: Scene, office: Office, account: Account, official: Portal, act: Act, tried: str, remedy: str
 ) -> None:
     del office
     if act is resume:
         await suspend(scene, account)
-    before = await get_account(scene.gateway.parts, account.client_id)
+    before = await get_account(scene.gateway.deps, account.client_id)
     keys = scene.gateway.places[OFFICIAL].keys
 
     with pytest.raises(StateWrong, match="there are operators") as refused:
@@ -124,7 +123,7 @@ async def test_threat_48_the_host_alone_does_nothing_on_official_once_there_are_
     assert remedy in str(refused.value)
     row = (await scene.audit())[-1]
     assert (row["kind"], row["outcome"], row["actor"]) == ("refused", f"state_wrong:{tried}", "local")
-    assert await get_account(scene.gateway.parts, account.client_id) == before
+    assert await get_account(scene.gateway.deps, account.client_id) == before
     assert scene.gateway.places[OFFICIAL].keys == keys
     if act is not resume:
         assert (await official.verify()).status_code == 201
@@ -136,7 +135,7 @@ async def test_threat_48_the_host_alone_does_nothing_on_official_once_there_are_
     [rotate, name_officer, forbid_officer, suspend, revoke, rotate_token_key, end_receipt_key],
     ids=lambda act: act.__name__,
 )
-async def test_before_there_is_an_operator_the_host_does_it_as_before(
+async def test_the_host_acts_alone_before_there_are_operators(
     scene: Scene, account: Account, act: Act
 ) -> None:
     await act(scene, account)
@@ -144,49 +143,51 @@ async def test_before_there_is_an_operator_the_host_does_it_as_before(
     assert (row["kind"], row["actor"]) == ("local", "local")
 
 
-async def test_the_host_alone_suspends_official_and_the_row_says_that_it_was_local(
+async def test_the_host_alone_can_suspend_official_and_the_row_says_local(
     scene: Scene, office: Office, account: Account, official: Portal
 ) -> None:
     del office
     await suspend(scene, account)
     row = (await scene.audit())[-1]
     assert (row["kind"], row["outcome"], row["actor"]) == ("local", "account_suspended", "local")
-    assert told(await official.verify()) == (403, "account_suspended")
+    assert outcome(await official.verify()) == (403, "account_suspended")
 
 
-async def test_the_sandbox_stays_the_hosts_with_operators_too(scene: Scene, office: Office) -> None:
+async def test_the_host_may_still_change_sandbox_when_there_are_operators(
+    scene: Scene, office: Office
+) -> None:
     del office
     portal = await scene.portal()
-    parts, place = scene.gateway.parts, scene.gateway.places[SANDBOX]
-    account = await get_account(parts, portal.client_id)
-    await rotate_credential(parts, place, account)
-    await add_officers(parts, place, account, ["can.bo.02"])
+    deps, place = scene.gateway.deps, scene.gateway.places[SANDBOX]
+    account = await get_account(deps, portal.client_id)
+    await rotate_credential(deps, place, account)
+    await add_officers(deps, place, account, ["can.bo.02"])
     await rotate_keys(scene.gateway, Purpose.TOKEN, [SANDBOX])
     kid = place.keys.current(Purpose.RECEIPT).kid
     await rotate_keys(scene.gateway, Purpose.RECEIPT, [SANDBOX, OFFICIAL], leaked=[kid])
     for state in (AccountState.SUSPENDED, AccountState.ACTIVE, AccountState.REVOKED):
-        await change_state(parts, account.client_id, state)
+        await change_state(deps, account.client_id, state)
     assert (await scene.audit())[-1]["actor"] == "local"
 
 
 @pytest.mark.parametrize("role", list(Role))
-async def test_any_operator_but_a_viewer_disables_officers_and_revokes_in_their_name(
+async def test_any_operator_except_a_viewer_can_disable_officers_and_revoke(
     scene: Scene, office: Office, account: Account, role: Role
 ) -> None:
     person = await office.operator(await signed_in(scene, "mai.vu", role))
-    parts, place = scene.gateway.parts, scene.gateway.places[OFFICIAL]
+    deps, place = scene.gateway.deps, scene.gateway.places[OFFICIAL]
     if role is Role.VIEWER:
         for work in (
-            disable_officers(parts, place, account, ["can.bo.01"], by=person),
-            change_state(parts, account.client_id, AccountState.REVOKED, by=person),
+            disable_officers(deps, place, account, ["can.bo.01"], by=person),
+            change_state(deps, account.client_id, AccountState.REVOKED, by=person),
         ):
             with pytest.raises(RoleMissing):
                 await work
             row = (await scene.audit())[-1]
             assert (row["kind"], row["actor"]) == ("refused", "mai.vu")
         return
-    await disable_officers(parts, place, account, ["can.bo.01"], by=person)
-    await change_state(parts, account.client_id, AccountState.REVOKED, by=person)
+    await disable_officers(deps, place, account, ["can.bo.01"], by=person)
+    await change_state(deps, account.client_id, AccountState.REVOKED, by=person)
     rows = (await scene.audit())[-2:]
     assert [(row["kind"], row["outcome"], row["actor"]) for row in rows] == [
         ("operator", "officers_disabled", "mai.vu"),
@@ -194,27 +195,27 @@ async def test_any_operator_but_a_viewer_disables_officers_and_revokes_in_their_
     ]
 
 
-async def test_threat_48_no_operator_alone_resumes_names_officers_or_brings_a_key(
+async def test_threat_48_no_single_operator_can_resume_an_account_add_officers_or_replace_a_key(
     scene: Scene, office: Office, account: Account
 ) -> None:
     await suspend(scene, account)
     for person in (office.lan, office.minh, office.hoa):
         by = await office.operator(person)
         with pytest.raises(StateWrong, match="second person approves"):
-            await change_state(scene.gateway.parts, account.client_id, AccountState.ACTIVE, by=by)
+            await change_state(scene.gateway.deps, account.client_id, AccountState.ACTIVE, by=by)
 
 
-async def test_an_operator_who_was_disabled_meanwhile_revokes_nothing(
+async def test_an_operator_who_was_disabled_in_the_meantime_can_not_revoke(
     scene: Scene, office: Office, account: Account
 ) -> None:
     by = await office.operator(office.hoa)
     await office.disable(office.hoa)
     with pytest.raises(TokenInvalid):
-        await change_state(scene.gateway.parts, account.client_id, AccountState.REVOKED, by=by)
-    assert (await get_account(scene.gateway.parts, account.client_id)).state is AccountState.ACTIVE
+        await change_state(scene.gateway.deps, account.client_id, AccountState.REVOKED, by=by)
+    assert (await get_account(scene.gateway.deps, account.client_id)).state is AccountState.ACTIVE
 
 
-async def test_keys_of_official_and_the_master_key_are_rotated_by_an_admin_alone(
+async def test_only_an_admin_can_rotate_the_keys_of_official_and_the_master_key(
     scene: Scene, office: Office
 ) -> None:
     for person in (office.minh, office.hoa):
@@ -227,7 +228,7 @@ async def test_keys_of_official_and_the_master_key_are_rotated_by_an_admin_alone
     assert {(row["kind"], row["actor"]) for row in rows} == {("operator", "lan.nguyen")}
 
 
-async def test_another_key_of_an_official_account_is_a_change_of_two_people(
+async def test_replacing_a_key_of_an_official_account_needs_two_people(
     scene: Scene, office: Office, account: Account, official: Portal
 ) -> None:
     key = ECKey.generate_key("P-256")
@@ -244,7 +245,7 @@ async def test_another_key_of_an_official_account_is_a_change_of_two_people(
     assert lines["client_id"] == (account.client_id, account.client_id)
     assert lines["organisation"][1] == account.organisation
     await office.desk.preflight(change)
-    assert told(await office.desk.act(office.minh, change, "activate")) == (403, "same_operator")
+    assert outcome(await office.desk.act(office.minh, change, "activate")) == (403, "same_operator")
     assert (await official.ask_token()).status_code == 200
 
     office.desk.done(await office.desk.approve(change))
@@ -253,10 +254,10 @@ async def test_another_key_of_an_official_account_is_a_change_of_two_people(
     official.key = key
     assert (await (await official.log_in()).verify()).status_code == 201
     again = await office.minh.call("POST", "/changes", body)
-    assert told(again) == (409, "state_wrong")
+    assert outcome(again) == (409, "state_wrong")
 
 
-async def test_officers_of_an_official_account_are_added_by_two_people_and_named_to_nobody(
+async def test_two_people_add_officers_of_an_official_account_whose_names_are_never_shown(
     scene: Scene, office: Office, account: Account, official: Portal
 ) -> None:
     body = {
@@ -270,15 +271,15 @@ async def test_officers_of_an_official_account_are_added_by_two_people_and_named
     assert len(lines["officers.new"][1]) == 1
     assert "can.bo" not in str(done)
     assert (await official.verify(initiated_by=NEW_OFFICER)).status_code == 201
-    assert told(await office.minh.call("POST", "/changes", body)) == (409, "state_wrong")
+    assert outcome(await office.minh.call("POST", "/changes", body)) == (409, "state_wrong")
     assert scene.gateway.places[OFFICIAL].keys is not None
 
 
-async def test_a_suspended_official_account_is_resumed_by_two_people_with_new_tokens(
+async def test_two_people_resume_a_suspended_official_account_which_then_needs_new_tokens(
     scene: Scene, office: Office, account: Account, official: Portal
 ) -> None:
     body = {"kind": "resume_account", "client_id": account.client_id}
-    assert told(await office.minh.call("POST", "/changes", body)) == (409, "state_wrong")
+    assert outcome(await office.minh.call("POST", "/changes", body)) == (409, "state_wrong")
     await suspend(scene, account)
     done = await office.carry_out(body)
     assert {"member": "state", "from": "suspended", "to": "active"} in done["diff"]
@@ -286,7 +287,7 @@ async def test_a_suspended_official_account_is_resumed_by_two_people_with_new_to
     assert (await (await official.log_in()).verify()).status_code == 201
 
 
-async def test_a_change_of_an_account_is_of_an_official_one_and_of_all_its_members(
+async def test_a_change_of_an_account_needs_an_official_account_and_all_its_members(
     scene: Scene, office: Office, account: Account
 ) -> None:
     sandbox = await scene.portal()
@@ -303,12 +304,12 @@ async def test_a_change_of_an_account_is_of_an_official_one_and_of_all_its_membe
         ({"kind": "resume_account", "client_id": account.client_id, "profile": "official"}, None),
     ):
         refused = await office.minh.call("POST", "/changes", body)
-        assert told(refused) == (422, "request_invalid")
+        assert outcome(refused) == (422, "request_invalid")
         if field is not None:
             assert refused.json()["errors"][0]["field"] == field
 
 
-async def test_an_account_revoked_meanwhile_takes_no_change_that_was_approved(
+async def test_an_approved_change_of_an_account_revoked_in_the_meantime_is_refused(
     scene: Scene, office: Office, account: Account
 ) -> None:
     await suspend(scene, account)
@@ -316,16 +317,16 @@ async def test_an_account_revoked_meanwhile_takes_no_change_that_was_approved(
     await office.desk.preflight(change)
     office.desk.done(await office.desk.approve(change))
     by = await office.operator(office.lan)
-    await change_state(scene.gateway.parts, account.client_id, AccountState.REVOKED, by=by)
+    await change_state(scene.gateway.deps, account.client_id, AccountState.REVOKED, by=by)
 
-    assert told(await office.desk.act(office.hoa, change, "activate")) == (409, "state_wrong")
-    assert told(await office.desk.act(office.minh, change, "preflight")) == (409, "state_wrong")
+    assert outcome(await office.desk.act(office.hoa, change, "activate")) == (409, "state_wrong")
+    assert outcome(await office.desk.act(office.minh, change, "preflight")) == (409, "state_wrong")
 
 
-async def test_threat_55_the_hosts_settings_take_no_end_off_official_and_may_be_stricter(
+async def test_threat_55_the_hosts_settings_may_narrow_the_official_limits_but_not_widen_them(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
-    """Where official reaches out: on this machine alone it is a rehearsal."""
+    """An official registry beyond this machine: an official on this machine only counts as a rehearsal."""
     out = {"networks": ("127.0.0.0/8", "10.0.0.0/8"), "budget_subject_day": 2}
     wide = dict.fromkeys(("reuse_seconds", "budget_account_hour", "budget_confirmed_hour"), 10**9)
     for networks, hour in ((out, 5_000), ({}, 10**9)):

@@ -1,27 +1,28 @@
-"""Threat 51: whoever has the right proof gets in, whatever strangers try; also behind one proxy's address."""
+"""Threat 51: right credentials are accepted whatever strangers try, also when all callers share one proxy's address."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
 from gateway.edge.forwarded import TrustedProxies
-from gateway.edge.guesses import FREE_OF_PAIR, Guesses
-from gateway.errors.callers import RateLimited
-from gateway.errors.commands import SettingInvalid
-from gateway.errors.operators import LoginInvalid
-from gateway.errors.places import Overloaded
-from gateway.operators.model import Arrival, Login, Role
-from gateway.operators.passwords import OF_ONE_NAME, UNLIKELY, WAITING, Passwords
+from gateway.edge.throttle import FREE_OF_PAIR, LoginThrottle
+from gateway.errors.operators import LoginInvalid, SettingInvalid
+from gateway.errors.registry import Overloaded
+from gateway.errors.requests import RateLimited
+from gateway.operators.model import Login, RequestSource, Role
+from gateway.operators.passwords import MAX_OF_ONE_NAME, MAX_WAITING, MAX_WRONG_CODES, Passwords
 from gateway.operators.sessions import login
 from gateway.settings import read_settings
 from gateway.web import build_app
-from tests.gateway.operators.people import CHEAP, PASSWORD, SESSIONS, Person, enrolled, signed_in
-from tests.gateway.scene import BASE, Portal, Scene
+from portal.forwarded import find_visitor
+from tests.kit.operators import CHEAP, PASSWORD, SESSIONS, Person, enrolled, signed_in
+from tests.kit.scene import BASE, Portal, Scene
 
 FORM = {"grant_type": "client_credentials"}
 TRIES = 40
@@ -29,7 +30,7 @@ CONNECTIONS = 8
 
 
 async def guess_until(http: httpx.AsyncClient, portal: Portal, done: asyncio.Event) -> Counter[int]:
-    """Guess secrets on one connection, one after the other."""
+    """Try wrong secrets on one connection, one after the other."""
     seen: Counter[int] = Counter()
     while not done.is_set():
         answer = await http.post(f"{portal.issuer}/oauth2/token", data=FORM, auth=(portal.client_id, "wrong"))
@@ -37,7 +38,7 @@ async def guess_until(http: httpx.AsyncClient, portal: Portal, done: asyncio.Eve
     return seen
 
 
-async def test_threat_51_eight_guessing_connections_at_the_holders_address_keep_no_holder_out(
+async def test_threat_51_eight_guessing_connections_from_its_address_do_not_lock_a_client_out(
     portal: Portal,
 ) -> None:
     done = asyncio.Event()
@@ -51,7 +52,7 @@ async def test_threat_51_eight_guessing_connections_at_the_holders_address_keep_
     assert answers == {200: TRIES}
 
 
-async def test_threat_51_guesses_for_an_operators_name_at_their_address_keep_them_not_out(
+async def test_threat_51_guesses_for_an_operators_name_from_their_address_do_not_lock_them_out(
     scene: Scene,
 ) -> None:
     secret = await enrolled(scene.gateway, "lan.nguyen", Role.APPROVER)
@@ -66,70 +67,76 @@ async def test_threat_51_guesses_for_an_operators_name_at_their_address_keep_the
 
 
 class Held(Passwords):
-    """Passwords of which every wrong one stays in its thread's place until told."""
+    """Keeps the thread of each wrong password busy until the test releases it."""
 
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         super().__init__(executor, cost=CHEAP)
-        self.told = asyncio.Event()
+        self.released = asyncio.Event()
         self.any_held = asyncio.Event()
-        self.held = 0
+        self.busy = 0
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         if password != PASSWORD:
-            self.held += 1
+            self.busy += 1
             self.any_held.set()
-            await self.told.wait()
+            await self.released.wait()
         return await super().verify(password, hashed)
 
 
-async def test_threat_51_tries_with_a_wrong_code_take_one_thread_and_never_the_right_operators(
+async def test_threat_51_logins_with_a_wrong_code_use_one_thread_and_do_not_delay_the_right_operator(
     scene: Scene,
 ) -> None:
     person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
-    guesses, arrival = Guesses(scene.clock), Arrival(address="10.0.0.1")
+    throttle, source = LoginThrottle(scene.clock), RequestSource(address="10.0.0.1")
     with ThreadPoolExecutor(2) as executor:
         passwords = Held(executor)
         wrong = Login(name=person.name, password="x" * 12, totp="000000")
         strangers = [
-            asyncio.create_task(login(scene.gateway, passwords, guesses, wrong, arrival=arrival))
-            for _ in range(UNLIKELY * 3)
+            asyncio.create_task(login(scene.gateway, passwords, throttle, wrong, source=source))
+            for _ in range(MAX_WRONG_CODES * 3)
         ]
         await passwords.any_held.wait()
         right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
-        assert (await login(scene.gateway, passwords, guesses, right, arrival=arrival)).token
-        assert passwords.held == 1
-        passwords.told.set()
+        assert (await login(scene.gateway, passwords, throttle, right, source=source)).token
+        assert passwords.busy == 1
+        passwords.released.set()
         outcomes = await asyncio.gather(*strangers, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} <= {LoginInvalid, RateLimited}
 
 
-async def test_threat_51_an_operator_with_codes_but_no_password_keeps_no_other_operator_waiting(
+async def test_threat_51_an_operator_with_codes_but_no_password_does_not_delay_other_operators(
     scene: Scene,
 ) -> None:
     viewer = await signed_in(scene, "vu.xem", Role.VIEWER)
     person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
-    guesses = Guesses(scene.clock)
+    throttle = LoginThrottle(scene.clock)
     right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
     wrong = Login(name=viewer.name, password="x" * 12, totp=viewer.code())
     with ThreadPoolExecutor(2) as executor:
         passwords = Held(executor)
         flood = [
             asyncio.create_task(
-                login(scene.gateway, passwords, guesses, wrong, arrival=Arrival(address=f"10.0.0.{number}"))
+                login(
+                    scene.gateway,
+                    passwords,
+                    throttle,
+                    wrong,
+                    source=RequestSource(address=f"10.0.0.{number}"),
+                )
             )
-            for number in range(WAITING * 2)
+            for number in range(MAX_WAITING * 2)
         ]
         await passwords.any_held.wait()
         assert (
-            await login(scene.gateway, passwords, guesses, right, arrival=Arrival(address="10.0.1.1"))
+            await login(scene.gateway, passwords, throttle, right, source=RequestSource(address="10.0.1.1"))
         ).token
-        assert passwords.held == 1
-        passwords.told.set()
+        assert passwords.busy == 1
+        passwords.released.set()
         outcomes = Counter(type(each) for each in await asyncio.gather(*flood, return_exceptions=True))
-    assert outcomes == {LoginInvalid: OF_ONE_NAME, Overloaded: WAITING * 2 - OF_ONE_NAME}
+    assert outcomes == {LoginInvalid: MAX_OF_ONE_NAME, Overloaded: MAX_WAITING * 2 - MAX_OF_ONE_NAME}
 
 
-async def test_threat_51_who_tries_codes_with_the_right_password_is_paced_before_the_next_is_judged(
+async def test_threat_51_code_attempts_with_the_right_password_are_checked_one_after_the_other(
     scene: Scene,
 ) -> None:
     person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
@@ -138,23 +145,23 @@ async def test_threat_51_who_tries_codes_with_the_right_password_is_paced_before
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
-    guesses = Guesses(scene.clock, sleep=wait)
+    throttle = LoginThrottle(scene.clock, sleep=wait)
     with ThreadPoolExecutor(2) as executor:
         passwords = Passwords(executor, cost=CHEAP)
         for number in range(FREE_OF_PAIR):
-            thief = Arrival(address=f"10.0.0.{number}")
+            thief = RequestSource(address=f"10.0.0.{number}")
             tried = Login(name=person.name, password=PASSWORD, totp="000000")
             with pytest.raises(LoginInvalid):
-                await login(scene.gateway, passwords, guesses, tried, arrival=thief)
+                await login(scene.gateway, passwords, throttle, tried, source=thief)
         assert waits == []
         right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
-        await login(scene.gateway, passwords, guesses, right, arrival=Arrival(address="10.9.9.9"))
+        await login(scene.gateway, passwords, throttle, right, source=RequestSource(address="10.9.9.9"))
     assert waits == [0.25]
 
 
 @asynccontextmanager
 async def behind(scene: Scene, proxy: str, *trusted: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Call through a proxy's address with the headers that it sends."""
+    """Call through a proxy's address with the headers that the proxy sends."""
     app = build_app(scene.gateway, trusted_proxies=trusted)
     transport = httpx.ASGITransport(app, client=(proxy, 4000))
     async with httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as http:
@@ -170,7 +177,7 @@ async def behind(scene: Scene, proxy: str, *trusted: str, **headers: str) -> Asy
         ({}, "private"),
     ],
 )
-async def test_threat_51_a_trusted_proxys_word_says_from_where_a_stranger_came(
+async def test_threat_51_the_header_of_a_trusted_proxy_gives_the_callers_address(
     scene: Scene, headers: dict[str, str], sort: str
 ) -> None:
     for trusted, expected in ((("10.0.0.0/8",), sort), ((), "private"), (("192.168.0.0/16",), "private")):
@@ -179,7 +186,7 @@ async def test_threat_51_a_trusted_proxys_word_says_from_where_a_stranger_came(
         assert (await scene.audit())[-1]["address_class"] == expected
 
 
-async def test_threat_51_behind_a_trusted_proxy_each_caller_answers_for_their_own_guesses(
+async def test_threat_51_behind_a_trusted_proxy_only_the_guessing_caller_is_slowed_down(
     scene: Scene, portal: Portal
 ) -> None:
     app = build_app(scene.gateway, trusted_proxies=("127.0.0.1/32",))
@@ -238,16 +245,18 @@ XFF, FORWARDED = b"x-forwarded-for", b"forwarded"
         ([(XFF, b", ".join([b"203.0.113.9", *[b"10.0.0.8"] * 60]))], "10.0.0.8"),
     ],
 )
-def test_threat_51_the_right_most_hop_that_is_no_proxy_of_ours_is_the_caller(
+def test_threat_51_the_right_most_address_that_is_no_trusted_proxy_is_the_callers(
     headers: list[tuple[bytes, bytes]], found: str
 ) -> None:
     assert TrustedProxies(("10.0.0.0/8",)).find_client(PEER, headers) == found
     assert TrustedProxies(("192.168.0.0/16",)).find_client(PEER, headers) == PEER
     assert TrustedProxies().find_client(PEER, headers) == PEER
+    assert find_visitor(PEER, headers, [ip_network("10.0.0.0/8")]) == found
+    assert find_visitor(PEER, headers, [ip_network("192.168.0.0/16")]) == PEER
 
 
 @pytest.mark.parametrize("value", ["0.0.0.0/0", "::/0", "proxy.example", "10.0.0.1/8"])
-def test_a_setting_of_proxies_that_trusts_everybody_or_nothing_stops_the_start(value: str) -> None:
+def test_a_proxy_setting_that_trusts_everybody_or_nobody_stops_the_start(value: str) -> None:
     with pytest.raises(SettingInvalid, match="GATEWAY_TRUSTED_PROXIES"):
         read_settings({"GATEWAY_TRUSTED_PROXIES": value}, dotenv=None)
     good = read_settings({"GATEWAY_TRUSTED_PROXIES": "127.0.0.1/32, ::1"}, dotenv=None)

@@ -1,6 +1,6 @@
-"""Threat 36 at the mock: no face holds a body without end, and none sends a caller where the caller's `Host` says.
+"""Threat 36 at the mock: no face stores a body of unlimited size, and no face redirects to the caller's `Host`.
 
-The control face read 300 MB into memory before it asked for the token; `/runs/` redirected to any `Host`.
+The control face read 300 MB into memory before it checked the token; `/runs/` redirected to any `Host`.
 """
 
 import json
@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from mock_c06.control.bounds import MOST_BYTES
-from tests.gateway.scene import Scene
-from tests.mock_c06.programs import Served, serving
+from mock_c06.control.body_limit import MAX_BYTES
+from tests.kit.programs import Served, serving_mock
+from tests.kit.scene import Scene
 
 MIB = 1024 * 1024
 EVIL = {"Host": "evil.example"}
@@ -20,25 +20,25 @@ PATHS = ("/runs/", "/runs/default/world/", "/personas/", "/accounts/", "/openapi
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serving() as running:
+    with serving_mock() as running:
         yield running
 
 
 def spaces(size: int) -> Iterator[bytes]:
-    """Send a body in pieces, without saying how long it will be."""
+    """Send a body in pieces, without a declared length."""
     for _ in range(size // MIB):
         yield b" " * MIB
 
 
 def peak_kib(served: Served) -> int:
-    """Return the most memory that the mock has had, in KiB."""
-    with open(f"/proc/{served.process.pid}/status", encoding="ascii") as status:  # noqa: PTH123 - not a file
+    """Return the mock's peak memory, in KiB."""
+    with open(f"/proc/{served.process.pid}/status", encoding="ascii") as status:  # noqa: PTH123 - a file of the kernel
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
 @pytest.mark.sockets
 @pytest.mark.parametrize("token", [True, False], ids=["with the token", "without it"])
-def test_threat_36_the_control_face_never_holds_a_huge_body(served: Served, token: bool) -> None:
+def test_threat_36_the_control_face_does_not_keep_a_huge_body_in_memory(served: Served, token: bool) -> None:
     headers = {"Authorization": f"Bearer {served.token}"} if token else {}
     httpx.get(f"{served.control}/runs", headers=headers)
     before = peak_kib(served)
@@ -50,27 +50,29 @@ def test_threat_36_the_control_face_never_holds_a_huge_body(served: Served, toke
             )
             refused += answer.status_code == 413
         except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
-            refused += 1  # the connection was closed while this side was still writing
+            refused += 1  # the server closed the connection while this side was writing
     assert refused == 4
     assert peak_kib(served) - before < 48 * 1024
     assert httpx.get(f"{served.control}/runs", headers=headers).status_code == (200 if token else 401)
 
 
-@pytest.mark.parametrize("told", [MOST_BYTES + 1, 10**20])
-async def test_threat_36_a_declared_length_over_the_bound_is_refused_unread(scene: Scene, told: int) -> None:
+@pytest.mark.parametrize("declared", [MAX_BYTES + 1, 10**20])
+async def test_threat_36_a_body_with_a_declared_length_over_the_limit_is_refused_unread(
+    scene: Scene, declared: int
+) -> None:
     async def unread() -> AsyncIterator[bytes]:
         raise AssertionError("the body was read")
         yield b""
 
     answer = await scene.control.put(
-        "/runs/default/world", content=unread(), headers={"Content-Length": str(told)}
+        "/runs/default/world", content=unread(), headers={"Content-Length": str(declared)}
     )
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-test-data"] == "true"
 
 
-async def test_threat_36_a_body_without_end_is_refused_soon_after_the_bound(scene: Scene) -> None:
+async def test_threat_36_a_body_of_unlimited_length_is_refused_soon_after_the_limit(scene: Scene) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -81,10 +83,10 @@ async def test_threat_36_a_body_without_end_is_refused_soon_after_the_bound(scen
 
     answer = await scene.control.put("/runs/default/world", content=endless())
     assert answer.status_code == 413
-    assert sent <= MOST_BYTES + 2 * MIB
+    assert sent <= MAX_BYTES + 2 * MIB
 
 
-async def test_a_world_of_thousands_of_people_still_fits(scene: Scene) -> None:
+async def test_a_world_of_thousands_of_people_is_still_accepted(scene: Scene) -> None:
     people = [
         {
             "citizen_id": f"001090{n:06}",
@@ -105,7 +107,7 @@ async def test_a_world_of_thousands_of_people_still_fits(scene: Scene) -> None:
     "member",
     [{"household": "\ud800"}, {"native_place": {"detail": "\udfff"}}, {"relation_to_head": "\ud800"}],
 )
-async def test_threat_28_half_a_surrogate_pair_is_refused_and_no_world_is_poisoned_by_it(
+async def test_threat_28_half_a_surrogate_pair_is_refused_and_leaves_the_world_readable(
     scene: Scene, member: dict[str, object]
 ) -> None:
     person = {"citizen_id": "001090000777", "full_name": "Nguyễn Văn B", "birth_year": 1990}
@@ -119,7 +121,7 @@ async def test_threat_28_half_a_surrogate_pair_is_refused_and_no_world_is_poison
 
 
 @pytest.mark.parametrize("member", ["secret", "ngsp_key", "ngsp_secret"])
-async def test_threat_28_half_a_surrogate_pair_is_no_secret_and_the_accounts_stay_readable(
+async def test_threat_28_half_a_surrogate_pair_as_a_secret_is_refused_and_leaves_the_accounts_readable(
     scene: Scene, member: str
 ) -> None:
     answer = await scene.control.post(
@@ -132,7 +134,7 @@ async def test_threat_28_half_a_surrogate_pair_is_no_secret_and_the_accounts_sta
     assert (await scene.control.get("/accounts")).status_code == 200
 
 
-async def test_threat_36_the_mocks_token_endpoint_refuses_a_long_form_unparsed(scene: Scene) -> None:
+async def test_threat_36_the_mocks_token_endpoint_refuses_a_long_form_before_parsing(scene: Scene) -> None:
     transport = httpx.ASGITransport(scene.mock.test)
     async with httpx.AsyncClient(transport=transport, base_url="http://mock.test") as http:
         answer = await http.post("/token", content=b"grant_type=client_credentials&" + b"a=b&" * 20_000)
@@ -140,7 +142,7 @@ async def test_threat_36_the_mocks_token_endpoint_refuses_a_long_form_unparsed(s
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_the_mock_redirects_nobody_to_the_host_they_named(scene: Scene, path: str) -> None:
+async def test_the_mock_does_not_redirect_to_the_host_in_the_request(scene: Scene, path: str) -> None:
     answer = await scene.control.get(path, headers=EVIL)
 
     assert answer.status_code == 404
@@ -151,7 +153,7 @@ async def test_the_mock_redirects_nobody_to_the_host_they_named(scene: Scene, pa
 @pytest.mark.parametrize(
     "path", ["/livez/", "/docs/", "/sandbox/v1/me/", "/sandbox/oauth2/token/", "/ops/v1/changes/"]
 )
-async def test_the_gateway_redirects_nobody_to_the_host_they_named(scene: Scene, path: str) -> None:
+async def test_the_gateway_does_not_redirect_to_the_host_in_the_request(scene: Scene, path: str) -> None:
     answer = await scene.http.get(path, headers=EVIL)
 
     assert answer.status_code == 404

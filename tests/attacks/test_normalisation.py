@@ -1,7 +1,7 @@
-"""Threat 46: a text that is cheap to send and dear to normalise is refused by its raw length, on both sides.
+"""Threat 46: both sides refuse a text by its raw length if it is cheap to send and expensive to normalise.
 
-Sorting a run of combining marks costs the square of its length; before the bound, one name of 32,000 marks kept every
-caller of both profiles waiting for a second.
+The time to sort a run of combining marks grows with the square of its length; before the limit, one name of
+32,000 marks delayed every caller of both profiles by a second.
 """
 
 import sys
@@ -12,31 +12,31 @@ from typing import Literal
 
 import pytest
 
+from gateway.discrepancies.use_cases import MAX_NOTE, parse_note
+from gateway.enquiries.claim import MAX_NAME, parse_full_name
 from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.normal_forms import MOST_PARTS
+from gateway.normal_forms import MAX_CODE_POINTS
 from gateway.operators.passwords import Cost, Passwords, parse_new_password
-from gateway.prefills.discrepancies import MAX_NOTE, parse_note
-from gateway.procedures.unit_words import Level, Meaning, contradicts
+from gateway.procedures.address_match import Level, Meaning, contradicts
 from gateway.registry.members import split_url
-from gateway.registry.values import text as answered_text
+from gateway.registry.records import text as answered_text
 from gateway.registry.wire import is_same_name
-from gateway.verifications.claims import MAX_NAME, parse_full_name
 from mock_c06.matching.fold import fold_name as mock_fold
 from tests.attacks.growth import LINEAR, growth
-from tests.gateway.prefills.acts import verified
-from tests.gateway.scene import AN, Portal, Scene
+from tests.kit.enquiries import verified
+from tests.kit.scene import AN, Portal, Scene
 
 HERE = Meaning(names={Level.WARD: "Phường Trúc Bạch"}, levels=frozenset(Level))
 LONG_NAME = unicodedata.normalize("NFD", "Ệ" * (MAX_NAME - 3) + " An")
 
 
 def heap(marks: int) -> str:
-    """Return a letter under so many marks, which sorting has to put in order."""
+    """Return a letter with that many combining marks, which normalisation has to sort."""
     return "a" + "\u0300\u0316" * (marks // 2)
 
 
 def tolerant(work: Callable[[str], object]) -> Callable[[str], object]:
-    """Take a refusal for an end of the work: it is the work that counts."""
+    """Accept a refusal as the end of the work: the test measures the work only."""
 
     def run(text: str) -> object:
         try:
@@ -66,7 +66,7 @@ HEAPS: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("heaped", HEAPS)
 @pytest.mark.parametrize("reader", READERS)
-def test_threat_46_twice_the_marks_are_at_most_two_and_a_half_times_the_work(
+def test_threat_46_normalising_twice_the_marks_takes_at_most_two_and_a_half_times_the_work(
     reader: str, heaped: str
 ) -> None:
     assert growth(tolerant(READERS[reader]), HEAPS[heaped], 8_000) <= LINEAR
@@ -76,7 +76,7 @@ def test_threat_46_an_address_is_refused_by_its_length_before_its_host_is_normal
     assert growth(split_url, lambda marks: f"http://{heap(marks)}/x", 8_000) <= LINEAR
 
 
-async def test_threat_46_a_password_of_marks_is_wrong_and_no_dearer_than_another() -> None:
+async def test_threat_46_a_password_of_combining_marks_is_wrong_and_costs_no_more_than_another() -> None:
     with ThreadPoolExecutor(1) as executor:
         passwords = Passwords(executor, cost=Cost(memory_kib=8, passes=1))
         right = await passwords.hash(parse_new_password("bốn chữ rất xa nhau", name="lan"))
@@ -85,13 +85,13 @@ async def test_threat_46_a_password_of_marks_is_wrong_and_no_dearer_than_another
         assert not await passwords.verify(heap(16_000), right)
 
 
-def test_threat_46_no_character_decomposes_to_more_code_points_than_the_bound_says() -> None:
+def test_threat_46_no_character_decomposes_to_more_code_points_than_the_limit_assumes() -> None:
     longest = max(len(unicodedata.normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1))
-    assert longest == MOST_PARTS
+    assert longest == MAX_CODE_POINTS
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_threat_46_a_hundred_letters_of_many_parts_are_a_name_in_either_form(
+def test_threat_46_a_name_of_a_hundred_decomposable_letters_is_accepted_in_either_form(
     form: Literal["NFC", "NFD"],
 ) -> None:
     written = unicodedata.normalize(form, "ệỖǖ" * 33 + "A")
@@ -100,12 +100,12 @@ def test_threat_46_a_hundred_letters_of_many_parts_are_a_name_in_either_form(
         parse_full_name(written + "b")
 
 
-def test_threat_46_a_note_of_five_hundred_letters_is_taken_in_either_form() -> None:
+def test_threat_46_a_note_of_five_hundred_letters_is_accepted_in_either_form() -> None:
     note = "ệ" * MAX_NOTE
     assert parse_note(unicodedata.normalize("NFD", note)) == note
 
 
-def test_threat_46_a_heap_of_marks_that_hides_a_letter_is_refused() -> None:
+def test_threat_46_a_run_of_marks_that_hides_a_letter_is_refused() -> None:
     assert parse_full_name("An" + "\u0300" * 30)
     with pytest.raises(ValueError, match="at most 30 marks"):
         parse_full_name("An" + "\u0300" * 31)

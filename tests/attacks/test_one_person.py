@@ -1,10 +1,11 @@
-"""One citizen by two numbers, two spellings or two forms of a date has one budget and one ledger (threat 53)."""
+"""Threat 53: two numbers, two spellings or two forms of a date of one citizen share one budget and one ledger."""
 
 import asyncio
 import unicodedata
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,27 +13,40 @@ import sqlalchemy as sa
 from gateway.accounts.use_cases import add_organisation
 from gateway.audit.store import audit_entries
 from gateway.database import metadata
+from gateway.enquiries.person_store import MAX_HOLDINGS, holdings
+from gateway.enquiries.store import verifications
 from gateway.keys.model import Purpose
-from gateway.verifications.persons_store import MOST, holdings
-from gateway.verifications.store import verifications
 from mock_c06.app import MockRegistry
-from tests.attacks.harvests import another_worker
-from tests.attacks.people import (
-    AN_BY_CARD,
-    LAP,
-    SHARED,
-    TRUNG,
-    by_card,
-    joined,
-    misnamed,
-    rotate_pseudonyms,
-    seen,
-    shown,
-    spent,
-)
-from tests.gateway.keys.rotating import rotate_and_serve
-from tests.gateway.prefills.acts import reasons, verified
-from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
+from tests.attacks.people import joined, misnamed, rotate_pseudonyms, shown, spent
+from tests.kit.clocks import HandClock
+from tests.kit.enquiries import reasons, verified
+from tests.kit.keys import rotate_and_serve
+from tests.kit.scene import AN, Portal, Scene, another_worker, open_scene, settings_for
+
+AN_BY_CARD = {"id_card_number": "012345678", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
+
+
+TRUNG = {"citizen_id": "001076000303", "full_name": "Trịnh Văn Trùng", "birth_date": "1976-06-16"}
+
+
+LAP = {"citizen_id": "036174000304", "full_name": "Mai Thị Lặp", "birth_date": "1974-01-21"}
+
+
+SHARED = "145000303"
+"""The nine-digit number that two provinces gave out, to Trùng and to Lặp."""
+
+
+def by_card(claim: dict[str, str], card: str) -> dict[str, str]:
+    """Return a claim with the nine-digit number instead of the twelve-digit one."""
+    return {name: value for name, value in claim.items() if name != "citizen_id"} | {"id_card_number": card}
+
+
+async def seen(portal: Portal, receipt: str) -> list[str]:
+    """Return the dossiers in a receipt's ledger."""
+    answer = await portal.call("POST", "/ledger", {"receipt": receipt})
+    assert answer.status_code == 200, answer.text
+    entries: list[dict[str, Any]] = answer.json()["entries"]
+    return [entry["dossier"] for entry in entries]
 
 
 @pytest.fixture
@@ -43,11 +57,11 @@ async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> Asyn
 
 
 async def rows(scene: Scene, table: sa.Table) -> list[sa.Row[tuple[object, ...]]]:
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         return list((await transaction.execute(sa.select(table))).all())
 
 
-async def test_threat_53_nine_and_twelve_digits_of_one_citizen_share_a_budget_once_a_record_showed_both(
+async def test_threat_53_both_numbers_of_a_citizen_share_a_budget_once_a_record_showed_both(
     scene: Scene, portal: Portal
 ) -> None:
     await joined(portal)
@@ -60,7 +74,7 @@ async def test_threat_53_nine_and_twelve_digits_of_one_citizen_share_a_budget_on
     assert len(await scene.journal()) == asked
 
 
-async def test_threat_53_a_record_found_by_nine_digits_joins_the_numbers_too(portal: Portal) -> None:
+async def test_threat_53_a_record_found_by_nine_digits_also_joins_the_numbers(portal: Portal) -> None:
     await shown(portal, AN_BY_CARD)
     for number in range(3):
         await portal.verify(claim=misnamed(AN, number))
@@ -80,7 +94,7 @@ async def test_threat_53_wrong_claims_from_before_the_numbers_were_joined_count_
         assert spent(await portal.verify(claim=misnamed(claim, 5))) == "subject_day"
 
 
-async def test_threat_53_wrong_claims_at_once_by_both_numbers_pass_no_more_than_one_budget(
+async def test_threat_53_wrong_claims_at_once_by_both_numbers_do_not_exceed_one_budget(
     scene: Scene, portal: Portal
 ) -> None:
     await joined(portal)
@@ -91,6 +105,20 @@ async def test_threat_53_wrong_claims_at_once_by_both_numbers_pass_no_more_than_
     )
 
     assert Counter(answer.status_code for answer in answers) == {201: 3, 429: 9}
+
+
+async def test_threat_53_two_workers_that_ask_by_both_numbers_at_once_do_not_exceed_one_budget(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    async with another_worker(scene) as http:
+        portals = [portal, replace(await scene.portal(), http=http)]
+        claims = [misnamed((AN, AN_BY_CARD)[number % 2], number) for number in range(24)]
+        answers = await asyncio.gather(
+            *(portals[number % 2].verify(claim=claim) for number, claim in enumerate(claims))
+        )
+
+    assert Counter(answer.status_code for answer in answers) == {201: 3, 429: 21}
 
 
 async def test_threat_53_a_year_a_date_and_each_spelling_count_against_one_person(portal: Portal) -> None:
@@ -106,7 +134,7 @@ async def test_threat_53_a_year_a_date_and_each_spelling_count_against_one_perso
     assert spent(await portal.verify(claim=AN_BY_CARD | {"full_name": f"{name} Hai"})) == "subject_day"
 
 
-async def test_threat_53_a_ledger_shows_what_was_asked_by_either_number(scene: Scene, portal: Portal) -> None:
+async def test_threat_53_a_ledger_shows_enquiries_made_by_either_number(scene: Scene, portal: Portal) -> None:
     by_nine = await portal.receipt(claim=AN_BY_CARD, dossier="BY-NINE")
     by_twelve = await portal.receipt(dossier="BY-TWELVE")
     await portal.verify(claim=misnamed(AN_BY_CARD, 0), dossier="WRONG-NINE")
@@ -121,7 +149,7 @@ async def test_threat_53_a_ledger_shows_what_was_asked_by_either_number(scene: S
     assert len({row["citizen"] for row in await scene.audit() if row.get("citizen")}) == 2
 
 
-async def test_threat_53_the_ledgers_of_two_people_with_one_nine_digit_number_never_meet(
+async def test_threat_53_two_people_with_one_nine_digit_number_have_separate_ledgers(
     portal: Portal,
 ) -> None:
     receipts = {
@@ -144,7 +172,9 @@ async def test_threat_53_the_ledgers_of_two_people_with_one_nine_digit_number_ne
         ]
 
 
-async def test_threat_53_a_shared_number_spends_the_budget_of_each_who_has_it(portal: Portal) -> None:
+async def test_threat_53_a_wrong_claim_by_a_shared_number_counts_against_each_of_its_holders(
+    portal: Portal,
+) -> None:
     for claim in (TRUNG, LAP):
         await shown(portal, claim)
     for number in range(3):
@@ -154,7 +184,7 @@ async def test_threat_53_a_shared_number_spends_the_budget_of_each_who_has_it(po
     assert spent(await portal.verify(claim=misnamed(LAP, 4))) == "subject_day"
 
 
-async def test_threat_53_guesses_at_one_holder_of_a_shared_number_leave_the_other_their_own(
+async def test_threat_53_guesses_about_one_holder_of_a_shared_number_do_not_use_the_others_budget(
     portal: Portal,
 ) -> None:
     for claim in (TRUNG, LAP):
@@ -167,7 +197,9 @@ async def test_threat_53_guesses_at_one_holder_of_a_shared_number_leave_the_othe
     assert (await portal.verify(claim=misnamed(LAP, 4))).status_code == 201
 
 
-async def test_threat_53_a_false_record_opens_no_strangers_ledger(scene: Scene, portal: Portal) -> None:
+async def test_threat_53_a_false_record_does_not_open_a_strangers_ledger(
+    scene: Scene, portal: Portal
+) -> None:
     lap = await portal.receipt(claim=by_card(LAP, SHARED), dossier="LAP-9")
     await portal.verify(claim=misnamed(by_card(LAP, SHARED), 0), dossier="WRONG-9")
     await scene.set_person(**AN | {"id_card_number": SHARED, "gender": "male"})
@@ -178,7 +210,7 @@ async def test_threat_53_a_false_record_opens_no_strangers_ledger(scene: Scene, 
     assert await seen(portal, lap) == ["LAP-9"]
 
 
-async def test_threat_53_a_false_record_found_by_nine_digits_opens_no_strangers_ledger(
+async def test_threat_53_a_false_record_found_by_nine_digits_does_not_open_a_strangers_ledger(
     scene: Scene, portal: Portal
 ) -> None:
     an = await portal.receipt(dossier="AN-12")
@@ -193,11 +225,11 @@ async def test_threat_53_a_false_record_found_by_nine_digits_opens_no_strangers_
     assert await seen(portal, an) == ["AN-12", "AN-WRONG"]
 
 
-async def test_threat_53_a_verification_of_before_holders_were_kept_shows_its_own_claim_alone(
+async def test_threat_53_a_verification_stored_before_holders_were_recorded_shows_its_own_claim_only(
     scene: Scene, portal: Portal
 ) -> None:
     trung = await portal.receipt(claim=by_card(TRUNG, SHARED), dossier="TRUNG-9")
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         forget = sa.update(verifications).values(holder=None)
         await transaction.execute(forget.execution_options(unrecorded="a test's own"))
     lap = await portal.receipt(claim=by_card(LAP, SHARED), dossier="LAP-9")
@@ -205,18 +237,18 @@ async def test_threat_53_a_verification_of_before_holders_were_kept_shows_its_ow
     assert (await seen(portal, trung), await seen(portal, lap)) == (["TRUNG-9"], ["LAP-9"])
 
 
-async def test_threat_53_a_number_that_everybody_is_said_to_have_joins_nobody(
+async def test_threat_53_a_number_that_every_record_shows_joins_no_persons(
     scene: Scene, portal: Portal
 ) -> None:
     people = [
         {"citizen_id": f"0010900009{number:02}", "full_name": "Lê Văn Nhiều", "birth_date": "1990-02-03"}
-        for number in range(MOST + 3)
+        for number in range(MAX_HOLDINGS + 3)
     ]
     for person in people:
         await scene.set_person(**person | {"gender": "male", "id_card_number": "000000001"})
         await shown(portal, person)
 
-    assert len(await rows(scene, holdings)) == MOST
+    assert len(await rows(scene, holdings)) == MAX_HOLDINGS
     for number in range(3):
         await portal.verify(claim=misnamed(people[-1], number))
     assert (await portal.verify(claim=misnamed(by_card(people[0], "000000001"), 4))).status_code == 201
@@ -234,7 +266,7 @@ async def test_threat_53_two_workers_that_join_the_same_numbers_at_once_make_one
     assert len(await rows(scene, holdings)) == 1
 
 
-async def test_threat_53_a_death_found_by_one_number_ends_what_was_verified_by_the_other(
+async def test_threat_53_a_death_found_by_one_number_ends_verifications_by_the_other_number(
     scene: Scene, portal: Portal
 ) -> None:
     await joined(portal)
@@ -258,7 +290,7 @@ async def test_the_death_of_one_holder_of_a_shared_number_ends_nothing_of_the_ot
     assert [await act.state() for act in (trung, lap)] == ["invalidated", "live"]
 
 
-async def test_threat_53_a_field_disputed_by_one_number_is_the_citizens_by_the_other_too(
+async def test_threat_53_a_field_disputed_by_one_number_is_also_left_to_declare_by_the_other(
     portal: Portal,
 ) -> None:
     act = await verified(portal, claim=AN_BY_CARD)
@@ -286,7 +318,7 @@ async def test_a_field_disputed_by_one_holder_of_a_shared_number_is_filled_for_t
 
 
 @pytest.mark.parametrize("join_first", [True, False], ids=["joined before", "joined after"])
-async def test_threat_53_numbers_stay_joined_when_look_up_and_pseudonym_keys_are_rotated(
+async def test_threat_53_numbers_remain_joined_when_lookup_and_pseudonym_keys_are_rotated(
     scene: Scene, portal: Portal, *, join_first: bool
 ) -> None:
     receipts = [
@@ -315,7 +347,7 @@ async def test_threat_53_numbers_stay_joined_when_look_up_and_pseudonym_keys_are
     assert ledgers == [ledgers[0]] * 4
 
 
-async def test_threat_53_what_is_derived_after_a_rotation_is_of_the_same_person(
+async def test_threat_53_a_verification_derived_after_a_rotation_belongs_to_the_same_person(
     scene: Scene, portal: Portal
 ) -> None:
     root = await verified(portal, dossier="OLD")
@@ -333,8 +365,8 @@ async def test_threat_53_what_is_derived_after_a_rotation_is_of_the_same_person(
     assert reasons(await derived.fill("nationality", "full_name"))["nationality"] == "under_correction"
 
 
-async def test_one_organisations_records_join_nothing_for_another(scene: Scene, portal: Portal) -> None:
-    await add_organisation(scene.gateway.parts, "000.00.02.H26", "another")
+async def test_records_of_one_organisation_join_no_numbers_for_another(scene: Scene, portal: Portal) -> None:
+    await add_organisation(scene.gateway.deps, "000.00.02.H26", "another")
     stranger = await scene.portal(organisation="000.00.02.H26")
     await joined(portal)
     for number in range(3):
@@ -343,7 +375,7 @@ async def test_one_organisations_records_join_nothing_for_another(scene: Scene, 
     assert (await stranger.verify(claim=misnamed(AN_BY_CARD, 4))).status_code == 201
 
 
-async def test_what_joins_two_numbers_holds_neither_number_name_nor_date(
+async def test_the_rows_that_join_two_numbers_contain_no_number_name_or_date(
     scene: Scene, portal: Portal
 ) -> None:
     await joined(portal)

@@ -1,4 +1,6 @@
-"""Issue 10, bullet 3: whom a preflight asks about is sealed in the revision, counted, in evidence, and told nothing of."""
+"""Threat 48: the test identity of a preflight is sealed in the revision, counted and recorded, and
+nothing of that person is shown.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -10,20 +12,19 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from gateway.changes.preflight_budget import QUESTIONS_AN_HOUR, RUNS_AN_HOUR
-from gateway.errors.commands import SettingInvalid
+from gateway.errors.operators import SettingInvalid
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Role
-from gateway.places import Profile
 from gateway.profiles.store import revision_secrets, revisions
 from gateway.registry.connection import Connection
 from gateway.registry.members import ConnectionMembers
 from mock_c06.app import MockRegistry
-from tests.gateway.changes.desk import Desk, told
-from tests.gateway.operators.people import Person, signed_in
-from tests.gateway.profiles.preflight_scene import AN_CLAIM, LOOPBACK, line
-from tests.gateway.profiles.preflight_scene import Desk as Probing
-from tests.gateway.registry.scene import PERSON, Double, connection, people, verdict
-from tests.gateway.scene import AN, HandClock, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.operators import Desk, Person, outcome, signed_in
+from tests.kit.preflight import AN_CLAIM, LOOPBACK, Preflights, line
+from tests.kit.registry import PERSON, Double, connection, people, verdict
+from tests.kit.scene import AN, Scene, open_scene, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 SOURCE = "C06, letter of 3 November 2026, test set B"
@@ -64,8 +65,8 @@ async def asked_about_people(scene: Scene, environment: str = "official") -> int
     return len([entry for entry in journal if not str(entry["subject"]).startswith("000000")])
 
 
-def words(found: dict[str, Any]) -> list[tuple[str, bool, str, str]]:
-    """Return all that a preflight tells but times, and the odd second between two clocks."""
+def shown_texts(found: dict[str, Any]) -> list[tuple[str, bool, str, str]]:
+    """Return everything that a preflight shows except times and clock skew."""
     return [
         (check["name"], check["passed"], check["detail"], check["remedy"])
         for check in found["checks"]
@@ -73,18 +74,20 @@ def words(found: dict[str, Any]) -> list[tuple[str, bool, str, str]]:
     ]
 
 
-async def test_threat_48_a_preflight_takes_no_person_from_whoever_runs_it(desk: Desk, scene: Scene) -> None:
+async def test_threat_48_the_operator_who_runs_a_preflight_can_not_choose_the_person(
+    desk: Desk, scene: Scene
+) -> None:
     change = await desk.propose(OFFICIAL)
     for who in (desk.proposer, desk.approver):
         refused = await desk.act(who, change, "preflight", {"test_identity": AN})
-        assert told(refused) == (422, "request_invalid")
+        assert outcome(refused) == (422, "request_invalid")
         assert NUMBER not in refused.text
     assert await scene.journal("official") == []
 
 
 async def test_a_test_identity_on_official_is_refused_without_its_source(desk: Desk) -> None:
     refused = await desk.try_to_propose(OFFICIAL, test_identity=AN)
-    assert told(refused) == (422, "request_invalid")
+    assert outcome(refused) == (422, "request_invalid")
     assert [error["field"] for error in refused.json()["errors"]] == ["revision.test_identity_source"]
     assert (await desk.try_to_propose(SANDBOX, test_identity=AN)).status_code == 201
 
@@ -125,9 +128,7 @@ def test_a_source_is_one_printable_line_without_long_numbers(source: str) -> Non
         {"more": 1},
     ],
 )
-async def test_a_malformed_test_identity_is_refused_and_never_repeated(
-    desk: Desk, wrong: dict[str, Any]
-) -> None:
+async def test_a_malformed_test_identity_is_refused_and_not_echoed(desk: Desk, wrong: dict[str, Any]) -> None:
     person = {name: value for name, value in (AN | wrong).items() if value is not None}
     refused = await desk.try_to_propose(OFFICIAL, test_identity=person, test_identity_source=SOURCE)
     assert refused.status_code == 422
@@ -136,7 +137,7 @@ async def test_a_malformed_test_identity_is_refused_and_never_repeated(
     assert "1990-01-31" not in refused.text
 
 
-async def test_threat_48_a_test_identity_is_sealed_and_shown_to_nobody(desk: Desk, scene: Scene) -> None:
+async def test_threat_48_a_test_identity_is_stored_sealed_and_never_shown(desk: Desk, scene: Scene) -> None:
     change = await naming(desk)
     lines = {each["member"]: (each["from"], each["to"]) for each in change["diff"]}
     assert lines["test_identity"] == (None, "(sealed)")
@@ -144,7 +145,7 @@ async def test_threat_48_a_test_identity_is_sealed_and_shown_to_nobody(desk: Des
     shown = str(change) + str(await desk.preflight(change))
     for path in ("/changes", f"/changes/{change['id']}", "/profiles/official/revisions"):
         shown += (await desk.proposer.call("GET", path)).text
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         for table in (revisions, revision_secrets):
             shown += str([tuple(row) for row in await transaction.execute(sa.select(table))])
     shown += str(await scene.audit())
@@ -153,7 +154,7 @@ async def test_threat_48_a_test_identity_is_sealed_and_shown_to_nobody(desk: Des
         assert value not in shown
 
 
-async def test_a_diff_never_tells_whether_a_guess_is_the_active_test_identity(desk: Desk) -> None:
+async def test_a_diff_does_not_show_whether_a_guess_is_the_active_test_identity(desk: Desk) -> None:
     change = await naming(desk, profile=SANDBOX)
     await desk.preflight(change)
     desk.done(await desk.act(desk.proposer, change, "activate"))
@@ -166,29 +167,31 @@ async def test_a_diff_never_tells_whether_a_guess_is_the_active_test_identity(de
     assert same["diff_hash"] != other["diff_hash"]
 
 
-async def test_threat_48_questions_about_test_identities_end_with_the_hours_budget(
+async def test_threat_48_questions_about_test_identities_stop_at_the_hourly_budget(
     desk: Desk, scene: Scene, clock: HandClock
 ) -> None:
     change = await naming(desk)
     for _ in range(QUESTIONS_AN_HOUR // 5):
         assert (await desk.preflight(change))["passed"]
-    packets = len(await scene.journal("official"))
+    questions = len(await scene.journal("official"))
     another = await naming(desk, OTHERS["a wrong date"], deadline_ms=5000)
     for spent in (change, another):
         for who in (desk.proposer, desk.approver):
             refused = await desk.act(who, spent, "preflight")
-            assert told(refused) == (429, "preflight_budget_spent")
+            assert outcome(refused) == (429, "preflight_budget_spent")
             assert 3000 < int(refused.headers["Retry-After"]) <= 3600
-    assert len(await scene.journal("official")) == packets
+    assert len(await scene.journal("official")) == questions
     assert await asked_about_people(scene) == QUESTIONS_AN_HOUR
 
-    assert (await desk.preflight(await desk.propose(OFFICIAL)))["passed"]  # nobody is free
+    assert (await desk.preflight(await desk.propose(OFFICIAL)))[
+        "passed"
+    ]  # a preflight without a person costs nothing
     clock.advance(3600)
     await desk.proposer.sign_in()
     assert (await desk.preflight(change))["passed"]
 
 
-async def test_threat_48_the_budget_is_one_for_all_workers_and_holds_many_at_once(
+async def test_threat_48_all_workers_and_concurrent_requests_share_the_budget(
     desk: Desk, scene: Scene, mock: MockRegistry, clock: HandClock
 ) -> None:
     changes = [await naming(desk, deadline_ms=4000 + number) for number in range(6)]
@@ -202,7 +205,7 @@ async def test_threat_48_the_budget_is_one_for_all_workers_and_holds_many_at_onc
     assert await asked_about_people(scene) == QUESTIONS_AN_HOUR
 
 
-async def test_the_two_profiles_have_a_budget_of_questions_each(desk: Desk, scene: Scene) -> None:
+async def test_each_profile_has_its_own_budget_of_questions(desk: Desk, scene: Scene) -> None:
     for profile in (OFFICIAL, SANDBOX):
         change = await naming(desk, profile=profile)
         for _ in range(QUESTIONS_AN_HOUR // 5):
@@ -220,11 +223,11 @@ async def test_threat_48_each_question_about_a_person_leaves_two_rows_with_the_p
     rows = [row for row in await scene.audit() if row.get("origin") == "preflight"]
     keys = scene.gateway.places[OFFICIAL].keys
     about = [row for row in rows if "citizen" in row]
-    nobody = [row for row in rows if "citizen" not in row]
-    assert len(about) == len(nobody) == 10
+    without_person = [row for row in rows if "citizen" not in row]
+    assert len(about) == len(without_person) == 10
     assert {row["citizen"] for row in about} == {keys.pseudonym("citizen", "", NUMBER)}
     assert {row["citizen_key"] for row in about} == {keys.current(Purpose.PSEUDONYM).kid}
-    for each in (about, nobody):
+    for each in (about, without_person):
         assert [row["kind"] for row in each] == ["intended", "answered"] * 5
         assert {(row["actor"], row["act"], row["profile"]) for row in each} == {
             ("phuong.de", change["id"], "official")
@@ -234,7 +237,7 @@ async def test_threat_48_each_question_about_a_person_leaves_two_rows_with_the_p
     assert sent == [row["request_code"] for row in rows if row["kind"] == "intended"]
 
 
-async def test_a_refused_preflight_leaves_a_row_and_names_no_person(desk: Desk, scene: Scene) -> None:
+async def test_a_refused_preflight_leaves_a_row_without_the_person(desk: Desk, scene: Scene) -> None:
     change = await naming(desk)
     for _ in range(5):
         await desk.act(desk.approver, change, "preflight")
@@ -244,33 +247,33 @@ async def test_a_refused_preflight_leaves_a_row_and_names_no_person(desk: Desk, 
 
 
 @pytest.mark.parametrize("profile", [OFFICIAL, SANDBOX])
-async def test_threat_48_whichever_part_of_an_identity_is_wrong_a_preflight_says_the_same(
+async def test_threat_48_a_preflight_reports_the_same_whichever_part_of_an_identity_is_wrong(
     desk: Desk, profile: Profile
 ) -> None:
     found = []
     for person in OTHERS.values():
         change = await naming(desk, person, profile)
-        found.append(words(await desk.preflight(change)))
+        found.append(shown_texts(await desk.preflight(change)))
         refused = await desk.approve(change)
-        assert told(refused) == (422, "preflight_failed")
+        assert outcome(refused) == (422, "preflight_failed")
         assert str(person["full_name"]) not in refused.text
     assert found.count(found[0]) == len(found)
     assert [name for name, passed, _, _ in found[0] if not passed] == ["test_identity"]
 
 
 @pytest.mark.parametrize("number", ["001090000123", "079099000606", "001326000126", "046185000602"])
-async def test_threat_48_findings_are_the_same_whatever_stands_in_a_persons_record(
+async def test_threat_48_a_preflight_reports_the_same_whatever_the_persons_record_contains(
     desk: Desk, scene: Scene, number: str
 ) -> None:
-    """A head of a household, one without parents, a child, one who is divorced."""
+    """A head of a household, a person without parents, a child, a divorced person."""
     everybody = (await scene.control.get("/personas")).json()
     (persona,) = [each for each in everybody if each["citizen_id"] == number]
     birth = "birth_date" if persona["birth_date"] else "birth_year"
     person = {name: persona[name] for name in ("citizen_id", "full_name", birth)}
-    with_nobody = words(await desk.preflight(await desk.propose(OFFICIAL)))
-    found = words(await desk.preflight(await naming(desk, person)))
+    with_nobody = shown_texts(await desk.preflight(await desk.propose(OFFICIAL)))
+    found = shown_texts(await desk.preflight(await naming(desk, person)))
     assert [each for each in found if each not in with_nobody] == [
-        ("test_identity", True, "the registry knows it, by every operation that was asked", "")
+        ("test_identity", True, "the registry knows it, in every operation that was asked", "")
     ]
 
 
@@ -285,7 +288,7 @@ def _answering(authenticated: str, record: bytes) -> Callable[[httpx.Request], h
 
 
 @pytest.mark.parametrize("profile", [OFFICIAL, SANDBOX])
-async def test_threat_48_a_registry_that_says_why_a_person_does_not_fit_is_not_repeated(
+async def test_threat_48_a_preflight_does_not_repeat_the_registrys_reason_for_a_mismatch(
     profile: Profile,
 ) -> None:
     records = [
@@ -297,21 +300,23 @@ async def test_threat_48_a_registry_that_says_why_a_person_does_not_fit_is_not_r
         ("1", people(PERSON.replace("NGUYỄN VĂN AN", "TRẦN VĂN AN"))),
         ("1", people(PERSON, PERSON)),
     ]
-    if profile is OFFICIAL:  # at the sandbox, where no real person is, the form of a record is told
+    if profile is OFFICIAL:  # sandbox has no real people, so the shape of a record is shown
         records += [("1", people(PERSON + "<LaMoi>1</LaMoi>")), ("1", people("<SoDinhDanh/>"))]
     found = []
     for authenticated, record in records:
-        desk = Probing()
+        desk = Preflights()
         made: Connection = connection(profile=profile, networks=LOOPBACK)
-        way_out = desk.way_out(httpx.MockTransport(Double(_answering(authenticated, record))))
-        preflight = await desk.look(made, way_out=way_out, test_identity=AN_CLAIM)
+        preflight_network = desk.preflight_network(
+            httpx.MockTransport(Double(_answering(authenticated, record)))
+        )
+        preflight = await desk.look(made, preflight_network=preflight_network, test_identity=AN_CLAIM)
         assert not line(preflight, "test_identity").passed
         found.append([(check.name, check.passed, check.detail, check.remedy) for check in preflight.checks])
         assert len(desk.notes.announced) == 10
     assert found.count(found[0]) == len(found)
 
 
-async def test_threat_48_the_end_of_a_suspension_asks_under_the_same_budget(desk: Desk, scene: Scene) -> None:
+async def test_threat_48_ending_a_suspension_asks_under_the_same_budget(desk: Desk, scene: Scene) -> None:
     change = await naming(desk, profile=SANDBOX)
     await desk.preflight(change)
     desk.done(await desk.act(desk.proposer, change, "activate"))
@@ -319,7 +324,7 @@ async def test_threat_48_the_end_of_a_suspension_asks_under_the_same_budget(desk
     resume = await desk.ask({"kind": "resume_profile", "profile": "sandbox"})
     for _ in range(QUESTIONS_AN_HOUR // 5 - 1):
         assert (await desk.preflight(resume))["passed"]
-    assert told(await desk.act(desk.proposer, resume, "preflight")) == (429, "preflight_budget_spent")
+    assert outcome(await desk.act(desk.proposer, resume, "preflight")) == (429, "preflight_budget_spent")
     assert await asked_about_people(scene, "test") == QUESTIONS_AN_HOUR
 
 
@@ -329,7 +334,7 @@ async def test_a_rehearsal_of_the_login_asks_about_no_person(desk: Desk, scene: 
     assert await asked_about_people(scene) == 0
 
 
-async def test_a_login_that_is_refused_costs_nothing_of_the_budget(desk: Desk, scene: Scene) -> None:
+async def test_a_refused_login_does_not_count_in_the_budget(desk: Desk, scene: Scene) -> None:
     wrong = await naming(desk, c06_secret="not-the-secret-of-the-mock")
     assert not (await desk.preflight(wrong))["passed"]
     change = await naming(desk)
@@ -338,17 +343,17 @@ async def test_a_login_that_is_refused_costs_nothing_of_the_budget(desk: Desk, s
     assert await asked_about_people(scene) == QUESTIONS_AN_HOUR
 
 
-async def test_threat_48_preflights_of_one_change_have_an_end_within_an_hour(
+async def test_threat_48_the_number_of_preflights_of_one_change_in_an_hour_is_limited(
     desk: Desk, scene: Scene
 ) -> None:
     change = await desk.propose(OFFICIAL)
     rehearsal = {"login_only": True}
     for _ in range(RUNS_AN_HOUR):
         desk.done(await desk.act(desk.proposer, change, "preflight", rehearsal))
-    packets = len(await scene.journal("official"))
+    questions = len(await scene.journal("official"))
     for body in (rehearsal, None):
         refused = await desk.act(desk.approver, change, "preflight", body)
-        assert told(refused) == (429, "preflight_budget_spent")
+        assert outcome(refused) == (429, "preflight_budget_spent")
         assert int(refused.headers["Retry-After"]) > 0
-    assert len(await scene.journal("official")) == packets
+    assert len(await scene.journal("official")) == questions
     assert (await desk.preflight(await desk.propose(OFFICIAL, deadline_ms=5000)))["passed"]

@@ -1,6 +1,6 @@
-"""Threat 15 on the machine itself: what the gateway keeps in a folder is nobody's to read but its owner's.
+"""Threat 15 on the machine: only the owner can read the folder where the gateway keeps its files.
 
-`var/` was made 0755: whoever has a login on the machine could list it, and copy what a slip left readable there.
+`var/` was made 0755: any login on the machine could list it and copy a file that was readable by mistake.
 """
 
 import os
@@ -14,14 +14,14 @@ import pytest
 
 from demo.processes import make_private_folder as make_for_the_demo
 from demo.store import choose_store
-from tests.gateway.cli.commands import BARE, Commands
+from tests.kit.commands import BARE, Commands
 
 SECRETS = ("gateway.db", "master.key")
 
 
 @pytest.fixture(autouse=True)
 def lax_umask() -> Iterator[None]:
-    """A umask that takes nothing away: only the mode that a file is made with counts."""
+    """A umask of zero: only the mode given at creation protects the file."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -35,10 +35,10 @@ def everything_in(folder: Path) -> dict[str, int]:
     return {path.name: mode(path) & 0o077 for path in folder.iterdir()}
 
 
-def test_threat_15_a_first_start_makes_a_folder_for_its_owner_alone(tmp_path: Path) -> None:
+def test_threat_15_a_first_start_makes_a_folder_that_only_its_owner_can_read(tmp_path: Path) -> None:
     gateway = Commands(tmp_path)
 
-    assert gateway("organisations", "add", "000.00.01.H26", "UBND TP Hà Nội").code == 0
+    assert gateway("migrate").code == 0
 
     assert mode(tmp_path / "var") == 0o700
     found = everything_in(tmp_path / "var")
@@ -46,19 +46,19 @@ def test_threat_15_a_first_start_makes_a_folder_for_its_owner_alone(tmp_path: Pa
     assert set(found.values()) == {0}
 
 
-def test_threat_15_folders_above_the_one_named_are_made_as_private(tmp_path: Path) -> None:
+def test_threat_15_missing_parent_folders_are_made_equally_private(tmp_path: Path) -> None:
     gateway = Commands(tmp_path)
     url = f"sqlite:///{tmp_path}/srv/dancu/store/gateway.db"
 
-    assert gateway("organisations", "list", GATEWAY_DATABASE_URL=url).code == 0
+    assert gateway("migrate", GATEWAY_DATABASE_URL=url).code == 0
 
     for folder in ("srv", "srv/dancu", "srv/dancu/store"):
         assert mode(tmp_path / folder) == 0o700, folder
 
 
-def test_threat_15_a_folder_and_files_of_an_earlier_version_are_tightened(tmp_path: Path) -> None:
+def test_threat_15_a_folder_and_files_of_an_earlier_version_become_private(tmp_path: Path) -> None:
     gateway, folder = Commands(tmp_path), tmp_path / "var"
-    assert gateway("organisations", "list").code == 0
+    assert gateway("migrate").code == 0
     folder.chmod(0o755)
     for name in SECRETS:
         (folder / name).chmod(0o644)
@@ -74,12 +74,12 @@ def test_threat_15_a_folder_and_files_of_an_earlier_version_are_tightened(tmp_pa
     assert mode(folder / "gateway.db") & 0o007 == 0
 
 
-def test_threat_15_a_folder_named_by_a_setting_is_warned_about_and_left(tmp_path: Path) -> None:
+def test_threat_15_an_open_folder_named_by_a_setting_is_left_with_a_warning(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
     url = f"sqlite:///{shared}/gateway.db"
 
-    done = Commands(tmp_path)("organisations", "list", GATEWAY_DATABASE_URL=url)
+    done = Commands(tmp_path)("migrate", GATEWAY_DATABASE_URL=url)
 
     assert done.code == 0
     assert "folder_open_to_others" in done.err
@@ -87,12 +87,12 @@ def test_threat_15_a_folder_named_by_a_setting_is_warned_about_and_left(tmp_path
     assert set(everything_in(shared).values()) == {0}
 
 
-def test_threat_15_an_open_folder_behind_a_link_is_warned_about_and_left(tmp_path: Path) -> None:
+def test_threat_15_an_open_folder_behind_a_link_is_left_with_a_warning(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
     (tmp_path / "var").symlink_to(shared)
 
-    done = Commands(tmp_path)("organisations", "list")
+    done = Commands(tmp_path)("migrate")
 
     assert done.code == 0
     assert "folder_open_to_others" in done.err
@@ -100,15 +100,15 @@ def test_threat_15_an_open_folder_behind_a_link_is_warned_about_and_left(tmp_pat
     assert set(everything_in(shared).values()) == {0}
 
 
-def test_threat_15_a_login_is_kept_in_a_folder_that_it_made_private(tmp_path: Path) -> None:
-    script = "from gateway.operators.token_file import keep_token; keep_token('a-token')"
+def test_threat_15_a_login_is_stored_in_a_folder_that_the_command_made_private(tmp_path: Path) -> None:
+    script = "from gateway.operators.token_file import write_token; write_token('a-token')"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=BARE, check=True)
 
     assert mode(tmp_path / "var") == 0o700
     assert mode(tmp_path / "var" / "operator-token") == 0o600
 
 
-def test_threat_15_the_demo_keeps_its_stores_and_keys_as_private(
+def test_threat_15_the_demo_keeps_its_stores_and_keys_private_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://127.0.0.1/none")

@@ -1,6 +1,7 @@
-"""Threat 44 at the proxy: whatever a caller puts into a request line, nothing that nginx writes repeats it.
+"""Threat 44 at the proxy: nothing that nginx writes repeats what a caller puts into a request line.
 
-The shipped log held the path, and nginx's error log the whole request line (path and query) of each 413, 403, 429, 502.
+The shipped log contained the path, and nginx's error log the whole request line (path and query) of each
+413, 403, 429, 502.
 """
 
 import json
@@ -10,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.mock_c06.programs import Served, serving
-from tests.sockets.nginx import NAME
-from tests.sockets.rows import wait_for
-from tests.sockets.test_proxy import Street, street
+from tests.kit.programs import Served, serving_mock, wait_for
+from tests.sockets.test_proxy import NAME, Street, street
 
 __all__ = ["street"]
 
@@ -28,13 +27,13 @@ WORDS = (NUMBER, PERSON, "citizen_id", "%30%30%31")
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[Served]:
-    """The mock as a program, since the gateway behind this proxy is one."""
-    with serving() as running:
+    """The mock as a program, because the gateway behind this proxy is one."""
+    with serving_mock() as running:
         yield running
 
 
 def written(folder: Path) -> str:
-    """Return all that nginx wrote into its folder, its own configuration and the certificates left out."""
+    """Return everything that nginx wrote into its folder, without its own configuration and certificates."""
     kept = [
         path
         for path in folder.rglob("*")
@@ -90,7 +89,7 @@ def test_threat_44_no_log_of_the_proxy_repeats_a_path_or_query(
     ],
     ids=["method", "version", "space", "absolute", "escapes", "CONNECT", "encoding", "too long"],
 )
-def test_threat_44_no_log_of_the_proxy_repeats_a_broken_request_line(
+def test_threat_44_no_log_of_the_proxy_repeats_a_malformed_request_line(
     street: Street, request_line: str
 ) -> None:
     before = len(lines(street))
@@ -103,7 +102,7 @@ def test_threat_44_no_log_of_the_proxy_repeats_a_broken_request_line(
 
 
 @pytest.mark.parametrize("target", [f"/{NUMBER}?{PERSON}", f"https://{NUMBER}.example/{PERSON}"])
-def test_threat_44_a_request_under_another_name_is_logged_nowhere(street: Street, target: str) -> None:
+def test_threat_44_a_request_under_another_host_name_is_not_logged(street: Street, target: str) -> None:
     raw(street, f"GET {target} HTTP/1.1\r\nHost: {NUMBER}.example\r\n\r\n")
     after = street.call("GET", "/livez").headers["x-request-id"]
 
@@ -112,7 +111,7 @@ def test_threat_44_a_request_under_another_name_is_logged_nowhere(street: Street
     assert [word for word in WORDS if word in text] == []
 
 
-def test_threat_44_limits_and_a_dead_gateway_are_told_without_the_request(
+def test_threat_44_limits_and_an_unreachable_gateway_are_logged_without_the_request(
     street: Street, tmp_path: Path
 ) -> None:
     narrow = {"rate=100r/s": "rate=1r/m", "burst=200": "burst=1"}
@@ -120,19 +119,19 @@ def test_threat_44_limits_and_a_dead_gateway_are_told_without_the_request(
         statuses = [alone.call("GET", f"{IN_PATH}?{NUMBER}").status_code for _ in range(3)]
         statuses.append(alone.call("GET", f"/ops/v1/{NUMBER}", source="127.0.0.2").status_code)
         wait_for(lambda: len(lines(alone)) == 4)
-        told = [
+        logged = [
             (line["status"], line["route"], line["upstream_status"], line["limited"]) for line in lines(alone)
         ]
         text = written(tmp_path)
     assert statuses == [503, 503, 429, 404]
-    assert told[0] == (503, "sandbox/verifications", "502", "PASSED PASSED")
-    assert told[2][:2] == (429, "sandbox/verifications")
-    assert told[2][3].startswith("REJECTED")
-    assert told[3][:2] == (404, "ops")
+    assert logged[0] == (503, "sandbox/verifications", "502", "PASSED PASSED")
+    assert logged[2][:2] == (429, "sandbox/verifications")
+    assert logged[2][3].startswith("REJECTED")
+    assert logged[3][:2] == (404, "ops")
     assert [word for word in WORDS if word in text] == []
 
 
-def test_the_proxys_log_still_finds_a_request_by_its_id_and_class(street: Street) -> None:
+def test_the_proxys_log_still_identifies_a_request_by_its_id_and_class(street: Street) -> None:
     answers = {
         "sandbox/me": street.call("GET", "/sandbox/v1/me"),
         "official/token": street.call("POST", "/official/oauth2/token"),
@@ -141,13 +140,13 @@ def test_the_proxys_log_still_finds_a_request_by_its_id_and_class(street: Street
     }
     for route, answer in answers.items():
         found = answer.headers["x-request-id"]
-        wait_for(lambda found=found: found in street.proxy.log())  # type: ignore[misc]  # each its own
+        wait_for(lambda found=found: found in street.proxy.log())  # type: ignore[misc]  # each line differs
         line = next(line for line in lines(street) if line["request_id"] == found)
         assert (line["route"], line["status"]) == (route, answer.status_code)
         assert line["method"] in {"GET", "POST"}
 
 
-def test_threat_44_the_gateways_own_log_and_metrics_name_routes_never_paths(street: Street) -> None:
+def test_threat_44_the_gateways_log_and_metrics_name_routes_and_never_paths(street: Street) -> None:
     before = len(street.place.events("request"))
 
     for target in (

@@ -1,21 +1,23 @@
-"""The volume of answered enquiries when somebody raises it: an alarm of its own (threat 55)."""
+"""Threat 55: an alarm reports that somebody raised an account's volume of answered enquiries."""
 
 from structlog.testing import capture_logs
 
 from mock_c06.app import MockRegistry
-from tests.attacks.harvests import ask, put_in_force, staffed
-from tests.gateway.scene import HandClock, open_scene, settings_for
+from tests.attacks.harvests import ask, put_in_force
+from tests.kit.clocks import HandClock
+from tests.kit.operators import open_desk
+from tests.kit.scene import open_scene, settings_for
 
 HOUR = 5
 
 
-async def test_threat_55_a_raised_volume_has_an_alarm_of_its_own(
+async def test_threat_55_raising_a_volume_raises_a_separate_alarm(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     settings = settings_for(database_url, mock, sandbox={"budget_confirmed_hour": HOUR})
     async with open_scene(settings, mock, clock) as scene:
         portal = await scene.portal()
-        desk = await staffed(scene)
+        desk = await open_desk(scene)
         await ask(portal, HOUR)
         await put_in_force(desk, {"confirmed_hour": 2 * HOUR})
 

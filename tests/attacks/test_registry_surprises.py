@@ -1,31 +1,64 @@
-"""Whatever the registry sends is an answered failure: never `internal`, never a question whose row stays open."""
+"""Threat 47: any answer of the registry leads to a recorded failure: never `internal`, never an
+unanswered row of a question.
+"""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.enquiries.budget_store import leases, reservations
 from gateway.errors import FieldError
 from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.errors.requests import RequestInvalid
+from gateway.preflight.probe import Probe
+from gateway.preflight.recorder import IMPOSSIBLE, PreflightNetwork, ProbeOutcome
 from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import Operation
-from gateway.registry.probe import Probe
-from gateway.registry.probe_model import IMPOSSIBLE, Outcome, WayOut
-from gateway.registry.transport import open_transport
+from gateway.registry.egress import open_transport
 from mock_c06.app import MockRegistry
-from tests.attacks.ends import left_open, open_places
-from tests.attacks.networks import Exploding, Network, Whole, platform_scene, raising_scene, raw_registry
-from tests.gateway.prefills.acts import CARD, LOOK_UP, RELATIVES, reasons, values, verified
-from tests.gateway.registry.scene import CLOCK, connection
-from tests.gateway.registry.test_probe import Silent
-from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
+from tests.attacks.networks import (
+    Exploding,
+    Network,
+    Whole,
+    network,
+    platform_scene,
+    raising_scene,
+    raw_registry,
+    scene,
+)
+from tests.gateway.preflight.test_probe import Silent
+from tests.kit.clocks import HandClock
+from tests.kit.enquiries import CARD, LOOK_UP, RELATIVES, reasons, values, verified
+from tests.kit.registry import CLOCK, connection
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
+
+__all__ = ["network", "scene"]
+
+
+async def left_open(scene: Scene) -> set[str]:
+    """Return the request codes that were intended and never answered."""
+    codes: dict[str, set[str]] = {"intended": set(), "answered": set()}
+    for row in await scene.audit():
+        codes.get(row["kind"], set()).add(row.get("request_code", ""))
+    assert codes["intended"]
+    return codes["intended"] - codes["answered"]
+
+
+async def open_reservations(scene: Scene) -> tuple[int, int]:
+    """Return how many reservations are open, and how many questions are in progress."""
+    async with scene.gateway.deps.database.read() as connected:
+        held = await connected.execute(sa.select(sa.func.count()).select_from(reservations))
+        under_way = sa.select(sa.func.count()).where(leases.c.landed_at.is_(None))
+        return held.scalar_one(), (await connected.execute(under_way)).scalar_one()
+
 
 Answers = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
@@ -54,22 +87,8 @@ TIMES_OF_NO_DATA = (
 )
 
 
-@pytest.fixture
-def network(mock: MockRegistry) -> Network:
-    return Network(httpx.ASGITransport(mock.test))
-
-
-@pytest.fixture
-async def scene(
-    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
-) -> AsyncIterator[Scene]:
-    known = settings_for(database_url, mock)
-    async with open_scene(known, mock, clock, network=lambda _: network) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("written", DATES_OF_NO_CALENDAR)
-async def test_threat_47_a_retry_after_that_no_calendar_holds_is_an_answered_outage(
+async def test_threat_47_a_retry_after_beyond_the_calendar_is_an_answered_outage(
     scene: Scene, portal: Portal, network: Network, written: str
 ) -> None:
     network.change = lambda _, __: httpx.Response(503, headers=[(b"retry-after", written.encode())])
@@ -78,11 +97,11 @@ async def test_threat_47_a_retry_after_that_no_calendar_holds_is_an_answered_out
 
     assert (answer.status_code, answer.json()["code"]) == (503, "registry_unavailable")
     assert 1 <= int(answer.headers["retry-after"]) <= 300
-    assert (await left_open(scene), await open_places(scene)) == (set(), (0, 0))
+    assert (await left_open(scene), await open_reservations(scene)) == (set(), (0, 0))
 
 
 @pytest.mark.parametrize("written", TIMES_OF_NO_DATA)
-async def test_threat_47_a_time_that_no_data_can_be_of_leaves_its_fields_to_declare(
+async def test_threat_47_an_impossible_time_of_the_data_leaves_its_fields_to_declare(
     scene: Scene, portal: Portal, network: Network, written: str
 ) -> None:
     act = await verified(portal, CARD)
@@ -126,7 +145,7 @@ RAW_HEADS = {
 
 
 @pytest.mark.parametrize("head", RAW_HEADS.values(), ids=RAW_HEADS.keys())
-async def test_threat_47_a_head_that_no_server_sends_is_an_answered_failure(
+async def test_threat_47_a_malformed_response_head_is_an_answered_failure(
     mock: MockRegistry, clock: HandClock, sqlite_url: str, head: bytes
 ) -> None:
     async with raw_registry(head) as port:
@@ -141,7 +160,7 @@ async def test_threat_47_a_head_that_no_server_sends_is_an_answered_failure(
                 "registry_unavailable",
                 "registry_timeout",
             }
-            assert (await left_open(scene), await open_places(scene)) == (set(), (0, 0))
+            assert (await left_open(scene), await open_reservations(scene)) == (set(), (0, 0))
 
 
 _PIECES = (
@@ -184,7 +203,7 @@ def _changed(change: dict[str, Any]) -> Answers:
     return answer
 
 
-async def test_threat_47_no_bytes_and_no_headers_of_the_registry_are_internal_or_leave_a_row_open(
+async def test_threat_47_no_bytes_or_headers_of_the_registry_cause_internal_or_an_unanswered_row(
     scene: Scene, portal: Portal, network: Network
 ) -> None:
     act = await verified(portal, CARD)
@@ -193,12 +212,12 @@ async def test_threat_47_no_bytes_and_no_headers_of_the_registry_are_internal_or
     async def meet(change: dict[str, Any]) -> None:
         network.change = _changed(change)
         answers = [await portal.verify(fresh=True), await act.fill("full_name", "father")]
-        network.change = None  # and a sound answer, so that the breaker and the latch are as before
+        network.change = None  # a correct answer closes the breaker and ends the login lockout
         await portal.log_in()
         act.members = (await verified(portal, CARD, fresh=True)).members
         assert all(answer.status_code not in {500, 422} for answer in answers), [a.text for a in answers]
 
-    # Examples are drawn in a thread of their own: hypothesis knows no coroutines.
+    # Hypothesis has no coroutines, so a thread draws the examples.
     @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(_CHANGES)
     def draw(change: dict[str, Any]) -> None:
@@ -206,7 +225,7 @@ async def test_threat_47_no_bytes_and_no_headers_of_the_registry_are_internal_or
 
     await asyncio.to_thread(draw)
 
-    assert (await left_open(scene), await open_places(scene)) == (set(), (0, 0))
+    assert (await left_open(scene), await open_reservations(scene)) == (set(), (0, 0))
 
 
 SURPRISES: tuple[Exception, ...] = (
@@ -224,7 +243,7 @@ SURPRISES: tuple[Exception, ...] = (
 
 
 @pytest.mark.parametrize("error", SURPRISES, ids=lambda error: type(error).__name__)
-async def test_threat_47_whatever_a_question_raises_its_row_is_answered_and_its_place_given_back(
+async def test_threat_47_any_exception_of_a_question_answers_its_row_and_releases_its_reservation(
     database_url: str, mock: MockRegistry, clock: HandClock, error: Exception
 ) -> None:
     async with raising_scene(database_url, mock, clock) as (scene, registry):
@@ -240,13 +259,13 @@ async def test_threat_47_whatever_a_question_raises_its_row_is_answered_and_its_
         )
         assert (answer.status_code, answer.json()["code"]) == expected
         assert "001090000123" not in answer.text
-        assert (await left_open(scene), await open_places(scene)) == (set(), (0, 0))
+        assert (await left_open(scene), await open_reservations(scene)) == (set(), (0, 0))
         registry.error = None
         assert (await portal.verify()).json()["verdict"] == "confirmed"
 
 
 @pytest.mark.parametrize("error", SURPRISES, ids=lambda error: type(error).__name__)
-async def test_threat_47_whatever_one_operation_raises_the_other_operations_are_delivered(
+async def test_threat_47_any_exception_of_one_operation_leaves_the_other_operations_delivered(
     database_url: str, mock: MockRegistry, clock: HandClock, error: Exception
 ) -> None:
     async with raising_scene(database_url, mock, clock) as (scene, registry):
@@ -264,7 +283,7 @@ async def test_threat_47_whatever_one_operation_raises_the_other_operations_are_
         assert (outcomes[RELATIVES], outcomes[LOOK_UP] != "found") == ("found", True)
 
 
-async def test_threat_47_a_surprise_in_one_trip_leaves_the_verification_and_its_form_answered(
+async def test_threat_47_an_unexpected_exception_in_verify_and_prefill_leaves_both_answered(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     async with raising_scene(database_url, mock, clock) as (scene, registry):
@@ -281,7 +300,7 @@ async def test_threat_47_a_surprise_in_one_trip_leaves_the_verification_and_its_
         assert await left_open(scene) == set()
 
 
-async def test_threat_47_a_surprise_in_the_token_call_is_an_answered_failure(
+async def test_threat_47_an_unexpected_exception_in_the_token_call_is_an_answered_failure(
     database_url: str, mock: MockRegistry, clock: HandClock, network: Network
 ) -> None:
     async with platform_scene(database_url, mock, clock, network) as scene:
@@ -292,41 +311,41 @@ async def test_threat_47_a_surprise_in_the_token_call_is_an_answered_failure(
 
         assert network.left == ["/token"]
         assert (answer.status_code, answer.json()["code"]) == (502, "registry_answer_invalid")
-        assert (await left_open(scene), await open_places(scene)) == (set(), (0, 0))
+        assert (await left_open(scene), await open_reservations(scene)) == (set(), (0, 0))
 
 
 @pytest.mark.parametrize("written", [*DATES_OF_NO_CALENDAR[:5], ""])
-async def test_threat_47_a_preflight_concludes_whatever_date_the_registry_tells(written: str) -> None:
+async def test_threat_47_a_preflight_concludes_whatever_date_the_registry_sends(written: str) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers=[(b"date", written.encode())], content=b"<a/>")
 
-    witness = Silent()
-    way_out = WayOut(open_transport=lambda _: httpx.MockTransport(answer))
-    probe = Probe(connection(), way_out=way_out, clock=CLOCK, witness=witness)
+    recorder = Silent()
+    preflight_network = PreflightNetwork(open_transport=lambda _: httpx.MockTransport(answer))
+    probe = Probe(connection(), preflight_network=preflight_network, clock=CLOCK, recorder=recorder)
     procedure = load_catalogue().procedures[0]
 
     asked = await probe.ask(Operation.AUTHENTICATE, IMPOSSIBLE, procedure)
 
-    assert (asked.outcome, asked.sent) == (Outcome.FAILED, True)
-    assert (len(witness.announced), len(witness.concluded)) == (1, 1)
+    assert (asked.outcome, asked.sent) == (ProbeOutcome.FAILED, True)
+    assert (len(recorder.announced), len(recorder.concluded)) == (1, 1)
 
 
-async def test_threat_47_a_preflight_concludes_what_no_reader_foresaw() -> None:
-    witness = Silent()
-    way_out = WayOut(open_transport=lambda _: httpx.MockTransport(_explode))
-    probe = Probe(connection(), way_out=way_out, clock=CLOCK, witness=witness)
+async def test_threat_47_a_preflight_concludes_after_an_unexpected_exception() -> None:
+    recorder = Silent()
+    preflight_network = PreflightNetwork(open_transport=lambda _: httpx.MockTransport(_explode))
+    probe = Probe(connection(), preflight_network=preflight_network, clock=CLOCK, recorder=recorder)
 
     asked = await probe.ask(Operation.LOOK_UP, IMPOSSIBLE, load_catalogue().procedures[0])
 
-    assert asked.outcome is Outcome.FAILED
-    assert [type(each) for each in witness.concluded] == [RegistryAnswerInvalid]
+    assert asked.outcome is ProbeOutcome.FAILED
+    assert [type(each) for each in recorder.concluded] == [RegistryAnswerInvalid]
 
 
 def _explode(_: httpx.Request) -> httpx.Response:
     return httpx.Response(200, stream=Exploding())
 
 
-async def test_threat_47_a_form_whose_caller_has_gone_still_leaves_its_rows_answered(
+async def test_threat_47_a_prefill_whose_caller_disconnected_still_leaves_its_rows_answered(
     scene: Scene, portal: Portal
 ) -> None:
     act = await verified(portal, CARD)
@@ -334,7 +353,7 @@ async def test_threat_47_a_form_whose_caller_has_gone_still_leaves_its_rows_answ
     await scene.fault("latency", delay_ms=500)
     waiting = asyncio.create_task(act.fill("full_name", "father"))
     async with asyncio.timeout(30):
-        while len(await scene.journal()) < before + 2:  # noqa: ASYNC110 - the mock is asked from outside
+        while len(await scene.journal()) < before + 2:  # noqa: ASYNC110 - the mock has no event
             await asyncio.sleep(0.01)
 
     waiting.cancel()
@@ -342,7 +361,7 @@ async def test_threat_47_a_form_whose_caller_has_gone_still_leaves_its_rows_answ
         await waiting
 
     async with asyncio.timeout(30):
-        while await left_open(scene):  # noqa: ASYNC110 - nobody tells when a row is durable
+        while await left_open(scene):  # noqa: ASYNC110 - the store has no event
             await asyncio.sleep(0.01)
     assert (await scene.audit())[-1]["kind"] == "delivered"
 
@@ -361,7 +380,7 @@ HOSTILE_LOGINS = (
 @pytest.mark.parametrize(
     "path", ["/XacThucThongTinCongDan", "/soap", "/token", "/lgsp/xacThucThongTinCongDan"]
 )
-async def test_threat_47_the_mock_answers_hostile_heads_in_its_own_words(
+async def test_threat_47_the_mock_answers_malformed_heads_with_its_own_errors(
     mock: MockRegistry, path: str
 ) -> None:
     async with httpx.AsyncClient(

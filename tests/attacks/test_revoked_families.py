@@ -1,35 +1,21 @@
-"""Revoking one verification ends its family: nothing of the claim is served again, carries a form or keeps a key."""
+"""Threat 49: revoking one verification ends its family: no member is reused, fills a form or keeps a data key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from gateway.verifications.store import verifications
-from mock_c06.app import MockRegistry
-from tests.attacks.harvests import another_worker
-from tests.attacks.networks import Network
-from tests.gateway.prefills.acts import Act
-from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
+from gateway.enquiries.store import verifications
+from tests.attacks.networks import Network, network, scene
+from tests.kit.enquiries import VerifiedEnquiry
+from tests.kit.scene import AN, Portal, Scene, another_worker
+
+__all__ = ["network", "scene"]
 
 YEAR = {"citizen_id": AN["citizen_id"], "full_name": AN["full_name"], "birth_year": 1990}
-
-
-@pytest.fixture
-def network(mock: MockRegistry) -> Network:
-    return Network(httpx.ASGITransport(mock.test))
-
-
-@pytest.fixture
-async def scene(
-    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
-) -> AsyncIterator[Scene]:
-    known = settings_for(database_url, mock)
-    async with open_scene(known, mock, clock, network=lambda _: network) as opened:
-        yield opened
 
 
 async def revoke(portal: Portal, verification: str) -> None:
@@ -42,7 +28,7 @@ async def states(portal: Portal, found: Sequence[dict[str, str]]) -> list[str]:
 
 
 async def family(portal: Portal) -> list[dict[str, str]]:
-    """Return a root and three derived from it: another procedure, another dossier, another role."""
+    """Return a root and three verifications derived from it: another procedure, another dossier, another role."""
     acts: Sequence[dict[str, str]] = (
         {},
         {"procedure": "ket-hon"},
@@ -55,7 +41,7 @@ async def family(portal: Portal) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("member", range(4))
-async def test_threat_49_revoking_any_member_ends_the_root_and_all_derived_from_it(
+async def test_threat_49_revoking_any_member_ends_the_root_and_all_derived_verifications(
     scene: Scene, portal: Portal, member: int
 ) -> None:
     found = await family(portal)
@@ -63,13 +49,13 @@ async def test_threat_49_revoking_any_member_ends_the_root_and_all_derived_from_
     await revoke(portal, found[member]["id"])
 
     assert await states(portal, found) == ["revoked"] * 4
-    async with scene.gateway.parts.database.read() as connection:
+    async with scene.gateway.deps.database.read() as connection:
         query = sa.select(verifications.c.sealed_claim, verifications.c.wrapped_key)
         assert {tuple(row) for row in await connection.execute(query)} == {(None, None)}
 
 
 @pytest.mark.parametrize("member", range(4))
-async def test_threat_49_no_member_of_a_revoked_family_carries_a_form_or_a_receipt(
+async def test_threat_49_no_member_of_a_revoked_family_fills_a_form_or_gets_a_receipt(
     scene: Scene, portal: Portal, member: int
 ) -> None:
     found = await family(portal)
@@ -77,14 +63,14 @@ async def test_threat_49_no_member_of_a_revoked_family_carries_a_form_or_a_recei
     asked = len(await scene.journal())
 
     for each in found:
-        form = await Act(portal, each).fill("full_name")
+        form = await VerifiedEnquiry(portal, each).fill("full_name")
         checked = (await portal.call("POST", "/receipts/check", {"receipt": each["receipt"]})).json()
         assert (form.status_code, form.json()["code"]) == (409, "verification_invalidated")
         assert (checked["valid"], checked["reason"]) == (False, "revoked")
     assert len(await scene.journal()) == asked
 
 
-async def test_threat_49_the_next_enquiry_on_any_dossier_asks_anew_and_starts_a_new_root(
+async def test_threat_49_the_next_enquiry_on_any_dossier_asks_again_and_makes_a_new_root(
     scene: Scene, portal: Portal
 ) -> None:
     found = await family(portal)
@@ -124,7 +110,7 @@ async def test_threat_49_another_claim_and_another_account_keep_their_verificati
     assert await states(neighbour, [theirs]) == ["live"]
 
 
-async def test_threat_49_what_a_kept_answer_says_of_a_revoked_family_is_not_sent_again(
+async def test_threat_49_a_stored_answer_about_a_revoked_family_is_not_replayed(
     portal: Portal,
 ) -> None:
     root = (await portal.verify()).json()
@@ -142,10 +128,10 @@ async def test_threat_49_what_a_kept_answer_says_of_a_revoked_family_is_not_sent
 async def test_threat_49_a_live_row_whose_root_was_revoked_is_not_reused(
     scene: Scene, portal: Portal
 ) -> None:
-    """Rows of before this rule: a root was revoked alone, and what was derived of it lived on."""
+    """Rows from before this rule: only the root was revoked, and its derived verifications remained live."""
     root = (await portal.verify()).json()
     derived = (await portal.verify(dossier="HN-2")).json()
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         alone = sa.update(verifications).where(verifications.c.id == root["id"])
         await transaction.execute(alone.values(state="revoked").execution_options(unrecorded="a test's own"))
 
@@ -154,7 +140,7 @@ async def test_threat_49_a_live_row_whose_root_was_revoked_is_not_reused(
     assert (again["origin"], again["id"] != derived["id"]) == ("registry", True)
 
 
-async def test_threat_49_a_refused_claim_that_is_revoked_ends_nothing_that_was_confirmed(
+async def test_threat_49_revoking_a_claim_that_was_not_confirmed_ends_nothing_confirmed(
     portal: Portal,
 ) -> None:
     confirmed = (await portal.verify()).json()
@@ -165,20 +151,20 @@ async def test_threat_49_a_refused_claim_that_is_revoked_ends_nothing_that_was_c
     assert await states(portal, [confirmed, wrong]) == ["live", "revoked"]
 
 
-async def test_threat_49_whoever_waited_for_a_shared_question_is_handed_nothing_that_is_revoked(
+async def test_threat_49_callers_that_waited_for_a_shared_question_get_nothing_revoked(
     scene: Scene, portal: Portal, network: Network
 ) -> None:
-    async def twins() -> None:
+    async def identical_claims() -> None:
         waiting.extend(asyncio.create_task(portal.verify(dossier=f"HN-{each}")) for each in range(5))
         await asyncio.sleep(0)
 
     waiting: list[asyncio.Task[httpx.Response]] = []
-    network.afterwards = twins
+    network.afterwards = identical_claims
     first = (await portal.verify()).json()
     await revoke(portal, first["id"])
     answers = [answer.json() for answer in await asyncio.gather(*waiting)]
 
-    # Each of them came before the revocation and is revoked with it, or came after it and is of a new question.
+    # Each answer came before the revocation and is revoked by it, or came after it and belongs to a new question.
     roots = {each["derived_from"] or each["id"] for each in answers}
     lives = {
         each["id"]
@@ -189,7 +175,7 @@ async def test_threat_49_whoever_waited_for_a_shared_question_is_handed_nothing_
     assert len(await scene.journal()) == 1 + len(roots - {first["id"]})
 
 
-async def test_threat_49_a_question_that_was_on_its_way_when_its_claim_was_revoked_brings_nothing_live(
+async def test_threat_49_a_question_in_progress_when_its_claim_was_revoked_gives_nothing_live(
     scene: Scene, portal: Portal, network: Network
 ) -> None:
     first = (await portal.verify()).json()
@@ -204,7 +190,7 @@ async def test_threat_49_a_question_that_was_on_its_way_when_its_claim_was_revok
     assert [row["outcome"] for row in answered] == ["confirmed"] * 3
 
 
-async def test_threat_49_nor_does_one_whose_claim_another_worker_has_asked_anew_since(
+async def test_threat_49_a_question_in_progress_gives_nothing_live_though_another_worker_asked_again(
     scene: Scene, portal: Portal, network: Network
 ) -> None:
     first = (await portal.verify()).json()

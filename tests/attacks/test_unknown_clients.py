@@ -1,4 +1,4 @@
-"""Threat 6: how long a token request takes doesn't tell which clients there are; counted in work, not in time."""
+"""Threat 6: the duration of a token request does not show which clients exist; measured in work, not in time."""
 
 import statistics
 from collections.abc import Iterator
@@ -11,18 +11,17 @@ import pytest
 import sqlalchemy as sa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from gateway.accounts.model import Credentials, PublicKey
+from gateway.accounts.model import AccountKey, Credentials
+from gateway.identifiers import Profile
 from gateway.keys.jws import verify_jws
 from gateway.oauth.clients import (
     ASSERTION_TYPE,
     TRIES_WITHOUT_KID,
-    Candidate,
-    ClientUnproven,
+    ClientNotAuthenticated,
     parse_proof,
     verify_signature,
 )
-from gateway.places import Profile
-from tests.gateway.scene import BASE, Portal, Scene
+from tests.kit.scene import BASE, Portal, Scene
 
 Header = dict[str, str]
 KEYS: dict[str, ECKey | OKPKey] = {
@@ -35,7 +34,7 @@ NAMED: list[Header] = [{"typ": "JWT"}, {"typ": "JWT", "kid": "one"}, {"typ": "JW
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Collect what is sent to any database."""
+    """Record the statements that are sent to any database."""
     sent: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
@@ -49,35 +48,35 @@ def statements() -> Iterator[list[str]]:
 
 
 class Verifying:
-    """Verifies, and remembers with keys of which kinds."""
+    """Verifies signatures, and records the kinds of the keys."""
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
 
     def __call__(self, raw: str, *, key: ECKey | OKPKey | RSAKey, algorithm: str) -> dict[str, Any]:
-        """Verify and remember."""
+        """Verify and record."""
         self.kinds.append(key.key_type)
         return verify_jws(raw, key=key, algorithm=algorithm)
 
 
 def verified(portal: Portal, header: Header, keys: list[tuple[str, ECKey | OKPKey]]) -> list[str]:
-    """Return the kinds of keys that a stranger's assertion is held against, where the client has these."""
+    """Return the kinds of keys that verify a stranger's assertion for a client with these keys."""
     raw = portal.sign(header, {"iss": portal.client_id, "sub": portal.client_id}, key=STRANGER)
     proof = parse_proof([], {"client_assertion_type": ASSERTION_TYPE, "client_assertion": raw})
     held = tuple(
-        PublicKey(jwk=key.as_dict(private=False) | {"kid": kid}, added_at=portal.clock.now())
+        AccountKey(jwk=key.as_dict(private=False) | {"kid": kid}, added_at=portal.clock.now())
         for kid, key in keys
     )
-    candidate = Candidate(client_id=portal.client_id, credentials=Credentials(public_keys=held))
+    candidates = {portal.client_id: Credentials(public_keys=held)}
     verifying = Verifying()
-    with pytest.raises(ClientUnproven):
-        verify_signature(proof, [candidate], verify=verifying)  # type: ignore[arg-type]  # a secret's proof has no claimants
+    with pytest.raises(ClientNotAuthenticated):
+        verify_signature(proof, candidates, verify=verifying)  # type: ignore[arg-type]  # a client secret has no assertion and so no claimants
     return verifying.kinds
 
 
 @pytest.mark.parametrize("header", NAMED, ids=["no kid", "its kid", "another kid"])
 @pytest.mark.parametrize("having", [["ES256"], ["EdDSA"], ["ES256", "EdDSA"]], ids=" ".join)
-async def test_threat_6_a_wrong_assertion_has_as_many_signatures_verified_as_an_unknown_clients(
+async def test_threat_6_a_wrong_assertion_needs_as_many_signature_checks_as_an_unknown_clients(
     portal: Portal, header: Header, having: list[str]
 ) -> None:
     known = verified(portal, header, [("one", KEYS[algorithm]) for algorithm in having])
@@ -97,7 +96,7 @@ async def ask(portal: Portal, header: Header, *, named: str) -> tuple[int, bytes
 
 
 @pytest.mark.parametrize("header", NAMED, ids=["no kid", "its kid", "another kid"])
-async def test_threat_6_an_unknown_clients_assertion_costs_the_same_statements_and_answers_alike(
+async def test_threat_6_an_unknown_clients_assertion_runs_the_same_statements_and_gets_the_same_answer(
     scene: Scene, header: Header
 ) -> None:
     portal = await scene.portal(Profile.OFFICIAL, log_in=False)
@@ -109,7 +108,7 @@ async def test_threat_6_an_unknown_clients_assertion_costs_the_same_statements_a
     assert of_known == of_unknown != []
 
 
-async def test_threat_6_a_client_of_the_other_profile_costs_like_an_unknown_one(
+async def test_threat_6_a_client_of_the_other_profile_costs_as_much_as_an_unknown_one(
     scene: Scene, portal: Portal
 ) -> None:
     official = await scene.portal(Profile.OFFICIAL, log_in=False)
@@ -122,10 +121,10 @@ async def test_threat_6_a_client_of_the_other_profile_costs_like_an_unknown_one(
 
 
 @pytest.mark.parametrize("secret", [True, False], ids=["secret", "assertion"])
-async def test_threat_6_an_unknown_client_costs_as_much_processor_time_as_a_known_one(
+async def test_threat_6_an_unknown_client_costs_as_much_cpu_time_as_a_known_one(
     scene: Scene, portal: Portal, secret: bool
 ) -> None:
-    """A ratio of medians; each guess comes from an address of its own, so that none is slowed."""
+    """The test compares medians; each guess has a different address, so the throttle slows none."""
     signing = await scene.portal(key=ECKey.generate_key("P-256"), log_in=False)
 
     async def guess(number: int, named: str) -> float:

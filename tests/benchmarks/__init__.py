@@ -1,1 +1,1 @@
-"""What runs beside the programs and says how they compare."""
+"""Tests of the benchmarks, which run outside the programs."""

@@ -1,4 +1,4 @@
-"""No reading of C06 makes the gateway say something false, and the page that says what it bears is current."""
+"""No variant of C06 makes the gateway give a wrong answer, and the page of results is current."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from benchmarks.parity.__main__ import PAGE, run_all
 from benchmarks.parity.combinations import make_rows, settings_of
 from benchmarks.parity.job import Judgement, Step
 from benchmarks.parity.page import judge, write_page
-from mock_c06.desk.switches import NAMES
+from mock_c06.accounts.switches import NAMES
 from mock_c06.parity.ledger import load_ledger
 
 
-async def test_no_combination_is_answered_wrong_and_the_page_is_current() -> None:
+async def test_no_combination_gets_a_wrong_answer_and_the_page_is_current() -> None:
     results = await run_all(make_rows())
     wrong = [(row, step) for row, steps in results for step in steps if step.judgement is Judgement.WRONG]
     assert wrong == []
@@ -22,7 +22,7 @@ def test_every_switch_is_on_in_some_row_and_off_in_another() -> None:
     assert {name: {row[name] for row in rows} for name in NAMES} == {name: {True, False} for name in NAMES}
 
 
-def test_the_gateway_is_told_what_an_operator_would_have_found_out() -> None:
+def test_the_gateway_gets_the_settings_that_an_operator_would_find() -> None:
     row: dict[str, str | bool] = dict.fromkeys(NAMES, False)
     row |= {"seconds": True, "hyphens_only": True, "dialect": "soap"}
     assert settings_of(row) == {"timestamp_unit": "s", "date_form": "yyyy-MM-dd"}
@@ -31,10 +31,10 @@ def test_the_gateway_is_told_what_an_operator_would_have_found_out() -> None:
 @pytest.mark.parametrize(
     ("judgements", "said"),
     [
-        ((Judgement.RIGHT, Judgement.RIGHT), "borne"),
+        ((Judgement.RIGHT, Judgement.RIGHT), "correct"),
         ((Judgement.RIGHT, Judgement.REFUSED), "refused safely: step (why)"),
         ((Judgement.WRONG, Judgement.REFUSED), "**wrong**: step (why)"),
     ],
 )
-def test_a_combination_is_as_bad_as_its_worst_step(judgements: tuple[Judgement, ...], said: str) -> None:
+def test_a_combination_has_the_result_of_its_worst_step(judgements: tuple[Judgement, ...], said: str) -> None:
     assert judge([Step(name="step", judgement=judgement, said="why") for judgement in judgements]) == said

@@ -1,1 +1,1 @@
-"""The contract as a whole, across rooms: what no single room could show."""
+"""The contract as a whole, across folders: what the tests of one folder can't show."""

@@ -1,22 +1,22 @@
-"""One call of every operation in the document, such as a guard can be tried on: its path, and a body that is well-formed."""
+"""One call of every operation in the document, to try any check on it: its path and a well-formed body."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.answers_seen import read_document
-from tests.gateway.scene import enquiry, prefill_request
+from tests.kit.answers_seen import read_document
+from tests.kit.scene import enquiry, prefill_request
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-JSON = {"Content-Type": "application/json"}
 UNKNOWN = "ver_aaaaaaaaaaaaaaaaaaaaaaaaa"
 BODIES: dict[str, Any] = {
     "verify_citizen": enquiry(),
     "prefill_form": prefill_request("x", ["full_name"]),
     "file_discrepancy": {"prefill": "pre_x", "field": "full_name", "note": "sai"},
+    "resolve_discrepancy": {"as": "rejected", "reason_vi": "Đúng", "reason": "It is right"},
     "evaluate_fields": {"procedure": "khai-sinh", "subject_role": "requester", "fields": ["full_name"]},
     "check_receipt": {"receipt": "x"},
     "show_ledger": {"receipt": "x"},
+    "show_own_ledger": {},
     "revoke_verification": {},
     "propose_change": {"kind": "resume_profile", "profile": "sandbox"},
     "preflight_change": {"login_only": True},
@@ -31,7 +31,7 @@ BODIES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Call:
-    """An operation, with what its path is filled with."""
+    """An operation with the values of its path."""
 
     name: str
     method: str
@@ -39,23 +39,25 @@ class Call:
     operation: dict[str, Any] = field(repr=False)
 
     def path(self, profile: str = "sandbox", code: str = "not_found") -> str:
-        """Return the path at a place."""
+        """Return the path in a profile."""
         return self.template.format(
             profile=profile,
             verification_id=UNKNOWN,
+            discrepancy_id="dis_aaaaaaaaaaaaaaaaaaaaaaaaa",
             procedure="khai-sinh",
             code=code,
             change="chg_aaaaaaaaaaaaaaaaaaaaaaaaa",
+            tile="0/000",
         )
 
     @property
     def body(self) -> Any:
-        """Return a JSON body that passes the guards of shape."""
+        """Return a JSON body that passes the checks of its shape."""
         return BODIES.get(self.name)
 
     @property
     def of_operators(self) -> bool:
-        """Say whether operators call it, and not portals."""
+        """Say whether operators call this operation, and not portals."""
         return self.template.startswith("/ops/")
 
     def answers(self, status: int, code: str = "") -> bool:

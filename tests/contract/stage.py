@@ -1,4 +1,4 @@
-"""The stage of the guards' order: callers that break one guard each."""
+"""The callers for the tests of the order of checks; each fails one check."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,8 +9,11 @@ import httpx
 import pytest
 
 from gateway.accounts.grants import make_grant
+from gateway.accounts.model import AccountState
+from gateway.accounts.use_cases import change_state
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import AN, HandClock, Portal, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.scene import AN, Portal, Scene, open_scene, settings_for
 
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
 OFFICER = {"kind": "officer", "id": "can.bo.02"}
@@ -24,7 +27,7 @@ GRANTS = make_grant(["khai-sinh"], ["requester", "father"], ["full_name"])
 
 @dataclass
 class Stage:
-    """Callers that break one guard each, and the receipt of an act that all could have."""
+    """Callers that fail one check each, and the receipt of an enquiry that all of them could have made."""
 
     scene: Scene
     portal: Portal
@@ -33,8 +36,13 @@ class Stage:
     async def post(
         self, path: str, body: Any, portal: Portal | None = None, **headers: str
     ) -> httpx.Response:
-        """Call as the account with few grants, or another."""
+        """Call as the account with few grants, or as another."""
         return await (portal or self.portal).call("POST", path, body, **headers)
+
+
+async def suspend(stage: Stage, portal: Portal) -> None:
+    """Suspend an account whose token is still valid."""
+    await change_state(stage.scene.gateway.deps, portal.client_id, AccountState.SUSPENDED)
 
 
 @pytest.fixture

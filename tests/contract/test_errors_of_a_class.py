@@ -1,7 +1,7 @@
-"""`errors` lists everything wrong within the winning class; the first in the contract's order gives the code."""
+"""`errors` lists all errors of the first class that fails; the contract's order decides which one gives the code."""
 
 from gateway.accounts.grants import make_grant
-from tests.gateway.scene import Portal, Scene, enquiry, prefill_request
+from tests.kit.scene import Portal, Scene, enquiry, prefill_request
 
 
 async def test_meaning_lists_unknown_role_and_unknown_field_together(portal: Portal) -> None:

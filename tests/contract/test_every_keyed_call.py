@@ -1,4 +1,6 @@
-"""Every call that takes an `Idempotency-Key`: another request under the key is a conflict, the same waits its turn."""
+"""Every call that takes an `Idempotency-Key`: another request with the key is a conflict, the same
+request waits for its turn.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +9,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from gateway.idempotency.store import idempotent_requests
+from gateway.enquiries.idempotency_store import idempotent_requests
 from mock_c06.app import MockRegistry
 from tests.contract.every_call import calls_that_answer
-from tests.gateway.idempotency.requests import post
-from tests.gateway.scene import HandClock, Portal, Scene, enquiry, open_scene, prefill_request, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.enquiries import post
+from tests.kit.scene import Portal, Scene, enquiry, open_scene, prefill_request, settings_for
 
 Step = tuple[str, str, Any, Any]
 """An operation, its path, its body, and another that is well-formed too."""
@@ -21,7 +24,7 @@ EVALUATION = {"procedure": "khai-sinh", "subject_role": "requester", "fields": [
 
 @pytest.fixture
 async def steps(portal: Portal) -> Sequence[Step]:
-    """Every call that takes a key, done once under it with success."""
+    """Every call that takes a key, made once with it successfully."""
     verified = (await post(portal, "/verifications", enquiry())).json()
     receipt = {"receipt": verified["receipt"]}
     form = prefill_request(verified["receipt"], ["full_name"])
@@ -45,33 +48,33 @@ async def steps(portal: Portal) -> Sequence[Step]:
     return made
 
 
-def told(answer: httpx.Response) -> tuple[int, str]:
+def outcome(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-async def test_every_keyed_call_refuses_another_request_under_its_key(
+async def test_every_call_with_a_key_refuses_another_request_with_the_same_key(
     portal: Portal, steps: Sequence[Step]
 ) -> None:
     with_body = {call.name for call in calls_that_answer(422, "idempotency_conflict")}
     found = {
-        name: told(await post(portal, path, other)) for name, path, _, other in steps if name in with_body
+        name: outcome(await post(portal, path, other)) for name, path, _, other in steps if name in with_body
     }
     assert found.keys() == {name for name, *_ in steps} - {"revoke_verification"}
     assert found == dict.fromkeys(found, (422, "idempotency_conflict"))
 
 
-async def test_every_keyed_call_is_in_progress_while_another_worker_answers_it(
+async def test_every_call_with_a_key_is_in_progress_while_another_worker_answers_it(
     scene: Scene, portal: Portal, steps: Sequence[Step]
 ) -> None:
-    """What a worker leaves while it is at work is the row of its lease."""
+    """A worker at work leaves the row of its lease."""
     at_work = {"status": None, "sealed": None, "verification": None, "answer_ends_at": None}
-    async with scene.gateway.parts.database.write() as connection:
+    async with scene.gateway.deps.database.write() as connection:
         await connection.execute(sa.update(idempotent_requests).values(at_work))
-    found = {name: told(await post(portal, path, body)) for name, path, body, _ in steps}
+    found = {name: outcome(await post(portal, path, body)) for name, path, body, _ in steps}
     assert found == dict.fromkeys(found, (409, "idempotency_in_progress"))
 
 
-async def test_a_place_that_lost_its_connection_fills_no_form_of_a_receipt(
+async def test_a_profile_that_lost_its_connection_fills_no_form_of_a_receipt(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     settings = settings_for(database_url, mock)
@@ -83,5 +86,5 @@ async def test_a_place_that_lost_its_connection_fills_no_form_of_a_receipt(
         portal.http = after.http
         answer = await portal.prefill(receipt, ["full_name"])
         asked = await after.journal()
-    assert told(answer) == (503, "profile_unconfigured")
+    assert outcome(answer) == (503, "profile_unconfigured")
     assert {entry["operation"] for entry in asked} == {"XacThucThongTinCongDan"}

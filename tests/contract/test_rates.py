@@ -1,4 +1,4 @@
-"""`rate_limited`: an account that calls too fast, behind `scope_missing` and before anything is read of its request."""
+"""`rate_limited`: an account that calls too fast is refused after `scope_missing` and before its request is read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,28 +9,19 @@ import pytest
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import HandClock, Portal, Scene, enquiry, open_scene, settings_for
+from tests.kit.clocks import CounterClock
+from tests.kit.scene import Portal, Scene, enquiry, open_scene, settings_for
 
 RATE, BURST = 2, 8
 
 
-class StillClock(HandClock):
-    """A clock whose counter only runs when told, so that no bucket fills by itself."""
-
-    counter = 1000.0
-
-    def monotonic(self) -> float:
-        """Return the counter."""
-        return self.counter
+@pytest.fixture
+def still() -> CounterClock:
+    return CounterClock()
 
 
 @pytest.fixture
-def still() -> StillClock:
-    return StillClock()
-
-
-@pytest.fixture
-async def hurried(database_url: str, mock: MockRegistry, still: StillClock) -> AsyncIterator[Scene]:
+async def hurried(database_url: str, mock: MockRegistry, still: CounterClock) -> AsyncIterator[Scene]:
     """A gateway whose accounts on sandbox have few calls."""
     settings = settings_for(database_url, mock, sandbox={"rate_per_second": RATE})
     async with open_scene(settings, mock, still) as scene:
@@ -53,7 +44,7 @@ def outcome(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-async def test_more_calls_than_the_bucket_holds_are_refused_with_retry_after(spent: Portal) -> None:
+async def test_calls_above_the_size_of_the_bucket_are_refused_with_retry_after(spent: Portal) -> None:
     answer = await spent.verify()
 
     assert outcome(answer) == (429, "rate_limited")
@@ -61,7 +52,15 @@ async def test_more_calls_than_the_bucket_holds_are_refused_with_retry_after(spe
     assert answer.json()["title_vi"] == "Quá nhiều yêu cầu"
 
 
-async def test_a_second_brings_as_many_calls_as_the_rate_says(spent: Portal, still: StillClock) -> None:
+async def test_the_citizens_login_is_judged_before_the_rate_limit(spent: Portal) -> None:
+    missing = await spent.call("POST", "/ledger/mine")
+    invalid = await spent.call("POST", "/ledger/mine", **{"Citizen-Token": "x.y.z"})
+
+    assert outcome(missing) == (401, "citizen_token_missing")
+    assert outcome(invalid) == (401, "citizen_token_invalid")
+
+
+async def test_each_second_gives_back_as_many_calls_as_the_rate(spent: Portal, still: CounterClock) -> None:
     still.counter += 1
     answers = [await spent.call("GET", "/me") for _ in range(RATE + 1)]
 
@@ -89,12 +88,14 @@ async def test_a_missing_scope_comes_before_rate_limited(hurried: Scene) -> None
 
 
 async def test_a_suspended_account_comes_before_rate_limited(hurried: Scene, spent: Portal) -> None:
-    await change_state(hurried.gateway.parts, spent.client_id, AccountState.SUSPENDED)
+    await change_state(hurried.gateway.deps, spent.client_id, AccountState.SUSPENDED)
 
     assert outcome(await spent.verify()) == (403, "account_suspended")
 
 
-async def test_one_account_in_a_hurry_leaves_the_others_their_calls(hurried: Scene, spent: Portal) -> None:
+async def test_the_calls_of_one_fast_account_leave_the_others_their_calls(
+    hurried: Scene, spent: Portal
+) -> None:
     other = await hurried.portal()
 
     assert (await other.verify()).status_code == 201

@@ -1,1 +1,1 @@
-"""The demo's steps."""
+"""Tests of the demo's steps."""

@@ -1,4 +1,4 @@
-"""How the demo tells what it saw where there is no terminal, and what a child may inherit."""
+"""How the demo reports its steps without a terminal, and which settings its child processes inherit."""
 
 import pytest
 
@@ -8,20 +8,20 @@ from demo.settings import child_environment, may_draw
 
 def test_steps_are_numbered_plain_lines_without_escapes(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
-    report.step("a thing held", [("verdict", "[green]confirmed[/green]")])
-    report.step("another held", [])
+    report.step("a step worked", [("verdict", "[green]confirmed[/green]")])
+    report.step("another worked", [])
     report.done()
     assert capsys.readouterr().out.splitlines() == [
         "  verdict: [green]confirmed[/green]",
-        "step 1 ok: a thing held",
-        "step 2 ok: another held",
+        "step 1 ok: a step worked",
+        "step 2 ok: another worked",
         "demo: ok (2 steps)",
     ]
 
 
 def test_a_failed_step_is_named_by_its_number(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
-    report.step("a thing held", [])
+    report.step("a step worked", [])
     report.failed("expected 'x'")
     assert capsys.readouterr().out.splitlines()[-1] == "step 2 FAILED: expected 'x'"
 
@@ -29,7 +29,7 @@ def test_a_failed_step_is_named_by_its_number(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("variables", "drawn"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": ""}, False)]
 )
-def test_panels_are_for_terminals_that_want_them(
+def test_panels_are_used_only_for_terminals_that_support_them(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, drawn: bool
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -39,7 +39,7 @@ def test_panels_are_for_terminals_that_want_them(
     assert may_draw(is_terminal=False) is False
 
 
-def test_children_inherit_no_settings_of_our_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_processes_inherit_no_settings_of_our_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_COLOUR", "red")
     monkeypatch.setenv("MOCK_C06_SECRET_SEED", "7")
     found = child_environment(GATEWAY_LOG_FORMAT="json")

@@ -1,11 +1,11 @@
-"""Which store the demo's gateway gets, and the key that a PostgreSQL needs."""
+"""The store of the demo's gateway, and the master key that a PostgreSQL store needs."""
 
 from pathlib import Path
 
 import pytest
 
 from demo.store import choose_store, is_server
-from gateway.keys.master import parse_master_key
+from gateway.keys.vault import parse_master_key
 
 SERVER = "postgresql://postgres@127.0.0.1/gateway"
 
@@ -16,12 +16,12 @@ def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"GATEWAY_{name}", raising=False)
 
 
-def test_without_a_store_named_nothing_is_set_or_made(tmp_path: Path) -> None:
+def test_without_a_named_store_nothing_is_set_or_made(tmp_path: Path) -> None:
     assert choose_store(tmp_path) == {}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_without_a_key_gets_one_that_later_runs_find_again(
+def test_a_server_without_a_key_gets_one_that_later_runs_use_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", SERVER)
@@ -34,9 +34,7 @@ def test_a_server_without_a_key_gets_one_that_later_runs_find_again(
     assert parse_master_key(kept.read_text(encoding="ascii")) == key
 
 
-def test_a_key_of_the_callers_is_used_and_none_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_given_key_is_used_and_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", SERVER)
     monkeypatch.setenv("GATEWAY_MASTER_KEY_FILE", "own.key")
     monkeypatch.chdir(tmp_path)

@@ -1,69 +1,30 @@
-"""A fresh store for each test, on both databases, cloned from a template that the real migrations made."""
-
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
+"""Operators who are signed in, one for each role that acts on changes."""
 
 import pytest
 
-from gateway.database import open_database
-from gateway.schema import migrate
-from mock_c06.app import MockRegistry, build_mock
-from mock_c06.settings import Settings as MockSettings
-from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
-from tests.postgresql import Server
-
-BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    asyncio.run(_migrate(f"sqlite:///{path}"))
-    return path
-
-
-@pytest.fixture(params=BOTH)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, migrated store on each of the two databases."""
-    return fresh_store(request, request.param, tmp_path)
-
-
-def fresh_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
-    """Return the address of a fresh, migrated store of this kind."""
-    if kind == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        shutil.copy(template, folder / "gateway.db")
-        return f"sqlite:///{folder / 'gateway.db'}"
-    server: Server = request.getfixturevalue("postgresql_server")
-    return server.make_database()
+from gateway.identifiers import Profile
+from gateway.operators.model import Role
+from tests.kit.operators import Desk, Person, signed_in
+from tests.kit.scene import Portal, Scene
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+async def official(scene: Scene) -> Portal:
+    """An official portal, made before there were operators; later ones are made by promotion."""
+    return await scene.portal(Profile.OFFICIAL)
 
 
 @pytest.fixture
-def mock(clock: HandClock) -> MockRegistry:
-    return build_mock(
-        MockSettings.model_validate({"control_token": "control-token-of-this-test"}), clock=clock
-    )
+async def proposer(scene: Scene, official: Portal) -> Person:
+    del official  # it must be there first
+    return await signed_in(scene, "phuong.de", Role.PROPOSER)
 
 
 @pytest.fixture
-async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
-    async with open_scene(settings_for(database_url, mock), mock, clock) as opened:
-        yield opened
+async def approver(scene: Scene) -> Person:
+    return await signed_in(scene, "dung.duyet", Role.APPROVER)
 
 
 @pytest.fixture
-async def portal(scene: Scene) -> Portal:
-    return await scene.portal()
-
-
-async def _migrate(url: str) -> None:
-    database = open_database(url)
-    await migrate(database)
-    await database.close()
+async def desk(scene: Scene, proposer: Person, approver: Person) -> Desk:
+    return Desk(scene=scene, proposer=proposer, approver=approver)

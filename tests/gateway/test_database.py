@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from gateway.database import WAIT_SECONDS, Database, Instant, open_database
-from gateway.errors.places import Overloaded
-from tests.gateway.disposable import opened
-from tests.postgresql import Server
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.outages import Outages
+from tests.kit.stores import Server, opened
 
 numbers = sa.Table(
     "numbers_of_this_test",
@@ -81,7 +82,7 @@ async def test_a_deleted_embedded_store_is_an_outage_and_comes_back(tmp_path: Pa
         await make_table(database)
         shutil.move(folder, tmp_path / "away")
         for transaction in (database.read, database.write):
-            with pytest.raises(Overloaded) as outage:
+            with pytest.raises(StoreUnavailable, match="gone") as outage:
                 async with transaction():
                     pass
             assert isinstance(outage.value.__cause__, FileNotFoundError)
@@ -104,7 +105,7 @@ async def test_threat_35_a_store_that_another_process_locks_is_an_outage(tmp_pat
             holder.exec_driver_sql("BEGIN EXCLUSIVE")
             async with asyncio.timeout(3 * WAIT_SECONDS):
                 results = await asyncio.gather(*(write() for _ in range(5)), return_exceptions=True)
-        assert [type(result) for result in results] == [Overloaded] * 5
+        assert [str(result) for result in results] == ["locked"] * 5
         other.dispose()
         await write()
 
@@ -121,7 +122,7 @@ async def test_threat_35_a_statement_that_postgresql_does_not_answer_is_an_outag
         await make_table(other)
         async with other.write() as holder:
             await holder.execute(sa.text(f"LOCK TABLE {numbers.name}"))
-            with pytest.raises(Overloaded):
+            with pytest.raises(StoreUnavailable, match="timed_out"):
                 async with database.write() as connection:
                     await connection.execute(sa.update(numbers).values(value=1))
     async with database.write() as connection:
@@ -132,16 +133,19 @@ async def test_threat_35_a_statement_that_postgresql_does_not_answer_is_an_outag
 @pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/gateway"])
 async def test_a_server_that_does_not_listen_is_an_outage(url: str) -> None:
     async with opened(url) as database:
-        with pytest.raises(Overloaded):
+        with capture_logs() as lines, pytest.raises(StoreUnavailable, match="unreachable"):
             async with database.read():
                 pass
+    assert [(line["cause"], line["store"], line["error"]) for line in lines] == [
+        ("unreachable", "127.0.0.1:1/gateway", "ConnectionRefusedError")
+    ]
 
 
 @pytest.mark.postgresql
 async def test_a_database_that_does_not_exist_is_an_outage(request: pytest.FixtureRequest) -> None:
     server = request.getfixturevalue("postgresql_server")
     async with opened(server.url("no_such_database")) as database:
-        with pytest.raises(Overloaded):
+        with pytest.raises(StoreUnavailable, match="no_database"):
             async with database.read():
                 pass
 
@@ -167,5 +171,50 @@ async def _touch(path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Overloaded):
+    with pytest.raises(StoreUnavailable):
         open_database(f"sqlite:///{tmp_path}/file/gateway.db")
+
+
+async def test_threat_35_a_full_disk_is_logged_once_a_minute_with_its_remedy(tmp_path: Path) -> None:
+    now = [0.0]
+    async with opened(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await make_table(database)
+        database.outages = Outages("the store", monotonic=lambda: now[0])
+        with capture_logs() as lines:
+            for now[0] in (0.0, 1.0, 59.0, 61.0):
+                with pytest.raises(StoreUnavailable, match="disk_full"):
+                    await _fill(database)
+            async with database.write():
+                pass
+    assert lines[0] == {
+        "event": "store_unavailable",
+        "log_level": "error",
+        "cause": "disk_full",
+        "store": "the store",
+        "error": "SQLITE_FULL",
+        "remedy": "free space on the store's disk",
+        "left_out": 0,
+    }
+    assert [(line["event"], line.get("left_out")) for line in lines[1:]] == [
+        ("store_unavailable", 2),
+        ("store_works", None),
+    ]
+
+
+async def test_threat_35_many_callers_of_a_store_that_works_are_overload_and_not_an_outage(
+    tmp_path: Path,
+) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await make_table(database)
+        with capture_logs() as lines, pytest.raises(Overloaded) as refused:
+            raise database.outages.describe(sa.exc.TimeoutError()) or LookupError
+    assert (type(refused.value), refused.value.code) == (Overloaded, "overloaded")
+    assert [line["event"] for line in lines] == ["store_overloaded"]
+
+
+async def _fill(database: Database) -> None:
+    """Write more than the store may hold, as on a full disk."""
+    async with database.write() as connection:
+        await connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        for number in range(1000):
+            await connection.execute(sa.insert(numbers).values(name=f"row {number}"))

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from tests.gateway.disposable import opened
-from tests.postgresql import Server, running_postgresql
+from gateway.driver import HotStatement
+from gateway.errors.registry import StoreUnavailable
+from tests.kit.stores import Server, opened, running_postgresql
 
 
 @pytest.mark.postgresql
@@ -33,3 +34,25 @@ async def _states_beside_a_reader(url: str) -> str:
         await reader.execute(sa.text("SELECT 1"))
         async with database.write() as other:
             return str((await other.execute(sa.text(states))).scalar_one())
+
+
+@pytest.mark.postgresql
+def test_libpqs_parameters_reach_both_kinds_of_connections(postgresql_server: Server) -> None:
+    url = f"{postgresql_server.make_database()}?sslmode=disable&application_name=gateway-of-a-test"
+    names = asyncio.run(_names_of_connections(url))
+    assert names == {"gateway-of-a-test"}
+
+
+@pytest.mark.postgresql
+def test_a_server_without_tls_is_refused_where_tls_is_required(postgresql_server: Server) -> None:
+    url = f"{postgresql_server.make_database()}?sslmode=require"
+    with pytest.raises(StoreUnavailable, match="unreachable"):
+        asyncio.run(_ask(url, "SELECT 1"))
+
+
+async def _names_of_connections(url: str) -> set[str]:
+    names = HotStatement(sa.select(sa.func.current_setting("application_name")))
+    async with opened(url) as database, database.read() as reader:
+        pooled = (await reader.execute(sa.text("SELECT current_setting('application_name')"))).scalar_one()
+        (hot,) = await database.fetch(names, {})
+        return {str(pooled), str(hot[0])}

@@ -14,14 +14,16 @@ from alembic.script import ScriptDirectory
 from gateway.app import open_gateway
 from gateway.applications.store import applications
 from gateway.audit.model import GENESIS, AuditHead, row_hash
-from gateway.audit.use_cases import verify_audit
+from gateway.audit.sequencer import Sequencer
+from gateway.audit.verify import read_trust, verify_audit
 from gateway.database import Database, metadata
-from gateway.errors.commands import SchemaOld, StateWrong
+from gateway.errors.operators import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
 from gateway.settings import Settings
 from gateway.web import build_app
-from tests.gateway.disposable import opened
-from tests.gateway.scene import MASTER_KEY, HandClock, Portal, Scene
+from tests.kit.clocks import HandClock
+from tests.kit.scene import MASTER_KEY, Portal, Scene
+from tests.kit.stores import opened, unbind_keys
 
 
 def config(connection: sa.Connection | None = None) -> Config:
@@ -59,30 +61,58 @@ async def test_a_downgrade_leaves_nothing_and_an_upgrade_comes_back(database_url
             assert await connection.run_sync(_differences) == []
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
+@pytest.mark.parametrize("revision", ["0016", "0001", "0002", "0003", "0004", "0005", "0006"])
 async def test_an_upgrade_from_each_revision_keeps_every_row_and_serves_on(
     scene: Scene, portal: Portal, revision: str
 ) -> None:
     receipt = await portal.receipt()
-    database = scene.gateway.parts.database
-    known = await verify_audit(database)
+    database = scene.gateway.deps.database
+    assert await scene.gateway.sequencer.run()
+    await portal.receipt(dossier="HN-waits-for-its-row")
     async with database.write() as connection:
         await connection.run_sync(lambda sync: command.downgrade(config(sync), revision))
-        head = await connection.run_sync(_chain_as_it_was_then) if revision < "0005" else known
+        head = await connection.run_sync(_chain_as_it_was_then if revision < "0005" else _last_of_chain)
     before = await _rows(database)
 
     assert await migrate(database) == (revision, NEWEST)
 
-    assert await verify_audit(database, known=head) == head
+    found = await verify_audit(database, known=[head])
+    assert (found.size, found.signed) == (head.rows, 0)
     after = await _rows(database)
-    pairs = zip(after["audit_rows"], after["audit_entries"], strict=True)
-    after["audit_rows"] = [row | beside for row, beside in pairs]
+    entries = [{"row": beside["id"]} | beside for beside in after["audit_entries"]]
+    pairs = zip(after["audit_rows"], entries, strict=True)
+    after["audit_rows"] = [beside | row for row, beside in pairs]
+    after["audit_entries"] = entries
     for name, rows in before.items():
-        assert [{column: row[column] for column in rows[0]} for row in after[name]] == rows, name
-    assert len(before["verifications"]) == 1
+        kept = [{column: row[column] for column in rows[0]} for row in after[name]]
+        assert sorted(map(repr, kept)) == sorted(map(repr, rows)), name
+    assert len(before["verifications"]) == 2
     prefill = (await portal.prefill(receipt, ["full_name"])).json()
     body = {"prefill": prefill["id"], "field": "full_name", "note": "không đúng"}
     assert (await portal.call("POST", "/discrepancies", body)).status_code == 201
+    await _sign_and_verify(scene, head)
+
+
+async def _sign_and_verify(scene: Scene, head: AuditHead) -> None:
+    """The chain is the first leaves of the tree that the first pass signs."""
+    # A gateway of the older revision made no checkpoint key and no evidence key, and sealed no key to its serial.
+    database, vault = scene.gateway.deps.database, scene.gateway.vault
+    await unbind_keys(database, vault.master)
+    rings = await vault.open(database, scene.clock)
+    sequencer = Sequencer(database, vault, scene.clock, base="https://gateway.example/")
+    assert await sequencer.run()
+    found = await verify_audit(
+        database, trust=await read_trust(database, vault, now=scene.clock.now()), known=[head]
+    )
+    assert found.signed == found.rows > head.rows
+    assert (found.adopted, found.authenticated) == (head.rows, found.rows - head.rows)
+    assert len(rings.evidence) == 1
+
+
+def _last_of_chain(connection: sa.Connection) -> AuditHead:
+    query = sa.text("SELECT row, hash FROM audit_rows ORDER BY row DESC LIMIT 1")
+    row, chained = connection.execute(query).one()
+    return AuditHead(rows=row, hash=chained)
 
 
 def _chain_as_it_was_then(connection: sa.Connection) -> AuditHead:
@@ -151,4 +181,4 @@ async def test_an_embedded_store_is_migrated_by_whoever_opens_it(tmp_path: Path)
         {"database_url": f"sqlite:///{tmp_path}/new/gateway.db", "master_key": MASTER_KEY}
     )
     async with open_gateway(settings, clock=HandClock()) as gateway:
-        await require_current(gateway.parts.database)
+        await require_current(gateway.deps.database)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors.commands import SettingInvalid
-from gateway.places import Profile
+from gateway.errors.operators import SettingInvalid
+from gateway.identifiers import Profile
 from gateway.settings import Settings, read_settings
 
 SECRET = "correct-horse-battery"  # a value that must never be seen again
@@ -64,7 +64,7 @@ def test_every_member_of_a_connection_is_read_from_its_variable() -> None:
             "GATEWAY_OFFICIAL_DEADLINE_MS": "2500",
             "GATEWAY_OFFICIAL_HOSTS": "registry.example, other.example",
             "GATEWAY_OFFICIAL_NETWORKS": "10.1.0.0/16,127.0.0.0/8",
-            "GATEWAY_OFFICIAL_EXPIRES_ON": "2027-01-31",
+            "GATEWAY_OFFICIAL_EXPIRES_ON": "2099-01-31",
             "GATEWAY_OFFICIAL_CONTACT": "it@example.org",
         }
     ).official
@@ -81,7 +81,7 @@ def test_every_member_of_a_connection_is_read_from_its_variable() -> None:
     assert SECRET not in repr(connection)
 
 
-def test_policy_for_tests_is_read_and_stands_without_a_connection() -> None:
+def test_a_policy_is_read_and_needs_no_connection() -> None:
     sandbox = read(
         {
             "GATEWAY_SANDBOX_REUSE": "dossier",
@@ -101,7 +101,7 @@ def test_policy_for_tests_is_read_and_stands_without_a_connection() -> None:
 
 @pytest.mark.parametrize(
     "variable",
-    ["GATEWAY_COLOUR", "GATEWAY_SANDBOX_COLOUR", "GATEWAY_METRICS_HOST", "GATEWAY_TEST_REGISTRY_URL"],
+    ["GATEWAY_COLOUR", "GATEWAY_SANDBOX_COLOUR", "GATEWAY_METRICS_COLOUR", "GATEWAY_TEST_REGISTRY_URL"],
 )
 def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
     assert refusal({variable: SECRET}) == f"{variable}: no such setting"
@@ -115,6 +115,16 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
         ("GATEWAY_DATABASE_URL", "sqlite:///:memory:", "sqlite:///path or postgresql://"),
         ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h:99999/n", "sqlite:///path or postgresql://"),
         ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h", "sqlite:///path or postgresql://"),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?connect_timeout=3",
+            "parameter 'connect_timeout' is not",
+        ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?sslmode=require&pool=1",
+            "the parameter 'pool' is not",
+        ),
         ("GATEWAY_PUBLIC_URL", f"https://u:{SECRET}@gateway.example", "without user"),
         ("GATEWAY_PUBLIC_URL", "gateway.example", "http or https address"),
         ("GATEWAY_PUBLIC_URL", "http://gateway.example:123456", "http or https address"),
@@ -210,7 +220,7 @@ def test_authorities_are_named_by_their_file_alone(name: str) -> None:
     assert refusal({f"GATEWAY_SANDBOX_{name}": "x"}) == f"GATEWAY_SANDBOX_{name}: no such setting"
 
 
-def test_a_secret_given_twice_is_refused_not_chosen(tmp_path: Path) -> None:
+def test_a_secret_given_twice_is_refused_instead_of_one_chosen(tmp_path: Path) -> None:
     twice = {"GATEWAY_MASTER_KEY": SECRET, "GATEWAY_MASTER_KEY_FILE": str(tmp_path)}
     assert refusal(twice) == "GATEWAY_MASTER_KEY and GATEWAY_MASTER_KEY_FILE: set one of the two"
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import count
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,6 +15,8 @@ from xml.sax.saxutils import escape
 import httpx
 from lxml import etree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.kit.clocks import StillClock
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 AN = {
@@ -31,27 +32,6 @@ CODES = {
     "CungCapThongTinHoGiaDinh": "040",
 }
 Fields = dict[str, str | None]
-
-
-class HandClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start
-        self._seconds = 0.0
-
-    def now(self) -> datetime:
-        """Return the instant."""
-        return self._now
-
-    def monotonic(self) -> float:
-        """Return the seconds gone."""
-        return self._seconds
-
-    def pass_seconds(self, seconds: float) -> None:
-        """Let time go by."""
-        self._now = datetime.fromtimestamp(self._now.timestamp() + seconds, self._now.tzinfo)
-        self._seconds += seconds
 
 
 def sign(account: Mapping[str, Any], url: str, timestamp: str) -> str:
@@ -83,7 +63,7 @@ class SoapPortal:
 
     http: httpx.AsyncClient
     account: Mapping[str, Any]
-    clock: HandClock
+    clock: StillClock
     base: str = "http://registry.test"
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 

@@ -9,20 +9,21 @@ import pytest
 from lxml import etree
 
 from mock_c06.app import MockRegistry, build_mock
+from mock_c06.faces.wsdl import CONTRACTS
 from mock_c06.settings import Settings
-from mock_c06.wire.wsdl import CONTRACTS
-from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal
+from tests.kit.clocks import StillClock
+from tests.mock_c06.callers import PlatformClient, SoapPortal
 
 CONTROL_TOKEN = "control-token-of-this-test"
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock(datetime(2026, 11, 24, 1, 0, tzinfo=UTC))
+def clock() -> StillClock:
+    return StillClock(datetime(2026, 11, 24, 1, 0, tzinfo=UTC))
 
 
 @pytest.fixture
-def mock(clock: HandClock) -> MockRegistry:
+def mock(clock: StillClock) -> MockRegistry:
     return build_mock(Settings.model_validate({"control_token": CONTROL_TOKEN}), clock=clock)
 
 
@@ -55,7 +56,9 @@ async def accounts(control: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def portal(test_door: httpx.AsyncClient, accounts: dict[str, dict[str, Any]], clock: HandClock) -> SoapPortal:
+def portal(
+    test_door: httpx.AsyncClient, accounts: dict[str, dict[str, Any]], clock: StillClock
+) -> SoapPortal:
     return SoapPortal(test_door, accounts["dvctt-hanoi"], clock)
 
 

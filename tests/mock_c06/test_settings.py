@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from mock_c06.errors import StartRefused
-from mock_c06.settings import WHERE_WE_ARE, read_settings
+from mock_c06.settings import ENVIRONMENT_NAMES, read_settings
 
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in WHERE_WE_ARE:
+    for name in ENVIRONMENT_NAMES:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -33,7 +33,7 @@ def test_environment_and_env_file_are_both_read(empty_folder: Path, monkeypatch:
 
 def test_an_env_file_that_is_no_text_stops_the_start_in_one_line(empty_folder: Path) -> None:
     (empty_folder / ".env").write_bytes(b"\xff\xfe")
-    with pytest.raises(StartRefused, match=r"^\.env: text in UTF-8 is expected$"):
+    with pytest.raises(StartRefused, match=r"^\.env: UTF-8 text is expected$"):
         read_settings()
 
 
@@ -55,7 +55,7 @@ def test_an_empty_setting_stops_the_start_and_is_named(monkeypatch: pytest.Monke
         read_settings()
 
 
-@pytest.mark.parametrize("name", WHERE_WE_ARE)
+@pytest.mark.parametrize("name", ENVIRONMENT_NAMES)
 @pytest.mark.parametrize("value", ["production", "PROD", "cloud,prod", "live"])
 def test_threat_43_the_mock_does_not_start_in_production(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

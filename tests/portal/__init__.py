@@ -1,1 +1,1 @@
-"""The test portal."""
+"""Tests of the test portal."""

@@ -9,16 +9,7 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from portal.gateway_client import GatewayClient, PortalAccount, TokenRefused
-from tests.gateway.conftest import clock, database_url, mock, scene, sqlite_template
-from tests.gateway.scene import AN, BASE, CITIZEN, Portal, Scene
-
-__all__ = [
-    "clock",
-    "database_url",
-    "mock",
-    "scene",
-    "sqlite_template",
-]  # pytest finds them here
+from tests.kit.scene import AN, BASE, CITIZEN, Portal, Scene
 
 ACT = {
     "procedure": "khai-sinh",
@@ -30,7 +21,7 @@ ENQUIRY = {**ACT, "claim": AN}
 
 
 def client_of(scene: Scene, portal: Portal) -> GatewayClient:
-    """Return the client of an account, on a connection of its own to the application."""
+    """Return the client of an account, on a new connection to the application."""
     account = PortalAccount(
         client_id=portal.client_id, issuer=portal.issuer, client_secret=portal.secret, key=portal.key
     )
@@ -45,7 +36,7 @@ async def client(request: pytest.FixtureRequest, scene: Scene) -> AsyncIterator[
         yield opened
 
 
-async def test_a_citizen_is_verified_once_and_a_form_is_filled(client: GatewayClient) -> None:
+async def test_the_client_verifies_a_citizen_once_and_fills_a_form(client: GatewayClient) -> None:
     verified = await client.verify(ENQUIRY)
     assert (verified.status, verified.members["verdict"]) == (201, "confirmed")
     receipt = verified.members["receipt"]
@@ -61,22 +52,22 @@ async def test_a_token_is_fetched_once_for_many_calls(client: GatewayClient) -> 
     assert await client.token() is first
 
 
-async def test_a_token_that_a_change_ended_is_fetched_once_more(scene: Scene, client: GatewayClient) -> None:
+async def test_a_token_that_a_change_ended_is_fetched_again_once(scene: Scene, client: GatewayClient) -> None:
     await client.verify(ENQUIRY)
     before = (await client.token())["access_token"]
     for state in (AccountState.SUSPENDED, AccountState.ACTIVE):
-        await change_state(scene.gateway.parts, client.client_id, state)
+        await change_state(scene.gateway.deps, client.client_id, state)
     assert (await client.verify(ENQUIRY)).status == 200
     assert (await client.token())["access_token"] != before
 
 
-async def test_an_ended_account_is_told_in_the_servers_word(scene: Scene, client: GatewayClient) -> None:
-    await change_state(scene.gateway.parts, client.client_id, AccountState.REVOKED)
+async def test_a_revoked_account_gets_the_servers_own_error_code(scene: Scene, client: GatewayClient) -> None:
+    await change_state(scene.gateway.deps, client.client_id, AccountState.REVOKED)
     with pytest.raises(TokenRefused, match=r"^invalid_client$"):
         await client.verify(ENQUIRY)
 
 
-async def test_threat_9_the_other_profiles_door_refuses_the_token(
+async def test_threat_9_the_token_is_refused_at_the_other_profile(
     scene: Scene, client: GatewayClient
 ) -> None:
     crossed = await client.verify_elsewhere(f"{BASE}/official", ENQUIRY)
@@ -84,7 +75,7 @@ async def test_threat_9_the_other_profiles_door_refuses_the_token(
     assert await scene.journal("official") == []
 
 
-def test_an_accounts_secrets_do_not_show_in_its_repr() -> None:
+def test_the_repr_of_an_account_contains_no_secret() -> None:
     account = PortalAccount(
         client_id="acc_x", issuer=BASE, client_secret="s3cr3t", key=ECKey.generate_key("P-256")
     )

@@ -1,1 +1,1 @@
-"""The shape of the code, held by tests."""
+"""Tests of the code's shape: layers, sizes, names, generated files."""

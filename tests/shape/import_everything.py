@@ -1,8 +1,7 @@
-"""A program for `test_imports_do_nothing`: imports every module named on its input, and tells what each did
-besides.
+"""A program for `test_imports_do_nothing`: imports every module named on its input and prints each side effect.
 
-Files, sockets, processes, threads and the environment are watched. What a library does while it is itself
-being imported is its own affair: an effect counts when a frame of ours stands nearer to it than an import does.
+It watches files, sockets, processes, threads and the environment. It ignores what a library does during its
+own import: an effect counts if a frame of this project is closer to it on the stack than an import.
 """
 
 import importlib
@@ -29,7 +28,7 @@ WATCHED = (
 
 
 def main(root: Path, modules: list[str]) -> int:
-    """Import them all; print one line an effect; 1 when there was any."""
+    """Import them all; print one line per effect; return 1 if there was any."""
     effects: list[str] = []
 
     def note(what: str) -> None:
@@ -37,8 +36,8 @@ def main(root: Path, modules: list[str]) -> int:
         if culprit:
             effects.append(f"{culprit}: {what}")
 
-    real = os.environ  # noqa: TID251 - read by nobody here: only watched
-    os.environ = _WatchedEnvironment(real, note)  # type: ignore[assignment]  # noqa: TID251, B003 - it plays the same part
+    real = os.environ  # noqa: TID251 - replaced by a watched copy and not read here
+    os.environ = _WatchedEnvironment(real, note)  # type: ignore[assignment]  # noqa: TID251, B003 - it has the same methods
     sys.addaudithook(
         lambda event, arguments: note(f"{event} {arguments[:1]}") if event.startswith(WATCHED) else None
     )
@@ -50,7 +49,7 @@ def main(root: Path, modules: list[str]) -> int:
 
 
 class _WatchedEnvironment(MutableMapping[str, str]):
-    """The environment, with a witness at each read."""
+    """The environment, with a recorder of each read."""
 
     def __init__(self, real: MutableMapping[str, str], note: Any) -> None:
         self._real, self._note = real, note

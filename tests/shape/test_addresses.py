@@ -1,12 +1,13 @@
-"""No file of the project says where packages come from: that is each machine's own setting.
+"""No file of the project names a package index: each machine has its own setting.
 
-An index address in a lock file breaks the install everywhere else, and tells about the machine that made it.
+An index address in a lock file breaks the installation on other machines and reveals the machine that made
+it.
 """
 
 import re
 from collections.abc import Iterable
 
-from tests.shape.source import Source, read_text_files
+from tests.kit.source import Source, read_text_files
 
 INDEX = re.compile(
     r"(?<!emit-)(?:extra-)?index[-]url\b|\bfind[-]links\b|\w+\.org/simple|\w+hosted\.org|registry\.\w+\.org"
@@ -24,7 +25,7 @@ def _find_addresses(sources: Iterable[Source]) -> list[str]:
     ]
 
 
-def test_no_file_names_a_package_index() -> None:
+def test_no_file_of_the_project_names_a_package_index() -> None:
     assert (
         _find_addresses(
             source for source in read_text_files() if source.place != "tests/shape/test_addresses.py"
@@ -45,5 +46,5 @@ def test_an_address_inside_a_lock_file_is_found() -> None:
     ]
 
 
-def test_the_option_that_leaves_addresses_out_is_fine() -> None:
+def test_the_option_that_omits_index_addresses_is_allowed() -> None:
     assert _find_addresses([Source("Makefile", "uv pip compile --no-emit-index-url\n")]) == []

@@ -1,10 +1,10 @@
-"""What a document or a docstring points to is there."""
+"""Every link and every cited decision in a document or docstring exists."""
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from tests.shape.source import ROOT, Source, read_text_files
+from tests.kit.source import ROOT, Source, read_text_files
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 DECISION = re.compile(r"\bdecisions/(\d{4})")
@@ -25,22 +25,22 @@ def _find_missing_decisions(sources: Iterable[Source]) -> Iterator[str]:
                 yield f"{source.place}: {number}"
 
 
-def test_every_link_in_the_documents_leads_somewhere() -> None:
+def test_every_link_in_the_documents_has_a_target() -> None:
     documents = (source for source in read_text_files() if source.place.endswith(".md"))
     assert list(_find_dead_links(documents)) == []
 
 
-def test_every_decision_that_is_cited_is_written() -> None:
+def test_every_cited_decision_has_a_file() -> None:
     citing = (source for source in read_text_files() if source.place != "tests/shape/test_documents.py")
     assert list(_find_missing_decisions(citing)) == []
 
 
-def test_a_link_that_leads_nowhere_is_found() -> None:
+def test_a_link_without_a_target_is_found() -> None:
     bad = Source("docs/x.md", "See [there](../nowhere.md) and [here](https://example.test/x).")
     assert list(_find_dead_links([bad])) == ["docs/x.md: ../nowhere.md"]
 
 
-def test_a_cited_decision_that_nobody_wrote_is_found() -> None:
+def test_a_cited_decision_without_a_file_is_found() -> None:
     assert list(_find_missing_decisions([Source("gateway/x.py", "# decisions/9999")])) == [
         "gateway/x.py: 9999"
     ]

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable
 
-from tests.shape.source import PROGRAMS, Source, read_python
+from tests.kit.source import PROGRAMS, Source, read_python
 
 READERS = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "dotenv", "pydantic_settings"}
 
@@ -36,6 +36,6 @@ def test_an_environment_read_in_a_client_is_found() -> None:
     assert _find_environment_reads([bad]) == ["gateway/registry/client.py:2 os.environ"]
 
 
-def test_settings_may_read_what_others_may_not() -> None:
+def test_a_settings_module_may_read_the_environment() -> None:
     fine = Source("gateway/settings.py", "import os\nvalues = dict(os.environ)\n")
     assert _find_environment_reads([fine]) == []

@@ -1,6 +1,6 @@
-"""Sign of decay D7: every error that a portal can meet has a row in the one table of its face.
+"""Sign of decay D7: every error that a portal can get has a row in the table of problems, with a unique code.
 
-Errors of `OperationError` are met by commands, never by portals, and have none.
+Subclasses of `OperationError` stop commands and never reach portals: they have no row.
 """
 
 import importlib
@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator
 
 from gateway.edge.problems import PROBLEMS
 from gateway.errors import GatewayError
-from gateway.errors.commands import OperationError
-from tests.shape.source import read_python
+from gateway.errors.operators import OperationError
+from tests.kit.source import read_python
 
 
 def _leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
@@ -27,6 +27,11 @@ def test_every_error_class_has_a_row_in_problems() -> None:
         if source.parts[-1] != "__main__":
             importlib.import_module(".".join(source.parts).removesuffix(".__init__"))
     assert _find_errors_without_row(GatewayError, PROBLEMS) == []
+
+
+def test_every_row_has_a_unique_machine_code() -> None:
+    codes = [kind.code for kind in PROBLEMS]
+    assert len(set(codes)) == len(codes)
 
 
 def test_an_error_class_without_a_row_is_found() -> None:

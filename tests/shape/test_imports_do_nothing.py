@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.shape.source import PROGRAMS, ROOT, read_python
+from tests.kit.source import PROGRAMS, ROOT, read_python
 
 IMPORTER = ROOT / "tests" / "shape" / "import_everything.py"
 

@@ -1,19 +1,23 @@
-"""Sign of decay D5: layers don't leak. Import-linter holds the rooms; this holds what it can't see.
+"""Sign of decay D5: no layer uses what belongs to another. Import-linter checks the folders; these tests
+check the rest.
 
-Only a room's `store`, `web` with its `answers` and `bodies`, and `cli` with what it prints know SQL, HTTP and a
-terminal; parts are built in one place; the programs share only `openapi/`.
+Only a folder's `store`, `web` with its `responses` and `requests`, `cli` with its output, and what reads the
+citizens' login's keys use SQL, HTTP and a terminal; the program is assembled in one place; the programs share only `openapi/`.
 """
 
 import ast
+import tomllib
 from collections.abc import Iterable, Iterator
 
-from tests.shape.source import PROGRAMS, Source, read_python
+import pytest
 
-NO_ROOMS = {"edge", "registry", "errors"}
+from tests.kit.source import PROGRAMS, ROOT, Source, read_python
+
+NO_ROOMS = {"edge", "registry", "errors", "storage"}
 """Folders of the gateway that are edges themselves, or know nothing."""
 
-EDGES = ("store", "web", "answers", "bodies", "cli", "cli_acts", "printing")
-FILES_FORMS = {"gateway/applications/statement.py"}
+EDGES = ("store", "web", "responses", "requests", "cli", "cli_acts", "login_keys")
+FILES_FORMS = {"gateway/applications/statement.py", "gateway/procedures/catalogue.py"}
 """What a person writes in a file is read at an edge too, by pydantic."""
 
 OUTER_LIBRARIES = {
@@ -30,14 +34,14 @@ OUTER_LIBRARIES = {
 HTTP_WORDS = {"status_code", "HTTPStatus", "HTTPException", "Request", "Response", "JSONResponse"}
 BUILT_ONCE = {
     "FastAPI": {"gateway/web.py", "mock_c06/app.py", "portal/app.py"},
-    "create_async_engine": {"gateway/database.py", "demo/used_store.py"},
-    "AiohttpTransport": {"gateway/registry/transport.py"},
+    "create_async_engine": {"gateway/database.py", "portal/store.py", "demo/used_store.py"},
+    "AiohttpTransport": {"gateway/registry/egress.py"},
 }
-MAY_IMPORT = {("demo", "portal")}
+MAY_IMPORT = {("demo", "portal"), ("portal", "witness")}
 
 
 def _is_inner(source: Source) -> bool:
-    """Say whether this file of a room is neither its SQL, nor its HTTP, nor its commands."""
+    """Say whether this file of a folder is neither its SQL, nor its HTTP, nor its commands."""
     in_a_room = source.is_within("gateway") and len(source.parts) > 2 and source.parts[1] not in NO_ROOMS
     return in_a_room and not source.parts[-1].endswith(EDGES) and source.place not in FILES_FORMS
 
@@ -78,11 +82,27 @@ def _name_of(node: ast.AST) -> str | None:
     return node.arg if isinstance(node, ast.keyword) else None
 
 
-def test_only_the_edges_of_a_room_know_http_or_sql() -> None:
+def _read_layers(program: str) -> list[str]:
+    """Return every module that the program's import contract orders, once for each occurrence."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    found = next(contract for contract in contracts if contract["id"] == f"{program}-files")
+    assert "ignore_imports" not in found
+    return [module.strip() for layer in found["layers"] for module in layer.split("|")]
+
+
+@pytest.mark.parametrize("program", ["gateway", "mock_c06"])
+def test_the_import_contract_orders_every_file_once_and_exempts_none(program: str) -> None:
+    modules = [".".join(source.parts) for source in read_python(program) if source.parts[-1] != "__init__"]
+    assert sorted(_read_layers(program)) == sorted(modules)
+
+
+def test_only_the_edge_files_of_a_folder_use_http_or_sql() -> None:
     assert list(_find_leaks(read_python("gateway"))) == []
 
 
-def test_application_engine_and_transport_are_built_once() -> None:
+def test_application_engine_and_transport_are_built_in_one_place() -> None:
     assert list(_find_second_builders(read_python(*PROGRAMS))) == []
 
 
@@ -91,24 +111,24 @@ def test_the_programs_never_import_each_other() -> None:
 
 
 def test_a_library_of_the_edge_in_a_use_case_is_found() -> None:
-    bad = Source("gateway/verifications/use_cases.py", "from fastapi import HTTPException\n")
-    assert list(_find_leaks([bad])) == ["gateway/verifications/use_cases.py:1 imports fastapi.HTTPException"]
+    bad = Source("gateway/enquiries/receipts.py", "from fastapi import HTTPException\n")
+    assert list(_find_leaks([bad])) == ["gateway/enquiries/receipts.py:1 imports fastapi.HTTPException"]
 
 
-def test_sql_beside_the_store_of_a_room_is_found() -> None:
-    bad = Source("gateway/verifications/budgets.py", "import sqlalchemy as sa\n")
-    assert list(_find_leaks([bad])) == ["gateway/verifications/budgets.py:1 imports sqlalchemy"]
+def test_sql_outside_the_store_of_a_folder_is_found() -> None:
+    bad = Source("gateway/enquiries/verify.py", "import sqlalchemy as sa\n")
+    assert list(_find_leaks([bad])) == ["gateway/enquiries/verify.py:1 imports sqlalchemy"]
 
 
-def test_every_folder_but_the_edges_is_a_room() -> None:
+def test_every_folder_except_the_edges_is_checked() -> None:
     rooms = {source.parts[1] for source in read_python("gateway") if _is_inner(source)}
-    assert {"applications", "changes", "verifications"} <= rooms
+    assert {"applications", "changes", "enquiries"} <= rooms
     assert NO_ROOMS.isdisjoint(rooms)
 
 
 def test_a_status_code_in_a_model_is_found() -> None:
-    bad = Source("gateway/prefills/model.py", "raise Refused(status_code=409)\n")
-    assert list(_find_leaks([bad])) == ["gateway/prefills/model.py:1 says status_code"]
+    bad = Source("gateway/enquiries/model.py", "raise Refused(status_code=409)\n")
+    assert list(_find_leaks([bad])) == ["gateway/enquiries/model.py:1 says status_code"]
 
 
 def test_a_second_place_that_builds_an_engine_is_found() -> None:

@@ -1,4 +1,4 @@
-"""The list of defects of `tools/mutants.py` fits the code as it is: otherwise a defect can't be planted."""
+"""The list of defects of `tools/mutants.py` matches the code: otherwise the script can't plant a defect."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_each_defects_text_occurs_exactly_once_in_its_file() -> None:
     assert wrong == {}
 
 
-def test_each_defect_has_a_name_of_its_own_and_tests_that_exist() -> None:
+def test_each_defect_has_a_unique_name_and_existing_tests() -> None:
     defects = read_defects()
     missing = [
         path for defect in defects for path in defect.tests if not (ROOT / "tests" / Path(path)).exists()

@@ -1,4 +1,4 @@
-"""Nothing of a request runs in a thread: FastAPI would take one for every endpoint or dependency without `async`."""
+"""No part of a request runs in a thread: FastAPI uses one for every endpoint or dependency without `async`."""
 
 from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
@@ -10,13 +10,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from gateway.accounts import web as accounts_web
+from gateway.enquiries import web as enquiries_web
 from gateway.oauth import web as oauth_web
 from gateway.operators import web as operators_web
-from gateway.prefills import web as prefills_web
 from gateway.procedures import web as procedures_web
-from gateway.verifications import web as verifications_web
 
-ROOMS = (accounts_web, oauth_web, operators_web, prefills_web, procedures_web, verifications_web)
+ROOMS = (accounts_web, enquiries_web, oauth_web, operators_web, procedures_web)
 
 
 def calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:

@@ -1,9 +1,9 @@
-"""Sign of decay D3: tests hand in other parts; they never patch our code."""
+"""Sign of decay D3: tests pass in other dependencies; they never patch this project's code."""
 
 import re
 from collections.abc import Iterable
 
-from tests.shape.source import Source, read_python
+from tests.kit.source import Source, read_python
 
 PATCHING = re.compile(
     r"unittest\.mock|from unittest import mock|pytest_mock|\bmocker\b|MagicMock|monkeypatch\.setattr|\brespx\b|dependency_overrides"
@@ -19,7 +19,7 @@ def _find_patches(sources: Iterable[Source]) -> list[str]:
     ]
 
 
-def test_no_test_patches_our_own_code() -> None:
+def test_no_test_patches_code_of_this_project() -> None:
     sources = (source for source in read_python() if not source.is_within("tests/shape"))
     assert _find_patches(sources) == []
 

@@ -1,10 +1,14 @@
-"""Sign of decay D8: a command that the documents name exists."""
+"""Sign of decay D8: every command in the documents exists. A README's first screen names the two commands
+of the set-up.
+"""
 
 import re
 import subprocess
 import sys
 
-from tests.shape.source import ROOT
+import pytest
+
+from tests.kit.source import ROOT
 
 DOCUMENTS = ("README.md", "README.vi.md", "CONTRIBUTING.md")
 MODULES = {"gateway": "gateway", "mock-c06": "mock_c06"}
@@ -33,6 +37,27 @@ def _runs(program: str, words: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, cwd=ROOT).returncode == 0
 
 
+FIRST_SCREEN = 40
+"""Lines."""
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.vi.md"])
+def test_the_first_screen_names_both_commands_with_their_last_lines(document: str) -> None:
+    lines = (ROOT / document).read_text(encoding="utf-8").splitlines()[:FIRST_SCREEN]
+    for command in ("demo", "test"):
+        row = next(line for line in lines if line.startswith(f"| `make {command}`"))
+        *_, time, last_line = [cell.strip() for cell in row.strip("| ").split("|")]
+        assert re.search(r"minute|phút", time)
+        assert last_line.strip("`").startswith(f"{command}: ok (")
+
+
+def test_the_readme_shows_the_last_line_of_make_test() -> None:
+    target = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest: ")[2].partition("\n\n")[0]
+    last_line = target.splitlines()[-1].strip().removeprefix('@echo "').removesuffix('"')
+    for document in ("README.md", "README.vi.md"):
+        assert f"| `{last_line}` |" in (ROOT / document).read_text(encoding="utf-8")
+
+
 def test_every_make_target_in_the_documents_exists() -> None:
     named = {words.split()[0] for program, words in _read_commands() if program == "make"}
     assert {"demo", "serve", "check", "test"} <= named
@@ -44,9 +69,15 @@ def test_every_console_command_in_the_documents_exists() -> None:
     assert [pair for pair in named if not _runs(*pair)] == []
 
 
-def test_a_target_that_is_not_made_is_found() -> None:
+def test_a_make_target_that_does_not_exist_is_found() -> None:
     assert _find_missing_targets({"check", "magic"}) == ["magic"]
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:
     assert not _runs("gateway", "conjure")
+
+
+def test_the_vietnamese_readme_uses_one_word_for_one_thing() -> None:
+    text = (ROOT / "README.vi.md").read_text(encoding="utf-8")
+    assert re.findall(r"[Cc]ổng(?! dịch vụ công| DVC)", text) == []  # neither the gateway nor a port
+    assert "khoá" not in text

@@ -1,7 +1,7 @@
-"""Every table is in the state of evidence, or says why not; nothing writes past it unseen.
+"""Every table is in the state of evidence or has a stated reason; nothing writes to it without the audit.
 
-The audit sees what SQLAlchemy's own statements write. Text SQL it doesn't, and what says `unrecorded` it lets pass: here is
-what may.
+The audit sees SQLAlchemy's own statements. It does not see text SQL, and it ignores statements marked
+`unrecorded`: these tests limit both.
 """
 
 import ast
@@ -9,25 +9,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from gateway.audit.state import COVERED, NOT_COVERED
-from gateway.tables import all_tables
-from tests.shape.source import Source, read_python
+from gateway.schema import all_tables
+from tests.kit.source import Source, read_python
 
 HOW = (
     "declare a table in gateway/audit/state.py: a line in COVERED puts its rows in evidence, "
-    "a line in NOT_COVERED says why they need not be; and its store in gateway/tables.py"
+    "a line in NOT_COVERED says why they need not be; and its store in gateway/schema.py"
 )
 UNRECORDED = {
     "gateway/changes/store.py": 2,
     "gateway/keys/store.py": 1,
     "gateway/operators/store.py": 1,
-    "gateway/verifications/store.py": 1,
+    "gateway/enquiries/store.py": 1,
 }
 """How many statements of a file may write a covered table outside a record of the audit."""
 
 WRITES = ("insert", "update", "delete", "replace", "truncate", "merge", "copy")
 
 
-def test_every_table_is_in_evidence_or_says_why_not() -> None:
+def test_every_table_is_in_evidence_or_has_a_reason() -> None:
     names = {table.name for table in all_tables()}
     assert names - set(COVERED) - set(NOT_COVERED) == set(), HOW
     assert (set(COVERED) | set(NOT_COVERED)) - names == set(), "a table is gone: its line goes too"
@@ -45,7 +45,7 @@ def test_every_table_of_the_program_is_among_all_tables() -> None:
     assert made == {table.name for table in all_tables()}, HOW
 
 
-def test_what_is_left_out_of_a_digest_is_a_column_that_may_change() -> None:
+def test_a_column_left_out_of_a_digest_is_one_that_may_change() -> None:
     for table in all_tables():
         rules = COVERED.get(table.name)
         if rules is not None:
@@ -54,8 +54,8 @@ def test_what_is_left_out_of_a_digest_is_a_column_that_may_change() -> None:
             assert set(rules.left_out) | set(rules.alike) <= columns - keys, table.name
 
 
-def test_a_covered_table_takes_no_value_that_its_statements_do_not_say() -> None:
-    """A digest is made of the values that are inserted: one that the database adds would be missing."""
+def test_a_covered_table_accepts_no_value_outside_its_statements() -> None:
+    """A digest covers the inserted values: it would miss a value that the database adds."""
     made_elsewhere = [
         f"{table.name}.{column.name}"
         for table in all_tables()
@@ -67,7 +67,7 @@ def test_a_covered_table_takes_no_value_that_its_statements_do_not_say() -> None
 
 
 def _texts(sources: Iterable[Source]) -> Iterator[tuple[str, str]]:
-    """Yield each text that is run as SQL, and where."""
+    """Yield each text that is run as SQL, with its file and line."""
     for source in sources:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call) and _name_of(node.func) in {
@@ -83,7 +83,7 @@ def _name_of(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def test_no_text_sql_writes_to_a_table_unseen() -> None:
+def test_no_text_sql_writes_to_a_table_of_the_gateway() -> None:
     sources = [source for source in read_python() if source.is_within("gateway")]
     writes = [f"{place} {text}" for place, text in _texts(sources) if text.split(" ")[0] in WRITES]
     assert writes == []

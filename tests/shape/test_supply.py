@@ -1,4 +1,6 @@
-"""Threat 45, as far as it shows without a network: locked packages, a plain image, no shell, no banner, no debug page."""
+"""Threat 45, as far as it can be checked without a network: locked packages, a plain image, no shell, no
+banner, no debug page.
+"""
 
 import ast
 import re
@@ -6,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from gateway.edge.room import Room
+from gateway.edge.connections import ConnectionLimiter
 from gateway.server import Server
-from tests.shape.source import PROGRAMS, ROOT, Source, read_python
+from tests.kit.source import PROGRAMS, ROOT, Source, read_python
 
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[^\s;*]+( ;[^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
@@ -32,7 +34,7 @@ def read_dockerfile() -> list[str]:
 
 
 def _find_images(lines: Iterable[str]) -> list[str]:
-    """Return the images built upon, arguments put in."""
+    """Return the base images, with arguments replaced."""
     text = "\n".join(lines)
     arguments = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
     named = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
@@ -56,8 +58,8 @@ def _find_shells(sources: Iterable[Source]) -> Iterator[str]:
     for source in sources:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call):
-                told = {word.arg for word in node.keywords if not _is_false(word.value)}
-                if "shell" in told or ast.unparse(node.func) in SHELLS:
+                options = {word.arg for word in node.keywords if not _is_false(word.value)}
+                if "shell" in options or ast.unparse(node.func) in SHELLS:
                     yield f"{source.place}:{node.lineno}"
 
 
@@ -72,7 +74,7 @@ def test_threat_45_every_locked_package_has_one_version_and_hashes(lock: object)
     assert _find_loose(text) == []
 
 
-def test_threat_45_the_image_is_of_a_named_digest_and_runs_as_nobody_in_particular() -> None:
+def test_threat_45_the_image_has_a_base_with_a_digest_and_an_unprivileged_user() -> None:
     lines = read_dockerfile()
     for image in _find_images(lines):
         name, _, tag = image.partition(":")
@@ -93,12 +95,12 @@ def test_threat_45_no_command_goes_through_a_shell() -> None:
     assert list(_find_shells(read_python())) == []
 
 
-def test_threat_45_the_server_names_no_software_and_shows_no_debug_page() -> None:
+def test_threat_45_the_server_sends_no_software_name_and_no_debug_page() -> None:
     async def app(*call: object) -> None:
         raise AssertionError
 
-    room = Room(base="", note=lambda _reason: None)
-    assert Server(app, room=room, started=lambda: None).config.server_header is False
+    limiter = ConnectionLimiter(base="", note=lambda _reason: None)
+    assert Server(app, limiter=limiter, started=lambda: None).config.server_header is False
     for source in read_python():
         if source.is_within(*PROGRAMS):
             calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
@@ -106,7 +108,7 @@ def test_threat_45_the_server_names_no_software_and_shows_no_debug_page() -> Non
             assert debugging == [], source.place
 
 
-def test_a_requirement_without_hash_or_with_a_range_is_found() -> None:
+def test_a_requirement_without_a_hash_or_with_a_range_is_found() -> None:
     digest = "--hash=sha256:" + "0" * 64
     assert _find_loose(f"a==1 \\\n    {digest}\nb==1\nc>=1 \\\n    {digest}\n") == ["b==1", f"c>=1 {digest}"]
 

@@ -1,9 +1,9 @@
-"""Sign of decay D4: the registry's Vietnamese element names stop at the border (openapi/c06*.xsd list them).
+"""Sign of decay D4: the registry's Vietnamese element names occur only at the border (openapi/c06*.xsd list them).
 
-What a program would act upon is searched: names, strings, templates, data. Comments and docstrings may say
-where a value comes from. Operation names are allowed everywhere, and so is MaDVC, the official name of a procedure's code (QĐ 362):
-portals, settings and evidence use them.
-One-syllable names such as `Ten` or `Nam` are left out, since Vietnamese text is full of them.
+The search covers everything that a program uses: names, strings, templates, data. Comments and docstrings may
+say where a value comes from. Operation names are allowed everywhere, and so is MaDVC, the official name of a
+procedure's code (QĐ 362): portals, settings and evidence use them. One-syllable names such as `Ten` or `Nam`
+are not searched, because Vietnamese text contains them often.
 """
 
 import io
@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 
 from gateway.procedures.fields import Operation
-from tests.shape.source import ROOT, Source, read_text_files
+from tests.kit.source import ROOT, Source, read_text_files
 
 INSIDE = ("gateway", "portal", "demo")
 BORDER = "gateway/registry"
@@ -50,7 +50,7 @@ def _is_explanation(token: tokenize.TokenInfo) -> bool:
     return token.type == tokenize.COMMENT or token.string.startswith(('"""', 'r"""'))
 
 
-def test_wire_words_stop_at_the_registry_border() -> None:
+def test_wire_words_occur_only_at_the_registry_border() -> None:
     inside = (
         source
         for source in read_text_files()
@@ -70,11 +70,11 @@ def test_a_wire_word_as_a_name_in_data_is_found() -> None:
     assert _find_wire_words([bad]) == ["gateway/procedures/data/fields.toml:2 DanToc"]
 
 
-def test_a_comment_may_say_which_element_a_value_is() -> None:
+def test_a_comment_may_name_the_element_of_a_value() -> None:
     fine = Source("gateway/procedures/model.py", '"""A code (MaDVC)."""\ncode = "G15"  # MaDVC\n')
     assert _find_wire_words([fine]) == []
 
 
-def test_the_name_of_an_operation_is_no_wire_word() -> None:
+def test_the_name_of_an_operation_is_not_a_wire_word() -> None:
     fine = Source("gateway/prefills/use_cases.py", 'operation = "TraCuuThongTinCongDan"\n')
     assert _find_wire_words([fine]) == []

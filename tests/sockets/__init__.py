@@ -1,1 +1,1 @@
-"""Programs on real loopback sockets."""
+"""Tests with programs on real loopback sockets."""

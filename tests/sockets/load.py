@@ -1,4 +1,4 @@
-"""Steady callers, each on a connection that it keeps: what each was answered, and how each was failed."""
+"""Callers that send requests steadily, each on one kept connection, and record every answer and every failure."""
 
 import threading
 import time
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.sockets.programs import Running, enquiry, log_in
+from tests.kit.programs import Running, log_in
+from tests.kit.scene import enquiry
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What callers have seen so far. Being refused a connection is not a failed request: nothing was taken."""
+    """What the callers have seen so far. A refused connection is no failed request: the server had accepted nothing."""
 
     answers: list[tuple[int, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -21,14 +22,14 @@ class Load:
     over: threading.Event = field(default_factory=threading.Event)
 
     def wait_for(self, more: int) -> None:
-        """Wait until so many more answers have come."""
+        """Wait for that many further answers."""
         wanted, until = len(self.answers) + more, time.monotonic() + 60
         while len(self.answers) < wanted:
             assert time.monotonic() < until, f"{len(self.answers)} of {wanted} answers, {self.failures}"
             time.sleep(0.01)
 
     def statuses(self) -> set[int]:
-        """Return the statuses that were seen."""
+        """Return the set of statuses seen so far."""
         return {status for status, _ in self.answers}
 
 
@@ -36,7 +37,7 @@ class Load:
 def steady_load(
     running: Running, account: Mapping[str, str], *, callers: int = 6, name: str = "HN"
 ) -> Iterator[Load]:
-    """Verify the same citizen in ever new dossiers, from several callers, until the block ends."""
+    """Verify the same citizen in new dossiers, by several callers, until the block ends."""
     load = Load()
     with log_in(running, account) as portal:
         address, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}

@@ -1,12 +1,13 @@
-"""Reads `docs/operators.md` as a script: who types what, what it prints, what happens meanwhile.
+"""Reads the operators' pages as a script: each command, its user, its output, and what happens in between.
 
-The page's own conventions, as its reader is told them:
-- in a block `console`, `minh$ gateway …` is typed by minh, `root$ …` by whoever has the host; what follows is printed;
-- a line such as `password:` right after a command is asked for at the terminal, and its answer not shown;
+The page's own conventions, as it tells its reader:
+- in a block `console`, minh types `minh$ gateway …` and the user of the host types `root$ …`; the output
+follows;
+- a line such as `password:` right after a command is a question at the terminal, whose answer is not shown;
 - a block `toml sandbox.toml` is that file's content;
-- a random id, code or hash is shortened (`chg_gb5a…`); the same shortened form is the same value throughout;
-- `…` on a line of its own stands for lines that are left out; times, days, milliseconds and numbers of rows are any.
-An HTML comment `meanwhile: …` is for the test alone: what others do in between.
+- a random id, code or hash is shortened (`chg_gb5a…`); the same short form means the same value throughout;
+- `…` on a line by itself replaces omitted lines; times, days, milliseconds and numbers of rows may differ.
+An HTML comment `meanwhile: …` is for the test only: what others do in between.
 """
 
 import re
@@ -23,13 +24,16 @@ _ANY = (
     (re.compile(r"\d{4}-\d{2}-\d{2}"), "(day)"),
     (re.compile(r"\(\d+ ms\)"), "(ms)"),
     (re.compile(r"\d+ s (ahead|behind)"), "(skew)"),
+    (re.compile(r"\d+ (s|min) ago; \d+ lines"), "(age)"),
+    (re.compile(r"\d+ bytes, schema \d+"), "(size)"),
+    (re.compile(r"before-restore-\d{8}T\d{6}Z"), "before-restore-(time)"),
     (re.compile(r"\d+ rows|\"rows\": \d+"), "(rows)"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of the reader's own."""
+    """A file of the reader."""
 
     name: str
     text: str
@@ -44,7 +48,7 @@ class Meanwhile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A command, who types it, what is asked for at the terminal, and what is printed."""
+    """A command, its user, its questions at the terminal, and its output."""
 
     who: str
     command: str
@@ -80,19 +84,19 @@ def _read_steps(content: str, line: int) -> Iterator[Step]:
 
 @dataclass(slots=True)
 class Reader:
-    """Remembers which value each shortened form stands for, and where the programs really are."""
+    """Remembers the value of each shortened form and the real addresses of the programs."""
 
     addresses: dict[str, str] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
 
     def fill(self, text: str) -> str:
-        """Put real values and addresses for those of the page."""
+        """Replace the page's values and addresses by the real ones."""
         for shown, real in self.addresses.items():
             text = text.replace(shown, real)
         return _SHORT.sub(lambda found: self.known[found[0]], text)
 
     def difference(self, shown: str, seen: str) -> str | None:
-        """Return the first words that were not printed as shown; None where all were."""
+        """Return the first words that were not printed as shown; None if all were."""
         for page, real in self.addresses.items():
             seen = seen.replace(real, page)
         words = _steady(seen).split()
@@ -107,7 +111,7 @@ class Reader:
         return None if at == len(words) or left_open else f"not shown: {' '.join(words[at:])}"
 
     def _find(self, segment: Sequence[str], words: Sequence[str], starts: Sequence[int]) -> int | None:
-        """Return where the segment stands, and remember what its shortened forms stand for."""
+        """Return where the segment occurs, and remember the values of its shortened forms."""
         for start in starts:
             known = self._bind(segment, words[start : start + len(segment)])
             if known is not None:
@@ -130,7 +134,9 @@ class Reader:
 
 
 def _starts(number: int, segments: Sequence[Sequence[str]], words: Sequence[str], at: int) -> Sequence[int]:
-    """Return where a segment may begin: the first at the beginning, the last at the end, others after those before."""
+    """Return where a segment may begin: the first at the start, the last at the end, the others after
+    their predecessor.
+    """
     if number == 0:
         return (0,)
     last = len(words) - len(segments[number])
@@ -140,7 +146,7 @@ def _starts(number: int, segments: Sequence[Sequence[str]], words: Sequence[str]
 
 
 def _pattern(shown: str) -> re.Pattern[str]:
-    """Return what a shown word may be: an id of the same kind, a long secret or hash, else itself."""
+    """Return the pattern of a shown word: an id of the same kind, a long secret or hash, else the word itself."""
     pieces = []
     end = 0
     for found in _SHORT.finditer(shown):
@@ -152,7 +158,7 @@ def _pattern(shown: str) -> re.Pattern[str]:
 
 
 def shorten(text: str) -> str:
-    """Return what was printed with its random words as the page shows them."""
+    """Return the output with its random words shortened as on the page."""
     text = re.sub(r"\b([a-z]{3}_[a-z2-7]{4})[a-z2-7]{21}\b", r"\1…", text)
     text = re.sub(r"\b([0-9a-f]{4})[0-9a-f]{60}\b", r"\1…", text)
     text = re.sub(r"\b([A-Z2-7]{4})[A-Z2-7]{28}\b", r"\1…", text)

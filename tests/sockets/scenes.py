@@ -1,29 +1,53 @@
-"""The scene of `make serve` on free ports, and programs that are run in it as a portal's developer would."""
+"""The scene of `make serve` on free ports, programs that run in it, and the code blocks of a guide."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo.processes import Programs
 from demo.scene import Scene, set_up
-from tests.shape.source import ROOT
+from demo.serving import Ports, keep_accounts
+from tests.kit.source import ROOT
+
+_BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A fenced code block, the words after its fence, and the line where it starts."""
+
+    words: str
+    text: str
+    line: int
+
+
+def read_blocks(text: str) -> list[Block]:
+    """Return the fenced code blocks of a document."""
+    return [
+        Block(words=found[1], text=found[2], line=text[: found.start()].count("\n") + 1)
+        for found in _BLOCK.finditer(text)
+    ]
+
 
 SEARCH_PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # noqa: TID251 - a child's environment
 
 
 @contextmanager
 def serving_scene(folder: Path) -> Iterator[Scene]:
-    """Keep mock, gateway and the two accounts of `make serve` up; their files go to `folder`."""
+    """Keep mock, gateway and the two accounts of `make serve` running; their files go to `folder`."""
+    ports = Ports(mock=0, official=0, control=0, login=0, gateway=0, portal=0)
     with Programs(folder) as programs:
-        yield set_up(programs, {})
+        yield set_up(programs, {}, accounts=lambda running: keep_accounts(running, folder, ports))
 
 
 def run_here(command: Sequence[str | Path], **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command from the project's folder, with nothing of the caller's environment but the PATH."""
+    """Run a command in the project's folder; of the caller's environment it gets the PATH only."""
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -36,5 +60,5 @@ def run_here(command: Sequence[str | Path], **environment: str) -> "subprocess.C
 
 
 def need_curl() -> None:
-    """Fail, rather than skip, where the examples in curl cannot be shown."""
+    """Fail, and do not skip, if the examples in curl can't run."""
     assert shutil.which("curl"), "curl is missing: install it, the examples in curl are run by this test"

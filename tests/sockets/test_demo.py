@@ -1,4 +1,4 @@
-"""`python -m demo run`: eight steps and nothing left; a wrong world is a failed step."""
+"""`python -m demo run`: eighteen steps, and nothing remains; a wrong world is a failed step."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,9 @@ from demo.report import Report
 from demo.scene import set_up
 from demo.steps import MainJob, StepFailed
 from portal.gateway_client import GatewayClient
-from tests.gateway.scene import MASTER_KEY
-from tests.postgresql import Server
-from tests.shape.source import ROOT
+from tests.kit.scene import MASTER_KEY
+from tests.kit.source import ROOT
+from tests.kit.stores import Server
 
 COMMAND = [sys.executable, "-m", "demo", "run"]
 VAR = ROOT / "var"
@@ -31,7 +31,7 @@ def leftovers() -> set[str]:
 
 
 def children_of(parent: int) -> set[int]:
-    """Return the ids of the processes that a process started and that still run."""
+    """Return the ids of the running child processes of a process."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -41,43 +41,43 @@ def children_of(parent: int) -> set[int]:
     return found
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 90
-    while not holds():
+    while not condition():
         assert time.monotonic() < until
         time.sleep(0.1)
 
 
-def test_the_demo_shows_twelve_steps_and_leaves_nothing() -> None:
+def test_the_demo_shows_eighteen_steps_and_leaves_no_process_or_file() -> None:
     before = leftovers()
     done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, timeout=240, check=False)
     lines = done.stdout.decode("utf-8").splitlines()
     assert (done.returncode, done.stderr) == (0, b"")
     assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
-        f"step {number} ok" for number in range(1, 13)
+        f"step {number} ok" for number in range(1, 19)
     ]
-    assert lines[-1] == "demo: ok (12 steps)"
+    assert lines[-1] == "demo: ok (18 steps)"
     assert b"\x1b" not in done.stdout
     gateway = lines[1].split()[1].rstrip(",")
     with pytest.raises(httpx.ConnectError):
         httpx.get(gateway)
-    wait_until(lambda: leftovers() <= before)  # another test's demo may still be running
+    wait_until(lambda: leftovers() <= before)  # the demo of another test may be running
 
 
 @pytest.mark.postgresql
 def test_the_demo_runs_twice_on_the_same_postgresql_and_leaves_one_database(
     postgresql_server: Server,
 ) -> None:
-    url = postgresql_server.make_database(template="template1")  # without any table: the demo migrates
+    url = postgresql_server.make_database(template="template1")  # without any table: the demo migrates it
     own = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": url, "GATEWAY_MASTER_KEY": MASTER_KEY}
     for _ in range(2):
         done = subprocess.run(COMMAND, cwd=ROOT, env=own, capture_output=True, timeout=240, check=False)
-        assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (12 steps)", done.stdout.decode()
+        assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (18 steps)", done.stdout.decode()
         assert (done.returncode, done.stderr) == (0, b"")
     assert [name for name in postgresql_server.list_databases() if "demo" in name] == []
 
 
-def test_a_demo_that_is_ended_early_ends_its_programs() -> None:
+def test_a_demo_that_is_interrupted_ends_its_programs() -> None:
     process = subprocess.Popen(
         COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -87,7 +87,7 @@ def test_a_demo_that_is_ended_early_ends_its_programs() -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) != 0
     assert process.stdout is not None
-    assert b"ok (12 steps)" not in process.stdout.read()
+    assert b"ok (18 steps)" not in process.stdout.read()
     process.stdout.close()
     assert not any((Path("/proc") / str(child)).exists() for child in children)
     shutil.rmtree(folder)
@@ -117,10 +117,10 @@ def test_a_registry_that_knows_another_person_fails_the_second_step(
     assert "step 1 ok" in capsys.readouterr().out
 
 
-def test_a_store_that_cannot_be_used_is_a_failed_step_with_its_reason() -> None:
+def test_an_unusable_store_is_a_failed_step_with_its_reason() -> None:
     environment = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": "mysql://nowhere"}
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, timeout=240, check=False)
     lines = done.stdout.decode("utf-8").splitlines()
     assert (done.returncode, done.stderr) == (1, b"")
-    assert lines[-1].startswith("step 1 FAILED: gateway organisations add: error: GATEWAY_DATABASE_URL")
+    assert lines[-1].startswith("step 1 FAILED: gateway migrate: error: GATEWAY_DATABASE_URL")
     shutil.rmtree(lines[-1].rpartition("(logs: ")[2].rstrip(")"))

@@ -1,4 +1,4 @@
-"""`examples/`: each of them runs against what `make serve` starts, and says plainly when it cannot."""
+"""`examples/`: each example runs against `make serve`, and prints a clear reason if it can not."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo.scene import Scene
-from tests.shape.source import ROOT, read_python
+from tests.kit.source import ROOT, read_python
 from tests.sockets.scenes import need_curl, run_here, serving_scene
 
 CURL = ROOT / "examples" / "curl"
@@ -57,7 +57,7 @@ def test_the_walk_in_curl_fills_a_form_and_can_be_repeated(scene: Scene) -> None
         assert lines[-1].startswith("ledger: answered answered delivered reused")
 
 
-def test_the_refusals_in_curl_are_those_that_it_names(scene: Scene) -> None:
+def test_the_refusals_in_curl_are_those_that_the_script_names(scene: Scene) -> None:
     done = in_curl("refusals.sh", scene)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
@@ -71,7 +71,7 @@ def test_the_refusals_in_curl_are_those_that_it_names(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("script", ["walk.sh", "refusals.sh"])
-def test_a_wrong_secret_ends_a_script_in_curl_with_its_reason(scene: Scene, script: str) -> None:
+def test_a_wrong_secret_ends_a_curl_script_with_its_reason(scene: Scene, script: str) -> None:
     done = in_curl(script, scene, CLIENT_SECRET="wrong")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
@@ -79,22 +79,24 @@ def test_a_wrong_secret_ends_a_script_in_curl_with_its_reason(scene: Scene, scri
     assert "Traceback" not in done.stderr
 
 
-def test_a_gateway_that_is_away_ends_the_walk_in_curl_plainly(scene: Scene) -> None:
+def test_an_unreachable_gateway_ends_the_curl_walk_with_one_line(scene: Scene) -> None:
     done = in_curl("walk.sh", scene, ISSUER=ENDED)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == f"failed: {ENDED}/oauth2/token gave no answer"
 
 
-def test_the_walk_in_python_signs_its_way_through_official(scene: Scene, official_key: Path) -> None:
+def test_the_python_walk_verifies_at_official_with_a_private_key(scene: Scene, official_key: Path) -> None:
     done = in_python("walk.py", scene.official.issuer, scene.official.client_id, official_key)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "token: DPoP, 300 s, ledger prefill verify"
     assert "filled: full_name NGUYỄN VĂN AN" in lines
-    assert "next procedure: confirmed, origin registry" in lines  # reuse stays within the dossier there
+    assert (
+        "next procedure: confirmed, origin registry" in lines
+    )  # at official, reuse is limited to the dossier
 
 
-def test_a_key_that_was_made_here_walks_through_sandbox(scene: Scene, tmp_path: Path) -> None:
+def test_a_newly_made_key_works_for_the_walk_on_sandbox(scene: Scene, tmp_path: Path) -> None:
     private, public = tmp_path / "private.json", tmp_path / "public.json"
     made = in_python("make_key.py", private)
     assert (made.returncode, made.stderr) == (0, "")
@@ -110,7 +112,7 @@ def test_a_key_that_was_made_here_walks_through_sandbox(scene: Scene, tmp_path: 
     assert "next procedure: confirmed, origin reuse" in done.stdout
 
 
-def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
+def test_an_existing_key_file_is_never_overwritten(tmp_path: Path) -> None:
     private = tmp_path / "private.json"
     private.write_text("precious", encoding="utf-8")
     done = in_python("make_key.py", private)
@@ -119,7 +121,7 @@ def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     assert private.read_text(encoding="utf-8") == "precious"
 
 
-def test_a_walk_in_python_that_fails_says_why_in_a_line(scene: Scene, official_key: Path) -> None:
+def test_a_failing_python_walk_prints_its_reason_in_one_line(scene: Scene, official_key: Path) -> None:
     unknown = in_python("walk.py", scene.official.issuer, "acc_unknown", official_key)
     assert unknown.returncode == 1
     assert unknown.stderr == 'failed: /official/oauth2/token: 401 {"error":"invalid_client"}\n'
@@ -132,7 +134,7 @@ def test_a_walk_in_python_that_fails_says_why_in_a_line(scene: Scene, official_k
     assert re.fullmatch(r"failed: .*\n", keyless.stderr)
 
 
-def test_every_script_of_the_examples_is_run_by_this_file() -> None:
+def test_this_file_runs_every_script_of_the_examples() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     scripts = [path for path in (ROOT / "examples").rglob("*") if path.suffix in {".sh", ".py"}]
     assert len(scripts) >= 5
@@ -146,7 +148,7 @@ def test_the_examples_import_nothing_of_our_programs() -> None:
     assert not imported & {"gateway", "mock_c06", "portal", "demo", "tests"}
 
 
-def test_the_scripts_in_curl_are_written_in_good_bash() -> None:
+def test_the_curl_scripts_pass_the_checks_of_bash() -> None:
     bash = shutil.which("bash")
     assert bash
     for script in CURL.glob("*.sh"):

@@ -1,4 +1,4 @@
-"""Threat 36 against `gateway serve`: thousands of idle callers, and heads that never end; who asks is answered all the same."""
+"""Threat 36 against `gateway serve`: thousands of idle callers and endless heads; a normal caller is still answered."""
 
 import contextlib
 import resource
@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.edge.room import MOST
-from tests.sockets.programs import Place, Running, enquiry, log_in
+from gateway.edge.connections import MAX_CONNECTIONS
+from tests.kit.programs import Place, Running, log_in
+from tests.kit.scene import enquiry
 
 IDLE = 10_000
 OUR_OWN = 200
@@ -28,7 +29,7 @@ def _files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_threat_36_ten_thousand_idle_connections_stop_nobody(place: Place) -> None:
+def test_threat_36_ten_thousand_idle_connections_do_not_block_a_normal_caller(place: Place) -> None:
     account = place.make_account()
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert allowed >= IDLE + OUR_OWN, f"raise the hard limit of open files (ulimit -Hn): {allowed} is too low"
@@ -42,13 +43,13 @@ def test_threat_36_ten_thousand_idle_connections_stop_nobody(place: Place) -> No
             assert portal.post("/verifications", json=enquiry()).status_code == 200
             assert _memory(running) < before + 150
     ended = [event for event in place.events("connections_ended") if "evicted" in event]
-    assert sum(event["evicted"] for event in ended) >= IDLE - MOST
+    assert sum(event["evicted"] for event in ended) >= IDLE - MAX_CONNECTIONS
 
 
 @pytest.mark.parametrize(
     "piece", [b"X-More: " + b"x" * 60_000 + b"\r\n", b"x" * 60_000], ids=["headers", "one"]
 )
-def test_threat_36_a_head_without_end_takes_no_memory(place: Place, piece: bytes) -> None:
+def test_threat_36_a_head_without_end_uses_no_more_memory(place: Place, piece: bytes) -> None:
     with place.serving() as running:
         before = _memory(running)
         with _connect(running) as flood:
@@ -79,7 +80,7 @@ def _connect(running: Running) -> socket.socket:
 
 
 def _memory(running: Running) -> int:
-    """Return what a gateway holds, in MiB."""
+    """Return a gateway's resident memory, in MiB."""
     status = Path(f"/proc/{running.process.pid}/status")
     if not status.exists():
         pytest.skip("this system doesn't tell a process' memory")
@@ -91,13 +92,17 @@ def _memory(running: Running) -> int:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [((300, 400), (400, 144)), ((300, 9000), (MOST + 256, MOST)), ((9000, 9000), (9000, MOST))],
+    [
+        ((300, 400), (400, 144)),
+        ((300, 9000), (MAX_CONNECTIONS + 256, MAX_CONNECTIONS)),
+        ((9000, 9000), (9000, MAX_CONNECTIONS)),
+    ],
 )
-def test_a_server_takes_the_files_that_it_needs_and_leaves_the_rest(
+def test_a_server_raises_its_file_limit_to_what_it_needs_and_no_further(
     before: tuple[int, int], after: tuple[int, int]
 ) -> None:
     program = (
-        "import resource; from gateway.edge.listening import most_connections as most;"
+        "import resource; from gateway.edge.connections import connection_limit as most;"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, {before});"
         "print(most(), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )

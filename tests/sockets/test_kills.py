@@ -1,4 +1,4 @@
-"""Threat 34: killed at any moment, again and again, the gateway loses no evidence and needs no repair."""
+"""Threat 34: a gateway that is killed at any moment, repeatedly, loses no evidence and needs no repair."""
 
 import asyncio
 import json
@@ -8,19 +8,17 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.store import audit_entries
-from gateway.verifications.store import verifications
-from tests.gateway.disposable import opened
-from tests.mock_c06.programs import Served
-from tests.postgresql import Server
-from tests.sockets.groups import kill_whole, make_account, make_place, run_command
+from gateway.enquiries.store import verifications
+from tests.kit.groups import kill_whole, make_account, make_place, run_command
+from tests.kit.programs import Place, Served, place_beside, store_of
+from tests.kit.scene import AGENCY
+from tests.kit.stores import Server, opened
 from tests.sockets.load import steady_load
-from tests.sockets.programs import AGENCY, Place, place_beside
-from tests.sockets.rows import store_of
 
 KILLS = 6
 
 
-def test_threat_34_kills_of_the_embedded_gateway_under_load_lose_no_evidence(
+def test_threat_34_killing_a_sqlite_gateway_under_load_loses_no_evidence(
     mock: Served, tmp_path: Path
 ) -> None:
     place = place_beside(mock, tmp_path)
@@ -29,7 +27,7 @@ def test_threat_34_kills_of_the_embedded_gateway_under_load_lose_no_evidence(
 
 
 @pytest.mark.postgresql
-def test_threat_34_kills_of_a_group_of_workers_under_load_lose_no_evidence(
+def test_threat_34_killing_a_group_of_workers_under_load_loses_no_evidence(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     place = make_place(mock, postgresql_server, tmp_path)
@@ -58,12 +56,12 @@ def _kill_again_and_again(place: Place, *, workers: int) -> None:
 
 
 def _is_shown(status: int, kinds: set[str] | None) -> bool:
-    """Say whether the rows that belong to an answer are there: a question asked, or a reuse."""
+    """Say whether the rows of an answer exist: a question asked, or a reuse."""
     return kinds is not None and ({"intended", "answered"} <= kinds if status == 201 else "reused" in kinds)
 
 
 async def _read_evidence(url: str) -> tuple[dict[str, set[str]], set[str]]:
-    """Return the kinds of rows of each verification's act, and the verifications that are stored."""
+    """Return the kinds of rows of each verification's enquiry, and the stored verifications."""
     async with opened(url) as database, database.read() as connection:
         bodies = [json.loads(body) for body in await connection.scalars(sa.select(audit_entries.c.body))]
         stored = set(await connection.scalars(sa.select(verifications.c.id)))

@@ -1,18 +1,18 @@
-"""Threats 15 and 44: after a full run, no name, number, date, secret or token is in a log or in the store."""
+"""Threats 15 and 44: after a full run, no log and no store contains a name, number, date, secret or token."""
 
 import json
 import unicodedata
 from urllib.parse import quote
 
-from gateway.verifications.fold import fold_name
-from tests.mock_c06.programs import Served
-from tests.sockets.programs import AN, Place, Running, enquiry, find_account, log_in
+from gateway.enquiries.claim import fold_name
+from tests.kit.programs import Place, Running, Served, find_account, log_in
+from tests.kit.scene import AN, enquiry
 
 SAI = "Nguyễn Văn Sai"
 
 
 def _play(running: Running, account: dict[str, str]) -> list[str]:
-    """Verify, reuse, prefill, be refused in many ways; return the secrets that were on the line."""
+    """Verify, reuse, prefill, and get many refusals; return the secrets that were sent."""
     with log_in(running, account) as portal:
         first = portal.post("/verifications", json=enquiry()).json()
         act = {name: enquiry()[name] for name in ("procedure", "dossier", "subject_role", "initiated_by")}
@@ -37,7 +37,9 @@ def _play(running: Running, account: dict[str, str]) -> list[str]:
     return [token, token.split(".")[2], first["receipt"], first["receipt"].split(".")[2]]
 
 
-def test_threat_44_a_full_run_leaves_no_person_and_no_secret_behind(place: Place, mock: Served) -> None:
+def test_threat_44_a_full_run_leaves_no_person_and_no_secret_in_logs_or_store(
+    place: Place, mock: Served
+) -> None:
     account = place.make_account()
     with place.serving() as running:
         on_the_line = _play(running, account)

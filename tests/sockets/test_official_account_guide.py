@@ -1,6 +1,7 @@
-"""`docs/official-account.md` stays true: each of its commands is run, in order, and prints what it shows.
+"""`docs/official-account.md` remains true: the test runs each of its commands in order and compares the output.
 
-`…` stands for anything within a word; a block `sh fails` ends with exit 1; a `toml` block is the file that is filled in.
+`…` replaces any text within a word; a block `sh fails` ends with exit 1; a `toml` block is the completed
+file.
 """
 
 import base64
@@ -19,9 +20,8 @@ import pytest
 
 from demo.scene import Scene
 from gateway.operators.totp import code_at, step_of
-from tests.shape.source import ROOT
-from tests.sockets.guide import Block, read_blocks
-from tests.sockets.scenes import SEARCH_PATH, need_curl, serving_scene
+from tests.kit.source import ROOT
+from tests.sockets.scenes import SEARCH_PATH, Block, need_curl, read_blocks, serving_scene
 
 TEXT = (ROOT / "docs" / "official-account.md").read_text(encoding="utf-8")
 BLOCKS = read_blocks(TEXT)
@@ -58,19 +58,21 @@ def run(block: Block, scene: Scene) -> "subprocess.CompletedProcess[str]":
 
 
 def is_shown(shown: Any, seen: Any) -> bool:
-    """Say whether a value is what the guide shows."""
+    """Say whether a value is the one that the guide shows."""
     if isinstance(shown, dict) and isinstance(seen, dict):
         wanted = {name: value for name, value in shown.items() if name != ANY}
         exact = ANY in shown or wanted.keys() == seen.keys()
         return exact and all(name in seen and is_shown(value, seen[name]) for name, value in wanted.items())
     if isinstance(shown, str) and isinstance(seen, str):
-        pattern = re.escape(shown).replace(re.escape(ANY), r"\S+")
+        # A line that has nothing else stands for any lines, another ellipsis for one word.
+        lines = re.sub(rf"(?m)^(?:\\ )+{ANY}(?=\\\n)", r"(?:.*\\n)*?.*", re.escape(shown))
+        pattern = lines.replace(re.escape(ANY), r"\S+")
         return re.fullmatch(pattern, seen) is not None
     return bool(shown == seen)
 
 
 def sign_in(scene: Scene, name: str, *create: str) -> None:
-    """Make an operator and sign them in, as the operators' commands do."""
+    """Make an operator and sign them in with the operators' commands."""
 
     def say(*arguments: str, stdin: str = "") -> Any:
         command = [sys.executable, "-m", "gateway", *arguments, "--json"]
@@ -94,7 +96,7 @@ def sign_in(scene: Scene, name: str, *create: str) -> None:
 
 
 def use_the_sandbox(scene: Scene) -> None:
-    """Do once what the guide says is missing, as a portal."""
+    """Do once, as a portal, what the guide lists as missing."""
     account = scene.sandbox
     form = {"grant_type": "client_credentials"}
     own = (account.client_id, account.client_secret or "")
@@ -112,6 +114,15 @@ def use_the_sandbox(scene: Scene) -> None:
         assert call("/verifications", claim=AN, procedure="ket-hon", dossier="HN-2").status_code == 200
         wrong = AN | {"full_name": "Nguyễn Văn Bình"}
         assert call("/verifications", claim=wrong).json()["verdict"] == "not_confirmed"
+        narrow = {
+            "type": "citizen_enquiry",
+            "procedures": ["*"],
+            "subject_roles": ["*"],
+            "fields": ["full_name"],
+        }
+        narrowed = form | {"authorization_details": json.dumps([narrow])}
+        token = http.post(f"{account.issuer}/oauth2/token", data=narrowed, auth=own).json()["access_token"]
+        headers["Authorization"] = f"Bearer {token}"
         assert call("/prefills", receipt=receipt, fields=["citizen_id"]).status_code == 403
         door = http.get(f"{scene.official.issuer}/v1/me", headers=headers)
         assert door.json()["code"] == "profile_mismatch"
@@ -147,7 +158,7 @@ def test_every_command_of_the_official_account_guide_prints_what_it_shows(scene:
     assert [path for path in written if secrets["secret"].encode() in path.read_bytes()] == []
 
 
-def test_a_value_that_the_guide_does_not_show_is_told_apart() -> None:
+def test_a_value_that_the_guide_does_not_show_is_reported() -> None:
     assert is_shown({"a": "x…", "…": "…"}, {"a": "xyz", "b": 1})
     for shown in ({"a": "y…", "…": "…"}, {"a": "x…"}, {"a": "x…", "c": 1, "…": "…"}):
         assert not is_shown(shown, {"a": "xyz", "b": 1})

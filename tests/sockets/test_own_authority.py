@@ -1,4 +1,6 @@
-"""A registry behind an authority of its own, both programs running: asked where its profile trusts it, and else not."""
+"""A registry behind a private certificate authority, with both programs running: asked only if its
+profile trusts the authority.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,18 +8,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.registry.authority import Authority
-from tests.mock_c06.programs import Served, serving
-from tests.sockets.desk import enrol_operators, revision_of, sign_in
-from tests.sockets.programs import (
-    AGENCY,
+from tests.kit.authority import Authority
+from tests.kit.programs import (
     Place,
+    Served,
     control_headers,
-    enquiry,
     find_account,
     log_in,
     place_beside,
+    serving_mock,
 )
+from tests.kit.scene import AGENCY, enquiry
+from tests.kit.staff import enrol_operators, revision_of, sign_in_operators
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def authority(tmp_path: Path) -> Authority:
 def behind_tls(authority: Authority, tmp_path: Path) -> Iterator[Served]:
     """A mock whose registry faces show a certificate of that authority."""
     authority.serving("127.0.0.1", days=(-1, 12.5))
-    with serving("--certificate", str(tmp_path / "server.pem")) as running:
+    with serving_mock("--certificate", str(tmp_path / "server.pem")) as running:
         yield running
 
 
@@ -51,7 +53,7 @@ def asked(mock: Served) -> int:
     return len(answer.json()["entries"])
 
 
-def test_a_registry_behind_an_own_authority_is_preflighted_and_asked(
+def test_a_registry_behind_a_trusted_private_authority_is_preflighted_and_asked(
     behind_tls: Served, tmp_path: Path, file: str
 ) -> None:
     place = beside(behind_tls, tmp_path, GATEWAY_SANDBOX_CA_FILE=file)
@@ -62,17 +64,17 @@ def test_a_registry_behind_an_own_authority_is_preflighted_and_asked(
             answer = portal.post("/verifications", json=enquiry())
         assert (answer.status_code, answer.json()["verdict"]) == (201, "confirmed")
 
-        desk = sign_in(operators, running)
+        desk = sign_in_operators(operators, running)
         change = desk.propose("sandbox", revision_of(c06, behind_tls.test, deadline_ms=4000))
         found = desk.preflight(change)
         assert found["passed"]
         tls = next(check for check in found["checks"] if check["name"] == "tls")
-        assert tls["detail"] == "chain and name hold; 12 day(s) left"
-        assert tls["remedy"] == "its owner has to renew the certificate soon"
+        assert tls["detail"] == "chain and name are valid; 12 day(s) left"
+        assert tls["remedy"] == "the certificate's owner has to renew it soon"
 
 
 @pytest.mark.parametrize("profile", [None, "OFFICIAL"])
-def test_threat_16_a_profile_without_that_authority_asks_nothing(
+def test_threat_16_a_profile_without_that_authority_sends_no_question(
     behind_tls: Served, tmp_path: Path, file: str, profile: str | None
 ) -> None:
     more = {} if profile is None else {f"GATEWAY_{profile}_CA_FILE": file}

@@ -1,11 +1,23 @@
-"""`docs/portal-developers.md` stays true: every request of it is sent, every answer compared, every command run."""
+"""`docs/portal-developers.md` remains true: the test sends every request, compares every answer and runs every command.
 
+The guide's own conventions, as it tells its reader:
+- a block ```` ```http request ```` is sent, and the block ```` ```http answer ```` after it is the answer;
+- a block ```` ```sh ```` runs in the project's folder, and a ```` ```json ```` or ```` ```text ```` right
+after it is its output;
+- a random id or token is shortened: `ver_gb5a…`, `eyJh…i6gA`; the same short form means the same value
+throughout;
+- `"…"` at the end of a list, or as a member, means more of the same;
+- a time may differ; every other value is exact.
+"""
+
+import base64
 import json
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,16 +26,130 @@ import httpx
 import pytest
 from joserfc import jws
 
-from demo.__main__ import _describe
 from demo.processes import MockAddresses, Programs
 from demo.scene import Scene
+from demo.serving import describe
 from gateway.edge.problems import PROBLEMS
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.profiles.connections import _DEFAULTS
 from portal.gateway_client import PortalAccount
-from tests.shape.source import ROOT
-from tests.sockets.guide import BASE, Block, Message, Reader, read_blocks, read_json, read_message
-from tests.sockets.scenes import need_curl, run_here, serving_scene
+from tests.kit.source import ROOT
+from tests.sockets.scenes import Block, need_curl, read_blocks, run_here, serving_scene
+
+BASE = "http://127.0.0.1:8000"
+
+
+_IDENTIFIER = re.compile(r"([a-z]{3}_)([a-z2-7]{4})[a-z2-7]{21}")
+
+
+_SIGNED = re.compile(r"(eyJ[\w-])[\w-]*\.[\w-]+\.[\w-]*([\w-]{4})")
+
+
+_SECRET = re.compile(r"([\w-]{4})[\w-]{39}")
+
+
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
+
+
+_SHORTENED = re.compile(r"[\w-]+…(?:[\w-]{4})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A request or an answer: its first line, the headers that are shown, its body."""
+
+    first: str
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(slots=True)
+class Reader:
+    """Remembers the value of each shortened form; `base` is the gateway's real address."""
+
+    base: str
+    known: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, value: str) -> None:
+        """Remember a value that the guide shortens before its first use."""
+        self.known[shorten(value)] = value
+
+    def fill(self, text: str) -> str:
+        """Replace shortened forms by their values; then compute `base64(…)`."""
+        filled = _SHORTENED.sub(lambda found: self.known[found[0]], text.replace(BASE, self.base))
+        return re.sub(r"base64\((.*?)\)", lambda found: base64.b64encode(found[1].encode()).decode(), filled)
+
+    def differences(self, shown: Any, seen: Any, at: str = "") -> list[str]:
+        """Return where an answer differs from the guide."""
+        if isinstance(shown, dict) and isinstance(seen, dict):
+            return self._in_objects(shown, seen, at)
+        if isinstance(shown, list) and isinstance(seen, list):
+            return self._in_lists(shown, seen, at)
+        if isinstance(shown, str) and isinstance(seen, str):
+            return [] if self._same(shown, seen) else [f"{at}: shown {shown}, seen {shorten(seen)}"]
+        return [] if shown == seen and type(shown) is type(seen) else [f"{at}: shown {shown}, seen {seen}"]
+
+    def _in_objects(self, shown: dict[str, Any], seen: dict[str, Any], at: str) -> list[str]:
+        wanted = shown.keys() - {"…"}
+        missing, more = wanted - seen.keys(), seen.keys() - wanted if "…" not in shown else set()
+        found = [f"{at}.{name}: shown, not seen" for name in missing]
+        found += [f"{at}.{name}: seen, not shown" for name in more]
+        for name in wanted & seen.keys():
+            found += self.differences(shown[name], seen[name], f"{at}.{name}")
+        return found
+
+    def _in_lists(self, shown: list[Any], seen: list[Any], at: str) -> list[str]:
+        open_ended = shown[-1:] == ["…"]
+        wanted = shown[:-1] if open_ended else shown
+        if len(wanted) > len(seen) or (len(wanted) < len(seen) and not open_ended):
+            return [f"{at}: shown {len(wanted)} entries, seen {len(seen)}"]
+        return [
+            difference
+            for number, (one, other) in enumerate(zip(wanted, seen, strict=False))
+            for difference in self.differences(one, other, f"{at}.{number}")
+        ]
+
+    def _same(self, shown: str, seen: str) -> bool:
+        if _TIME.fullmatch(shown):
+            return _TIME.fullmatch(seen) is not None
+        if _SHORTENED.fullmatch(shown):
+            return _kind(shown) == _kind(shorten(seen)) and self.known.setdefault(shown, seen) == seen
+        return shown.replace(BASE, self.base) == seen
+
+
+def shorten(text: str) -> str:
+    """Return a random id, token or secret as the guide shortens it; anything else unchanged."""
+    if found := _IDENTIFIER.fullmatch(text):
+        return f"{found[1]}{found[2]}…"
+    if found := _SIGNED.fullmatch(text):
+        return f"{found[1]}…{found[2]}"
+    if found := _SECRET.fullmatch(text):
+        return f"{found[1]}…"
+    return text
+
+
+def _kind(shortened: str) -> str:
+    """Return the prefix of an id, `eyJ` for a signed token, nothing for a secret; the text itself if it
+    is not shortened.
+    """
+    if "…" not in shortened:
+        return shortened
+    found = re.match(r"[a-z]{3}_(?=[a-z2-7]{4}…$)|eyJ(?=.…....$)", shortened)
+    return found[0] if found else ""
+
+
+def read_message(text: str) -> Message:
+    """Read a request or an answer in the guide's notation."""
+    head, _, body = text.strip("\n").partition("\n\n")
+    first, *lines = head.splitlines()
+    headers = dict(line.split(": ", 1) for line in lines)
+    return Message(first=first, headers=headers, body=body.strip())
+
+
+def read_json(text: str) -> Any:
+    """Read a body."""
+    return json.loads(text)
+
 
 TEXT = (ROOT / "docs" / "portal-developers.md").read_text(encoding="utf-8")
 BLOCKS = read_blocks(TEXT)
@@ -32,7 +158,7 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    """What `make serve` keeps up, its files under `serve` as there under `var/serve`."""
+    """What `make serve` keeps running; its files are under `serve`, as under `var/serve` there."""
     with serving_scene(tmp_path / "serve") as running:
         yield running
 
@@ -109,21 +235,24 @@ def test_the_start_is_shown_as_make_serve_prints_it(
         official="http://127.0.0.1:8110",
         control="http://127.0.0.1:8101",
         control_token=token,
+        login="http://127.0.0.1:8102",
     )
-    _describe(
+    printed = describe(
         Scene(
             programs=Programs(tmp_path),
             mock=mock,
             gateway=BASE,
             sandbox=PortalAccount(client_id=client_id, issuer=f"{BASE}/sandbox", client_secret=secret),
             official=PortalAccount(client_id=official, issuer=f"{BASE}/official"),
-        )
+        ),
+        Path("/home/lan/dancu-gateway/var/serve"),
+        "http://127.0.0.1:8200",
     )
-    assert capsys.readouterr().out == shown
+    assert f"{printed}\n" == shown
 
 
 def sign(block: Block, scene: Scene, **claims: Any) -> str:
-    """Sign what the guide shows decoded, with the values that are each portal's own."""
+    """Sign the token that the guide shows decoded, with the values of this portal."""
     assert scene.official.key is not None
     header, payload = block.text.split("\n.\n")
     members = read_json(header) | (
@@ -133,8 +262,8 @@ def sign(block: Block, scene: Scene, **claims: Any) -> str:
     return jws.serialize_compact(members, json.dumps(content).encode(), scene.official.key)
 
 
-def test_the_assertion_and_proof_that_are_shown_open_official(scene: Scene) -> None:
-    now = int(time.time())  # noqa: TID251 - a portal has the machine's clock
+def test_the_assertion_and_proof_in_the_guide_are_accepted_at_official(scene: Scene) -> None:
+    now = int(time.time())  # noqa: TID251 - a portal uses the machine's clock
     own = {"iss": scene.official.client_id, "sub": scene.official.client_id}
     fresh = {"iat": now, "jti": secrets.token_urlsafe(16)}
     assertion = sign(find_block("json assertion"), scene, **own, **fresh, exp=now + 60)
@@ -153,15 +282,15 @@ def test_the_assertion_and_proof_that_are_shown_open_official(scene: Scene) -> N
     assert bearer.json()["error"] == "invalid_dpop_proof"
 
 
-def test_every_problem_in_the_guide_has_its_status() -> None:
+def test_every_problem_in_the_guide_has_its_right_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| ((?:`\w+`,? ?)+) \|", TEXT, re.MULTILINE)
-    statuses = {problem.code: problem.status for problem in PROBLEMS.values()}
+    statuses = {kind.code: problem.status for kind, problem in PROBLEMS.items()}
     shown = {code: int(status) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     assert len(shown) >= 25
     assert {code: statuses.get(code) for code in shown} == shown
 
 
-def test_the_limits_in_the_guide_are_those_in_force() -> None:
+def test_the_limits_in_the_guide_are_the_current_ones() -> None:
     rows = re.findall(r"^\| `(policy|budgets)\.(\w+)` \| (\S+) \| (\S+) \|$", TEXT, re.MULTILINE)
     assert len(rows) == 6
     for kind, name, *shown in rows:
@@ -169,7 +298,7 @@ def test_the_limits_in_the_guide_are_those_in_force() -> None:
         assert shown == [str(getattr(_DEFAULTS[profile], attribute)) for profile in Profile], name
 
 
-def test_a_changed_member_of_an_answer_is_a_difference() -> None:
+def test_a_changed_member_of_an_answer_is_reported_as_different() -> None:
     reader = Reader(base="http://127.0.0.1:1")
     shown = {"id": "ver_gb5a…", "at": "2026-11-24T10:00:00Z", "list": [1, "…"], "type": f"{BASE}/x"}
     seen = {

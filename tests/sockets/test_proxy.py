@@ -1,8 +1,17 @@
-"""Threat 36 before the gateway: what `deploy/nginx.conf`, run by a real nginx, lets through, and what it answers itself."""
+"""Threat 36 before the gateway: which requests a real nginx with `deploy/nginx.conf` passes on, and which
+it answers itself.
+
+A real nginx with the shipped configuration runs before a gateway during the block.
+"""
 
 import json
+import os
+import shutil
+import signal
 import socket
 import ssl
+import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,14 +21,103 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.registry.authority import Authority
-from tests.mock_c06.programs import Served
-from tests.sockets.nginx import NAME, Proxy, find_nginx, running_nginx
-from tests.sockets.ports import find_free_ports
-from tests.sockets.programs import AGENCY, Place, enquiry, place_beside
-from tests.sockets.rows import wait_for
+from tests.kit.authority import Authority
+from tests.kit.programs import Place, Served, find_free_ports, place_beside, wait_for
+from tests.kit.scene import AGENCY, enquiry
 
-PROBLEM = {"type", "title", "title_vi", "status", "detail", "code", "request_id"}
+SHIPPED = Path(__file__).resolve().parent.parent.parent / "deploy" / "nginx.conf"
+NAME = "api.dvctt.example"
+_AROUND = """
+daemon off;
+worker_processes 1;
+error_log {folder}/error.log notice;
+pid {folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    access_log {folder}/of-all.log; # the default of a distribution
+    include {folder}/dancu-gateway.conf;
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A running nginx: its port, and the folder of its logs."""
+
+    port: int
+    folder: Path
+
+    def log(self) -> str:
+        """Return the log lines of the requests."""
+        return (self.folder / "dancu-gateway.log").read_text(encoding="utf-8")
+
+
+def find_nginx() -> str:
+    """Return nginx's path; without nginx the test is skipped, and fails in CI."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])  # noqa: TID251 - the folders of servers
+    found = shutil.which("nginx", path=path)
+    if found is None:
+        reason = "nginx is not installed: apt-get install nginx"
+        if os.environ.get("CI"):  # noqa: TID251 - CI must not pass without it
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@contextmanager
+def running_nginx(
+    folder: Path, *, port: int, certificate: Path, upstream: str, changes: Mapping[str, str] | None = None
+) -> Iterator[Proxy]:
+    """Run nginx with the shipped file and its four values set; `changes` replaces further text of the file."""
+    words = {
+        "443": str(port),
+        "/etc/nginx/tls/gateway.pem": str(certificate),
+        "/etc/nginx/tls/gateway.key": str(certificate),
+        "127.0.0.1:8000": upstream,
+        "/var/log/nginx": str(folder),
+        **(changes or {}),
+    }
+    text = SHIPPED.read_text(encoding="utf-8")
+    for word, other in words.items():
+        assert word in text
+        text = text.replace(word, other)
+    (folder / "dancu-gateway.conf").write_text(text, encoding="utf-8")
+    (folder / "nginx.conf").write_text(_AROUND.format(folder=folder), encoding="utf-8")
+    command = [
+        find_nginx(),
+        "-p",
+        str(folder),
+        "-c",
+        str(folder / "nginx.conf"),
+        "-e",
+        str(folder / "error.log"),
+    ]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    process = subprocess.Popen(command)
+    try:
+        _wait_for(port)
+        yield Proxy(port=port, folder=folder)
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=30)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail("nginx did not start")
+
+
+PROBLEM = {"type", "title", "title_vi", "status", "detail", "detail_vi", "code", "request_id"}
 SOON = {
     "client_header_timeout 10s": "client_header_timeout 1s",
     "client_body_timeout 10s": "client_body_timeout 1s",
@@ -28,7 +126,7 @@ SOON = {
 
 @dataclass(frozen=True, kw_only=True)
 class Street:
-    """A gateway behind its proxy, as callers outside reach it."""
+    """A gateway behind its proxy, as callers outside see it."""
 
     place: Place
     port: int
@@ -36,7 +134,7 @@ class Street:
     trust: ssl.SSLContext = field(repr=False)
 
     def call(self, method: str, path: str, *, source: str | None = None, **members: Any) -> httpx.Response:
-        """Call by the proxy's name, from another loopback address if `source` says so."""
+        """Call by the proxy's name, from another loopback address if `source` names one."""
         transport = httpx.HTTPTransport(verify=self.trust, local_address=source)
         headers = {"Host": NAME, **members.pop("headers", {})}
         with httpx.Client(transport=transport, base_url=f"https://127.0.0.1:{self.proxy.port}") as http:
@@ -46,7 +144,7 @@ class Street:
 
     @contextmanager
     def beside(self, folder: Path, upstream: str, changes: Mapping[str, str]) -> Iterator["Street"]:
-        """Put a second proxy beside the first."""
+        """Run a second proxy for the same gateway."""
         certificate, port = self.proxy.folder / "server.pem", find_free_ports(1)
         with running_nginx(
             folder, port=port, certificate=certificate, upstream=upstream, changes=changes
@@ -54,7 +152,7 @@ class Street:
             yield replace(self, proxy=proxy)
 
     def connect(self, name: str = NAME) -> ssl.SSLSocket:
-        """Open a connection of one's own."""
+        """Open a new connection."""
         opened = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=30)
         return self.trust.wrap_socket(opened, server_hostname=name)
 
@@ -88,16 +186,18 @@ def test_a_portal_gets_its_token_and_verifies_through_the_proxy(street: Street) 
     )
     assert (verified.status_code, verified.json()["verdict"]) == (201, "confirmed")
     assert verified.headers["strict-transport-security"]
-    wait_for(lambda: verified.headers["x-request-id"] in street.proxy.log())  # written after the answer
+    wait_for(
+        lambda: verified.headers["x-request-id"] in street.proxy.log()
+    )  # nginx writes it after the answer
     assert token not in street.proxy.log()
 
 
-def test_threat_36_another_name_is_shown_no_certificate(street: Street) -> None:
+def test_threat_36_a_caller_with_another_host_name_gets_no_certificate(street: Street) -> None:
     with pytest.raises(ssl.SSLError):
         street.connect("evil.example")
 
 
-def test_threat_36_another_name_under_ours_is_answered_nothing(street: Street) -> None:
+def test_threat_36_a_request_for_another_host_under_our_name_gets_no_answer(street: Street) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         street.call("GET", "/livez", headers={"Host": "evil.example"})
 
@@ -111,7 +211,7 @@ def test_threat_36_another_name_under_ours_is_answered_nothing(street: Street) -
     ],
     ids=["body", "headers", "one header"],
 )
-def test_threat_36_what_is_too_large_ends_at_the_proxy_as_a_problem(
+def test_threat_36_the_proxy_refuses_what_is_too_large_with_a_problem(
     street: Street, sent: Any, status: int, code: str
 ) -> None:
     answer = street.call("POST", "/sandbox/v1/verifications", **sent)
@@ -132,7 +232,7 @@ def test_threat_36_what_is_too_large_ends_at_the_proxy_as_a_problem(
         ),
     ],
 )
-def test_threat_36_what_is_no_http_ends_at_the_proxy_as_a_problem(street: Street, sent: bytes) -> None:
+def test_threat_36_the_proxy_refuses_what_is_not_http_with_a_problem(street: Street, sent: bytes) -> None:
     with street.connect() as odd:
         odd.sendall(sent)
         head, _, body = b"".join(iter(lambda: odd.recv(65_536), b"")).partition(b"\r\n\r\n")
@@ -149,7 +249,7 @@ def test_threat_36_what_is_no_http_ends_at_the_proxy_as_a_problem(street: Street
     ],
     ids=["nothing", "head", "body"],
 )
-def test_threat_36_slow_callers_never_reach_the_gateway(street: Street, begun: bytes) -> None:
+def test_threat_36_a_slow_caller_does_not_reach_the_gateway(street: Street, begun: bytes) -> None:
     before = len(street.place.events("request"))
     with street.connect() as slow:
         slow.sendall(begun)
@@ -159,14 +259,19 @@ def test_threat_36_slow_callers_never_reach_the_gateway(street: Street, begun: b
     assert len(street.place.events("request")) == before
 
 
-def test_operators_come_in_from_where_they_are_allowed_alone(street: Street) -> None:
+def test_operators_reach_the_gateway_only_from_allowed_addresses(street: Street) -> None:
     inside, outside = (street.call("GET", "/ops/v1/changes", source=source) for source in (None, "127.0.0.2"))
     assert (inside.status_code, inside.json()["code"]) == (401, "token_missing")
     assert (outside.status_code, outside.json()["code"]) == (404, "not_found")
     _check_problem(outside)
+    paths = ("/console/login", "/", "/pages.css")
+    assert [street.call("GET", path).status_code for path in paths] == [200, 200, 200]
+    assert [street.call("GET", path, source="127.0.0.2").status_code for path in paths] == [404, 200, 200]
 
 
-def test_threat_36_a_burst_of_one_address_is_told_to_wait(street: Street, tmp_path: Path) -> None:
+def test_threat_36_a_burst_from_one_address_is_refused_with_a_time_to_retry(
+    street: Street, tmp_path: Path
+) -> None:
     slow = {"rate=100r/s": "rate=1r/m", "burst=200": "burst=2"}
     with street.beside(tmp_path, f"127.0.0.1:{street.port}", slow) as narrow:
         answers = [narrow.call("GET", "/livez") for _ in range(4)]
@@ -176,7 +281,7 @@ def test_threat_36_a_burst_of_one_address_is_told_to_wait(street: Street, tmp_pa
     _check_problem(answers[-1])
 
 
-def test_a_gateway_that_is_away_is_a_problem_with_a_time_to_come_back(street: Street, tmp_path: Path) -> None:
+def test_an_unreachable_gateway_is_a_problem_with_a_time_to_retry(street: Street, tmp_path: Path) -> None:
     with street.beside(tmp_path, "127.0.0.1:1", {}) as alone:
         answer = alone.call("GET", "/livez")
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

@@ -1,4 +1,4 @@
-"""Retries with an `Idempotency-Key` on real sockets: the caller hung up, or the gateway was killed over the request."""
+"""Retries with an `Idempotency-Key` on real sockets, after the caller disconnected or the gateway was killed."""
 
 import signal
 import time
@@ -7,9 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.mock_c06.programs import Served
-from tests.sockets.programs import AGENCY, Place, control_headers, enquiry, log_in, place_beside
-from tests.sockets.rows import plan_fault
+from tests.kit.programs import Place, Served, control_headers, log_in, place_beside, plan_fault
+from tests.kit.scene import AGENCY, enquiry
 
 KEY = {"Idempotency-Key": "kx2p-9a7q-e1tz-vb4w"}
 VERIFY = "XacThucThongTinCongDan"
@@ -17,14 +16,14 @@ VERIFY = "XacThucThongTinCongDan"
 
 @pytest.fixture
 def place(mock: Served, tmp_path: Path) -> Place:
-    """A place whose leases are short: twice this deadline, and five seconds."""
+    """A gateway's folder with short leases: twice this deadline, and five seconds."""
     made = place_beside(mock, tmp_path, GATEWAY_SANDBOX_DEADLINE_MS="1500")
     made.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
     return made
 
 
 def answer_late(mock: Served, delay_ms: int) -> None:
-    """Keep the registry's next answer back."""
+    """Delay the registry's next answer."""
     plan_fault(mock, "latency", operation=VERIFY, delay_ms=delay_ms, times=1)
 
 
@@ -34,13 +33,13 @@ def count_questions(mock: Served) -> int:
 
 
 def hang_up(portal: httpx.Client) -> None:
-    """Ask, and leave before the answer."""
+    """Send a request and disconnect before its answer."""
     with pytest.raises(httpx.ReadTimeout):
         portal.post("/verifications", json=enquiry(), headers=KEY, timeout=0.4)
 
 
 def retry(portal: httpx.Client) -> httpx.Response:
-    """Send the same request as `Retry-After` says, until it is answered."""
+    """Send the same request again as `Retry-After` says, until it is answered."""
     for _ in range(30):
         answer = portal.post("/verifications", json=enquiry(), headers=KEY)
         if answer.status_code != 409:
@@ -50,7 +49,7 @@ def retry(portal: httpx.Client) -> httpx.Response:
     raise AssertionError("never answered")
 
 
-def test_a_caller_who_hung_up_gets_the_answer_by_asking_again(mock: Served, place: Place) -> None:
+def test_a_caller_who_disconnected_gets_the_answer_to_a_retry(mock: Served, place: Place) -> None:
     account = place.make_account()
     with place.serving() as running, log_in(running, account) as portal:
         before = count_questions(mock)

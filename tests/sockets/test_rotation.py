@@ -1,4 +1,4 @@
-"""Keys rotated by command while a gateway serves: it knows them within about a second, and no call fails."""
+"""Keys rotated by command while a gateway serves: it uses them within about a second, and no call fails."""
 
 import base64
 import time
@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.mock_c06.programs import Served
-from tests.postgresql import Server
-from tests.sockets.programs import Place, Running, enquiry, log_in, place_beside
+from tests.kit.programs import Place, Running, Served, log_in, place_beside
+from tests.kit.scene import enquiry
+from tests.kit.stores import Server
 
 NEW = base64.urlsafe_b64encode(b"n" * 32).decode()
 ALLOWED_S = 1.5
@@ -57,7 +57,7 @@ def test_a_leaked_token_key_is_gone_in_seconds_and_portals_log_in_again(place: P
             assert again.get("/me").status_code == 200
 
 
-def test_every_rotation_under_way_leaves_portal_reuse_and_receipts_alone(place: Place) -> None:
+def test_rotations_under_load_leave_portal_reuse_and_receipts_unchanged(place: Place) -> None:
     account = place.make_account()
     with place.serving() as running, log_in(running, account) as portal:
         made = portal.post("/verifications", json=enquiry()).json()
@@ -73,7 +73,7 @@ def test_every_rotation_under_way_leaves_portal_reuse_and_receipts_alone(place: 
         assert "warning" not in place.log()
 
 
-def test_a_worker_that_lost_its_master_key_serves_on_and_says_so_once(place: Place) -> None:
+def test_a_worker_without_its_master_key_continues_and_logs_it_once(place: Place) -> None:
     present = (place.folder / "var" / "master.key").read_text().strip()
     (place.folder / "new.key").write_text(NEW)
     before = replace(place, settings={**place.settings, "GATEWAY_MASTER_KEY": present})
@@ -91,7 +91,7 @@ def test_a_worker_that_lost_its_master_key_serves_on_and_says_so_once(place: Pla
 
 
 @pytest.mark.postgresql
-def test_two_gateways_on_one_postgresql_know_a_rotated_key_within_a_second(
+def test_two_gateways_on_one_postgresql_use_a_rotated_key_within_a_second(
     mock: Served, tmp_path: Path, postgresql_server: Server
 ) -> None:
     settings = {"GATEWAY_DATABASE_URL": postgresql_server.make_database(), "GATEWAY_MASTER_KEY": NEW}

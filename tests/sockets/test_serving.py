@@ -1,4 +1,4 @@
-"""`gateway serve` on real sockets: starts, restarts, signals, and what a command changes meanwhile."""
+"""`gateway serve` on real sockets: starts, restarts, signals, and what a command changes during a run."""
 
 import contextlib
 import signal
@@ -10,14 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.cli.commands import Commands
-from tests.mock_c06.programs import Served
+from tests.kit.commands import Commands
+from tests.kit.programs import Place, Served, log_in, place_beside, plan_fault
+from tests.kit.scene import enquiry
 from tests.sockets.load import steady_load
-from tests.sockets.programs import Place, enquiry, log_in, place_beside
-from tests.sockets.rows import plan_fault
 
 
-def test_the_start_tells_addresses_and_what_is_behind_them(place: Place) -> None:
+def test_the_start_prints_its_addresses_and_their_registries(place: Place) -> None:
     with place.serving() as running:
         assert running.lines == (
             f"gateway: {running.address}",
@@ -37,7 +36,7 @@ def test_a_first_start_makes_store_and_key_for_the_owner_only(mock: Served, tmp_
     assert set(modes.values()) == {0o600}
 
 
-def test_accounts_name_the_address_of_the_last_serve(place: Place) -> None:
+def test_the_output_of_accounts_uses_the_address_of_the_last_serve(place: Place) -> None:
     with place.serving() as first:
         assert place.make_account()["issuer"] == f"{first.address}/sandbox"
     with place.serving() as second:
@@ -64,7 +63,7 @@ def test_a_second_start_keeps_keys_tokens_and_receipts(place: Place) -> None:
         assert checked.json()["valid"] is True
 
 
-def test_threat_8_a_suspension_by_command_holds_within_a_second(place: Place) -> None:
+def test_threat_8_a_suspension_by_command_takes_effect_within_a_second(place: Place) -> None:
     account = place.make_account()
     with place.serving() as running, log_in(running, account) as portal:
         assert portal.get("/me").status_code == 200
@@ -80,7 +79,7 @@ def test_threat_8_a_suspension_by_command_holds_within_a_second(place: Place) ->
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_threat_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
+def test_threat_37_a_signal_lets_the_current_request_finish_and_exits_zero(
     place: Place, mock: Served, ending: signal.Signals
 ) -> None:
     account = place.make_account()
@@ -99,7 +98,7 @@ def test_threat_37_a_signal_finishes_the_request_in_flight_and_exits_zero(
     assert place.run("audit", "verify")["ok"] is True
 
 
-def test_threat_37_a_stop_of_the_embedded_gateway_under_load_fails_no_request(place: Place) -> None:
+def test_threat_37_stopping_a_sqlite_gateway_under_load_fails_no_request(place: Place) -> None:
     account = place.make_account()
     with place.serving() as running:
         with steady_load(running, account) as load:
@@ -129,7 +128,7 @@ def _takes_connections(address: str) -> bool:
     return False
 
 
-def test_an_oversized_body_is_answered_before_the_line_is_cut(place: Place) -> None:
+def test_an_oversized_body_is_answered_before_the_connection_is_closed(place: Place) -> None:
     with place.serving() as running:
         answer = httpx.post(f"{running.address}/sandbox/v1/verifications", content=b"x" * 3_000_000)
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
@@ -146,7 +145,7 @@ def test_an_oversized_body_is_answered_before_the_line_is_cut(place: Place) -> N
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
 )
-def test_odd_requests_are_refused_and_the_server_stays(place: Place, request_text: str) -> None:
+def test_malformed_requests_are_refused_and_the_server_continues(place: Place, request_text: str) -> None:
     with place.serving() as running:
         address = httpx.URL(running.address)
         with socket.create_connection((address.host, address.port or 0), timeout=10) as line:
@@ -158,7 +157,7 @@ def test_odd_requests_are_refused_and_the_server_stays(place: Place, request_tex
     assert '"internal"' not in place.log()
 
 
-def test_a_start_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+def test_a_start_that_fails_prints_its_reason_in_one_line(tmp_path: Path) -> None:
     gateway = Commands(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

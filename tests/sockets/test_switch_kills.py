@@ -1,6 +1,7 @@
-"""Threat 13: killed at any step of a switch, a gateway starts anew with one active revision and a whole audit.
+"""Threat 13: a gateway killed at any step of a switch restarts with one active revision and a complete audit.
 
-What had been decided stands, what had not can be gone on with: by the same change, whose operators are still signed in.
+A decision made before the kill remains; an unfinished change continues, and its operators are still signed
+in.
 """
 
 import contextlib
@@ -14,12 +15,29 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mock_c06.programs import Served
-from tests.postgresql import Server
-from tests.sockets.desk import APPROVER, Desk, enrol_operators, issue_account, revision_of, sign_in
-from tests.sockets.groups import kill_whole, make_place
-from tests.sockets.programs import Place, Running, enquiry, log_in
-from tests.sockets.rows import clear_faults, plan_fault, read_journal, read_rows, store_of, wait_for
+from tests.kit.groups import kill_whole, make_place
+from tests.kit.programs import (
+    Place,
+    Running,
+    Served,
+    clear_faults,
+    log_in,
+    plan_fault,
+    read_journal,
+    read_rows,
+    store_of,
+    wait_for,
+)
+from tests.kit.scene import enquiry
+from tests.kit.staff import (
+    APPROVER,
+    OpsClient,
+    enrol_operators,
+    issue_account,
+    revision_of,
+    sign_in_operators,
+)
+from tests.kit.stores import Server
 
 FORMER = "dvctt-hanoi"
 HALFWAY_MS = 30_000
@@ -30,31 +48,31 @@ PATIENT = {"GATEWAY_SANDBOX_DEADLINE_MS": "60000"}
 
 @dataclass(kw_only=True)
 class Story:
-    """A gateway that is killed and started again, again and again, and its operators."""
+    """A gateway that is killed and started again repeatedly, and its operators."""
 
     mock: Served
     place: Place
     workers: int
     account: dict[str, str]
-    desk: Desk
+    desk: OpsClient
 
     @contextmanager
     def living(self) -> Iterator[Running]:
-        """Start it, and kill it at the end of the block."""
+        """Start the gateway, and kill it at the end of the block."""
         with self.place.serving(workers=self.workers) as running:
             self.desk = replace(self.desk, address=running.address)
             yield running
             kill_whole(running)
 
     def look(self, running: Running, change: dict[str, Any], state: str, active: int, account: str) -> None:
-        """Judge how things stand in a running gateway."""
+        """Check the state of a running gateway."""
         assert self.desk.look(change)["state"] == state
         profile = self.desk.profile("sandbox")
         assert (profile["state"], profile["active"]) == ("ready", active)
         assert self.ask(running) == (201, account)
 
     def ask(self, running: Running) -> tuple[int, str]:
-        """Ask a question; return the status, and as whom the registry was asked."""
+        """Ask a question; return the status and the account at the registry."""
         with log_in(running, self.account) as portal:
             answer = portal.post("/verifications", json=enquiry(fresh=True))
         rows = read_rows(store_of(self.place))
@@ -71,13 +89,13 @@ def begin(mock: Served, place: Place, workers: int) -> Story:
     operators = enrol_operators(place)
     account = place.make_account()
     with place.serving(workers=workers) as running:
-        desk = sign_in(operators, running)
+        desk = sign_in_operators(operators, running)
         kill_whole(running)
     return Story(mock=mock, place=place, workers=workers, account=account, desk=desk)
 
 
 def play(story: Story, name: str) -> None:
-    """Kill after each step; the next start finds what the step left, and goes on."""
+    """Kill after each step; the next start finds the state of that step and continues."""
     new = issue_account(story.mock, name)
     with story.living():
         change = story.desk.propose("sandbox", revision_of(new, story.mock.test))
@@ -90,14 +108,14 @@ def play(story: Story, name: str) -> None:
     with story.living() as running:
         story.look(running, change, "approved", 1, FORMER)
         story.desk.activate(change)
-    with story.living() as running:  # in its watch, and killed in it
+    with story.living() as running:  # within its watch, and killed in it
         story.look(running, change, "active", 2, name)
     return_halfway(story, change, name)
     assert story.place.run("audit", "verify")["ok"] is True
 
 
 def return_halfway(story: Story, change: dict[str, Any], name: str) -> None:
-    """Kill while the former revision's login is being tried: the switch stands, and is returned from by hand."""
+    """Kill while the former revision's login is tested: the switch remains, and an operator returns from it."""
     try:
         with story.living() as running:
             story.look(running, change, "active", 2, name)
@@ -115,13 +133,13 @@ def return_halfway(story: Story, change: dict[str, Any], name: str) -> None:
 
 
 def refuse_once(story: Story, running: Running) -> bool:
-    """Ask a question whose login is refused, while that is planned."""
+    """Ask a question whose login a planned fault refuses."""
     with log_in(running, story.account) as portal:
         return portal.post("/verifications", json=enquiry(fresh=True)).status_code in {201, 502}
 
 
 def is_returning(story: Story, change: dict[str, Any]) -> bool:
-    """Say whether the gateway has announced its try of the former revision."""
+    """Say whether the gateway has announced its test of the former revision."""
     rows = read_rows(store_of(story.place))
     return any(
         (row["kind"], row["act"], row.get("actor")) == ("intended", change["id"], "gateway") for row in rows
@@ -135,14 +153,14 @@ def test_threat_13_a_kill_after_each_step_of_a_switch_leaves_one_active_revision
 
 
 @pytest.mark.postgresql
-def test_threat_13_a_group_that_is_killed_after_each_step_goes_on_where_it_was(
+def test_threat_13_a_group_killed_after_each_step_continues_from_that_step(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     play(begin(mock, make_place(mock, postgresql_server, tmp_path), 2), "killed-together")
 
 
-def test_threat_13_a_kill_within_an_activation_leaves_it_done_or_not_done(mock: Served, place: Place) -> None:
-    """Whatever the moment: the change says what the profile is, and goes on from there."""
+def test_threat_13_a_kill_during_an_activation_leaves_it_done_or_not_done(mock: Served, place: Place) -> None:
+    """At whatever moment: the change agrees with the profile's state and continues."""
     story = begin(mock, place, 1)
     for number, seconds in enumerate((0.0, 0.015, 0.04)):
         new = issue_account(mock, f"killed-within-{number}")
@@ -162,6 +180,6 @@ def test_threat_13_a_kill_within_an_activation_leaves_it_done_or_not_done(mock: 
     assert place.run("audit", "verify")["ok"] is True
 
 
-def _activate(desk: Desk, change: dict[str, Any]) -> None:
-    with contextlib.suppress(httpx.TransportError):  # the one who would answer is gone
+def _activate(desk: OpsClient, change: dict[str, Any]) -> None:
+    with contextlib.suppress(httpx.TransportError):  # the process that would answer was killed
         desk.activate(change)

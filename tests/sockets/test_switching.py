@@ -1,7 +1,9 @@
-"""Threat 11: a switch of revisions under load, over real sockets. Who had begun ends as they began, none fails."""
+"""Threat 11: a switch of revisions under load, on real sockets. A request ends under the revision it
+began with; none fails.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,22 +11,36 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.scene import HandClock, Portal
-from tests.mock_c06.programs import Served
-from tests.postgresql import Server
-from tests.sockets.desk import Desk, enrol_operators, issue_account, revision_of, sign_in
-from tests.sockets.groups import WORKERS, make_place, own_connections
-from tests.sockets.people import find_people
-from tests.sockets.programs import AGENCY, Place, Running, enquiry, place_beside
-from tests.sockets.rows import (
-    accounts_by_request,
+from tests.kit.clocks import HandClock
+from tests.kit.groups import WORKERS, make_place, own_connections
+from tests.kit.programs import (
+    Place,
+    Running,
+    Served,
     clear_faults,
+    find_people,
+    place_beside,
     plan_fault,
     read_journal,
     read_rows,
     store_of,
     wait_for,
 )
+from tests.kit.scene import AGENCY, Portal, enquiry
+from tests.kit.staff import OpsClient, enrol_operators, issue_account, revision_of, sign_in_operators
+from tests.kit.stores import Server
+
+
+def accounts_by_request(
+    rows: Sequence[Mapping[str, Any]], journal: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return the account used for each request's questions, by the request's id."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["kind"] == "intended" and row.get("request_id"):
+            found.setdefault(row["request_id"], []).append(journal[row["request_code"]]["account"])
+    return found
+
 
 IN_FLIGHT = 64
 FORMER = "dvctt-hanoi"
@@ -33,17 +49,17 @@ VERDICT, RECORD = "XacThucThongTinCongDan", "TraCuuThongTinCongDan"
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-    """A gateway with a revision that waits for its activation, and a portal with distinct people to ask about."""
+    """A gateway with a revision ready for activation, and a portal with different people to ask about."""
 
     mock: Served
     place: Place
-    desk: Desk
+    desk: OpsClient
     portal: Portal
     change: dict[str, Any]
     people: Sequence[dict[str, Any]]
 
     async def ask_all(self, name: str, **more: Any) -> list[httpx.Response]:
-        """Verify everybody at once, each on a connection of its own."""
+        """Verify everybody at once, each on a separate connection."""
         async with own_connections() as http:
             portal = replace(self.portal, http=http)
             return await asyncio.gather(
@@ -58,13 +74,13 @@ class Switch:
         return {"claim": self.people[number], "dossier": f"HN-{name}-{number}", "fresh": True}
 
     def count_intended(self) -> int:
-        """Return how many questions were announced so far."""
+        """Return the number of questions announced so far."""
         return sum(row["kind"] == "intended" for row in read_rows(store_of(self.place)))
 
 
 def prepare(mock: Served, place: Place, running: Running, name: str) -> Switch:
-    """Bring a change as far as its activation, and get a token."""
-    desk = sign_in(enrol_operators(place), running)
+    """Prepare a change up to its activation, and get a token."""
+    desk = sign_in_operators(enrol_operators(place), running)
     change = desk.ready("sandbox", revision_of(issue_account(mock, name), mock.test))
     made = place.make_account()
     portal = Portal(
@@ -80,7 +96,7 @@ def prepare(mock: Served, place: Place, running: Running, name: str) -> Switch:
 
 
 async def warm_up(switch: Switch) -> None:
-    """Get a token, and let every worker know that its login works: nobody waits for its proof afterwards."""
+    """Get a token, and let every worker confirm its login, so that no later request waits for it."""
     async with own_connections() as http:
         switch.portal.http = http
         await switch.portal.log_in()
@@ -88,7 +104,7 @@ async def warm_up(switch: Switch) -> None:
 
 
 async def switch_in_flight(switch: Switch, **more: Any) -> list[httpx.Response]:
-    """Activate the change once everybody's first question is on its way; return the answers to them."""
+    """Activate the change once everybody's first question is at the registry; return the answers to them."""
     before = await asyncio.to_thread(switch.count_intended)
     asked = asyncio.create_task(switch.ask_all("FORMER", **more))
     whole = before + len(switch.people)
@@ -100,7 +116,9 @@ async def switch_in_flight(switch: Switch, **more: Any) -> list[httpx.Response]:
 
 
 def judge(switch: Switch, name: str, former: list[httpx.Response], later: list[httpx.Response]) -> None:
-    """Who had begun ends under the former revision, who began after asks under the new one; nobody mixes or fails."""
+    """Requests from before the switch use the former revision, later ones the new one; none uses both,
+    and none fails.
+    """
     journal = read_journal(switch.mock)
     asked_as = accounts_by_request(read_rows(store_of(switch.place)), journal)
     for answers, account in ((former, FORMER), (later, name)):
@@ -112,10 +130,10 @@ def judge(switch: Switch, name: str, former: list[httpx.Response], later: list[h
     assert switch.place.run("audit", "verify")["ok"] is True
 
 
-def test_threat_11_who_is_in_flight_ends_under_the_former_revision_and_nobody_fails(
+def test_threat_11_requests_in_progress_end_under_the_former_revision_and_none_fails(
     mock: Served, place: Place
 ) -> None:
-    """Each asks twice, for a verdict and for a record: of all, the second question leaves after the switch."""
+    """Each asks twice, for a verdict and for a record; every second question is sent after the switch."""
     with place.serving() as running:
         switch = prepare(mock, place, running, "rotated")
         asyncio.run(warm_up(switch))
@@ -132,7 +150,7 @@ def test_threat_11_who_is_in_flight_ends_under_the_former_revision_and_nobody_fa
 
 
 @pytest.mark.postgresql
-def test_threat_11_every_worker_follows_a_switch_with_questions_in_flight(
+def test_threat_11_every_worker_follows_a_switch_during_open_questions(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     place = make_place(mock, postgresql_server, tmp_path)
@@ -143,7 +161,9 @@ def test_threat_11_every_worker_follows_a_switch_with_questions_in_flight(
         try:
             former = asyncio.run(switch_in_flight(switch))
             epoch = switch.desk.profile("sandbox")["epoch"]
-            wait_for(lambda: len(find_followers(place, epoch)) >= WORKERS - 1)  # and the one that was called
+            wait_for(
+                lambda: len(find_followers(place, epoch)) >= WORKERS - 1
+            )  # and the worker that was called
             later = asyncio.run(switch.ask_all("LATER"))
         finally:
             clear_faults(mock)
@@ -152,14 +172,14 @@ def test_threat_11_every_worker_follows_a_switch_with_questions_in_flight(
 
 
 def find_followers(place: Place, epoch: int) -> set[int]:
-    """Return the workers that have followed to an epoch by themselves."""
+    """Return the workers that followed to an epoch without a call."""
     return {line["worker"] for line in place.events("epoch_followed") if line["epoch"] >= epoch}
 
 
-def test_a_request_of_two_slow_questions_is_not_cut_off_by_the_end_of_its_connection(
+def test_the_end_of_its_connection_does_not_cut_off_a_request_of_two_slow_questions(
     mock: Served, tmp_path: Path
 ) -> None:
-    """Both questions have a deadline of their own: together they may take longer than one."""
+    """Each question has its own deadline: together they may take longer than one deadline."""
     place = place_beside(mock, tmp_path, GATEWAY_SANDBOX_DEADLINE_MS="3000")
     place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
     with place.serving() as running:

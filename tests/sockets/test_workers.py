@@ -1,5 +1,6 @@
-"""The life of a group of workers: how it starts, what it outlives, and how it ends."""
+"""A group of workers: how it starts, what it survives, and how it ends."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,34 +12,35 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway.cli.commands import Commands
-from tests.gateway.scene import MASTER_KEY
-from tests.mock_c06.programs import Served
-from tests.postgresql import Server
-from tests.sockets.groups import (
-    WORKERS,
-    Group,
-    find_children,
-    is_running,
-    make_account,
-    make_place,
-    running_group,
-)
+from tests.kit.commands import Commands
+from tests.kit.groups import WORKERS, Group, find_children, make_account, make_place, running_group
+from tests.kit.programs import Served
+from tests.kit.scene import MASTER_KEY
+from tests.kit.stores import Server
 from tests.sockets.load import steady_load
+
+
+def is_running(process: int) -> bool:
+    """Say whether a process runs; a zombie does not."""
+    with contextlib.suppress(OSError):
+        stat = (Path("/proc") / str(process) / "stat").read_text(encoding="utf-8")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    return False
+
 
 pytestmark = pytest.mark.postgresql
 
 OTHER_KEY = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgISE"
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 60
-    while not holds():
+    while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
-def test_threat_37_a_killed_worker_is_outlived_and_a_stop_under_load_fails_no_request(
+def test_threat_37_the_group_survives_a_killed_worker_and_stops_under_load_without_a_failed_request(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     with running_group(mock, postgresql_server, tmp_path) as group:
@@ -52,7 +54,7 @@ def test_threat_37_a_killed_worker_is_outlived_and_a_stop_under_load_fails_no_re
             assert load.failures == []
             os.kill(victim := min(workers), signal.SIGKILL)
             load.wait_for(60)
-            assert len(load.failures) <= 6  # only those that the killed worker had in its hands
+            assert len(load.failures) <= 6  # only the requests that the killed worker was handling
             wait_until(lambda: bool(group.place.events("worker_started_again")))
             assert len(find_children(supervisor) - {victim}) == WORKERS
             failed_by_the_kill = [*load.failures]
@@ -71,12 +73,12 @@ def _check_the_end(group: Group, failures: list[str], statuses: set[int]) -> Non
     assert group.command("audit", "verify")["ok"] is True
 
 
-def test_threat_37_workers_end_by_themselves_when_their_supervisor_is_killed(
+def test_threat_37_workers_exit_when_their_supervisor_is_killed(
     mock: Served, postgresql_server: Server, tmp_path: Path
 ) -> None:
     place = make_place(mock, postgresql_server, tmp_path)
     with place.serving(workers=2) as running:
-        workers = find_children(running.process.pid, named="")  # its helper too
+        workers = find_children(running.process.pid, named="")  # with its helper process
         running.process.kill()
         running.process.wait(10)
         wait_until(lambda: not any(is_running(worker) for worker in workers))
@@ -85,7 +87,7 @@ def test_threat_37_workers_end_by_themselves_when_their_supervisor_is_killed(
     assert len(place.events("supervisor_gone")) == 2
 
 
-def test_a_group_that_cannot_start_says_why_before_any_worker(
+def test_a_group_that_can_not_start_says_why_before_it_starts_a_worker(
     postgresql_server: Server, tmp_path: Path
 ) -> None:
     gateway = Commands(tmp_path)
@@ -96,14 +98,14 @@ def test_a_group_that_cannot_start_says_why_before_any_worker(
     refused = gateway.program(*serve, GATEWAY_DATABASE_URL=old, **keyed)
     assert "run `gateway migrate` first" in refused.reason()
     refused = gateway.program(*serve, GATEWAY_DATABASE_URL=ready)
-    assert refused.reason().startswith("GATEWAY_MASTER_KEY (or _FILE) is compulsory on PostgreSQL")
+    assert refused.reason().startswith("GATEWAY_MASTER_KEY (or _FILE) is required with PostgreSQL")
     refused = gateway.program(*serve, GATEWAY_DATABASE_URL=ready, GATEWAY_MASTER_KEY=OTHER_KEY)
     assert refused.reason().startswith("the master key does not open this database's keys")
 
 
 @contextmanager
 def taken_port_behind_a_free_one() -> Iterator[int]:
-    """Hold a port whose lower neighbour is free: another test may listen on whatever the system gives."""
+    """Occupy a port whose lower neighbour is free: another test may listen on any port that the system gives."""
     while True:
         with socket.socket() as taken, socket.socket() as neighbour:
             taken.bind(("127.0.0.1", 0))
@@ -118,14 +120,14 @@ def taken_port_behind_a_free_one() -> Iterator[int]:
             return
 
 
-def test_a_worker_that_cannot_start_ends_the_whole_with_its_reason(
+def test_a_metrics_port_in_use_ends_the_whole_group_with_its_reason(
     postgresql_server: Server, tmp_path: Path
 ) -> None:
     with taken_port_behind_a_free_one() as port:
         settings = {
             "GATEWAY_DATABASE_URL": postgresql_server.make_database(),
             "GATEWAY_MASTER_KEY": MASTER_KEY,
-            "GATEWAY_METRICS_PORT": str(port - 1),  # worker 1 would listen on the one that is taken
+            "GATEWAY_METRICS_PORT": str(port),
         }
         refused = Commands(tmp_path).program("serve", "--port", "0", "--workers", "2", **settings)
     assert refused.code == 1

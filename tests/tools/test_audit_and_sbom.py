@@ -1,4 +1,4 @@
-"""Threat 45: dependencies are audited, and an audit in which nobody looked never says that there is nothing."""
+"""Threat 45: dependencies are audited, and an audit without data never reports that there are no vulnerabilities."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.shape.source import ROOT
+from tests.kit.source import ROOT
 
 LOCK = ROOT / "requirements.lock"
 HASH = "--hash=sha256:" + "0" * 64
@@ -70,7 +70,9 @@ def test_threat_45_a_known_vulnerability_in_a_lock_fails_the_audit(
     ],
     ids=["fixed", "other version", "other package", "withdrawn"],
 )
-def test_an_advisory_that_does_not_hold_here_is_no_finding(tmp_path: Path, record: dict[str, Any]) -> None:
+def test_an_advisory_that_does_not_apply_to_the_lock_is_no_finding(
+    tmp_path: Path, record: dict[str, Any]
+) -> None:
     done = audit(tmp_path, record)
 
     assert (done.returncode, done.stdout) == (
@@ -100,7 +102,9 @@ def test_a_kept_copy_may_be_the_zip_that_osv_publishes(tmp_path: Path) -> None:
     ],
     ids=["empty", "no records", "another ecosystem's", "no list"],
 )
-def test_threat_45_a_kept_copy_that_knows_no_package_is_no_all_clear(tmp_path: Path, kept: str) -> None:
+def test_threat_45_a_kept_copy_without_these_packages_does_not_pass_the_audit(
+    tmp_path: Path, kept: str
+) -> None:
     audit(tmp_path)
     (tmp_path / "advisories.json").write_text(kept)
 
@@ -110,16 +114,14 @@ def test_threat_45_a_kept_copy_that_knows_no_package_is_no_all_clear(tmp_path: P
     assert "audit: not audited: " in done.stdout
 
 
-def test_a_lock_that_is_not_there_is_wrong_usage_and_no_finding(tmp_path: Path) -> None:
+def test_a_missing_lock_is_reported_as_wrong_usage_and_not_as_a_finding(tmp_path: Path) -> None:
     done = run("--offline", tmp_path / "nothing.lock")
 
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
 @pytest.mark.parametrize("kept", [None, "no such file", "{}", "not JSON"])
-def test_threat_45_an_audit_in_which_nobody_looked_says_so_and_is_no_all_clear(
-    tmp_path: Path, kept: str | None
-) -> None:
+def test_threat_45_an_audit_without_data_says_so_and_does_not_pass(tmp_path: Path, kept: str | None) -> None:
     lock, copy = tmp_path / "some.lock", tmp_path / "advisories.json"
     lock.write_text(f"some-package==1.4.2 \\\n    {HASH}\n")
     if kept not in {None, "no such file"}:
@@ -137,7 +139,7 @@ def _has_kept_copy() -> bool:
     return any((ROOT / ".cache" / name).is_file() for name in ("advisories.zip", "advisories.json"))
 
 
-def test_threat_45_ci_fails_on_a_finding_and_only_warns_where_nobody_could_be_asked() -> None:
+def test_threat_45_ci_fails_on_a_finding_and_only_warns_without_data() -> None:
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     began = text.index("audited=0")
     part = text[began : text.index("esac", began) + len("esac")]
@@ -171,7 +173,7 @@ def test_the_bill_of_materials_names_each_package_with_its_exact_version(tmp_pat
         assert sorted(found) == sorted(name.partition("[")[0] for name in pinned)
 
 
-def test_make_help_lists_both_commands_with_what_they_do() -> None:
+def test_make_help_lists_both_commands_with_their_purpose() -> None:
     done = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert [name for name in ("make audit", "make sbom") if name not in done.stdout] == []

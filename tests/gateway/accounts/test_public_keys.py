@@ -1,4 +1,4 @@
-"""Public keys of accounts: three kinds, public members only, none too weak or meant for something else."""
+"""Public keys of accounts: three kinds, public members only, none too weak or for another use."""
 
 import base64
 from typing import Any
@@ -79,7 +79,7 @@ def test_a_key_for_another_use_or_with_an_odd_id_is_refused(change: dict[str, An
         {"kty": ["EC"], "crv": {}},
     ],
 )
-def test_a_malformed_document_is_told_what_is_expected(document: object) -> None:
+def test_a_malformed_document_is_refused_saying_what_is_expected(document: object) -> None:
     with pytest.raises(ValueError, match="a public JWK or JWK Set"):
         parse_public_keys(document)
 

@@ -1,4 +1,4 @@
-"""Organisations, accounts, credentials and officers: what each act does, refuses and leaves in the audit."""
+"""Organisations, accounts, credentials and officers: what each act does, refuses and records in the audit."""
 
 import asyncio
 from typing import Any
@@ -22,12 +22,12 @@ from gateway.accounts.use_cases import (
     rotate_credential,
 )
 from gateway.errors import GatewayError
-from gateway.errors.commands import AlreadyExists, StateWrong, Unknown
+from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
+from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from gateway.places import Profile
 from gateway.profiles.model import Place
-from tests.gateway.operators.people import invite
-from tests.gateway.scene import AGENCY, Portal, Scene
+from tests.kit.operators import invite
+from tests.kit.scene import AGENCY, Portal, Scene
 
 OFFICER = {"kind": "officer", "id": "can.bo.02"}
 
@@ -50,7 +50,7 @@ def _new(profile: Profile = Profile.SANDBOX, **members: Any) -> NewAccount:
 
 
 async def _account(scene: Scene, portal: Portal) -> Account:
-    return await get_account(scene.gateway.parts, portal.client_id)
+    return await get_account(scene.gateway.deps, portal.client_id)
 
 
 async def _try_secret(portal: Portal, secret: str | None) -> int:
@@ -67,14 +67,14 @@ async def _last_row(scene: Scene) -> dict[str, Any]:
 
 
 async def test_every_act_leaves_a_local_audit_row(scene: Scene) -> None:
-    parts, place = scene.gateway.parts, _sandbox(scene)
-    made = await create_account(parts, place, _new())
-    account = await get_account(parts, made.client_id)
-    await rotate_credential(parts, place, account)
-    await add_officers(parts, place, account, ["can.bo.01"])
-    await disable_officers(parts, place, account, ["can.bo.01"])
+    deps, place = scene.gateway.deps, _sandbox(scene)
+    made = await create_account(deps, place, _new())
+    account = await get_account(deps, made.client_id)
+    await rotate_credential(deps, place, account)
+    await add_officers(deps, place, account, ["can.bo.01"])
+    await disable_officers(deps, place, account, ["can.bo.01"])
     for state in (AccountState.SUSPENDED, AccountState.ACTIVE, AccountState.REVOKED):
-        await change_state(parts, account.client_id, state)
+        await change_state(deps, account.client_id, state)
 
     acts = [row for row in await scene.audit() if row["kind"] == "local"]
     rows = [row for row in acts if not row["outcome"].startswith("revision_")]
@@ -96,26 +96,26 @@ async def test_every_act_leaves_a_local_audit_row(scene: Scene) -> None:
 
 async def test_an_organisation_is_added_only_once(scene: Scene) -> None:
     with pytest.raises(AlreadyExists, match=AGENCY):
-        await add_organisation(scene.gateway.parts, AGENCY, "another name")
+        await add_organisation(scene.gateway.deps, AGENCY, "another name")
 
 
 async def test_an_account_of_an_unknown_organisation_is_refused(scene: Scene) -> None:
     with pytest.raises(Unknown, match="organisations add"):
-        await create_account(scene.gateway.parts, _sandbox(scene), _new(organisation="000.00.99.H99"))
+        await create_account(scene.gateway.deps, _sandbox(scene), _new(organisation="000.00.99.H99"))
 
 
 async def test_an_official_account_without_a_public_key_is_refused(scene: Scene) -> None:
     place = scene.gateway.places[Profile.OFFICIAL]
 
     with pytest.raises(StateWrong, match="public-key"):
-        await create_account(scene.gateway.parts, place, _new(Profile.OFFICIAL))
+        await create_account(scene.gateway.deps, place, _new(Profile.OFFICIAL))
 
 
-async def test_an_account_is_never_made_at_the_other_profiles_place(scene: Scene) -> None:
+async def test_an_account_is_never_made_in_the_other_profile(scene: Scene) -> None:
     key = ECKey.generate_key("P-256").as_dict(private=False)
 
     with pytest.raises(StateWrong, match="official can't be made at sandbox"):
-        await create_account(scene.gateway.parts, _sandbox(scene), _new(Profile.OFFICIAL, public_keys=(key,)))
+        await create_account(scene.gateway.deps, _sandbox(scene), _new(Profile.OFFICIAL, public_keys=(key,)))
 
 
 async def test_a_sandbox_account_may_use_bearer_and_an_official_one_not(scene: Scene) -> None:
@@ -126,7 +126,7 @@ async def test_a_sandbox_account_may_use_bearer_and_an_official_one_not(scene: S
 
 
 async def test_after_a_rotation_two_secrets_work_for_a_while(scene: Scene, portal: Portal) -> None:
-    issued = await rotate_credential(scene.gateway.parts, _sandbox(scene), await _account(scene, portal))
+    issued = await rotate_credential(scene.gateway.deps, _sandbox(scene), await _account(scene, portal))
 
     assert [await _try_secret(portal, secret) for secret in (portal.secret, issued.client_secret)] == [
         200,
@@ -141,29 +141,29 @@ async def test_after_a_rotation_two_secrets_work_for_a_while(scene: Scene, porta
 
 async def test_never_more_than_two_secrets_work_at_once(scene: Scene, portal: Portal) -> None:
     account = await _account(scene, portal)
-    issued = [await rotate_credential(scene.gateway.parts, _sandbox(scene), account) for _ in range(2)]
+    issued = [await rotate_credential(scene.gateway.deps, _sandbox(scene), account) for _ in range(2)]
 
     secrets = [portal.secret, *(credential.client_secret for credential in issued)]
     assert [await _try_secret(portal, secret) for secret in secrets] == [401, 200, 200]
 
 
-async def test_a_rotation_leaves_live_tokens_alone(scene: Scene, portal: Portal) -> None:
-    await rotate_credential(scene.gateway.parts, _sandbox(scene), await _account(scene, portal))
+async def test_a_rotation_does_not_end_live_tokens(scene: Scene, portal: Portal) -> None:
+    await rotate_credential(scene.gateway.deps, _sandbox(scene), await _account(scene, portal))
 
     assert (await portal.call("GET", "/me")).status_code == 200
 
 
 async def test_a_retired_public_key_never_comes_back(scene: Scene) -> None:
-    parts, first = scene.gateway.parts, ECKey.generate_key("P-256")
+    deps, first = scene.gateway.deps, ECKey.generate_key("P-256")
     portal = await scene.portal(key=first)
     account, place = await _account(scene, portal), _sandbox(scene)
     second = ECKey.generate_key("P-256").as_dict(private=False)
-    await rotate_credential(parts, place, account, public_keys=[second])
+    await rotate_credential(deps, place, account, public_keys=[second])
 
-    with pytest.raises(AlreadyExists, match="never comes back"):
-        await rotate_credential(parts, place, account, public_keys=[first.as_dict(private=False)])
+    with pytest.raises(AlreadyExists, match="never accepted again"):
+        await rotate_credential(deps, place, account, public_keys=[first.as_dict(private=False)])
 
-    assert len(await list_credentials(parts, account)) == 1
+    assert len(await list_credentials(deps, account)) == 1
 
 
 async def test_an_official_account_is_never_given_a_secret(scene: Scene) -> None:
@@ -171,40 +171,40 @@ async def test_an_official_account_is_never_given_a_secret(scene: Scene) -> None
     place = scene.gateway.places[Profile.OFFICIAL]
 
     with pytest.raises(StateWrong, match="private_key_jwt"):
-        await rotate_credential(scene.gateway.parts, place, await _account(scene, official))
+        await rotate_credential(scene.gateway.deps, place, await _account(scene, official))
 
 
 async def test_a_revoked_account_stays_as_it_is_for_good(scene: Scene, portal: Portal) -> None:
-    parts = scene.gateway.parts
-    await change_state(parts, portal.client_id, AccountState.REVOKED)
+    deps = scene.gateway.deps
+    await change_state(deps, portal.client_id, AccountState.REVOKED)
     account = await _account(scene, portal)
     rows = len(await scene.audit())
 
     for state in AccountState:
         with pytest.raises(StateWrong, match="revoked"):
-            await change_state(parts, portal.client_id, state)
+            await change_state(deps, portal.client_id, state)
     with pytest.raises(StateWrong, match="revoked"):
-        await rotate_credential(parts, _sandbox(scene), account)
+        await rotate_credential(deps, _sandbox(scene), account)
     assert len(await scene.audit()) == rows
 
 
-async def test_an_account_is_not_put_into_the_state_it_is_in(scene: Scene, portal: Portal) -> None:
+async def test_an_account_is_not_set_to_its_present_state(scene: Scene, portal: Portal) -> None:
     with pytest.raises(StateWrong, match="active already"):
-        await change_state(scene.gateway.parts, portal.client_id, AccountState.ACTIVE)
+        await change_state(scene.gateway.deps, portal.client_id, AccountState.ACTIVE)
 
 
 async def test_an_unknown_account_is_named_as_such(scene: Scene) -> None:
     with pytest.raises(Unknown, match="accounts list"):
-        await change_state(scene.gateway.parts, "acc_unknown", AccountState.SUSPENDED)
+        await change_state(scene.gateway.deps, "acc_unknown", AccountState.SUSPENDED)
 
 
 async def test_a_race_of_resume_and_revoke_ends_in_one_of_them(scene: Scene, portal: Portal) -> None:
-    parts = scene.gateway.parts
-    await change_state(parts, portal.client_id, AccountState.SUSPENDED)
+    deps = scene.gateway.deps
+    await change_state(deps, portal.client_id, AccountState.SUSPENDED)
     both = (AccountState.ACTIVE, AccountState.REVOKED) * 3
 
     outcomes = await asyncio.gather(
-        *(change_state(parts, portal.client_id, state) for state in both), return_exceptions=True
+        *(change_state(deps, portal.client_id, state) for state in both), return_exceptions=True
     )
 
     won = [outcome for outcome in outcomes if isinstance(outcome, Account)]
@@ -216,11 +216,11 @@ async def test_a_race_of_resume_and_revoke_ends_in_one_of_them(scene: Scene, por
 
 
 async def test_an_officer_may_be_named_until_disabled_and_again_after(scene: Scene, portal: Portal) -> None:
-    parts, place = scene.gateway.parts, _sandbox(scene)
+    deps, place = scene.gateway.deps, _sandbox(scene)
     account = await _account(scene, portal)
     codes = []
     for change in (add_officers, disable_officers, add_officers):
-        await change(parts, place, account, ["can.bo.02", "can.bo.02"])
+        await change(deps, place, account, ["can.bo.02", "can.bo.02"])
         codes.append((await portal.verify(initiated_by=OFFICER, fresh=True)).status_code)
 
     assert codes == [201, 403, 201]
@@ -230,7 +230,7 @@ async def test_disabling_one_unknown_officer_changes_none(scene: Scene, portal: 
     account = await _account(scene, portal)
 
     with pytest.raises(Unknown, match="none was changed"):
-        await disable_officers(scene.gateway.parts, _sandbox(scene), account, ["can.bo.01", "can.bo.99"])
+        await disable_officers(scene.gateway.deps, _sandbox(scene), account, ["can.bo.01", "can.bo.99"])
 
     assert (await portal.verify(initiated_by=OFFICER | {"id": "can.bo.01"})).status_code == 201
 
@@ -239,7 +239,7 @@ async def test_a_refused_act_says_why_without_naming_an_officer(scene: Scene, po
     account = await _account(scene, portal)
 
     with pytest.raises(GatewayError) as refused:
-        await disable_officers(scene.gateway.parts, _sandbox(scene), account, ["can.bo.99"])
+        await disable_officers(scene.gateway.deps, _sandbox(scene), account, ["can.bo.99"])
 
     assert "can.bo" not in str(refused.value)
     assert (await _last_row(scene))["outcome"] != "officers_disabled"

@@ -1,4 +1,4 @@
-"""An application: what it gathers, what it proves, what it never holds, and what it says is missing."""
+"""An application: its content, its evidence, what it never contains, and what it lists as missing."""
 
 import hashlib
 import json
@@ -12,26 +12,20 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.use_cases import add_organisation
 from gateway.applications import store
-from gateway.applications.model import Bundle, Statement
+from gateway.applications.model import Bundle
+from gateway.applications.statement import Statement
 from gateway.applications.use_cases import make_application
-from gateway.audit.use_cases import read_audit_head
-from gateway.errors.commands import Unknown
-from gateway.profiles.preflight_sheet import LOGIN, QUESTIONS, WITHOUT_PACKETS
-from tests.gateway.applications.rehearsal import (
-    STATED,
-    apply,
-    faults,
-    read_schema,
-    rehearse,
-)
-from tests.gateway.scene import AGENCY, AN, Scene
+from gateway.errors.operators import Unknown
+from gateway.preflight.report import BEFORE_LOGIN, LOGIN, QUESTIONS
+from tests.kit.applications import STATED, apply, faults, read_schema, rehearse
+from tests.kit.scene import AGENCY, AN, Scene
 
 SCHEMA = "official-application.schema.json"
 
 
 @pytest.fixture
 async def bundle(scene: Scene) -> Bundle:
-    """A whole application of a sandbox in use."""
+    """A complete application of a sandbox in use."""
     await rehearse(scene)
     made = await apply(scene)
     assert made.missing == ()
@@ -43,7 +37,7 @@ def document(bundle: Bundle) -> dict[str, Any]:
     return found
 
 
-def test_a_whole_bundle_fits_the_schema_and_is_canonical(bundle: Bundle) -> None:
+def test_a_complete_bundle_fits_the_schema_and_is_canonical(bundle: Bundle) -> None:
     whole = json.loads(bundle.text)
     assert faults(read_schema(SCHEMA), whole) == []
     again = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -52,7 +46,7 @@ def test_a_whole_bundle_fits_the_schema_and_is_canonical(bundle: Bundle) -> None
     assert whole["document"]["draft"] is bundle.draft is False
 
 
-def test_the_document_is_signed_by_the_key_that_it_brings(bundle: Bundle) -> None:
+def test_the_document_is_signed_by_the_key_that_it_contains(bundle: Bundle) -> None:
     whole = json.loads(bundle.text)
     key = ECKey.import_key(whole["document"]["keys"]["signing"])
     payload = json.dumps(whole["document"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -82,18 +76,18 @@ def test_operations_follow_from_the_data_items_that_are_wanted(bundle: Bundle) -
     assert asked == {"003": "XacThucThongTinCongDan", "037": "TraCuuThongTinCongDan"}
 
 
-async def test_the_evidence_is_what_the_store_holds(scene: Scene, bundle: Bundle) -> None:
+async def test_the_evidence_is_what_the_store_contains(scene: Scene, bundle: Bundle) -> None:
     evidence = document(bundle)["evidence"]
     assert set(evidence["scenarios"].values()) <= {1, 2}
     assert len(evidence["scenarios"]) == 6
     assert evidence["fence"] == {"official_questions": 0}
     assert evidence["preflight"]["passed"] is True
     names = [check["name"] for check in evidence["preflight"]["checks"]]
-    assert names == [*WITHOUT_PACKETS, *LOGIN, *[name for name in QUESTIONS if name in names]]
+    assert names == [*BEFORE_LOGIN, *LOGIN, *[name for name in QUESTIONS if name in names]]
     assert evidence["parity"]["confirmed"]
     assert evidence["parity"]["refuted"] == []
-    head = await read_audit_head(scene.gateway.parts.database)
-    assert evidence["audit"]["rows"] == head.rows - 1  # the application's own row came after
+    # The application's own row came after.
+    assert evidence["audit"]["rows"] == len(await scene.audit()) - 1
     assert (await scene.journal("official")) == []
 
 
@@ -106,10 +100,10 @@ async def test_each_question_of_its_preflight_is_in_evidence_before(scene: Scene
     assert set(intended) <= set(asked)
 
 
-async def test_a_whole_application_is_kept_by_its_hash_with_an_audit_row(
+async def test_a_complete_application_is_stored_by_its_hash_with_an_audit_row(
     scene: Scene, bundle: Bundle
 ) -> None:
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         kept = await store.find_application(transaction, bundle.sha256)
         assert await store.find_application(transaction, "0" * 64) is None
     assert kept is not None
@@ -119,7 +113,7 @@ async def test_a_whole_application_is_kept_by_its_hash_with_an_audit_row(
     assert last["outcome"] == f"application_made:{bundle.sha256}"
 
 
-def test_no_person_and_no_officers_id_stands_in_bundle_or_page(bundle: Bundle) -> None:
+def test_no_person_and_no_officers_id_is_in_bundle_or_page(bundle: Bundle) -> None:
     shown = bundle.text + bundle.page
     kept = [*AN.values(), "NGUYỄN VĂN AN", "can.bo", "dvctt.dichvu", "HN-2022-000123"]
     assert [text for text in kept if text in shown] == []
@@ -129,14 +123,14 @@ def test_no_person_and_no_officers_id_stands_in_bundle_or_page(bundle: Bundle) -
     assert officers["count"] == len(officers["pseudonyms"]) == 2
 
 
-async def test_no_secret_of_a_connection_stands_in_bundle_or_page(scene: Scene, bundle: Bundle) -> None:
+async def test_no_secret_of_a_connection_is_in_bundle_or_page(scene: Scene, bundle: Bundle) -> None:
     accounts = [scene.mock.register.find(name) for name in ("dvctt-hanoi", "dvctt-hanoi-official")]
     secrets = [account.secret for account in accounts if account is not None]
     assert len(secrets) == 2
     assert [secret for secret in secrets if secret in bundle.text + bundle.page] == []
 
 
-def test_the_page_prints_by_itself_and_names_the_bundle(bundle: Bundle) -> None:
+def test_the_page_loads_nothing_and_shows_the_bundles_hash(bundle: Bundle) -> None:
     page = bundle.page
     assert page.startswith('<!doctype html>\n<html lang="vi">')
     assert bundle.sha256 in page
@@ -154,7 +148,7 @@ async def test_what_is_stated_is_escaped_on_the_page(scene: Scene) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Cổng" in made.page
 
 
-async def test_each_missing_piece_is_named_and_nothing_is_kept(scene: Scene) -> None:
+async def test_each_missing_piece_is_named_and_nothing_is_stored(scene: Scene) -> None:
     await scene.portal(officers=())
     made = await make_application(scene.gateway, Statement(security_level=2), by="local")
     assert made.draft is True
@@ -181,7 +175,7 @@ async def test_each_missing_piece_is_named_and_nothing_is_kept(scene: Scene) -> 
         "preflight of the sandbox (not asked for)",
     ]
     assert all(each.remedy for each in made.missing)
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         assert (await transaction.execute(sa.select(store.applications))).all() == []
     assert faults(read_schema(SCHEMA), json.loads(made.text)) == []
 
@@ -194,9 +188,9 @@ async def test_a_store_without_an_account_names_agency_and_account(scene: Scene)
 
 async def test_a_broken_audit_is_missing_evidence_not_a_crash(scene: Scene) -> None:
     await rehearse(scene)
-    async with scene.gateway.parts.database.write() as transaction:
-        await transaction.execute(sa.text("UPDATE audit_entries SET body = '{}' WHERE row = 3"))
-        await transaction.execute(sa.text("DELETE FROM audit_entries WHERE row = 4"))
+    async with scene.gateway.deps.database.write() as transaction:
+        await transaction.execute(sa.text("UPDATE audit_entries SET body = '{}' WHERE id = 3"))
+        await transaction.execute(sa.text("DELETE FROM audit_entries WHERE id = 4"))
     made = await apply(scene)
     assert [each.what for each in made.missing] == ["audit (row 3: its content was changed)"]
     assert document(made)["evidence"]["audit"]["verified"] is False
@@ -212,7 +206,7 @@ async def test_a_failed_preflight_names_the_lines_that_failed(scene: Scene) -> N
 
 async def test_of_several_organisations_one_must_be_named(scene: Scene) -> None:
     other = "000.00.02.H26"
-    await add_organisation(scene.gateway.parts, other, "Sở Tư pháp")
+    await add_organisation(scene.gateway.deps, other, "Sở Tư pháp")
     await rehearse(scene)
     await scene.portal(organisation=other)
     with pytest.raises(Unknown, match="2 organisations"):
@@ -220,7 +214,7 @@ async def test_of_several_organisations_one_must_be_named(scene: Scene) -> None:
     with pytest.raises(Unknown, match="no such organisation"):
         await make_application(scene.gateway, STATED, by="local", organisation="000.00.09.H26")
     made = await make_application(
-        scene.gateway, STATED, by="local", organisation=AGENCY, way_out=scene.way_out
+        scene.gateway, STATED, by="local", organisation=AGENCY, preflight_network=scene.preflight_network
     )
     assert made.missing == ()
     assert document(made)["agency"] == {"id": AGENCY, "name": "UBND thành phố Hà Nội"}

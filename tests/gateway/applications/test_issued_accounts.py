@@ -1,4 +1,4 @@
-"""From a sandbox in use to a bundle, to the desk's answer, to an unsealed proposal; and all that is refused between."""
+"""From a sandbox in use to a bundle, the desk's answer and the unsealed proposal; and every refusal on the way."""
 
 import base64
 import json
@@ -20,48 +20,65 @@ from gateway.applications.model import Application, Bundle, IssuedAccount
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
 from gateway.database import Transaction
-from gateway.errors.commands import StateWrong
+from gateway.errors.operators import StateWrong
 from gateway.errors.requests import RequestInvalid
+from gateway.identifiers import Profile
 from gateway.keys.model import PlaceKeys, Purpose
-from gateway.keys.use_cases import make_key
-from gateway.places import Profile
+from gateway.keys.vault import make_key
 from gateway.profiles import store as profiles
-from gateway.profiles.master_rotation import rotate_master
+from gateway.profiles.key_rotation import rotate_master
 from gateway.profiles.model import Gateway
-from gateway.profiles.revision_rows import list_secrets
+from gateway.profiles.revisions import list_secrets
 from gateway.settings import Settings
-from mock_c06.desk.accounts import Environment
-from mock_c06.desk.ready_made import make_account
-from mock_c06.desk.sealing import Answer, Terms, seal_account
-from mock_c06.desk.stamp import Stamp
-from tests.gateway.applications.rehearsal import (
-    apply,
-    decide,
-    faults,
-    issue,
-    read_schema,
-    rehearse,
-    send,
-)
-from tests.gateway.audit.entries import entry
-from tests.gateway.changes.desk import Desk
-from tests.gateway.operators.people import operator_behind
-from tests.gateway.scene import AGENCY, MASTER_KEY, HandClock, Portal, Scene
+from mock_c06.accounts.model import Environment
+from mock_c06.accounts.ready_made import make_account
+from mock_c06.accounts.sealing import ApplicationReference, DeskSigner, Terms, seal_account
+from tests.kit.applications import apply, faults, read_schema, rehearse
+from tests.kit.audit import entry
+from tests.kit.clocks import HandClock
+from tests.kit.operators import Desk, operator_behind
+from tests.kit.scene import AGENCY, MASTER_KEY, Portal, Scene
+
+
+async def send(scene: Scene, bundle: Bundle) -> dict[str, Any]:
+    """Send the bundle to the desk, byte for byte; return the case."""
+    headers = {"Content-Type": "application/json"}
+    answer = await scene.control.post("/desk/applications", content=bundle.text.encode(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    case: dict[str, Any] = answer.json()
+    return case
+
+
+async def decide(scene: Scene, case: str, decision: str, **members: Any) -> httpx.Response:
+    """Decide as an officer of the desk."""
+    return await scene.control.post(
+        f"/desk/applications/{case}/decision", json={"decision": decision, **members}
+    )
+
+
+async def issue(scene: Scene, bundle: Bundle, **members: Any) -> str:
+    """Apply, let the desk issue, and return the issued file's text."""
+    case = await send(scene, bundle)
+    answer = await decide(scene, case["id"], "issue", **members)
+    assert answer.status_code == 200, answer.text
+    issued = (await scene.control.get(f"/desk/applications/{case['id']}/issued")).json()
+    return json.dumps(issued, ensure_ascii=False)
+
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 async def bundle(scene: Scene) -> Bundle:
-    """A whole application of a sandbox in use."""
+    """A complete application of a sandbox in use."""
     await rehearse(scene)
     return await apply(scene)
 
 
 @pytest.fixture
 async def issued(scene: Scene, bundle: Bundle) -> str:
-    """What the desk answers it with."""
-    return await issue(scene, bundle, name="dvctt-that", expires_on="2027-11-24")
+    """The file that the desk issues for it."""
+    return await issue(scene, bundle, name="dvctt-that", expires_on="2099-11-24")
 
 
 @pytest.fixture
@@ -75,7 +92,7 @@ async def elsewhere(tmp_path: Path, clock: HandClock) -> AsyncIterator[Gateway]:
 
 
 async def propose(scene: Scene, desk: Desk, opened: IssuedAccount) -> Change:
-    """Propose what was opened, as the proposer."""
+    """Propose the opened account, as the proposer."""
     by = await operator_behind(scene, desk.proposer)
     return await propose_revision(
         scene.gateway,
@@ -88,16 +105,16 @@ async def propose(scene: Scene, desk: Desk, opened: IssuedAccount) -> Change:
 
 
 async def know(gateway: Gateway, sha256: str) -> None:
-    """Let a store hold an application that it didn't make."""
+    """Insert an application that the store's gateway didn't make."""
     row = Application(sha256=sha256, made_at=NOW, made_by="local", procedures=("khai-sinh",), operations=())
 
     async def change(transaction: Transaction) -> None:
         await store.insert_application(transaction, row)
 
-    await gateway.parts.audit.record(entry(), change=change)
+    await gateway.deps.audit.record(entry(), change=change)
 
 
-async def test_an_issued_account_goes_its_whole_way_into_service(
+async def test_an_issued_account_is_opened_approved_and_put_into_service(
     scene: Scene, bundle: Bundle, issued: str, official: Portal, desk: Desk
 ) -> None:
     opened = await open_issued(scene.gateway, issued)
@@ -108,7 +125,7 @@ async def test_an_issued_account_goes_its_whole_way_into_service(
     assert list_secrets(opened.members) == {"c06_secret": made.secret}
     shown = {line.member: line.after for line in change.diff}
     assert (shown["application"], opened.members.agency) == (bundle.sha256, AGENCY)
-    assert shown["expires_on"] == "2027-11-24"
+    assert shown["expires_on"] == "2099-11-24"
     assert shown["service_codes.khai-sinh"] == "G15-TP110"
     assert shown["contact"]
     assert shown["c06_secret"] == "(sealed, another)"
@@ -172,13 +189,13 @@ async def test_what_the_desk_signed_is_proposed_with_the_keys_thumbprint(
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"issued_at": "2020-01-01T00:00:00Z"}, "not that key's"),
-        ({"reference": "app-2"}, "not that key's"),
+        ({"issued_at": "2020-01-01T00:00:00Z"}, "signature is not valid"),
+        ({"reference": "app-2"}, "signature is not valid"),
         ({"signature": None}, "not signed"),
-        ({"signature": "a..b"}, "not that key's"),
+        ({"signature": "a..b"}, "signature is not valid"),
     ],
 )
-async def test_a_file_that_the_desk_did_not_sign_so_is_refused(
+async def test_a_file_with_a_wrong_signature_of_the_desk_is_refused(
     scene: Scene, issued: str, changed: dict[str, Any], told: str
 ) -> None:
     key = read_issuer_key((await scene.control.get("/desk/key")).json())
@@ -189,8 +206,8 @@ async def test_a_file_that_the_desk_did_not_sign_so_is_refused(
 async def test_a_file_of_another_desk_is_refused_though_it_is_sealed_to_this_gateway(
     scene: Scene, issued: str
 ) -> None:
-    another = read_issuer_key(Stamp("another seed").jwk)
-    with pytest.raises(StateWrong, match="another issued it"):
+    another = read_issuer_key(DeskSigner("another seed").jwk)
+    with pytest.raises(StateWrong, match="another issuer signed it"):
         await open_issued(scene.gateway, issued, issuer_key=another)
 
 
@@ -209,13 +226,13 @@ def test_an_issuers_key_is_a_public_one_of_p256(jwk: Any) -> None:
         read_issuer_key(jwk)
 
 
-async def test_no_secret_leaves_its_seal_on_the_way_to_the_proposal(
+async def test_no_secret_is_readable_on_the_way_to_the_proposal(
     scene: Scene, issued: str, desk: Desk
 ) -> None:
     opened = await open_issued(scene.gateway, issued)
     change = await propose(scene, desk, opened)
     secret = scene.mock.register.get("dvctt-that").secret
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         rows = [
             row
             for table in ("revisions", "revision_secrets", "changes", "audit_entries", "applications")
@@ -251,7 +268,7 @@ async def test_a_file_sealed_to_another_gateway_is_refused(
     with pytest.raises(StateWrong, match="another gateway's key"):
         await open_issued(elsewhere, issued)
     own = elsewhere.places[Profile.OFFICIAL].keys.current(Purpose.ISSUANCE).kid
-    with pytest.raises(StateWrong, match="doesn't open"):
+    with pytest.raises(StateWrong, match="can't be opened"):
         await open_issued(elsewhere, with_header(issued, kid=own))
 
 
@@ -267,12 +284,12 @@ async def test_a_file_that_names_another_application_is_refused(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "\x00", '{"a":' * 5000])
-async def test_what_no_desk_issued_is_refused_in_one_line(scene: Scene, text: str) -> None:
+async def test_a_malformed_issued_file_is_refused_in_one_line(scene: Scene, text: str) -> None:
     with pytest.raises(StateWrong, match="not a file that C06's desk issues"):
         await open_issued(scene.gateway, text)
 
 
-async def test_an_account_that_leads_elsewhere_is_not_proposed(
+async def test_an_issued_account_for_another_network_is_not_proposed(
     scene: Scene, bundle: Bundle, desk: Desk
 ) -> None:
     text = await issue(scene, bundle, registry_url="http://192.0.2.7:8110")
@@ -280,11 +297,11 @@ async def test_an_account_that_leads_elsewhere_is_not_proposed(
     with pytest.raises(RequestInvalid) as refused:
         await propose(scene, desk, opened)
     assert [error.field for error in refused.value.errors] == ["revision.registry_url"]
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         assert await profiles.next_number(transaction, Profile.OFFICIAL) == 2
 
 
-async def test_what_was_issued_opens_after_the_master_key_was_rotated(scene: Scene, issued: str) -> None:
+async def test_an_issued_file_opens_after_the_master_key_was_rotated(scene: Scene, issued: str) -> None:
     new = b"n" * 32
     await rotate_master(scene.gateway, given=new)
     text = base64.urlsafe_b64encode(new).decode()
@@ -308,7 +325,7 @@ async def test_an_asked_application_is_answered_and_issued_by_its_new_hash(
     assert (await open_issued(scene.gateway, json.dumps(issued))).application == second.sha256
 
 
-def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_too_large_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StateWrong, match="No such file"):
         read_issued_file(tmp_path / "issued.json")
     (tmp_path / "issued.json").write_text("x" * 70_000, encoding="ascii")
@@ -331,10 +348,10 @@ def sealed(keys: PlaceKeys, *, contact: str = "C06", reference: str = "app-1") -
         registry_url="http://127.0.0.1:8110",
         officers=("can.bo.01",),
         service_officer="dvctt.dichvu",
-        expires_on=date(2027, 1, 1),
+        expires_on=date(2099, 1, 1),
         contact=contact,
     )
-    answer = Answer(
+    answer = ApplicationReference(
         application="a" * 64,
         reference=reference,
         issued_at=NOW,
@@ -352,7 +369,7 @@ def with_header(issued: str, **members: str) -> str:
 
 
 @given(contact=TEXTS)
-def test_whatever_is_sealed_to_a_key_opens_with_it_alone(contact: str) -> None:
+def test_a_text_sealed_to_a_key_opens_only_with_that_key(contact: str) -> None:
     document = sealed(KEYS, contact=contact)
     assert unseal_issued(KEYS, document)["connection"]["contact"] == contact
     with pytest.raises(StateWrong, match="another gateway's key"):

@@ -1,25 +1,26 @@
 """Group commit: concurrent records share a commit, each stands or falls alone, and a long queue refuses early."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from gateway.audit.log import WAITING, AuditLog
+from gateway.audit.log import WAITING, AuditLog, HotChange, HotRecord
 from gateway.audit.store import audit_entries
-from gateway.audit.use_cases import verify_audit
+from gateway.audit.verify import verify_audit
 from gateway.database import Database, Transaction
 from gateway.deployment import deployment
-from gateway.errors.callers import EnquiryBudgetSpent
-from gateway.errors.places import Overloaded
-from tests.gateway.audit.busy import Held, full_queue
-from tests.gateway.audit.entries import entry
-from tests.gateway.disposable import opened
-from tests.gateway.scene import Portal, Scene
+from gateway.driver import DriverTransaction
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import EnquiryBudgetSpent
+from tests.kit.audit import MACS, Held, entry, full_queue
+from tests.kit.scene import Portal, Scene
+from tests.kit.stores import opened
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def log(database: Database) -> AuditLog:
-    return AuditLog(database)
+    return AuditLog(database, MACS)
 
 
 async def add(transaction: Transaction, name: str) -> None:
@@ -39,7 +40,8 @@ async def add(transaction: Transaction, name: str) -> None:
 
 async def names(database: Database) -> set[str]:
     async with database.read() as connection:
-        return set((await connection.execute(sa.select(deployment.c.name))).scalars())
+        kept = sa.select(deployment.c.name).where(deployment.c.value == "kept")
+        return set((await connection.execute(kept)).scalars())
 
 
 async def test_records_that_gather_share_one_commit(database: Database, log: AuditLog) -> None:
@@ -113,6 +115,54 @@ async def test_a_change_that_refuses_before_it_changed_anything_costs_its_neighb
     assert (await verify_audit(database)).rows == 2
 
 
+async def lock_later(transaction: DriverTransaction, records: Sequence[HotRecord[Iterator[int]]]) -> None:
+    """Take locks one by one, as no change may, so that PostgreSQL finds a deadlock."""
+    for record in records:
+        for key in record.value:
+            await transaction.lock([key])
+            await asyncio.sleep(0.2)
+        record.entries, record.result = [entry()], "done"
+
+
+async def test_a_group_that_postgresql_ends_for_a_deadlock_is_committed_once_more(
+    database: Database, log: AuditLog
+) -> None:
+    change, keys = HotChange(apply=lock_later), [1, 2]
+    results = await asyncio.gather(
+        log.submit(change, iter(keys)), AuditLog(database, MACS).submit(change, iter(reversed(keys)))
+    )
+
+    assert list(results) == ["done"] * 2
+    assert (await verify_audit(database)).waiting == 2
+    deadlocks = 0 if database.embedded else 1
+    assert sum(database.outages.counts.values()) == deadlocks
+
+
+async def test_groups_that_need_the_same_locks_in_any_order_never_end_in_a_deadlock(
+    database: Database, log: AuditLog
+) -> None:
+    async def find_locks(_: DriverTransaction, records: Sequence[HotRecord[list[int]]]) -> list[int]:
+        return [key for record in records for key in record.value]
+
+    async def apply(_: DriverTransaction, records: Sequence[HotRecord[list[int]]]) -> None:
+        await asyncio.sleep(0)
+        for record in records:
+            record.entries = [entry()]
+
+    changes = [HotChange(apply=apply, find_locks=find_locks) for _ in range(3)]
+    logs = [log, AuditLog(database, MACS)]
+    for _ in range(20):
+        await asyncio.gather(
+            *(
+                logs[number % 2].submit(changes[number % 3], random.sample(range(1, 7), k=3))
+                for number in range(12)
+            )
+        )
+
+    assert not database.outages.counts
+    assert log.records + logs[1].records == 240
+
+
 async def test_a_value_that_the_store_refuses_is_its_own_callers_failure(
     database: Database, log: AuditLog
 ) -> None:
@@ -143,7 +193,7 @@ async def test_a_later_record_of_a_group_sees_what_an_earlier_one_changed(
     seen: list[int] = []
 
     async def count_then_add(transaction: Transaction) -> None:
-        query = sa.select(sa.func.count()).select_from(deployment)
+        query = sa.select(sa.func.count()).where(deployment.c.value == "kept")
         seen.append((await transaction.execute(query)).scalar_one())
         await add(transaction, f"name {len(seen)}")
 
@@ -171,10 +221,10 @@ async def test_a_long_queue_refuses_at_once_but_takes_what_is_owed(database: Dat
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await log.record(entry(act="one too many"))
-    owed = asyncio.ensure_future(log.record(entry(act="owed"), owed=True))
+    mandatory = asyncio.ensure_future(log.record(entry(act="mandatory"), mandatory=True))
     await asyncio.sleep(0)
     await held.release()
-    await asyncio.gather(*records, owed)
+    await asyncio.gather(*records, mandatory)
 
     assert (await verify_audit(database)).rows == WAITING + 1
     async with database.read() as connection:
@@ -186,10 +236,10 @@ async def test_a_store_that_fails_fails_its_whole_group_and_nobody_after(tmp_pat
     """An embedded store whose file is away for a moment: nothing is kept, and the next record is."""
     path = tmp_path / "gateway.db"
     async with opened(f"sqlite:///{path}") as database:
-        log = AuditLog(database)
+        log = AuditLog(database, MACS)
         path.rename(tmp_path / "away.db")
         results = await asyncio.gather(*(log.record(entry()) for _ in range(5)), return_exceptions=True)
-        assert {type(result) for result in results} == {Overloaded}
+        assert {type(result) for result in results} == {StoreUnavailable}
         (tmp_path / "away.db").rename(path)
         async with database.write() as connection:
             await connection.run_sync(audit_entries.metadata.create_all)
@@ -200,7 +250,7 @@ async def test_a_store_that_fails_fails_its_whole_group_and_nobody_after(tmp_pat
 async def test_threat_35_a_queue_that_is_full_refuses_before_the_registry_is_asked(
     scene: Scene, portal: Portal
 ) -> None:
-    async with full_queue(scene.gateway.parts.audit):
+    async with full_queue(scene.gateway.deps.audit):
         answer = await portal.verify()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

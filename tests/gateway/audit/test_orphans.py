@@ -1,4 +1,4 @@
-"""A question whose worker died is closed as unknown once nobody can be waiting for it, once, by whoever comes."""
+"""A worker died after a question: any later worker closes the question as unknown, once, and not before `PATIENCE`."""
 
 import asyncio
 from datetime import timedelta
@@ -6,12 +6,12 @@ from datetime import timedelta
 from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind, parse_entry
 from gateway.audit.orphans import PATIENCE, close_orphans
-from gateway.audit.use_cases import verify_audit
+from gateway.audit.verify import verify_audit
+from gateway.cleanup import clean_up
 from gateway.database import Database
-from gateway.sweeping import sweep
-from tests.gateway.audit.entries import entry
-from tests.gateway.disposable import opened
-from tests.gateway.scene import Portal, Scene
+from tests.kit.audit import MACS, entry
+from tests.kit.scene import Portal, Scene
+from tests.kit.stores import opened
 
 LONG_AGO = entry().at
 LATER = LONG_AGO + PATIENCE + timedelta(seconds=1)
@@ -26,7 +26,7 @@ def answered(code: str) -> AuditEntry:
 
 
 async def close(database: Database) -> int:
-    return await close_orphans(database, AuditLog(database), now=LATER)
+    return await close_orphans(database, AuditLog(database, MACS), now=LATER)
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:
@@ -36,7 +36,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
 
 async def test_what_has_no_answer_is_closed_as_unknown_once(database_url: str) -> None:
     async with opened(database_url) as database:
-        log = AuditLog(database)
+        log = AuditLog(database, MACS)
         await log.record(intended("GW-1"), intended("GW-2"), intended("GW-3"))
         await log.record(answered("GW-2"))
         assert (await close(database), await close(database)) == (2, 0)
@@ -45,12 +45,12 @@ async def test_what_has_no_answer_is_closed_as_unknown_once(database_url: str) -
 
 
 async def test_an_orphans_last_row_says_what_its_first_said(scene: Scene) -> None:
-    log = scene.gateway.parts.audit
+    log = scene.gateway.deps.audit
     await log.record(intended("GW-1", act="act_lost", dossier="HN-1", at=scene.clock.now()))
-    await sweep(scene.gateway.parts)
+    await clean_up(scene.gateway.deps)
     assert [row["kind"] for row in await scene.audit() if row["kind"] != "local"] == ["intended"]
     scene.clock.advance(PATIENCE.total_seconds() + 1)
-    await sweep(scene.gateway.parts)
+    await clean_up(scene.gateway.deps)
 
     first, last = [row for row in await scene.audit() if row["kind"] != "local"]
     assert last == first | {"kind": "answered", "outcome": "outcome_unknown", "at": last["at"]}
@@ -58,7 +58,7 @@ async def test_an_orphans_last_row_says_what_its_first_said(scene: Scene) -> Non
 
 async def test_a_question_that_may_still_be_answered_is_left_alone(database_url: str) -> None:
     async with opened(database_url) as database:
-        log = AuditLog(database)
+        log = AuditLog(database, MACS)
         await log.record(intended("GW-1"), intended("GW-2", at=LATER))
         assert await close(database) == 1
         assert (await verify_audit(database)).rows == 3
@@ -66,7 +66,7 @@ async def test_a_question_that_may_still_be_answered_is_left_alone(database_url:
 
 async def test_two_workers_at_once_close_an_orphan_once(database_url: str) -> None:
     async with opened(database_url) as database, opened(database_url) as other:
-        await AuditLog(database).record(*(intended(f"GW-{number}") for number in range(20)))
+        await AuditLog(database, MACS).record(*(intended(f"GW-{number}") for number in range(20)))
         closed = await asyncio.gather(close(database), close(other))
         assert sum(closed) == 20
         assert (await verify_audit(database)).rows == 40
@@ -74,7 +74,7 @@ async def test_two_workers_at_once_close_an_orphan_once(database_url: str) -> No
 
 async def test_more_orphans_than_a_page_are_all_closed(database_url: str) -> None:
     async with opened(database_url) as database:
-        await AuditLog(database).record(*(intended(f"GW-{number}") for number in range(1203)))
+        await AuditLog(database, MACS).record(*(intended(f"GW-{number}") for number in range(1203)))
         assert await close(database) == 1203
         assert await close(database) == 0
 
@@ -84,5 +84,5 @@ async def test_after_a_full_run_there_is_nothing_to_close(scene: Scene, portal: 
     await portal.prefill(receipt, ["full_name", "permanent_residence"])
     rows = len(await scene.audit())
     scene.clock.advance(PATIENCE.total_seconds() + 1)
-    await sweep(scene.gateway.parts)
+    await clean_up(scene.gateway.deps)
     assert len(await scene.audit()) == rows

@@ -9,218 +9,321 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gateway.audit.checkpoints import Signers, parse_checkpoint, sign_checkpoint
 from gateway.audit.log import AuditLog
-from gateway.audit.model import GENESIS, AuditHead, entry_digest, row_hash
-from gateway.audit.store import INDEXED, audit_entries, audit_rows
-from gateway.audit.use_cases import read_audit_head, verify_audit
-from gateway.database import Database, Transaction
-from gateway.errors.commands import AuditBroken
-from tests.gateway.audit.entries import entry
-from tests.gateway.disposable import opened
+from gateway.audit.model import leaf_hash
+from gateway.audit.store import (
+    audit_checkpoints,
+    audit_entries,
+    audit_rows,
+    audit_subtrees,
+    audit_waiting,
+)
+from gateway.audit.tree import Frontier
+from gateway.audit.tree_store import find_last_checkpoint
+from gateway.audit.verify import Trust, verify_audit
+from gateway.database import Transaction
+from gateway.errors.operators import AuditBroken
+from gateway.identifiers import Profile
+from gateway.keys.model import Purpose
+from gateway.keys.vault import make_key
+from tests.kit.audit import MACS, SignedLog, entry
+from tests.kit.stores import opened
 
 Tamper = Callable[[Transaction], Awaitable[Any]]
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A store with nine rows."""
+async def signed(database_url: str) -> AsyncIterator[SignedLog]:
+    """A log of nine rows, with signed checkpoints at rows 3, 6 and 9, and two waiting entries, 10 and 11."""
     async with opened(database_url) as found:
-        log = AuditLog(found)
+        log = await SignedLog.open(found)
         for number in range(3):
-            await log.record(*(entry(act=f"act_{number}", fields=("full_name",)) for _ in range(3)))
-        yield found
+            await log.log.record(*(entry(act=f"act_{number}", fields=("full_name",)) for _ in range(3)))
+            await log.sign()
+        await log.log.record(entry(act="waits"), entry(act="waits too"))
+        yield log
 
 
 def set_row(number: int, **values: Any) -> Tamper:
-    """Change members of a row, of its entry, or of both where both have them."""
-
     async def tamper(connection: Transaction) -> None:
-        for table in (audit_rows, audit_entries):
-            own = {name: value for name, value in values.items() if name in table.columns}
-            if own:
-                await connection.execute(sa.update(table).where(table.c.row == number).values(**own))
+        await connection.execute(sa.update(audit_rows).where(audit_rows.c.row == number).values(**values))
 
     return tamper
 
 
-def delete_rows(which: Callable[[sa.Column[int]], sa.ColumnElement[bool]]) -> Tamper:
+def set_entry(number: int, **values: Any) -> Tamper:
     async def tamper(connection: Transaction) -> None:
-        for table in (audit_rows, audit_entries):
-            await connection.execute(sa.delete(table).where(which(table.c.row)))
+        change = sa.update(audit_entries).where(audit_entries.c.id == number).values(**values)
+        await connection.execute(change)
+
+    return tamper
+
+
+def set_checkpoint(reached: int, /, **values: Any) -> Tamper:
+    async def tamper(connection: Transaction) -> None:
+        change = sa.update(audit_checkpoints).where(audit_checkpoints.c.size == reached).values(**values)
+        await connection.execute(change)
+
+    return tamper
+
+
+def delete(table: sa.Table, column: str, *numbers: int) -> Tamper:
+    async def tamper(connection: Transaction) -> None:
+        await connection.execute(sa.delete(table).where(table.c[column].in_(numbers)))
+
+    return tamper
+
+
+def both(*tampers: Tamper) -> Tamper:
+    async def tamper(connection: Transaction) -> None:
+        for each in tampers:
+            await each(connection)
+
+    return tamper
+
+
+def rewritten(number: int) -> Tamper:
+    """Change an entry and compute every hash anew that needs no key."""
+
+    async def tamper(connection: Transaction) -> None:
+        query = sa.select(audit_entries).where(audit_entries.c.id == number)
+        found = (await connection.execute(query)).one()
+        body = json.dumps(json.loads(found.body) | {"outcome": "not_confirmed"})
+        leaf = leaf_hash(salt=found.salt, body=body)
+        await set_entry(number, body=body, leaf=leaf)(connection)
+        await set_row(number, leaf=leaf)(connection)
+
+    return tamper
+
+
+def swapped(column: str, one: int, other: int) -> Tamper:
+    """Swap two rows: `entry` swaps what is in them, `row` their numbers."""
+
+    async def tamper(connection: Transaction) -> None:
+        for old, new in ((one, -1), (other, one), (-1, other)):
+            change = sa.update(audit_rows).where(audit_rows.c[column] == old).values({column: new})
+            await connection.execute(change)
 
     return tamper
 
 
 async def delete_row_4_and_close_the_gap(connection: Transaction) -> None:
-    await delete_rows(lambda row: row == 4)(connection)
+    await both(delete(audit_rows, "row", 4), delete(audit_entries, "id", 4))(connection)
     for number in range(5, 10):
         await set_row(number, row=number - 1)(connection)
 
 
-async def swap_rows_3_and_5(connection: Transaction) -> None:
-    for old, new in ((3, 100), (5, 3), (100, 5)):
-        await set_row(old, row=new)(connection)
+async def sign_row_9_with_another_key(connection: Transaction) -> None:
+    tree = Frontier()
+    for leaf in await connection.scalars(sa.select(audit_rows.c.leaf).order_by(audit_rows.c.row)):
+        tree.append(bytes.fromhex(leaf))
+    at = (await connection.execute(sa.select(audit_checkpoints.c.at).limit(1))).scalar_one()
+    key = make_key(Profile.SANDBOX, Purpose.CHECKPOINT, serial=1, now=at)
+    other = sign_checkpoint(origin="gateway.example/audit", size=9, root=tree.root(), keys=[key])
+    await set_checkpoint(9, root=other.root.hex(), note=other.note)(connection)
 
 
-async def swap_the_entries_of_rows_3_and_5(connection: Transaction) -> None:
-    for old, new in ((3, 100), (5, 3), (100, 5)):
-        change = sa.update(audit_entries).where(audit_entries.c.row == old).values(row=new)
-        await connection.execute(change)
+async def append_row_10_that_no_checkpoint_has(connection: Transaction) -> None:
+    leaf = (await connection.scalars(sa.select(audit_entries.c.leaf).where(audit_entries.c.id == 10))).one()
+    await connection.execute(sa.insert(audit_rows).values(row=10, entry=10, leaf=leaf))
+    await delete(audit_waiting, "entry", 10)(connection)
 
 
 async def insert_row_zero(connection: Transaction) -> None:
-    await insert(connection, 0, GENESIS)
+    await connection.execute(sa.insert(audit_rows).values(row=0, entry=100, leaf="0" * 64))
 
 
-async def insert_an_unchained_row(connection: Transaction) -> None:
-    await insert(connection, 10, GENESIS)
+async def insert_an_entry_that_does_not_wait(connection: Transaction) -> None:
+    values = {"id": 12, "month": "2026-11", "salt": "", "body": "{}", "kind": "local"}
+    await connection.execute(sa.insert(audit_entries).values(**values))
 
 
-async def append_a_row_that_is_no_entry(connection: Transaction) -> None:
-    await insert(connection, 10, await read_hash(connection, 9), body="not JSON")
+async def insert_a_waiting_entry_that_is_none(connection: Transaction) -> None:
+    values = {"id": 12, "month": "2026-11", "salt": "", "body": "[]", "kind": "local"}
+    leaf = leaf_hash(salt="", body="[]")
+    await connection.execute(sa.insert(audit_entries).values(**values, leaf=leaf))
+    await connection.execute(sa.insert(audit_waiting).values(entry=12))
 
 
-async def delete_the_entry_of_row_4(connection: Transaction) -> None:
-    await connection.execute(sa.delete(audit_entries).where(audit_entries.c.row == 4))
+async def wait_again_with_row_4(connection: Transaction) -> None:
+    await connection.execute(sa.insert(audit_waiting).values(entry=4))
 
 
-async def delete_the_last_row_alone(connection: Transaction) -> None:
-    await connection.execute(sa.delete(audit_rows).where(audit_rows.c.row == 9))
-
-
-async def pass_row_4_off_as_one_of_the_first_form(connection: Transaction) -> None:
-    await set_row(4, digest=None)(connection)
-
-
-async def read_hash(connection: Transaction, row: int) -> str:
-    query = sa.select(audit_rows.c.hash).where(audit_rows.c.row == row)
-    return str((await connection.execute(query)).scalar_one())
-
-
-async def insert(connection: Transaction, row: int, previous: str, *, body: str = "{}") -> None:
-    digest = entry_digest(salt="", body=body)
-    chained = row_hash(row=row, previous=previous, content=digest)
-    row_values = {"row": row, "previous": previous, "hash": chained, "digest": digest}
-    await connection.execute(sa.insert(audit_rows).values(**row_values))
-    entry_values = {"row": row, "month": "2026-11", "salt": "", "body": body, "kind": "local"}
-    await connection.execute(sa.insert(audit_entries).values(**entry_values))
-
-
-async def change_row_4_and_its_hash(connection: Transaction) -> None:
-    found = (await connection.execute(sa.select(audit_entries).where(audit_entries.c.row == 4))).one()
-    body = json.dumps(json.loads(found.body) | {"outcome": "not_confirmed"})
-    digest = entry_digest(salt=found.salt, body=body)
-    chained = row_hash(row=4, previous=await read_hash(connection, 3), content=digest)
-    await set_row(4, body=body, digest=digest, hash=chained)(connection)
+DIFFERS = "it or a later row differs from the signed checkpoint at row"
 
 
 @pytest.mark.parametrize(
     ("tamper", "reason"),
     [
-        (set_row(4, body="{}"), "row 4: its content was changed"),
-        (set_row(9, body="{}"), "row 9: its content was changed"),
-        (set_row(4, hash="0" * 64), "row 4: its content was changed"),
+        (set_entry(4, body="{}"), "row 4: its content was changed"),
+        (set_entry(9, body="{}"), "row 9: its content was changed"),
+        (set_entry(4, salt="0" * 32), "row 4: its content was changed"),
+        (set_row(4, leaf="0" * 64), "row 4: its content was changed"),
+        (set_entry(4, leaf="0" * 64), "row 4: column leaf differs from its content"),
+        (rewritten(4), "row 4: its MAC is not this gateway's"),
+        (rewritten(9), "row 9: its MAC is not this gateway's"),
+        (set_entry(4, citizen="d" * 40), "row 4: column citizen differs from its content"),
+        (set_entry(4, organisation=None), "row 4: column organisation differs from its content"),
+        (set_entry(4, kind="local"), "row 4: column kind differs from its content"),
+        (set_entry(4, profile="official"), "row 4: column profile differs from its content"),
+        (set_entry(4, month="2019-01"), "row 4: column month differs from its content"),
+        (set_row(4, hash="0" * 64), "row 4: does not follow the row before it"),
         (set_row(4, previous="0" * 64), "row 4: does not follow the row before it"),
-        (change_row_4_and_its_hash, "row 5: does not follow the row before it"),
-        (set_row(4, citizen="d" * 40), "row 4: column citizen differs from its content"),
-        (set_row(4, organisation=None), "row 4: column organisation differs from its content"),
-        (set_row(4, kind="local"), "row 4: column kind differs from its content"),
-        (set_row(4, profile="official"), "row 4: column profile differs from its content"),
-        (delete_rows(lambda row: row == 4), "row 4: missing"),
-        (delete_rows(lambda row: row == 1), "row 1: missing"),
-        (delete_the_entry_of_row_4, "row 4: its content is missing"),
-        (delete_the_last_row_alone, "row 9: missing, 1 entries stand beside no row"),
-        (swap_the_entries_of_rows_3_and_5, "row 3: its content was changed"),
-        (set_row(4, salt="0" * 32), "row 4: its content was changed"),
-        (set_row(4, digest="0" * 64), "row 4: its content was changed"),
-        (pass_row_4_off_as_one_of_the_first_form, "row 4: its content was changed"),
-        (delete_row_4_and_close_the_gap, "row 4: does not follow the row before it"),
-        (swap_rows_3_and_5, "row 3: does not follow the row before it"),
+        (set_row(1, previous="0" * 64), "row 1: its content was changed"),
+        (delete(audit_rows, "row", 4), "row 4: missing"),
+        (delete(audit_rows, "row", 1), "row 1: missing"),
+        (delete(audit_entries, "id", 4), "row 4: its content is missing"),
+        (delete(audit_rows, "row", 9), "row 9: missing, a signed checkpoint has 9 rows"),
+        (
+            both(delete(audit_rows, "row", 9), delete(audit_checkpoints, "size", 9)),
+            "row 6: its checkpoint has another frontier than the tree",
+        ),
+        (swapped("entry", 3, 5), "row 3: its content was changed"),
+        (swapped("row", 3, 5), f"row 1: {DIFFERS} 3"),
+        (swapped("row", 8, 9), f"row 7: {DIFFERS} 9"),
+        (delete_row_4_and_close_the_gap, f"row 4: {DIFFERS} 6"),
         (insert_row_zero, "row 0: rows count from 1"),
-        (insert_an_unchained_row, "row 10: does not follow the row before it"),
-        (append_a_row_that_is_no_entry, "row 10: its content is not an entry"),
+        (append_row_10_that_no_checkpoint_has, "row 10: no signed checkpoint has it"),
+        (set_checkpoint(6, root="0" * 64), "row 6: its checkpoint differs from the signed note"),
+        (set_checkpoint(6, note="nothing"), "row 6: its checkpoint is not signed by this gateway"),
+        (set_checkpoint(6, size=5), "row 5: its checkpoint differs from the signed note"),
+        (sign_row_9_with_another_key, "row 9: its checkpoint is not signed by this gateway"),
+        (insert_an_entry_that_does_not_wait, "row 10: missing, 1 entries have no row"),
+        (delete(audit_waiting, "entry", 10), "row 10: missing, 1 entries have no row"),
+        (set_entry(10, body="{}"), "waiting entry 10: its content was changed"),
+        (set_entry(10, kind="local"), "waiting entry 10: column kind differs from its content"),
+        (delete(audit_entries, "id", 10), "waiting entry 10: its content is missing"),
+        (insert_a_waiting_entry_that_is_none, "waiting entry 12: its content is not an entry"),
+        (wait_again_with_row_4, "waiting entry 4: has a row already"),
     ],
 )
 async def test_threat_38_a_tampered_row_is_the_first_bad_one_named(
-    database: Database, tamper: Tamper, reason: str
+    signed: SignedLog, tamper: Tamper, reason: str
 ) -> None:
-    async with database.write() as connection:
+    async with signed.database.write() as connection:
         await tamper(connection)
     with pytest.raises(AuditBroken, match=f"^{re.escape(reason)}$"):
-        await verify_audit(database)
+        await signed.verify()
 
 
-async def test_threat_38_a_tail_cut_off_is_seen_only_against_a_checkpoint(database: Database) -> None:
-    checkpoint = await read_audit_head(database)
-    async with database.write() as connection:
-        await delete_rows(lambda row: row > 6)(connection)
-
-    assert (await verify_audit(database)).rows == 6
-    with pytest.raises(AuditBroken, match=r"^row 7: missing, the checkpoint saw 9 rows$"):
-        await verify_audit(database, known=checkpoint)
+async def test_an_intact_log_says_how_far_its_tree_reaches_and_what_waits(signed: SignedLog) -> None:
+    found = await signed.verify()
+    assert (found.rows, found.waiting, found.size, found.signed, found.checkpoints) == (11, 2, 9, 9, 3)
 
 
-async def test_threat_38_a_tail_written_anew_is_seen_against_a_checkpoint(database: Database) -> None:
-    checkpoint = await read_audit_head(database)
-    async with database.write() as connection:
-        await delete_rows(lambda row: row > 8)(connection)
-    await AuditLog(database).record(entry(outcome="rewritten"))
-
-    assert (await verify_audit(database)).rows == 9
-    with pytest.raises(AuditBroken, match=r"^row 9: not the row that the checkpoint saw$"):
-        await verify_audit(database, known=checkpoint)
-
-
-async def test_threat_38_an_emptied_audit_is_seen_against_a_checkpoint(database: Database) -> None:
-    checkpoint = await read_audit_head(database)
-    async with database.write() as connection:
-        await delete_rows(lambda row: row > 0)(connection)
-    assert await verify_audit(database) == AuditHead(rows=0, hash=GENESIS)
-    with pytest.raises(AuditBroken, match=r"^row 1: missing"):
-        await verify_audit(database, known=checkpoint)
+@pytest.mark.parametrize(
+    ("tamper", "reason"), [(rewritten(4), f"row 4: {DIFFERS} 6"), (rewritten(9), f"row 7: {DIFFERS} 9")]
+)
+async def test_threat_38_without_the_master_key_a_rewritten_row_differs_from_the_signed_root(
+    signed: SignedLog, tamper: Tamper, reason: str
+) -> None:
+    found = await verify_audit(signed.database)
+    assert (found.rows, found.authenticated, found.signatures) == (11, None, False)
+    async with signed.database.write() as connection:
+        await tamper(connection)
+    with pytest.raises(AuditBroken, match=f"^{re.escape(reason)}$"):
+        await verify_audit(signed.database)
 
 
-async def test_an_old_checkpoint_still_holds_after_more_rows(database: Database) -> None:
-    checkpoint = await read_audit_head(database)
-    await AuditLog(database).record(entry(), entry())
-    assert (await verify_audit(database, known=checkpoint)).rows == 11
+async def test_threat_38_a_log_with_checkpoints_is_refused_under_other_keys(signed: SignedLog) -> None:
+    with pytest.raises(AuditBroken, match=r"^row 3: its checkpoint is not signed by this gateway$"):
+        await verify_audit(signed.database, trust=Trust(signers=Signers(())))
+    with pytest.raises(AuditBroken, match=r"^deployment/audit_mark: missing, or changed outside the audit$"):
+        await verify_audit(signed.database, trust=Trust(macs=MACS))
 
 
-async def test_the_hash_of_a_row_can_be_recomputed_by_hand(database: Database) -> None:
-    async with database.read() as connection:
-        row = (await connection.execute(sa.select(audit_rows).order_by(audit_rows.c.row))).first()
-        beside = (await connection.execute(sa.select(audit_entries).order_by(audit_entries.c.row))).first()
-    assert row is not None
-    assert beside is not None
-    digest = hashlib.sha256(f"{beside.salt}\n{beside.body}".encode()).hexdigest()
-    assert row.digest == digest
-    assert row.hash == hashlib.sha256(f"1\n{'0' * 64}\n{digest}".encode()).hexdigest()
+async def cut_off(connection: Transaction, after: int) -> None:
+    """Delete the rows after one, and all that shows that they were there; restore the frontier of the last checkpoint."""
+    for column in (audit_rows.c.row, audit_entries.c.id, audit_waiting.c.entry, audit_checkpoints.c.size):
+        await connection.execute(sa.delete(column.table).where(column > after))
+    query = sa.select(audit_rows.c.leaf).order_by(audit_rows.c.row)
+    tree = Frontier()
+    for leaf in (await connection.execute(query)).scalars():
+        tree.append(bytes.fromhex(leaf))
+    frontier = json.dumps([each.hex() for each in tree.hashes])
+    await set_checkpoint(after, frontier=frontier)(connection)
 
 
-async def test_the_chain_alone_holds_nothing_of_what_was_recorded(database: Database) -> None:
-    async with database.read() as connection:
-        rows = [tuple(row) for row in await connection.execute(sa.select(audit_rows))]
-        bodies = list((await connection.execute(sa.select(audit_entries.c.body))).scalars())
-    assert all(re.fullmatch(r"[0-9a-f]{64}", str(value)) for row in rows for value in row[1:])
-    # The same entry twice has two digests: nobody finds out by guessing what a dropped entry said.
-    assert len(set(bodies)) < len(bodies) == len({row[3] for row in rows})
+async def test_threat_38_a_tail_cut_off_is_seen_only_against_a_checkpoint(signed: SignedLog) -> None:
+    checkpoint = await signed.sign()
+    async with signed.database.write() as connection:
+        await cut_off(connection, 6)
+
+    assert (await signed.verify()).rows == 6
+    with pytest.raises(AuditBroken, match=r"^row 7: missing, the checkpoint has 11 rows$"):
+        await signed.verify(checkpoint)
 
 
-async def test_rows_of_the_first_form_and_a_kept_head_still_verify(database: Database) -> None:
-    """What schema 0005 found there was hashed over the entry itself."""
-    body, head = entry(act="old").canonical(), await read_audit_head(database)
-    chained = row_hash(row=10, previous=head.hash, content=body)
-    async with database.write() as connection:
-        values = {"row": 10, "previous": head.hash, "hash": chained}
-        await connection.execute(sa.insert(audit_rows).values(**values))
-        members = json.loads(body)
-        columns = {name: members.get(name) for name in INDEXED}
-        beside = {"row": 10, "month": "2026-11", "body": body} | columns
-        await connection.execute(sa.insert(audit_entries).values(**beside))
-    await AuditLog(database).record(entry())
+async def test_threat_38_a_tail_written_anew_is_seen_against_checkpoints(signed: SignedLog) -> None:
+    """Even by one who has the key: the sequencer signs the new tail, and the fork shows."""
+    async with signed.database.read() as connection:
+        former = await find_last_checkpoint(connection)
+    assert former is not None
+    checkpoint = await signed.sign()
+    async with signed.database.write() as connection:
+        await cut_off(connection, 6)
+    await signed.log.record(*(entry(outcome="rewritten") for _ in range(5)))
+    with pytest.raises(AuditBroken, match=r"^row 11: missing, or differs from what was signed$"):
+        await signed.sign()
+    signed.sequencer = signed.new_sequencer()  # of a process that was started afterwards
+    assert (await signed.sign()).size == checkpoint.size
 
-    assert (await verify_audit(database, known=AuditHead(rows=10, hash=chained))).rows == 11
-    async with database.write() as connection:
-        await set_row(10, body=body.replace("old", "new"))(connection)
-    with pytest.raises(AuditBroken, match=r"^row 10: its content was changed$"):
-        await verify_audit(database)
+    assert (await signed.verify()).signed == 11
+    with pytest.raises(
+        AuditBroken, match=r"^row 1: it or a later row differs from the checkpoint at row 11$"
+    ):
+        await signed.verify(checkpoint)
+    with pytest.raises(AuditBroken, match=r"^row 1: it or a later row differs from the checkpoint at row 9$"):
+        await signed.verify(parse_checkpoint(former.note), checkpoint)
+
+
+async def test_threat_38_an_emptied_audit_is_seen_against_a_checkpoint(signed: SignedLog) -> None:
+    checkpoint = await signed.sign()
+    async with signed.database.write() as connection:
+        await cut_off(connection, 0)
+    assert (await signed.verify()).rows == 0
+    with pytest.raises(AuditBroken, match=r"^row 1: missing, the checkpoint has 11 rows$"):
+        await signed.verify(checkpoint)
+
+
+async def test_an_old_checkpoint_still_holds_after_more_rows(signed: SignedLog) -> None:
+    checkpoint = await signed.sign()
+    await AuditLog(signed.database, signed.log.macs).record(entry(), entry())
+    await signed.sign()
+    found = await signed.verify(checkpoint)
+    assert (found.rows, found.signed) == (13, 13)
+
+
+async def test_the_root_of_the_rows_can_be_recomputed_by_hand(signed: SignedLog) -> None:
+    async with signed.database.read() as connection:
+        query = sa.select(audit_entries.c.salt, audit_entries.c.body).order_by(audit_entries.c.id).limit(3)
+        leaves = [
+            hashlib.sha256(b"\x00" + f"{salt}\n{body}".encode()).digest()
+            for salt, body in await connection.execute(query)
+        ]
+        kept = sa.select(audit_checkpoints.c.root).where(audit_checkpoints.c.size == 3)
+        root = (await connection.execute(kept)).scalar_one()
+    left = hashlib.sha256(b"\x01" + leaves[0] + leaves[1]).digest()
+    assert root == hashlib.sha256(b"\x01" + left + leaves[2]).hexdigest()
+
+
+async def test_the_rows_alone_hold_nothing_of_what_was_recorded(signed: SignedLog) -> None:
+    async with signed.database.read() as connection:
+        rows = (await connection.execute(sa.select(audit_rows))).all()
+        bodies = list((await connection.execute(sa.select(audit_entries.c.body).limit(9))).scalars())
+    assert all(row.previous is row.hash is row.digest is None for row in rows)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", row.leaf) for row in rows)
+    # The same entry twice has two leaves: nobody finds out by guessing what a dropped entry said.
+    assert len(set(bodies)) < len(bodies) == len({row.leaf for row in rows})
+
+
+async def test_an_inner_hash_that_was_changed_is_found_by_the_rows_below_it(signed: SignedLog) -> None:
+    await signed.log.record(*(entry() for _ in range(600)))
+    await signed.sign()
+    await signed.verify()
+    async with signed.database.write() as connection:
+        change = sa.update(audit_subtrees).where(audit_subtrees.c.position == 1).values(hash="0" * 64)
+        await connection.execute(change)
+    with pytest.raises(AuditBroken, match=r"^row 257: a stored hash of the tree over it was changed$"):
+        await signed.verify()

@@ -1,12 +1,12 @@
-"""A sealed secret that was moved to another row opens nowhere: refused in words, and never a dead end."""
+"""A sealed secret that was moved to another row can't be unsealed: the refusal says so, and another revision still can be activated."""
 
 import sqlalchemy as sa
 
-from gateway.changes.watching import look
-from gateway.places import Profile
-from tests.gateway.changes.desk import Desk, told
+from gateway.changes.watch import check_watched
+from gateway.identifiers import Profile
 from tests.gateway.changes.test_watch import active, ask, fault
-from tests.gateway.scene import Portal, Scene
+from tests.kit.operators import Desk, outcome
+from tests.kit.scene import Portal, Scene
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 MOVE = (
@@ -17,24 +17,26 @@ MOVE = (
 
 async def move(scene: Scene, *, to: int) -> None:
     """Put the sandbox's sealed secret into a revision of official."""
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         await transaction.execute(sa.text(MOVE.format(to)))
 
 
-async def test_a_change_whose_secret_was_moved_is_refused_and_asks_nothing(desk: Desk, scene: Scene) -> None:
+async def test_a_change_whose_secret_was_moved_is_refused_and_nothing_is_asked(
+    desk: Desk, scene: Scene
+) -> None:
     change = await desk.ready(OFFICIAL)
     before = len(await scene.journal("official"))
     await move(scene, to=2)
 
     for act in ("preflight", "activate"):
         refused = await desk.act(desk.approver, change, act)
-        assert told(refused) == (409, "state_wrong")
+        assert outcome(refused) == (409, "state_wrong")
 
     assert len(await scene.journal("official")) == before
     assert active(scene, OFFICIAL) == 1
 
 
-async def test_where_the_active_secret_was_moved_another_revision_can_still_come(
+async def test_where_the_active_secret_was_moved_another_revision_can_still_be_activated(
     desk: Desk, scene: Scene
 ) -> None:
     await move(scene, to=1)
@@ -46,16 +48,16 @@ async def test_where_the_active_secret_was_moved_another_revision_can_still_come
     assert active(scene, OFFICIAL) == 2
 
 
-async def test_nobody_rolls_back_to_a_revision_whose_secret_was_moved(desk: Desk, scene: Scene) -> None:
+async def test_a_rollback_to_a_revision_whose_secret_was_moved_is_refused(desk: Desk, scene: Scene) -> None:
     change = await desk.switched(OFFICIAL)
     await move(scene, to=1)
 
-    assert told(await desk.act(desk.approver, change, "rollback")) == (409, "state_wrong")
+    assert outcome(await desk.act(desk.approver, change, "rollback")) == (409, "state_wrong")
 
     assert active(scene, OFFICIAL) == 2
 
 
-async def test_threat_14_a_former_whose_secret_was_moved_is_not_returned_to_but_suspends(
+async def test_threat_14_where_the_formers_secret_was_moved_the_profile_is_suspended(
     desk: Desk, scene: Scene, official: Portal
 ) -> None:
     change = await desk.switched(OFFICIAL)
@@ -63,7 +65,7 @@ async def test_threat_14_a_former_whose_secret_was_moved_is_not_returned_to_but_
     await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
     await ask(official, 2)
 
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
 
     ended = await desk.look(change)
     assert "can't be tried" in ended["reason"]

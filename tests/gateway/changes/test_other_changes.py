@@ -1,4 +1,4 @@
-"""Policy, suspension and its end, operators and promotions: changes like any other."""
+"""Changes of the policy, of a suspension, of operators and of accounts."""
 
 from typing import Any
 
@@ -8,31 +8,31 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.app import open_gateway
-from gateway.changes.reading import get_profile
-from gateway.changes.suspend import suspend_profile
-from gateway.errors.callers import TokenInvalid
+from gateway.changes.lifecycle import suspend_profile
+from gateway.clock import today
+from gateway.errors.requests import TokenInvalid
+from gateway.identifiers import Profile
 from gateway.operators.model import Role
 from gateway.operators.use_cases import disable_operator
-from gateway.places import Profile
-from tests.gateway.changes.desk import Desk, told
-from tests.gateway.operators.people import operator_behind, signed_in
-from tests.gateway.scene import Portal, Scene
+from gateway.profiles.state import get_profile
+from tests.kit.operators import Desk, operator_behind, outcome, signed_in
+from tests.kit.scene import Portal, Scene
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
 
-async def test_on_sandbox_its_proposer_activates_what_passed(desk: Desk, scene: Scene) -> None:
+async def test_on_sandbox_a_proposer_activates_a_change_that_passed(desk: Desk, scene: Scene) -> None:
     change = await desk.propose(SANDBOX)
-    assert told(await desk.act(desk.proposer, change, "activate")) == (422, "preflight_failed")
+    assert outcome(await desk.act(desk.proposer, change, "activate")) == (422, "preflight_failed")
     await desk.preflight(change)
     active = desk.done(await desk.act(desk.proposer, change, "activate"))
     assert (active["state"], active["approved_by"]) == ("active", None)
-    link = scene.gateway.places[SANDBOX].link
-    assert link is not None
-    assert link.connection.revision == 2
+    client = scene.gateway.places[SANDBOX].client
+    assert client is not None
+    assert client.connection.revision == 2
 
 
-async def test_on_sandbox_an_approval_is_taken_too(desk: Desk) -> None:
+async def test_on_sandbox_a_change_may_be_approved_too(desk: Desk) -> None:
     change = await desk.propose(SANDBOX)
     await desk.preflight(change)
     assert desk.done(await desk.approve(change))["state"] == "approved"
@@ -46,8 +46,8 @@ async def test_a_viewer_sees_everything_and_changes_nothing(desk: Desk, scene: S
     assert (await viewer.call("GET", "/changes")).json()["changes"][0]["id"] == change["id"]
     assert (await viewer.call("GET", "/profiles/sandbox/revisions")).status_code == 200
     for act in ("preflight", "activate", "reject", "rollback"):
-        assert told(await desk.act(viewer, change, act)) == (403, "role_missing")
-    assert told(await viewer.call("POST", "/profiles/sandbox/suspend")) == (403, "role_missing")
+        assert outcome(await desk.act(viewer, change, act)) == (403, "role_missing")
+    assert outcome(await viewer.call("POST", "/profiles/sandbox/suspend")) == (403, "role_missing")
 
 
 async def test_revisions_are_listed_with_their_secrets_sealed(desk: Desk) -> None:
@@ -63,15 +63,15 @@ async def test_revisions_are_listed_with_their_secrets_sealed(desk: Desk) -> Non
 async def test_account_reuse_on_official_needs_its_legal_basis(desk: Desk, scene: Scene) -> None:
     body = {"kind": "set_policy", "profile": "official", "policy": {"reuse": "account"}}
     refused = await desk.proposer.call("POST", "/changes", body)
-    assert told(refused) == (422, "request_invalid")
+    assert outcome(refused) == (422, "request_invalid")
     assert refused.json()["errors"][0]["field"] == "policy.legal_basis"
     body["policy"] = {"reuse": "account", "legal_basis": "    "}
-    assert told(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
+    assert outcome(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
 
     body["policy"] = {"reuse": "account", "legal_basis": "NĐ 69/2024 Đ19 k4, văn bản đồng ý số 1"}
     change = await desk.ask(body)
     await desk.preflight(change)
-    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    assert outcome(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
     desk.done(await desk.approve(change))
     done = desk.done(await desk.act(desk.approver, change, "activate"))
     assert done["state"] == "confirmed"
@@ -105,32 +105,32 @@ async def test_a_policy_is_in_force_at_once_and_shown_in_me(desk: Desk, portal: 
         {"kind": "operator", "name": "phuong.de", "role": "proposer"},
     ],
 )
-async def test_a_proposal_of_what_is_so_already_is_refused(desk: Desk, body: dict[str, Any]) -> None:
+async def test_a_proposal_that_would_change_nothing_is_refused(desk: Desk, body: dict[str, Any]) -> None:
     refused = await desk.proposer.call("POST", "/changes", body)
-    assert told(refused) == (409, "state_wrong")
+    assert outcome(refused) == (409, "state_wrong")
     assert desk.done(await desk.proposer.call("GET", "/changes"))["changes"] == []
 
 
 async def test_one_person_suspends_and_two_resume_official(
     desk: Desk, scene: Scene, official: Portal
 ) -> None:
-    assert told(await desk.proposer.call("POST", "/profiles/official/suspend")) == (403, "role_missing")
+    assert outcome(await desk.proposer.call("POST", "/profiles/official/suspend")) == (403, "role_missing")
     shown = desk.done(
         await desk.approver.call("POST", "/profiles/official/suspend", {"reason": "C06 asked for it"})
     )
     assert (shown["state"], shown["reason"]) == ("suspended", "C06 asked for it")
-    assert told(await official.verify()) == (503, "profile_suspended")
+    assert outcome(await official.verify()) == (503, "profile_suspended")
 
     change = await desk.ask({"kind": "resume_profile", "profile": "official"})
-    assert told(await desk.act(desk.approver, change, "activate")) == (422, "preflight_failed")
+    assert outcome(await desk.act(desk.approver, change, "activate")) == (422, "preflight_failed")
     await desk.preflight(change)
-    assert told(await desk.act(desk.approver, change, "activate")) == (409, "state_wrong")
+    assert outcome(await desk.act(desk.approver, change, "activate")) == (409, "state_wrong")
     desk.done(await desk.approve(change))
     desk.done(await desk.act(desk.approver, change, "activate"))
     assert (await official.verify()).status_code == 201
 
 
-async def test_an_operator_who_was_disabled_meanwhile_suspends_nothing(
+async def test_an_operator_who_was_disabled_meanwhile_can_not_suspend(
     desk: Desk, scene: Scene, portal: Portal
 ) -> None:
     late = await operator_behind(scene, desk.approver)
@@ -141,30 +141,30 @@ async def test_an_operator_who_was_disabled_meanwhile_suspends_nothing(
     assert (await portal.verify()).status_code == 201
 
 
-async def test_a_suspended_profile_fills_no_form_of_a_live_receipt(
+async def test_a_suspended_profile_refuses_a_prefill_for_a_live_receipt(
     desk: Desk, scene: Scene, portal: Portal
 ) -> None:
     receipt = await portal.receipt()
     desk.done(await desk.approver.call("POST", "/profiles/sandbox/suspend"))
     asked = len(await scene.journal())
-    assert told(await portal.prefill(receipt, ["full_name"])) == (503, "profile_suspended")
-    assert told(await portal.verify()) == (503, "profile_suspended")
+    assert outcome(await portal.prefill(receipt, ["full_name"])) == (503, "profile_suspended")
+    assert outcome(await portal.verify()) == (503, "profile_suspended")
     assert len(await scene.journal()) == asked
 
 
 async def test_a_suspended_profile_is_not_resumed_by_a_switch(desk: Desk, scene: Scene) -> None:
     desk.done(await desk.approver.call("POST", "/profiles/sandbox/suspend"))
     again = await desk.approver.call("POST", "/profiles/sandbox/suspend")
-    assert told(again) == (409, "state_wrong")
+    assert outcome(again) == (409, "state_wrong")
     await desk.switched(SANDBOX)
     portal = await scene.portal()
-    assert told(await portal.verify()) == (503, "profile_suspended")
+    assert outcome(await portal.verify()) == (503, "profile_suspended")
 
 
 async def test_an_operators_new_role_is_a_change_of_two_people(desk: Desk, scene: Scene) -> None:
     change = await desk.ask({"kind": "operator", "name": "moi.vao", "role": "approver"})
     await desk.preflight(change)
-    assert told(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
+    assert outcome(await desk.act(desk.proposer, change, "activate")) == (403, "same_operator")
     desk.done(await desk.approve(change))
     done = desk.done(await desk.act(desk.approver, change, "activate"))
     assert done["shown_once"]["one_time_code"].startswith("otc_")
@@ -182,21 +182,21 @@ async def test_threat_42_the_last_admins_other_role_fails_its_preflight(desk: De
     change = await desk.ask({"kind": "operator", "name": "lan.admin", "role": "viewer"})
     found = await desk.preflight(change)
     assert not found["passed"]
-    assert found["checks"][0]["detail"] == "lan.admin is the last active admin: make another first"
-    assert told(await desk.approve(change)) == (422, "preflight_failed")
+    assert found["checks"][0]["detail"] == "lan.admin is the last active admin: create another first"
+    assert outcome(await desk.approve(change)) == (422, "preflight_failed")
     await signed_in(scene, "mai.admin", Role.ADMIN)
     assert (await desk.preflight(change))["passed"]
 
 
-async def test_a_command_too_shows_that_credentials_have_ended(desk: Desk, scene: Scene) -> None:
-    await desk.switched(SANDBOX, expires_on=f"{scene.clock.now():%Y-%m-%d}")
+async def test_a_command_also_shows_that_credentials_have_ended(desk: Desk, scene: Scene) -> None:
+    await desk.switched(SANDBOX, expires_on=today(scene.clock).isoformat())
     async with open_gateway(scene.settings, clock=scene.clock) as command:
-        assert (await get_profile(command, SANDBOX)).state == "ready"
+        assert (await get_profile(command, SANDBOX)).status == "ready"
         scene.clock.advance(2 * 86_400)
-        assert (await get_profile(command, SANDBOX)).state == "degraded"
+        assert (await get_profile(command, SANDBOX)).status == "degraded"
 
 
-async def test_a_promoted_account_is_a_new_one_at_official(desk: Desk, scene: Scene, portal: Portal) -> None:
+async def test_a_promotion_makes_a_new_account_at_official(desk: Desk, scene: Scene, portal: Portal) -> None:
     key = ECKey.generate_key("P-256")
     change = await desk.ask(
         {
@@ -225,7 +225,7 @@ async def test_a_promoted_account_is_a_new_one_at_official(desk: Desk, scene: Sc
     assert (await portal.verify()).json()["profile"] == "sandbox"
 
 
-async def test_an_officer_named_twice_is_promoted_once(desk: Desk, scene: Scene, portal: Portal) -> None:
+async def test_an_officer_named_twice_is_kept_once(desk: Desk, scene: Scene, portal: Portal) -> None:
     key = ECKey.generate_key("P-256").as_dict(private=False)
     change = await desk.ask(
         {
@@ -242,19 +242,19 @@ async def test_an_officer_named_twice_is_promoted_once(desk: Desk, scene: Scene,
 
 
 @pytest.mark.parametrize("reason", ["\x00", "dừng\x1b[31m", "\u202edừng", "vì 001090000123", "x" * 401])
-async def test_a_reason_is_one_line_that_a_terminal_and_any_store_can_take(desk: Desk, reason: str) -> None:
+async def test_a_reason_is_one_printable_line_without_control_characters(desk: Desk, reason: str) -> None:
     change = await desk.propose(SANDBOX)
     answer = await desk.act(desk.approver, change, "reject", {"reason": reason})
-    assert told(answer) == (422, "request_invalid")
+    assert outcome(answer) == (422, "request_invalid")
     suspension = await desk.approver.call("POST", "/profiles/sandbox/suspend", {"reason": reason})
-    assert told(suspension) == (422, "request_invalid")
+    assert outcome(suspension) == (422, "request_invalid")
 
 
 async def test_a_suspended_sandbox_account_is_not_promoted(desk: Desk, scene: Scene, portal: Portal) -> None:
-    await change_state(scene.gateway.parts, portal.client_id, AccountState.SUSPENDED)
+    await change_state(scene.gateway.deps, portal.client_id, AccountState.SUSPENDED)
     key = ECKey.generate_key("P-256").as_dict(private=False)
     body = {"kind": "promote_account", "client_id": portal.client_id, "public_key": key}
-    assert told(await desk.proposer.call("POST", "/changes", body)) == (409, "state_wrong")
+    assert outcome(await desk.proposer.call("POST", "/changes", body)) == (409, "state_wrong")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_a_suspended_sandbox_account_is_not_promoted(desk: Desk, scene: Sc
         ({"officers": ["can.bo.01", "Cán bộ 2"]}, "officers.1"),
     ],
 )
-async def test_a_promotion_never_widens_what_the_sandbox_account_may(
+async def test_a_promotion_never_allows_more_than_the_sandbox_account(
     desk: Desk, portal: Portal, members: dict[str, object], field: str
 ) -> None:
     body = {
@@ -288,7 +288,7 @@ async def test_a_promotion_never_widens_what_the_sandbox_account_may(
         "public_key": ECKey.generate_key("P-256").as_dict(private=False),
     } | members
     refused = await desk.proposer.call("POST", "/changes", body)
-    assert told(refused) == (422, "request_invalid")
+    assert outcome(refused) == (422, "request_invalid")
     assert refused.json()["errors"][0]["field"] == field
 
 
@@ -307,10 +307,10 @@ async def test_a_promotion_never_widens_what_the_sandbox_account_may(
 async def test_a_proposal_with_other_members_than_its_kinds_is_refused(
     desk: Desk, body: dict[str, object]
 ) -> None:
-    assert told(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
+    assert outcome(await desk.proposer.call("POST", "/changes", body)) == (422, "request_invalid")
 
 
 async def test_without_a_token_no_route_of_operators_answers(scene: Scene) -> None:
     for method, path in (("GET", "/changes"), ("POST", "/changes"), ("GET", "/profiles")):
         answer = await scene.http.request(method, f"/ops/v1{path}", json={})
-        assert told(answer) == (401, "token_missing")
+        assert outcome(answer) == (401, "token_missing")

@@ -1,4 +1,4 @@
-"""After a switch: confirmed by itself when it does well, returned by itself when it doesn't, once, saying why."""
+"""After a switch the gateway confirms a revision that does well, and returns from one that doesn't, once, with the reason."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,17 +13,17 @@ from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
 from gateway.changes import store
-from gateway.changes.tally_store import watch_tallies
-from gateway.changes.use_cases import get_change
-from gateway.changes.watching import LEASE, look, watching_changes
-from gateway.places import Profile
+from gateway.changes.lifecycle import get_change
+from gateway.changes.store import watch_counters
+from gateway.changes.watch import LEASE, check_watched, watch_in_background
+from gateway.identifiers import Profile
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.web import build_app
-from tests.gateway.changes.desk import Desk, told
-from tests.gateway.scene import BASE, Portal, Scene
+from tests.kit.operators import Desk, outcome
+from tests.kit.scene import BASE, Portal, Scene
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
@@ -34,34 +34,34 @@ async def fault(scene: Scene, **members: Any) -> None:
 
 
 async def ask(portal: Portal, times: int) -> list[int]:
-    """Ask anew so many times, one after the other."""
+    """Ask a new question so many times, one after the other."""
     return [(await portal.verify(fresh=True)).status_code for _ in range(times)]
 
 
 def active(scene: Scene, profile: Profile) -> int:
-    link = scene.gateway.places[profile].link
-    assert link is not None
-    return link.connection.revision
+    client = scene.gateway.places[profile].client
+    assert client is not None
+    return client.connection.revision
 
 
-async def test_a_switch_that_does_well_is_confirmed_when_its_time_is_over(desk: Desk, scene: Scene) -> None:
+async def test_a_switch_without_failures_is_confirmed_when_its_watch_ends(desk: Desk, scene: Scene) -> None:
     change = await desk.switched(OFFICIAL)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "active"
     scene.clock.advance(301)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "confirmed"
     assert active(scene, OFFICIAL) == 2
 
 
-async def test_threat_14_credentials_refused_at_first_use_return_to_the_former_revision(
+async def test_threat_14_credentials_refused_at_first_use_lead_back_to_the_former_revision(
     desk: Desk, scene: Scene, official: Portal
 ) -> None:
     change = await desk.switched(OFFICIAL)
     await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
     assert await ask(official, 2) == [502, 502]
     with capture_logs() as logs:
-        await look(scene.gateway, scene.way_out)
+        await check_watched(scene.gateway, scene.preflight_network)
     ended = await desk.look(change)
     assert ended["state"] == "rolled_back"
     assert ended["ended_by"] == "gateway"
@@ -71,17 +71,17 @@ async def test_threat_14_credentials_refused_at_first_use_return_to_the_former_r
     assert (await official.verify()).status_code == 201
 
 
-async def test_threat_14_it_returns_only_once_for_one_change(desk: Desk, scene: Scene) -> None:
+async def test_threat_14_the_gateway_returns_only_once_from_one_change(desk: Desk, scene: Scene) -> None:
     await desk.switched(SANDBOX)
     portal = await scene.portal()
     await fault(scene, kind="unauthorised_once", times=2)
     await ask(portal, 2)
-    await asyncio.gather(*(look(scene.gateway, scene.way_out) for _ in range(5)))
+    await asyncio.gather(*(check_watched(scene.gateway, scene.preflight_network) for _ in range(5)))
     rows = [row for row in await scene.audit() if row.get("outcome", "").startswith("change_returned")]
     assert len(rows) == 1
     tried = [row for row in await scene.audit() if (row["kind"], row.get("actor")) == ("intended", "gateway")]
     assert len(tried) == 1
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert active(scene, SANDBOX) == 1
 
 
@@ -96,22 +96,22 @@ async def test_threat_14_where_the_former_does_not_log_in_the_profile_is_suspend
         pytest.fail(suspend.text)
     await ask(official, 5)
     with capture_logs() as logs:
-        await look(scene.gateway, scene.way_out)
+        await check_watched(scene.gateway, scene.preflight_network)
     ended = await desk.look(change)
     assert "the former revision fails" in ended["reason"]
-    assert told(await official.verify(fresh=True)) == (503, "profile_suspended")
+    assert outcome(await official.verify(fresh=True)) == (503, "profile_suspended")
     assert "switch_alarm" in [entry["event"] for entry in logs]
     assert (ended["state"], ended["ended_by"], ended["watch_until"]) == ("active", "gateway", None)
 
 
-async def test_threat_14_what_ended_in_an_alarm_is_neither_confirmed_later_nor_returned_from_twice(
+async def test_threat_14_a_change_that_ended_in_an_alarm_is_neither_confirmed_nor_returned_from_again(
     desk: Desk, scene: Scene, official: Portal
 ) -> None:
     change = await desk.switched(OFFICIAL)
     account = "/accounts/dvctt-hanoi-official"
     assert (await scene.control.patch(account, json={"status": "suspended"})).status_code == 200
     await ask(official, 5)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     ended = await desk.look(change)
 
     assert (await scene.control.patch(account, json={"status": "active"})).status_code == 200
@@ -122,32 +122,34 @@ async def test_threat_14_what_ended_in_an_alarm_is_neither_confirmed_later_nor_r
     await fault(scene, kind="unauthorised_once", operation="XacThucThongTinCongDan", times=2)
     assert await ask(official, 2) == [502, 502]
     scene.clock.advance(301)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert await desk.look(change) == ended
     assert active(scene, OFFICIAL) == 2
 
 
-async def test_answers_that_break_the_schema_return_to_the_former_revision(desk: Desk, scene: Scene) -> None:
+async def test_answers_that_break_the_schema_lead_back_to_the_former_revision(
+    desk: Desk, scene: Scene
+) -> None:
     change = await desk.switched(SANDBOX)
     portal = await scene.portal()
     await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
     assert await ask(portal, 3) == [502, 502, 502]
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert "3 of 3 answers were invalid" in (await desk.look(change))["reason"]
     assert active(scene, SANDBOX) == 1
 
 
-async def test_a_few_failures_among_many_answers_are_not_too_much(desk: Desk, scene: Scene) -> None:
+async def test_a_few_failures_among_many_answers_cross_no_threshold(desk: Desk, scene: Scene) -> None:
     change = await desk.switched(SANDBOX)
     portal = await scene.portal()
     await ask(portal, 5)
     await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
     await ask(portal, 3)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "active"
 
 
-async def test_a_change_returned_from_leaves_the_one_before_as_it_was(desk: Desk, scene: Scene) -> None:
+async def test_after_a_return_the_change_before_is_confirmed_as_it_was(desk: Desk, scene: Scene) -> None:
     first = await desk.switched(SANDBOX, deadline_ms=3000)
     second = await desk.switched(SANDBOX, deadline_ms=3500)
     assert (await desk.look(first))["state"] == "retired"
@@ -155,12 +157,14 @@ async def test_a_change_returned_from_leaves_the_one_before_as_it_was(desk: Desk
     assert (await desk.look(first))["state"] == "confirmed"
     assert (await desk.look(second))["state"] == "rolled_back"
     assert active(scene, SANDBOX) == 2
-    assert told(await desk.act(desk.approver, second, "rollback")) == (409, "state_wrong")
+    assert outcome(await desk.act(desk.approver, second, "rollback")) == (409, "state_wrong")
 
 
-async def test_a_return_by_hand_on_official_needs_another_than_the_proposer(desk: Desk, scene: Scene) -> None:
+async def test_a_rollback_by_hand_on_official_needs_someone_else_than_the_proposer(
+    desk: Desk, scene: Scene
+) -> None:
     change = await desk.switched(OFFICIAL)
-    assert told(await desk.act(desk.proposer, change, "rollback")) == (403, "same_operator")
+    assert outcome(await desk.act(desk.proposer, change, "rollback")) == (403, "same_operator")
     desk.done(await desk.act(desk.approver, change, "rollback"))
     assert active(scene, OFFICIAL) == 1
 
@@ -171,7 +175,7 @@ async def another_worker(scene: Scene) -> AsyncIterator[Gateway]:
 
     def connect(connection: Connection) -> Registry:
         return open_registry(
-            connection, transport=scene.way_out.open_transport(connection), clock=scene.clock
+            connection, transport=scene.preflight_network.open_transport(connection), clock=scene.clock
         )
 
     async with open_gateway(scene.settings, clock=scene.clock, open_registry=connect) as other:
@@ -185,19 +189,19 @@ async def ask_there(gateway: Gateway, portal: Portal) -> list[int]:
         return await ask(replace(portal, http=http), 1)
 
 
-async def test_threat_13_a_worker_that_starts_anew_goes_on_watching(desk: Desk, scene: Scene) -> None:
-    """Whoever made the switch is gone: its change is as it was, one revision is active, and another returns."""
+async def test_threat_13_a_restarted_worker_goes_on_watching_a_change(desk: Desk, scene: Scene) -> None:
+    """The worker that made the switch is gone: its change is as it was, one revision is active, and another worker returns."""
     change = await desk.switched(SANDBOX)
     async with another_worker(scene) as other:
-        link = other.places[SANDBOX].link
-        assert link is not None
-        assert link.connection.revision == 2
+        client = other.places[SANDBOX].client
+        assert client is not None
+        assert client.connection.revision == 2
         scene.clock.advance(301)
-        await look(other, scene.way_out)
+        await check_watched(other, scene.preflight_network)
     assert (await desk.look(change))["state"] == "confirmed"
 
 
-async def test_threat_13_a_return_whose_worker_died_is_taken_up_within_seconds(
+async def test_threat_13_a_return_whose_worker_died_is_done_by_another_within_seconds(
     desk: Desk, scene: Scene
 ) -> None:
     change = await desk.switched(SANDBOX)
@@ -205,13 +209,13 @@ async def test_threat_13_a_return_whose_worker_died_is_taken_up_within_seconds(
     await ask(await scene.portal(), 2)
     found = await get_change(scene.gateway, change["id"])
     now = scene.clock.now()
-    async with scene.gateway.parts.database.write() as transaction:
-        assert await store.lease_return(transaction, found, now=now, until=now + LEASE)
+    async with scene.gateway.deps.database.write() as transaction:
+        assert await store.take_rollback_lease(transaction, found, now=now, until=now + LEASE)
 
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "active"
     scene.clock.advance(10)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "rolled_back"
 
 
@@ -223,41 +227,41 @@ async def test_threat_14_a_slow_login_of_the_former_is_not_tried_by_another_work
     await ask(await scene.portal(), 2)
     await fault(scene, kind="latency", delay_ms=2800)
     async with another_worker(scene) as other:
-        returning = asyncio.create_task(look(scene.gateway, scene.way_out))
+        returning = asyncio.create_task(check_watched(scene.gateway, scene.preflight_network))
         await asyncio.sleep(0.3)
         scene.clock.advance(9)
         await asyncio.sleep(2)  # the lease is renewed
         scene.clock.advance(5)
-        await look(other, scene.way_out)
+        await check_watched(other, scene.preflight_network)
         await returning
     assert (await desk.look(change))["state"] == "rolled_back"
     tried = [row for row in await scene.audit() if (row["kind"], row.get("actor")) == ("intended", "gateway")]
     assert len(tried) == 1
 
 
-async def test_what_went_wrong_at_two_workers_counts_together(desk: Desk, scene: Scene) -> None:
+async def test_failures_at_two_workers_are_counted_together(desk: Desk, scene: Scene) -> None:
     change = await desk.switched(SANDBOX)
     portal = await scene.portal()
     await fault(scene, kind="unauthorised_once", times=2)
     async with another_worker(scene) as other:
         assert await ask(portal, 1) + await ask_there(other, portal) == [502, 502]
-        await look(scene.gateway, scene.way_out)
+        await check_watched(scene.gateway, scene.preflight_network)
         assert (await desk.look(change))["state"] == "active"
-        await look(other, scene.way_out)
+        await check_watched(other, scene.preflight_network)
     ended = await desk.look(change)
     assert (ended["state"], "2 logins refused" in ended["reason"]) == ("rolled_back", True)
     assert await counted(scene) == 0
 
 
-async def test_what_a_worker_saw_before_it_ended_counts_still(desk: Desk, scene: Scene) -> None:
+async def test_failures_at_a_worker_that_ended_still_count(desk: Desk, scene: Scene) -> None:
     change = await desk.switched(SANDBOX)
     portal = await scene.portal()
     await fault(scene, kind="unauthorised_once", times=2)
     async with another_worker(scene) as other:
         await ask_there(other, portal)
-        await look(other, scene.way_out)
+        await check_watched(other, scene.preflight_network)
     await ask(portal, 1)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "rolled_back"
 
 
@@ -267,40 +271,40 @@ async def test_good_answers_of_one_worker_outweigh_failures_of_another(desk: Des
     async with another_worker(scene) as other:
         for _ in range(4):
             await ask_there(other, portal)
-        await look(other, scene.way_out)
+        await check_watched(other, scene.preflight_network)
     await fault(scene, kind="wrong_namespace", operation="XacThucThongTinCongDan", times=3)
     assert await ask(portal, 3) == [502, 502, 502]
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert (await desk.look(change))["state"] == "active"
     assert await counted(scene) == 2
     scene.clock.advance(301)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert await counted(scene) == 0
 
 
-async def test_a_change_that_people_end_leaves_no_counts_behind(desk: Desk, scene: Scene) -> None:
+async def test_counts_are_deleted_when_people_end_a_change(desk: Desk, scene: Scene) -> None:
     portal = await scene.portal()
     first = await desk.switched(SANDBOX, deadline_ms=3000)
     await ask(portal, 1)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     assert await counted(scene) == 1
     second = await desk.switched(SANDBOX, deadline_ms=3500)
     assert ((await desk.look(first))["state"], await counted(scene)) == ("retired", 0)
     await ask(portal, 1)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     desk.done(await desk.act(desk.approver, second, "rollback", {"reason": "slow"}))
     assert await counted(scene) == 0
 
 
 async def counted(scene: Scene) -> int:
     """Return how many workers' counts are kept."""
-    async with scene.gateway.parts.database.read() as transaction:
-        rows = sa.select(sa.func.count()).select_from(watch_tallies)
+    async with scene.gateway.deps.database.read() as transaction:
+        rows = sa.select(sa.func.count()).select_from(watch_counters)
         return int((await transaction.execute(rows)).scalar_one())
 
 
-async def test_the_watch_itself_runs_beside_the_requests(desk: Desk, scene: Scene) -> None:
-    async with watching_changes(scene.gateway, scene.way_out):
+async def test_the_watch_runs_in_the_background_of_requests(desk: Desk, scene: Scene) -> None:
+    async with watch_in_background(scene.gateway, scene.preflight_network):
         change = await desk.switched(SANDBOX)
         portal = await scene.portal()
         await fault(scene, kind="unauthorised_once", times=2)
@@ -311,9 +315,9 @@ async def test_the_watch_itself_runs_beside_the_requests(desk: Desk, scene: Scen
     assert (await desk.look(change))["state"] == "rolled_back"
 
 
-async def test_overdue_proposals_are_ended_by_the_watch(desk: Desk, scene: Scene) -> None:
+async def test_overdue_proposals_are_expired_by_the_watch(desk: Desk, scene: Scene) -> None:
     change = await desk.propose(SANDBOX)
     scene.clock.advance(25 * 3600)
-    await look(scene.gateway, scene.way_out)
+    await check_watched(scene.gateway, scene.preflight_network)
     await desk.proposer.sign_in()
     assert (await desk.look(change))["state"] == "expired"

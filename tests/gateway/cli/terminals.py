@@ -1,4 +1,4 @@
-"""The real program at a terminal of its own, where what is asked for is typed and must not be shown."""
+"""The real program at a terminal of its own, where secrets are typed and must not be shown."""
 
 import os
 import pty
@@ -12,7 +12,7 @@ from time import sleep
 
 import pytest
 
-from tests.gateway.cli.commands import BARE
+from tests.kit.commands import BARE
 
 
 def type_at_terminal(

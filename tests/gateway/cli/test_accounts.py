@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
-from tests.gateway.cli.commands import Commands
+from tests.kit.commands import Commands
 
 CREATE = ("accounts", "create", "dvctt", "--organisation", "000.00.01.H26", "--profile", "sandbox")
 
@@ -29,10 +29,23 @@ def test_an_organisation_is_added_listed_and_never_twice(gateway: Commands) -> N
 
 @pytest.mark.parametrize(
     ("organisation", "name"),
-    [("a b", "x"), ("x" * 65, "x"), ("ok", " "), ("ok", "a\x1b[2Jb"), ("ok", "x" * 201)],
+    [("000.00.01.H26", " "), ("000.00.01.H26", "a\x1b[2Jb"), ("000.00.01.H26", "x" * 201)],
 )
-def test_an_organisation_of_a_wrong_form_is_refused(gateway: Commands, organisation: str, name: str) -> None:
+def test_an_organisation_with_a_wrong_name_is_refused(
+    gateway: Commands, organisation: str, name: str
+) -> None:
     assert " is 1 to " in gateway("organisations", "add", organisation, name).reason()
+    assert gateway("organisations", "list", "--json").json() == []
+
+
+@pytest.mark.parametrize(
+    "organisation", ["bad", "a b", "000.00.01", "000.00.01.h26", "0.0.1.H26", "001090000123"]
+)
+def test_an_organisation_whose_id_is_no_agencys_e_id_is_refused(gateway: Commands, organisation: str) -> None:
+    reason = gateway("organisations", "add", organisation, "X").reason()
+    assert (
+        reason == "ID is an agency's e-id (QĐ 20/2020/QĐ-TTg), such as 000.00.01.H26, never a person's number"
+    )
     assert gateway("organisations", "list", "--json").json() == []
 
 
@@ -67,7 +80,7 @@ def test_the_public_url_is_the_issuers_base(gateway: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--all-fields",), "name procedures"),
+        (("--all-fields",), "give procedures"),
         (("--all-procedures", "--procedure", "khai-sinh"), "one of the two"),
         (("--procedure", "khai-sin", "--all-fields"), "--procedure khai-sin: not in the catalogue"),
         (("--all-procedures", "--field", "shoe_size"), "--field shoe_size: not in the catalogue"),
@@ -77,7 +90,7 @@ def test_the_public_url_is_the_issuers_base(gateway: Commands) -> None:
         (("--all-procedures", "--public-key", "/nowhere"), "/nowhere: No such file"),
     ],
 )
-def test_an_account_of_unknown_things_is_refused_naming_them(
+def test_an_account_with_unknown_names_is_refused_naming_them(
     agency: Commands, arguments: Sequence[str], reason: str
 ) -> None:
     assert reason in agency(*CREATE, *arguments).reason()
@@ -116,7 +129,7 @@ def test_an_official_account_needs_loopback_networks_and_a_key(agency: Commands,
     file.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=False)), encoding="utf-8")
     with_key = (*arguments, *grant, "--public-key", str(file))
     elsewhere = {"GATEWAY_OFFICIAL_NETWORKS": "127.0.0.0/8,10.1.0.0/16"}
-    assert "made by promotion" in agency(*with_key, **elsewhere).reason()
+    assert "needs a promotion" in agency(*with_key, **elsewhere).reason()
     local = {"GATEWAY_OFFICIAL_NETWORKS": "127.0.0.0/8"}
     assert "--public-key" in agency(*arguments, *grant, **local).reason()
     assert agency(*with_key, "--json", **local).json()["issuer"].endswith("/official")
@@ -140,8 +153,8 @@ def test_states_change_by_word_and_wrong_changes_are_refused(gateway: Commands) 
     assert gateway("accounts", "suspend", client).out == f"{client} is suspended\n"
     assert gateway("accounts", "suspend", client).reason() == f"{client} is suspended already"
     assert gateway("accounts", "resume", client, "--json").json()["state"] == "active"
-    assert gateway("accounts", "revoke", client).out == f"{client} is revoked\n"
-    assert "revoked for good" in gateway("accounts", "resume", client).reason()
+    assert gateway("accounts", "revoke", client, "--yes").out == f"{client} is revoked\n"
+    assert "is revoked, which can't be undone" in gateway("accounts", "resume", client).reason()
     assert "does not exist" in gateway("accounts", "show", "acc_nobody").reason()
 
 
@@ -153,7 +166,7 @@ def test_a_rotation_gives_a_second_live_secret(gateway: Commands) -> None:
     assert len(shown["credentials"]) == 2
 
 
-def test_keys_are_listed_by_place_and_purpose_without_material(gateway: Commands) -> None:
+def test_keys_are_listed_by_profile_and_purpose_without_material(gateway: Commands) -> None:
     keys = gateway("keys", "list", "--json").json()
     assert {(key["profile"], key["purpose"]) for key in keys} >= {
         (profile, purpose)

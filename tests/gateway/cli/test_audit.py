@@ -1,5 +1,6 @@
 """`gateway audit` and `gateway migrate` on a real store in a folder."""
 
+import base64
 import json
 import sqlite3
 from contextlib import closing
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.audit.checkpoints import parse_checkpoint
+from gateway.audit.cli import draw_bar
+from gateway.audit.tree import verify_inclusion
 from gateway.schema import NEWEST
-from tests.gateway.cli.commands import Commands
+from tests.kit.commands import Commands
 
 
 def execute(folder: Path, statement: str) -> None:
@@ -17,34 +21,142 @@ def execute(folder: Path, statement: str) -> None:
         connection.commit()
 
 
-def test_an_audit_that_holds_is_counted(gateway: Commands) -> None:
+def test_an_intact_audit_is_reported_with_its_rows(gateway: Commands) -> None:
     gateway.account("--all-fields")
-    head = gateway("audit", "verify", "--json").json()
-    assert head["ok"] is True
-    assert head["rows"] == 2
-    assert gateway("audit", "verify").out == f"ok: 2 rows\nhead: {head['hash']}\n"
+    found = gateway("audit", "verify", "--json").json()
+    assert (found["ok"], found["rows"], found["waiting"], found["size"]) == (True, 2, 0, 2)
+    root, signed = found["root"], found["checkpoints"]
+    assert gateway("audit", "verify").out == (
+        f"ok: 2 rows\ntree: reaches row 2\nroot: {root}\ncheckpoints: {signed} signed, the last at row 2\n"
+        "entries: 2 authenticated by their MAC\n"
+        "copies of checkpoints: none yet (var/checkpoints.log)\n"
+    )
+    assert found["copies"] == {"file": "var/checkpoints.log", "checkpoints": 0}
+
+
+def test_an_audit_without_rows_verifies_and_has_no_checkpoint(gateway: Commands) -> None:
+    gateway("migrate")
+    found = gateway("audit", "verify", "--json").json()
+    assert (found["rows"], found["size"], found["checkpoints"]) == (0, 0, 0)
+    assert gateway("audit", "checkpoint").reason() == "the audit has no rows yet"
 
 
 def test_threat_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tmp_path: Path) -> None:
     gateway.account("--all-fields")
-    execute(tmp_path, "UPDATE audit_entries SET body = replace(body, 'added', 'nothing') WHERE row = 1")
+    execute(tmp_path, "UPDATE audit_entries SET body = replace(body, 'added', 'nothing') WHERE id = 1")
     assert gateway("audit", "verify").reason() == "row 1: its content was changed"
     assert gateway("audit", "verify", "--json").reason() == "row 1: its content was changed"
 
 
-def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
+def test_an_entry_that_a_killed_command_left_gets_its_row_from_the_next_checkpoint(
     gateway: Commands, tmp_path: Path
 ) -> None:
     gateway.account("--all-fields")
-    checkpoint = tmp_path / "head.json"
-    checkpoint.write_text(gateway("audit", "checkpoint", "--json").out, encoding="utf-8")
+    execute(tmp_path, "INSERT INTO audit_waiting SELECT entry FROM audit_rows")
+    execute(tmp_path, "DELETE FROM audit_rows")
+    execute(tmp_path, "DELETE FROM audit_checkpoints")
+    told = gateway("audit", "verify", "--keyless").out.splitlines()
+    assert "tree: reaches row 0, 2 rows wait" in told
+    assert gateway("audit", "checkpoint", "--json").json()["size"] == 2
+    assert "tree: reaches row 2" in gateway("audit", "verify").out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "bar"),
+    [
+        (20_000, 60_000, "[##########....................] 20,000 of 60,000"),
+        (60_000, 60_000, "[##############################] 60,000 of 60,000"),
+        (60_000, 0, "[##############################] 60,000 of 0"),
+    ],
+)
+def test_the_progress_of_a_check_is_a_bar_of_one_length(count: int, total: int, bar: str) -> None:
+    assert draw_bar(count, total) == bar
+
+
+def test_without_the_master_key_every_hash_is_checked_and_the_report_says_what_was_not(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    gateway.account("--all-fields")
+    (tmp_path / "var" / "master.key").unlink()
+    assert "no master key at" in gateway("audit", "verify").reason()
+    assert gateway("audit", "verify", "--keyless").out.splitlines()[-1] == (
+        "without the master key: no signature and no MAC was checked, only hashes"
+    )
+    found = gateway("audit", "verify", "--keyless", "--state", "--json").json()
+    assert (found["rows"], found["authenticated"], found["signatures"]) == (2, None, False)
+    execute(tmp_path, "UPDATE audit_entries SET body = replace(body, 'added', 'nothing') WHERE id = 1")
+    assert gateway("audit", "verify", "--keyless").reason() == "row 1: its content was changed"
+
+
+def test_threat_38_a_store_that_went_back_is_refused_by_the_head_beside_the_master_key(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    gateway.account("--all-fields")
+    head = {"rows": 3, "leaf": "0" * 64}
+    (tmp_path / "var" / "gateway.db.audit-head").write_text(json.dumps(head), encoding="utf-8")
+    assert gateway("audit", "verify").reason().startswith("the store went back in time")
+
+
+def test_the_check_reads_the_copies_that_the_settings_name(gateway: Commands, tmp_path: Path) -> None:
+    gateway.account("--all-fields")
+    kept = tmp_path / "elsewhere" / "kept.log"
+    note = gateway("audit", "checkpoint", GATEWAY_CHECKPOINT_FILE=str(kept)).out
+    assert kept.read_text(encoding="utf-8") == f"{note}\n"
+    found = gateway("audit", "verify", GATEWAY_CHECKPOINT_FILE=str(kept))
+    assert found.out.splitlines()[-1] == f"copies of checkpoints: 1 agree ({kept})"
+    kept.write_text(note.replace("\n2\n", "\n3\n"), encoding="utf-8")
+    assert (
+        gateway("audit", "verify", GATEWAY_CHECKPOINT_FILE=str(kept)).reason()
+        == "row 3: missing, the checkpoint has 3 rows"
+    )
+    for text in ("gone", note.replace("127.0.0.1", "another")):
+        kept.write_text(text, encoding="utf-8")
+        reason = gateway("audit", "verify", GATEWAY_CHECKPOINT_FILE=str(kept)).reason()
+        assert "put back the file that the gateway appended to" in reason
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["the note", "JSON"])
+def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
+    gateway: Commands, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    gateway.account("--all-fields")
+    checkpoint = tmp_path / "checkpoint.txt"
+    checkpoint.write_text(gateway("audit", "checkpoint", *options).out, encoding="utf-8")
     assert gateway("audit", "verify", "--checkpoint", str(checkpoint)).code == 0
     execute(tmp_path, "DELETE FROM audit_rows WHERE row = 2")
-    assert gateway("audit", "verify").reason() == "row 2: missing, 1 entries stand beside no row"
-    execute(tmp_path, "DELETE FROM audit_entries WHERE row = 2")
+    assert gateway("audit", "verify").reason() == "row 2: missing, a signed checkpoint has 2 rows"
+    for table in ("audit_rows", "audit_entries", "audit_checkpoints"):
+        execute(tmp_path, f"DELETE FROM {table}")
+    copies = tmp_path / "var" / "checkpoints.log"
+    assert gateway("audit", "verify").reason() == "row 1: missing, the checkpoint has 2 rows"
+    copies.unlink()
     assert gateway("audit", "verify").code == 0
     found = gateway("audit", "verify", "--checkpoint", str(checkpoint)).reason()
-    assert found == "row 2: missing, the checkpoint saw 2 rows"
+    assert found == "row 1: missing, the checkpoint has 2 rows"
+
+
+def test_the_printed_checkpoint_is_a_note_with_the_root_that_verify_computes(gateway: Commands) -> None:
+    gateway.account("--all-fields")
+    root = bytes.fromhex(gateway("audit", "verify", "--json").json()["root"])
+    origin, size, printed, empty, signature, end = gateway("audit", "checkpoint").out.split("\n")
+    assert (origin, size, printed) == ("127.0.0.1:8000/audit", "2", base64.b64encode(root).decode())
+    assert signature.startswith(f"— {origin} ")
+    assert (empty, end) == ("", "")
+
+
+def test_a_printed_proof_leads_from_its_row_to_the_signed_root(gateway: Commands) -> None:
+    gateway.account("--all-fields")
+    found = gateway("audit", "proof", "1", "--json").json()
+    assert (found["row"], found["leaf_index"], found["tree_size"]) == (1, 0, 2)
+    checkpoint = parse_checkpoint(found["note"])
+    path = [base64.b64decode(each) for each in found["hashes"]]
+    verify_inclusion(base64.b64decode(found["leaf_hash"]), 0, 2, path, checkpoint.root)
+    lines = gateway("audit", "proof", "1").out.split("\n")
+    extra = f"extra {found['leaf_hash']}"
+    assert lines[:5] == ["c2sp.org/tlog-proof@v1", extra, "index 0", *found["hashes"], ""]
+    assert "\n".join(lines[5:]) == found["note"]
+    assert gateway("audit", "proof", "3").code == 1
+    assert gateway("audit", "proof", "0").code == 2
 
 
 def test_the_state_of_evidence_is_printed_table_by_table(gateway: Commands) -> None:
@@ -53,7 +165,7 @@ def test_the_state_of_evidence_is_printed_table_by_table(gateway: Commands) -> N
     assert told[0] == "ok: 2 rows"
     assert ["accounts", "1"] in [line.split() for line in told]
     assert told[-1].startswith("state: ")
-    assert told[-1].endswith(" tables are as the audit says")
+    assert told[-1].endswith(" tables agree with the audit")
     found = gateway("audit", "verify", "--state", "--json").json()
     assert found["state"]["tables"]["account_secrets"] == 1
     assert found["state"]["baselines"] == []
@@ -87,12 +199,13 @@ def test_a_file_that_is_no_checkpoint_is_refused(gateway: Commands, tmp_path: Pa
     assert reason.startswith(str(file))
 
 
-def test_migrating_twice_says_what_changed_and_what_did_not(gateway: Commands) -> None:
+def test_migrating_twice_says_what_changed_and_what_did_not(tmp_path: Path) -> None:
+    gateway = Commands(tmp_path)
     assert gateway("migrate").out == f"schema: None → {NEWEST}\n"
     assert gateway("migrate").out == f"schema: {NEWEST} (unchanged)\n"
 
 
-def test_the_document_is_printed_without_looking_at_settings(gateway: Commands, tmp_path: Path) -> None:
-    document = gateway("openapi", GATEWAY_DATABASE_URL="mysql://nowhere").json()
+def test_the_document_is_printed_without_looking_at_settings(tmp_path: Path) -> None:
+    document = Commands(tmp_path)("openapi", GATEWAY_DATABASE_URL="mysql://nowhere").json()
     assert document["openapi"].startswith("3.1")
     assert list(tmp_path.iterdir()) == []

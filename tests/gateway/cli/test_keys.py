@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.cli.commands import Commands
+from tests.kit.commands import Commands
 
 NEW = base64.urlsafe_b64encode(b"n" * 32).decode()
 PRESENT = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -17,7 +17,7 @@ def listed(gateway: Commands, purpose: str, profile: str = "sandbox") -> list[di
     return [key for key in keys if (key["purpose"], key["profile"]) == (purpose, profile)]
 
 
-@pytest.mark.parametrize("purpose", ["token", "receipt", "lookup"])
+@pytest.mark.parametrize("purpose", ["token", "receipt", "lookup", "data", "credential", "idempotency"])
 def test_a_rotation_says_from_when_the_new_key_serves_and_until_when_the_old_stays(
     gateway: Commands, purpose: str
 ) -> None:
@@ -30,7 +30,7 @@ def test_a_rotation_says_from_when_the_new_key_serves_and_until_when_the_old_sta
     assert made[0]["serial"] == 2
     [ended] = made[0]["former"]
     assert ended["kid"] == former["kid"]
-    assert (ended["accepted_until"] is None) == (purpose == "receipt")
+    assert (ended["accepted_until"] is None) == (purpose in {"receipt", "data", "credential"})
     first, second = listed(gateway, purpose)
     assert (first["kid"], first["state"], first["accepted_until"]) == (
         former["kid"],
@@ -39,6 +39,21 @@ def test_a_rotation_says_from_when_the_new_key_serves_and_until_when_the_old_sta
     )
     assert (second["kid"], second["state"]) == (made[0]["kid"], "coming")
     assert second["serves_from"] == made[0]["serves_from"] > second["created_at"]
+
+
+@pytest.mark.parametrize("purpose", ["pseudonym", "issuance", "application"])
+def test_a_key_that_needs_no_notice_serves_at_once(gateway: Commands, purpose: str) -> None:
+    made = gateway("keys", "rotate", purpose, "--profile", "sandbox", "--json").json()
+
+    former, key = listed(gateway, purpose)
+    assert made[0]["former"] == [{"kid": former["kid"], "accepted_until": None}]
+    assert (former["state"], key["state"]) == ("accepted", "serving")
+
+
+def test_a_leaked_look_up_key_ends_with_the_next_one(gateway: Commands) -> None:
+    [leaked] = listed(gateway, "lookup")
+    made = gateway("keys", "rotate", "lookup", "--leaked", leaked["kid"], "--json").json()
+    assert made[0]["former"] == [{"kid": leaked["kid"], "accepted_until": made[0]["serves_from"]}]
 
 
 def test_one_profile_is_rotated_where_one_is_named(gateway: Commands) -> None:
@@ -73,17 +88,16 @@ def test_a_leaked_key_is_named_and_ends_its_own_profiles_alone(gateway: Commands
     assert [each["profile"] for each in made] == ["sandbox"]
     assert made[0]["former"] == [{"kid": leaked["kid"], "accepted_until": made[0]["serves_from"]}]
     refused = gateway("keys", "rotate", "receipt", "--leaked", "key_unknown").reason()
-    assert refused == "key_unknown is no accepted receipt key there: gateway keys list"
+    assert refused == "key_unknown is not an accepted receipt key there: gateway keys list"
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("pseudonym",),
-        ("data",),
+        ("pseudonym", "--leaked", "key_a"),
+        ("data", "--leaked", "key_a"),
         ("nothing",),
         (),
-        ("lookup", "--leaked", "key_a"),
         ("master", "--leaked", "key_a"),
         ("master", "--profile", "sandbox"),
         ("token", "--new-key-file", "new.key"),
@@ -91,28 +105,27 @@ def test_a_leaked_key_is_named_and_ends_its_own_profiles_alone(gateway: Commands
     ],
     ids=" ".join,
 )
-def test_what_a_purpose_does_not_have_is_wrong_usage(gateway: Commands, arguments: tuple[str, ...]) -> None:
+def test_an_option_that_a_purpose_lacks_is_wrong_usage(gateway: Commands, arguments: tuple[str, ...]) -> None:
     done = gateway("keys", "rotate", *arguments)
 
     assert done.code == 2
     assert "Usage: " in done.err
 
 
-def test_the_key_file_of_an_embedded_store_is_replaced_by_the_command(
-    gateway: Commands, tmp_path: Path
-) -> None:
+def test_the_key_file_of_a_sqlite_store_is_replaced_by_the_command(gateway: Commands, tmp_path: Path) -> None:
     before = gateway("keys", "list", "--json").json()
     file = tmp_path / "var" / "master.key"
     former = file.read_text()
 
     made = gateway("keys", "rotate", "master", "--json").json()
 
-    assert made == {"purpose": "master", "resealed": len(before), "file": "var/master.key"}
+    expected = {"purpose": "master", "resealed": len(before), "file": "var/master.key"}
+    assert made == expected | {"journal_emptied": True}
     assert file.read_text() != former
     assert gateway("keys", "list", "--json").json() == before
     assert "master key does not open" in gateway("keys", "list", GATEWAY_MASTER_KEY=former.strip()).reason()
     words = gateway("keys", "rotate", "master").out
-    assert "sealed anew" in words
+    assert "resealed" in words
     assert file.read_text().strip() not in words
 
 
@@ -141,7 +154,7 @@ def test_a_master_key_that_is_a_setting_is_given_by_file(gateway: Commands, tmp_
     ],
     ids=["missing", "short", "binary"],
 )
-def test_a_new_master_key_that_is_none_is_refused_by_its_file(
+def test_a_malformed_new_master_key_is_refused_naming_its_file(
     gateway: Commands, tmp_path: Path, content: bytes | None, named: str
 ) -> None:
     if content is not None:
@@ -158,7 +171,20 @@ def test_a_setting_without_a_file_and_a_file_beside_a_key_file_are_refused(
     (tmp_path / "new.key").write_text(NEW)
     asked = gateway("keys", "rotate", "master", GATEWAY_MASTER_KEY=PRESENT).reason()
     (tmp_path / "var" / "gateway.db").unlink()
+    gateway("migrate")
     given = gateway("keys", "rotate", "master", "--new-key-file", "new.key").reason()
 
-    assert asked == "the master key is a setting here: give the new one by --new-key-file FILE"
+    assert asked == "the master key is a setting here: give the new key by --new-key-file FILE"
     assert given == "var/master.key is replaced by this command itself: leave --new-key-file out"
+
+
+def test_a_command_that_needs_no_key_refuses_a_malformed_one_too(tmp_path: Path) -> None:
+    done = Commands(tmp_path)("migrate", GATEWAY_MASTER_KEY="short")
+
+    assert done.reason() == "GATEWAY_MASTER_KEY: 32 bytes as base64url (43 characters) is expected"
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_malformed_part_of_a_list_is_reported_under_the_settings_own_name(gateway: Commands) -> None:
+    for name in ("GATEWAY_SANDBOX_NETWORKS", "GATEWAY_OFFICIAL_NETWORKS", "GATEWAY_TRUSTED_PROXIES"):
+        assert gateway("migrate", **{name: "10.0.0.0/8,nonsense"}).reason().startswith(f"{name}: 'nonsense' ")

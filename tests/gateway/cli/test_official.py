@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.applications.statement import TEMPLATE
-from tests.gateway.cli.commands import Commands
+from tests.kit.commands import Commands
 
 STATED = """\
 application_id = "DVCTT-HN"
@@ -38,12 +38,12 @@ def test_the_template_is_read_back_and_lacks_everything_stated(gateway: Commands
     assert all(line.startswith("missing: ") for line in lines)
     assert (
         done.err
-        == f"error: incomplete, {len(lines)} missing: nothing was written; --draft writes all the same\n"
+        == f"error: incomplete, {len(lines)} missing: nothing was written; --draft writes it anyway\n"
     )
     assert not (tmp_path / "official-application.json").exists()
 
 
-def test_a_draft_is_written_marked_and_told_as_json(gateway: Commands, tmp_path: Path) -> None:
+def test_a_draft_is_written_marked_and_printed_as_json(gateway: Commands, tmp_path: Path) -> None:
     gateway.account("--all-fields")
     (tmp_path / "a.toml").write_text(STATED, encoding="utf-8")
     told = gateway("official", "application", "--file", "a.toml", "--draft", "--json").json()
@@ -61,7 +61,7 @@ def test_a_draft_is_written_marked_and_told_as_json(gateway: Commands, tmp_path:
 def test_a_bundle_that_may_have_been_sent_is_not_written_over(gateway: Commands, tmp_path: Path) -> None:
     (tmp_path / "official-application.html").write_text("signed", encoding="utf-8")
     reason = gateway("official", "application", "--draft").reason()
-    assert reason.startswith("official-application.html: is there already")
+    assert reason.startswith("official-application.html: exists, and may have been sent")
     assert (tmp_path / "official-application.html").read_text(encoding="utf-8") == "signed"
 
 
@@ -102,7 +102,7 @@ def test_a_json_file_is_read_and_one_that_is_not_there_is_named(gateway: Command
     assert gateway("official", "application", "--file", "b.toml").reason().startswith("b.toml: can't be read")
 
 
-def test_an_issued_file_is_opened_by_a_signed_in_operator_alone(gateway: Commands, tmp_path: Path) -> None:
+def test_an_issued_file_is_opened_only_by_a_signed_in_operator(gateway: Commands, tmp_path: Path) -> None:
     assert gateway("official", "open", "--file", "i.json").reason() == "i.json: No such file or directory"
     (tmp_path / "i.json").write_text("{}", encoding="utf-8")
     reason = gateway("official", "open", "--file", "i.json").reason()

@@ -1,4 +1,4 @@
-"""An official account by command, with operators there: the host suspends, two people change, one operator takes away."""
+"""Commands on an official account once there are operators: host suspends, two people change, one operator revokes."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from tests.gateway.cli.staff import Staff
 from tests.gateway.cli.test_promote import CREATE, GRANT, carry_out
+from tests.kit.staff import Staff
 
 OFFICERS = "can.bo.01\ncan.bo.02\n"
 
@@ -36,7 +36,9 @@ def show(staff: Staff, client_id: str) -> dict[str, Any]:
     return found
 
 
-def test_threat_48_the_host_alone_suspends_and_is_told_who_does_the_rest(staff: Staff, official: str) -> None:
+def test_threat_48_the_host_alone_only_suspends_and_learns_who_may_do_the_rest(
+    staff: Staff, official: str
+) -> None:
     host = staff.gateway
     assert host("accounts", "suspend", official).out == f"{official} is suspended\n"
     before = show(staff, official)
@@ -46,7 +48,7 @@ def test_threat_48_the_host_alone_suspends_and_is_told_who_does_the_rest(staff: 
         (("accounts", "officers", "add", official), OFFICERS, "accounts officers add CLIENT_ID"),
         (("accounts", "officers", "disable", official), "can.bo.01\n", "any operator but a viewer"),
         (("accounts", "resume", official), "", "accounts resume CLIENT_ID"),
-        (("accounts", "revoke", official), "", "any operator but a viewer"),
+        (("accounts", "revoke", official, "--yes"), "", "any operator but a viewer"),
         (("keys", "rotate", "token"), "", "an admin who is signed in: gateway login NAME"),
         (("keys", "rotate", "receipt", "--profile", "official"), "", "an admin who is signed in"),
         (("keys", "rotate", "master"), "", "an admin who is signed in"),
@@ -70,7 +72,7 @@ def test_the_same_commands_propose_where_a_proposer_is_signed_in(staff: Staff, o
     carry_out(staff, staff.proposer(*rotate, "--json").json())
     assert len(show(staff, official)["credentials"]) == 1
     again = staff.proposer(*rotate).reason()
-    assert "a retired key never comes back" in again
+    assert "a retired key is never accepted again" in again
 
     add = ("accounts", "officers", "add", official, "--json")
     added = carry_out(staff, staff.proposer(*add, stdin=OFFICERS).json())
@@ -82,7 +84,7 @@ def test_the_same_commands_propose_where_a_proposer_is_signed_in(staff: Staff, o
     assert show(staff, official)["state"] == "active"
 
 
-def test_an_operator_takes_away_alone_and_an_admin_rotates_keys(staff: Staff, official: str) -> None:
+def test_one_operator_revokes_alone_and_an_admin_rotates_keys(staff: Staff, official: str) -> None:
     staff.switched("official")
     disabled = staff.approver("accounts", "officers", "disable", official, stdin="can.bo.01\n")
     assert disabled.out == "1 disabled\n"
@@ -90,7 +92,7 @@ def test_an_operator_takes_away_alone_and_an_admin_rotates_keys(staff: Staff, of
     made = staff.admin("keys", "rotate", "token", "--json").json()
     assert [each["profile"] for each in made] == ["sandbox", "official"]
     assert staff.admin("keys", "rotate", "master", "--json").json()["purpose"] == "master"
-    revoked = staff.proposer("accounts", "revoke", official, "--json").json()
+    revoked = staff.proposer("accounts", "revoke", official, "--yes", "--json").json()
     assert revoked["state"] == "revoked"
     assert staff.gateway("audit", "verify").code == 0
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.cli.commands import Commands
-from tests.gateway.cli.staff import PASSWORD, sign_in, totp
 from tests.gateway.cli.terminals import type_at_terminal
+from tests.kit.commands import Commands
+from tests.kit.operators import PASSWORD
+from tests.kit.staff import sign_in, totp
 
 FIRST = ("operators", "create", "lan.nguyen", "--role", "admin", "--bootstrap")
 OFFICIAL = {
@@ -48,7 +49,7 @@ def test_the_first_admin_is_made_enrolled_and_signed_in_as_the_contract_says(
     assert gateway("audit", "verify").code == 0
 
 
-def test_threat_12_what_an_admin_does_needs_one_who_is_signed_in(gateway: Commands) -> None:
+def test_threat_12_acts_of_an_admin_need_an_admin_who_is_signed_in(gateway: Commands) -> None:
     for arguments in (("create", "minh", "--role", "viewer"), ("disable", "minh")):
         assert (
             gateway("operators", *arguments).reason() == "no operator is signed in here: gateway login NAME"
@@ -57,7 +58,7 @@ def test_threat_12_what_an_admin_does_needs_one_who_is_signed_in(gateway: Comman
     assert gateway("operators", "list", "--json").json() == []
 
 
-def test_an_admin_makes_and_ends_operators_until_signing_out(admin: Commands, tmp_path: Path) -> None:
+def test_an_admin_creates_and_disables_operators_until_signing_out(admin: Commands, tmp_path: Path) -> None:
     code = admin("operators", "create", "minh.tran", "--role", "proposer", "--json").json()["one_time_code"]
     assert "last active admin" in admin("operators", "disable", "lan.nguyen").reason()
     kept = (tmp_path / "var" / "operator-token").read_text().strip()
@@ -66,18 +67,18 @@ def test_an_admin_makes_and_ends_operators_until_signing_out(admin: Commands, tm
     assert admin("operators", "disable", "lan.nguyen").reason().startswith("needs the role admin: ")
     done = admin("operators", "disable", "minh.tran", GATEWAY_OPERATOR_TOKEN=kept)
     assert done.out == "minh.tran is disabled\n"
-    assert "session is over" in admin("operators", "disable", "x").reason()
-    assert "session is over" in admin("logout", GATEWAY_OPERATOR_TOKEN=theirs).reason()
+    assert "session has ended" in admin("operators", "disable", "x").reason()
+    assert "session has ended" in admin("logout", GATEWAY_OPERATOR_TOKEN=theirs).reason()
     assert (tmp_path / "var" / "operator-token").exists()
-    assert "session is over" in admin("logout").reason()
+    assert "session has ended" in admin("logout").reason()
     assert not (tmp_path / "var" / "operator-token").exists()
     assert admin("logout", GATEWAY_OPERATOR_TOKEN=kept).out == "lan.nguyen is signed out\n"
 
 
-def test_the_token_of_the_setting_wins_over_the_one_kept(admin: Commands, tmp_path: Path) -> None:
+def test_the_token_setting_has_precedence_over_the_token_file(admin: Commands, tmp_path: Path) -> None:
     kept = (tmp_path / "var" / "operator-token").read_text().strip()
     create = ("operators", "create", "minh", "--role", "viewer")
-    assert "session is over" in admin(*create, GATEWAY_OPERATOR_TOKEN="ops_x").reason()
+    assert "session has ended" in admin(*create, GATEWAY_OPERATOR_TOKEN="ops_x").reason()
     (tmp_path / "token").write_text(kept)
     (tmp_path / "var" / "operator-token").unlink()
     assert admin(*create, GATEWAY_OPERATOR_TOKEN_FILE=str(tmp_path / "token")).code == 0
@@ -144,10 +145,7 @@ def test_at_a_terminal_each_secret_is_asked_for_and_none_is_shown(gateway: Comma
     assert PASSWORD not in shown
 
 
-def test_a_token_file_that_lay_there_open_to_all_is_replaced_by_one_of_its_owners(
-    gateway: Commands, tmp_path: Path
-) -> None:
-    (tmp_path / "var").mkdir()
+def test_a_token_file_open_to_all_is_replaced_by_a_private_one(gateway: Commands, tmp_path: Path) -> None:
     file, other = tmp_path / "var" / "operator-token", tmp_path / "elsewhere"
     other.write_text("theirs")
     file.symlink_to(other)

@@ -1,4 +1,4 @@
-"""`gateway profiles` on a real store in a folder, its preflights against a real mock: by two people where it takes two."""
+"""`gateway profiles` on a real store in a folder, with preflights against a real mock, by two people where it takes two."""
 
 import json
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.cli.commands import Done
-from tests.gateway.cli.staff import Staff
-from tests.sockets.programs import Place, control_headers
+from tests.kit.commands import Done
+from tests.kit.programs import Place, control_headers
+from tests.kit.staff import Staff
 
 WRONG = "not-the-secret-that-was-issued"
 
 
 def asked(staff: Staff, environment: str) -> int:
-    """Return how many packets of an environment the registry has seen."""
+    """Return how many questions of an environment the registry has received."""
     url = f"{staff.mock.control}/runs/default/journal"
     answer = httpx.get(url, params={"environment": environment}, headers=control_headers(staff.mock))
     return len(answer.json()["entries"])
@@ -33,7 +33,7 @@ def listed(staff: Staff, profile: str) -> dict[str, Any]:
     return next(each for each in found if each["profile"] == profile)
 
 
-def test_on_sandbox_a_proposer_goes_the_whole_way_alone(staff: Staff) -> None:
+def test_on_sandbox_a_proposer_changes_the_connection_alone(staff: Staff) -> None:
     file = staff.write("sandbox")
     proposed = staff.proposer("profiles", "propose", "sandbox", "--file", file)
     assert proposed.code == 0
@@ -46,7 +46,7 @@ def test_on_sandbox_a_proposer_goes_the_whole_way_alone(staff: Staff) -> None:
     assert (listed(staff, "sandbox")["state"], listed(staff, "sandbox")["active"]) == ("ready", 1)
 
 
-def test_on_official_two_people_rotate_a_credential_and_return(staff: Staff) -> None:
+def test_on_official_two_people_rotate_a_credential_and_roll_back(staff: Staff) -> None:
     first = staff.switched("official")
     second = staff.switched("official", deadline_ms=4000)
     assert (first["proposed_by"], first["approved_by"], first["activated_by"]) == (
@@ -67,7 +67,7 @@ def test_on_official_two_people_rotate_a_credential_and_return(staff: Staff) -> 
 
 
 @pytest.mark.parametrize("act", ["approve", "activate", "rollback"])
-def test_threat_12_the_proposer_is_told_in_words_that_another_is_needed(staff: Staff, act: str) -> None:
+def test_threat_12_the_proposer_reads_that_another_person_is_needed(staff: Staff, act: str) -> None:
     change = staff.ready("official")
     if act == "rollback":
         staff.approver("profiles", "activate", change["id"])
@@ -76,7 +76,7 @@ def test_threat_12_the_proposer_is_told_in_words_that_another_is_needed(staff: S
     assert reason == "you proposed this change: another operator has to do this"
 
 
-def test_threat_12_who_has_not_the_role_is_told_whose_it_is(staff: Staff) -> None:
+def test_threat_12_an_operator_without_the_role_reads_which_role_is_needed(staff: Staff) -> None:
     change = staff.ready("official")
     file = staff.write("official")
     remedy = ": gateway operators list shows who has it"
@@ -89,7 +89,7 @@ def test_threat_12_who_has_not_the_role_is_told_whose_it_is(staff: Staff) -> Non
     assert told == f"needs the role proposer or approver{remedy}"
 
 
-def test_without_a_sign_in_every_act_names_the_way_in(staff: Staff) -> None:
+def test_without_a_sign_in_every_act_names_the_login_command(staff: Staff) -> None:
     change = staff.ready("official")["id"]
     file = staff.write("official")
     acts: list[Sequence[str]] = [
@@ -109,8 +109,8 @@ def test_without_a_sign_in_every_act_names_the_way_in(staff: Staff) -> None:
     assert listed(staff, "official")["state"] == "unconfigured"
 
 
-def test_a_change_that_was_not_tried_is_neither_approved_nor_activated(staff: Staff) -> None:
-    remedy = "the preflight was not run: mend what it names, then gateway profiles preflight CHANGE"
+def test_a_change_without_a_preflight_is_neither_approved_nor_activated(staff: Staff) -> None:
+    remedy = "the preflight was not run: correct what it names, then gateway profiles preflight CHANGE"
     official, sandbox = staff.propose("official"), staff.propose("sandbox")
     seen = ("--diff-hash", official["diff_hash"])
     assert staff.approver("profiles", "approve", official["id"], *seen).reason() == remedy
@@ -124,7 +124,7 @@ def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change
     failed = staff.proposer("profiles", "preflight", change["id"])
     assert (failed.code, failed.err) == (1, "")
     assert "FAIL  login (" in failed.out
-    assert "remedy: correct c06_user and c06_secret; each wrong try brings the" in failed.out
+    assert "remedy: correct c06_user and c06_secret; C06 locks the account" in failed.out
     assert "preflight: failed; change: proposed\n" in failed.out
     assert asked(staff, "official") == before + 1
 
@@ -135,43 +135,43 @@ def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change
     assert reason.startswith("the preflight failed (login, timestamp_unit, operation_003, ")
 
 
-def test_threat_10_the_other_profiles_account_is_refused_before_a_packet(staff: Staff) -> None:
+def test_threat_10_the_other_profiles_account_is_refused_before_anything_is_sent(staff: Staff) -> None:
     staff.switched("sandbox")
     sandbox = staff.members("sandbox")
     before = (asked(staff, "official"), asked(staff, "test"))
     change = staff.propose("official", c06_user=sandbox["c06_user"], c06_secret=sandbox["c06_secret"])
     done = staff.proposer("profiles", "preflight", change["id"])
     assert done.code == 1
-    assert "the other profile's: c06_user, c06_secret\n" in done.out
+    assert "the other profile has the same c06_user, c06_secret\n" in done.out
     assert (asked(staff, "official"), asked(staff, "test")) == before
 
 
-def test_a_diff_that_is_not_the_one_looked_at_is_not_approved(staff: Staff) -> None:
+def test_a_diff_other_than_the_one_seen_is_not_approved(staff: Staff) -> None:
     first = staff.propose("official")
     seen = staff.proposer("profiles", "preflight", first["id"], "--json").json()["diff_hash"]
     assert seen == first["diff_hash"]
     staff.switched("official", deadline_ms=3000)
     reason = staff.approver("profiles", "approve", first["id"], "--diff-hash", seen).reason()
-    assert reason.startswith("the change is another than the one looked at: run its preflight again")
+    assert reason.startswith("the change differs from the one that you saw: run its preflight again")
     anew = staff.proposer("profiles", "preflight", first["id"], "--json").json()["diff_hash"]
     assert anew != seen
     assert staff.approve(first["id"], anew)["state"] == "approved"
 
 
 @pytest.mark.parametrize("diff_hash", ["", "9f2c…", "G" * 64])
-def test_what_is_no_diff_hash_is_refused_by_its_form(staff: Staff, diff_hash: str) -> None:
+def test_a_malformed_diff_hash_is_refused_by_its_form(staff: Staff, diff_hash: str) -> None:
     change = staff.propose("official")
     reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", diff_hash).reason()
     assert reason.startswith("diff_hash: ")
 
 
-def test_a_change_that_is_not_there_is_told_with_where_to_look(staff: Staff) -> None:
+def test_an_unknown_change_is_refused_with_where_to_look(staff: Staff) -> None:
     for act in ("show", "preflight", "activate", "reject", "rollback"):
         reason = staff.approver("profiles", act, "chg_nobody").reason()
         assert reason == "there is no such change: gateway profiles history"
 
 
-def test_a_proposal_is_taken_back_or_rejected_with_its_reason(staff: Staff) -> None:
+def test_a_proposal_is_rejected_by_proposer_or_approver_with_its_reason(staff: Staff) -> None:
     own, other = staff.propose("official"), staff.propose("official")
     assert "state: rejected\n" in staff.proposer("profiles", "reject", own["id"]).out
     done = staff.approver("profiles", "reject", other["id"], "--reason", "wrong agency", "--json").json()
@@ -202,13 +202,13 @@ def test_one_approver_suspends_and_two_people_resume(staff: Staff) -> None:
     assert listed(staff, "official")["state"] == "ready"
 
 
-def test_what_is_not_suspended_is_not_resumed(staff: Staff) -> None:
+def test_a_profile_that_is_not_suspended_is_not_resumed(staff: Staff) -> None:
     staff.switched("sandbox")
     refused = staff.proposer("profiles", "resume", "sandbox")
-    assert refused.reason() == "nothing would become another: it is so already"
+    assert refused.reason() == "the proposal would change nothing"
 
 
-def test_a_policy_says_what_becomes_another_and_keeps_the_rest(staff: Staff) -> None:
+def test_a_policy_change_shows_what_changes_and_keeps_the_rest(staff: Staff) -> None:
     arguments = ("--reuse-seconds", "900", "--account-hour", "20", "--watch-seconds", "60")
     change = staff.proposer("profiles", "set-policy", "official", *arguments, "--json").json()
     assert {line["member"]: line["to"] for line in change["diff"]} == {
@@ -223,16 +223,16 @@ def test_a_policy_says_what_becomes_another_and_keeps_the_rest(staff: Staff) -> 
     assert (policy["reuse"], policy["reuse_seconds"], policy["budget_subject_day"]) == ("dossier", 900, 5)
 
 
-def test_a_policy_that_can_not_be_is_refused_naming_what_is_expected(staff: Staff) -> None:
+def test_an_invalid_policy_is_refused_naming_what_is_expected(staff: Staff) -> None:
     policy = ("profiles", "set-policy", "official")
-    assert staff.proposer(*policy).reason() == "name what becomes another, such as --reuse-seconds 900"
+    assert staff.proposer(*policy).reason() == "name what to change, such as --reuse-seconds 900"
     reason = staff.proposer(*policy, "--reuse", "account").reason()
-    assert reason == "policy.legal_basis: reuse across dossiers on official cites its legal basis"
+    assert reason == "policy.legal_basis: reuse across dossiers on official needs its legal basis"
     assert staff.proposer(*policy, "--reuse", "always").reason().startswith("policy.reuse: ")
     assert staff.proposer(*policy, "--reuse-seconds", "0").code == 2
 
 
-def test_no_secret_is_printed_or_lies_in_the_store_to_read(staff: Staff) -> None:
+def test_no_secret_is_printed_or_readable_in_the_store(staff: Staff) -> None:
     secret = staff.members("official")["c06_secret"]
     change = staff.switched("official")
     wrong = staff.propose("official", c06_secret=WRONG)
@@ -253,7 +253,7 @@ def test_no_secret_is_printed_or_lies_in_the_store_to_read(staff: Staff) -> None
     assert "(sealed)" in printed
 
 
-def test_a_rehearsal_asks_once_and_lets_nothing_happen(staff: Staff) -> None:
+def test_a_rehearsal_asks_once_and_its_result_does_not_count(staff: Staff) -> None:
     change = staff.propose("official")
     before = asked(staff, "official")
     done = staff.proposer("profiles", "preflight", change["id"], "--login-only")
@@ -262,12 +262,12 @@ def test_a_rehearsal_asks_once_and_lets_nothing_happen(staff: Staff) -> None:
     assert "preflight: passed; change: proposed\n" in done.out
 
 
-def test_a_test_identity_of_a_revision_is_confirmed_and_shown_nowhere(staff: Staff, tmp_path: Path) -> None:
+def test_a_test_identity_of_a_revision_is_confirmed_and_never_shown(staff: Staff, tmp_path: Path) -> None:
     person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
     (tmp_path / "person.json").write_text(json.dumps(person), encoding="utf-8")
     change = staff.propose("sandbox", test_identity={"file": "person.json"})
     done = staff.proposer("profiles", "preflight", change["id"])
-    assert "the registry knows it, by every operation that was asked" in " ".join(done.out.split())
+    assert "the registry knows it, in every operation that was asked" in " ".join(done.out.split())
     shown = staff.proposer("profiles", "show", change["id"]).out
     assert "test_identity: none → (sealed)" in shown
     shown += staff.proposer("profiles", "show", "sandbox").out
@@ -285,7 +285,7 @@ def test_a_test_identity_that_is_malformed_is_refused_and_not_repeated(staff: St
     assert "--test-identity" not in staff.proposer("profiles", "preflight", "--help").out
 
 
-def test_a_spent_preflight_says_when_there_is_room_again(staff: Staff) -> None:
+def test_a_spent_preflight_budget_says_when_to_try_again(staff: Staff) -> None:
     person = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_year": 1990}
     change = staff.propose("sandbox", test_identity=person)
     for _ in range(4):
@@ -303,9 +303,7 @@ def test_a_spent_preflight_says_when_there_is_room_again(staff: Staff) -> None:
         (0, "the credentials end today: ask for new ones and propose a revision"),
     ],
 )
-def test_credentials_that_soon_end_are_warned_of_in_the_list(
-    staff: Staff, days: int, told: str | None
-) -> None:
+def test_the_list_warns_of_credentials_that_end_soon(staff: Staff, days: int, told: str | None) -> None:
     today = (datetime.now(UTC) + timedelta(hours=7)).date()  # noqa: TID251 - the program's own clock
     staff.switched("sandbox", expires_on=(today + timedelta(days=days)).isoformat())
     assert (listed(staff, "sandbox")["days_left"], listed(staff, "sandbox")["warning"]) == (days, told)
@@ -313,7 +311,7 @@ def test_credentials_that_soon_end_are_warned_of_in_the_list(
     assert words.partition("warning: ")[2] == ("" if told is None else f"sandbox: {told}")
 
 
-def test_history_tells_of_one_profile_or_of_all_who_did_what(staff: Staff) -> None:
+def test_history_shows_who_did_what_in_one_profile_or_all(staff: Staff) -> None:
     official, sandbox = staff.switched("official"), staff.propose("sandbox")
     staff.proposer("profiles", "reject", sandbox["id"], "--reason", "a try")
     everything = staff.gateway("profiles", "history", "--json").json()
@@ -325,7 +323,7 @@ def test_history_tells_of_one_profile_or_of_all_who_did_what(staff: Staff) -> No
         assert line in text
 
 
-def test_what_is_printed_for_people_is_plain_and_within_80_columns(staff: Staff) -> None:
+def test_output_for_people_is_plain_and_within_80_columns(staff: Staff) -> None:
     contact = "Phòng Công nghệ thông tin, Sở Thông tin và Truyền thông thành phố Hà Nội, 024 3333 4444"
     long_word = {"contact": contact, "x_road_client": "VN/GOV/" + "a" * 120}
     file = staff.write("official", **long_word)

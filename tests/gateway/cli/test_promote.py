@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from tests.gateway.cli.staff import Staff, sign_in
+from tests.kit.staff import Staff, sign_in
 
 CREATE = ("accounts", "create", "dvctt", "--organisation", "000.00.01.H26", "--profile", "sandbox")
 GRANT = ("--procedure", "khai-sinh", "--field", "full_name", "--field", "birth_date")
@@ -29,14 +29,14 @@ def key_file(staff: Staff) -> Path:
 
 
 def carry_out(staff: Staff, change: dict[str, Any]) -> dict[str, Any]:
-    """Let a proposed change happen by the approver."""
+    """Let the approver approve and activate a proposed change."""
     seen = staff.proposer("profiles", "preflight", change["id"], "--json").json()
     staff.approve(change["id"], seen["diff_hash"])
     done: dict[str, Any] = staff.approver("profiles", "activate", change["id"], "--json").json()
     return done
 
 
-def test_a_promotion_makes_a_new_official_account_and_the_sandbox_one_lives_on(
+def test_a_promotion_makes_a_new_official_account_and_keeps_the_sandbox_one(
     staff: Staff, sandbox_account: str, key_file: Path
 ) -> None:
     (staff.gateway.folder / "officers.txt").write_text("can.bo.01\ncan.bo.02\n", encoding="utf-8")
@@ -91,7 +91,7 @@ def test_a_key_with_private_members_is_refused_and_not_repeated(staff: Staff, sa
     assert staff.gateway("profiles", "history", "--json").json() == []
 
 
-def test_a_promotion_may_be_of_fewer_grants_and_shows_both(
+def test_a_promotion_with_fewer_grants_shows_both_in_its_diff(
     staff: Staff, sandbox_account: str, key_file: Path
 ) -> None:
     promote = ("accounts", "promote", sandbox_account, "--public-key", key_file.name)
@@ -106,16 +106,16 @@ def test_a_promotion_may_be_of_fewer_grants_and_shows_both(
     beyond = staff.proposer(*promote, "--procedure", "ket-hon", "--field", "full_name").reason()
     assert "beyond the sandbox account's grants" in beyond
     half = staff.proposer(*promote, "--field", "full_name").reason()
-    assert half == "fewer grants are named whole: --procedure and --field, and --role where not all"
+    assert half == "for fewer grants give --procedure and --field, and --role if not all roles"
 
 
-def test_what_can_not_be_promoted_is_refused_with_the_reason(
+def test_an_account_that_can_not_be_promoted_is_refused_with_the_reason(
     staff: Staff, sandbox_account: str, key_file: Path
 ) -> None:
     promote = ("accounts", "promote")
     with_key = ("--public-key", key_file.name)
     nobody = staff.proposer(*promote, f"acc_{'a' * 25}", *with_key).reason()
-    assert nobody == "client_id: a sandbox account's is expected: gateway accounts list"
+    assert nobody == "client_id: the client id of a sandbox account is expected: gateway accounts list"
     beyond = staff.proposer(*promote, sandbox_account, *with_key, "--scope", "ledger").reason()
     assert beyond == "scopes: beyond the sandbox account's: ledger"
     by_approver = staff.approver(*promote, sandbox_account, *with_key).reason()
@@ -152,10 +152,10 @@ def test_threat_12_with_official_another_role_takes_two_people_too(staff: Staff)
     assert again.startswith("needs the role proposer: ")
 
 
-def test_without_an_approver_left_nothing_changes_on_official(staff: Staff) -> None:
+def test_without_an_approver_nothing_can_change_on_official(staff: Staff) -> None:
     staff.switched("official")
     assert staff.admin("operators", "disable", "hoa.le").out == "hoa.le is disabled\n"
-    assert "session is over" in staff.approver("profiles", "suspend", "official").reason()
+    assert "session has ended" in staff.approver("profiles", "suspend", "official").reason()
     by_change = staff.admin("operators", "create", "hoa.le", "--role", "approver").reason()
     assert "second person approves" in by_change
     change = staff.proposer("operators", "propose", "hoa.le", "--role", "approver", "--json").json()

@@ -1,12 +1,12 @@
-"""The file of `gateway profiles propose`: TOML or JSON, its secrets by file or standard input, what is wrong by name."""
+"""The file of `gateway profiles propose`: TOML or JSON, secrets by file or standard input, errors that name the member."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.cli.staff import ACCOUNTS, Staff
 from tests.gateway.cli.terminals import type_at_terminal
-from tests.sockets.programs import find_account
+from tests.kit.programs import find_account
+from tests.kit.staff import ACCOUNTS, Staff
 
 
 def test_a_toml_file_takes_its_secret_from_a_file_beside_it(staff: Staff, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_standard_input_that_is_not_text_is_refused_before_it_is_sealed(staff: S
     assert done.reason() == "c06_secret: standard input is not UTF-8 text"
 
 
-def test_a_mark_before_the_text_is_no_part_of_a_file_or_secret(staff: Staff, tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_file_or_secret(staff: Staff, tmp_path: Path) -> None:
     secret = staff.members("sandbox")["c06_secret"]
     (tmp_path / "secret.txt").write_text(f"{secret}\r\n", encoding="utf-8-sig")
     file = tmp_path / staff.write("sandbox", c06_secret={"file": "secret.txt"})
@@ -104,7 +104,7 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None
         ("a.toml", 'dialect = "telepathy"', "revision.dialect: "),
     ],
 )
-def test_a_file_that_holds_no_revision_is_refused_naming_the_member(
+def test_a_file_without_a_valid_revision_is_refused_naming_the_member(
     staff: Staff, tmp_path: Path, name: str, content: str | None, reason: str
 ) -> None:
     if content is not None:

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.edge.connections import MOST_BESIDE_BODY
-from gateway.edge.listening import BareServer
-from gateway.edge.room import Room
-from tests.gateway.edge.around import edge_around
-from tests.gateway.scene import BASE
+from gateway.edge.connections import MAX_OUTSIDE_BODY, ConnectionLimiter, LimitedServer
+from tests.kit.edge import edge_around
+from tests.kit.scene import BASE
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -32,11 +30,11 @@ async def say_ok(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": length})
 
 
-class _ServerOfATest(BareServer):
+class _ServerOfATest(LimitedServer):
     """A server that leaves the process' signals alone, and says when it listens."""
 
-    def __init__(self, app: ASGIApp, room: Room) -> None:
-        super().__init__(app, room=room, keep_alive_s=30, shutdown_s=1)
+    def __init__(self, app: ASGIApp, limiter: ConnectionLimiter) -> None:
+        super().__init__(app, limiter=limiter, keep_alive_s=30, shutdown_s=1)
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -116,8 +114,8 @@ async def serving(app: ASGIApp, **bounds: Any) -> AsyncIterator[House]:
         ended[reason] += 1
         any_ended.set()
 
-    room = Room(base=BASE, note=note, **bounds)
-    server = _ServerOfATest(edge_around(app), room)
+    limiter = ConnectionLimiter(base=BASE, note=note, **bounds)
+    server = _ServerOfATest(edge_around(app), limiter)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         house = House(listener.getsockname()[1], ended, any_ended)
         running = asyncio.create_task(server.serve(sockets=[listener]))
@@ -159,13 +157,13 @@ async def test_a_body_of_64_kib_in_small_chunks_is_taken() -> None:
         pytest.param(CHUNKED + b"1;x=", id="extension of a chunk"),
     ],
 )
-async def test_threat_36_what_is_no_body_is_refused_once_it_is_too_long(begun: bytes) -> None:
+async def test_threat_36_too_many_bytes_beside_the_body_are_refused(begun: bytes) -> None:
     async with serving(say_ok) as house:
         caller = await house.call()
         # What was taken before counts for nothing.
         await caller.send(GET)
         assert (await caller.read_answer())[0] == 200
-        await caller.send(begun + b"x" * (MOST_BESIDE_BODY - len(begun) + 2))
+        await caller.send(begun + b"x" * (MAX_OUTSIDE_BODY - len(begun) + 2))
         status, problem = await caller.read_problem()
         assert await caller.is_ended()
     assert (status, problem["code"]) == (431, "headers_too_large")
@@ -201,7 +199,7 @@ async def test_threat_36_a_body_beside_an_upgrade_is_never_taken_for_a_request(a
     assert house.ended == {"http_invalid": 1}
 
 
-async def test_an_offer_to_upgrade_without_a_body_is_passed_over() -> None:
+async def test_an_offer_to_upgrade_without_a_body_is_ignored() -> None:
     async with serving(say_ok) as house:
         caller = await house.call()
         offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
@@ -210,7 +208,7 @@ async def test_an_offer_to_upgrade_without_a_body_is_passed_over() -> None:
             assert (await caller.read_answer())[0] == 200
 
 
-async def test_a_refusal_is_never_taken_for_the_answer_to_an_earlier_call() -> None:
+async def test_a_refusal_is_never_sent_where_an_earlier_answer_is_due() -> None:
     busy = asyncio.Event()
 
     async def never(scope: Scope, receive: Receive, send: Send) -> None:
@@ -239,7 +237,7 @@ async def test_threat_36_a_request_that_does_not_come_is_not_waited_for(sent: by
     assert house.ended == {"request_slow": 2}
 
 
-async def test_threat_36_idle_connections_make_room_for_who_asks() -> None:
+async def test_threat_36_a_full_server_closes_an_idle_connection_for_a_new_one() -> None:
     async with serving(say_ok, most=3) as house:
         idle = [await house.call() for _ in range(3)]
         late = await house.call()
@@ -251,7 +249,7 @@ async def test_threat_36_idle_connections_make_room_for_who_asks() -> None:
     assert house.ended == {"evicted": 1}
 
 
-async def test_threat_36_who_was_answered_keeps_its_place_before_strangers() -> None:
+async def test_threat_36_connections_without_an_answer_are_closed_before_answered_ones() -> None:
     async with serving(say_ok, most=3) as house:
         known = await house.call()
         await known.send(GET)
@@ -262,7 +260,7 @@ async def test_threat_36_who_was_answered_keeps_its_place_before_strangers() -> 
         assert (await known.read_answer())[0] == 200
 
 
-async def test_threat_36_whoever_comes_when_all_have_work_in_hand_is_told_so() -> None:
+async def test_threat_36_a_new_connection_is_refused_while_all_others_are_busy() -> None:
     may_answer, busy = asyncio.Event(), asyncio.Semaphore(0)
 
     async def when_told(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,37 +4,27 @@ import asyncio
 
 import pytest
 
-from gateway.edge.guesses import (
+from gateway.edge.throttle import (
     FREE_OF_ADDRESS,
     FREE_OF_PAIR,
     WAITING,
-    Guesses,
-    TooManyGuesses,
-    Unproven,
-    network_of,
+    LoginThrottle,
+    NotAuthenticated,
+    TooManyAttempts,
+    network_key,
 )
-from tests.gateway.scene import HandClock
-
-
-class Turned(HandClock):
-    """A clock whose counter is moved too."""
-
-    counter = 1000.0
-
-    def monotonic(self) -> float:
-        """Return the counter."""
-        return self.counter
+from tests.kit.clocks import CounterClock
 
 
 class Door:
     """Guesses at a door whose right secret is known to the test. Time passes only as somebody waits."""
 
     def __init__(self, *, kept: int = 1000) -> None:
-        self.clock = Turned()
+        self.clock = CounterClock()
         self.waits: list[float] = []
         self.looked_at = 0
         self.retry_after: set[int] = set()
-        self.guesses = Guesses(self.clock, sleep=self._wait, kept=kept)
+        self.guesses = LoginThrottle(self.clock, sleep=self._wait, kept=kept)
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -44,11 +34,11 @@ class Door:
     async def try_in(self, *, right: bool = False, client: str = "acc_one", address: str = "10.0.0.1") -> str:
         """Try a secret and say what became of it."""
         try:
-            async with self.guesses.slowing("sandbox", client, address):
+            async with self.guesses.attempt("sandbox", client, address):
                 await self._look(right=right)
-        except Unproven:
+        except NotAuthenticated:
             return "wrong"
-        except TooManyGuesses as refused:
+        except TooManyAttempts as refused:
             self.retry_after.add(refused.retry_after)
             return "refused"
         return "in"
@@ -57,7 +47,7 @@ class Door:
         self.looked_at += 1
         await asyncio.sleep(0)
         if not right:
-            raise Unproven
+            raise NotAuthenticated
 
     async def fail(self, times: int, **where: str) -> None:
         """Try wrong secrets one after the other."""
@@ -103,7 +93,7 @@ async def test_right_secrets_sent_at_once_all_pass_without_a_wait(door: Door) ->
     assert door.waits == []
 
 
-async def test_threat_6_a_strangers_tries_elsewhere_leave_the_right_holder_in_peace(door: Door) -> None:
+async def test_threat_6_guesses_from_another_address_do_not_slow_the_right_holder(door: Door) -> None:
     await door.fail(40, address="10.9.9.9")
     waits = len(door.waits)
 
@@ -111,7 +101,7 @@ async def test_threat_6_a_strangers_tries_elsewhere_leave_the_right_holder_in_pe
     assert len(door.waits) == waits
 
 
-async def test_threat_51_the_right_holder_behind_the_strangers_address_gets_in_at_once(door: Door) -> None:
+async def test_threat_51_the_right_holder_at_the_guessers_address_gets_in_at_once(door: Door) -> None:
     await door.fail(40)
     door.waits.clear()
 
@@ -119,7 +109,7 @@ async def test_threat_51_the_right_holder_behind_the_strangers_address_gets_in_a
     assert door.waits == []
 
 
-async def test_a_success_clears_what_the_pair_had_failed(door: Door) -> None:
+async def test_a_success_clears_the_earlier_failures_of_the_pair(door: Door) -> None:
     await door.fail(8)
     await door.try_in(right=True)
     door.waits.clear()
@@ -138,7 +128,7 @@ async def test_as_many_failures_are_free_after_a_success_as_before(door: Door) -
     assert outcomes == ["wrong"] * FREE_OF_PAIR
 
 
-async def test_threat_6_walking_over_client_ids_is_slowed_per_address(door: Door) -> None:
+async def test_threat_6_guesses_over_many_client_ids_are_slowed_per_address(door: Door) -> None:
     for number in range(FREE_OF_ADDRESS):
         await door.fail(1, client=f"acc_{number}")
     assert door.waits == []
@@ -148,7 +138,7 @@ async def test_threat_6_walking_over_client_ids_is_slowed_per_address(door: Door
     assert door.waits == [0.25, 0.5, 1.0]
 
 
-async def test_threat_6_a_walker_behind_a_shared_address_does_not_slow_who_has_proven_itself(
+async def test_threat_6_guesses_from_a_shared_address_do_not_slow_a_proven_client(
     door: Door,
 ) -> None:
     await door.try_in(right=True, client="acc_ours")
@@ -168,7 +158,7 @@ async def test_one_portal_with_a_stale_secret_does_not_slow_its_neighbours(door:
     assert door.waits == []
 
 
-async def test_an_own_success_does_not_clear_what_the_address_had_failed(door: Door) -> None:
+async def test_an_own_success_does_not_clear_the_failures_of_the_address(door: Door) -> None:
     for number in range(FREE_OF_ADDRESS):
         await door.fail(1, client=f"acc_{number}")
         await door.try_in(right=True, client="acc_own")
@@ -187,7 +177,7 @@ async def test_failures_are_forgotten_after_a_quarter_of_an_hour(door: Door) -> 
     assert door.waits == []
 
 
-async def test_threat_6_what_is_remembered_is_bounded_whoever_walks() -> None:
+async def test_threat_6_the_memory_of_failures_is_bounded_over_any_ids() -> None:
     door = Door(kept=10)
     for number in range(300):
         await door.try_in(client=f"acc_{number}", address=f"10.0.{number // 200}.{number % 200}")
@@ -198,47 +188,47 @@ async def test_threat_6_what_is_remembered_is_bounded_whoever_walks() -> None:
 
 async def test_nothing_is_remembered_of_a_client_refused_by_another_cause(door: Door) -> None:
     with pytest.raises(LookupError):
-        async with door.guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
+        async with door.guesses.attempt("sandbox", "acc_one", "10.0.0.1"):
             raise LookupError
 
     assert len(door.guesses) == 0
 
 
-async def test_a_caller_who_leaves_while_waiting_gives_the_place_back(door: Door) -> None:
+async def test_a_caller_who_leaves_while_waiting_lets_another_one_wait(door: Door) -> None:
     held = asyncio.Event()
 
     async def hold(seconds: float) -> None:
         await held.wait()
 
-    guesses = Guesses(door.clock, sleep=hold)
+    guesses = LoginThrottle(door.clock, sleep=hold)
 
     async def fail() -> None:
-        async with guesses.slowing("sandbox", "acc_one", "10.0.0.1"):
-            raise Unproven
+        async with guesses.attempt("sandbox", "acc_one", "10.0.0.1"):
+            raise NotAuthenticated
 
     for _ in range(FREE_OF_PAIR):
-        with pytest.raises(Unproven):
+        with pytest.raises(NotAuthenticated):
             await fail()
     leaving = [asyncio.create_task(fail()) for _ in range(WAITING)]
     await asyncio.sleep(0)
-    with pytest.raises(TooManyGuesses):
+    with pytest.raises(TooManyAttempts):
         await fail()
     for each in leaving:
         each.cancel()
     await asyncio.wait(leaving)
     held.set()
-    with pytest.raises(Unproven):
+    with pytest.raises(NotAuthenticated):
         await fail()
 
 
-async def test_threat_51_only_who_knows_the_password_can_slow_the_judging_of_a_name(door: Door) -> None:
+async def test_threat_51_only_a_caller_with_the_password_can_slow_the_checks_of_a_name(door: Door) -> None:
     for _ in range(FREE_OF_PAIR):
-        await door.guesses.pace("operators", "lan")
-        door.guesses.note_leak("operators", "lan")
+        await door.guesses.delay_attempt("operators", "lan")
+        door.guesses.count_wrong_code("operators", "lan")
     assert door.waits == []
 
-    await door.guesses.pace("operators", "lan")
-    await door.guesses.pace("operators", "minh")
+    await door.guesses.delay_attempt("operators", "lan")
+    await door.guesses.delay_attempt("operators", "minh")
     assert door.waits == [0.25]
 
 
@@ -254,4 +244,4 @@ async def test_threat_51_only_who_knows_the_password_can_slow_the_judging_of_a_n
     ],
 )
 def test_an_ipv6_address_counts_as_its_network_of_64_bits(address: str, counted: str) -> None:
-    assert network_of(address) == counted
+    assert network_key(address) == counted

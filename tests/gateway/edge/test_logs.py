@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+
+from tests.kit.scene import Portal, Scene
 
 PROGRAM = """
 import logging, sys, structlog
-from gateway.edge.logs import set_up_logs
+from gateway.edge.logs import REQUEST_IDS, set_up_logs
 
 set_up_logs(form=sys.argv[1], level="info")
-structlog.contextvars.bind_contextvars(request_id="req_one")
+REQUEST_IDS.set({"request_id": "req_one"})
 log = structlog.get_logger("gateway.test")
 log.info("evil", value="a\\r\\nforged line\\x1b[2J\\x9b2J\\x07")
 log.debug("silent")
@@ -55,10 +58,35 @@ def test_threat_44_no_value_forges_a_line_or_moves_a_terminal(tmp_path: Path, fo
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_threat_44_an_error_tells_kind_and_place_but_never_its_text(tmp_path: Path, form: str) -> None:
+def test_threat_44_a_logged_error_has_class_and_line_but_never_its_text(tmp_path: Path, form: str) -> None:
     text = "\n".join(written(tmp_path, form))
     assert "LookupError" in text
     assert "ValueError" in text
     assert "program.py:" in text
     assert "001090000123" not in text
     assert "Nguyễn" not in text
+
+
+async def test_the_line_of_a_request_names_profile_account_and_problem(scene: Scene, portal: Portal) -> None:
+    with capture_logs() as lines:
+        await portal.verify()
+        await portal.verify(procedure="nothing")
+        await scene.http.get("/livez")
+        await scene.http.post(f"{portal.issuer}/oauth2/token", data={"grant_type": "none"})
+    known = ("route", "status", "profile", "account", "problem")
+    found = [
+        {name: line[name] for name in known if name in line} for line in lines if line["event"] == "request"
+    ]
+    ours = {"profile": "sandbox", "account": portal.client_id}
+    assert found == [
+        {"route": "/{profile}/v1/verifications", "status": 201} | ours,
+        {"route": "/{profile}/v1/verifications", "status": 422, "problem": "procedure_unknown"} | ours,
+        {"route": "/livez", "status": 200},
+        {
+            "route": "/{profile}/oauth2/token",
+            "status": 401,
+            "profile": "sandbox",
+            "problem": "invalid_client",
+        },
+    ]
+    assert all(line["ms"] >= 0 for line in lines if line["event"] == "request")

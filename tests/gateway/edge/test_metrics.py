@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import socket
 import unicodedata
 from urllib.parse import quote
@@ -10,12 +11,16 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway import __version__
 from gateway.edge.metrics import LOOPBACK, Metrics, metrics_page, serve_metrics
-from gateway.errors.commands import StateWrong
-from gateway.verifications.fold import fold_name
+from gateway.edge.worker_metrics import merge_pages
+from gateway.enquiries.claim import fold_name
+from gateway.errors.operators import StateWrong
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import AN, BASE, HandClock, Scene, enquiry, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.enquiries import store_away
+from tests.kit.scene import AN, BASE, Scene, enquiry, open_scene, settings_for
 
 SAI = "Nguyễn Văn Sai"
 
@@ -59,19 +64,71 @@ async def test_a_run_is_counted_by_route_problem_verdict_and_operation(scene: Sc
     route = "/{profile}/v1/verifications"
     assert await counted.value("gateway_requests_total", route=route, method="POST", status="201") == 2
     assert await counted.value("gateway_requests_total", route=route, method="POST", status="422") == 1
-    assert await counted.value("gateway_request_seconds_count", route=route) == 4
+    assert await counted.value("gateway_request_duration_seconds_count", route=route) == 4
     assert await counted.value("gateway_problems_total", code="procedure_unknown") == 1
     assert await counted.value("gateway_problems_total", code="not_found") == 1
     sandbox = {"profile": "sandbox"}
     for origin, verdict in (("registry", "confirmed"), ("reuse", "confirmed"), ("registry", "not_confirmed")):
-        labels = sandbox | {"origin": origin, "verdict": verdict}
+        labels = sandbox | {"procedure": "khai-sinh", "origin": origin, "verdict": verdict}
         assert await counted.value("gateway_verifications_total", **labels) == 1, labels
     asked = sandbox | {"operation": "XacThucThongTinCongDan", "outcome": "answered"}
     assert await counted.value("gateway_registry_questions_total", **asked) == 2
     assert await counted.value("gateway_registry_breaker", **sandbox, state="closed") == 1
     assert await counted.value("gateway_registry_breaker", **sandbox, state="open") == 0
+    operation = {"operation": "XacThucThongTinCongDan"}
+    took = await counted.value("gateway_registry_duration_seconds_count", **sandbox, **operation)
+    assert (
+        took == await counted.value("gateway_registry_duration_seconds_bucket", **operation, le="+Inf") == 2
+    )
+    assert await counted.value("gateway_registry_questions_in_flight", **sandbox) == 0
+    assert await counted.value("gateway_requests_in_flight") == 0
+    assert await counted.value("gateway_build_info", version=__version__) == 1
+    assert await counted.value("gateway_store_connections", state="limit") > 0
     assert await counted.value("gateway_audit_records_total") > 2
     assert await counted.value("gateway_audit_waiting") == 0
+
+
+async def test_a_store_that_is_away_shows_with_its_cause_until_it_works_again(scene: Scene) -> None:
+    counted = Counted(scene)
+    portal = await scene.portal()
+    assert await counted.value("gateway_store_up") == 1
+    async with store_away(scene):
+        await portal.verify()
+        assert await counted.value("gateway_store_up") == 0
+        text = await counted.text()
+    assert re.search(r'gateway_store_outages_total{cause="(gone|unreachable|failed)"} [1-9]', text)
+    await portal.verify()
+    assert await counted.value("gateway_store_up") == 1
+
+
+async def test_a_request_and_its_question_are_in_flight_until_they_are_answered(scene: Scene) -> None:
+    counted = Counted(scene)
+    portal = await scene.portal()
+    async with httpx.AsyncClient(transport=counted.transport, base_url=BASE) as http:
+        portal.http = http
+        await scene.fault("latency", delay_ms=3000, times=1)
+        asking = asyncio.create_task(portal.verify())
+        asked = 0.0
+        while not asked and not asking.done():
+            await asyncio.sleep(0.02)
+            asked = await counted.value("gateway_registry_questions_in_flight", profile="sandbox")
+        during = await counted.value("gateway_requests_in_flight")
+        await asking
+    assert (during, asked) == (1, 1)
+
+
+def test_the_pages_of_workers_become_one_with_a_label_of_the_worker() -> None:
+    page = '# HELP a_total Help.\n# TYPE a_total counter\na_total{x="1{2"} 3.0\n# HELP b Help.\n# TYPE b gauge\nb 1.0\n'
+    assert list(merge_pages({0: page, 1: page})) == [
+        "# HELP a_total Help.",
+        "# TYPE a_total counter",
+        'a_total{worker="0",x="1{2"} 3.0',
+        'a_total{worker="1",x="1{2"} 3.0',
+        "# HELP b Help.",
+        "# TYPE b gauge",
+        'b{worker="0"} 1.0',
+        'b{worker="1"} 1.0',
+    ]
 
 
 async def test_an_outage_shows_in_the_breaker_and_in_the_outcomes(scene: Scene) -> None:
@@ -135,7 +192,7 @@ async def test_threat_44_no_person_secret_or_callers_value_is_in_the_metrics(sce
     # Without the figures: seconds and bytes may well hold the digits of a year.
     told = "\n".join(line.rpartition(" ")[0] for line in (await counted.text()).splitlines())
 
-    private = [AN["citizen_id"], AN["birth_date"], "1990", "HN-2022-000123", "khai-sinh", portal.client_id]
+    private = [AN["citizen_id"], AN["birth_date"], "1990", "HN-2022-000123", portal.client_id]
     for name in (AN["full_name"], SAI):
         private += [name, unicodedata.normalize("NFD", name), quote(name), fold_name(name), "Sai", 'An"']
     private += [str(portal.secret), portal.access_token, receipt, receipt.split(".")[2], "can.bo"]
@@ -163,7 +220,7 @@ def free_port() -> int:
 
 async def test_the_page_is_served_on_loopback_and_nothing_else_is(free_port: int) -> None:
     metrics = Metrics()
-    async with serve_metrics(metrics.registry, free_port), httpx.AsyncClient() as http:
+    async with serve_metrics(metrics_page(metrics.registry), free_port), httpx.AsyncClient() as http:
         base = f"http://{LOOPBACK}:{free_port}"
         assert "gateway_requests" in (await http.get(f"{base}/metrics")).text
         for path in ("/", "/metrics/", "/metrics/x", "/livez"):
@@ -180,7 +237,7 @@ async def test_the_page_is_served_on_loopback_and_nothing_else_is(free_port: int
 
 async def test_without_a_port_nothing_is_served() -> None:
     before = asyncio.all_tasks()
-    async with serve_metrics(Metrics().registry, None):
+    async with serve_metrics(metrics_page(Metrics().registry), None):
         assert asyncio.all_tasks() == before
 
 
@@ -190,5 +247,5 @@ async def test_a_port_that_is_taken_or_none_stops_with_its_setting_named() -> No
         taken.listen()
         for port in (taken.getsockname()[1], 70_000):
             with pytest.raises(StateWrong, match="GATEWAY_METRICS_PORT"):
-                async with serve_metrics(Metrics().registry, port):
+                async with serve_metrics(metrics_page(Metrics().registry), port):
                     pytest.fail("served")

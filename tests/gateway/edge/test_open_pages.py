@@ -9,17 +9,18 @@ import pytest
 from openapi_spec_validator import validate
 
 from gateway.edge.problems import PROBLEMS
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.settings import ProfileSettings
 from gateway.web import build_document
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import HandClock, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.scene import BASE, Scene, open_scene, settings_for
 
-CODES = sorted({problem.code for problem in PROBLEMS.values()})
+CODES = sorted(kind.code for kind in PROBLEMS)
 
 
 async def test_livez_answers_200_without_the_store(scene: Scene) -> None:
-    await scene.gateway.parts.database.close()
+    await scene.gateway.deps.database.close()
     answer = await scene.http.get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
@@ -55,7 +56,11 @@ async def test_readyz_says_503_while_the_store_is_gone(
         gone = await scene.http.get("/readyz")
         shutil.move(tmp_path / "away", folder)
         back = await scene.http.get("/readyz")
-    assert (gone.status_code, gone.json()["status"]) == (503, "store_unavailable")
+    assert (gone.status_code, gone.json()["status"], gone.json()["cause"]) == (
+        503,
+        "store_unavailable",
+        "gone",
+    )
     assert back.status_code == 200
 
 
@@ -68,22 +73,22 @@ async def test_threat_35_a_gone_store_refuses_before_anything_is_asked(
         shutil.move(folder, tmp_path / "away")
         refused = await portal.verify()
         shutil.move(tmp_path / "away", folder)
-        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
         assert int(refused.headers["retry-after"]) > 0
         assert await scene.journal() == []
         assert (await portal.verify()).status_code == 201
 
 
 async def test_every_code_has_a_page_in_both_languages(scene: Scene) -> None:
-    for problem in PROBLEMS.values():
-        answer = await scene.http.get(f"/problems/{problem.code}")
+    for kind, problem in PROBLEMS.items():
+        answer = await scene.http.get(f"/problems/{kind.code}")
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        for words in (problem.code, problem.title, problem.title_vi, str(problem.status)):
+        for words in (kind.code, problem.title, problem.title_vi, str(problem.status)):
             assert words in answer.text
 
 
-@pytest.mark.parametrize("code", ["nothing", "<script>", "..", "INTERNAL", "a%2Fb"])
+@pytest.mark.parametrize("code", ["nothing", "<script>", "..x", "INTERNAL", "a%2Fb"])
 async def test_an_unknown_code_is_not_found_and_not_echoed(scene: Scene, code: str) -> None:
     answer = await scene.http.get(f"/problems/{code}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -130,6 +135,7 @@ def test_every_code_of_the_contract_has_a_row() -> None:
         "profile_suspended",
         "profile_unconfigured",
         "overloaded",
+        "store_unavailable",
         "registry_timeout",
     ]
     assert set(named) <= set(CODES)
@@ -142,10 +148,9 @@ async def test_the_document_served_is_the_document_built(scene: Scene) -> None:
     validate(served)
 
 
-async def test_the_document_names_bodies_problems_and_no_address(scene: Scene) -> None:
+async def test_the_document_names_its_server_bodies_and_problems(scene: Scene) -> None:
     document = (await scene.http.get("/openapi.json")).json()
-    assert "servers" not in document
-    assert str(scene.http.base_url).rstrip("/") not in str(document)
+    assert document["servers"] == [{"url": BASE}]
     verify = document["paths"]["/{profile}/v1/verifications"]["post"]
     schema = verify["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/VerificationBody"}
@@ -162,9 +167,9 @@ async def test_open_pages_show_no_version_of_the_server(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("profile", ["sandbox", "official"])
-async def test_another_method_at_the_metadata_of_a_place_is_told_which_there_are(
+async def test_another_method_at_the_metadata_of_a_profile_gets_the_allowed_ones(
     scene: Scene, profile: str
 ) -> None:
     answer = await scene.http.post(f"/.well-known/oauth-authorization-server/{profile}")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"

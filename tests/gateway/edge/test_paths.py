@@ -1,6 +1,6 @@
 """One spelling a path: what a proxy's rules see is what is routed."""
 
-from tests.gateway.scene import Portal, Scene
+from tests.kit.scene import Portal, Scene
 
 
 async def test_a_second_spelling_of_a_path_is_not_found(scene: Scene, portal: Portal) -> None:

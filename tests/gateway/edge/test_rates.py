@@ -2,19 +2,9 @@
 
 import pytest
 
-from gateway.edge.rates import RateLimits
-from gateway.errors.callers import RateLimited
-from tests.gateway.scene import HandClock
-
-
-class Counter(HandClock):
-    """A clock whose counter is moved by hand."""
-
-    counter = 50.0
-
-    def monotonic(self) -> float:
-        """Return the counter."""
-        return self.counter
+from gateway.edge.throttle import RateLimits
+from gateway.errors.requests import RateLimited
+from tests.kit.clocks import CounterClock
 
 
 def spend(rates: RateLimits, times: int, account: str = "acc_one") -> int:
@@ -30,7 +20,7 @@ def spend(rates: RateLimits, times: int, account: str = "acc_one") -> int:
 
 
 def test_a_bucket_holds_four_seconds_of_calls_and_fills_at_its_rate() -> None:
-    clock = Counter()
+    clock = CounterClock()
     rates = RateLimits(clock)
     assert spend(rates, 100) == 40
 
@@ -40,7 +30,7 @@ def test_a_bucket_holds_four_seconds_of_calls_and_fills_at_its_rate() -> None:
 
 
 def test_a_bucket_never_holds_more_than_its_burst() -> None:
-    clock = Counter()
+    clock = CounterClock()
     rates = RateLimits(clock)
     spend(rates, 1)
     clock.counter += 3600
@@ -48,8 +38,8 @@ def test_a_bucket_never_holds_more_than_its_burst() -> None:
     assert spend(rates, 100) == 40
 
 
-def test_a_clock_that_stands_still_gives_no_calls_back() -> None:
-    rates = RateLimits(Counter())
+def test_a_clock_that_does_not_advance_refills_no_bucket() -> None:
+    rates = RateLimits(CounterClock())
     spend(rates, 40)
 
     with pytest.raises(RateLimited) as refused:
@@ -58,14 +48,14 @@ def test_a_clock_that_stands_still_gives_no_calls_back() -> None:
 
 
 def test_the_profiles_have_buckets_of_their_own() -> None:
-    rates = RateLimits(Counter())
+    rates = RateLimits(CounterClock())
     spend(rates, 100)
 
     rates.spend("official", "acc_one", per_second=10)
 
 
 def test_the_longest_unused_bucket_is_forgotten_beyond_the_bound() -> None:
-    rates = RateLimits(Counter(), kept=10)
+    rates = RateLimits(CounterClock(), kept=10)
     for number in range(100):
         spend(rates, 50, f"acc_{number}")
 

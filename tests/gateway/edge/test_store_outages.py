@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from gateway.database import database_path
 from mock_c06.app import MockRegistry
-from tests.gateway.disposable import opened
-from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
-from tests.postgresql import Server
+from tests.kit.clocks import HandClock
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
+from tests.kit.stores import Server, opened
 
-LOCK = "LOCK TABLE audit_rows"
+LOCK = "LOCK TABLE audit_entries"
 
 
 @pytest.fixture
@@ -26,9 +27,12 @@ async def test_threat_35_a_locked_store_refuses_before_anything_is_asked(
     database_url: str, scene: Scene, portal: Portal
 ) -> None:
     async with _locked(database_url):
+        ready = await scene.http.get("/readyz")
         answers = await asyncio.gather(*(portal.verify(dossier=f"HN-{number}") for number in range(4)))
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "overloaded")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "store_unavailable")}
     assert all("retry-after" in answer.headers for answer in answers)
+    if database_url.startswith("sqlite"):  # on PostgreSQL one table is locked: other writes work
+        assert (ready.status_code, ready.json()["cause"]) == (503, "timed_out")
     assert await scene.journal() == []
     assert (await portal.verify()).status_code == 201
 
@@ -40,8 +44,11 @@ async def test_threat_35_a_server_that_came_back_read_only_refuses_before_anythi
     async with open_scene(settings_for(server_url, mock), mock, clock) as scene:
         portal = await scene.portal()
         await _restart(server_url, read_only=True)
-        refused = await portal.verify()
-        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        with capture_logs() as lines:
+            refused, ready = await portal.verify(), await scene.http.get("/readyz")
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+        assert (ready.status_code, ready.json()["cause"]) == (503, "read_only")
+        assert "read_only" in [line["cause"] for line in lines if line["event"] == "store_unavailable"]
         assert await scene.journal() == []
         await _restart(server_url, read_only=False)
         assert (await portal.verify()).status_code == 201

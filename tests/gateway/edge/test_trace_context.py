@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.edge.trace_context import find_trace_id
-from gateway.places import Profile
+from gateway.edge.logs import REQUEST_IDS
+from gateway.edge.middleware import find_trace_id
+from gateway.identifiers import Profile
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from mock_c06.app import MockRegistry
-from tests.gateway.edge.around import calling
-from tests.gateway.scene import HandClock, enquiry, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.edge import calling
+from tests.kit.scene import enquiry, open_scene, settings_for
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -60,7 +61,7 @@ def test_a_well_formed_header_gives_its_trace_id(header: str) -> None:
         "0" * 100_000,
     ],
 )
-def test_a_malformed_header_is_as_good_as_none(header: str) -> None:
+def test_a_malformed_header_is_ignored_like_a_missing_one(header: str) -> None:
     assert find_trace_id([header]) is None
 
 
@@ -90,7 +91,7 @@ async def test_the_trace_id_is_bound_to_the_log_lines_of_its_request_only() -> N
     bound: list[object] = []
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        bound.append(structlog.contextvars.get_contextvars().get("trace_id"))
+        bound.append(REQUEST_IDS.get().get("trace_id"))
         await answer_ok(send)
 
     async with calling(application) as http:

@@ -37,7 +37,7 @@ claims_of_any_kind = st.dictionaries(
 
 
 def _read(raw: str) -> dict[str, Any]:
-    read_header(raw, typ=None, may_bring_key=True)
+    read_header(raw, typ=None, may_contain_key=True)
     peek_claims(raw)
     return verify_jws(raw, key=KEY, algorithm="ES256")
 
@@ -81,6 +81,14 @@ def test_one_changed_character_of_a_jws_is_refused_or_means_the_same(place: int,
         assert place == len(raw) - 1
     except JwsInvalid:
         pass
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "PS256"])
+def test_a_jws_of_another_accepted_algorithm_than_the_keys_is_refused(algorithm: str) -> None:
+    raw = sign_jws({"a": 1}, key=KEY, kid="k", typ="t")
+
+    with pytest.raises(JwsInvalid):
+        verify_jws(raw, key=KEY, algorithm=algorithm)
 
 
 def test_what_is_nested_or_long_beyond_reason_is_refused() -> None:

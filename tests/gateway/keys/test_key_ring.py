@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from gateway.audit.use_cases import begin_evidence
 from gateway.database import Database, open_database
-from gateway.errors.commands import MasterKeyWrong
-from gateway.keys.model import PlaceKeys, Purpose, SigningRing
+from gateway.errors.operators import MasterKeyWrong, StateWrong
+from gateway.identifiers import Profile
+from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, PlaceKeys, Purpose, SigningRing
 from gateway.keys.store import keys as key_rows
-from gateway.keys.use_cases import open_key_ring
-from gateway.places import Profile
-from tests.gateway.scene import HandClock
+from gateway.keys.vault import by_profile, open_key_ring
+from tests.kit.clocks import HandClock
 
 MASTER, OTHER = b"k" * 32, b"o" * 32
 
@@ -25,14 +28,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def _open(database: Database, clock: HandClock, master: bytes = MASTER) -> dict[Profile, PlaceKeys]:
-    return await open_key_ring(database, master=master, clock=clock)
+    return by_profile(await open_key_ring(database, master=master, clock=clock, begin=begin_evidence))
 
 
 async def test_each_profile_gets_one_key_of_each_purpose(database: Database, clock: HandClock) -> None:
     rings = await _open(database, clock)
 
     for profile in Profile:
-        assert sorted(key.purpose for key in rings[profile].keys) == sorted(Purpose)
+        assert sorted(key.purpose for key in rings[profile].keys) == sorted(PLACE_PURPOSES)
         assert {key.profile for key in rings[profile].keys} == {profile}
 
 
@@ -40,7 +43,7 @@ async def test_no_two_keys_of_the_ring_are_alike(database: Database, clock: Hand
     rings = await _open(database, clock)
     found = [key for ring in rings.values() for key in ring.keys]
 
-    assert len({key.material for key in found}) == len({key.kid for key in found}) == 2 * len(Purpose)
+    assert len({key.material for key in found}) == len({key.kid for key in found}) == 2 * len(PLACE_PURPOSES)
 
 
 async def test_a_second_open_reads_what_the_first_made(database: Database, clock: HandClock) -> None:
@@ -57,7 +60,7 @@ async def test_first_opens_at_once_agree_on_one_ring(
         await second.close()
 
     assert all(ring == rings[0] for ring in rings)
-    assert all(len(ring.keys) == len(Purpose) for ring in rings[0].values())
+    assert all(len(ring.keys) == len(PLACE_PURPOSES) for ring in rings[0].values())
 
 
 async def test_another_master_key_is_refused_with_its_remedy(database: Database, clock: HandClock) -> None:
@@ -66,20 +69,33 @@ async def test_another_master_key_is_refused_with_its_remedy(database: Database,
     with pytest.raises(MasterKeyWrong, match="set GATEWAY_MASTER_KEY"):
         await _open(database, clock, OTHER)
     async with database.read() as connection:
-        assert (
-            await connection.execute(sa.select(sa.func.count()).select_from(key_rows))
-        ).scalar() == 2 * len(Purpose)
+        assert (await connection.execute(sa.select(sa.func.count()).select_from(key_rows))).scalar() == len(
+            FIRST_KEYS
+        )
 
 
-async def test_a_key_moved_to_another_profile_or_purpose_is_refused(
-    database: Database, clock: HandClock
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"purpose": "receipt", "serial": 2},
+        {"profile": "official", "serial": 2},
+        {"serial": 2},
+        {"serves_from": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"accepted_until": datetime(2030, 1, 1, tzinfo=UTC)},
+    ],
+    ids=str,
+)
+async def test_a_key_moved_to_another_place_or_time_is_refused(
+    database: Database, clock: HandClock, values: dict[str, Any]
 ) -> None:
     await _open(database, clock)
     async with database.write() as connection:
         own = sa.and_(key_rows.c.profile == "sandbox", key_rows.c.purpose == "token")
-        await connection.execute(sa.update(key_rows).where(own).values(purpose="receipt", serial=2))
+        await connection.execute(sa.update(key_rows).where(own).values(**values))
 
-    with pytest.raises(MasterKeyWrong):
+    with pytest.raises(
+        StateWrong, match=r"the row key_\w+ of the table keys was changed outside the gateway"
+    ):
         await _open(database, clock)
 
 
@@ -90,7 +106,7 @@ async def test_a_sealed_key_with_one_byte_changed_is_refused(database: Database,
         changed = row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])
         await connection.execute(sa.update(key_rows).where(key_rows.c.kid == row.kid).values(sealed=changed))
 
-    with pytest.raises(MasterKeyWrong):
+    with pytest.raises(StateWrong, match=f"the row {row.kid} of the table keys"):
         await _open(database, clock)
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors.commands import SettingInvalid
-from gateway.keys.master import load_or_make_master_key, parse_master_key
+from gateway.errors.operators import SettingInvalid
 from gateway.keys.sealing import new_key
+from gateway.keys.vault import load_or_make_master_key, parse_master_key
 from gateway.settings import Settings
 
 GOOD = base64.urlsafe_b64encode(b"k" * 32).decode()

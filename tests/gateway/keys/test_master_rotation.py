@@ -1,4 +1,4 @@
-"""Rotating the master key: everything sealed anew at once, and no moment at which a dead process locks anyone out."""
+"""A master key rotation reseals everything at once; a process that dies at any moment locks nobody out."""
 
 import asyncio
 import base64
@@ -13,16 +13,15 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from gateway.app import open_gateway
-from gateway.audit.use_cases import verify_audit
-from gateway.errors.commands import MasterKeyWrong, StateWrong
-from gateway.keys.master import MasterFile, load_or_make_master_key
-from gateway.keys.model import Purpose
+from gateway.audit.verify import verify_audit
+from gateway.errors.operators import MasterKeyWrong, StateWrong
+from gateway.identifiers import Profile
+from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, Purpose
 from gateway.keys.store import keys as key_rows
 from gateway.keys.store import reseal_keys
-from gateway.places import Profile
+from gateway.keys.vault import MasterFile, load_or_make_master_key
 from gateway.profiles.epochs import refresh
-from gateway.profiles.key_rotation import rotate_keys
-from gateway.profiles.master_rotation import rotate_master
+from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from gateway.profiles.model import Gateway
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
@@ -30,8 +29,9 @@ from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
-from tests.gateway.disposable import opened
-from tests.gateway.scene import BASE, MASTER_KEY, HandClock, Portal, Scene
+from tests.kit.clocks import HandClock
+from tests.kit.scene import BASE, MASTER_KEY, Portal, Scene
+from tests.kit.stores import opened
 
 NEW = b"n" * 32
 
@@ -59,7 +59,7 @@ async def test_the_former_master_is_refused_and_the_new_one_opens(scene: Scene, 
     done = await rotate_master(scene.gateway, given=NEW)
 
     secrets = 2  # c06_secret of each profile's revision
-    assert (done.resealed, done.file) == (2 * len(Purpose) + secrets, None)
+    assert (done.resealed, done.file) == (len(FIRST_KEYS) + secrets, None)
     with pytest.raises(MasterKeyWrong, match="set GATEWAY_MASTER_KEY"):
         async with worker(scene.settings, scene.clock):
             pass
@@ -118,10 +118,10 @@ async def test_a_worker_under_the_former_master_can_add_no_key(scene: Scene) -> 
 
     with pytest.raises(MasterKeyWrong):
         await rotate_keys(scene.gateway, Purpose.TOKEN, [Profile.SANDBOX])
-    with pytest.raises(MasterKeyWrong, match="another rotated"):
+    with pytest.raises(MasterKeyWrong, match="another process rotated"):
         await rotate_master(scene.gateway, given=b"m" * 32)
     async with worker(holding(scene.settings, NEW), scene.clock) as gateway:
-        assert len(gateway.places[Profile.SANDBOX].keys.keys) == len(Purpose)
+        assert len(gateway.places[Profile.SANDBOX].keys.keys) == len(PLACE_PURPOSES)
 
 
 async def test_the_rotation_is_a_row_of_the_audit_and_the_chain_holds(scene: Scene) -> None:
@@ -130,7 +130,7 @@ async def test_the_rotation_is_a_row_of_the_audit_and_the_chain_holds(scene: Sce
     last = (await scene.audit())[-1]
     assert (last["kind"], last["outcome"], last["actor"]) == ("local", "master_key_rotated", "local")
     assert "profile" not in last
-    assert (await verify_audit(scene.gateway.parts.database)).rows == len(await scene.audit())
+    assert (await verify_audit(scene.gateway.deps.database)).rows == len(await scene.audit())
 
 
 async def test_the_present_key_no_key_and_a_key_too_many_are_refused(scene: Scene, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ async def test_commands_that_start_while_the_key_file_is_rotated_all_open(
 
     done = await asyncio.gather(rotate_and_again(), *(open_and_again() for _ in range(5)))
 
-    assert done[1:] == [len(Purpose)] * 5
+    assert done[1:] == [len(PLACE_PURPOSES)] * 5
 
 
 def test_another_rotations_next_key_is_not_put_in_place(file: MasterFile) -> None:
@@ -313,10 +313,10 @@ async def test_nothing_opens_with_the_former_key_in_any_file_of_an_embedded_stor
     embedded: Settings, file: MasterFile, clock: HandClock, tmp_path: Path
 ) -> None:
     async with worker(embedded, clock) as gateway:
-        async with gateway.parts.database.read() as transaction:
+        async with gateway.deps.database.read() as transaction:
             sealed = list((await transaction.execute(sa.select(key_rows.c.sealed))).scalars())
         await rotate_master(gateway, given=None)
         disk = content(tmp_path)
 
-    assert len(sealed) == 2 * len(Purpose)
+    assert len(sealed) == len(FIRST_KEYS)
     assert not any(each in disk for each in sealed)

@@ -11,16 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from gateway.app import open_gateway
-from gateway.audit.use_cases import verify_audit
+from gateway.audit.verify import verify_audit
 from gateway.deployment import read_epoch
-from gateway.errors.places import Overloaded
-from gateway.keys.model import SCHEDULED, Key, KeyState, Purpose
-from gateway.places import Profile
+from gateway.errors.registry import Overloaded
+from gateway.identifiers import Profile
+from gateway.keys.model import AT_ONCE, SCHEDULED, Key, KeyState, Purpose
 from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, rotate_keys
 from gateway.profiles.model import Gateway
-from tests.gateway.keys.rotating import A_MOMENT, rotate
-from tests.gateway.scene import HandClock, Scene
+from tests.kit.clocks import HandClock
+from tests.kit.keys import A_MOMENT, rotate
+from tests.kit.scene import Scene
 
 
 @asynccontextmanager
@@ -35,14 +36,15 @@ def states(scene: Scene, purpose: Purpose) -> list[KeyState]:
 
 
 async def test_a_rotation_leaves_a_row_with_the_new_key_in_its_commit(scene: Scene) -> None:
-    before = await verify_audit(scene.gateway.parts.database)
+    before = await verify_audit(scene.gateway.deps.database)
     made = await rotate_keys(scene.gateway, Purpose.RECEIPT, list(Profile))
 
     rows = (await scene.audit())[before.rows :]
     assert [(row["kind"], row["profile"], row["outcome"], row["actor"]) for row in rows] == [
-        ("local", each.key.profile.value, f"receipt_key_rotated:{each.key.kid}", "local") for each in made
+        ("local", profile.value, f"receipt_key_rotated:{each.key.kid}", "local")
+        for profile, each in zip(Profile, made, strict=True)
     ]
-    assert (await verify_audit(scene.gateway.parts.database)).rows == before.rows + 2
+    assert (await verify_audit(scene.gateway.deps.database)).rows == before.rows + 2
 
 
 async def test_a_leak_is_on_record_beside_the_rotation_it_caused(scene: Scene) -> None:
@@ -79,7 +81,7 @@ async def test_another_worker_takes_the_new_key_up_when_it_looks(scene: Scene) -
 
         now = other.places[Profile.SANDBOX]
         assert now.keys.all(Purpose.TOKEN)[0] == made[0].key
-        assert (now.link, now.policy, now.issuer) == (taken.link, taken.policy, taken.issuer)
+        assert (now.client, now.policy, now.issuer) == (taken.client, taken.policy, taken.issuer)
         assert len(taken.keys.all(Purpose.TOKEN)) == 1
 
 
@@ -109,13 +111,13 @@ async def test_every_purpose_has_a_serving_key_whatever_the_clock_says(
 
 
 async def test_a_purpose_that_no_command_rotates_is_refused(scene: Scene) -> None:
-    for purpose in set(Purpose) - set(SCHEDULED):
+    for purpose in set(Purpose) - {*SCHEDULED, *AT_ONCE}:
         with pytest.raises(ValueError, match=purpose.value):
             await rotate_keys(scene.gateway, purpose, [Profile.SANDBOX])
 
 
 async def test_a_rotation_whose_row_can_not_be_kept_changes_nothing(scene: Scene) -> None:
-    database, epoch = scene.gateway.parts.database, scene.gateway.places.epoch
+    database, epoch = scene.gateway.deps.database, scene.gateway.places.epoch
     async with database.write() as transaction:
         await transaction.execute(sa.text("ALTER TABLE audit_entries RENAME TO away"))
 

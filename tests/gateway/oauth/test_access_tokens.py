@@ -6,17 +6,9 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey
 
-from gateway.places import Profile
-from tests.gateway.oauth.forging import (
-    call_me,
-    encode,
-    problem,
-    read,
-    resign,
-    sign,
-    sign_by_secret,
-)
-from tests.gateway.scene import BASE, Portal, Scene
+from gateway.identifiers import Profile
+from tests.kit.forging import call_me, encode, problem, read, resign, sign, sign_by_secret
+from tests.kit.scene import BASE, Portal, Scene
 
 INVALID = (401, "token_invalid")
 BEYOND = 10**18
@@ -122,7 +114,7 @@ async def test_threat_1_an_unknown_or_path_like_kid_is_refused(scene: Scene, por
 async def test_threat_1_a_token_with_one_character_changed_is_refused(portal: Portal) -> None:
     header, claims, signature = portal.access_token.split(".")
     for changed in (
-        f"{header}.{claims}.{'A' if signature[5] != 'A' else 'B'}{signature[1:]}",
+        f"{header}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}",
         f"{header}.{claims}.",
         f"{header}.{claims}",
         f"{header}.{claims}.{signature}.{signature}",

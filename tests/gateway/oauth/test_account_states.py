@@ -5,10 +5,10 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
-from gateway.places import Profile
-from gateway.sweeping import sweep
-from tests.gateway.oauth.forging import call_me, problem, read, refusal, resign, sign
-from tests.gateway.scene import BASE, Portal, Scene
+from gateway.cleanup import clean_up
+from gateway.identifiers import Profile
+from tests.kit.forging import call_me, problem, read, refusal, resign, sign
+from tests.kit.scene import BASE, Portal, Scene
 
 INACTIVE = {"active": False}
 UNPROVEN = (401, "invalid_client")
@@ -22,7 +22,7 @@ async def at(portal: Portal, endpoint: str, **form: str) -> httpx.Response:
 
 
 async def change(scene: Scene, portal: Portal, state: AccountState) -> None:
-    await change_state(scene.gateway.parts, portal.client_id, state)
+    await change_state(scene.gateway.deps, portal.client_id, state)
 
 
 async def test_threat_8_a_suspended_account_is_refused_with_its_live_token(
@@ -151,7 +151,7 @@ async def test_threat_8_a_revoked_token_stays_so_though_the_clock_jumps(scene: S
     await at(portal, "revoke", token=portal.access_token)
     for hour in (3600, -3600):
         scene.clock.advance(hour)
-        await sweep(scene.gateway.parts)
+        await clean_up(scene.gateway.deps)
 
     assert problem(await portal.call("GET", "/me")) == INVALID
 
@@ -161,7 +161,7 @@ async def test_revoking_again_or_what_is_no_token_changes_nothing(portal: Portal
         assert (await at(portal, "revoke", token=token)).status_code == 200
 
 
-async def test_looking_into_or_revoking_needs_a_proof_and_a_token(portal: Portal) -> None:
+async def test_introspection_and_revocation_need_a_proof_and_a_token(portal: Portal) -> None:
     for endpoint in ("introspect", "revoke"):
         bare = await portal.http.post(f"{portal.issuer}/oauth2/{endpoint}", data={"token": "x"})
         assert refusal(bare) == UNPROVEN

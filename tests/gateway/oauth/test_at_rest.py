@@ -8,20 +8,20 @@ from joserfc.jwk import ECKey
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.use_cases import add_officers, get_account, officer_pseudonym, rotate_credential
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
-from gateway.places import Profile
-from tests.gateway.scene import AN, MASTER_KEY, Portal, Scene, enquiry
+from tests.kit.scene import AN, MASTER_KEY, Portal, Scene, enquiry
 
 OFFICER = "can.bo.02"
 
 
 async def _live_a_day(scene: Scene) -> list[str]:
     """Use everything once; return what must not be found at rest."""
-    parts, place = scene.gateway.parts, scene.gateway.places[Profile.SANDBOX]
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
     portal, keyed = await scene.portal(), await scene.portal(key=ECKey.generate_key("P-256"))
-    account = await get_account(parts, portal.client_id)
-    rotated = await rotate_credential(parts, place, account)
-    await add_officers(parts, place, account, [OFFICER])
+    account = await get_account(deps, portal.client_id)
+    rotated = await rotate_credential(deps, place, account)
+    await add_officers(deps, place, account, [OFFICER])
     answer = await portal.verify(initiated_by={"kind": "officer", "id": OFFICER})
     receipt = str(answer.json()["receipt"])
     assert (await portal.prefill(receipt, ["full_name", "birth_date"])).status_code == 200
@@ -45,8 +45,8 @@ def _of_callers(portal: Portal, keyed: Portal) -> Iterable[str]:
 def _of_the_gateway(scene: Scene) -> Iterable[str]:
     yield MASTER_KEY
     for place in scene.gateway.places.values():
-        assert place.link is not None
-        yield str(place.link.connection.c06_secret)
+        assert place.client is not None
+        yield str(place.client.connection.c06_secret)
         for key in place.keys.keys:
             signing = key.purpose in {Purpose.TOKEN, Purpose.RECEIPT}
             yield str(key.signing_key().as_dict(private=True)["d"]) if signing else key.material.hex()
@@ -54,7 +54,7 @@ def _of_the_gateway(scene: Scene) -> Iterable[str]:
 
 async def _dump(scene: Scene) -> str:
     """Return every cell of every table as text."""
-    async with scene.gateway.parts.database.read() as connection:
+    async with scene.gateway.deps.database.read() as connection:
         tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
         cells = [cell for table in tables for cell in await _cells(connection, table)]
     assert {"accounts", "account_secrets", "account_officers", "keys", "audit_entries"} <= set(tables)

@@ -1,6 +1,7 @@
 """Client assertions (RFC 7523): each rule broken once, and what the caller is told about it."""
 
 import asyncio
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +11,24 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state, get_account, rotate_credential
-from gateway.places import Profile
+from gateway.identifiers import Profile
 from gateway.web import build_app
-from tests.gateway.oauth.forging import (
-    AnyKey,
-    ask_by_assertion,
-    assertion_claims,
-    encode,
-    read,
-    refusal,
-    sign,
-    sign_by_secret,
-)
-from tests.gateway.scene import BASE, Portal, Scene
+from tests.kit.forging import AnyKey, ask_by_assertion, encode, read, refusal, sign, sign_by_secret
+from tests.kit.scene import BASE, Portal, Scene
+
+
+def assertion_claims(portal: Portal, **claims: Any) -> dict[str, Any]:
+    """Return an assertion's claims, changed; a claim given as None is left out."""
+    members = {
+        "iss": portal.client_id,
+        "sub": portal.client_id,
+        "aud": portal.issuer,
+        "iat": portal.now,
+        "exp": portal.now + 60,
+        "jti": secrets.token_hex(8),
+    } | claims
+    return {name: value for name, value in members.items() if value is not None}
+
 
 UNPROVEN = (401, "invalid_client")
 
@@ -35,9 +41,9 @@ async def keyed(scene: Scene) -> Portal:
 
 async def _account_with(scene: Scene, key: AnyKey) -> Portal:
     portal = await scene.portal(log_in=False, key=ECKey.generate_key("P-256"))
-    parts, place = scene.gateway.parts, scene.gateway.places[Profile.SANDBOX]
-    account = await get_account(parts, portal.client_id)
-    await rotate_credential(parts, place, account, public_keys=[key.as_dict(private=False)])
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    account = await get_account(deps, portal.client_id)
+    await rotate_credential(deps, place, account, public_keys=[key.as_dict(private=False)])
     return replace(portal, key=None)
 
 
@@ -147,10 +153,10 @@ async def test_threat_4_an_assertion_spent_at_one_endpoint_is_spent_at_all(keyed
 
 
 async def test_threat_4_an_assertion_by_a_retired_key_is_refused(scene: Scene, keyed: Portal) -> None:
-    parts, place = scene.gateway.parts, scene.gateway.places[Profile.SANDBOX]
-    account = await get_account(parts, keyed.client_id)
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    account = await get_account(deps, keyed.client_id)
     new = ECKey.generate_key("P-256")
-    await rotate_credential(parts, place, account, public_keys=[new.as_dict(private=False)])
+    await rotate_credential(deps, place, account, public_keys=[new.as_dict(private=False)])
 
     assert refusal(await ask_by_assertion(keyed, keyed.assertion())) == UNPROVEN
     assert (await ask_by_assertion(keyed, sign(assertion_claims(keyed), key=new))).status_code == 200
@@ -164,7 +170,7 @@ async def test_threat_4_another_accounts_key_proves_nothing_here(scene: Scene, k
     assert refusal(await ask_by_assertion(keyed, forged)) == UNPROVEN
 
 
-async def test_threat_4_a_stranger_learns_nothing_of_why_it_was_refused(keyed: Portal) -> None:
+async def test_threat_4_a_caller_without_a_key_learns_no_reason_of_the_refusal(keyed: Portal) -> None:
     stranger = ECKey.generate_key("P-256")
     answers = [
         await ask_by_assertion(keyed, sign(assertion_claims(keyed, aud="elsewhere"), key=stranger)),
@@ -236,7 +242,7 @@ async def test_threat_4_two_workers_let_one_assertion_through_once(scene: Scene,
 async def test_a_suspended_accounts_good_assertion_is_refused_without_a_reason(
     scene: Scene, keyed: Portal
 ) -> None:
-    await change_state(scene.gateway.parts, keyed.client_id, AccountState.SUSPENDED)
+    await change_state(scene.gateway.deps, keyed.client_id, AccountState.SUSPENDED)
 
     answer = await ask_by_assertion(keyed, keyed.assertion())
 

@@ -10,8 +10,8 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from gateway.accounts.grants import make_grant
 from gateway.accounts.use_cases import NewAccount, create_account
-from gateway.places import Profile
-from tests.gateway.oauth.forging import (
+from gateway.identifiers import Profile
+from tests.kit.forging import (
     AnyKey,
     ask_by_assertion,
     call_me,
@@ -22,7 +22,7 @@ from tests.gateway.oauth.forging import (
     sign,
     sign_by_secret,
 )
-from tests.gateway.scene import AGENCY, Portal, Scene
+from tests.kit.scene import AGENCY, Portal, Scene
 
 INVALID_PROOF = (401, "dpop_proof_invalid")
 INVALID_TOKEN = (401, "token_invalid")
@@ -210,7 +210,7 @@ async def test_an_official_account_that_may_use_bearer_gets_such_a_token(scene: 
         public_keys=(key.as_dict(private=False),),
         bearer_allowed=True,
     )
-    made = await create_account(scene.gateway.parts, scene.gateway.places[Profile.OFFICIAL], new)
+    made = await create_account(scene.gateway.deps, scene.gateway.places[Profile.OFFICIAL], new)
     portal = Portal(http=scene.http, clock=scene.clock, client_id=made.client_id, issuer=made.issuer, key=key)
 
     answer = await ask_by_assertion(portal, portal.assertion())

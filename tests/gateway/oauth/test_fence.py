@@ -2,9 +2,9 @@
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
-from gateway.places import Profile
-from tests.gateway.oauth.forging import problem, resign
-from tests.gateway.scene import BASE, Portal, Scene, enquiry, prefill_request
+from gateway.identifiers import Profile
+from tests.kit.forging import problem, resign
+from tests.kit.scene import BASE, Portal, Scene, enquiry, prefill_request
 
 MISMATCH = (403, "profile_mismatch")
 INVALID = (401, "token_invalid")
@@ -48,7 +48,7 @@ async def test_threat_9_a_suspended_or_revoked_accounts_foreign_token_is_no_toke
     scene: Scene, portal: Portal
 ) -> None:
     for state in (AccountState.SUSPENDED, AccountState.REVOKED):
-        await change_state(scene.gateway.parts, portal.client_id, state)
+        await change_state(scene.gateway.deps, portal.client_id, state)
         assert await ask_official(portal) == INVALID
     assert await scene.journal("official") == []
 

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from joserfc.jwk import ECKey
 
-from gateway.edge.guesses import FREE_OF_PAIR, WAITING
-from tests.answers_seen import SEEN
-from tests.gateway.scene import BASE, Portal, Scene
+from gateway.edge.throttle import FREE_OF_PAIR, WAITING
+from tests.kit.answers_seen import SEEN
+from tests.kit.scene import BASE, Portal, Scene
 
 ENDPOINTS = ("token", "introspect", "revoke")
 FORM = {"grant_type": "client_credentials", "token": "x"}
@@ -54,7 +54,7 @@ async def test_threat_6_a_flood_of_wrong_secrets_is_slowed_or_refused_at_each_en
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_threat_6_the_right_holder_is_served_at_once_while_a_stranger_guesses(
+async def test_threat_6_the_right_holder_is_served_at_once_while_another_guesses(
     portal: Portal, elsewhere: httpx.AsyncClient, endpoint: str
 ) -> None:
     flood = asyncio.gather(*(guess(elsewhere, portal, f"wrong-{n}") for n in range(40)))

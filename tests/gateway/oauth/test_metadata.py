@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.gateway.oauth.forging import problem, read
-from tests.gateway.scene import BASE, Portal, Scene
+from tests.kit.forging import problem, read
+from tests.kit.scene import BASE, Portal, Scene
 
-SCOPES = ["verify", "prefill", "prefill.sensitive", "ledger", "audit.read"]
+SCOPES = ["verify", "prefill", "prefill.sensitive", "ledger", "audit.read", "reports.read"]
 ALGORITHMS = ["ES256", "EdDSA", "PS256"]
 METADATA = f'resource_metadata="{BASE}/.well-known/oauth-protected-resource/sandbox/v1"'
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from gateway.accounts.grants import make_grant
-from tests.gateway.oauth.forging import read, refusal
-from tests.gateway.scene import Portal, Scene
+from tests.kit.forging import read, refusal
+from tests.kit.scene import Portal, Scene
 
 
 def details(procedures: list[str], roles: list[str], fields: list[str]) -> str:
@@ -13,7 +13,7 @@ def details(procedures: list[str], roles: list[str], fields: list[str]) -> str:
     return json.dumps(make_grant(procedures, roles, fields).to_details())
 
 
-async def test_a_narrower_token_says_so_and_is_held_to_it(scene: Scene, portal: Portal) -> None:
+async def test_a_narrowed_token_names_its_details_and_allows_no_more(scene: Scene, portal: Portal) -> None:
     narrow = details(["khai-sinh"], ["father"], ["full_name"])
     answer = await portal.ask_token({"authorization_details": narrow})
     portal.access_token = answer.json()["access_token"]

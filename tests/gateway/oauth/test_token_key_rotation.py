@@ -2,15 +2,15 @@
 
 import pytest
 
-from gateway.errors.commands import Unknown
+from gateway.errors.operators import Unknown
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.oauth.tokens import LIFETIME_S, SKEW_S
-from gateway.places import Profile
 from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, LEAD_AFTER_A_LEAK, TOKEN_OVERLAP, rotate_keys
-from tests.gateway.keys.rotating import A_MOMENT, published, rotate, rotate_and_serve
-from tests.gateway.oauth.forging import call_me, problem, read, sign
-from tests.gateway.scene import Portal, Scene
+from tests.kit.forging import call_me, problem, read, sign
+from tests.kit.keys import A_MOMENT, published, rotate, rotate_and_serve
+from tests.kit.scene import Portal, Scene
 
 JWKS_MAX_AGE_S = 60
 LONGEST_DEADLINE_S = 120
@@ -32,12 +32,14 @@ async def test_a_coming_key_is_published_before_it_signs(scene: Scene, portal: P
     assert await published(portal, "jwks") == [coming.kid, former]
 
 
-def test_the_lead_outlasts_every_cached_set_and_every_request() -> None:
+def test_the_lead_is_longer_than_every_cache_and_every_request() -> None:
     assert LEAD.total_seconds() >= max(2 * JWKS_MAX_AGE_S, LONGEST_DEADLINE_S + 30)
     assert TOKEN_OVERLAP.total_seconds() >= LIFETIME_S + SKEW_S + JWKS_MAX_AGE_S
 
 
-async def test_an_old_token_lives_out_its_time_and_then_its_key_is_gone(scene: Scene, portal: Portal) -> None:
+async def test_an_old_token_stays_valid_until_it_expires_and_then_its_key_is_gone(
+    scene: Scene, portal: Portal
+) -> None:
     coming = await rotate(scene, Purpose.TOKEN)
     scene.clock.advance(LEAD.total_seconds() - 2)
     last = (await portal.log_in()).access_token
@@ -104,7 +106,7 @@ async def test_only_an_accepted_key_of_the_purpose_can_be_said_to_have_leaked(
     }[which]
     before = len(await scene.audit())
 
-    with pytest.raises(Unknown, match="no accepted token key"):
+    with pytest.raises(Unknown, match="not an accepted token key"):
         await rotate_keys(scene.gateway, Purpose.TOKEN, [Profile.SANDBOX], leaked=[kid])
     assert len(await scene.audit()) == before
     assert await refresh(scene.gateway) is False

@@ -9,11 +9,11 @@ from gateway.accounts.model import SecretDigest
 from gateway.accounts.store import insert_secret
 from gateway.audit.model import LOCAL
 from gateway.database import Transaction
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
-from gateway.operators.use_cases import operator_entry
-from gateway.places import Profile
-from tests.gateway.oauth.forging import read, refusal
-from tests.gateway.scene import ASSERTION_TYPE, BASE, Portal, Scene
+from gateway.operators.model import operator_entry
+from tests.kit.forging import read, refusal
+from tests.kit.scene import ASSERTION_TYPE, BASE, Portal, Scene
 
 UNPROVEN = (401, "invalid_client")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -195,8 +195,8 @@ async def test_a_secret_that_got_into_officials_store_still_proves_nothing(scene
     async def change(transaction: Transaction) -> None:
         await insert_secret(transaction, official.client_id, planted)
 
-    parts = scene.gateway.parts
-    await parts.audit.record(operator_entry(parts, "planted", actor=LOCAL), change=change)
+    deps = scene.gateway.deps
+    await deps.audit.record(operator_entry(deps, "planted", actor=LOCAL), change=change)
 
     answer = await post(
         official, "grant_type=client_credentials", *basic(official.client_id, "planted").items()

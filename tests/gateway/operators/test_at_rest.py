@@ -1,4 +1,4 @@
-"""What is left of operators' secrets: none in the store, the logs or a repr; and a rotation of the master key keeps all."""
+"""Operators' secrets are in no store, log or repr; and a rotation of the master key keeps every sign-in."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -12,28 +12,27 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
-from gateway.errors.commands import MasterKeyWrong
-from gateway.keys.model import Purpose
+from gateway.errors.operators import MasterKeyWrong
+from gateway.keys.model import AUDIT_PURPOSES, Purpose
 from gateway.keys.sealing import SealBroken, unseal
 from gateway.operators import store
-from gateway.operators.bodies import LoginBody
-from gateway.operators.enrolment import enrol
 from gateway.operators.model import Login, Role, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password
-from gateway.operators.permits import permit_admin
+from gateway.operators.use_cases import enrol, permit_admin
+from gateway.operators.web import LoginBody
 from gateway.profiles.epochs import refresh
-from gateway.profiles.host_acts import Permit
-from gateway.profiles.master_rotation import rotate_master
+from gateway.profiles.key_rotation import rotate_master
+from gateway.profiles.switching import Permit
 from gateway.web import build_app
-from tests.gateway.operators.people import CHEAP, PASSWORD, Person, invite, operator_behind, signed_in
-from tests.gateway.scene import BASE, MASTER_KEY, Scene
+from tests.kit.operators import CHEAP, PASSWORD, Person, invite, operator_behind, signed_in
+from tests.kit.scene import BASE, MASTER_KEY, Scene
 
 NEW = b"n" * 32
 PRESENT = base64.urlsafe_b64decode(MASTER_KEY)
 
 
 async def live_a_day(scene: Scene) -> list[str]:
-    """Use everything once; return what must be found nowhere."""
+    """Use every secret once; return those that must be found nowhere."""
     person = await signed_in(scene, "minh.tran", Role.PROPOSER)
     spent = await invite(scene.gateway, "hoa.le", Role.VIEWER)
     with ThreadPoolExecutor(1) as executor:
@@ -65,7 +64,7 @@ async def test_threat_15_a_dump_holds_no_password_secret_code_or_token(scene: Sc
         ]
         return "\n".join(f"{cell.hex()} {cell!r}" if isinstance(cell, bytes) else str(cell) for cell in cells)
 
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         text = await transaction.run_sync(dump)
     files = read_files(tmp_path)
     assert "minh.tran" in text
@@ -80,7 +79,7 @@ async def test_threat_15_no_log_line_holds_a_password_secret_code_or_token(scene
     assert [word for word in unwanted if word in text] == []
 
 
-def test_threat_15_no_repr_shows_what_somebody_said_to_be_let_in() -> None:
+def test_threat_15_no_repr_shows_the_password_or_code_of_a_login() -> None:
     body = LoginBody(name="lan", password=PASSWORD, totp="123456")
     tried = Login(name="lan", password=PASSWORD, totp="123456")
     assert PASSWORD not in repr(body) + repr(tried)
@@ -89,18 +88,18 @@ def test_threat_15_no_repr_shows_what_somebody_said_to_be_let_in() -> None:
 
 async def test_a_sealed_totp_secret_opens_for_its_own_operator_only(scene: Scene) -> None:
     person = await signed_in(scene, "minh.tran", Role.PROPOSER)
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         record = await store.find_record(transaction, "minh.tran")
     assert record is not None
     assert record.sealed_totp is not None
-    assert unseal(PRESENT, record.sealed_totp, place="operator/minh.tran/totp") == person.secret
+    assert unseal(PRESENT, record.sealed_totp, location="operator/minh.tran/totp") == person.secret
     with pytest.raises(SealBroken):
-        unseal(PRESENT, record.sealed_totp, place="operator/lan.nguyen/totp")
+        unseal(PRESENT, record.sealed_totp, location="operator/lan.nguyen/totp")
     assert repr(record.sealed_totp) not in repr(record)
 
 
 async def permit_of_admin(scene: Scene, person: Person) -> Permit | None:
-    """Return what an admin rotates keys by."""
+    """Return the permit by which an admin rotates keys."""
     return await permit_admin(scene.gateway, await operator_behind(scene, person))
 
 
@@ -111,7 +110,8 @@ async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_sessio
     done = await rotate_master(scene.gateway, given=NEW, permit=await permit_of_admin(scene, person))
 
     credentials = 2  # c06_secret of each profile's revision
-    assert done.resealed == 2 * len(Purpose) + credentials + 1
+    keys = 2 * len(Purpose) - len(AUDIT_PURPOSES)  # those of the audit are both profiles' own
+    assert done.resealed == keys + credentials + 1
     assert (await person.call("GET", "/operators")).status_code == 200
     assert (await person.try_in(totp=person.next_code())).status_code == 201
     text = base64.urlsafe_b64encode(NEW).decode()
@@ -125,8 +125,8 @@ async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_sessio
         assert (await there.try_in(totp=there.next_code())).status_code == 201
 
 
-async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_nothing(scene: Scene) -> None:
-    """Such a worker serves portals on till it is restarted; an authenticator's secret it can neither open nor seal."""
+async def test_a_worker_with_the_former_master_key_signs_nobody_in_and_seals_nothing(scene: Scene) -> None:
+    """Such a worker still serves portals until it is restarted, but can't open or seal an authenticator's secret."""
     person = await signed_in(scene, "minh.tran", Role.ADMIN)
     code = await invite(scene.gateway, "tu.pham", Role.VIEWER)
     async with open_gateway(scene.settings, clock=scene.clock) as gateway:
@@ -141,7 +141,7 @@ async def test_a_worker_under_the_former_master_key_lets_nobody_in_and_seals_not
             await enrol(scene.gateway, passwords, parse_name("tu.pham"), code=code, password=password)
 
 
-async def test_a_worker_whose_key_file_is_replaced_lets_operators_in_without_a_restart(
+async def test_a_worker_whose_key_file_is_replaced_signs_operators_in_without_a_restart(
     scene: Scene, tmp_path: Path
 ) -> None:
     person = await signed_in(scene, "minh.tran", Role.ADMIN)

@@ -1,4 +1,4 @@
-"""Passwords: which are refused, and that hashing stands beside the loop, bounded."""
+"""Which passwords are refused; hashing runs beside the event loop, within a bound."""
 
 import asyncio
 import threading
@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.errors.places import Overloaded
+from gateway.errors.registry import Overloaded
 from gateway.operators.passwords import Cost, Passwords, parse_new_password
-from tests.gateway.operators.people import CHEAP, PASSWORD
+from tests.kit.operators import CHEAP, PASSWORD
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def executor() -> Iterator[ThreadPoolExecutor]:
         "a" * 5 + "bức tường gạch",
     ],
 )
-def test_words_that_nobody_guesses_first_are_good_enough(text: str) -> None:
+def test_a_password_that_is_hard_to_guess_is_accepted(text: str) -> None:
     assert parse_new_password(text, name="lan.nguyen") == unicodedata.normalize("NFC", text)
 
 
@@ -43,25 +43,25 @@ def test_words_that_nobody_guesses_first_are_good_enough(text: str) -> None:
         ("lan.nguyen-01", "operator's name"),
         ("LAN.NGUYEN-2026", "operator's name"),
         ("lan.nguyenlan.nguyen", "operator's name"),
-        ("abcdefghijkl", "first to be guessed"),
-        ("123456789012", "first to be guessed"),
-        ("zyxwvutsrqpo", "first to be guessed"),
-        ("aaaaaaaaaaaaaa", "first to be guessed"),
-        ("abababababab", "first to be guessed"),
-        ("Password12345!", "first to be guessed"),
-        ("p@ssw0rd123456", "first to be guessed"),
-        ("MatKhau@2026!!", "first to be guessed"),
-        ("qwertyuiop123", "first to be guessed"),
-        ("Administrator1", "first to be guessed"),
+        ("abcdefghijkl", "easy to guess"),
+        ("123456789012", "easy to guess"),
+        ("zyxwvutsrqpo", "easy to guess"),
+        ("aaaaaaaaaaaaaa", "easy to guess"),
+        ("abababababab", "easy to guess"),
+        ("Password12345!", "easy to guess"),
+        ("p@ssw0rd123456", "easy to guess"),
+        ("MatKhau@2026!!", "easy to guess"),
+        ("qwertyuiop123", "easy to guess"),
+        ("Administrator1", "easy to guess"),
     ],
 )
-def test_threat_42_what_is_guessed_first_is_refused_without_repeating_it(text: str, expected: str) -> None:
+def test_threat_42_a_common_password_is_refused_and_not_repeated(text: str, expected: str) -> None:
     with pytest.raises(ValueError, match=expected) as refused:
         parse_new_password(text, name="lan.nguyen")
     assert not text or text not in str(refused.value)
 
 
-async def test_threat_42_a_password_is_kept_as_argon2id_at_the_cost_of_rfc_9106(
+async def test_threat_42_a_password_is_stored_as_argon2id_at_the_cost_of_rfc_9106(
     executor: ThreadPoolExecutor,
 ) -> None:
     passwords = Passwords(executor)
@@ -82,20 +82,20 @@ async def test_composed_and_decomposed_letters_are_the_same_password(executor: T
 
 
 async def test_threat_42_a_name_without_a_password_is_hashed_at_the_same_cost() -> None:
-    """What is verified for nobody has the very form of what is kept for somebody."""
+    """The hash that is verified for an unknown name has the same form as a stored one."""
     with Witness() as witness:
         passwords = Passwords(witness, cost=Cost(memory_kib=64, passes=2, lanes=2))
         kept = await passwords.hash(parse_new_password(PASSWORD, name="lan"))
         before = witness.submitted
         assert await passwords.verify(PASSWORD, None) is False
         assert witness.submitted == before + 1
-    nobodys = passwords._nobodys()
+    nobodys = passwords._make_unmatched_hash()
     assert nobodys.split("$")[1:4] == kept.split("$")[1:4]
     assert [len(part) for part in nobodys.split("$")] == [len(part) for part in kept.split("$")]
 
 
 class Witness(ThreadPoolExecutor):
-    """Counts what it was given, and holds it until told."""
+    """Counts what is submitted, and starts it when the test says so."""
 
     def __init__(self, *, held: bool = False) -> None:
         super().__init__(1)
@@ -115,7 +115,7 @@ class Witness(ThreadPoolExecutor):
         return super().submit(behind_the_gate)
 
 
-async def test_threat_42_the_loop_goes_on_while_a_password_is_hashed() -> None:
+async def test_threat_42_the_event_loop_runs_while_a_password_is_hashed() -> None:
     with Witness(held=True) as witness:
         passwords = Passwords(witness, cost=CHEAP)
         hashing = asyncio.create_task(passwords.hash(parse_new_password(PASSWORD, name="lan")))
@@ -139,7 +139,7 @@ async def test_threat_42_more_hashes_than_may_wait_are_refused_unhashed() -> Non
         assert await passwords.verify(PASSWORD, None) is False
 
 
-async def test_many_hashes_at_once_all_come_to_an_end() -> None:
+async def test_many_hashes_that_run_at_once_all_complete() -> None:
     with ThreadPoolExecutor(4) as executor:
         passwords = Passwords(executor, waiting=8)
         async with asyncio.timeout(60):

@@ -1,10 +1,10 @@
-"""Signing in and out over HTTP: what is refused alike, how long a session lives, and that a code works once."""
+"""Signing in and out over HTTP: refusals that are equal, how long a session lasts, and that a code works once."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,26 +14,27 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.clock import rfc3339
-from gateway.edge.guesses import FREE_OF_PAIR, WAITING, Guesses
-from gateway.errors.callers import TokenInvalid
+from gateway.edge.throttle import FREE_OF_PAIR, WAITING, LoginThrottle
 from gateway.errors.operators import LoginInvalid
-from gateway.operators.model import Arrival, Login, Role
+from gateway.errors.requests import TokenInvalid
+from gateway.operators.model import Login, RequestSource, Role
 from gateway.operators.passwords import Passwords
 from gateway.operators.sessions import identify, login
 from gateway.operators.store import operators
 from gateway.operators.use_cases import disable_operator
-from tests.gateway.operators.people import (
-    CHEAP,
-    PASSWORD,
-    SESSIONS,
-    Person,
-    another_worker,
-    calling,
-    enrolled,
-    operator_behind,
-    signed_in,
-)
-from tests.gateway.scene import Portal, Scene
+from tests.kit.answers_seen import SEEN
+from tests.kit.operators import CHEAP, PASSWORD, SESSIONS, Person, enrolled, operator_behind, signed_in
+from tests.kit.scene import BASE, Portal, Scene, another_worker
+
+
+@asynccontextmanager
+async def calling(scene: Scene, address: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    """Call the scene's application from another address."""
+    transport = httpx.ASGITransport(scene.app, client=(address, 4000))
+    hooks = {"response": [SEEN.note]}
+    async with httpx.AsyncClient(transport=transport, base_url=BASE, event_hooks=hooks) as http:
+        yield http
+
 
 WRONG = "ba con voi di lac"
 
@@ -43,7 +44,7 @@ async def person(scene: Scene) -> Person:
     return await signed_in(scene, "minh.tran", Role.PROPOSER)
 
 
-async def test_a_login_gives_a_token_that_every_call_is_made_with(scene: Scene, person: Person) -> None:
+async def test_a_login_returns_a_token_that_every_call_accepts(scene: Scene, person: Person) -> None:
     answer = await person.try_in(totp=person.next_code())
 
     assert answer.status_code == 201
@@ -73,9 +74,7 @@ async def test_a_login_gives_a_token_that_every_call_is_made_with(scene: Scene, 
     assert row["request_id"] == answer.headers["x-request-id"]
 
 
-async def test_threat_42_whatever_is_wrong_with_a_login_is_answered_alike(
-    scene: Scene, person: Person
-) -> None:
+async def test_threat_42_every_failed_login_gets_the_same_answer(scene: Scene, person: Person) -> None:
     admin = await operator_behind(scene, await signed_in(scene, "lan.nguyen", Role.ADMIN))
     await enrolled(scene.gateway, "gone", Role.VIEWER)
     await disable_operator(scene.gateway, admin.name.__class__("gone"), by=admin)
@@ -103,7 +102,7 @@ async def test_threat_42_whatever_is_wrong_with_a_login_is_answered_alike(
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Collect what is sent to any database."""
+    """Collect the statements that are sent to any database."""
     sent: list[str] = []
 
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
@@ -128,7 +127,7 @@ async def test_threat_42_an_unknown_name_costs_the_statements_and_the_hash_of_a_
         with ThreadPoolExecutor(1) as executor, statements() as sent:
             hashed = Counted(executor)
             with pytest.raises(LoginInvalid):
-                await login(scene.gateway, hashed, Guesses(scene.clock), tried, arrival=Arrival())
+                await login(scene.gateway, hashed, LoginThrottle(scene.clock), tried, source=RequestSource())
             await asyncio.sleep(0.05)
         spent.append((list(sent), hashed.times))
 
@@ -151,7 +150,7 @@ class Counted(Passwords):
 
 
 class Changing(Passwords):
-    """Lets a row be changed after the password was found right, before anything is decided."""
+    """Changes a row after the password was verified, before the session is opened."""
 
     def __init__(self, executor: ThreadPoolExecutor, scene: Scene, values: dict[str, str]) -> None:
         super().__init__(executor, cost=CHEAP)
@@ -161,7 +160,7 @@ class Changing(Passwords):
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Verify, then change the row."""
         matched = await super().verify(password, hashed)
-        async with self._scene.gateway.parts.database.write() as transaction:
+        async with self._scene.gateway.deps.database.write() as transaction:
             change = sa.update(operators).values(self._values)
             await transaction.execute(change.execution_options(unrecorded="a test's own hand"))
         return matched
@@ -172,13 +171,13 @@ class Changing(Passwords):
     [({"state": "active"}, True), ({"state": "disabled"}, False), ({"password_hash": "another"}, False)],
     ids=["nothing", "state", "password"],
 )
-async def test_threat_42_who_was_changed_while_the_password_was_hashed_is_judged_as_they_are_now(
+async def test_threat_42_a_login_checks_the_operator_again_after_the_password_is_hashed(
     scene: Scene, person: Person, values: dict[str, str], let_in: bool
 ) -> None:
     tried = Login(name=person.name, password=PASSWORD, totp=person.next_code())
     with ThreadPoolExecutor(1) as executor:
         passwords = Changing(executor, scene, values)
-        trying = login(scene.gateway, passwords, Guesses(scene.clock), tried, arrival=Arrival())
+        trying = login(scene.gateway, passwords, LoginThrottle(scene.clock), tried, source=RequestSource())
         if let_in:
             assert (await trying).token
             return
@@ -196,7 +195,9 @@ async def test_threat_42_a_code_works_once_and_none_before_it_works_after(person
     assert (await person.try_in(totp=earlier)).status_code == 401
 
 
-async def test_threat_42_a_code_sent_to_two_workers_at_once_lets_one_in(scene: Scene, person: Person) -> None:
+async def test_threat_42_a_code_sent_to_two_workers_at_once_opens_one_session(
+    scene: Scene, person: Person
+) -> None:
     code = person.next_code()
     async with another_worker(scene) as http:
         elsewhere = replace(person, http=http)
@@ -218,14 +219,14 @@ async def test_a_session_ends_half_an_hour_after_its_last_call(scene: Scene, per
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
 
 
-async def test_a_session_in_use_ends_after_eight_hours_all_the_same(scene: Scene, person: Person) -> None:
+async def test_a_session_in_constant_use_ends_after_eight_hours(scene: Scene, person: Person) -> None:
     for _ in range(23):
         scene.clock.advance(20 * 60)
         assert (await person.call("GET", "/operators")).status_code == 200
     scene.clock.advance(20 * 60)
     assert (await person.call("GET", "/operators")).json()["code"] == "token_invalid"
     await person.sign_in()
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         kept = await transaction.execute(sa.text("SELECT count(*) FROM operator_sessions"))
         assert kept.scalar_one() == 1
 
@@ -257,7 +258,7 @@ async def test_threat_42_a_disabled_operator_is_out_at_once_on_every_worker(
     assert (await person.try_in(totp=person.next_code())).status_code == 401
 
 
-async def test_threat_41_a_session_is_known_by_a_token_of_its_own_made_at_login(
+async def test_threat_41_each_login_makes_a_new_token_and_no_other_is_accepted(
     scene: Scene, person: Person
 ) -> None:
     first = person.token
@@ -268,7 +269,7 @@ async def test_threat_41_a_session_is_known_by_a_token_of_its_own_made_at_login(
             await identify(scene.gateway, token)
 
 
-async def test_a_portals_token_is_no_operators_nor_the_reverse(person: Person, portal: Portal) -> None:
+async def test_a_portal_token_is_no_operator_token_nor_the_reverse(person: Person, portal: Portal) -> None:
     answer = await person.call("GET", "/operators", Authorization=f"Bearer {portal.access_token}")
     assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
     answer = await portal.call("GET", "/me", Authorization=f"Bearer {person.token}")
@@ -285,7 +286,7 @@ async def test_a_portals_token_is_no_operators_nor_the_reverse(person: Person, p
         ([("Authorization", "Bearer {}"), ("Authorization", "Bearer {}")], "token_invalid"),
     ],
 )
-async def test_a_token_comes_once_and_as_bearer(
+async def test_a_call_needs_one_authorization_header_with_a_bearer_token(
     person: Person, headers: list[tuple[str, str]], code: str
 ) -> None:
     sent = [(name, value.format(person.token)) for name, value in headers]
@@ -306,7 +307,7 @@ async def test_a_token_comes_once_and_as_bearer(
         ({"more": 1}, "body.3"),
     ],
 )
-async def test_a_login_of_another_shape_is_refused_naming_the_member_only(
+async def test_a_login_of_another_shape_is_refused_naming_only_the_member(
     scene: Scene, person: Person, members: dict[str, Any], field: str
 ) -> None:
     answer = await person.try_in(**members)
@@ -334,7 +335,7 @@ async def test_threat_42_a_flood_of_guesses_is_slowed_or_refused_and_locks_nobod
 
     assert (holder.status_code, served_meanwhile) == (201, True)
     found = Counter(answer.json()["code"] for answer in answers)
-    # At any moment; on a slow machine some leave their places while others still arrive.
+    # At any moment; on a slow machine some end while others still start.
     assert found["login_invalid"] <= 2 * (FREE_OF_PAIR + WAITING)
     assert found.total() == found["login_invalid"] + found["rate_limited"] == 40
     for answer in answers:

@@ -1,4 +1,4 @@
-"""TOTP against RFC 6238's own vectors, and against an implementation of its own words."""
+"""TOTP against the vectors of RFC 6238, and against a second implementation of RFC 4226."""
 
 import base64
 import hashlib
@@ -51,12 +51,14 @@ def by_the_words(secret: bytes, step: int) -> str:
 
 
 @given(SECRETS, st.integers(0, 2**40))
-def test_every_code_is_the_one_that_the_words_of_rfc_4226_give(secret: bytes, step: int) -> None:
+def test_every_code_equals_the_one_computed_by_rfc_4226(secret: bytes, step: int) -> None:
     assert code_at(secret, step) == by_the_words(secret, step)
 
 
 @given(SECRETS, INSTANTS, st.integers(-3, 3))
-def test_a_code_is_taken_one_step_around_now_and_no_further(secret: bytes, now: datetime, away: int) -> None:
+def test_a_code_is_accepted_one_step_around_now_and_no_further(
+    secret: bytes, now: datetime, away: int
+) -> None:
     step = step_of(now) + away
     near = [code_at(secret, step_of(now) + offset) for offset in (-1, 0, 1)]
     found = find_step(secret, code_at(secret, step), now=now, after=None)
@@ -67,7 +69,7 @@ def test_a_code_is_taken_one_step_around_now_and_no_further(secret: bytes, now: 
 
 
 @given(SECRETS, INSTANTS, st.integers(-1, 1), st.integers(-2, 2))
-def test_no_step_is_taken_twice_nor_one_before_it(
+def test_no_time_step_is_accepted_twice_nor_an_earlier_one(
     secret: bytes, now: datetime, tried: int, used: int
 ) -> None:
     after = step_of(now) + used
@@ -76,7 +78,7 @@ def test_no_step_is_taken_twice_nor_one_before_it(
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "ABCDEF", "１２３４５６"])
-def test_what_is_no_code_matches_no_step_and_breaks_nothing(code: str) -> None:
+def test_a_malformed_code_matches_no_step_and_raises_nothing(code: str) -> None:
     assert find_step(RFC_SECRET, code, now=datetime.fromtimestamp(59, UTC), after=None) is None
 
 

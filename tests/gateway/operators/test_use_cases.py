@@ -1,4 +1,4 @@
-"""Who makes, changes and ends operators: the host's first admin, an admin, and when a second person is needed."""
+"""Who creates, changes and disables operators: the host, an admin, and when a second person is needed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.app import open_gateway
-from gateway.errors.callers import TokenInvalid
-from gateway.errors.commands import StateWrong, Unknown
-from gateway.errors.operators import LoginInvalid, RoleMissing
-from gateway.operators.enrolment import enrol
-from gateway.operators.model import Operator, OperatorState, Role, parse_name
+from gateway.errors.operators import LoginInvalid, RoleMissing, StateWrong, Unknown
+from gateway.errors.requests import TokenInvalid
+from gateway.operators.model import Operator, OperatorState, Role, operator_entry, parse_name
 from gateway.operators.passwords import Passwords, parse_new_password
 from gateway.operators.use_cases import (
     admit_operator,
@@ -21,13 +19,14 @@ from gateway.operators.use_cases import (
     confirm_operator,
     create_operator,
     disable_operator,
+    enrol,
     has_official,
     list_operators,
-    operator_entry,
 )
 from gateway.settings import Settings
-from tests.gateway.operators.people import CHEAP, PASSWORD, enrolled, invite, operator_behind, signed_in
-from tests.gateway.scene import MASTER_KEY, HandClock, Scene
+from tests.kit.clocks import HandClock
+from tests.kit.operators import CHEAP, PASSWORD, enrolled, invite, operator_behind, signed_in
+from tests.kit.scene import MASTER_KEY, Scene
 
 LAN, MINH, HOA, TU = map(parse_name, ("lan.nguyen", "minh.tran", "hoa.le", "tu.pham"))
 
@@ -50,12 +49,12 @@ async def create(
 
 
 async def states(scene: Scene) -> dict[str, tuple[str, str]]:
-    found = await list_operators(scene.gateway.parts)
+    found = await list_operators(scene.gateway.deps)
     return {operator.name: (operator.role.value, operator.state.value) for operator in found}
 
 
 @pytest.mark.parametrize("name", ["a", "lan.nguyen", "x-1_2.3", "a" * 64, "can12345678"])
-def test_a_short_plain_name_is_an_operators(name: str) -> None:
+def test_a_short_plain_name_is_accepted_for_an_operator(name: str) -> None:
     assert parse_name(name) == name
 
 
@@ -67,7 +66,7 @@ def test_a_name_that_could_be_a_number_or_the_host_is_refused(name: str) -> None
         parse_name(name)
 
 
-async def test_the_first_operator_is_an_admin_of_the_host_and_only_the_first(scene: Scene) -> None:
+async def test_the_host_makes_only_the_first_operator_and_it_is_an_admin(scene: Scene) -> None:
     with pytest.raises(StateWrong, match="first operator is an admin"):
         await create(scene, LAN, Role.APPROVER)
     await create(scene, LAN, Role.ADMIN, official=True)
@@ -83,7 +82,7 @@ async def test_the_first_operator_is_an_admin_of_the_host_and_only_the_first(sce
     )
 
 
-async def test_two_first_admins_at_once_are_one(scene: Scene) -> None:
+async def test_two_first_admins_created_at_once_become_one(scene: Scene) -> None:
     made = await asyncio.gather(
         *(create(scene, f"admin-{n}", Role.ADMIN) for n in range(5)), return_exceptions=True
     )
@@ -100,12 +99,12 @@ async def test_an_admin_makes_operators_and_the_row_names_both(scene: Scene, adm
         "operator_admitted:minh.tran:proposer",
         "lan.nguyen",
     )
-    found = {operator.name: operator for operator in await list_operators(scene.gateway.parts)}
+    found = {operator.name: operator for operator in await list_operators(scene.gateway.deps)}
     assert found[MINH].created_by == "lan.nguyen"
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
-async def test_threat_42_no_other_role_makes_or_ends_operators(scene: Scene, role: Role) -> None:
+async def test_threat_42_no_other_role_creates_or_disables_operators(scene: Scene, role: Role) -> None:
     person = await operator_behind(scene, await signed_in(scene, MINH, role))
     await enrolled(scene.gateway, HOA, Role.VIEWER)
 
@@ -119,7 +118,7 @@ async def test_threat_42_no_other_role_makes_or_ends_operators(scene: Scene, rol
     assert (await states(scene))[HOA] == ("viewer", "active")
 
 
-async def test_threat_42_the_last_active_admin_is_neither_ended_nor_given_another_role(
+async def test_threat_42_the_last_active_admin_is_neither_disabled_nor_given_another_role(
     scene: Scene, admin: Operator
 ) -> None:
     await create(scene, MINH, Role.ADMIN, by=admin)
@@ -130,7 +129,7 @@ async def test_threat_42_the_last_active_admin_is_neither_ended_nor_given_anothe
     assert (await states(scene))[LAN] == ("admin", "active")
 
 
-async def test_threat_42_two_admins_who_end_each_other_at_once_leave_one(
+async def test_threat_42_two_admins_who_disable_each_other_at_once_leave_one(
     scene: Scene, admin: Operator
 ) -> None:
     other = await operator_behind(scene, await signed_in(scene, MINH, Role.ADMIN))
@@ -142,7 +141,7 @@ async def test_threat_42_two_admins_who_end_each_other_at_once_leave_one(
     assert sorted(state for _, state in (await states(scene)).values()) == ["active", "disabled"]
 
 
-async def test_an_unknown_or_ended_operator_is_not_ended_again(scene: Scene, admin: Operator) -> None:
+async def test_an_unknown_or_disabled_operator_is_not_disabled_again(scene: Scene, admin: Operator) -> None:
     await invite(scene.gateway, MINH, Role.VIEWER)
     with pytest.raises(Unknown, match="does not exist"):
         await disable_operator(scene.gateway, HOA, by=admin)
@@ -152,7 +151,9 @@ async def test_an_unknown_or_ended_operator_is_not_ended_again(scene: Scene, adm
     assert (await scene.audit())[-1]["outcome"] == "operator_disabled:minh.tran"
 
 
-async def test_threat_12_who_was_ended_since_signing_in_makes_nobody(scene: Scene, admin: Operator) -> None:
+async def test_threat_12_an_admin_disabled_since_signing_in_creates_no_operator(
+    scene: Scene, admin: Operator
+) -> None:
     other = await operator_behind(scene, await signed_in(scene, MINH, Role.ADMIN))
     await disable_operator(scene.gateway, MINH, by=admin)
     with pytest.raises(TokenInvalid):
@@ -160,7 +161,7 @@ async def test_threat_12_who_was_ended_since_signing_in_makes_nobody(scene: Scen
     assert TU not in await states(scene)
 
 
-async def test_threat_12_official_needs_a_second_person_once_both_roles_are_there(
+async def test_threat_12_official_needs_a_second_person_once_both_roles_exist(
     scene: Scene, admin: Operator
 ) -> None:
     await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
@@ -173,7 +174,7 @@ async def test_threat_12_official_needs_a_second_person_once_both_roles_are_ther
     assert len(await states(scene)) == 4
 
 
-async def test_an_official_connection_is_there_once_it_has_a_revision(
+async def test_an_official_connection_exists_once_it_has_a_revision(
     scene: Scene, tmp_path: Path, clock: HandClock
 ) -> None:
     assert await has_official(scene.gateway) is True
@@ -184,7 +185,7 @@ async def test_an_official_connection_is_there_once_it_has_a_revision(
         assert await has_official(gateway) is False
 
 
-async def test_threat_12_ending_the_approver_opens_no_way_round_the_second_person(
+async def test_threat_12_disabling_the_approver_does_not_avoid_the_second_person(
     scene: Scene, admin: Operator
 ) -> None:
     await enrolled(scene.gateway, MINH, Role.PROPOSER)
@@ -196,7 +197,7 @@ async def test_threat_12_ending_the_approver_opens_no_way_round_the_second_perso
             await create(scene, name, Role.APPROVER, by=admin, official=True)
 
 
-async def test_an_invitation_that_ran_out_is_nobody_who_could_approve(scene: Scene, admin: Operator) -> None:
+async def test_an_expired_invitation_does_not_count_as_an_approver(scene: Scene, admin: Operator) -> None:
     await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
     await create(scene, HOA, Role.APPROVER, by=admin, official=True)
     scene.clock.advance(24 * 3600)
@@ -204,22 +205,22 @@ async def test_an_invitation_that_ran_out_is_nobody_who_could_approve(scene: Sce
 
 
 async def give_role(scene: Scene, name: str, role: Role) -> None:
-    """Change a role as a change of two people does: in its own record."""
+    """Change a role as a change of two people does: in its own commit."""
 
-    async def decide(transaction: Any) -> list[Any]:
+    async def decide(transaction: Any) -> tuple[list[Any], None]:
         await change_role(transaction, parse_name(name), role, at=scene.clock.now())
-        return [operator_entry(scene.gateway.parts, f"operator_role:{name}:{role.value}", actor=LAN)]
+        return [operator_entry(scene.gateway.deps, f"operator_role:{name}:{role.value}", actor=LAN)], None
 
-    await scene.gateway.parts.audit.commit(decide)
+    await scene.gateway.deps.audit.commit(decide)
 
 
-async def test_another_role_holds_from_the_next_call_of_a_live_session(scene: Scene) -> None:
+async def test_a_new_role_applies_from_the_next_call_of_a_live_session(scene: Scene) -> None:
     person = await signed_in(scene, MINH, Role.PROPOSER)
     before = await operator_behind(scene, person)
     await give_role(scene, MINH, Role.APPROVER)
 
     assert (await operator_behind(scene, person)).role is Role.APPROVER
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         with pytest.raises(TokenInvalid):
             await confirm_operator(transaction, before)
     with pytest.raises(StateWrong, match="active as approver"):
@@ -228,14 +229,14 @@ async def test_another_role_holds_from_the_next_call_of_a_live_session(scene: Sc
         await give_role(scene, HOA, Role.APPROVER)
 
 
-async def test_an_active_operator_is_not_invited_over_their_head(scene: Scene, admin: Operator) -> None:
+async def test_an_active_operator_is_not_invited_again(scene: Scene, admin: Operator) -> None:
     await enrolled(scene.gateway, MINH, Role.VIEWER)
     with pytest.raises(StateWrong, match="is active"):
         await create(scene, MINH, Role.ADMIN, by=admin)
     assert (await states(scene))[MINH] == ("viewer", "active")
 
 
-async def test_an_ended_operator_comes_back_with_everything_new(
+async def test_a_disabled_operator_returns_with_new_credentials_only(
     scene: Scene, admin: Operator, passwords: Passwords
 ) -> None:
     person = await signed_in(scene, MINH, Role.PROPOSER)
@@ -273,16 +274,22 @@ async def test_a_one_time_code_works_once_for_its_own_operator_within_a_day(
     assert [row.get("actor") for row in refused[:2]] == [HOA, None]
 
 
-async def test_admitting_is_undone_with_the_change_that_called_it(scene: Scene) -> None:
-    async def decide(transaction: Any) -> list[Any]:
+async def test_an_admission_is_rolled_back_with_the_change_that_called_it(scene: Scene) -> None:
+    async def decide(transaction: Any) -> tuple[list[Any], None]:
         await admit_operator(transaction, scene.gateway, MINH, Role.APPROVER, by=LAN)
         raise StateWrong("the change fails after all")
 
     with pytest.raises(StateWrong, match="after all"):
-        await scene.gateway.parts.audit.commit(decide)
+        await scene.gateway.deps.audit.commit(decide)
     assert await states(scene) == {}
 
 
-def test_an_operator_states_and_roles_are_those_of_the_contract() -> None:
-    assert [role.value for role in Role] == ["viewer", "proposer", "approver", "data_protection", "admin"]
+def test_operator_states_and_roles_are_those_of_the_contract() -> None:
+    assert [role.value for role in Role] == [
+        "viewer",
+        "proposer",
+        "approver",
+        "data_protection",
+        "admin",
+    ]
     assert [state.value for state in OperatorState] == ["invited", "active", "disabled"]

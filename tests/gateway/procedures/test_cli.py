@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,13 @@ from typer.testing import CliRunner
 
 from gateway.procedures.catalogue import DATA
 from gateway.procedures.cli import build_cli
-
-
-class StoppedClock:
-    """A clock that stands on the day of the seed."""
-
-    def now(self) -> datetime:
-        return datetime(2022, 4, 27, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
+from gateway.terminal import OpenGateway
+from tests.kit.clocks import StillClock
 
 
 @pytest.fixture
 def commands() -> typer.Typer:
-    return build_cli(StoppedClock())
+    return build_cli(OpenGateway(StillClock()))
 
 
 @pytest.fixture

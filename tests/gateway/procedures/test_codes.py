@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.procedures.codes import CODE_LISTS, canonical, codes_of, label
+from gateway.procedures.fields import CODE_LISTS, canonical, codes_of, label
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_an_island_district_without_wards_is_read_without_a_ward(district: str, 
 
 def unit_name(code_list: str, code: str) -> str | None:
     """Return what a code means in that list."""
-    unit = load_units(code_list).find(code)
+    unit = load_units(code_list).units.get(code)
     return None if unit is None else unit.name
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.accounts.grants import make_grant
-from gateway.places import Profile
-from tests.gateway.scene import Portal, Scene
+from gateway.identifiers import Profile
+from tests.kit.scene import Portal, Scene
 
 FIRST_AND_LAST = ("xac-nhan-cmnd", "doi-chu-hop-dong-dien")
 
@@ -80,9 +80,11 @@ async def test_me_shows_what_the_account_is_and_may_do(scene: Scene, portal: Por
         "budgets": {
             "account_hour": {"limit": 1000, "used": 1},
             "subject_day": {"limit": 50},
+            "own_login_day": {"limit": 50},
             "confirmed_hour": {"limit": 10_000_000, "used": 0},
             "confirmed_day": {"limit": 100_000_000, "used": 0},
         },
+        "back_off_minutes": [1, 2, 4, 8, 16, 32, 60],
         "credentials": [{"kind": members["credentials"][0]["kind"], "expires_at": None}],
         "policy": {"reuse": "account", "reuse_seconds": 1800},
     }
@@ -99,6 +101,7 @@ async def test_me_on_official_shows_its_own_policy_and_no_key(scene: Scene) -> N
     assert members["budgets"] == {
         "account_hour": {"limit": 30, "used": 0},
         "subject_day": {"limit": 5},
+        "own_login_day": {"limit": 5},
         "confirmed_hour": {"limit": 5_000, "used": 0},
         "confirmed_day": {"limit": 20_000, "used": 0},
     }

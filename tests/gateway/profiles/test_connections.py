@@ -1,4 +1,4 @@
-"""Places from settings: own keys and policy each, and official accounts made directly only on loopback."""
+"""Places from settings: each with its own keys and policy; official accounts are made directly only on loopback."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.grants import make_grant
 from gateway.accounts.use_cases import NewAccount, create_account
-from gateway.errors.commands import SettingInvalid, StateWrong
-from gateway.places import Profile
+from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.identifiers import Profile
 from gateway.profiles.connections import is_local
 from gateway.settings import ProfileSettings
 from mock_c06.app import MockRegistry
-from tests.gateway.scene import AGENCY, HandClock, Scene, open_scene, settings_for
+from tests.kit.clocks import HandClock
+from tests.kit.scene import AGENCY, Scene, open_scene, settings_for
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_without_networks_a_profile_with_a_registry_is_never_local(address: str 
     assert is_local(ProfileSettings.model_validate(members)) is local
 
 
-async def test_an_official_account_is_not_made_directly_where_networks_reach_out(
+async def test_an_official_account_is_not_made_directly_where_networks_are_not_loopback(
     database_url: str, mock: MockRegistry, clock: HandClock
 ) -> None:
     settings = settings_for(database_url, mock, official={"networks": ("127.0.0.0/8", "10.0.0.0/8")})
@@ -106,7 +107,7 @@ async def test_nothing_of_the_gateway_shows_a_credential_in_its_repr(scene: Scen
         scopes=frozenset({"verify"}),
         grants=make_grant(["*"], ["*"], ["*"]),
     )
-    made = await create_account(scene.gateway.parts, scene.gateway.places[Profile.SANDBOX], new)
+    made = await create_account(scene.gateway.deps, scene.gateway.places[Profile.SANDBOX], new)
     shown = f"{scene.gateway!r} {scene.settings!r} {made!r} {new!r} {key['kty']}"
 
     assert str(made.client_secret) not in shown

@@ -1,4 +1,4 @@
-"""Epochs: a running worker follows what others change, and says once what keeps it from following."""
+"""Epochs: a running worker follows what others change, and logs once why it can't."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,26 +9,25 @@ from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
 from gateway.deployment import advance_epoch, read_epoch
+from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
-from gateway.places import Profile
-from gateway.profiles.epochs import LOOK_SECONDS, watching
-from gateway.profiles.key_rotation import rotate_keys
-from gateway.profiles.master_rotation import rotate_master
+from gateway.profiles.epochs import POLL_SECONDS, follow_epochs
+from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from gateway.profiles.model import Gateway
-from tests.gateway.scene import Scene
+from tests.kit.scene import Scene
 
 A_SECOND = 1.0
 
 
 @asynccontextmanager
 async def a_command(scene: Scene) -> AsyncIterator[Gateway]:
-    """What another process would open."""
+    """The gateway of another process on the same store."""
     async with open_gateway(scene.settings, clock=scene.clock) as gateway:
         yield gateway
 
 
 async def until(condition: Callable[[], bool]) -> float:
-    """Return how long a condition took to hold; it has four seconds on a busy machine."""
+    """Return how long it took until a condition was true; at most four seconds."""
     started = asyncio.get_running_loop().time()
     async with asyncio.timeout(4):
         while not condition():  # noqa: ASYNC110 - there is no event: another process made the change
@@ -37,11 +36,11 @@ async def until(condition: Callable[[], bool]) -> float:
 
 
 def test_a_worker_looks_more_than_once_within_a_second() -> None:
-    assert LOOK_SECONDS * 2 <= A_SECOND
+    assert POLL_SECONDS * 2 <= A_SECOND
 
 
 async def test_the_epoch_counts_every_change_by_one(scene: Scene) -> None:
-    database = scene.gateway.parts.database
+    database = scene.gateway.deps.database
     async with database.write() as transaction:
         before = await read_epoch(transaction)
         await advance_epoch(transaction)
@@ -50,22 +49,22 @@ async def test_the_epoch_counts_every_change_by_one(scene: Scene) -> None:
         assert await read_epoch(transaction) == before + 2
 
 
-async def test_a_watching_worker_takes_up_a_key_that_another_process_made(scene: Scene) -> None:
+async def test_a_watching_worker_uses_a_key_that_another_process_made(scene: Scene) -> None:
     def keys() -> int:
         return len(scene.gateway.places[Profile.SANDBOX].keys.all(Purpose.TOKEN))
 
-    async with watching(scene.gateway), a_command(scene) as command:
+    async with follow_epochs(scene.gateway), a_command(scene) as command:
         await rotate_keys(command, Purpose.TOKEN, [Profile.SANDBOX])
         await until(lambda: keys() == 2)
 
 
-async def test_a_master_key_rotated_elsewhere_is_said_once_with_its_remedy(scene: Scene) -> None:
+async def test_a_master_key_rotated_elsewhere_is_logged_once_with_its_remedy(scene: Scene) -> None:
     before = scene.gateway.places[Profile.SANDBOX]
     async with a_command(scene) as command:
         await rotate_master(command, given=b"n" * 32)
     with capture_logs() as logs:
-        async with watching(scene.gateway):
-            await asyncio.sleep(LOOK_SECONDS * 4)
+        async with follow_epochs(scene.gateway):
+            await asyncio.sleep(POLL_SECONDS * 4)
 
     warnings = [entry for entry in logs if entry["log_level"] == "warning"]
     assert [entry["event"] for entry in warnings] == ["master_key_rotated"]
@@ -73,13 +72,13 @@ async def test_a_master_key_rotated_elsewhere_is_said_once_with_its_remedy(scene
     assert scene.gateway.places[Profile.SANDBOX] is before
 
 
-async def test_a_store_out_of_order_is_said_once_and_the_worker_looks_again(scene: Scene) -> None:
-    database = scene.gateway.parts.database
+async def test_an_unreadable_store_is_logged_once_and_the_worker_looks_again(scene: Scene) -> None:
+    database = scene.gateway.deps.database
     with capture_logs() as logs:
-        async with watching(scene.gateway):
+        async with follow_epochs(scene.gateway):
             await execute(scene, "ALTER TABLE deployment RENAME TO away")
             await until(lambda: bool(logs))
-            await asyncio.sleep(LOOK_SECONDS * 2)
+            await asyncio.sleep(POLL_SECONDS * 2)
             said = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
             await execute(scene, "ALTER TABLE away RENAME TO deployment")
             async with a_command(scene) as command:
@@ -93,5 +92,5 @@ async def test_a_store_out_of_order_is_said_once_and_the_worker_looks_again(scen
 
 
 async def execute(scene: Scene, statement: str) -> None:
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         await transaction.execute(sa.text(statement))

@@ -1,4 +1,4 @@
-"""Revisions: sealed to their place, made once by the settings, switched as a whole under a running worker."""
+"""Revisions: each secret sealed to its row, the first made once by the settings, switched as a whole under a running worker."""
 
 import json
 from datetime import date, timedelta
@@ -13,32 +13,29 @@ from structlog.testing import capture_logs
 from gateway.audit.model import AuditEntry
 from gateway.clock import today
 from gateway.database import Transaction
-from gateway.errors.callers import ProfileMismatch
-from gateway.errors.commands import SettingInvalid, StateWrong
+from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.errors.requests import ProfileMismatch
+from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
-from gateway.places import Profile
 from gateway.profiles import store
 from gateway.profiles.epochs import refresh
-from gateway.profiles.revision_rows import (
+from gateway.profiles.revisions import (
+    SECRET_MEMBERS,
+    Revision,
+    Suspension,
     list_secrets,
     masked,
     read_members,
     seal_secret,
-    seal_secrets,
     unseal_secret,
     write_document,
 )
-from gateway.profiles.revisions import SECRET_MEMBERS, Revision, Suspension
-from gateway.profiles.switching import (
-    activate_revision,
-    resume,
-    return_to_former,
-    suspend,
-)
+from gateway.profiles.switching import activate_revision, resume, return_to_former, suspend
 from gateway.registry.members import ConnectionMembers
 from mock_c06.app import MockRegistry
-from tests.gateway.audit.entries import entry
-from tests.gateway.scene import HandClock, Portal, Scene, open_scene, settings_for
+from tests.kit.audit import entry
+from tests.kit.clocks import HandClock
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
 
 MASTER = b"m" * 32
 places = st.tuples(st.sampled_from(list(Profile)), st.integers(1, 9), st.sampled_from(SECRET_MEMBERS))
@@ -74,7 +71,7 @@ def members(**changes: Any) -> ConnectionMembers:
 
 
 @given(places, places, st.text(min_size=1))
-def test_a_sealed_secret_opens_at_its_own_place_and_at_no_other(
+def test_a_sealed_secret_is_unsealed_only_with_its_own_profile_revision_and_member(
     own: tuple[Profile, int, str], other: tuple[Profile, int, str], secret: str
 ) -> None:
     sealed = seal_secret(secret, *own, master=MASTER)
@@ -84,7 +81,7 @@ def test_a_sealed_secret_opens_at_its_own_place_and_at_no_other(
             unseal_secret(sealed, *other, master=MASTER)
 
 
-def test_a_documents_text_and_its_mask_hold_no_secret() -> None:
+def test_a_revisions_document_and_its_mask_contain_no_secret() -> None:
     made = members()
     secrets = list_secrets(made)
     assert set(secrets) == {
@@ -101,32 +98,33 @@ def test_a_documents_text_and_its_mask_hold_no_secret() -> None:
     assert masked(made)["adapter"]["secret_key"] == "(sealed)"
 
 
-def test_a_stored_revision_is_put_together_as_it_was() -> None:
-    made = members(expires_on="2027-01-31", service_codes={"khai-sinh": "G15-TP110"})
-    sealed = seal_secrets(made, Profile.SANDBOX, 3, master=MASTER)
-    opened = {
-        name: unseal_secret(value, Profile.SANDBOX, 3, name, master=MASTER) for name, value in sealed.items()
+def test_a_stored_revision_is_read_as_it_was_written() -> None:
+    made = members(expires_on="2099-01-31", service_codes={"khai-sinh": "G15-TP110"})
+    own = (Profile.SANDBOX, 3)
+    sealed = {
+        name: seal_secret(value, *own, name, master=MASTER) for name, value in list_secrets(made).items()
     }
+    opened = {name: unseal_secret(value, *own, name, master=MASTER) for name, value in sealed.items()}
     assert read_members(write_document(made), opened) == made
 
 
 async def test_the_settings_make_revision_one_and_it_is_active(scene: Scene) -> None:
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         for profile in Profile:
-            standing = await store.read_standing(transaction, profile)
+            state = await store.read_state(transaction, profile)
             (revision,) = await store.list_revisions(transaction, profile)
-            assert (standing.active, standing.former) == (1, None)
+            assert (state.active, state.former) == (1, None)
             assert (revision.number, revision.proposed_by) == (1, "local")
             assert list_secrets(revision.members) == {"c06_secret": ""}
 
 
-async def test_threat_15_a_stores_rows_hold_no_credential(scene: Scene) -> None:
+async def test_threat_15_the_rows_of_a_store_contain_no_credential(scene: Scene) -> None:
     secrets = [
         account.secret
         for name in ("dvctt-hanoi", "dvctt-hanoi-official")
         if (account := scene.mock.register.find(name)) is not None
     ]
-    async with scene.gateway.parts.database.read() as transaction:
+    async with scene.gateway.deps.database.read() as transaction:
         rows = [
             row
             for table in ("revisions", "revision_secrets", "profile_standings", "audit_entries")
@@ -146,9 +144,9 @@ async def test_once_a_revision_exists_settings_are_ignored_with_a_warning_that_n
     )
     with capture_logs() as logs:
         async with open_scene(changed, mock, clock) as later:
-            link = later.gateway.places[Profile.SANDBOX].link
-            assert link is not None
-            assert link.connection.registry_url == "http://127.0.0.1:8100"
+            client = later.gateway.places[Profile.SANDBOX].client
+            assert client is not None
+            assert client.connection.registry_url == "http://127.0.0.1:8100"
     warned = [entry for entry in logs if entry["event"] == "settings_ignored"]
     assert [entry["log_level"] for entry in warned] == ["warning", "warning"]
     assert "GATEWAY_SANDBOX_REGISTRY_URL" in warned[0]["settings"]
@@ -160,9 +158,9 @@ async def test_an_official_that_can_reach_further_than_this_machine_is_only_prop
 ) -> None:
     settings = settings_for(database_url, mock, official={"networks": ("127.0.0.0/8", "10.0.0.0/8")})
     async with open_scene(settings, mock, clock) as scene:
-        assert scene.gateway.places[Profile.OFFICIAL].link is None
-        async with scene.gateway.parts.database.read() as transaction:
-            assert (await store.read_standing(transaction, Profile.OFFICIAL)).active is None
+        assert scene.gateway.places[Profile.OFFICIAL].client is None
+        async with scene.gateway.deps.database.read() as transaction:
+            assert (await store.read_state(transaction, Profile.OFFICIAL)).active is None
             assert len(await store.list_revisions(transaction, Profile.OFFICIAL)) == 1
         ready = (await scene.http.get("/readyz")).json()
     assert ready["profiles"] == {"sandbox": "ready", "official": "unconfigured"}
@@ -178,37 +176,37 @@ async def test_settings_that_make_no_connection_stop_the_start_naming_the_settin
 
 
 async def propose(scene: Scene, profile: Profile, **changes: Any) -> Revision:
-    """Put another revision beside the active one."""
+    """Store another revision, not active yet."""
     active = scene.gateway.places[profile].revision
     assert active is not None
-    parts, made = scene.gateway.parts, []
+    deps, made = scene.gateway.deps, []
 
-    async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
+    async def decide(transaction: Transaction) -> tuple[tuple[AuditEntry, ...], None]:
         made.append(
             Revision(
                 profile=profile,
                 number=await store.next_number(transaction, profile),
                 members=active.members.model_copy(update=changes),
                 proposed_by="an",
-                proposed_at=parts.clock.now(),
+                proposed_at=deps.clock.now(),
             )
         )
         await store.insert_revision(transaction, made[0], master=scene.gateway.vault.master)
-        return (entry(),)
+        return (entry(),), None
 
-    await parts.audit.commit(decide)
+    await deps.audit.commit(decide)
     return made[0]
 
 
 async def switch(scene: Scene, profile: Profile, number: int) -> None:
-    async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
+    async def decide(transaction: Transaction) -> tuple[tuple[AuditEntry, ...], None]:
         await activate_revision(transaction, profile, number)
-        return (entry(),)
+        return (entry(),), None
 
-    await scene.gateway.parts.audit.commit(decide)
+    await scene.gateway.deps.audit.commit(decide)
 
 
-async def test_a_switched_revision_is_taken_up_and_the_former_stays_ready(scene: Scene) -> None:
+async def test_a_switch_is_followed_and_the_former_revision_is_kept(scene: Scene) -> None:
     second = await propose(scene, Profile.SANDBOX, deadline_ms=1234)
     before = scene.gateway.places[Profile.SANDBOX]
     await switch(scene, Profile.SANDBOX, second.number)
@@ -216,38 +214,38 @@ async def test_a_switched_revision_is_taken_up_and_the_former_stays_ready(scene:
     assert await refresh(scene.gateway) is True
 
     after = scene.gateway.places[Profile.SANDBOX]
-    assert before.link is not None
-    assert after.link is not None
-    assert (before.link.connection.revision, after.link.connection.revision) == (1, 2)
-    assert after.link.connection.deadline_ms == 1234
-    assert after.link.registry is not before.link.registry
-    async with scene.gateway.parts.database.read() as transaction:
-        standing = await store.read_standing(transaction, Profile.SANDBOX)
-    assert (standing.active, standing.former) == (2, 1)
+    assert before.client is not None
+    assert after.client is not None
+    assert (before.client.connection.revision, after.client.connection.revision) == (1, 2)
+    assert after.client.connection.deadline_ms == 1234
+    assert after.client.registry is not before.client.registry
+    async with scene.gateway.deps.database.read() as transaction:
+        state = await store.read_state(transaction, Profile.SANDBOX)
+    assert (state.active, state.former) == (2, 1)
 
 
-async def test_the_other_profiles_link_is_kept_through_a_switch(scene: Scene) -> None:
-    official = scene.gateway.places[Profile.OFFICIAL].link
+async def test_the_other_profiles_client_is_kept_through_a_switch(scene: Scene) -> None:
+    official = scene.gateway.places[Profile.OFFICIAL].client
     second = await propose(scene, Profile.SANDBOX)
     await switch(scene, Profile.SANDBOX, second.number)
     await refresh(scene.gateway)
-    assert scene.gateway.places[Profile.OFFICIAL].link is official
+    assert scene.gateway.places[Profile.OFFICIAL].client is official
 
 
-async def test_threat_11_a_question_of_the_former_revision_does_not_leave_by_the_new_one(
+async def test_threat_11_a_question_of_the_former_revision_is_not_sent_by_the_new_one(
     scene: Scene, portal: Portal
 ) -> None:
-    from tests.gateway.registry.scene import question  # noqa: PLC0415 - a scene of its own
+    from tests.kit.registry import question  # noqa: PLC0415 - a scene of its own
 
     second = await propose(scene, Profile.SANDBOX)
-    former = scene.gateway.places[Profile.SANDBOX].link
+    former = scene.gateway.places[Profile.SANDBOX].client
     await switch(scene, Profile.SANDBOX, second.number)
     await refresh(scene.gateway)
-    link = scene.gateway.places[Profile.SANDBOX].link
+    client = scene.gateway.places[Profile.SANDBOX].client
     assert former is not None
-    assert link is not None
+    assert client is not None
     with pytest.raises(ProfileMismatch):
-        await link.registry.confirm(question(revision=1))
+        await client.registry.confirm(question(revision=1))
     with pytest.raises(ProfileMismatch):
         await former.registry.confirm(question(revision=2))
     assert (await portal.verify()).status_code == 201
@@ -257,23 +255,23 @@ async def test_returning_to_the_former_revision_is_done_once(scene: Scene) -> No
     second = await propose(scene, Profile.SANDBOX)
     await switch(scene, Profile.SANDBOX, second.number)
 
-    async def back(transaction: Transaction) -> tuple[AuditEntry, ...]:
+    async def back(transaction: Transaction) -> tuple[tuple[AuditEntry, ...], None]:
         await return_to_former(transaction, Profile.SANDBOX, left=second.number)
-        return (entry(),)
+        return (entry(),), None
 
-    await scene.gateway.parts.audit.commit(back)
+    await scene.gateway.deps.audit.commit(back)
     with pytest.raises(StateWrong, match="not active"):
-        await scene.gateway.parts.audit.commit(back)
-    async with scene.gateway.parts.database.read() as transaction:
-        standing = await store.read_standing(transaction, Profile.SANDBOX)
-    assert (standing.active, standing.former) == (1, None)
+        await scene.gateway.deps.audit.commit(back)
+    async with scene.gateway.deps.database.read() as transaction:
+        state = await store.read_state(transaction, Profile.SANDBOX)
+    assert (state.active, state.former) == (1, None)
 
 
 async def test_a_secret_moved_to_another_revision_leaves_the_profile_unconfigured(
     scene: Scene, portal: Portal
 ) -> None:
     second = await propose(scene, Profile.SANDBOX)
-    async with scene.gateway.parts.database.write() as transaction:
+    async with scene.gateway.deps.database.write() as transaction:
         await transaction.execute(
             sa.text(
                 "UPDATE revision_secrets SET sealed = (SELECT sealed FROM revision_secrets"
@@ -289,18 +287,20 @@ async def test_a_secret_moved_to_another_revision_leaves_the_profile_unconfigure
 
 
 async def suspend_sandbox(scene: Scene, reason: str) -> None:
-    """Let this worker's sandbox be suspended."""
+    """Suspend this worker's sandbox."""
     suspension = Suspension(at=scene.clock.now(), by="an", reason=reason)
 
-    async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
+    async def decide(transaction: Transaction) -> tuple[tuple[AuditEntry, ...], None]:
         await suspend(transaction, Profile.SANDBOX, suspension)
-        return (entry(),)
+        return (entry(),), None
 
-    await scene.gateway.parts.audit.commit(decide)
+    await scene.gateway.deps.audit.commit(decide)
     await refresh(scene.gateway)
 
 
-async def test_a_suspended_profile_asks_nothing_and_says_so(scene: Scene, portal: Portal) -> None:
+async def test_a_suspended_profile_asks_nothing_and_answers_that_it_is_suspended(
+    scene: Scene, portal: Portal
+) -> None:
     await suspend_sandbox(scene, "C06 asked for it")
     answer = await portal.verify()
     assert (answer.status_code, answer.json()["code"]) == (503, "profile_suspended")
@@ -314,16 +314,16 @@ async def test_a_suspended_profile_asks_nothing_and_says_so(scene: Scene, portal
 async def test_a_resumed_profile_asks_the_registry_again(scene: Scene, portal: Portal) -> None:
     await suspend_sandbox(scene, "a rehearsal")
 
-    async def decide(transaction: Transaction) -> tuple[AuditEntry, ...]:
+    async def decide(transaction: Transaction) -> tuple[tuple[AuditEntry, ...], None]:
         await resume(transaction, Profile.SANDBOX)
-        return (entry(),)
+        return (entry(),), None
 
-    await scene.gateway.parts.audit.commit(decide)
+    await scene.gateway.deps.audit.commit(decide)
     await refresh(scene.gateway)
     assert (await portal.verify()).status_code == 201
 
 
-async def test_a_credentials_end_is_seen_in_readyz_before_and_after(scene: Scene) -> None:
+async def test_readyz_shows_the_end_of_credentials_before_and_after(scene: Scene) -> None:
     day = today(scene.clock)
     second = await propose(scene, Profile.SANDBOX, expires_on=day + timedelta(days=12))
     await switch(scene, Profile.SANDBOX, second.number)
@@ -339,7 +339,7 @@ async def test_a_credentials_end_is_seen_in_readyz_before_and_after(scene: Scene
 
 @pytest.fixture
 async def second(scene: Scene) -> Revision:
-    """A proposed revision beside the active one."""
+    """A proposed revision does not replace the active one."""
     return await propose(scene, Profile.SANDBOX)
 
 

@@ -1,1 +1,1 @@
-"""What the gateway says to the registry, and what it takes from it."""
+"""The client of the registry: what it sends, and what it accepts."""

@@ -1,4 +1,4 @@
-"""The gateway's registry room against the mock registry: five operations, four dialects, every persona."""
+"""The registry's client against the mock registry: five operations, four dialects, every persona."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +8,15 @@ from lxml import etree
 
 from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
 from gateway.procedures.fields import Operation
+from gateway.registry.client import body_digest
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Record
-from mock_c06.population.model import Persona
+from mock_c06.people.model import Persona
 from mock_c06.testing.scene import C06
-from tests.gateway.registry.c06_scene import Reach
-from tests.gateway.registry.mock_scene import ACCOUNTS, AN, PERSONAS, claim_of
-from tests.gateway.registry.scene import RECORD_OPERATIONS
+from tests.kit.mock_registry import ACCOUNTS, AN, PERSONAS, Reach, claim_of
+
+RECORD_OPERATIONS = [operation for operation in Operation if operation is not Operation.AUTHENTICATE]
+
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[3] / "openapi" / "c06.xsd"))
 BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
@@ -55,6 +57,22 @@ async def test_a_wrong_name_a_wrong_date_and_an_unknown_number_are_all_a_plain_n
         assert found == NobodyFound()
 
 
+@BY_DIALECT
+async def test_the_registry_logs_the_digest_that_the_audit_computes_before_the_question_leaves(
+    reach: Reach, dialect: Dialect
+) -> None:
+    registry, connection = reach.registry(dialect), reach.connection(ACCOUNTS[dialect], dialect)
+    questions = [reach.question(operation, claim_of(AN)) for operation in Operation]
+    for question in questions:
+        if question.operation is Operation.AUTHENTICATE:
+            assert await registry.confirm(question) is True
+        else:
+            await registry.find_record(question)
+    logged = {entry["ma_yeu_cau"]: entry["body_sha256"] for entry in reach.c06.journal.entries()}
+    logged.pop(None, None)  # a login
+    assert logged == {question.request_code: body_digest(question, connection) for question in questions}
+
+
 @pytest.mark.parametrize("operation", RECORD_OPERATIONS)
 async def test_every_persona_reads_alike_through_all_four_dialects(
     reach: Reach, operation: Operation
@@ -67,7 +85,7 @@ async def test_every_persona_reads_alike_through_all_four_dialects(
         assert [_without_time(other) for other in found] == [first] * 4, slug
 
 
-async def test_a_record_holds_what_the_world_holds(reach: Reach) -> None:
+async def test_a_record_has_the_values_of_the_mocks_person(reach: Reach) -> None:
     record = await _look_up(reach, AN)
     person = AN.person
     assert record.as_of is not None
@@ -96,7 +114,7 @@ async def test_a_household_names_its_head_and_its_members(reach: Reach, dialect:
     assert all(member.relation for member in found.record.household_members)
 
 
-async def test_what_leaves_and_what_comes_is_valid_by_the_schema(reach: Reach) -> None:
+async def test_every_question_and_every_answer_is_valid_by_the_schema(reach: Reach) -> None:
     registry = reach.registry(Dialect.SOAP)
     for persona in PERSONAS.values():
         await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(persona)))
@@ -128,9 +146,7 @@ async def test_threat_30_a_request_code_used_twice_is_refused_as_a_duplicate(
 
 
 @BY_DIALECT
-async def test_the_registrys_own_refusals_come_through_with_their_codes(
-    reach: Reach, dialect: Dialect
-) -> None:
+async def test_the_registrys_own_refusals_keep_their_codes(reach: Reach, dialect: Dialect) -> None:
     registry = reach.registry(dialect)
     asked = reach.question(Operation.AUTHENTICATE, claim_of(AN))
     with pytest.raises(RegistryRefused, match="004"):
@@ -157,7 +173,7 @@ async def test_a_suspended_account_and_a_wrong_secret_are_rejected_credentials(r
             await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN)))
 
 
-async def test_threat_9_a_test_account_does_not_exist_at_the_official_door(reach: Reach) -> None:
+async def test_threat_9_a_test_account_does_not_exist_at_the_official_endpoint(reach: Reach) -> None:
     registry = reach.registry(Dialect.SOAP, environment="official")
     with pytest.raises(RegistryCredentialsRejected):
         await registry.confirm(reach.question(Operation.AUTHENTICATE, claim_of(AN)))

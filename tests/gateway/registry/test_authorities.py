@@ -1,4 +1,4 @@
-"""Authorities of a deployment's own: named by a setting, read once, and then alone trusted, by their profile alone."""
+"""A deployment's own authorities: named by a setting, read once, then the only ones that their profile trusts."""
 
 import asyncio
 import os
@@ -9,18 +9,16 @@ import aiohttp
 import httpx
 import pytest
 
-from gateway.places import Profile
-from gateway.profiles.connections import Opener
-from gateway.profiles.links import Links
-from gateway.profiles.preflight import Check
+from gateway.identifiers import Profile
+from gateway.preflight.report import PreflightCheck
 from gateway.profiles.revisions import Revision
 from gateway.registry.connection import Connection
+from gateway.registry.egress import open_transport
 from gateway.registry.members import ConnectionMembers
 from gateway.registry.tls import tls_of
-from gateway.registry.transport import open_transport
 from gateway.settings import read_settings
-from tests.gateway.profiles.preflight_scene import Desk, line
-from tests.gateway.registry.authority import Authority, listening
+from tests.kit.authority import Authority, listening
+from tests.kit.preflight import Preflights, line
 
 pytestmark = pytest.mark.sockets
 
@@ -51,18 +49,14 @@ def reached(profile: Profile, port: int, **files: Path) -> Connection:
             "officer": "dvctt.dichvu",
         }
     )
-    opener = Opener(
-        read_settings(told | networks, dotenv=None), base="http://gateway.test", links=Links(None)
-    )
     at = datetime(2026, 11, 25, tzinfo=UTC)
-    return opener.connection(
-        Revision(profile=profile, number=1, members=members, proposed_by="an", proposed_at=at)
-    )
+    revision = Revision(profile=profile, number=1, members=members, proposed_by="an", proposed_at=at)
+    return revision.connection(read_settings(told | networks, dotenv=None))
 
 
-async def seen(connection: Connection) -> Check:
+async def seen(connection: Connection) -> PreflightCheck:
     """The line of a preflight about the certificate."""
-    return line(await Desk().look(connection), "tls")
+    return line(await Preflights().look(connection), "tls")
 
 
 async def send(connection: Connection) -> None:
@@ -84,10 +78,10 @@ async def test_threat_16_a_profiles_authorities_are_trusted_by_that_profile_alon
     async with listening(authority.serving("127.0.0.1", days=(-1, 90.5))) as (port, heard):
         own = reached(Profile.OFFICIAL, port, official=file)
         other = reached(Profile.SANDBOX, port, official=file)
-        assert (await seen(own)).detail == "chain and name hold; 90 day(s) left"
+        assert (await seen(own)).detail == "chain and name are valid; 90 day(s) left"
         untrusted = await seen(other)
         assert (untrusted.passed, untrusted.detail) == (False, "refused: untrusted")
-        assert untrusted.remedy.endswith("name its authority in GATEWAY_SANDBOX_CA_FILE and start again")
+        assert untrusted.remedy.endswith("name its authority in GATEWAY_SANDBOX_CA_FILE and restart")
         assert await heard.get() == b""
 
         await send(other)
@@ -102,10 +96,10 @@ async def test_threat_16_a_profiles_authorities_are_trusted_by_that_profile_alon
         ("127.0.0.1", (-90, -1), "refused: expired", "renew it"),
         ("127.0.0.2", (-1, 90), "refused: wrong_name", "correct the host in registry_url"),
         ("127.0.0.1", (1, 90), "refused: not_yet_valid", "this machine's clock"),
-        ("127.0.0.1", (-1, 12.5), "chain and name hold; 12 day(s) left", "renew the certificate soon"),
+        ("127.0.0.1", (-1, 12.5), "chain and name are valid; 12 day(s) left", "has to renew it soon"),
     ],
 )
-async def test_a_certificate_of_an_own_authority_is_held_to_its_name_and_days(
+async def test_a_certificate_of_an_own_authority_must_have_the_right_name_and_days(
     authority: Authority, file: Path, name: str, days: tuple[float, float], told: str, remedy: str
 ) -> None:
     async with listening(authority.serving(name, days=days)) as (port, _):

@@ -1,4 +1,4 @@
-"""Threat 32: a registry that is out is left alone, and asked by one question at a time whether it is back."""
+"""Threat 32: a registry that is out gets no questions but one at a time, which finds out whether it is back."""
 
 import asyncio
 
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.errors.callers import ProfileMismatch
 from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
@@ -16,25 +15,13 @@ from gateway.errors.registry import (
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.errors.requests import ClaimInvalid
-from gateway.places import Profile
-from gateway.registry.breaker import COOLING_S, FAILURES, Breaker
-from gateway.registry.client import open_registry
+from gateway.errors.requests import ClaimInvalid, ProfileMismatch
+from gateway.identifiers import Profile
+from gateway.registry.client import COOLING_S, FAILURES, MAX_CONCURRENT, Breaker, open_registry
 from gateway.registry.model import Claim, Question, Registry
-from gateway.registry.shelter import PLACES
-from tests.gateway.registry.scene import (
-    NUMBER,
-    Double,
-    Held,
-    StillClock,
-    answering,
-    connection,
-    fault,
-    question,
-    settled,
-    verdict,
-)
-from tests.gateway.scene import Portal, Scene
+from tests.kit.clocks import StillClock
+from tests.kit.registry import NUMBER, Double, Held, answering, connection, fault, question, settled, verdict
+from tests.kit.scene import Portal, Scene
 
 OUT = httpx.Response(503)
 
@@ -49,7 +36,7 @@ async def _fail(registry: Registry, clock: StillClock, times: int = FAILURES) ->
             await registry.confirm(question(clock=clock))
 
 
-async def test_an_outage_opens_the_breaker_and_no_packet_leaves_while_it_cools() -> None:
+async def test_an_outage_opens_the_breaker_and_nothing_is_sent_while_it_cools() -> None:
     clock, double = StillClock(), answering(OUT)
     registry = _opened(clock, double)
     await _fail(registry, clock)
@@ -82,7 +69,7 @@ async def test_a_probes_answer_closes_the_breaker_for_all() -> None:
         (httpx.Response(200, text="<html>"), RegistryAnswerInvalid),
     ],
 )
-async def test_who_answers_at_all_is_up_whatever_the_answer(
+async def test_a_registry_that_answers_at_all_is_up_whatever_the_answer(
     answer: httpx.Response, error: type[Exception] | None
 ) -> None:
     clock, double = StillClock(), answering(OUT)
@@ -112,7 +99,7 @@ async def _fail_with(registry: Registry, clock: StillClock, error: type[Exceptio
         ({}, httpx.Response(401), RegistryCredentialsRejected),
     ],
 )
-async def test_what_says_nothing_of_an_outage_neither_opens_the_breaker_nor_keeps_a_probes_place(
+async def test_an_end_that_is_no_outage_neither_opens_the_breaker_nor_blocks_the_next_probe(
     asked: dict[str, object], answer: httpx.Response, error: type[GatewayError]
 ) -> None:
     clock, double = StillClock(), answering(answer)
@@ -121,7 +108,7 @@ async def test_what_says_nothing_of_an_outage_neither_opens_the_breaker_nor_keep
     for _ in range(FAILURES + 1):
         with pytest.raises(error):
             await registry.confirm(mute)
-    clock.seconds += 60  # past the login's latch, too
+    clock.seconds += 60  # past the login lockout, too
     double.answer = answering(OUT).answer
     await _fail(registry, clock)
     clock.seconds += COOLING_S
@@ -151,7 +138,7 @@ async def test_threat_32_200_questions_at_once_are_one_probe() -> None:
     assert held.taken == FAILURES + 1
 
 
-async def test_a_probe_that_is_withdrawn_leaves_its_place_to_the_next() -> None:
+async def test_after_a_cancelled_probe_the_next_question_is_the_probe() -> None:
     clock, double = StillClock(), answering(OUT)
     held = Held(double)
     held.let_go.set()
@@ -168,7 +155,9 @@ async def test_a_probe_that_is_withdrawn_leaves_its_place_to_the_next() -> None:
     assert await registry.confirm(question(clock=clock)) is True
 
 
-async def test_threat_32_a_hung_registry_costs_its_own_profile_a_deadline_and_the_other_nothing() -> None:
+async def test_threat_32_a_hung_registry_delays_its_own_profile_by_a_deadline_and_the_other_not_at_all() -> (
+    None
+):
     clock = StillClock()
     held, well = Held(answering(verdict())), answering(verdict())
     sandbox = open_registry(connection(deadline_ms=100), transport=held, clock=clock)
@@ -189,9 +178,9 @@ async def test_threat_32_a_hung_registry_costs_its_own_profile_a_deadline_and_th
         ended = {type(result) for result in await hung}
     assert RegistryTimeout in ended <= {RegistryTimeout, RegistryUnavailable}
     assert all(others)
-    assert held.most == PLACES
+    assert held.most == MAX_CONCURRENT
     # Places that came free before the breaker had seen failures enough were taken again.
-    assert PLACES < (taken := held.taken) <= PLACES + FAILURES
+    assert MAX_CONCURRENT < (taken := held.taken) <= MAX_CONCURRENT + FAILURES
 
     for attempt in (1, 2, 3):
         with pytest.raises(RegistryUnavailable):
@@ -205,7 +194,7 @@ async def test_threat_32_a_hung_registry_costs_its_own_profile_a_deadline_and_th
     assert await sandbox.confirm(question(clock=clock)) is True
 
 
-async def test_threat_32_a_refusal_by_the_breaker_is_on_the_record_and_costs_no_packet(
+async def test_threat_32_a_refusal_by_the_breaker_is_audited_and_nothing_is_sent(
     scene: Scene, portal: Portal
 ) -> None:
     await scene.fault("unavailable", times=FAILURES)
@@ -234,39 +223,39 @@ def test_in_turn_a_question_is_refused_only_within_the_cooling_after_failures_in
         clock.seconds += pause
         refuses = in_a_row >= FAILURES and clock.seconds - last < COOLING_S
         try:
-            admission = breaker.admit()
+            period = breaker.admit()
         except RegistryUnavailable:
             assert refuses
             continue
         assert not refuses
         if outcome == "answered":
-            breaker.answered(admission)
+            breaker.answered(period)
             in_a_row = 0
         elif outcome == "failed":
-            breaker.failed(admission)
+            breaker.failed(period)
             in_a_row, last = in_a_row + 1, clock.seconds
-        breaker.leave(admission)
+        breaker.release(period)
 
 
 @pytest.mark.parametrize("late", ["answered", "failed"])
-def test_what_left_before_the_breaker_opened_tells_nothing_of_now(late: str) -> None:
+def test_a_question_sent_before_the_breaker_opened_changes_nothing_now(late: str) -> None:
     clock = StillClock()
     breaker = Breaker(clock, Profile.SANDBOX)
     admissions = [breaker.admit() for _ in range(FAILURES * 3)]
-    for admission in admissions[:FAILURES]:
-        breaker.failed(admission)
-    for admission in admissions[FAILURES : FAILURES * 2]:
-        getattr(breaker, late)(admission)
+    for period in admissions[:FAILURES]:
+        breaker.failed(period)
+    for period in admissions[FAILURES : FAILURES * 2]:
+        getattr(breaker, late)(period)
     with pytest.raises(RegistryUnavailable):
         breaker.admit()
     clock.seconds += COOLING_S
     probe = breaker.admit()
-    for admission in admissions[FAILURES * 2 :]:
-        getattr(breaker, late)(admission)
-        breaker.leave(admission)
+    for period in admissions[FAILURES * 2 :]:
+        getattr(breaker, late)(period)
+        breaker.release(period)
     with pytest.raises(RegistryUnavailable):
         breaker.admit()
     breaker.answered(probe)
-    for admission in admissions:
-        breaker.failed(admission)
+    for period in admissions:
+        breaker.failed(period)
     assert breaker.admit() == breaker.admit()

@@ -1,13 +1,12 @@
-"""Threat 32: one connection has so many places and no more, and waiting for one takes no longer than allowed."""
+"""Threat 32: one connection has a bounded number of questions out, and waiting takes no longer than the deadline."""
 
 import asyncio
 
 from gateway.errors.registry import RegistryTimeout, RegistryUnavailable
-from gateway.registry.breaker import FAILURES
-from gateway.registry.client import open_registry
+from gateway.registry.client import FAILURES, MAX_CONCURRENT, open_registry
 from gateway.registry.model import Registry
-from gateway.registry.shelter import PLACES
-from tests.gateway.registry.scene import Held, StillClock, answering, connection, question, settled, verdict
+from tests.kit.clocks import StillClock
+from tests.kit.registry import Held, answering, connection, question, settled, verdict
 
 Tasks = list[asyncio.Task[bool]]
 
@@ -28,60 +27,60 @@ def _ask(registry: Registry, clock: StillClock, number: int, within: float = 10)
     ]
 
 
-async def test_threat_32_no_more_questions_are_out_at_once_than_there_are_places() -> None:
+async def test_threat_32_no_more_questions_are_out_at_once_than_the_bulkhead_allows() -> None:
     clock, held = StillClock(), Held(answering(verdict()))
     registry = await _logged_in(held, clock)
-    asked = _ask(registry, clock, PLACES + 40)
+    asked = _ask(registry, clock, MAX_CONCURRENT + 40)
     await settled()
-    assert held.taken == PLACES
+    assert held.taken == MAX_CONCURRENT
     held.let_go.set()
     assert all(await asyncio.gather(*asked))
-    assert (held.taken, held.most) == (PLACES + 40, PLACES)
+    assert (held.taken, held.most) == (MAX_CONCURRENT + 40, MAX_CONCURRENT)
 
 
-async def test_threat_32_who_waits_for_a_place_past_the_deadline_costs_no_packet() -> None:
+async def test_threat_32_a_question_that_waits_past_its_deadline_is_never_sent() -> None:
     clock, held = StillClock(), Held(answering(verdict()))
     registry = await _logged_in(held, clock)
-    inside = _ask(registry, clock, PLACES)
+    inside = _ask(registry, clock, MAX_CONCURRENT)
     await settled()
     waited = await asyncio.gather(*_ask(registry, clock, FAILURES * 2, within=0.05), return_exceptions=True)
     assert {type(result) for result in waited} == {RegistryTimeout}
-    assert held.taken == PLACES
+    assert held.taken == MAX_CONCURRENT
     held.let_go.set()
     assert all(await asyncio.gather(*inside))
     assert await registry.confirm(question(clock=clock)) is True
 
 
-async def test_a_question_that_is_withdrawn_gives_its_place_back() -> None:
+async def test_a_cancelled_question_releases_its_slot_of_the_bulkhead() -> None:
     clock, held = StillClock(), Held(answering(verdict()))
     registry = await _logged_in(held, clock)
-    asked = _ask(registry, clock, PLACES * 2)
+    asked = _ask(registry, clock, MAX_CONCURRENT * 2)
     await settled()
     for task in asked:
         task.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
-    again = _ask(registry, clock, PLACES)
+    again = _ask(registry, clock, MAX_CONCURRENT)
     await settled()
     held.let_go.set()
     assert all(await asyncio.gather(*again))
-    assert held.taken == PLACES * 2
+    assert held.taken == MAX_CONCURRENT * 2
 
 
-async def test_threat_32_who_waited_while_the_breaker_opened_is_refused_without_a_packet() -> None:
+async def test_threat_32_a_question_that_waited_while_the_breaker_opened_is_never_sent() -> None:
     clock, held = StillClock(), Held(answering(verdict()))
     registry = await _logged_in(held, clock, deadline_ms=100)
-    inside = _ask(registry, clock, PLACES, within=0.1)
+    inside = _ask(registry, clock, MAX_CONCURRENT, within=0.1)
     await settled()
     waiting = _ask(registry, clock, 40, within=1)
     ended = await asyncio.gather(*inside, return_exceptions=True)
     assert {type(result) for result in ended} == {RegistryTimeout}
     refused = await asyncio.gather(*waiting, return_exceptions=True)
-    # The first few places come free before the breaker has seen failures enough: those questions did leave.
+    # The first few slots are released before the breaker has counted enough failures: those questions were sent.
     assert sum(isinstance(result, RegistryUnavailable) for result in refused) >= 40 - FAILURES
-    assert held.taken <= PLACES + FAILURES
+    assert held.taken <= MAX_CONCURRENT + FAILURES
 
 
-async def test_a_question_that_came_to_its_turn_too_late_says_nothing_of_the_registry() -> None:
+async def test_a_question_that_waited_most_of_its_time_is_no_failure_of_the_registry() -> None:
     clock, held = StillClock(), Held(answering(verdict()))
     registry = await _logged_in(held, clock)
     late = await asyncio.gather(*_ask(registry, clock, FAILURES * 2, within=0.05), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A registry that asks for a certificate of ours: it is shown from the connection alone, its key on no disk."""
+"""A registry that asks for a client certificate gets the connection's; its key is on no disk."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,16 +10,16 @@ import aiohttp
 import httpx
 import pytest
 
-from gateway.errors.commands import SettingInvalid
-from gateway.places import Profile
-from gateway.profiles.other_profile import beside, find_shared_members
+from gateway.errors.operators import SettingInvalid
+from gateway.identifiers import Profile
+from gateway.preflight.cross_profile import as_other_profile, find_shared_members
 from gateway.profiles.revisions import Revision
 from gateway.registry.client import check_connection
 from gateway.registry.connection import Connection
+from gateway.registry.egress import open_transport
 from gateway.registry.members import ConnectionMembers
-from gateway.registry.transport import open_transport
-from tests.gateway.registry.authority import Authority
-from tests.gateway.registry.scene import connection
+from tests.kit.authority import Authority
+from tests.kit.registry import connection
 
 pytestmark = pytest.mark.sockets
 
@@ -64,7 +64,7 @@ async def call(made: Connection) -> int:
         await transport.aclose()
 
 
-async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(authority: Authority) -> None:
+async def test_a_registry_that_asks_for_a_certificate_gets_the_connections_own(authority: Authority) -> None:
     certificate, key = authority.client()
     async with asking(authority) as (port, let_in):
         made = connection(
@@ -78,7 +78,7 @@ async def test_a_registry_that_asks_for_a_certificate_is_shown_the_connections(a
         assert let_in == ["gateway.test"]
 
 
-async def test_without_a_certificate_such_a_registry_lets_nobody_in(authority: Authority) -> None:
+async def test_without_a_certificate_such_a_registry_refuses_the_connection(authority: Authority) -> None:
     async with asking(authority) as (port, let_in):
         made = connection(
             registry_url=f"https://127.0.0.1:{port}", networks=LOOPBACK, authorities=authority.pem()
@@ -88,7 +88,7 @@ async def test_without_a_certificate_such_a_registry_lets_nobody_in(authority: A
         assert let_in == []
 
 
-def test_halves_that_do_not_belong_together_make_no_connection(authority: Authority) -> None:
+def test_a_certificate_and_another_ones_key_make_no_connection(authority: Authority) -> None:
     certificate, key = authority.client()
     _, foreign = authority.client()
     check_connection(connection(client_certificate=certificate, client_key=key))
@@ -104,7 +104,7 @@ def test_halves_that_do_not_belong_together_make_no_connection(authority: Author
         assert "BEGIN" not in str(refused.value)
 
 
-def test_threat_10_a_certificate_of_the_other_profile_is_told(authority: Authority) -> None:
+def test_threat_10_a_certificate_of_the_other_profile_is_found(authority: Authority) -> None:
     certificate, key = authority.client()
     other = connection(
         profile=Profile.OFFICIAL,
@@ -115,11 +115,11 @@ def test_threat_10_a_certificate_of_the_other_profile_is_told(authority: Authori
         client_key=key,
     )
     pasted = connection(client_certificate=certificate, client_key=key)
-    assert set(find_shared_members(pasted, beside(other))) >= {"client_certificate", "client_key"}
+    assert set(find_shared_members(pasted, as_other_profile(other))) >= {"client_certificate", "client_key"}
 
 
 def test_the_certificates_end_counts_among_the_days_that_are_left(authority: Authority) -> None:
-    now = datetime.now(UTC)  # noqa: TID251 - the certificate goes by the machine's clock
+    now = datetime.now(UTC)  # noqa: TID251 - the certificate's dates are those of the machine's clock
     certificate, key = authority.client(days=(-1, 20))
     members = ConnectionMembers.model_validate(
         {

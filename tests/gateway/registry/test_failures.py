@@ -1,4 +1,4 @@
-"""What a failing connection, a status or a refusal becomes: one of our words, with no text of the registry's."""
+"""A failing connection, a status or a refusal becomes an error of ours, without any text of the registry."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from gateway.errors.registry import (
     RegistryUnavailable,
 )
 from gateway.procedures.fields import Operation
-from tests.gateway.registry.scene import Double, answering, fault, question, registry_of, verdict
+from tests.kit.registry import Double, answering, fault, question, registry_of, verdict
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from tests.gateway.registry.scene import Double, answering, fault, question, reg
         (httpx.ReadTimeout("slow"), RegistryTimeout),
     ],
 )
-async def test_a_failing_connection_becomes_our_word_for_it(
+async def test_a_failing_connection_becomes_an_error_of_ours(
     failure: Exception, expected: type[Exception]
 ) -> None:
     def fail(_request: httpx.Request) -> httpx.Response:
@@ -37,7 +37,7 @@ async def test_a_failing_connection_becomes_our_word_for_it(
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504, 599])
-async def test_a_status_of_unavailability_is_just_that_whatever_its_page(status: int) -> None:
+async def test_a_status_of_unavailability_is_unavailability_whatever_the_body(status: int) -> None:
     with pytest.raises(RegistryUnavailable):
         await registry_of(answering(httpx.Response(status, text="<html>"))).confirm(question())
 
@@ -97,6 +97,6 @@ async def test_an_account_that_is_refused_outright_is_rejected_credentials() -> 
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 404, 418])
-async def test_an_answer_with_any_other_status_is_not_taken(status: int) -> None:
+async def test_an_answer_with_any_other_status_is_refused(status: int) -> None:
     with pytest.raises(RegistryAnswerInvalid):
         await registry_of(answering(httpx.Response(status, content=verdict()))).confirm(question())

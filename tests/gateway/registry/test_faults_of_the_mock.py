@@ -1,4 +1,4 @@
-"""The mock registry misbehaves by plan; the gateway says what happened in its own words."""
+"""The mock registry misbehaves by plan; the gateway names each fault by an error of its own."""
 
 import pytest
 
@@ -11,8 +11,7 @@ from gateway.errors.registry import (
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from mock_c06.testing.scene import C06
-from tests.gateway.registry.c06_scene import Reach
-from tests.gateway.registry.mock_scene import AN, claim_of
+from tests.kit.mock_registry import AN, Reach, claim_of
 
 BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
 
@@ -41,7 +40,7 @@ FAULTS = {
 
 @BY_DIALECT
 @pytest.mark.parametrize(("kind", "failure"), FAULTS.items())
-async def test_each_fault_of_the_registry_becomes_our_word_for_it(
+async def test_each_fault_of_the_registry_becomes_an_error_of_ours(
     reach: Reach, dialect: Dialect, kind: str, failure: type[Exception]
 ) -> None:
     registry = reach.registry(dialect)
@@ -60,7 +59,7 @@ async def test_threat_25_an_answer_in_another_namespace_is_refused(reach: Reach,
 
 @pytest.mark.parametrize("dialect", [dialect for dialect in Dialect if dialect is not Dialect.SOAP])
 @pytest.mark.parametrize("kind", ["unauthorised_once", "token_expires_early"])
-async def test_threat_31_a_token_that_dies_early_is_renewed_unseen(
+async def test_threat_31_a_token_that_ends_early_is_renewed_without_an_error(
     reach: Reach, dialect: Dialect, kind: str
 ) -> None:
     planned = reach.c06.fault(kind, times=1)
@@ -71,7 +70,9 @@ async def test_threat_31_a_token_that_dies_early_is_renewed_unseen(
 
 
 @BY_DIALECT
-async def test_a_failing_server_is_told_apart_as_far_as_it_says_so(reach: Reach, dialect: Dialect) -> None:
+async def test_failures_of_the_server_are_distinguished_where_the_answer_does(
+    reach: Reach, dialect: Dialect
+) -> None:
     reach.c06.fault("soap_fault")
     failure = RegistryUnavailable if dialect is Dialect.SOAP else RegistryRefused
     with pytest.raises(failure):

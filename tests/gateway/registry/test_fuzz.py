@@ -1,4 +1,4 @@
-"""Whatever bytes come back, and whatever name goes out: our errors or a sound result, never anything else."""
+"""Any bytes of an answer and any name in a question end in a sound result or an error of ours."""
 
 import json
 import re
@@ -16,13 +16,12 @@ from gateway.errors.registry import RegistryError
 from gateway.errors.requests import ClaimInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
-from gateway.registry.json_in import parse_object
-from gateway.registry.lgsp_json import write_camel, write_pascal, write_passthrough
+from gateway.registry.lgsp import write_camel, write_pascal, write_passthrough
 from gateway.registry.model import Claim, Found, NobodyFound
+from gateway.registry.reader import parse_envelope, parse_object
 from gateway.registry.soap import write_envelope
 from gateway.registry.wire import fold_name, message_of
-from gateway.registry.xml_in import parse_envelope
-from tests.gateway.registry.scene import (
+from tests.kit.registry import (
     JSON_PERSON,
     NUMBER,
     PERSON,
@@ -46,18 +45,21 @@ _VALUES: st.SearchStrategy[object] = st.recursive(
 
 def _mutated(well: bytes) -> st.SearchStrategy[bytes]:
     """A sound answer with one stretch replaced."""
-    places = st.integers(0, len(well))
+    positions = st.integers(0, len(well))
     pieces = st.binary(max_size=8) | st.sampled_from(
         [b"<", b">", b"&", b"]]>", b"<!--", b"\0", b"{", b'"', b"<X>"]
     )
     return st.builds(
-        lambda at, length, piece: well[:at] + piece + well[at + length :], places, st.integers(0, 40), pieces
+        lambda at, length, piece: well[:at] + piece + well[at + length :],
+        positions,
+        st.integers(0, 40),
+        pieces,
     )
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300) | _mutated(_WELL) | st.text(max_size=200).map(str.encode))
-def test_no_bytes_make_the_xml_reader_fail_in_other_words_than_ours(raw: bytes) -> None:
+def test_no_bytes_make_the_xml_reader_raise_another_error_than_ours(raw: bytes) -> None:
     try:
         body = parse_envelope(raw)
     except RegistryError:
@@ -67,7 +69,7 @@ def test_no_bytes_make_the_xml_reader_fail_in_other_words_than_ours(raw: bytes) 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300) | _mutated(_JSON_WELL) | st.text(max_size=200).map(str.encode))
-def test_no_bytes_make_the_json_reader_fail_in_other_words_than_ours(raw: bytes) -> None:
+def test_no_bytes_make_the_json_reader_raise_another_error_than_ours(raw: bytes) -> None:
     try:
         parse_object(raw)
     except RegistryError:
@@ -109,7 +111,7 @@ async def test_a_record_of_any_json_values_is_sound_or_refused(
 
 @settings(max_examples=100)
 @given(st.integers(200, 599), st.binary(max_size=60), st.sampled_from(list(Dialect)))
-async def test_no_status_and_body_make_a_session_fail_in_other_words_than_ours(
+async def test_no_status_and_body_make_a_session_raise_another_error_than_ours(
     status: int, content: bytes, dialect: Dialect
 ) -> None:
     try:
@@ -121,7 +123,7 @@ async def test_no_status_and_body_make_a_session_fail_in_other_words_than_ours(
 @settings(max_examples=300)
 @given(st.text(max_size=100))
 @example("Nguyễn Thị Hoà Đặng")
-def test_threat_28_any_name_leaves_the_wire_well_formed_or_doesnt_leave(name: str) -> None:
+def test_threat_28_any_name_is_sent_as_well_formed_text_or_not_sent(name: str) -> None:
     asked = question(claim=Claim(citizen_id=NUMBER, full_name=name, birth_year=1990))
     try:
         message = message_of(asked, connection())
@@ -136,7 +138,7 @@ def test_threat_28_any_name_leaves_the_wire_well_formed_or_doesnt_leave(name: st
 
 
 @given(st.text(max_size=60))
-def test_threat_28_any_officer_leaves_the_wire_well_formed_or_doesnt_leave(officer: str) -> None:
+def test_threat_28_any_officer_is_sent_as_well_formed_text_or_not_sent(officer: str) -> None:
     try:
         message = message_of(question(officer=officer), connection())
     except GatewayError:
@@ -147,7 +149,7 @@ def test_threat_28_any_officer_leaves_the_wire_well_formed_or_doesnt_leave(offic
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 @pytest.mark.parametrize("name", ["Nguyễn Thị Hoà", "Đặng Văn Ước", "Ðỗ Quỳnh Giá", "Y Phương Êban"])
-def test_a_name_folds_alike_in_every_form_and_case(
+def test_a_name_folds_the_same_in_every_form_and_case(
     name: str, form: Literal["NFC", "NFD", "NFKC", "NFKD"]
 ) -> None:
     written = unicodedata.normalize(form, name)

@@ -7,7 +7,7 @@ import pytest
 from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
-from tests.gateway.registry.scene import JSON_PERSON, PERSON, answering, people, question, registry_of
+from tests.kit.registry import JSON_PERSON, PERSON, answering, people, question, registry_of
 
 PASSTHROUGH, CAMEL, PASCAL = Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_CAMEL, Dialect.LGSP_PASCAL
 
@@ -63,6 +63,6 @@ async def test_threat_26_a_hostile_answer_is_refused_by_its_reason(
 
 
 @pytest.mark.parametrize("content", ['{"data": 1}', '{"data": "yes"}', '{"data": null}', '{"data": ""}'])
-async def test_threat_26_a_verdict_that_is_no_plain_word_is_refused(content: str) -> None:
+async def test_threat_26_a_verdict_that_is_neither_true_nor_false_is_refused(content: str) -> None:
     with pytest.raises(RegistryAnswerInvalid, match="neither yes nor no"):
         await registry_of(answering(content), CAMEL).confirm(question())

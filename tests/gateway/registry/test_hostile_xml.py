@@ -10,16 +10,7 @@ from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found
-from tests.gateway.registry.scene import (
-    NUMBER,
-    PERSON,
-    answering,
-    envelope,
-    people,
-    question,
-    registry_of,
-    verdict,
-)
+from tests.kit.registry import NUMBER, PERSON, answering, envelope, people, question, registry_of, verdict
 
 _BOMB = b"<!DOCTYPE b [<!ENTITY a 'aaaaaaaaaa'>" + b"".join(
     b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10 if n > 1 else b"&a;" * 10) for n in range(1, 12)
@@ -106,14 +97,14 @@ async def test_threat_25_a_hostile_answer_is_refused_by_its_reason(content: byte
     ],
     ids=["mark", "blank line", "declared ASCII", "CDATA", "comment", "stray", "unknown", "pretty"],
 )
-async def test_threat_25_an_odd_but_unambiguous_answer_is_taken(content: bytes) -> None:
+async def test_threat_25_an_odd_but_unambiguous_answer_is_accepted(content: bytes) -> None:
     found = await registry_of(answering(content)).find_record(question(Operation.LOOK_UP))
     assert isinstance(found, Found)
     assert found.record.full_name == "NGUYỄN VĂN AN"
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-async def test_threat_25_an_answer_of_50_megabytes_is_left_half_way(dialect: Dialect) -> None:
+async def test_threat_25_an_answer_of_50_megabytes_is_not_read_to_its_end(dialect: Dialect) -> None:
     taken = 0
 
     async def flood() -> AsyncIterator[bytes]:
@@ -167,7 +158,7 @@ async def test_a_verdict_other_than_a_plain_yes_or_no_is_refused(word: str) -> N
 
 @pytest.mark.parametrize(("word", "said"), [("true", True), ("false", False)])
 @pytest.mark.parametrize("nested", [True, False])
-async def test_the_other_form_of_a_verdict_is_read_wherever_it_stands(
+async def test_the_other_form_of_a_verdict_is_read_at_either_level(
     word: str, said: bool, nested: bool
 ) -> None:
     answer = "<KetQuaXacThuc{}><TonTai>" + word + "</TonTai></KetQuaXacThuc>"

@@ -1,4 +1,4 @@
-"""What leaves for a provincial platform in each of its three wrappers; how each answer is read."""
+"""The questions that a provincial platform gets in each of its three wrappers, and how each answer is read."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from gateway.errors.registry import RegistryAnswerInvalid, RegistryRefused, Regi
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Claim, Found, NobodyFound
-from tests.gateway.registry.scene import (
+from tests.kit.registry import (
     CARD,
     JSON_PERSON,
     NUMBER,
@@ -20,8 +20,21 @@ from tests.gateway.registry.scene import (
     people,
     question,
     registry_of,
-    says_yes,
+    verdict,
 )
+
+
+def says_yes(dialect: Dialect) -> bytes:
+    """A yes in the words of a dialect."""
+    passed_through = {"Body": {"XacThucThongTinCongDanResponse": {"SoLuongCongDan": "1"}}}
+    message = {"error_code": "0", "message": verdict().decode()}
+    forms = {
+        Dialect.LGSP_PASSTHROUGH: passed_through,
+        Dialect.LGSP_CAMEL: {"data": True},
+        Dialect.LGSP_PASCAL: message,
+    }
+    return verdict() if dialect is Dialect.SOAP else json.dumps(forms[dialect]).encode()
+
 
 PASSTHROUGH, CAMEL, PASCAL = Dialect.LGSP_PASSTHROUGH, Dialect.LGSP_CAMEL, Dialect.LGSP_PASCAL
 _COMMON = ["HN-01J9Z0K4Q8", "G15-TP110", "003", "can.bo.01", "000.00.01.H26"]
@@ -88,7 +101,7 @@ async def test_a_call_carries_the_token_and_the_adapters_header_as_the_token_cal
 @pytest.mark.parametrize(
     "base", ["http://registry.test/lgsp", "http://registry.test/lgsp/", "http://registry.test/"]
 )
-async def test_the_platforms_folder_may_stand_in_the_url_or_not(base: str) -> None:
+async def test_the_platforms_folder_may_be_in_the_url_or_not(base: str) -> None:
     double = answering(says_yes(CAMEL))
     await registry_of(double, CAMEL, registry_url=base).confirm(question())
     assert double.packets[0].url == "http://registry.test/lgsp/xacThucThongTinCongDan"
@@ -192,6 +205,6 @@ def _check(found: Found | NobodyFound) -> None:
     assert [member.full_name for member in record.household_members] == ["LÊ THỊ HOA"]
 
 
-async def test_a_client_error_of_the_platform_without_a_code_is_no_answer() -> None:
+async def test_a_client_error_of_the_platform_without_a_code_is_an_invalid_answer() -> None:
     with pytest.raises(RegistryAnswerInvalid, match="unexpected status"):
         await registry_of(answering(httpx.Response(400, text="{}")), CAMEL).confirm(question())

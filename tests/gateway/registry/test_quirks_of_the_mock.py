@@ -1,4 +1,4 @@
-"""The gateway against every quirk of the mock: borne where it was seen, refused where it can't be told what is meant."""
+"""The gateway against every quirk of the mock: accepted where known, refused where the meaning is ambiguous."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,10 +9,9 @@ from gateway.errors.registry import RegistryAnswerInvalid, RegistryCredentialsRe
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import DateForm, Dialect, TimestampUnit
 from gateway.registry.model import Found, NobodyFound
-from mock_c06.desk.switches import NAMES
+from mock_c06.accounts.switches import NAMES
 from mock_c06.testing.scene import C06
-from tests.gateway.registry.c06_scene import Reach
-from tests.gateway.registry.mock_scene import AN, claim_of
+from tests.kit.mock_registry import AN, Reach, claim_of
 
 BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
 CONFIGURED: dict[str, dict[str, Any]] = {
@@ -35,7 +34,9 @@ def reach(c06: C06) -> Reach:
 
 @BY_DIALECT
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "no_life_status"])
-async def test_every_quirk_is_borne_and_changes_no_value(reach: Reach, name: str, dialect: Dialect) -> None:
+async def test_every_quirk_is_accepted_and_changes_no_value(
+    reach: Reach, name: str, dialect: Dialect
+) -> None:
     plain = reach.registry(dialect)
     asked = [reach.question(operation, claim_of(AN)) for operation in Operation][1:]
     before = [await plain.find_record(question) for question in asked]
@@ -53,7 +54,7 @@ async def test_every_quirk_is_borne_and_changes_no_value(reach: Reach, name: str
 
 
 @BY_DIALECT
-async def test_a_person_with_nothing_in_them_is_nobody(reach: Reach, dialect: Dialect) -> None:
+async def test_a_person_element_without_any_text_is_nobody(reach: Reach, dialect: Dialect) -> None:
     reach.c06.switch(empty_person=True)
     wrong = replace(claim_of(AN), full_name="Nguyễn Văn Anh")
     for operation in list(Operation)[1:]:
@@ -78,7 +79,7 @@ async def test_a_body_without_a_collection_is_not_taken_for_nobody(reach: Reach,
         ("one_record_code", RegistryRefused),
     ],
 )
-async def test_a_quirk_that_the_connection_does_not_know_of_is_a_refusal_not_an_answer(
+async def test_a_quirk_that_the_connection_does_not_expect_is_a_refusal_not_an_answer(
     reach: Reach, name: str, refusal: type[Exception]
 ) -> None:
     reach.c06.switch(**{name: True})
@@ -87,7 +88,7 @@ async def test_a_quirk_that_the_connection_does_not_know_of_is_a_refusal_not_an_
 
 
 @BY_DIALECT
-async def test_all_quirks_of_an_answers_form_are_borne_at_once(reach: Reach, dialect: Dialect) -> None:
+async def test_all_quirks_of_an_answers_form_are_accepted_at_once(reach: Reach, dialect: Dialect) -> None:
     plain = await reach.registry(dialect).find_record(reach.question(Operation.LOOK_UP, claim_of(AN)))
     forms = {name for name in NAMES if name not in {*CONFIGURED, "no_life_status"}}
     reach.c06.switch(**dict.fromkeys(forms, True))

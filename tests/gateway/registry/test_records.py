@@ -1,4 +1,4 @@
-"""Threats 27, 28 and 29: whose record it is, and what its values may be."""
+"""Threats 27, 28 and 29: whose record it is, and which values it may have."""
 
 from datetime import date, datetime, timedelta, timezone
 
@@ -7,9 +7,9 @@ import pytest
 from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.model import Claim, Found, LifeStatus, Record
+from gateway.registry.reader import Branch, Tree
 from gateway.registry.records import read_answer
-from gateway.registry.tree import Branch, Tree
-from tests.gateway.registry.scene import CARD, CLAIM, NUMBER, PERSON, answering, people, question, registry_of
+from tests.kit.registry import CARD, CLAIM, NUMBER, PERSON, answering, people, question, registry_of
 
 _BY_CARD = Claim(id_card_number=CARD, full_name="Nguyễn Văn An", birth_year=1990)
 
@@ -65,7 +65,7 @@ async def test_a_record_asked_by_card_may_lack_the_longer_number() -> None:
     assert (record.citizen_id, record.id_card_number) == (None, CARD)
 
 
-async def test_threat_29_ethnicity_religion_and_nationality_stay_in_their_places() -> None:
+async def test_threat_29_ethnicity_religion_and_nationality_are_never_swapped() -> None:
     record = await _record("<QuocTich>VN</QuocTich><QueQuan/>", "<QuocTich>LA</QuocTich>")
     assert (record.ethnicity, record.religion, record.nationality) == ("04", "06", "LA")
 
@@ -106,7 +106,7 @@ async def test_threat_29_ethnicity_religion_and_nationality_stay_in_their_places
         ("<NgayThangNam>19900131</NgayThangNam>", "<NgayThangNam/>", "birth_year", 1990),
     ],
 )  # fmt: skip
-async def test_a_value_becomes_ours_exactly_once_at_the_border(
+async def test_each_value_of_a_record_is_converted_to_our_form(
     old: str, new: str, member: str, expected: object
 ) -> None:
     assert getattr(await _record(old, new), member) == expected
@@ -171,12 +171,12 @@ async def test_a_malformed_time_of_the_data_is_refused() -> None:
         await registry_of(answering(content)).find_record(question(Operation.LOOK_UP))
 
 
-async def test_a_household_past_any_family_is_refused() -> None:
+async def test_a_household_larger_than_any_family_is_refused() -> None:
     member = "<ThanhVien><QuanHe>CH02</QuanHe><HoVaTen>LÊ THỊ HOA</HoVaTen></ThanhVien>"
     with pytest.raises(RegistryAnswerInvalid, match="too many household members"):
         await registry_of(answering(people(PERSON + member * 201))).find_record(question(Operation.HOUSEHOLD))
 
 
-async def test_a_record_and_a_claim_never_show_themselves_in_a_repr() -> None:
+async def test_a_repr_of_a_record_or_a_claim_shows_no_value() -> None:
     record = await _record("<QueQuan/>", "<QueQuan/>")
     assert repr((record, _BY_CARD, record.father)) == "(Record(…), Claim(…), Relative(…))"

@@ -1,4 +1,4 @@
-"""Logins, tokens and deadlines: threats 30 and 31, and 25's trickle."""
+"""Logins, tokens and deadlines: threats 30 and 31, and the slow answer of threat 25."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,21 +7,20 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from gateway.errors.commands import SettingInvalid
+from gateway.errors.operators import SettingInvalid
 from gateway.errors.registry import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.registry.authorisation import Timestamps
-from gateway.registry.client import open_registry
+from gateway.registry.client import MAX_CONCURRENT, open_registry
 from gateway.registry.connection import Dialect, TimestampUnit
-from gateway.registry.shelter import PLACES
-from tests.gateway.registry.scene import (
+from gateway.registry.credentials import Timestamps
+from tests.kit.clocks import StillClock
+from tests.kit.registry import (
     CLOCK,
     Double,
-    StillClock,
     answering,
     connection,
     question,
@@ -76,7 +75,7 @@ def test_threat_30_timestamps_never_run_far_ahead_of_the_clock() -> None:
     assert max(int(timestamps.next()) for _ in range(5_000)) <= now + 1_001
 
 
-def test_threat_37_a_clock_set_back_an_hour_doesnt_hold_timestamps_in_the_future() -> None:
+def test_threat_37_a_clock_set_back_an_hour_does_not_keep_timestamps_in_the_future() -> None:
     clock = StillClock()
     timestamps = Timestamps(clock, TimestampUnit.MILLISECONDS)
     timestamps.next()
@@ -94,7 +93,7 @@ async def test_threat_31_500_waiters_share_one_token_fetch() -> None:
     assert (len(double.token_packets), len(double.packets)) == (1, 500)
 
 
-async def test_threat_31_a_token_that_dies_in_mid_flight_is_renewed_once_for_500_waiters() -> None:
+async def test_threat_31_a_token_that_ends_during_500_questions_is_renewed_once() -> None:
     double = _rotating()
     registry = open_registry(connection(CAMEL), transport=Slow(double, 0.01), clock=CLOCK)
     await registry.confirm(question())
@@ -105,7 +104,9 @@ async def test_threat_31_a_token_that_dies_in_mid_flight_is_renewed_once_for_500
     )
     assert all(answers)
     assert len(double.token_packets) == 2
-    assert len(double.packets) == 1 + PLACES + 500  # only those that were on their way had the dead token
+    assert (
+        len(double.packets) == 1 + MAX_CONCURRENT + 500
+    )  # only those that were on their way had the dead token
 
 
 async def test_threat_31_a_wrong_platform_password_is_tried_once_for_all_waiters() -> None:
@@ -143,7 +144,7 @@ async def test_a_token_is_renewed_before_its_last_seconds() -> None:
     assert len(double.token_packets) == 2
 
 
-async def test_one_waiter_whose_time_is_over_leaves_the_token_to_the_others() -> None:
+async def test_a_waiter_whose_deadline_passes_does_not_cancel_the_others_token() -> None:
     double = _rotating()
     registry = open_registry(connection(CAMEL), transport=Slow(double, 0.05), clock=CLOCK)
     hasty = asyncio.create_task(registry.confirm(question(within=0.02)))
@@ -154,7 +155,7 @@ async def test_one_waiter_whose_time_is_over_leaves_the_token_to_the_others() ->
     assert len(double.token_packets) == 1
 
 
-async def test_a_token_fetch_that_nobody_awaits_any_more_ends_by_itself() -> None:
+async def test_a_token_fetch_that_nobody_awaits_ends_by_its_own_deadline() -> None:
     double = _rotating()
     registry = open_registry(connection(CAMEL, deadline_ms=30), transport=Slow(double, 5), clock=CLOCK)
     with pytest.raises(RegistryTimeout):
@@ -164,7 +165,7 @@ async def test_a_token_fetch_that_nobody_awaits_any_more_ends_by_itself() -> Non
     assert double.token_packets == []
 
 
-async def test_closing_under_a_token_fetch_tells_the_waiters_that_the_registry_is_gone() -> None:
+async def test_closing_during_a_token_fetch_makes_the_registry_unavailable_to_waiters() -> None:
     registry = open_registry(connection(CAMEL), transport=Slow(_rotating(), 5), clock=CLOCK)
     waiter = asyncio.create_task(registry.confirm(question()))
     await asyncio.sleep(0.01)
@@ -221,7 +222,7 @@ async def test_one_deadline_covers_the_token_and_both_attempts() -> None:
         await registry.confirm(question(within=0.1))
 
 
-async def test_a_question_whose_time_is_over_is_not_sent() -> None:
+async def test_a_question_whose_deadline_has_passed_is_not_sent() -> None:
     double = answering(verdict())
     with pytest.raises(RegistryTimeout):
         await registry_of(double).confirm(question(within=0))

@@ -1,4 +1,4 @@
-"""What a SOAP question looks like when it leaves, and what its answer becomes."""
+"""The bytes of a SOAP question, and the values of its answer."""
 
 import base64
 import hashlib
@@ -11,17 +11,7 @@ from gateway.errors.requests import ClaimInvalid, RequestInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect, TimestampUnit
 from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Relative
-from tests.gateway.registry.scene import (
-    CARD,
-    CLOCK,
-    NUMBER,
-    PERSON,
-    answering,
-    people,
-    question,
-    registry_of,
-    verdict,
-)
+from tests.kit.registry import CARD, CLOCK, NUMBER, PERSON, answering, people, question, registry_of, verdict
 
 _DAN = "{http://dancuquocgia.bca}"
 
@@ -31,7 +21,7 @@ def _members(content: bytes) -> list[tuple[str, str]]:
     return [(str(node.tag).removeprefix(_DAN), node.text or "") for node in body[0].iter() if len(node) == 0]
 
 
-async def test_a_verdict_is_asked_with_every_member_in_the_order_of_the_wire() -> None:
+async def test_a_verdict_is_asked_with_every_member_in_the_schemas_order() -> None:
     double = answering(verdict())
     assert await registry_of(double).confirm(question()) is True
     (packet,) = double.packets
@@ -60,7 +50,7 @@ async def test_a_year_only_person_with_an_old_card_is_asked_by_year_and_card() -
     ]
 
 
-async def test_the_connections_own_codes_win_over_the_questions() -> None:
+async def test_the_connections_own_codes_replace_the_questions() -> None:
     double = answering(verdict())
     registry = registry_of(
         double, service_codes={"khai-sinh": "G99-XX001"}, integration_codes={Operation.AUTHENTICATE: "033"}
@@ -70,7 +60,7 @@ async def test_the_connections_own_codes_win_over_the_questions() -> None:
     assert ("MaTichHop", "033") in _members(double.packets[0].content)
 
 
-async def test_the_login_binds_url_user_and_moment_in_a_hash() -> None:
+async def test_the_login_is_a_hash_over_url_user_time_and_secret() -> None:
     double = answering(verdict())
     await registry_of(double, x_road_client="VN/GOV/H26/DVCTT").confirm(question())
     headers = double.packets[0].headers
@@ -154,14 +144,14 @@ async def test_threat_28_a_name_that_folds_to_nothing_or_too_much_is_not_sent(na
         ("\u202eAn\u200b", "AN"),
     ],
 )
-async def test_threat_28_no_name_can_break_the_wire(name: str, folded: str) -> None:
+async def test_threat_28_no_name_can_break_the_message(name: str, folded: str) -> None:
     double = answering(verdict())
     claim = Claim(citizen_id=NUMBER, full_name=name, birth_year=1990)
     await registry_of(double).confirm(question(claim=claim))
     assert ("HoVaTen", folded) in _members(double.packets[0].content)
 
 
-async def test_threat_28_an_officers_id_with_markup_stays_text_on_the_wire() -> None:
+async def test_threat_28_an_officers_id_with_markup_stays_text_in_the_message() -> None:
     double = answering(verdict())
     await registry_of(double).confirm(question(officer="a<b>&amp;]]>"))
     assert ("MaCanBo", "a<b>&amp;]]>") in _members(double.packets[0].content)
@@ -169,7 +159,7 @@ async def test_threat_28_an_officers_id_with_markup_stays_text_on_the_wire() -> 
 
 @pytest.mark.parametrize("officer", ["can\nbo", "x" * 21, "a\x00b"])
 @pytest.mark.parametrize("dialect", list(Dialect))
-async def test_threat_28_an_officers_id_out_of_form_never_leaves(officer: str, dialect: Dialect) -> None:
+async def test_threat_28_an_officers_id_out_of_form_is_never_sent(officer: str, dialect: Dialect) -> None:
     double = answering(verdict())
     with pytest.raises(RequestInvalid, match=r"initiated_by\.id"):
         await registry_of(double, dialect).confirm(question(officer=officer))

@@ -1,4 +1,4 @@
-"""The real way out over loopback sockets: what httpx-aiohttp and aiohttp do must end in our words too."""
+"""The real transport over loopback sockets: every failure of httpx-aiohttp and aiohttp becomes an error of ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,9 +10,9 @@ from pytest_httpx import HTTPXMock
 
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
 from gateway.registry.client import open_registry
+from gateway.registry.egress import open_transport
 from gateway.registry.model import Registry
-from gateway.registry.transport import open_transport
-from tests.gateway.registry.scene import CLOCK, connection, question, verdict
+from tests.kit.registry import CLOCK, connection, question, verdict
 
 pytestmark = pytest.mark.sockets
 Speaker = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -67,7 +67,7 @@ def _saying(content: bytes) -> Speaker:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_two_questions_share_one_connection_and_send_no_more_than_they_must(
+async def test_two_questions_share_one_connection_and_send_only_the_needed_headers(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -117,7 +117,7 @@ async def test_two_questions_share_one_connection_and_send_no_more_than_they_mus
         "bad chunk",
     ],
 )
-async def test_a_peer_that_misbehaves_on_the_socket_becomes_our_word_for_it(
+async def test_a_peer_that_misbehaves_on_the_socket_becomes_an_error_of_ours(
     content: bytes, failure: type[Exception]
 ) -> None:
     async with _served(_saying(content)) as registry:
@@ -167,7 +167,7 @@ async def test_threat_16_a_name_that_resolves_outside_the_networks_is_not_connec
     assert heard == []
 
 
-async def test_httpx_own_transport_serves_as_well_and_can_be_spoken_for(httpx_mock: HTTPXMock) -> None:
+async def test_a_question_can_also_be_sent_by_httpx_own_transport(httpx_mock: HTTPXMock) -> None:
     httpx_mock.add_response(
         method="POST", url="http://registry.test/XacThucThongTinCongDan", content=verdict()
     )

@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mock_c06.testing.login import Account
-from mock_c06.testing.places import Place, running
-from mock_c06.testing.scene import C06
-from tests.mock_c06.clients.lgsp import Platform
-from tests.mock_c06.programs import serving
+from mock_c06.testing.scene import C06, ClientAccount
+from mock_c06.testing.targets import Target, running
+from tests.kit.programs import serving_mock
+from tests.mock_c06.clients.logins import Platform
 
 
 @pytest.fixture(scope="session")
-def c06_place() -> Iterator[Place]:
-    with serving() as served:
+def c06_place() -> Iterator[Target]:
+    with serving_mock() as served:
         addresses = {"test": served.test, "official": served.official}
         with running(addresses, control=served.control, token=served.token) as place:
             yield place
@@ -34,10 +33,10 @@ def now_ms() -> Callable[[], int]:
 
 
 @pytest.fixture
-def platform(c06: C06) -> Callable[[Account], Platform]:
+def platform(c06: C06) -> Callable[[ClientAccount], Platform]:
     """Give the platform as an account reaches it."""
 
-    def reach(account: Account) -> Platform:
+    def reach(account: ClientAccount) -> Platform:
         adapter = account["adapter"]
         header = {
             "AccessKey": adapter["access_key"],

@@ -8,9 +8,8 @@ import pytest
 import zeep
 from zeep.transports import Transport
 
-from mock_c06.testing.login import Account
-from mock_c06.testing.scene import C06
-from tests.mock_c06.clients.c06_login import basic
+from mock_c06.testing.scene import C06, ClientAccount
+from tests.mock_c06.clients.logins import basic
 
 pytestmark = pytest.mark.sockets
 
@@ -32,7 +31,7 @@ CODES = {
 }
 
 
-def signing(account: Account) -> Callable[[Any], Any]:
+def signing(account: ClientAccount) -> Callable[[Any], Any]:
     """Add C06's two headers to each call that zeep's own transport sends."""
 
     def sign_call(call: Any) -> Any:
@@ -75,6 +74,32 @@ def test_zeep_calls_all_five_operations_from_the_served_wsdl(soap: Any) -> None:
     assert answers["XacMinhTinhTrangHonNhan"].CongDan[0].TinhTrangHonNhan == "2"
     assert answers["XacMinhThongTinNhanThan"].CongDan[0].Me.SoDinhDanh == "036162000457"
     assert len(answers["CungCapThongTinHoGiaDinh"].CongDan[0].ThanhVien) > 2
+
+
+def test_zeep_reads_the_name_of_every_relative_and_member(soap: Any) -> None:
+    record, relatives, household = (
+        soap[operation](**head(operation), **AN).CongDan[0]
+        for operation in ("TraCuuThongTinCongDan", "XacMinhThongTinNhanThan", "CungCapThongTinHoGiaDinh")
+    )
+    members = [member.HoVaTen for member in household.ThanhVien]
+    assert [person.Cha.HoVaTen for person in (record, relatives)] == ["NGUYỄN VĂN BÌNH"] * 2
+    assert [person.ChuHo.HoVaTen for person in (record, household)] == ["NGUYỄN VĂN AN"] * 2
+    assert [relatives.Me.HoVaTen, relatives.VoChong.HoVaTen] == ["TRẦN THỊ CAM", "LÊ THỊ DUNG"]
+    assert members == [
+        *("NGUYỄN VĂN AN", "NGUYỄN VĂN BÌNH", "TRẦN THỊ CAM", "LÊ THỊ DUNG"),
+        *("NGUYỄN MINH EM", "NGUYỄN THU GIANG"),
+    ]
+
+
+def test_zeep_reads_the_forms_that_the_runs_switches_give(c06: C06, transport: Any) -> None:
+    c06.switch(exists_verdict=True, structured_relatives=True, split_name=True, wrapped_members=True)
+    soap = new_client(f"{c06.url()}/XacThucThongTinCongDan?wsdl", transport=transport).service
+    answers = {operation: soap[operation](**head(operation), **AN) for operation in CODES}
+    mother = answers["XacMinhThongTinNhanThan"].CongDan[0].Me.HoVaTen
+    members = answers["CungCapThongTinHoGiaDinh"].CongDan[0].DanhSachThanhVien.ThanhVien
+    assert answers["XacThucThongTinCongDan"] is True
+    assert (mother.Ho, mother.ChuDem, mother.Ten) == ("TRẦN", "THỊ", "CAM")
+    assert [member.HoVaTen.Ten for member in members] == ["AN", "BÌNH", "CAM", "DUNG", "EM", "GIANG"]
 
 
 def test_zeep_sees_a_refusal_as_a_fault_with_its_code(soap: Any) -> None:

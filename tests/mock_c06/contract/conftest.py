@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from mock_c06.app import MockRegistry
+from tests.kit.programs import Served, serving_mock
 from tests.mock_c06.contract.targets import App, Recorded, Socket, Target, build_shared
-from tests.mock_c06.programs import Served, serving
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
-    with serving() as running:
+    with serving_mock() as running:
         yield running
 
 

@@ -17,11 +17,12 @@ from typing import Any, Protocol
 import httpx
 
 from mock_c06.app import MockRegistry, build_mock
+from mock_c06.commands.replay import build_replay
 from mock_c06.control.recording_json import parse_recording, recording_text
-from mock_c06.recording.replaying import build_replay
 from mock_c06.settings import Settings
-from tests.mock_c06.callers import HandClock, PlatformClient, SoapPortal
-from tests.mock_c06.programs import Served
+from tests.kit.clocks import StillClock
+from tests.kit.programs import Served
+from tests.mock_c06.callers import PlatformClient, SoapPortal
 
 TOKEN = "control-token-of-this-check"
 TEST, OFFICIAL = "http://registry.test", "http://official.test"
@@ -75,7 +76,7 @@ class Socket:
             httpx.AsyncClient(base_url=served.control, headers=headers) as control,
         ):
             await _empty(control)
-            yield await _scene(door, control, served.test, served.official, now=datetime.now(UTC))  # noqa: TID251 - the server goes by the wall
+            yield await _scene(door, control, served.test, served.official, now=datetime.now(UTC))  # noqa: TID251 - the server reads the machine's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ def _settings() -> Settings:
     return Settings.model_validate({"control_token": TOKEN})
 
 
-def _clock() -> HandClock:
-    return HandClock(datetime(2026, 11, 24, 1, 0, tzinfo=UTC))
+def _clock() -> StillClock:
+    return StillClock(datetime(2026, 11, 24, 1, 0, tzinfo=UTC))
 
 
 def build_shared() -> MockRegistry:
@@ -150,7 +151,7 @@ async def _scene(
     listed = (await control.get("/accounts")).json()
     accounts = {account["name"]: account for account in listed}
     return Scene(
-        portal=SoapPortal(door, accounts["dvctt-hanoi"], HandClock(now), base),
+        portal=SoapPortal(door, accounts["dvctt-hanoi"], StillClock(now), base),
         platform=lambda variant: PlatformClient(door, accounts[f"dvctt-lgsp-{variant}"], base),
         control=control,
         accounts=accounts,

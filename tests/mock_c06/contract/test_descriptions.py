@@ -9,8 +9,9 @@ from lxml import etree
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from mock_c06.accounts.switches import AS_BUILT
+from mock_c06.faces.wsdl import CONTRACTS, write_wsdl
 from mock_c06.operations import Operation
-from mock_c06.wire.wsdl import CONTRACTS, load_wsdl, write_wsdl
 from tests.mock_c06.callers import PlatformClient
 from tests.mock_c06.contract.targets import on_every_target
 from tests.mock_c06.contract.test_lgsp_json import BODIES
@@ -62,7 +63,7 @@ def test_the_described_requests_are_those_that_are_answered(
 
 
 def test_the_wsdl_has_both_schemas_inside_and_the_callers_address() -> None:
-    served = etree.fromstring(write_wsdl(load_wsdl(), address='http://h/r/a"&b/soap'))
+    served = etree.fromstring(write_wsdl(AS_BUILT, address='http://h/r/a"&b/soap'))
     address = served.find(".//{http://schemas.xmlsoap.org/wsdl/soap/}address")
     targets = [
         schema.get("targetNamespace") for schema in served.iter("{http://www.w3.org/2001/XMLSchema}schema")

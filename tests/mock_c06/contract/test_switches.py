@@ -134,6 +134,15 @@ async def test_a_persons_state_may_be_left_unsaid(portal: SoapPortal, control: h
 
 
 @on_every_target
+async def test_the_relation_beside_the_head_may_name_the_head(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    wife = {"SoDinhDanh": "001192000124", "HoVaTen": "LETHIDUNG", "NgayThangNam": "19920308"}
+    await switch(control, "relation_names_head")
+    assert "<ChuHo><QuanHe>CH01<" in (await portal.record(**wife)).text
+
+
+@on_every_target
 async def test_household_members_may_stand_in_a_list_of_their_own(
     portal: SoapPortal, control: httpx.AsyncClient
 ) -> None:

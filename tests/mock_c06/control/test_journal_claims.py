@@ -5,17 +5,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mock_c06.callers import AN, HandClock, SoapPortal
+from tests.kit.clocks import StillClock
+from tests.mock_c06.callers import AN, SoapPortal
 
 DUNG = {"SoDinhDanh": "001192000124", "HoVaTen": "LETHIDUNG", "NgayThangNam": "19920308"}
 
 
 @pytest.fixture
-async def asked(portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock) -> None:
+async def asked(portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock) -> None:
     """Four calls: An's verdict, An's record, a second later Dung's verdict, then a refused one."""
     await portal.verdict()
     await portal.record()
-    clock.pass_seconds(1)
+    clock.advance(1)
     await portal.verdict(**DUNG)
     await portal.verdict(MaDVC="G18-YT04")
 

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from mock_c06.control.fault_json import plan_schema
-from mock_c06.control.given_files import read_plan
+from mock_c06.commands.start_files import read_plan
+from mock_c06.control.faults_web import plan_schema
 from mock_c06.errors import StartRefused
-from mock_c06.runs.faults import Kind
-from tests.mock_c06.programs import run
+from mock_c06.faults.kinds import KINDS
+from tests.kit.programs import run_mock
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "mock-faults.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ async def test_every_example_of_the_page_can_be_put(control: httpx.AsyncClient, 
 
 
 def test_the_page_names_every_kind_of_fault() -> None:
-    assert [kind.value for kind in Kind if f"`{kind}`" not in PAGE] == []
+    assert [kind for kind in KINDS if f"`{kind}`" not in PAGE] == []
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_a_plan_file_that_cannot_be_read_is_refused_naming_the_member(
 
 async def test_the_schema_is_the_same_served_and_printed(control: httpx.AsyncClient) -> None:
     served = (await control.get("/plan-schema.json")).json()
-    assert json.loads(run("faults", "--schema").stdout) == served
+    assert json.loads(run_mock("faults", "--schema").stdout) == served
     assert served["properties"].keys() == {"$schema", "name", "description", "faults"}

@@ -123,3 +123,93 @@ async def test_gender_is_taken_as_word_or_as_code(
 ) -> None:
     answer = await put(control, {**NEW, "gender": written})
     assert answer.json()["people"][0]["gender"] == code
+
+
+async def warned(control: httpx.AsyncClient, *people: dict[str, Any]) -> list[tuple[str, str, str]]:
+    answer = await put(control, *people)
+    assert answer.status_code == 200, answer.text
+    return [(one["person"], one["member"], one["detail"]) for one in answer.json()["warnings"]]
+
+
+THU = {"citizen_id": "001199000993", "full_name": "Đỗ Thị Thử", "birth_date": "1999-02-03"}
+NEW_HOME = {"province_code": "01", "ward_code": "00004", "detail": "PHƯỜNG BA ĐÌNH, THÀNH PHỐ HÀ NỘI"}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "named", "detail"),
+    [
+        ("permanent_residence", NEW_HOME | {"ward_code": "99999"}, "permanent_residence.ward_code", "units-2025-07 has no ward 99999"),
+        ("native_place", NEW_HOME | {"province_code": "79"}, "native_place.province_code", "units-2025-07 has ward 00004 in 01"),
+        ("current_residence", NEW_HOME | {"district_code": "999"}, "current_residence.district_code", "units-2025-01 has ward 00004 in 001"),
+        ("ethnicity", "77", "ethnicity", "no code list has 77"),
+        ("religion", "15", "religion", "no code list has 15"),
+        ("blood_type", "09", "blood_type", "no code list has 09"),
+        ("marital_status", "7", "marital_status", "no code list has 7"),
+        ("spouse", {"full_name": "Đỗ Thị Thử", "citizen_id": THU["citizen_id"]}, "spouse", "is the person"),
+        ("mother", {"full_name": "Trẻ Hơn", "citizen_id": "001301000993"}, "mother",
+         "is less than 15 years older: born in 2001, the child in 1999"),
+        ("father", {"full_name": "Lê Thị Dung", "citizen_id": "001192000124"}, "father",
+         "has the other gender in the record of their own"),
+        ("gender", "1", "gender", "the number says the other gender"),
+        ("relation_to_head", "CH77", "relation_to_head", "no code list has CH77"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_is_taken_and_warned_of(
+    control: httpx.AsyncClient, member: str, value: Any, named: str, detail: str
+) -> None:
+    assert (THU["citizen_id"], named, detail) in await warned(control, THU | {member: value})
+
+
+async def test_a_birth_after_the_runs_day_is_warned_of_by_the_runs_clock(control: httpx.AsyncClient) -> None:
+    future = {
+        "citizen_id": "001299000994",
+        "full_name": "Tương Lai",
+        "birth_date": "2099-02-03",
+        "gender": "1",
+    }
+    await control.post("/runs/default/clock", json={"freeze": "2026-11-24T01:00:00Z"})
+    at_once = await warned(control, future)
+    await control.post("/runs/default/clock", json={"freeze": "2100-01-01T01:00:00Z"})
+    later = await warned(control, future)
+    assert at_once == [("001299000994", "birth_date", "is after the run's day, 2026-11-24")]
+    assert later == []
+
+
+async def test_people_who_can_be_are_put_without_a_warning(control: httpx.AsyncClient) -> None:
+    mother = {"citizen_id": "001170000995", "full_name": "Trần Thị Mẹ", "birth_date": "1970-01-02"}
+    kin = {"full_name": "Trần Thị Mẹ", "citizen_id": "001170000995"}
+    assert await warned(control, mother, THU | {"mother": kin, "permanent_residence": NEW_HOME}) == []
+
+
+async def test_a_whole_household_may_have_one_head_only(control: httpx.AsyncClient) -> None:
+    home = {"household": "nha-thu", "relation_to_head": "CH01"}
+    other = {"citizen_id": "001099000996", "full_name": "Đỗ Văn Hai", "birth_date": "1999-02-03"}
+    found = await warned(control, THU | home, other | home)
+    assert [(one[0], one[2]) for one in found] == [
+        (THU["citizen_id"], "has 2 heads"),
+        (other["citizen_id"], "has 2 heads"),
+    ]
+
+
+async def test_nine_digits_alone_change_the_person_who_has_them_with_twelve(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await put(control, {"id_card_number": "012345678", "full_name": "Nguyễn Văn Đổi"})
+    by_card = {"SoDinhDanh": None, "SoCMND": "012345678", "NgayThangNam": "19900131"}
+    assert YES in (await portal.verdict(**by_card, HoVaTen="NGUYENVANDOI")).text
+    assert YES in (await portal.verdict(HoVaTen="NGUYENVANDOI")).text
+    assert YES not in (await portal.verdict(**by_card)).text
+
+
+async def test_a_person_with_other_nine_digits_is_no_longer_found_by_the_old_ones(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await put(
+        control,
+        {"citizen_id": AN, "id_card_number": "012999999", "household": None, "relation_to_head": None},
+    )
+    by_card = {"SoDinhDanh": None, "SoCMND": "012345678", "NgayThangNam": "19900131"}
+    assert YES not in (await portal.verdict(**by_card)).text
+    assert YES in (await portal.verdict(**by_card | {"SoCMND": "012999999"})).text
+    dung = {"SoDinhDanh": "001192000124", "HoVaTen": "LETHIDUNG", "NgayThangNam": "19920308"}
+    assert f"<SoDinhDanh>{AN}<" not in (await portal.ask("CungCapThongTinHoGiaDinh", **dung)).text

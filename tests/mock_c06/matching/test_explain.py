@@ -1,9 +1,11 @@
 """What the control face says of a question that found nobody."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from mock_c06.accounts.switches import Switches
 from mock_c06.matching.explain import (
     BIRTH,
     HINT_DAY_MONTH,
@@ -14,40 +16,12 @@ from mock_c06.matching.explain import (
     NUMBER,
     explain,
 )
-from mock_c06.population.model import Person
-from mock_c06.population.personas import get_persona, load_personas
+from mock_c06.people.model import Claim, Person
+from mock_c06.people.personas import get_persona, load_personas
 
 
-def explain_name(slug: str, full_name: str) -> tuple[str, ...]:
-    person = get_persona(slug).person
-    return explain(
-        person,
-        citizen_id=person.citizen_id,
-        id_card_number=None,
-        full_name=full_name,
-        birth_date=person.birth_date,
-        birth_year=None if person.birth_date else person.birth_year,
-    )
-
-
-def explain_birth(
-    slug: str, birth_date: date | None, birth_year: int | None = None, *, year_matches_date: bool = False
-) -> tuple[str, ...]:
-    person = get_persona(slug).person
-    return explain(
-        person,
-        citizen_id=person.citizen_id,
-        id_card_number=None,
-        full_name=person.full_name,
-        birth_date=birth_date,
-        birth_year=birth_year,
-        year_matches_date=year_matches_date,
-    )
-
-
-def explain_own(person: Person) -> tuple[str, ...]:
-    return explain(
-        person,
+def claim_of(person: Person) -> Claim:
+    return Claim(
         citizen_id=person.citizen_id,
         id_card_number=person.id_card_number,
         full_name=person.full_name,
@@ -57,24 +31,21 @@ def explain_own(person: Person) -> tuple[str, ...]:
 
 
 def test_nothing_is_said_where_every_part_agrees() -> None:
-    assert {persona.slug: said for persona in load_personas() if (said := explain_own(persona.person))} == {}
+    assert {
+        persona.slug: said
+        for persona in load_personas()
+        if (said := explain(persona.person, claim_of(persona.person)))
+    } == {}
 
 
 def test_only_the_number_is_said_where_nobody_was_found() -> None:
-    said = explain(None, citizen_id="1", id_card_number=None, full_name="A", birth_date=None, birth_year=1)
+    said = explain(None, Claim(citizen_id="1", full_name="A", birth_year=1))
     assert said == (NUMBER,)
 
 
 def test_every_differing_part_is_said_in_order() -> None:
     an = get_persona("nguyen-van-an").person
-    said = explain(
-        an,
-        citizen_id="1",
-        id_card_number=None,
-        full_name="Trần B",
-        birth_date=date(1980, 2, 3),
-        birth_year=None,
-    )
+    said = explain(an, Claim(citizen_id="1", full_name="Trần B", birth_date=date(1980, 2, 3)))
     assert said == (NUMBER, NAME, BIRTH)
 
 
@@ -96,7 +67,8 @@ def test_every_differing_part_is_said_in_order() -> None:
     ],
 )
 def test_a_near_miss_of_the_name_is_hinted_at(slug: str, asked: str, hints: tuple[str, ...]) -> None:
-    assert explain_name(slug, asked) == (NAME, *hints)
+    person = get_persona(slug).person
+    assert explain(person, replace(claim_of(person), full_name=asked)) == (NAME, *hints)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +85,12 @@ def test_a_near_miss_of_the_name_is_hinted_at(slug: str, asked: str, hints: tupl
 def test_a_near_miss_of_the_birth_is_hinted_at(
     slug: str, birth_date: date | None, birth_year: int | None, hints: tuple[str, ...]
 ) -> None:
-    assert explain_birth(slug, birth_date, birth_year) == (BIRTH, *hints)
+    person = get_persona(slug).person
+    claim = replace(claim_of(person), birth_date=birth_date, birth_year=birth_year)
+    assert explain(person, claim) == (BIRTH, *hints)
 
 
 def test_the_switch_that_bridges_years_and_dates_leaves_nothing_to_say() -> None:
-    assert explain_birth("nguyen-van-an", None, 1990, year_matches_date=True) == ()
+    an = get_persona("nguyen-van-an").person
+    claim = replace(claim_of(an), birth_date=None)
+    assert explain(an, claim, Switches(year_matches_date=True)) == ()

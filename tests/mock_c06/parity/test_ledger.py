@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_c06.desk.switches import NAMES
+from mock_c06.accounts.switches import NAMES
 from mock_c06.parity.ledger import LedgerInvalid, Mark, load_ledger, parse_ledger
-from tests.mock_c06.programs import run
+from tests.kit.programs import run_mock
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -94,10 +94,10 @@ def test_every_guess_has_a_switch_or_says_why_not() -> None:
         ({"source": None}, "one: source is missing"),
         ({"mark": '"sure"'}, "one: 'sure' is not a valid Mark"),
         ({"sure": '"very"'}, "one: 'very' is not a valid Sure"),
-        ({"fixed": None}, "one: a guess has a switch, or says why not"),
+        ({"fixed": None}, "one: a guess needs a switch or fixed"),
         ({"switch": '"loud"'}, "one: loud is no switch"),
-        ({"fixed": None, "switch": '"seconds"'}, "switch seconds stands twice"),
-        ({"id": '"seconds"'}, "id seconds stands twice"),
+        ({"fixed": None, "switch": '"seconds"'}, "switch seconds is not unique"),
+        ({"id": '"seconds"'}, "id seconds is not unique"),
         ({"colour": '"red"'}, "one: colour is no member of an entry"),
     ],
 )
@@ -126,7 +126,7 @@ async def test_the_control_face_prints_the_ledger_as_a_bare_array(control: httpx
 
 
 def test_the_command_prints_the_ledger_as_an_array_or_a_table() -> None:
-    as_json, table = run("parity", "--json"), run("parity")
+    as_json, table = run_mock("parity", "--json"), run_mock("parity")
     assert [each["id"] for each in json.loads(as_json.stdout)] == [b.id for b in load_ledger()]
     lines = table.stdout.decode().splitlines()
     assert max(map(len, lines)) <= 80

@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mock_c06.callers import HandClock, SoapPortal, envelope
+from tests.kit.clocks import StillClock
+from tests.mock_c06.callers import SoapPortal, envelope
 
 VERDICT = "XacThucThongTinCongDan"
 
@@ -20,15 +21,15 @@ async def plan(control: httpx.AsyncClient, **fault: object) -> None:
 
 
 async def test_a_good_client_is_right_in_every_check(
-    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
     await plan(control, kind="throttle", times=1, delay_ms=2000)
     for pause in (2, 5, 1):
         await portal.verdict()
-        clock.pass_seconds(pause)
+        clock.advance(pause)
     await portal.record()
     card = (await control.get("/runs/default/report")).json()
-    assert card["summary"] == {"right": 8, "wrong": 0, "not_seen": 0}, card["checks"]
+    assert card["summary"] == {"right": 9, "wrong": 0, "not_seen": 0}, card["checks"]
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,28 @@ async def test_a_code_that_comes_again_is_found(portal: SoapPortal, control: htt
 
 
 async def test_a_timestamp_in_seconds_is_found(
-    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
     await portal.send(envelope(VERDICT, portal.fields(VERDICT)), timestamp=str(int(clock.now().timestamp())))
-    assert await wrong(control) == ["timestamp_ms"]
+    assert await wrong(control) == ["login_accepted", "timestamp_ms"]
+
+
+async def test_a_failed_login_is_found_with_its_reason_and_what_to_do(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    await portal.verdict()
+    portal.account = {**portal.account, "secret": "wrong"}
+    await portal.verdict()
+    check = (await control.get("/runs/default/report")).json()["checks"][0]
+    text = (await control.get("/runs/default/report?format=text")).text
+    html = (await control.get("/runs/default/report?format=html")).text
+    assert (check["id"], check["entries"]["wrong"], check["reasons"]) == (
+        "login_accepted",
+        [2],
+        {"secret": [2]},
+    )
+    assert "    secret (n 2): The digest does not fit: check the secret" in text
+    assert "secret (n 2): Mã băm không khớp" in html
 
 
 async def test_a_record_without_a_verdict_before_is_found(
@@ -70,21 +89,21 @@ async def test_a_record_without_a_verdict_before_is_found(
 
 
 async def test_retries_without_growing_pauses_are_found(
-    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
     await plan(control, kind="unavailable")
     for _ in range(4):
         await portal.verdict()
-        clock.pass_seconds(1)
+        clock.advance(1)
     assert await wrong(control) == ["retry_backoff"]
 
 
 async def test_a_return_before_retry_after_is_found(
-    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
     await plan(control, kind="maintenance", times=1, delay_ms=60000)
     await portal.verdict()
-    clock.pass_seconds(5)
+    clock.advance(5)
     await portal.verdict()
     assert await wrong(control) == ["retry_after_honoured"]
 

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mock_c06.callers import HandClock, PlatformClient
+from tests.kit.clocks import StillClock
+from tests.mock_c06.callers import PlatformClient
 from tests.mock_c06.contract.test_lgsp_json import BODIES, NAME, RECORD, VERDICT
 
 BY_VARIANT = pytest.mark.parametrize("variant", ["passthrough", "camel", "pascal"])
@@ -41,7 +42,7 @@ async def open_client(platform: Platform) -> Callable[[str], Any]:
 
 @BY_VARIANT
 async def test_a_good_client_is_right_in_all_but_the_timestamp_it_does_not_send(
-    open_client: Callable[[str], Any], control: httpx.AsyncClient, clock: HandClock, variant: str
+    open_client: Callable[[str], Any], control: httpx.AsyncClient, clock: StillClock, variant: str
 ) -> None:
     client = await open_client(variant)
     await control.post(
@@ -49,7 +50,7 @@ async def test_a_good_client_is_right_in_all_but_the_timestamp_it_does_not_send(
     )
     for pause in (2, 5, 1):
         await client.ask(VERDICT, BODIES[variant])
-        clock.pass_seconds(pause)
+        clock.advance(pause)
     await client.ask(RECORD, BODIES[variant])
     found = await verdicts(control)
     assert found.pop("timestamp_ms") == "not_seen"
@@ -107,13 +108,13 @@ async def test_a_child_and_a_record_without_a_verdict_are_found(
 
 @BY_VARIANT
 async def test_hasty_retries_and_an_early_return_are_found(
-    open_client: Callable[[str], Any], control: httpx.AsyncClient, clock: HandClock, variant: str
+    open_client: Callable[[str], Any], control: httpx.AsyncClient, clock: StillClock, variant: str
 ) -> None:
     client = await open_client(variant)
     await control.post("/runs/default/faults", json={"kind": "maintenance", "delay_ms": 60_000})
     for _ in range(4):
         await client.ask(VERDICT, BODIES[variant])
-        clock.pass_seconds(1)
+        clock.advance(1)
     assert await wrong(control) == ["retry_backoff", "retry_after_honoured"]
 
 

@@ -6,11 +6,12 @@ import httpx
 import pytest
 from lxml import etree
 
+from mock_c06.app import MockRegistry
+from mock_c06.control.recording_json import restore
 from tests.mock_c06.callers import AN, SoapPortal
 
 HAI = {"SoDinhDanh": "001094000127", "HoVaTen": "NGUYENVANHAI", "NgayThangNam": "19941222"}
 DUNG = {"SoDinhDanh": "001192000124", "HoVaTen": "LETHIDUNG", "NgayThangNam": "19920308"}
-THEO = {"SoDinhDanh": "001073000615", "HoVaTen": "CAOVANTHEO", "NgayThangNam": "19730130"}
 BRIDE = {"citizen_id": "001195000990", "full_name": "Phạm Thị Mới", "birth_date": "1995-05-06"}
 BRIDE_CLAIM = {"SoDinhDanh": "001195000990", "HoVaTen": "PHAMTHIMOI", "NgayThangNam": "19950506"}
 HOME = {"province_code": "01", "district_code": "001", "ward_code": "00001", "detail": "Phường Phúc Xá"}
@@ -142,6 +143,115 @@ async def test_an_event_holds_from_its_instant_by_the_runs_clock(
     ]
 
 
+CHIN = {"SoDinhDanh": None, "SoCMND": "024000301", "HoVaTen": "VUTHICHIN", "NgayThangNam": "19570312"}
+
+
+async def test_nine_digits_become_twelve_and_still_find_the_same_person(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    at = "2026-06-01T00:00:00Z"
+    await control.post("/runs/default/clock", json={"freeze": "2026-05-01T00:00:00Z"})
+    renewed = await happen(control, "cmnd_to_cccd", id_card_number="024000301", at=at)
+    number = renewed["people"][0]["citizen_id"]
+    asked = CHIN | {"SoDinhDanh": number, "SoCMND": None}
+    before = await confirmed(portal, **CHIN), await confirmed(portal, **asked)
+    await control.post("/runs/default/clock", json={"freeze": at})
+    assert before == (True, False)
+    assert (number[3], number[4:6]) == ("1", "57")
+    assert renewed["people"][0]["id_card_number"] == "024000301"
+    assert await confirmed(portal, **asked)
+    assert await told(portal, "SoDinhDanh", "SoCMND", **CHIN) == [number, "024000301"]
+    world = (await control.get("/runs/default/world")).json()["people"]
+    assert [one["citizen_id"] for one in world if one["id_card_number"] == "024000301"] == [number]
+
+
+async def test_a_recorded_run_is_restored_without_the_key_of_nine_digits(
+    mock: MockRegistry, control: httpx.AsyncClient
+) -> None:
+    await control.post("/runs", json={"name": "copy"})
+    await happen(control, "cmnd_to_cccd", id_card_number="024000301", new_citizen_id="024157000700")
+    recorded = (await control.get("/runs/default/recording")).json()
+    restore(mock.runs.get("copy"), recorded)
+    world = mock.runs.get("copy").world.to_come()
+    assert world.find_by_key("cmnd:024000301") is None
+    assert world.find_by_key("024157000700") is not None
+
+
+async def test_relatives_who_name_nine_digits_name_twelve_afterwards(control: httpx.AsyncClient) -> None:
+    mother = {
+        "id_card_number": "010000991",
+        "full_name": "Lê Thị Cũ",
+        "birth_date": "1950-01-02",
+        "gender": "2",
+    }
+    home = {"permanent_residence": HOME}
+    kin = {"full_name": "Lê Thị Cũ", "id_card_number": "010000991"}
+    child = BRIDE | {"birth_date": "1975-05-06", "citizen_id": "001175000990", "mother": kin}
+    await control.put("/runs/default/world", json={"people": [mother | home, child]})
+    renewed = (await happen(control, "cmnd_to_cccd", id_card_number="010000991"))["people"]
+    assert [one["full_name"] for one in renewed] == ["Lê Thị Cũ", "Phạm Thị Mới"]
+    assert renewed[1]["mother"]["citizen_id"] == renewed[0]["citizen_id"]
+
+
+async def test_an_event_takes_nine_digits_for_each_of_its_people(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    bride = BRIDE | {"id_card_number": "010000992"}
+    await control.put("/runs/default/world", json={"people": [bride]})
+    await happen(control, "divorce", id_card_number="012345678")
+    assert await told(portal, "TinhTrangHonNhan", **DUNG) == ["3"]
+    await happen(control, "marriage", citizen_id=HAI["SoDinhDanh"], spouse_id="010000992")
+    assert await told(portal, "VoChong/SoDinhDanh", **HAI) == [BRIDE["citizen_id"]]
+    assert await refused(control, "death", id_card_number="010999999") == (
+        404, "id_card_number", "nobody has this number in this run",
+    )  # fmt: skip
+
+
+async def test_nine_digits_of_two_people_are_refused_in_an_event(control: httpx.AsyncClient) -> None:
+    twin = BRIDE | {"id_card_number": "012345678"}
+    await control.put("/runs/default/world", json={"people": [twin]})
+    assert await refused(control, "death", id_card_number="012345678") == (
+        409, "id_card_number", "is the number of several people: write the twelve digits",
+    )  # fmt: skip
+
+
+async def test_a_dead_heads_household_has_the_spouse_as_its_head_and_all_relations_follow(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    before = etree.fromstring((await portal.ask("CungCapThongTinHoGiaDinh", **DUNG)).content)
+    await happen(control, "death", citizen_id=AN["SoDinhDanh"])
+    after = etree.fromstring((await portal.ask("CungCapThongTinHoGiaDinh", **DUNG)).content)
+    assert after.findtext(".//{*}ChuHo/{*}SoDinhDanh") == DUNG["SoDinhDanh"]
+    assert after.findtext(".//{*}ChuHo/{*}QuanHe") == "CH01"
+    relations = {
+        member.findtext("{*}SoDinhDanh"): member.findtext("{*}QuanHe")
+        for member in after.iter("{*}ThanhVien")
+    }
+    assert len(relations) == len(list(before.iter("{*}ThanhVien"))) - 1
+    assert AN["SoDinhDanh"] not in relations
+    assert [*relations.values()].count("CH01") == 1
+    assert relations["001218000125"] == "CH03"
+    assert await told(portal, "ChuHo/SoDinhDanh") == [None]
+
+
+async def test_the_eldest_adult_follows_a_head_without_a_spouse(control: httpx.AsyncClient) -> None:
+    home = {"household": "nha-ba-me"}
+    mother = {"citizen_id": "001160000991", "full_name": "Bà Mẹ", "birth_date": "1960-01-01"}
+    kin = {"mother": {"full_name": "Bà Mẹ", "citizen_id": "001160000991"}}
+    people = [
+        mother | home | {"relation_to_head": "CH01"},
+        {"citizen_id": "001090000992", "full_name": "Con Hai", "birth_date": "1990-01-01", "relation_to_head": "CH03"} | home | kin,
+        {"citizen_id": "001185000993", "full_name": "Con Cả", "birth_date": "1985-01-01", "relation_to_head": "CH03"} | home | kin,
+        {"citizen_id": "001215000994", "full_name": "Cháu", "birth_date": "2015-01-01", "relation_to_head": "CH06",
+         "mother": {"full_name": "Con Cả", "citizen_id": "001185000993"}} | home,
+    ]  # fmt: skip
+    await control.put("/runs/default/world", json={"people": people})
+    changed = (await happen(control, "death", citizen_id="001160000991"))["people"]
+    assert [(one["full_name"], one["relation_to_head"]) for one in changed] == [
+        ("Bà Mẹ", None), ("Con Cả", "CH01"), ("Con Hai", "CH07"), ("Cháu", "CH03"),
+    ]  # fmt: skip
+
+
 async def test_an_event_of_one_run_is_none_of_anothers(
     portal: SoapPortal, control: httpx.AsyncClient
 ) -> None:
@@ -174,22 +284,22 @@ AN_ID, DUNG_ID, HAI_ID = AN["SoDinhDanh"], DUNG["SoDinhDanh"], HAI["SoDinhDanh"]
         (
             "death",
             {"citizen_id": AN_ID, "at": "1990-01-30T00:00:00+07:00"},
-            (409, "at", "is before the birth of who it is about"),
+            (409, "at", "is before the birth of the person"),
         ),
         (
             "divorce",
             {"citizen_id": AN_ID, "at": "1989-01-01T00:00:00Z"},
-            (409, "at", "is before the birth of who it is about"),
+            (409, "at", "is before the birth of the person"),
         ),
         (
             "move",
             {"citizen_id": AN_ID, "to": HOME, "whole_household": True, "relation_to_head": "CH02"},
-            (409, "household", "only who moves alone and for good joins another household"),
+            (409, "household", "only a person who moves alone and for good joins another household"),
         ),
         (
             "move",
             {"citizen_id": DUNG_ID, "to": HOME, "residence": "current", "household": "no"},
-            (409, "household", "only who moves alone and for good joins another household"),
+            (409, "household", "only a person who moves alone and for good joins another household"),
         ),
         (
             "renumbered",
@@ -199,7 +309,7 @@ AN_ID, DUNG_ID, HAI_ID = AN["SoDinhDanh"], DUNG["SoDinhDanh"], HAI["SoDinhDanh"]
         (
             "move",
             {"citizen_id": AN_ID, "to": HOME},
-            (409, "citizen_id", "heads a household with others in it: move whole_household"),
+            (409, "citizen_id", "is the head of a household with others: move whole_household"),
         ),
         (
             "move",
@@ -209,27 +319,38 @@ AN_ID, DUNG_ID, HAI_ID = AN["SoDinhDanh"], DUNG["SoDinhDanh"], HAI["SoDinhDanh"]
         (
             "name_correction",
             {"citizen_id": AN_ID, "full_name": "Nguyễn Văn An"},
-            (409, "full_name", "is the name already"),
+            (409, "full_name", "is already the name"),
+        ),
+        ("cmnd_to_cccd", {"citizen_id": AN_ID}, (409, "citizen_id", "has twelve digits already")),
+        (
+            "cmnd_to_cccd",
+            {"id_card_number": "024000301", "new_citizen_id": AN_ID},
+            (409, "new_citizen_id", "does not match the person's gender and birth year"),
+        ),
+        (
+            "renumbered",
+            {"id_card_number": "024000301"},
+            (409, "id_card_number", "has no twelve digits to renumber: use cmnd_to_cccd"),
         ),
         (
             "renumbered",
             {"citizen_id": AN_ID, "new_citizen_id": "001094000127"},
-            (409, "new_citizen_id", "doesn't fit the person's gender and birth year"),
+            (409, "new_citizen_id", "does not match the person's gender and birth year"),
         ),
         (
             "renumbered",
             {"citizen_id": AN_ID, "new_citizen_id": AN_ID},
-            (409, "new_citizen_id", "is somebody's already: a number is never given twice"),
+            (409, "new_citizen_id", "is used: a number is never issued twice"),
         ),
         (
             "birth",
-            {"citizen_id": DUNG_ID, "full_name": "Bé", "gender": "1", "birth_date": "2027-01-01"},
+            {"citizen_id": DUNG_ID, "full_name": "Bé", "gender": "1", "birth_date": "2099-01-01"},
             (409, "birth_date", "is after the event"),
         ),
         (
             "birth",
             {"citizen_id": "001218000125", "full_name": "Bé", "gender": "1"},
-            (409, "citizen_id", "was a child when this one was born"),
+            (409, "citizen_id", "is less than 15 years older than the child"),
         ),
         (
             "birth",
@@ -250,7 +371,7 @@ async def test_an_event_that_cannot_be_is_refused_and_nobody_changes(
 async def test_an_event_before_one_that_the_person_had_is_refused(control: httpx.AsyncClient) -> None:
     await happen(control, "name_correction", citizen_id=AN_ID, full_name="Nguyễn Văn Á")
     earlier = await refused(control, "death", citizen_id=AN_ID, at="2026-01-01T00:00:00Z")
-    assert earlier == (409, "at", "is before an event that these people have had")
+    assert earlier == (409, "at", "is before an earlier event of these people")
 
 
 @pytest.mark.parametrize(

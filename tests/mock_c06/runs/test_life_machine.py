@@ -5,20 +5,22 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from pydantic import TypeAdapter
 
+from mock_c06.control.life_events import EventBody
 from mock_c06.errors import EventRefused, PersonUnknown
-from mock_c06.population.model import Address, LifeStatus, Person
-from mock_c06.population.personas import load_personas
-from mock_c06.population.world_index import WorldIndex, person_key
-from mock_c06.runs.events import apply_event
-from mock_c06.runs.life import Birth, Death, Divorce, LifeEvent, Marriage, Move, NameCorrection, Renumbered
+from mock_c06.people.index import PeopleIndex, person_key
+from mock_c06.people.model import LifeStatus, Person
+from mock_c06.people.personas import load_personas
+from mock_c06.runs.life_events import apply_event
 from mock_c06.runs.run import Run, Runs
-from tests.mock_c06.callers import HandClock
+from tests.kit.clocks import StillClock
 
 PEOPLE = [persona.person for persona in load_personas() if persona.theme in {"family", "households"}]
-BASE = WorldIndex(PEOPLE)
+BASE = PeopleIndex(PEOPLE)
 START = datetime(2026, 11, 24, tzinfo=UTC)
 NAMES = ("one", "two")
+EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
 
 
 class LifeInRuns(RuleBasedStateMachine):
@@ -28,7 +30,7 @@ class LifeInRuns(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = HandClock(START)
+        self.clock = StillClock(START)
         self.runs = Runs(base=BASE, clock=self.clock)
         for name in NAMES:
             self.runs.create(name)
@@ -37,53 +39,55 @@ class LifeInRuns(RuleBasedStateMachine):
     def know_the_catalogue(self) -> object:
         return multiple(*(person.citizen_id for person in PEOPLE if person.citizen_id))
 
-    def _try(self, name: str, event: LifeEvent) -> tuple[Person, ...]:
+    def _try(self, name: str, kind: str, **members: object) -> tuple[Person, ...]:
         run = self.runs.get(name)
         others = {each: self.runs.get(each).world.everybody() for each in NAMES if each != name}
         before = run.world.everybody()
         try:
-            happened, people = apply_event(run, event)
+            happened, people = apply_event(run, EVENT.validate_python({"kind": kind, **members}))
         except (EventRefused, PersonUnknown):
             assert run.world.everybody() == before
             people = ()
         else:
             assert happened.at == run.clock.now()
-            assert set(happened.keys) == {person_key(person) for person in people}
+            keys = {person_key(person) for person in people}
+            # The members of a dead head's household who only get another relation are not in the feed of changes.
+            assert set(happened.keys) <= keys if kind == "death" else set(happened.keys) == keys
         assert others == {each: self.runs.get(each).world.everybody() for each in others}
         return people
 
     @rule(run=st.sampled_from(NAMES), who=people)
     def die(self, run: str, who: str) -> None:
-        self._try(run, Death(citizen_id=who))
+        self._try(run, "death", citizen_id=who)
 
     @rule(run=st.sampled_from(NAMES), one=people, other=people)
     def marry(self, run: str, one: str, other: str) -> None:
-        self._try(run, Marriage(citizen_id=one, spouse_id=other))
+        self._try(run, "marriage", citizen_id=one, spouse_id=other)
 
     @rule(run=st.sampled_from(NAMES), who=people)
     def divorce(self, run: str, who: str) -> None:
-        self._try(run, Divorce(citizen_id=who))
+        self._try(run, "divorce", citizen_id=who)
 
     @rule(run=st.sampled_from(NAMES), who=people, whole=st.booleans())
     def move(self, run: str, who: str, whole: bool) -> None:
-        self._try(run, Move(citizen_id=who, to=Address(ward_code="00001"), whole_household=whole))
+        self._try(run, "move", citizen_id=who, to={"ward_code": "00001"}, whole_household=whole)
 
     @rule(run=st.sampled_from(NAMES), who=people, name=st.sampled_from(["Lê Sửa", "Trần Đổi"]))
     def correct(self, run: str, who: str, name: str) -> None:
-        self._try(run, NameCorrection(citizen_id=who, full_name=name))
+        self._try(run, "name_correction", citizen_id=who, full_name=name)
 
     @rule(target=people, run=st.sampled_from(NAMES), who=people)
     def renumber(self, run: str, who: str) -> object:
-        return multiple(*(p.citizen_id for p in self._try(run, Renumbered(citizen_id=who))[1:2]))
+        return multiple(*(p.citizen_id for p in self._try(run, "renumbered", citizen_id=who)[1:2]))
 
     @rule(target=people, run=st.sampled_from(NAMES), who=people, gender=st.sampled_from(["1", "2"]))
-    def bear(self, run: str, who: str, gender: str) -> object:
-        born = self._try(run, Birth(citizen_id=who, full_name="Bé", gender=gender))
+    def register_birth(self, run: str, who: str, gender: str) -> object:
+        born = self._try(run, "birth", citizen_id=who, full_name="Bé", gender=gender)
         return multiple(*(child.citizen_id for child in born))
 
     @rule(years=st.integers(1, 20))
     def let_years_pass(self, years: int) -> None:
-        self.clock.pass_seconds(years * 365 * 86400)
+        self.clock.advance(years * 365 * 86400)
 
     @rule(run=st.sampled_from(NAMES))
     def drop_and_create(self, run: str) -> None:

@@ -27,5 +27,5 @@ async def test_every_act_of_the_clock_on_the_page_is_taken(
 
 
 def test_the_page_shows_every_kind_of_event_and_act() -> None:
-    assert len(EVENTS) == 7
+    assert len(EVENTS) == 8
     assert len(BODIES) - len(EVENTS) == 5

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mock_c06.testing.places import Place, in_process
+from mock_c06.testing.targets import Target, in_process
 from tests.mock_c06.callers import envelope, sign
 
 NAMES = ("one", "two", "three")
@@ -52,7 +52,7 @@ class Known:
 class RunsBesideEachOther(RuleBasedStateMachine):
     """Speaks to one mock, whose runs come and go."""
 
-    place: Place
+    place: Target
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class RunsBesideEachOther(RuleBasedStateMachine):
         for name, known in self.runs.items():
             entries = self.place.control.get(f"/runs/{name}/journal").json()["entries"]
             assert len(entries) == known.calls
-        assert self.place.control.get("/runs/default/journal").json() == {"entries": []}
+        assert self.place.control.get("/runs/default/journal").json()["entries"] == []
 
 
 @pytest.fixture(scope="module")

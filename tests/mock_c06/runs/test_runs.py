@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_c06.population.model import Person
-from mock_c06.population.world_index import WorldIndex
+from mock_c06.people.index import PeopleIndex
+from mock_c06.people.model import Person
 from mock_c06.runs.run import Runs
-from tests.mock_c06.callers import AN, HandClock, PlatformClient, SoapPortal
+from tests.kit.clocks import StillClock
+from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
 from tests.mock_c06.contract.test_soap_requests import refusal_code
 
 NEW = {"citizen_id": "001090000990", "full_name": "Phạm Thị Mới", "birth_date": "1990-05-06"}
@@ -91,7 +92,7 @@ async def test_a_run_needs_a_new_name_that_fits_a_path(
 async def test_the_journal_tells_each_call_and_masks_the_number(
     portal: SoapPortal, control: httpx.AsyncClient
 ) -> None:
-    await portal.verdict(MaYeuCau="HN-1")
+    answer = await portal.verdict(MaYeuCau="HN-1")
     await portal.verdict(MaYeuCau="HN-2", HoVaTen="SOMEBODYELSE")
     await portal.record(MaYeuCau="HN-3", MaDVC="G18-YT04")
     first, second, third = await entries(control, "default")
@@ -110,6 +111,12 @@ async def test_the_journal_tells_each_call_and_masks_the_number(
         "fault_id": None,
         "fault_call": None,
         "sent_late_ms": None,
+        "reason": None,
+        "reason_detail": None,
+        "status": 200,
+        "ms": 0.0,
+        "bytes": len(answer.content),
+        "request_bytes": len(answer.request.content),
     }
     assert len(digest) == 64
     assert (second["outcome"], second["code"]) == ("not_found", None)
@@ -131,7 +138,7 @@ async def test_the_journal_holds_no_name_date_or_whole_number(
 
 
 async def test_unauthorised_malformed_and_token_calls_are_journalled_too(
-    portal: SoapPortal, control: httpx.AsyncClient, accounts: dict[str, Any], clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, accounts: dict[str, Any], clock: StillClock
 ) -> None:
     client = PlatformClient(portal.http, accounts["dvctt-lgsp-camel"])
     await client.log_in()
@@ -156,7 +163,7 @@ async def test_the_journal_is_filtered_by_environment_and_operation(
     official_door: httpx.AsyncClient,
     control: httpx.AsyncClient,
     accounts: dict[str, Any],
-    clock: HandClock,
+    clock: StillClock,
 ) -> None:
     await portal.verdict()
     await portal.record()
@@ -212,10 +219,10 @@ async def test_a_clock_is_not_moved_to_where_no_registry_is(
 
 
 async def test_a_clock_that_jumps_runs_on_and_ticks_move_it_with_each_call(
-    portal: SoapPortal, control: httpx.AsyncClient, clock: HandClock
+    portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
     await control.post("/runs/default/clock", json={"jump": "2030-01-01T00:00:00Z"})
-    clock.pass_seconds(5)
+    clock.advance(5)
     ran_on = (await control.post("/runs/default/clock", json={"tick_s": 60})).json()
     stamps = [(await portal.record()).text.partition('ThoiDiemDuLieu="')[2][:25] for _ in range(2)]
     released = (await control.post("/runs/default/clock", json={"release": True})).json()
@@ -225,7 +232,7 @@ async def test_a_clock_that_jumps_runs_on_and_ticks_move_it_with_each_call(
 
 
 def test_making_and_dropping_a_run_costs_the_same_over_any_population() -> None:
-    class Counted(WorldIndex):
+    class Counted(PeopleIndex):
         looks = 0
 
         def everybody(self) -> tuple[Person, ...]:
@@ -236,7 +243,7 @@ def test_making_and_dropping_a_run_costs_the_same_over_any_population() -> None:
         Person(citizen_id=f"0{n:011d}", full_name="x", gender="1", birth_date=None, birth_year=1)
         for n in range(9)
     )
-    runs = Runs(base=base, clock=HandClock(datetime(2026, 11, 24, tzinfo=UTC)))
+    runs = Runs(base=base, clock=StillClock(datetime(2026, 11, 24, tzinfo=UTC)))
     for n in range(200):
         runs.create(f"run-{n}")
         runs.drop(f"run-{n}")
@@ -266,7 +273,7 @@ async def test_an_account_suspended_in_one_run_is_active_in_the_others(
     assert (await portal.verdict()).status_code == 200
     await control.delete("/runs/mine.1")
     await control.post("/runs", json={"name": "mine.1"})
-    portal.clock.pass_seconds(1)
+    portal.clock.advance(1)
     assert (await own_run.verdict()).status_code == 200
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mock_c06.programs import serving
+from tests.kit.programs import serving_mock
 from tests.mock_c06.testing.pages import CONFTEST, INI, PAGE, read_files
 
 TESTS = 9
@@ -32,7 +32,7 @@ def test_the_examples_of_the_page_pass_without_a_server(examples: pytest.Pyteste
 def test_the_examples_of_the_page_pass_against_a_running_mock(
     examples: pytest.Pytester, tmp_path: Path
 ) -> None:
-    with serving() as served:
+    with serving_mock() as served:
         token = tmp_path / "token"
         token.write_text(served.token + "\n", encoding="utf-8")
         outcome = examples.runpytest_inprocess(

@@ -190,5 +190,5 @@ def test_a_host_that_is_not_the_mocks_is_out_of_reach(c06: C06) -> None:
 def test_a_secret_stands_in_no_representation_of_the_fixture(c06: C06) -> None:
     account = c06.account()
     assert account["secret"] not in repr(account)
-    assert c06._place.control.headers["Authorization"] not in repr(c06)
+    assert c06._target.control.headers["Authorization"] not in repr(c06)
     assert asyncio.iscoroutinefunction(c06.transport().handle_async_request)

@@ -39,7 +39,7 @@ def test_each_test_of_a_session_has_a_run_of_its_own(project: pytest.Pytester) -
 def test_the_options_and_the_fixture_are_listed(project: pytest.Pytester) -> None:
     options = project.runpytest_inprocess("--help").stdout.str()
     assert all(name in options for name in ("--c06-url", "--c06-control", "--c06-token-file"))
-    assert "A registry of this test's own" in project.runpytest_inprocess("--fixtures").stdout.str()
+    assert "A registry for this test alone" in project.runpytest_inprocess("--fixtures").stdout.str()
 
 
 def test_a_running_mock_without_a_token_is_refused_in_one_line(project: pytest.Pytester) -> None:

@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from mock_c06.desk.accounts import Account, Dialect, Environment
-from mock_c06.desk.ready_made import make_account
-from mock_c06.desk.switches import Switches
+from mock_c06.accounts.model import Account, Dialect, Environment
+from mock_c06.accounts.ready_made import make_account
+from mock_c06.accounts.switches import Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
-from mock_c06.population.model import Address, Person
-from mock_c06.wire.answering import Answer
+from mock_c06.people.model import Address, Person
 from mock_c06.wire.lgsp_json import parse_json, write_json
-from mock_c06.wire.record import Teller
-from mock_c06.wire.soap_in import parse_root, parse_soap
-from mock_c06.wire.soap_out import write_envelope
+from mock_c06.wire.record import Answer, RecordWriter
+from mock_c06.wire.soap_requests import parse_root, parse_soap
+from mock_c06.wire.soap_responses import write_envelope
 from tests.mock_c06.callers import envelope
 
 JSON_VALUES = st.recursive(
@@ -69,7 +68,8 @@ def test_any_fields_in_an_envelope_are_read_or_refused(fields: dict[str, str]) -
 def test_a_printable_name_in_a_right_request_is_read_as_it_was_written(name: str) -> None:
     fields = {**RIGHT, "HoVaTen": f"A{name}B"}
     read = parse_soap(parse_root(envelope(Operation.LOOK_UP, fields).encode()), Operation.LOOK_UP)
-    assert (read.citizen_id, read.full_name) == (RIGHT["SoDinhDanh"], f"A{name}B")
+    assert read.claim is not None
+    assert (read.claim.citizen_id, read.claim.full_name) == (RIGHT["SoDinhDanh"], f"A{name}B")
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
@@ -88,7 +88,7 @@ def _answer_about(name: str, account: Account) -> Answer:
         birth_year=1990,
         permanent_residence=Address(detail=name),
     )
-    record = Teller(account=account, asked_by=None).tell(person, [person], Operation.LOOK_UP)
+    record = RecordWriter(account=account, asked_by=None).write(person, [person], Operation.LOOK_UP)
     at = datetime(2026, 11, 24, tzinfo=UTC)
     return Answer(operation=Operation.LOOK_UP, count=1, records=(record,), as_of=at)
 

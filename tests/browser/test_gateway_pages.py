@@ -1,0 +1,56 @@
+"""The gateway's pages in a real Chromium: what it is, its calls and problems, the sign-in of operators, the report."""
+
+import time
+
+from playwright.async_api import Browser, expect
+
+from demo.office import totp
+from demo.scene import Scene
+from tests.browser.conftest import Screen, open_screen
+from tests.browser.test_citizens_way import SCREENS
+
+PASSWORD = "ba con voi di choi"
+
+
+async def check_everywhere(screen: Screen, address: str) -> None:
+    """Check a page narrow and wide, light and dark."""
+    await screen.page.goto(address)
+    for options in SCREENS.values():
+        await screen.page.set_viewport_size(options["viewport"])
+        await screen.page.emulate_media(color_scheme=options["color_scheme"])
+        await screen.check()
+
+
+async def test_the_open_pages_have_no_violation_on_any_screen(browser: Browser, running: Scene) -> None:
+    screen = await open_screen(browser, running.gateway)
+    for path in ("/", "/docs", "/docs#verify_citizen", "/problems/", "/problems/field_not_granted"):
+        await check_everywhere(screen, running.gateway + path)
+    await screen.page.goto(f"{running.gateway}/docs")
+    await screen.page.locator("#verify_citizen summary").click()
+    await expect(screen.page.locator("#verify_citizen pre")).to_contain_text("001090000123")
+    await screen.check()
+
+
+async def test_an_operator_signs_in_without_javascript_and_reads_the_report(
+    browser: Browser, running: Scene
+) -> None:
+    made = running.programs.gateway("operators", "create", "lan.nguyen", "--role", "admin", "--bootstrap")
+    said = f"{made['one_time_code']}\n{PASSWORD}\n"
+    secret = running.programs.gateway("operators", "enrol", "lan.nguyen", said=said)["totp_secret"]
+    context = await browser.new_context(java_script_enabled=False, **SCREENS["narrow light"])
+    page = await context.new_page()
+    await page.goto(f"{running.gateway}/reports/?week=2022-W17")
+    await page.get_by_label("Tên").fill("lan.nguyen")
+    await page.get_by_label("Mật khẩu").fill(PASSWORD)
+    await page.get_by_label("Mã 6 chữ số").fill(totp(secret, time.time()))  # noqa: TID251 - an authenticator uses the machine's clock
+    await page.get_by_role("button", name="Đăng nhập").click()
+    await expect(page.get_by_role("cell", name="17/25 (68 %)")).to_be_visible()
+
+    screen = await open_screen(browser, running.gateway)
+    await screen.page.context.add_cookies(await context.cookies())  # type: ignore[arg-type]  # what it gave
+    for path in ("/reports/?week=2022-W17", "/reports/?lang=en", "/console/login"):
+        await check_everywhere(screen, running.gateway + path)
+    await screen.page.goto(f"{running.gateway}/console/login")
+    await screen.page.get_by_role("button", name="Thoát").click()
+    await check_everywhere(screen, f"{running.gateway}/reports/")
+    await expect(screen.page.get_by_role("heading", name="Đăng nhập")).to_be_visible()

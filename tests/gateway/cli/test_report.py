@@ -1,0 +1,61 @@
+"""`gateway report weekly` as people run it: in an empty folder, and beside a store."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.kit.commands import Commands
+from tests.kit.source import ROOT
+
+
+def test_a_report_in_an_empty_folder_prints_the_seed_and_creates_nothing(tmp_path: Path) -> None:
+    told = Commands(tmp_path)("report", "weekly", "--week", "2022-W17")
+    assert (told.code, told.err) == (0, "")
+    for figure in ("17/25 (68 %)", "14/14", "11/14", "3/14 (khai-sinh, khai-tu, ket-hon)", "3/11"):
+        assert figure in told.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_the_same_by_both_options_and_beside_a_store(gateway: Commands) -> None:
+    without = gateway("report", "weekly", "--week", "2022-W17", "--json").json()
+    assert gateway("organisations", "add", "000.00.01.H26", "UBND TP").code == 0
+    assert gateway("report", "weekly", "--week", "2022-W17", "--format", "json").json() == without
+
+
+@pytest.mark.parametrize(
+    "options", [("--week", "2022-W53"), ("--week", "x"), ("--format", "pdf"), ("--lang", "fr")]
+)
+def test_a_week_or_form_that_is_none_is_wrong_usage(gateway: Commands, options: tuple[str, str]) -> None:
+    told = gateway("report", "weekly", *options)
+    assert (told.code, told.out) == (2, "")
+
+
+def test_the_page_prints_on_one_sheet_of_a4(gateway: Commands, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    page, sheet = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_text(
+        gateway("report", "weekly", "--week", "2022-W17", "--format", "html").out, encoding="utf-8"
+    )
+    quiet = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-pdf-header-footer",
+        f"--user-data-dir={tmp_path}",
+    )
+    subprocess.run(
+        [browser, *quiet, f"--print-to-pdf={sheet}", page.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert b"/Count 1" in sheet.read_bytes()
+
+
+def test_the_document_shows_what_the_command_prints(gateway: Commands) -> None:
+    told = gateway("report", "weekly", "--week", "2022-W17", "--lang", "en").out.strip()
+    assert told in (ROOT / "docs" / "weekly-report.md").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The separation of the two profiles, tested against any order of acts."""

@@ -1,1 +1,0 @@
-"""The fence between profiles, held against any order of acts."""

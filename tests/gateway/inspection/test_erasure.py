@@ -1,0 +1,150 @@
+"""Entries about citizens are erased by policy: leaves and proofs stay, the erasure is a row, and nothing else may be missing."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gateway.audit.erasures import Erasures, write_ranges
+from gateway.audit.proofs import prove_row
+from gateway.audit.report import StateReport
+from gateway.audit.store import audit_entries
+from gateway.audit.tree import verify_inclusion
+from gateway.audit.verify import read_trust, verify_state
+from gateway.errors.operators import AuditBroken, StateWrong
+from gateway.identifiers import Profile
+from gateway.inspection.erasure import KINDS, erase_entries
+from gateway.inspection.export import export_folder
+from gateway.inspection.period import Period
+from gateway.operators.model import Role
+from tests.gateway.inspection.test_export import check
+from tests.kit.enquiries import verified
+from tests.kit.operators import signed_in
+from tests.kit.scene import Portal, Scene
+
+DAY_S = 86_400
+DOSSIER = "HN-LONG-AGO-1"
+
+
+async def check_state(scene: Scene) -> StateReport:
+    """Check the whole audit and the state."""
+    await scene.gateway.sequencer.run()
+    database = scene.gateway.deps.database
+    trust = await read_trust(database, scene.gateway.vault, now=scene.clock.now())
+    return await verify_state(database, trust=trust)
+
+
+@pytest.fixture
+async def old(scene: Scene, portal: Portal) -> int:
+    """A store with enquiries of 13 months ago and of today; the number of rows from then."""
+    filled = await verified(portal, dossier=DOSSIER)
+    prefill = (await filled.fill("full_name", "gender")).json()["id"]
+    body = {"prefill": prefill, "field": "full_name", "note": "Sai"}
+    assert (await portal.call("POST", "/discrepancies", body)).status_code == 201
+    rows = len(await scene.audit())
+    scene.clock.advance(400 * DAY_S)
+    await portal.log_in()
+    await portal.verify(dossier="HN-TODAY-1")
+    return rows
+
+
+async def test_old_entries_about_citizens_go_and_everything_still_verifies(
+    scene: Scene, portal: Portal, old: int, tmp_path: Path
+) -> None:
+    before = await scene.audit()
+    erased = await erase_entries(scene.gateway, months=12)
+    left = await scene.audit()
+    about_citizens = [row for row in before[:old] if row["kind"] in KINDS]
+    assert erased.rows == len(about_citizens) > 3
+    assert [row for row in left if row in before] == [row for row in before if row not in about_citizens]
+    assert DOSSIER not in str(left)
+    report = await check_state(scene)
+    assert report.audit.erased.rows == erased.rows
+    assert report.audit.erased.why == {"retention of 12 months": erased.rows}
+    assert report.tables["verifications"] == 2
+    found, checkpoint = await prove_row(scene.gateway.deps.database, old)
+    verify_inclusion(found.leaf, found.row - 1, found.size, found.hashes, checkpoint.root)
+    await export_folder(scene.gateway, Period(), tmp_path / "export")
+    assert check(tmp_path / "export")[0] == 0
+
+
+async def test_the_erasure_is_a_row_with_the_policy_and_the_rows_that_it_erased(
+    scene: Scene, old: int
+) -> None:
+    erased = await erase_entries(scene.gateway, months=12)
+    rows = [row for row in await scene.audit() if row["kind"] == "erased"]
+    assert (rows[0]["actor"], rows[0]["reason"], rows[0]["outcome"]) == (
+        "local",
+        "retention of 12 months",
+        f"before:{erased.before}",
+    )
+    assert rows[0]["erased"][-1].endswith(f"-{old}")
+    assert {row["outcome"] for row in rows[1:]} == {"state_carried"}
+    assert (await erase_entries(scene.gateway, months=12)).rows == 0
+    assert len([row for row in await scene.audit() if row["kind"] == "erased"]) == len(rows)
+
+
+async def test_an_entry_that_no_erasure_names_is_still_missed(scene: Scene, old: int) -> None:
+    await erase_entries(scene.gateway, months=12)
+    await scene.gateway.sequencer.run()
+    async with scene.gateway.deps.database.write() as connection:
+        last = sa.select(sa.func.max(audit_entries.c.id)).where(audit_entries.c.kind == "answered")
+        number = (await connection.execute(last)).scalar_one()
+        await connection.execute(sa.delete(audit_entries).where(audit_entries.c.id == number))
+    with pytest.raises(AuditBroken, match=f"row {number}: its content is missing"):
+        await check_state(scene)
+
+
+async def test_a_covered_row_that_only_erased_entries_named_is_still_in_evidence(
+    scene: Scene, portal: Portal, old: int
+) -> None:
+    await erase_entries(scene.gateway, months=12)
+    await check_state(scene)
+    async with scene.gateway.deps.database.write() as connection:
+        await connection.execute(
+            sa.text(f"UPDATE verifications SET verdict = 'x' WHERE dossier = '{DOSSIER}'")
+        )
+    with pytest.raises(AuditBroken, match=r"verifications/ver_.*: changed outside the audit"):
+        await check_state(scene)
+
+
+async def test_acts_after_an_erasure_are_recorded_and_verify(scene: Scene, portal: Portal, old: int) -> None:
+    await erase_entries(scene.gateway, months=12)
+    for discrepancy in (await portal.call("GET", "/discrepancies")).json()["discrepancies"]:
+        assert discrepancy["state"] == "open"
+    await portal.verify(dossier="HN-AFTER-1", procedure="ket-hon")
+    assert (await check_state(scene)).audit.erased.rows > 0
+
+
+async def test_what_was_erased_is_gone_from_the_file(scene: Scene, old: int) -> None:
+    if not scene.settings.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's files are its own; its vacuum overwrites them")
+    async with scene.gateway.deps.database.read() as connection:
+        query = sa.select(audit_entries.c.salt).order_by(audit_entries.c.id)
+        salts = list((await connection.execute(query)).scalars())
+    await erase_entries(scene.gateway, months=12)
+    path = Path(scene.settings.database_url.removeprefix("sqlite:///"))
+    stored = b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+    assert salts[old - 1].encode() not in stored
+    assert salts[-1].encode() in stored
+
+
+async def test_once_there_are_operators_nobody_erases_without_a_sign_in(scene: Scene, old: int) -> None:
+    await scene.portal(Profile.OFFICIAL)
+    await signed_in(scene, "quan.tri", Role.ADMIN)
+    with pytest.raises(StateWrong, match="no operator is signed in"):
+        await erase_entries(scene.gateway, months=12)
+
+
+def test_rows_are_named_by_ranges_and_taken_in_order() -> None:
+    assert write_ranges([1, 2, 3, 5, 8, 9]) == ("1-3", "5-5", "8-9")
+    erasures = Erasures([{"erased": ["8-9"], "reason": "b"}, {"erased": ["1-3", "5-5"], "reason": "a"}])
+    for row in (1, 3, 5, 9):
+        erasures.take(row)
+    assert erasures.result().why == {"a": 3, "b": 1}
+    for named, row in ((["1-3"], 4), ([], 1), (["2-3"], 1)):
+        with pytest.raises(AuditBroken, match=f"row {row}: its content is missing"):
+            Erasures([{"erased": named}]).take(row)
+    for malformed in ("3", "a-b", "1-", "-1", "1-" + "9" * 30):
+        with pytest.raises(AuditBroken, match="in another form"):
+            Erasures([{"erased": [malformed]}])

@@ -1,0 +1,1 @@
+"""What is checked of a connection before it may serve."""

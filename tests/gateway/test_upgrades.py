@@ -1,0 +1,142 @@
+"""Upgrades while the former version serves on: migrations only add, indexes are built beside writers, old programs know."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from structlog.testing import capture_logs
+
+from gateway.database import Database
+from gateway.errors.operators import SchemaOld, StateWrong
+from gateway.schema import MIGRATIONS, NEWEST, OLDEST_PROGRAM, migrate, require_current
+from tests.gateway.test_schema import config
+from tests.kit.scene import Portal, Scene
+from tests.kit.stores import opened
+
+FIRST = "0025"
+"""The first revision for which the rule holds; the ones before are of versions that were stopped for an upgrade."""
+
+BACKFILLS = {
+    "0027": "written before the rule; it fills two new columns of the audit's entries in one statement"
+}
+
+
+def upgrades() -> Iterator[tuple[str, ast.Call]]:
+    """Yield each operation of the upgrades since `FIRST`, with its revision."""
+    for path in sorted((MIGRATIONS / "versions").glob("0*.py")):
+        if path.name[:4] >= FIRST:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            (upgrade,) = (
+                node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
+            )
+            calls = [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
+            yield from (
+                (path.name[:4], call)
+                for call in calls
+                if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) in {"op", "batch"}
+            )
+
+
+def breaks_the_former_program(call: ast.Call) -> bool:
+    """Return whether a program of the version before could fail after this operation."""
+    assert isinstance(call.func, ast.Attribute)
+    if call.func.attr in {"create_table", "create_index", "drop_index", "get_context", "f"}:
+        return False
+    if call.func.attr != "add_column":
+        return True
+    column = call.args[1]
+    assert isinstance(column, ast.Call)
+    given = {word.arg: ast.unparse(word.value) for word in column.keywords}
+    return given.get("nullable") == "False" and "server_default" not in given
+
+
+def test_a_migration_only_adds_so_that_the_version_before_can_serve_on() -> None:
+    found = [
+        f"{revision}: {ast.unparse(call)[:80]}"
+        for revision, call in upgrades()
+        if breaks_the_former_program(call)
+        and not (revision in BACKFILLS and ast.unparse(call).startswith("op.execute"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "op.drop_column('accounts', 'name')",
+        "op.alter_column('accounts', 'name', new_column_name='title')",
+        "op.add_column('accounts', sa.Column('x', sa.String(1), nullable=False))",
+        "op.execute('UPDATE accounts SET name = 1')",
+    ],
+)
+def test_a_migration_that_would_break_the_version_before_is_noticed(line: str) -> None:
+    (call,) = (node.value for node in ast.parse(line).body if isinstance(node, ast.Expr))
+    assert isinstance(call, ast.Call)
+    assert breaks_the_former_program(call)
+
+
+async def set_schema(database: Database, revision: str, oldest: str | None) -> None:
+    """Let another program have migrated the store."""
+    async with database.write() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+        await connection.execute(sa.text("DELETE FROM deployment WHERE name = 'oldest_program'"))
+        if oldest is not None:
+            members = {"value": oldest}
+            insert = sa.text("INSERT INTO deployment (name, value) VALUES ('oldest_program', :value)")
+            await connection.execute(insert, members)
+
+
+async def test_a_program_starts_on_a_newer_schema_that_admits_it(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await set_schema(database, "9999", NEWEST)
+        with capture_logs() as lines:
+            await require_current(database)
+
+    assert [(line["event"], line["schema"]) for line in lines] == [("schema_newer", "9999")]
+
+
+@pytest.mark.parametrize("oldest", [None, "9998"])
+async def test_a_program_that_a_newer_schema_does_not_admit_says_what_to_start(
+    database_url: str, oldest: str | None
+) -> None:
+    async with opened(database_url) as database:
+        await set_schema(database, "9999", oldest)
+        with pytest.raises(StateWrong, match=f"at 9999, newer than this program, which knows {NEWEST}"):
+            await require_current(database)
+
+
+async def test_a_program_on_an_older_schema_says_how_to_migrate(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await set_schema(database, "0024", None)
+        with pytest.raises(SchemaOld, match="is at 0024: run `gateway migrate` first"):
+            await require_current(database)
+
+
+async def test_a_migration_admits_the_programs_of_the_version_before(database_url: str) -> None:
+    async with opened(database_url) as database, database.read() as connection:
+        stored = sa.text("SELECT value FROM deployment WHERE name = 'oldest_program'")
+        assert (await connection.execute(stored)).scalar_one() == OLDEST_PROGRAM
+
+
+async def test_an_index_on_a_table_with_rows_is_built_beside_the_writers_on_postgresql(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.receipt()
+    database = scene.gateway.deps.database
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0026"))
+    said: list[str] = []
+    sync = database.engine.sync_engine
+    sa.event.listen(sync, "before_cursor_execute", lambda *call: said.append(call[2]))
+
+    assert await migrate(database) == ("0026", NEWEST)
+
+    made = [line for line in said if line.lstrip().startswith("CREATE INDEX") and "audit_entries" in line]
+    assert len(made) == 2
+    assert all("CONCURRENTLY" in line for line in made) is not database.embedded
+    async with database.read() as connection:
+        found = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes("audit_entries"))
+    names = {index["name"] for index in found}
+    assert {"ix_audit_entries_client_id_id", "ix_audit_entries_request_id"} <= names

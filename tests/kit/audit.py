@@ -1,0 +1,121 @@
+"""Audit entries to append, a log with its sequencer, and a way to keep the audit's writer busy so that records queue."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from gateway.audit.checkpoints import Checkpoint, Signers, parse_checkpoint
+from gateway.audit.log import WAITING, AuditLog
+from gateway.audit.macs import EntryMacs
+from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.report import AuditReport
+from gateway.audit.sequencer import Sequencer
+from gateway.audit.tree_store import find_last_checkpoint
+from gateway.audit.use_cases import begin_evidence
+from gateway.audit.verify import Known, Trust, read_trust, verify_audit
+from gateway.database import Database, Transaction
+from gateway.identifiers import Profile
+from gateway.keys.model import Purpose
+from gateway.keys.vault import Vault, make_key
+from tests.kit.clocks import HandClock
+
+
+def entry(**members: Any) -> AuditEntry:
+    """Return an entry of one organisation's enquiry about one citizen."""
+    usual: dict[str, Any] = {
+        "at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC),
+        "kind": Kind.ANSWERED,
+        "profile": Profile.SANDBOX,
+        "act": "act_one",
+        "organisation": "000.00.01.H26",
+        "citizen": "c" * 40,
+        "outcome": "confirmed",
+    }
+    return AuditEntry(**(usual | members))
+
+
+class Held:
+    """A record that keeps the writer busy until its release, so that other records queue."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._go, self._at_work = asyncio.Event(), asyncio.Event()
+        self.record = asyncio.ensure_future(log.commit(self._decide))
+
+    async def _decide(self, transaction: Transaction) -> tuple[list[AuditEntry], None]:
+        self._at_work.set()
+        await self._go.wait()
+        return [], None
+
+    async def reached(self) -> None:
+        await self._at_work.wait()
+
+    async def release(self) -> None:
+        self._go.set()
+        await self.record
+
+
+@asynccontextmanager
+async def full_queue(log: AuditLog) -> AsyncIterator[None]:
+    """Fill the queue of records while the block runs."""
+    held = Held(log)
+    await held.reached()
+    records = [asyncio.ensure_future(log.record(entry())) for _ in range(WAITING)]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        await held.release()
+        await asyncio.gather(*records)
+
+
+MACS = EntryMacs(
+    [make_key(None, Purpose.EVIDENCE, serial=1, now=datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC))]
+)
+"""The MACs of a log whose store has no keys."""
+
+
+class SignedLog:
+    """The audit of a store with a sequencer of its own and the keys of its checkpoints and entries."""
+
+    def __init__(self, database: Database, vault: Vault, clock: HandClock, macs: EntryMacs) -> None:
+        self.database = database
+        self.clock = clock
+        self.vault = vault
+        self.log = AuditLog(database, macs)
+        self.sequencer = self.new_sequencer()
+
+    @classmethod
+    async def open(cls, database: Database) -> Self:
+        """Return the log of a store, whose keys are made unless it has some."""
+        clock = HandClock()
+        vault = Vault(b"m" * 32, file=None, sealed=(), begin=begin_evidence)
+        rings = await vault.open(database, clock)
+        return cls(database, vault, clock, EntryMacs(rings.evidence))
+
+    def new_sequencer(self) -> Sequencer:
+        """Return the sequencer of a process that has signed nothing yet."""
+        return Sequencer(self.database, self.vault, self.clock, base="https://gateway.example/")
+
+    async def sign(self) -> Checkpoint:
+        """Give every waiting entry its row, a minute after the last time, and return the checkpoint."""
+        self.clock.advance(60)
+        assert await self.sequencer.run()
+        async with self.database.read() as connection:
+            found = await find_last_checkpoint(connection)
+        assert found is not None
+        return parse_checkpoint(found.note)
+
+    async def verify(self, *known: Known) -> AuditReport:
+        """Verify the log with its keys."""
+        return await verify_audit(self.database, trust=await self.trust(), known=known)
+
+    async def trust(self) -> Trust:
+        """Return the keys that a check trusts; how long entries wait isn't checked."""
+        return replace(await read_trust(self.database, self.vault, now=self.clock.now()), now=None)
+
+    async def signers(self) -> Signers:
+        async with self.database.read() as connection:
+            return Signers((await self.vault.read_checkpoint_keys(connection)).keys)

@@ -1,0 +1,308 @@
+"""Mock and gateway as programs on real sockets: started, called, and what a store contains afterwards.
+
+Every port is ephemeral. A program runs in a test's own folder and is ended by its process id.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from gateway.audit.store import audit_entries
+from gateway.database import Transaction
+from tests.kit.commands import BARE, Commands
+from tests.kit.scene import AGENCY
+from tests.kit.stores import opened
+
+MOCK_COMMAND = (sys.executable, "-m", "mock_c06")
+MOCK_BARE = {name: value for name, value in os.environ.items() if not name.startswith("MOCK_C06_")}  # noqa: TID251 - a child's environment
+EPHEMERAL = ("--port", "0", "--official-port", "0", "--control-port", "0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A running mock, with the values that it printed."""
+
+    process: "subprocess.Popen[str]"
+    lines: tuple[str, ...]
+    test: str
+    official: str
+    control: str
+    token: str
+
+
+def run_mock(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command to its end."""
+    return subprocess.run(
+        [*MOCK_COMMAND, *arguments],
+        input=stdin.encode(),
+        capture_output=True,
+        env=MOCK_BARE | environment,
+        timeout=30,
+        check=False,
+    )
+
+
+@contextmanager
+def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iterator[Served]:
+    """Keep a mock running; end it by its process id."""
+    process = subprocess.Popen(
+        [*command, "serve", *EPHEMERAL, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=MOCK_BARE,
+    )
+    try:
+        assert process.stdout is not None
+        lines = tuple(process.stdout.readline().strip() for _ in range(4))
+        announced = dict(line.split(": ", 1) for line in lines)
+        control, _, token = announced["control"].partition(" token=")
+        yield Served(
+            process=process,
+            lines=lines,
+            test=announced["test"],
+            official=announced["official"],
+            control=control,
+            token=token,
+        )
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A `gateway serve`, with the values that it printed."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+    lines: tuple[str, ...]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder with its settings, in which the gateway's commands run."""
+
+    folder: Path
+    settings: Mapping[str, str]
+
+    def run(self, *arguments: str, stdin: str = "") -> Any:
+        """Run a command and return its JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments, "--json"],
+            input=stdin.encode(),
+            capture_output=True,
+            cwd=self.folder,
+            env={**BARE, **self.settings},
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def serving(
+        self,
+        port: int = 0,
+        *,
+        workers: int = 1,
+        module: str = "gateway",
+        within: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> Iterator[Running]:
+        """Keep a gateway running; end it by its process id. Its log goes to `gateway.log`.
+
+        `module` runs the gateway's commands: `gateway`, or a benchmark's own around it. `within`: a command that becomes
+        the gateway, such as `unshare`. `options` are further ones of `serve`.
+        """
+        command = [*within, sys.executable, "-m", module, "serve", "--port", str(port)]
+        with (self.folder / "gateway.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "--workers", str(workers), *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                cwd=self.folder,
+                env={**BARE, **self.settings},
+            )
+        try:
+            assert process.stdout is not None
+            lines = tuple(process.stdout.readline().strip() for _ in range(3))
+            yield Running(process=process, address=lines[0].removeprefix("gateway: "), lines=lines)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def log(self) -> str:
+        """Return what the gateway logged so far."""
+        return (self.folder / "gateway.log").read_text(encoding="utf-8")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the logged events of one name, of every worker."""
+        lines = [json.loads(line) for line in self.log().splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+    def make_account(self, *more: str) -> dict[str, str]:
+        """Make a sandbox account with every procedure and field."""
+        arguments = ["--organisation", AGENCY, "--profile", "sandbox", "--all-procedures", "--all-fields"]
+        arguments += ["--scope", "verify", "--scope", "prefill", "--scope", "ledger", *more]
+        made: dict[str, str] = self.run("accounts", "create", "dvctt", *arguments)
+        return made
+
+
+def place_beside(mock: Served, folder: Path, **more: str) -> Place:
+    """Return a place whose sandbox is connected to a running mock."""
+    account = find_account(mock, "dvctt-hanoi")
+    settings = {
+        "GATEWAY_LOG_FORMAT": "json",
+        "GATEWAY_SANDBOX_REGISTRY_URL": mock.test,
+        "GATEWAY_SANDBOX_C06_USER": account["user"],
+        "GATEWAY_SANDBOX_C06_SECRET": account["secret"],
+        "GATEWAY_SANDBOX_AGENCY": account["agency"],
+        "GATEWAY_SANDBOX_OFFICER": "dvctt.dichvu",
+        "GATEWAY_SANDBOX_NETWORKS": "127.0.0.0/8",
+    }
+    return Place(folder=folder, settings=settings | more)
+
+
+def make_store(place: Place) -> None:
+    """Make an embedded store and its master key, which the other commands don't; on PostgreSQL, migrate."""
+    done = Commands(place.folder)("migrate", **place.settings)
+    assert done.code == 0, done.err
+
+
+def find_account(mock: Served, name: str) -> dict[str, str]:
+    """Return one of the mock's ready-made accounts."""
+    answer = httpx.get(f"{mock.control}/accounts", headers=control_headers(mock))
+    return next(account for account in answer.json() if account["name"] == name)
+
+
+def control_headers(mock: Served) -> dict[str, str]:
+    """Return the headers that the control face needs."""
+    return {"Authorization": f"Bearer {mock.token}"}
+
+
+def log_in(running: Running, account: Mapping[str, str]) -> httpx.Client:
+    """Return a client with a fresh token of the account."""
+    answer = httpx.post(
+        f"{running.address}/sandbox/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=(account["client_id"], account["client_secret"]),
+    )
+    assert answer.status_code == 200, answer.text
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    return httpx.Client(base_url=f"{running.address}/sandbox/v1", headers=headers, timeout=30)
+
+
+def find_people(mock: Served) -> list[dict[str, Any]]:
+    """Return claims that the mock confirms, each about a different person."""
+    answer = httpx.get(f"{mock.control}/personas", headers=control_headers(mock))
+    members = ("citizen_id", "full_name", "birth_date")
+    return [
+        {name: person[name] for name in members}
+        for person in answer.json()
+        if person["expect"]["confirmed"] and person["citizen_id"] and person["birth_date"]
+    ]
+
+
+PATIENCE_S = 60
+
+
+def store_of(place: Place) -> str:
+    """Return the address of a place's store."""
+    return place.settings.get("GATEWAY_DATABASE_URL", f"sqlite:///{place.folder}/var/gateway.db")
+
+
+def read_rows(url: str) -> list[dict[str, Any]]:
+    """Return the bodies of the audit's rows, in order."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with opened(url) as database, database.read() as transaction:
+            return await _bodies(transaction)
+
+    return asyncio.run(work())
+
+
+async def _bodies(transaction: Transaction) -> list[dict[str, Any]]:
+    found = await transaction.scalars(sa.select(audit_entries.c.body).order_by(audit_entries.c.id))
+    return [json.loads(body) for body in found]
+
+
+def read_journal(mock: Served) -> dict[str, Mapping[str, Any]]:
+    """Return the requests to the test environment, by request code."""
+    answer = httpx.get(
+        f"{mock.control}/runs/default/journal",
+        params={"environment": "test"},
+        headers=control_headers(mock),
+        timeout=60,
+    )
+    return {entry["ma_yeu_cau"]: entry for entry in answer.json()["entries"] if entry["ma_yeu_cau"]}
+
+
+def plan_fault(mock: Served, kind: str, **members: Any) -> None:
+    """Plan a fault of the registry."""
+    answer = httpx.post(
+        f"{mock.control}/runs/default/faults", json={"kind": kind, **members}, headers=control_headers(mock)
+    )
+    assert answer.status_code < 300, answer.text
+
+
+def clear_faults(mock: Served) -> None:
+    """Remove all faults of the registry."""
+    httpx.delete(f"{mock.control}/runs/default/faults", headers=control_headers(mock))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Check repeatedly until a condition is true."""
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+_OF_A_WORKER = 1000
+
+
+def find_free_ports(count: int) -> int:
+    """Return the first of this number of free ports in a row, below the range of ephemeral ports."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # noqa: TID251 - set by the test runner
+    lowest = 21_000 + int(worker) % 10 * _OF_A_WORKER
+    for first in range(lowest, lowest + _OF_A_WORKER, 50):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for number, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + number))
+        except OSError:
+            continue
+        else:
+            return first
+        finally:
+            for probe in probes:
+                probe.close()
+    pytest.fail("no ports free")

@@ -1,0 +1,79 @@
+"""A malformed body is refused by the member's own name, and in words of the control face, not of its libraries."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "detail"),
+    [
+        (
+            "events",
+            {"kind": "death"},
+            "citizen_id",
+            "exactly one of citizen_id and id_card_number is required",
+        ),
+        ("events", {"kind": "death", "citizen_id": "12"}, "citizen_id", "String should match"),
+        (
+            "events",
+            {"kind": "feast", "citizen_id": "001090000123"},
+            "kind",
+            "Input should be one of death, marriage",
+        ),
+        ("events", {"citizen_id": "001090000123"}, "kind", "Field required"),
+        ("faults", {"kind": "latency", "operation": "X"}, "operation", "Input should be"),
+        ("faults", {"kind": "latency", "nth": 0}, "nth", "Input should be greater than or equal to 1"),
+        ("faults", {"kind": "latency", "nth": {"every": 0}}, "nth.every", "Input should be greater"),
+        ("faults", {"kind": "empty", "at": "mid"}, "at", "belongs to reset"),
+        ("faults", {"kind": "empty", "citizen_id": "123"}, "citizen_id", "String should match"),
+        (
+            "faults",
+            {"kind": "latency", "delay_ms": 1, "distribution": {"kind": "uniform", "max_ms": 2}},
+            "distribution",
+            "belongs to latency, without delay_ms",
+        ),
+        (
+            "faults",
+            {"kind": "latency", "distribution": {"kind": "uniform", "max_ms": -1}},
+            "distribution.max_ms",
+            "Input should be greater",
+        ),
+        (
+            "faults",
+            {"kind": "empty", "from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+            "until",
+            "is not after from",
+        ),
+        ("journal/assert", {"never": {"operation": "XacThuc"}}, "never.operation", "Input should be"),
+        ("explain", {"full_name": "A", "birth_date": "1990-31-01"}, "birth_date", "Input should be a valid"),
+        ("clock", {}, "", "exactly one of freeze, advance_s"),
+    ],
+)
+async def test_a_malformed_member_is_named_as_its_author_wrote_it(
+    control: httpx.AsyncClient, path: str, body: dict[str, Any], field: str, detail: str
+) -> None:
+    answer = await control.post(f"/runs/default/{path}", json=body)
+    errors = answer.json()["errors"]
+    assert answer.status_code == 422
+    assert {each["field"] for each in errors} <= {field, field.partition(".")[0]}
+    assert any(each["field"] == field and each["detail"].startswith(detail) for each in errors), errors
+
+
+async def test_what_is_no_json_is_said_to_be_none(control: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await control.post("/runs", content=b'{"name"', headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "", "detail": "no valid JSON: Expecting ':' delimiter"}]
+
+
+async def test_a_journal_is_not_narrowed_by_an_operation_that_is_none(control: httpx.AsyncClient) -> None:
+    answer = await control.get("/runs/default/journal", params={"operation": "XacThuc"})
+    assert answer.status_code == 422
+    assert {each["field"] for each in answer.json()["errors"]} == {"operation"}
+
+
+async def test_a_report_takes_no_account_that_could_not_be_one(control: httpx.AsyncClient) -> None:
+    answer = await control.get("/runs/default/report", params={"account": "\x1b[31m", "format": "text"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "account")

@@ -1,0 +1,116 @@
+"""The citizen's way without JavaScript: sign in, consent, verify, fill, dispute, review, submit, reuse."""
+
+import re
+
+from tests.kit.portal import PORTAL, Visit
+from tests.kit.scene import Scene
+
+WIFE = {"number": "001192000124", "full_name": "Lê Thị Dung", "born": "", "consent": "1"}
+CHILD = {
+    "requester.child_full_name": "Nguyễn Thị Mai",
+    "requester.child_gender": "Nữ",
+    "requester.child_birth_date": "2026-11-01",
+    "requester.child_birth_place.province": "01",
+    "requester.child_birth_place.ward": "00004",
+    "requester.child_birth_place.detail": "Bệnh viện thử",
+    "requester.child_native_place.province": "01",
+    "requester.child_native_place.ward": "00004",
+    "requester.child_ethnicity": "Kinh",
+    "requester.child_nationality": "Việt Nam",
+    "requester.relation_to_child": "Cha",
+}
+
+
+async def start(visit: Visit, slug: str, person: str = "nguyen-van-an") -> str:
+    """Sign in, open a dossier, agree; return its address."""
+    await visit.sign_in(person, back=f"/dich-vu/{slug}")
+    assert visit.url.path == f"/dich-vu/{slug}"
+    await visit.press("Bắt đầu")
+    assert "Chưa có câu hỏi nào được gửi đi" in visit.text
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    return visit.url.path
+
+
+async def born_of(scene: Scene, citizen_id: str) -> str:
+    people = (await scene.control.get("/personas")).json()
+    return str(next(each["birth_date"] for each in people if each["citizen_id"] == citizen_id))
+
+
+async def verify_all(scene: Scene, visit: Visit) -> None:
+    """Verify An as requester and father, and his wife as mother."""
+    await visit.send("/xac-thuc/requester")
+    await visit.send("/xac-thuc/father", button="self=1")
+    wife = WIFE | {"born": await born_of(scene, WIFE["number"])}
+    await visit.send("/xac-thuc/mother", wife)
+
+
+async def test_a_birth_is_registered_with_only_the_childs_data_typed(scene: Scene, visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    await verify_all(scene, visit)
+    assert visit.text.count("Đã xác thực") == 3
+    assert "NGUYỄN VĂN AN" in visit.text
+    spared = re.search(r"Quý vị không phải khai lại (\d+) trường", visit.text)
+    assert spared is not None
+    assert int(spared[1]) >= 15
+    await visit.send("/to-khai", CHILD, button="act=review")
+    assert visit.url.path.endswith("/xem-lai"), visit.text
+    await visit.press("Nộp hồ sơ")
+    assert re.search(r"Số hồ sơ H26-\d{4}-[A-Z]{4}-[A-Z]{4}", visit.text)
+    assert "Nguyễn Thị Mai" in visit.text
+    assert "do công dân khai" in visit.text
+    assert "từ CSDLQG về dân cư, lúc" in visit.text
+
+
+async def test_a_second_service_of_the_same_citizen_asks_the_registry_nothing(
+    scene: Scene, visit: Visit
+) -> None:
+    await start(visit, "khai-sinh")
+    await visit.send("/xac-thuc/requester")
+    asked = [each for each in await scene.journal() if each["operation"] == "XacThucThongTinCongDan"]
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    assert re.search(r"đã xác thực lúc \d\d:\d\d ngày \d\d/\d\d/\d{4}, không hỏi lại", visit.text)
+    assert asked == [each for each in await scene.journal() if each["operation"] == "XacThucThongTinCongDan"]
+
+
+async def test_nothing_is_asked_before_the_citizen_agrees(scene: Scene, visit: Visit) -> None:
+    await visit.sign_in(back="/dich-vu/khai-sinh")
+    await visit.press("Bắt đầu")
+    path = visit.url.path
+    for text in ("Mục đích", "Luật Hộ tịch 60/2014/QH13, Điều 14", "Dân tộc", "nhạy cảm"):
+        assert text in visit.text
+    token = visit.page.xpath("//input[@name='csrf']/@value")[0]
+    await visit.http.post(f"{PORTAL}{path}/xac-thuc/requester", data={"csrf": token, "full_name": "x"})
+    assert await scene.journal() == []
+
+
+async def test_a_disputed_field_becomes_declarable_and_is_marked(visit: Visit) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    before = visit.text.count("Thông tin này không đúng")
+    await visit.press("Thông tin này không đúng: Họ, chữ đệm và tên")
+    assert "NGUYỄN VĂN AN" in visit.text
+    await visit.send("/sai/requester/full_name", {"note": "Sai tên đệm"})
+    assert visit.text.count("Thông tin này không đúng") == before - 1
+    assert "đã báo dữ liệu không đúng" in visit.text
+    assert visit.page.xpath("//input[@name='requester.full_name']")
+
+
+async def test_an_error_stands_beside_its_field_and_what_was_typed_stays(scene: Scene, visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    await verify_all(scene, visit)
+    wrong = CHILD | {"requester.child_birth_date": "2999-01-01", "requester.child_ethnicity": "Sao Hỏa"}
+    await visit.send("/to-khai", wrong, button="act=review")
+    assert visit.status == 422
+    assert "Ngày này chưa tới." in visit.text
+    assert "Hãy chọn một mục trong danh sách." in visit.text
+    typed = visit.page.xpath("//input[@name='requester.child_full_name']/@value")
+    assert typed == ["Nguyễn Thị Mai"]
+
+
+async def test_a_citizen_verifies_only_themselves_as_the_requester(scene: Scene, visit: Visit) -> None:
+    await start(visit, "ho-chieu", person="le-thi-dung")
+    token = visit.page.xpath("//input[@name='csrf']/@value")[0]
+    other = {"csrf": token, "number": "001090000123", "full_name": "Nguyễn Văn An", "born": "1990-01-31"}
+    await visit.http.post(f"{PORTAL}{visit.url.path}/xac-thuc/requester", data=other)
+    assert [each["subject"] for each in await scene.journal()] == ["001192***124"]

@@ -1,0 +1,55 @@
+"""The portal's code lists are the gateway's: the same codes and labels, and each field asked by its own list."""
+
+from datetime import date
+
+import pytest
+
+from gateway.procedures.catalogue import load_catalogue
+from gateway.procedures.fields import codes_of
+from gateway.procedures.model import FieldType, FormField
+from gateway.procedures.units import load_units
+from portal.dossiers.forms import Control, control_of
+from portal.services.code_lists import UNITS, provinces, read_codes, wards
+
+FIELDS: dict[str, FormField] = {
+    field.name: field
+    for procedure in load_catalogue().procedures
+    for role in procedure.roles
+    for field in role.fields
+}
+LISTS = sorted({field.code_list for field in FIELDS.values() if field.code_list is not None})
+
+
+def control(field: FormField) -> Control:
+    return control_of(field.name, day=date(2026, 11, 28))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_short_list_has_the_codes_and_labels_of_the_gateway_in_its_order(name: str) -> None:
+    assert [(each.code, each.label) for each in read_codes(name)] == [*codes_of(name).items()]
+
+
+def test_the_units_of_an_address_are_those_of_the_gateway() -> None:
+    known: set[tuple[str, str, str | None]] = {(each.code, each.label, None) for each in provinces()}
+    known |= {(ward.code, ward.label, each.code) for each in provinces() for ward in wards(each.code)}
+    theirs = {(code, unit.name, unit.parent) for code, unit in load_units(UNITS).units.items()}
+    assert known == theirs
+
+
+def test_a_field_with_codes_is_asked_by_the_list_that_the_gateway_names() -> None:
+    coded = {name: field.code_list for name, field in FIELDS.items() if field.code_list is not None}
+    assert {name: control(FIELDS[name]).list_name for name in coded} == coded
+
+
+def test_a_field_of_the_catalogue_is_asked_with_a_control_of_its_type() -> None:
+    kinds = {
+        FieldType.ADDRESS: {"address"},
+        FieldType.CODE: {"choice", "list"},
+        FieldType.DATE: {"date"},
+    }
+    wrong = {
+        name: (field.type, control(field).kind)
+        for name, field in FIELDS.items()
+        if control(field).kind not in kinds.get(field.type, {"text", "long", "number"})
+    }
+    assert wrong == {}

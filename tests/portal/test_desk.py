@@ -1,0 +1,60 @@
+"""The officer's desk: the same way for a citizen at the counter, in the officer's name."""
+
+from gateway.accounts.use_cases import disable_officers, get_account
+from gateway.identifiers import Profile
+from tests.kit.portal import RunningPortal, Visit
+from tests.kit.scene import Scene
+from tests.portal.test_citizens_way import start
+
+
+async def test_an_officer_opens_a_dossier_and_the_enquiry_is_in_their_name(
+    scene: Scene, visit: Visit
+) -> None:
+    await visit.open("/can-bo")
+    assert visit.status == 401
+    await visit.sign_in("officer:can.bo.01", back="/can-bo")
+    assert "Bàn một cửa" in visit.text
+    await visit.open("/dich-vu/ho-chieu")
+    await visit.press("Bắt đầu")
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    citizen = {"number": "001090000123", "full_name": "Nguyễn Văn An", "born": "31/01/1990"}
+    await visit.send("/xac-thuc/requester", citizen)
+    assert "Đã xác thực" in visit.text
+    assert "lập tại quầy bởi can.bo.01" in visit.text
+    rows = [row for row in await scene.audit() if row["kind"] == "answered"]
+    assert {row["initiated_by"] for row in rows} == {"officer"}
+
+
+async def test_an_officer_whom_the_account_does_not_name_is_refused(scene: Scene, visit: Visit) -> None:
+    await visit.sign_in("officer:can.bo.02", back="/can-bo")
+    assert visit.status == 403
+    assert "không có tên cán bộ can.bo.02" in visit.text
+    await visit.open("/dich-vu/ho-chieu")
+    await visit.press("Bắt đầu")
+    assert visit.status == 403
+    assert await scene.journal() == []
+
+
+async def test_an_officer_who_lost_their_place_in_mid_dossier_is_refused_by_the_gateway(
+    scene: Scene, visit: Visit, portal_app: RunningPortal
+) -> None:
+    await visit.sign_in("officer:can.bo.01", back="/dich-vu/ho-chieu")
+    await visit.press("Bắt đầu")
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    client_id = portal_app.app._app.state.portal.gateway.client_id  # type: ignore[attr-defined]  # the policy's inner app
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    await disable_officers(deps, place, await get_account(deps, client_id), ["can.bo.01"])
+    citizen = {"number": "001090000123", "full_name": "Nguyễn Văn An", "born": "31/01/1990"}
+    await visit.send("/xac-thuc/requester", citizen)
+    assert "Cán bộ này chưa được cấp quyền" in visit.text
+    assert await scene.journal() == []
+
+
+async def test_a_citizen_has_no_desk_and_an_officer_no_citizens_dossier(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.open("/can-bo")
+    assert visit.status == 401
+    await visit.press("Thoát")
+    await visit.sign_in("officer:can.bo.01")
+    await visit.open(path)
+    assert visit.status == 404

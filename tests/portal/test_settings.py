@@ -1,0 +1,59 @@
+"""The portal's settings: an unknown or malformed one stops the start by name; one program serves both profiles."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.identifiers import Profile
+from portal.errors import StartRefused
+from portal.settings import read_settings
+from tests.kit.portal import open_portal, open_visit
+from tests.kit.scene import Scene
+from tests.portal.test_citizens_way import start
+
+RIGHT = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_PRIVATE_KEY_FILE": "key.pem"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"PORTAL_TRUSTED_PROXIES": "10.0.0.300"}, "PORTAL_TRUSTED_PROXIES: networks such as 10.0.0.0/8"),
+        ({"PORTAL_TRUSTED_PROXY": "10.0.0.0/8"}, "PORTAL_TRUSTED_PROXY: no such setting"),
+        ({"PORTAL_TEST_PAGE_PUBLIC": "perhaps"}, "PORTAL_TEST_PAGE_PUBLIC"),
+        ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE"),
+        ({"PORTAL_CLIENT_SECRET_FILE": "secret"}, "one of the two"),
+        ({"PORTAL_PROFILE": "official", "PORTAL_MOCK_CONTROL_URL": "http://127.0.0.1:1"}, "or neither"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_and_is_named(given: dict[str, str], told: str) -> None:
+    with pytest.raises(StartRefused, match=told):
+        read_settings(RIGHT | given, dotenv=None)
+
+
+def test_several_networks_of_proxies_are_separated_by_commas() -> None:
+    settings = read_settings(RIGHT | {"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8, ::1/128"}, dotenv=None)
+    assert [str(each) for each in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+async def test_on_official_the_same_program_verifies_and_reuses_within_a_dossier_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    async with open_portal(scene, tmp_path, profile=Profile.OFFICIAL) as app, open_visit(app) as visit:
+        path = await start(visit, "khai-sinh")
+        await visit.send("/xac-thuc/requester")
+        await visit.send("/xac-thuc/father", button="self=1")
+        assert visit.text.count("Đã xác thực") == 2
+        assert visit.text.count("không hỏi lại") == 1
+        await start(visit, "ho-chieu")
+        await visit.send("/xac-thuc/requester")
+        assert "Đã xác thực" in visit.text
+        assert "không hỏi lại" not in visit.text
+        await visit.open(path)
+        assert "official" in visit.page.xpath("string(//*[@class='test-note'])")
+        await visit.open("/_test")
+        assert visit.status == 404
+    asked = [
+        each for each in await scene.journal("official") if each["operation"] == "XacThucThongTinCongDan"
+    ]
+    assert await scene.journal("test") == []
+    assert len(asked) == 2

@@ -1,0 +1,143 @@
+"""Threat 41 at the portal: forged forms, script in values, framing, open redirects, fixation, cookies, stored data."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.kit.portal import PORTAL, Visit, open_portal, open_visit
+from tests.kit.scene import Scene
+from tests.portal.test_citizens_way import start
+
+
+async def test_threat_41_a_form_without_its_token_or_from_another_origin_is_refused(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    token = visit.page.xpath("//input[@name='csrf']/@value")[0]
+    forged = await visit.http.post(
+        f"{PORTAL}{path}/xac-thuc/requester", data={"csrf": "wrong", "full_name": "x"}
+    )
+    foreign = await visit.http.post(
+        f"{PORTAL}{path}/xac-thuc/requester", data={"csrf": token}, headers={"Origin": "https://evil.example"}
+    )
+    assert (forged.status_code, foreign.status_code) == (403, 403)
+
+
+async def test_threat_41_every_page_forbids_inline_script_frames_and_third_parties(visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    for path in ("/", "/dich-vu/khai-sinh", visit.url.path, "/ho-so", "/khong-co", "/_test"):
+        await visit.open(path)
+        policy = visit.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "default-src 'none'" in policy
+        assert visit.page.xpath("//@style | //script[not(@src)] | //*[starts-with(name(@*), 'on')]") == []
+        for address in visit.page.xpath("//link/@href | //script/@src | //img/@src"):
+            assert str(address).startswith("/")
+        assert "DỮ LIỆU THỬ NGHIỆM TEST DATA" in visit.text
+        assert "no-store" in visit.headers["cache-control"]
+
+
+async def test_threat_41_what_is_typed_is_shown_as_text(visit: Visit) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester", {"full_name": "<script>alert(1)</script>"})
+    assert visit.page.xpath("//script[not(@src)]") == []
+    await visit.open("/?tim=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+    assert visit.page.xpath("//script[not(@src)]") == []
+
+
+@pytest.mark.parametrize(
+    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+async def test_threat_41_a_sign_in_comes_back_to_this_portal_alone(visit: Visit, back: str) -> None:
+    await visit.sign_in(back=back)
+    assert str(visit.url).startswith(PORTAL)
+    assert visit.url.path == "/"
+
+
+async def test_threat_41_a_sign_in_gives_a_new_secret_and_a_sign_out_ends_it(visit: Visit) -> None:
+    await visit.open("/")
+    before = visit.http.cookies["visitor"]
+    path = await start(visit, "ho-chieu")
+    during = visit.http.cookies["visitor"]
+    assert during != before
+    await visit.press("Thoát")
+    visit.http.cookies.set("visitor", during, domain="127.0.0.1")
+    await visit.open(path)
+    assert visit.status == 401
+
+
+async def test_threat_41_an_answer_of_another_browsers_sign_in_is_refused(visit: Visit) -> None:
+    await visit.open("/dang-nhap")
+    stolen = await visit.http.get(
+        f"{PORTAL}/dang-nhap/xong", params={"code": "x", "state": "other", "iss": "http://127.0.0.1:8102"}
+    )
+    assert stolen.status_code == 400
+    visit.http.cookies.clear()
+    none = await visit.http.get(f"{PORTAL}/dang-nhap/xong", params={"code": "x", "state": "other"})
+    assert none.status_code == 400
+
+
+async def test_threat_41_cookies_are_host_bound_secure_and_http_only_over_tls(
+    scene: Scene, tmp_path: Path
+) -> None:
+    address = "https://dvc.example.test"
+    async with (
+        open_portal(scene, tmp_path, public_url=address) as app,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app.app), base_url=address) as http,
+    ):
+        cookies = (await http.get("/")).headers.get_list("set-cookie")
+    assert cookies
+    for cookie in cookies:
+        assert cookie.startswith("__Host-")
+        assert {"secure", "httponly", "samesite=lax", "path=/"} <= {
+            part.strip().lower() for part in cookie.split(";")
+        }
+
+
+async def test_another_citizen_does_not_find_the_dossier(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.press("Thoát")
+    await visit.sign_in("le-thi-dung")
+    await visit.open(path)
+    assert visit.status == 404
+
+
+async def test_the_store_holds_no_name_number_or_date_in_clear_and_the_key_is_private(
+    visit: Visit, tmp_path: Path
+) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    raw = (tmp_path / "portal.db").read_bytes()
+    for text in ("001090000123", "Nguyễn Văn An", "NGUYỄN VĂN AN", "1990-01-31", "ho-chieu"):
+        assert text.encode() not in raw
+    assert stat.S_IMODE((tmp_path / "portal.key").stat().st_mode) == 0o600
+    with sqlite3.connect(tmp_path / "portal.db") as store:
+        assert store.execute("SELECT id FROM dossiers").fetchone()[0] == path.rpartition("/")[2]
+
+
+async def test_a_dossier_is_deleted_after_its_retention(scene: Scene, visit: Visit, tmp_path: Path) -> None:
+    await start(visit, "ho-chieu")
+    scene.clock.advance(31 * 86_400)
+    async with open_portal(scene, tmp_path) as app, open_visit(app):
+        store = app.app._app.state.portal.store  # type: ignore[attr-defined]  # the policy's inner app
+        await store.sweep(scene.clock.now())
+    with sqlite3.connect(tmp_path / "portal.db") as opened:
+        assert opened.execute("SELECT count(*) FROM dossiers").fetchone()[0] == 0
+
+
+async def test_head_answers_as_get_without_a_body_on_every_page(visit: Visit) -> None:
+    await visit.sign_in()
+    for path in ("/", "/dich-vu/khai-sinh", "/ho-so", "/_test", "/khong-co"):
+        got, head = await visit.http.get(f"{PORTAL}{path}"), await visit.http.head(f"{PORTAL}{path}")
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(visit: Visit) -> None:
+    await visit.open("/")
+    answer = await visit.http.post(
+        f"{PORTAL}/thoat", content=b"x" * 70_000, headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 413

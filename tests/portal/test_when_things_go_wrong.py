@@ -1,0 +1,126 @@
+"""Each failure has a page state that keeps what was typed, says what happened and lets the citizen declare by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.accounts.model import AccountState
+from gateway.accounts.use_cases import change_state
+from tests.kit.portal import RunningPortal, Visit, open_portal, open_visit
+from tests.kit.scene import Scene
+from tests.portal.test_citizens_way import start
+
+
+async def arm(visit: Visit, fault: str) -> None:
+    """Arm a state on the mock by one click of the QA page."""
+    await visit.open("/_test")
+    await visit.send("/_test", button=f"fault={fault}")
+    assert visit.status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("down", "registry_unavailable"),
+        ("maintenance", "registry_unavailable"),
+        ("refusing", "registry_refused"),
+        ("garbled", "registry_answer_invalid"),
+        ("nobody", "not_confirmed"),
+    ],
+)
+async def test_a_failing_registry_is_explained_and_the_citizen_declares_by_hand(
+    visit: Visit, fault: str, code: str
+) -> None:
+    await visit.sign_in()
+    await arm(visit, fault)
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    assert code in visit.text
+    assert visit.page.xpath("//input[@id='requester-name']/@value") == ["Nguyễn Văn An"]
+    await visit.press("Tự khai, không hỏi cơ sở dữ liệu")
+    assert "Do công dân khai" in visit.text
+    assert visit.page.xpath("//input[@name='requester.full_name']/@value") == ["Nguyễn Văn An"]
+    await visit.send("/to-khai", visit.fillings(), button="act=review")
+    assert visit.url.path == f"{path}/xem-lai", visit.text
+    await visit.press("Nộp hồ sơ")
+    assert "do công dân khai" in visit.text
+    assert "từ CSDLQG về dân cư" not in visit.text
+    assert "Quý vị không phải khai lại 0 trường" in visit.text
+
+
+async def test_the_registrys_silence_on_a_part_leaves_its_fields_to_declare_with_the_reason(
+    visit: Visit,
+) -> None:
+    await visit.sign_in()
+    await arm(visit, "half")
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    assert "Đã xác thực" in visit.text
+    assert "Cơ sở dữ liệu không trả lời phần này." in visit.text
+
+
+async def test_not_confirmed_gives_no_hint_which_part_differs(visit: Visit) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester", {"full_name": "Nguyễn Văn Ân Sai"})
+    wrong_name = visit.page.xpath("//*[@class='verdict bad']")[0].text_content()
+    await visit.send("/xac-thuc/requester", {"full_name": "Nguyễn Văn An", "born": "01/02/1991"})
+    wrong_date = visit.page.xpath("//*[@class='verdict bad']")[0].text_content()
+    cut = slice(0, wrong_name.index("Lúc"))
+    assert wrong_name[cut] == wrong_date[cut]
+    assert "Hệ thống không cho biết phần nào chưa khớp" in wrong_name
+
+
+async def test_a_spent_budget_says_when_to_try_again(visit: Visit) -> None:
+    await visit.sign_in()
+    await arm(visit, "budget")
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    assert "enquiry_budget_spent" in visit.text
+    assert "thử lại sau" in visit.text
+
+
+async def test_a_suspended_account_is_the_operators_affair_and_the_form_still_works(
+    scene: Scene, visit: Visit, portal_app: RunningPortal
+) -> None:
+    await start(visit, "ho-chieu")
+    portal = portal_app.app._app.state.portal  # type: ignore[attr-defined]  # the policy's inner app
+    await change_state(scene.gateway.deps, portal.settings.client_id, AccountState.SUSPENDED)
+    await visit.send("/xac-thuc/requester")
+    assert "account_suspended" in visit.text
+    await visit.press("Tự khai, không hỏi cơ sở dữ liệu")
+    assert visit.page.xpath("//input[@name='requester.full_name']/@value") == ["Nguyễn Văn An"]
+
+
+async def test_a_receipt_that_expires_in_mid_form_keeps_what_was_typed(scene: Scene, visit: Visit) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    name = next(
+        n for n in visit.page.xpath("//form[@data-validate]//input/@name") if n.startswith("requester.")
+    )
+    scene.clock.advance(1_900)
+    await visit.send("/to-khai", {name: "đã gõ trước khi hết hạn"}, button="act=review")
+    assert visit.status == 409
+    assert "Lần xác thực đã hết hạn trong khi quý vị điền" in visit.text
+    await visit.press("Xác thực lại")
+    assert visit.page.xpath(f"//input[@name='{name}']/@value") == ["đã gõ trước khi hết hạn"]
+
+
+async def test_a_verification_that_is_revoked_in_mid_form_is_asked_again(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    await arm(visit, "ended")
+    await visit.open(path)
+    await visit.send("/to-khai", {}, button="act=review")
+    assert "Lần xác thực đã được thu hồi" in visit.text
+
+
+async def test_too_many_verifications_of_one_visitor_wait_and_keep_the_claim(
+    scene: Scene, tmp_path: Path
+) -> None:
+    async with open_portal(scene, tmp_path, verification_rate=1) as app, open_visit(app) as visit:
+        await start(visit, "ho-chieu")
+        await visit.send("/xac-thuc/requester", {"full_name": "Sai Tên Rồi"})
+        await visit.send("/xac-thuc/requester", {"full_name": "Nguyễn Văn An"})
+        assert visit.status == 429
+        assert int(visit.headers["retry-after"]) >= 1
+        assert visit.page.xpath("//input[@id='requester-name']/@value") == ["Nguyễn Văn An"]

@@ -1,0 +1,165 @@
+"""A command loads only the libraries that it works with, so that it answers at once (docs/decisions/0100).
+
+The list of loaded modules is the measure: seconds differ between machines.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from gateway.cli import build_cli
+from mock_c06.commands.main import app as mock_app
+from tests.kit.commands import BARE
+
+SLOW = {
+    "aiohttp", "aiosqlite", "alembic", "asyncio", "asyncpg", "authlib", "cryptography", "fastapi", "httpx", "jinja2",
+    "joserfc", "lxml", "prometheus_client", "pydantic", "pydantic_settings", "pygments", "rich", "sqlalchemy",
+    "starlette", "structlog", "uvicorn", "uvloop",
+}  # fmt: skip
+"""The libraries that take time, and asyncio."""
+
+OF_THE_STORE = {"aiosqlite", "asyncio", "cryptography", "joserfc", "pydantic", "sqlalchemy", "structlog"}
+"""What every command on the store needs."""
+
+_LIST = """
+import json, sys
+from {program}.__main__ import main
+sys.argv = {arguments!r}
+try:
+    main()
+finally:
+    sys.stderr.write(json.dumps([name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]))
+"""
+
+
+def load(folder: Path, program: str, *arguments: str) -> set[str]:
+    """Run a command and return the names of the modules that it has loaded."""
+    code = _LIST.format(program=program, arguments=[program, *arguments])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=folder, env=BARE, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return set(json.loads(done.stderr))
+
+
+def slow_of(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} & SLOW
+
+
+@pytest.mark.parametrize("program", ["gateway", "mock_c06", "portal"])
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help_load_no_command_and_no_library_but_typer(
+    tmp_path: Path, program: str, option: str
+) -> None:
+    modules = load(tmp_path, program, option)
+    assert slow_of(modules) == set()
+    assert [name for name in modules if name.startswith((f"{program}.commands.", "gateway."))] == [
+        name for name in modules if name in ALWAYS
+    ]
+
+
+ALWAYS = {
+    "gateway.__main__", "gateway.cli", "gateway.clock", "gateway.edge", "gateway.edge.problems", "gateway.errors",
+    "gateway.errors.operators", "gateway.errors.registry", "gateway.errors.requests", "gateway.identifiers",
+    "gateway.terminal", "mock_c06.commands.main",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        *(
+            ("gateway", name)
+            for name in ("accounts create", "audit verify", "discrepancies list", "keys rotate")
+        ),
+        *(("gateway", name) for name in ("login", "official open", "operators enrol", "organisations add")),
+        *(
+            ("gateway", name)
+            for name in ("procedures list", "profiles show", "report weekly", "serve", "backup")
+        ),
+        *(
+            ("mock_c06", name)
+            for name in ("serve", "explain", "population sample", "replay", "report", "faults")
+        ),
+        ("portal", "serve"),
+    ],
+)
+def test_the_help_of_a_command_loads_nothing_that_it_works_with(
+    tmp_path: Path, program: str, arguments: str
+) -> None:
+    assert slow_of(load(tmp_path, program, *arguments.split(), "--help")) == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "needed"),
+    [
+        ("gateway", "procedures list", {"pydantic"}),
+        ("gateway", "official application --template", {"pydantic"}),
+        ("gateway", "accounts list", OF_THE_STORE),
+        ("gateway", "operators list", OF_THE_STORE),
+        ("gateway", "keys list", OF_THE_STORE),
+        ("gateway", "profiles list", OF_THE_STORE | {"starlette"}),
+        ("gateway", "profiles history", OF_THE_STORE | {"starlette"}),
+        ("gateway", "audit verify", OF_THE_STORE),
+        ("mock_c06", "parity", set()),
+        ("mock_c06", "personas", {"asyncio", "lxml", "pydantic", "starlette"}),
+        ("mock_c06", "accounts", {"asyncio", "lxml", "pydantic", "pydantic_settings", "starlette"}),
+        ("mock_c06", "faults", {"asyncio", "lxml", "starlette"}),
+    ],
+)
+def test_a_command_loads_only_the_libraries_that_it_works_with(
+    tmp_path: Path, program: str, arguments: str, needed: set[str]
+) -> None:
+    if needed >= OF_THE_STORE:
+        load(tmp_path, "gateway", "migrate")
+    assert slow_of(load(tmp_path, program, *arguments.split())) <= needed
+
+
+LEFT_OUT = {"pydantic.v1", "pygments", "rich", "sqlalchemy.orm"}
+"""What libraries load and the gateway never uses."""
+
+_SERVING = """
+import json, runpy, sys
+runpy.run_module("gateway.__main__", run_name={name!r}, alter_sys=True)
+import gateway.workers, gateway.server, gateway.web
+print(json.dumps([name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]))
+"""
+
+
+def test_a_worker_loads_no_command_and_nothing_of_what_is_left_out(tmp_path: Path) -> None:
+    # multiprocessing runs the program's entry by this name in a new process.
+    code = _SERVING.format(name="__mp_main__")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, env=BARE, check=True
+    )
+    modules = set(json.loads(done.stdout))
+    assert modules & LEFT_OUT == set()
+    unneeded = re.compile(r"gateway\..*\b(?:\w*cli|cli_acts)$|(?:alembic|jinja2)$")
+    assert [name for name in modules if unneeded.match(name)] == []
+
+
+def test_the_store_works_without_the_orm(tmp_path: Path) -> None:
+    load(tmp_path, "gateway", "migrate")
+    for command in ("accounts list", "audit verify"):
+        assert load(tmp_path, "gateway", *command.split()) & LEFT_OUT == set()
+
+
+@pytest.mark.parametrize("root", [build_cli(), mock_app], ids=["gateway", "mock-c06"])
+def test_the_line_of_each_command_is_how_its_own_help_begins(root: typer.Typer) -> None:
+    group: Any = typer.main.get_command(root)
+    rows = group.commands.rows
+    assert {
+        name: row.help for name, row in rows.items() if not begins(group.commands[name].help, row.help)
+    } == {}
+
+
+def begins(text: str, line: str) -> bool:
+    words: Sequence[str] = line.rstrip(".").split()
+    return text.split()[: len(words) - 1] == words[:-1] and text.split()[len(words) - 1].startswith(words[-1])

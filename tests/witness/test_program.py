@@ -1,0 +1,91 @@
+"""`witness serve` as a program: its key, its record, its exit codes."""
+
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from witness.notes import Cosigner, parse_key
+
+COMMAND = (sys.executable, "-m", "witness", "serve", "--gateway", "http://127.0.0.1:1", "--port", "0")
+
+pytestmark = pytest.mark.sockets
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]", str, str]]:
+    """Keep a witness of a log that is not there running; yield its process, address and key."""
+    process = subprocess.Popen(
+        [*COMMAND, "--key", "witness.key", *options], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        address, key = (process.stdout.readline().strip().partition(": ")[2] for _ in range(2))
+        yield process, address, key
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *options], cwd=folder, text=True, capture_output=True, timeout=30, check=False
+    )
+
+
+def test_a_witness_makes_its_key_for_its_owner_alone_and_keeps_it(tmp_path: Path) -> None:
+    keys = []
+    for name in (("--name", "auditor.example"), ()):
+        with serving(tmp_path, *name) as (process, address, key):
+            assert parse_key(httpx.get(f"{address}/key").text.strip()) == parse_key(key)
+            until = time.monotonic() + 20
+            while (state := httpx.get(f"{address}/state")).json()["state"] == "starting":
+                assert time.monotonic() < until
+            assert (state.status_code, state.json()["state"]) == (503, "unreachable")
+            assert httpx.get(f"{address}/checkpoint").status_code == 404
+            keys.append(key)
+        assert process.returncode == 0
+    assert keys[0] == keys[1]
+    assert keys[0].startswith("auditor.example+")
+    file = tmp_path / "witness.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert str(Cosigner.parse(file.read_text(encoding="utf-8")).key) == keys[0]
+
+
+def test_a_second_witness_with_the_same_key_is_refused(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        done = run(tmp_path, "--key", "witness.key")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: witness.key.record: another witness uses it")
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "reason"),
+    [
+        (("--key", "file"), "not a key", "error: file: not a witness's key; name a new file to make one"),
+        (("--key", "no/such/folder"), "", "error: no/such/folder: can't be made (No such file or directory)"),
+        (("--key", "new", "--log-key", "file"), "x", "error: not a key; expected name+id+base64, as /key shows it"),
+        (("--key", "new", "--log-key", "none"), "", "error: none: can't be read (FileNotFoundError)"),
+        (("--key", "new", "--name", "a b"), "", "error: 'a b': a name of 1 to 255 characters is expected"),
+    ],
+)  # fmt: skip
+def test_a_start_that_is_not_possible_says_why_in_one_line(
+    tmp_path: Path, options: tuple[str, ...], content: str, reason: str
+) -> None:
+    (tmp_path / "file").write_text(content, encoding="utf-8")
+    done = run(tmp_path, *options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(reason)
+
+
+def test_a_wrong_use_exits_2_and_the_help_has_an_example(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 2
+    told = run(tmp_path, "--help")
+    assert (told.returncode, "witness serve --gateway https://" in told.stdout) == (0, True)
