@@ -24,12 +24,11 @@ COPY requirements-mock.lock ./
 RUN python -m venv /opt/dancu \
  && /opt/dancu/bin/pip install --require-hashes --only-binary :all: -r requirements-mock.lock
 COPY --from=tools /opt/tools /opt/tools
-COPY pyproject.toml README.md LICENSE ./
+COPY LICENSE ./
 COPY mock_c06 mock_c06
 COPY openapi openapi
-RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /build/wheels . \
+RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /build/wheels ./mock_c06 \
  && /opt/dancu/bin/pip install --no-deps --no-index /build/wheels/*.whl \
- && rm /opt/dancu/bin/gateway \
  && /opt/dancu/bin/python -m compileall -q /opt/dancu/lib \
  && /opt/dancu/bin/pip uninstall --yes pip
 

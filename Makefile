@@ -3,14 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 FAST := not sockets and not postgresql
-OURS := $(wildcard gateway mock_c06 portal demo examples migrations tests tools benchmarks)
+OURS := $(wildcard gateway mock_c06 portal witness demo examples migrations tests tools benchmarks)
 
 export PYTHONUTF8 := 1
 # Programs load twice as fast with their bytecode, which is kept inside this folder.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint fuzz mutants audit sbom bench parity fix lock
+.PHONY: help install demo serve test check lint fuzz mutants audit sbom bench parity fix lock screenshots browser
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,14 +21,15 @@ install: ## make .venv with every locked package and the console scripts
 demo: install ## run the main job once over real sockets, and say what each step showed
 	@$(BIN)/python -m demo run
 
-serve: install ## keep mock and gateway up on the default ports; Ctrl-C ends all
-	@$(BIN)/python -m demo serve
+serve: install ## keep mock, gateway and test portal up; Ctrl-C ends all; SERVE="--port 9000" chooses ports, --help names all
+	@$(BIN)/python -m demo serve $(SERVE)
 
 # A test takes twice its time under coverage, which therefore counts a third of the fast ones, by name: a lower bound. The rest
 # waits for programs as often as for the processor: three at once.
-test: install ## run the whole suite; print line and branch coverage of a third of its fast tests
+test: install browser ## run the whole suite; print line and branch coverage of a third of its fast tests
 	$(BIN)/python -m pytest -n 2 -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
 	$(BIN)/python -m pytest -n 3 -m "not counted"
+	@echo "test: ok (whole suite)"
 
 check: lint ## run every checker and the fast tests
 	$(BIN)/python -m pytest -n 2 -m "$(FAST)"
@@ -40,7 +41,7 @@ lint: install ## run every checker, and no test
 	$(BIN)/lint-imports
 
 fuzz: install ## run the property tests on 2,000 new examples each; a failure prints how to repeat it
-	$(BIN)/python -m pytest -n 2 -m "not sockets and not postgresql" --hypothesis-profile=fuzz \
+	$(BIN)/python -m pytest -n 2 -m "not sockets and not postgresql" --hypothesis-profile=fuzz --timeout=3600 \
 	  $$(grep -rlE "^from hypothesis" tests --include="test_*.py")
 
 mutants: install ## plant known defects one at a time; each must make a test fail (minutes)
@@ -52,15 +53,21 @@ audit: install ## look the locked packages up for known vulnerabilities; exit 0 
 sbom: install ## write what each program is made of (CycloneDX) into .cache/sbom/
 	@$(BIN)/python tools/sbom.py
 
-bench: install ## measure side by side, print ratios, keep them in benchmarks/results/
-	@$(BIN)/python -m benchmarks.verifications
-	@$(BIN)/python -m benchmarks.population
-	@$(BIN)/python -m benchmarks.mock
-	@$(BIN)/python -m benchmarks.switching
-	@$(BIN)/python -m benchmarks.flood
+bench: install ## measure side by side (wrk), print goals, keep them in benchmarks/results/; BENCH="--quick" or --help
+	@$(BIN)/python -m benchmarks.bench $(BENCH)
+	@for more in $(if $(BENCH),,population switching flood pages verify_audit); do $(BIN)/python -m benchmarks.$$more || exit 1; done
 
 parity: install ## play the main job against every pair of readings of C06; write docs/parity.md
 	@$(BIN)/python -m benchmarks.parity
+
+browser: ## install Chromium from the system's packages where it is missing and this is root
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	{ [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-noto-core >/dev/null; } || \
+	echo "browser: no Chromium here; the tests of tests/browser are skipped" >&2
+
+screenshots: install browser ## take the pictures of the test portal into docs/images/
+	@$(BIN)/python tools/screenshots.py
 
 fix: install ## format, mend what ruff can, write what is generated anew
 	$(BIN)/ruff check --fix .
@@ -74,6 +81,6 @@ lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" mo
 	lock() { $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate $(LOCK) "$$@" > /dev/null; }; \
 	lock pyproject.toml --extra gateway --output-file requirements.lock && \
-	lock pyproject.toml --extra mock --output-file requirements-mock.lock --constraints requirements.lock && \
-	lock pyproject.toml --extra gateway --extra mock --group dev --output-file requirements-dev.lock && \
+	lock mock_c06/pyproject.toml --output-file requirements-mock.lock --constraints requirements.lock && \
+	lock pyproject.toml --extra gateway --extra portal --group dev --output-file requirements-dev.lock && \
 	lock --output-file requirements-uv.lock requirements-uv.in
