@@ -77,11 +77,19 @@ def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
     return f"{column} = ANY({texts})"
 
 
+def members_of(value: Any) -> dict[str, Any]:
+    """Return the members of a dataclass with slots by name. `dataclasses.asdict` would copy each value."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_INSTANT_LENGTH = len("2026-11-28 12:00:00.000000")
+
+
 def _write_instant(value: datetime | None) -> str | None:
     """Return an instant as SQLAlchemy stores it in SQLite."""
     if value is None:
         return None
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")[:_INSTANT_LENGTH]
 
 
 def _read_instant(text: str | None) -> datetime | None:

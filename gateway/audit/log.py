@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gateway.audit import store
@@ -162,7 +162,7 @@ class AuditLog:
             if record.failed is not None:
                 raise record.failed
             # What the record changed is noted from its statements, as in every cold change.
-            return [replace(entry, state=None) for entry in record.entries], record.result
+            return [entry.copy_with(state=None) for entry in record.entries], record.result
 
         return await self.commit(decide, mandatory=mandatory)
 

@@ -5,7 +5,6 @@ the registry's answer is unknown. A later answer still gets its own row.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -47,7 +46,7 @@ async def _settle(log: AuditLog, due: Sequence[tuple[int, AuditEntry]], *, now: 
         # Read under the audit's lock: another worker may have closed them just now.
         answered = await store.list_answered(transaction, [entry.request_code or "" for _, entry in due])
         closed = [
-            replace(entry, at=now, kind=Kind.ANSWERED, outcome=OUTCOME, state=None)
+            entry.copy_with(at=now, kind=Kind.ANSWERED, outcome=OUTCOME, state=None)
             for _, entry in due
             if entry.request_code not in answered
         ]

@@ -7,7 +7,6 @@ saw the one-time codes of both. See docs/decisions/0057 and 0068.
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.audit.model import LOCAL, Kind
@@ -144,7 +143,7 @@ async def refusals_recorded(
     except (OperatorError, StateWrong) as error:
         outcome = f"{error.code}:{tried}"
         entry = new_act_entry(Kind.REFUSED, profile, outcome, at=deps.clock.now(), actor=by.name)
-        await deps.refusals.record(entry if change is None else replace(entry, act=change))
+        await deps.refusals.record(entry if change is None else entry.copy_with(act=change))
         raise
 
 

@@ -6,7 +6,7 @@ record joined with it (docs/decisions/0072).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -55,7 +55,7 @@ async def show_own_ledger(
     async with refusals_recorded(deps, entry):
         async with deps.database.read() as connection:
             await check_rights(connection, Rights(caller, asks=False), deps.clock.now())
-        await deps.audit.record(replace(entry, at=deps.clock.now(), kind=Kind.SHOWN, outcome="own_ledger"))
+        await deps.audit.record(entry.copy_with(at=deps.clock.now(), kind=Kind.SHOWN, outcome="own_ledger"))
     return ledger
 
 
@@ -66,8 +66,7 @@ async def read_whole_ledger(deps: Dependencies, place: Place, citizen_id: str) -
     async with deps.database.read() as connection:
         organisations = await list_organisations(connection)
     for organisation in organisations:
-        async with deps.database.read() as connection:
-            person = await find_person_of(connection, place.keys, organisation.id, citizen_id)
+        person = await find_person_of(deps.database, place.keys, organisation.id, citizen_id)
         rows, earlier = await list_rows_about(deps, place, organisation.id, person)
         has_earlier = has_earlier or earlier
         found += [(datetime.fromisoformat(str(row["at"])), organisation, row) for row in rows]

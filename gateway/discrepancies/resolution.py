@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from gateway.audit.model import AuditEntry
 from gateway.database import Transaction
 from gateway.discrepancies.use_cases import ID
+from gateway.driver import ConnectionTransaction
 from gateway.enquiries import prefill_store
 from gateway.enquiries.model import Discrepancy, DiscrepancyPage, DiscrepancyState, Page, Verification
 from gateway.enquiries.store import find_verification
@@ -141,7 +142,7 @@ async def _get(gateway: Gateway, discrepancy_id: str) -> Disputed:
         )
         assert trace is not None
         verification = await find_verification(
-            connection, trace.verification, profile=profile, client_id=client_id
+            ConnectionTransaction(connection), trace.verification, profile=profile, client_id=client_id
         )
         assert verification is not None
     return Disputed(discrepancy=found, verification=verification, note=_open_note(gateway, found))

@@ -4,7 +4,7 @@ A refusal is recorded with everything that is known of the call.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.accounts import store as accounts
@@ -180,8 +180,7 @@ async def authorise_prefill(
         procedure, role = await _check_request(deps, place, caller, request, template, at="fields")
         verification = await _open_verification(deps, place, caller, request, procedure)
         client = get_client(place)
-    entry = replace(
-        template.entry,
+    entry = template.entry.copy_with(
         verification=verification.id,
         citizen=verification.subject,
         citizen_key=verification.subject_key,
@@ -234,8 +233,7 @@ async def _check_request(
     procedure, role = find_procedure(
         deps.catalogue, day, request.procedure, request.subject_role, request.fields, at=at
     )
-    template.entry = replace(
-        template.entry,
+    template.entry = template.entry.copy_with(
         procedure=procedure.slug,
         subject_role=role.name,
         legal_basis=procedure.legal_basis_on(day),
@@ -246,7 +244,7 @@ async def _check_request(
         errors += [NO_OFFICER] if officer is None else []
         # Not recorded in the row of a refusal.
         if not errors:
-            template.entry = replace(template.entry, officer=officer)
+            template.entry = template.entry.copy_with(officer=officer)
     if errors:
         raise refusal_of(caller, request.fields, errors)
     return procedure, role
@@ -312,15 +310,14 @@ async def list_under_correction(
     deps: Dependencies, place: Place, verification: Verification
 ) -> frozenset[str]:
     """Return the disputed fields of the citizen, by any of their numbers, which the citizen declares."""
-    async with deps.database.read() as connection:
-        person = await person_store.find_person(connection, place.keys, verification)
-        return await prefill_store.list_open_fields(
-            connection,
-            profile=verification.profile,
-            client_id=verification.client_id,
-            person=person,
-            claim_key=verification.claim_key,
-        )
+    person = await person_store.find_person(deps.database, place.keys, verification)
+    return await prefill_store.list_open_fields(
+        deps.database,
+        profile=verification.profile,
+        client_id=verification.client_id,
+        person=person,
+        claim_key=verification.claim_key,
+    )
 
 
 def get_client(place: Place) -> PooledClient:

@@ -7,7 +7,7 @@ Answered enquiries are stored per account and five minutes, so that a window is 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of
+from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of, members_of
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.store import WRONG, verifications
 from gateway.identifiers import Profile
@@ -340,7 +340,7 @@ async def find_leases(reader: Reader, keys: Collection[str]) -> dict[str, Questi
 
 async def upsert_leases(transaction: DriverTransaction, taken: Sequence[QuestionLease]) -> None:
     """Insert leases, or replace the former ones of their keys. The caller has the locks of their citizens."""
-    await transaction.run(_UPSERT, [asdict(lease) for lease in taken])
+    await transaction.run(_UPSERT, [members_of(lease) for lease in taken])
 
 
 async def end_leases(transaction: DriverTransaction, ended: Sequence[QuestionLease]) -> None:

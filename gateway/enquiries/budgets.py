@@ -19,7 +19,7 @@ It is released with the answer or the failure. Source: the contract's budgets, d
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ import structlog
 
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, Reader, lock_key
+from gateway.driver import DriverTransaction, Reader, lock_key, members_of
 from gateway.enquiries import person_store, store
 from gateway.enquiries.budget_store import (
     DAY,
@@ -209,7 +209,7 @@ async def reserve(
         error = _find_refusal(each, spent[each.account], claims, now)
         refused.append(error)
         if error is None:
-            accepted.append(asdict(each.reservation))
+            accepted.append(members_of(each.reservation))
             spent[each.account].add(claims.add(each))
     await transaction.run(RESERVE, accepted)
     return refused

@@ -171,7 +171,7 @@ async def _reuse(
         noted = await note_numbers(transaction, [record.value.enquiry.number for record in derived])
         added = await store.insert_verifications(transaction, [record.result for record in derived])
         for record, *states in zip(derived, noted, added, strict=True):
-            record.entries = [with_state(replace(record.entries[0], promise=record.result.promise), *states)]
+            record.entries = [with_state(record.entries[0].copy_with(promise=record.result.promise), *states)]
     return left
 
 
@@ -210,8 +210,7 @@ def derive(deps: Dependencies, enquiry: AuthorisedEnquiry, source: Verification)
 
 
 def _reused_entry(enquiry: AuthorisedEnquiry, found: Verification, now: datetime) -> AuditEntry:
-    return replace(
-        enquiry.entry,
+    return enquiry.entry.copy_with(
         at=now,
         kind=Kind.REUSED,
         verification=found.id,
@@ -248,7 +247,7 @@ async def _take_leases(
         if error is None and record.value.entry is not None:
             reservation = want.reservation
             taken[key] = QuestionLease(key=key, act=reservation.act, lease_ends_at=reservation.ends_at)
-            entry = replace(record.value.entry, at=now, kind=Kind.INTENDED)
+            entry = record.value.entry.copy_with(at=now, kind=Kind.INTENDED)
             record.entries = [with_state(entry, state)]
     await budget_store.upsert_leases(transaction, list(taken.values()))
     for record in others:
@@ -357,8 +356,7 @@ def _ended_lease(value: Answered, key: str, error: GatewayError | None, now: dat
 def _answer_entries(
     value: Answered, error: GatewayError | None, now: datetime, *, is_kept: bool
 ) -> list[AuditEntry]:
-    answered = replace(
-        value.entry,
+    answered = value.entry.copy_with(
         at=now,
         kind=Kind.ANSWERED,
         outcome=value.verification.verdict.value,
@@ -367,7 +365,7 @@ def _answer_entries(
     )
     rows = [] if value.key is None and error is not None else [answered]
     if value.ended and is_kept:
-        rows.append(replace(answered, kind=Kind.ENDED, outcome="invalidated"))
+        rows.append(answered.copy_with(kind=Kind.ENDED, outcome="invalidated"))
     if error is not None and value.key is not None:
         rows.append(refused_entry(value.entry, error, now))
     return rows
@@ -375,8 +373,8 @@ def _answer_entries(
 
 def refused_entry(entry: AuditEntry, error: GatewayError, at: datetime) -> AuditEntry:
     """Return the row of a refusal, which belongs to the enquiry and not to the question."""
-    return replace(
-        entry, at=at, kind=Kind.REFUSED, outcome=error.code, operation=None, request_code=None, origin=None
+    return entry.copy_with(
+        at=at, kind=Kind.REFUSED, outcome=error.code, operation=None, request_code=None, origin=None
     )
 
 

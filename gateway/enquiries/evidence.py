@@ -1,8 +1,7 @@
 """Audit entries of one call: a template with caller, purpose and citizen, from which each row is made."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -47,8 +46,7 @@ def of_call(deps: Dependencies, place: Place, caller: Caller, **members: Any) ->
 
 def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
     """Return the template with the verification of a call: its procedure, dossier, role and citizen."""
-    return replace(
-        call,
+    return call.copy_with(
         procedure=verification.procedure,
         dossier=verification.dossier,
         subject_role=verification.subject_role,
@@ -58,21 +56,25 @@ def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
     )
 
 
-@asynccontextmanager
-async def refusals_recorded(deps: Dependencies, entry: AuditEntry) -> AsyncIterator[Template]:
-    """Record a refusal that the block raises, in a separate transaction, from the present template.
+class refusals_recorded:  # noqa: N801 - it reads as a function: `async with refusals_recorded(deps, entry)`
+    """Records a refusal that the block raises, in a separate transaction, from the present template.
 
     Failures of the registry are not recorded here: they already have rows.
     """
-    template = Template(entry)
-    try:
-        yield template
-    except RegistryError:
-        raise
-    except GatewayError as error:
-        code = error.code
-        await deps.audit.record(replace(template.entry, at=deps.clock.now(), kind=Kind.REFUSED, outcome=code))
-        raise
+
+    def __init__(self, deps: Dependencies, entry: AuditEntry) -> None:
+        self._deps = deps
+        self._template = Template(entry)
+
+    async def __aenter__(self) -> Template:
+        return self._template
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, GatewayError) and not isinstance(error, RegistryError):
+            entry, now = self._template.entry, self._deps.clock.now()
+            await self._deps.audit.record(entry.copy_with(at=now, kind=Kind.REFUSED, outcome=error.code))
 
 
 def raise_alarm(error: GatewayError, operation: Operation) -> None:

@@ -7,14 +7,13 @@ stored. Callers that write have the locks of the numbers, or run alone.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.state import State, row_digest, row_name
-from gateway.database import Transaction, metadata
+from gateway.database import metadata
 from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of
 from gateway.enquiries.claim import ANY_HOLDER, CARD, Joined, Number, key_number
 from gateway.enquiries.model import Verification
@@ -53,23 +52,17 @@ class Person:
     """The pseudonyms of one person's numbers.
 
     Every row under a number in `whole` is about the person; under one in `held` only rows with the holder given there.
-    A number in `sole` has no other known holder.
+    `by_number` has the pseudonyms in `held`, by the oldest one of their number.
     """
 
     whole: frozenset[str]
     held: Mapping[str, str]
-    sole: frozenset[str]
+    by_number: Mapping[str, frozenset[str]]
 
     @property
     def pseudonyms(self) -> frozenset[str]:
         """Return every pseudonym under which this person may have rows."""
         return self.whole | set(self.held)
-
-
-def _in_organisation(table: sa.Table) -> sa.ColumnElement[bool]:
-    profile: sa.BindParameter[str] = sa.bindparam("in_profile")
-    organisation: sa.BindParameter[str] = sa.bindparam("in_organisation")
-    return sa.and_(table.c.profile == profile, table.c.organisation == organisation)
 
 
 def _in_any_organisation(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -117,14 +110,49 @@ _HOLDINGS = HotStatement(
     )
 )
 _ADD_HOLDING = HotStatement(sa.insert(holdings))
-_HELD = sa.select(holdings.c.card, holdings.c.card_holder, holdings.c.person, holdings.c.person_holder).where(
-    _in_organisation(holdings),
-    sa.or_(holdings.c.card == _NUMBER, holdings.c.person == _NUMBER),
+_OWN_PROFILE: sa.BindParameter[str] = sa.bindparam("profile")
+_OWN_ORGANISATION: sa.BindParameter[str] = sa.bindparam("organisation")
+
+
+def _in_organisation(table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.profile == _OWN_PROFILE, table.c.organisation == _OWN_ORGANISATION)
+
+
+_HELD = HotStatement(
+    sa.select(holdings.c.card, holdings.c.card_holder, holdings.c.person, holdings.c.person_holder).where(
+        _in_organisation(holdings), sa.or_(holdings.c.card == _NUMBER, holdings.c.person == _NUMBER)
+    )
+)
+_STABLE = HotStatement(
+    sa.select(renamed_numbers.c.stable).where(
+        _in_organisation(renamed_numbers), renamed_numbers.c.pseudonym == _NUMBER
+    )
+)
+_CONFIRMED_CARD = HotStatement(
+    sa.select(verifications.c.id)
+    .where(
+        _in_organisation(verifications),
+        verifications.c.subject == _NUMBER,
+        verifications.c.holder.like(sa.literal_column(f"'{CARD}%'")),
+    )
+    .limit(sa.literal_column("1"))
+)
+_HOLDER: sa.BindParameter[str] = sa.bindparam("holder")
+_OTHER_HOLDER = HotStatement(
+    # `<` and `>` instead of `!=`, which an index answers quickly even if this holder was confirmed often.
+    sa.union_all(
+        *(
+            sa.select(verifications.c.id).where(
+                _in_organisation(verifications), is_one_of(verifications.c.subject, "numbers"), other
+            )
+            for other in (verifications.c.holder < _HOLDER, verifications.c.holder > _HOLDER)
+        )
+    ).limit(sa.literal_column("1"))
 )
 
 
-async def list_held(
-    connection: AsyncConnection, profile: Profile, organisation: str, number: str, holder: str | None
+async def _list_held(
+    reader: Reader, profile: Profile, organisation: str, number: str, holder: str | None
 ) -> dict[str, str]:
     """Return each number of one person with its holder: the given one, and all that records join to it."""
     found: dict[str, str] = {}
@@ -134,76 +162,31 @@ async def list_held(
         if number in found:
             continue
         found[number] = holder
-        for row in await connection.execute(_HELD, _members(profile, organisation, number=number)):
-            if (number, holder) == (row.card, row.card_holder):
-                beyond.append((row.person, row.person_holder))
-            if number == row.person and holder in {row.person_holder, ANY_HOLDER}:
-                beyond.append((row.card, row.card_holder))
+        rows = await reader.fetch(_HELD, _members(profile, organisation, number=number))
+        for card, card_holder, person, person_holder in rows:
+            if (number, holder) == (card, card_holder):
+                beyond.append((person, person_holder))
+            if number == person and holder in {person_holder, ANY_HOLDER}:
+                beyond.append((card, card_holder))
     return found
 
 
-async def is_card(connection: AsyncConnection, profile: Profile, organisation: str, pseudonym: str) -> bool:
-    """Return whether a number was confirmed as one of nine digits."""
-    query = sa.select(verifications.c.id).where(
-        verifications.c.profile == profile.value,
-        verifications.c.organisation == organisation,
-        verifications.c.subject == pseudonym,
-        verifications.c.holder.startswith(CARD),
-    )
-    return (await connection.execute(query.limit(1))).first() is not None
-
-
-async def is_sole(
-    connection: AsyncConnection,
-    profile: Profile,
-    organisation: str,
-    pseudonyms: Iterable[str],
-    holder: str,
-    *,
-    stable: str,
-) -> bool:
-    """Return whether no record and no confirmed claim shows another holder of a number."""
-    for row in await connection.execute(_HELD, _members(profile, organisation, number=stable)):
-        if holder != (row.card_holder if row.card == stable else row.person_holder):
-            return False
-    # `<` and `>` instead of `!=`, which an index answers quickly even if this holder was confirmed often.
-    for column in (verifications.c.holder < holder, verifications.c.holder > holder):
-        query = sa.select(verifications.c.id).where(
-            verifications.c.profile == profile.value,
-            verifications.c.organisation == organisation,
-            verifications.c.subject.in_(frozenset(pseudonyms)),
-            column,
-        )
-        if (await connection.execute(query.limit(1))).first() is not None:
-            return False
-    return True
-
-
-async def find_stable(
-    connection: AsyncConnection, profile: Profile, organisation: str, pseudonym: str
-) -> str:
-    """Return the oldest pseudonym of a number; the given one if no other is known."""
-    query = sa.select(renamed_numbers.c.stable).where(
-        _in_organisation(renamed_numbers), renamed_numbers.c.pseudonym == pseudonym
-    )
-    members = _members(profile, organisation)
-    return str((await connection.execute(query, members)).scalar_one_or_none() or pseudonym)
-
-
-async def list_renamed(
-    connection: AsyncConnection, profile: Profile, organisation: str, stable: Iterable[str]
-) -> frozenset[str]:
-    """Return all pseudonyms of numbers that are given by their oldest ones."""
-    found = frozenset(stable)
-    query = sa.select(renamed_numbers.c.pseudonym).where(
-        _in_organisation(renamed_numbers), renamed_numbers.c.stable.in_(found)
-    )
-    members = _members(profile, organisation)
-    return found | set((await connection.execute(query, members)).scalars()) if found else found
+async def list_sole(reader: Reader, profile: Profile, organisation: str, person: "Person") -> frozenset[str]:
+    """Return the pseudonyms of a person's numbers for which no record and no confirmed claim shows another holder."""
+    sole: set[str] = set()
+    for stable, names in person.by_number.items():
+        holder = person.held[stable]
+        rows = await reader.fetch(_HELD, _members(profile, organisation, number=stable))
+        if any(holder != (row[1] if row[0] == stable else row[3]) for row in rows):
+            continue
+        members = _members(profile, organisation, numbers=names, holder=holder)
+        if not await reader.fetch(_OTHER_HOLDER, members):
+            sole |= names
+    return frozenset(sole)
 
 
 def _members(profile: Profile, organisation: str, **members: object) -> dict[str, object]:
-    return {"in_profile": profile.value, "in_organisation": organisation} | members
+    return {"profile": profile.value, "organisation": organisation} | members
 
 
 _MemberKey = tuple[str, str, str]
@@ -268,49 +251,48 @@ async def note_numbers(transaction: DriverTransaction, numbers: Sequence[Number]
     return states
 
 
-async def find_person(transaction: Transaction, keys: PlaceKeys, verification: Verification) -> Person:
+async def find_person(reader: Reader, keys: PlaceKeys, verification: Verification) -> Person:
     """Return the numbers that certainly belong to the person of a verification."""
-    profile, organisation, subject = verification.profile, verification.organisation, verification.subject
-    rotated = len(keys.all(Purpose.PSEUDONYM)) > 1
-    stable = await find_stable(transaction, profile, organisation, subject) if rotated else subject
+    profile, organisation, stable = verification.profile, verification.organisation, verification.subject
+    if _has_rotated(keys):
+        rows = await reader.fetch(_STABLE, _members(profile, organisation, number=stable))
+        stable = rows[0][0] if rows else stable
     holder = verification.holder
-    if holder is None and await is_card(transaction, profile, organisation, subject):
+    if holder is None and await reader.fetch(
+        _CONFIRMED_CARD, _members(profile, organisation, number=verification.subject)
+    ):
         holder = CARD  # stored before holders were: only the verification's own claim is certain
-    held = await list_held(transaction, profile, organisation, stable, holder)
+    held = await _list_held(reader, profile, organisation, stable, holder)
     whole = frozenset() if (holder or "").startswith(CARD) else frozenset({stable})
-    return await _name(transaction, keys, organisation, whole, held)
+    return await _name(reader, keys, organisation, whole, held)
 
 
-async def find_person_of(transaction: Transaction, keys: PlaceKeys, organisation: str, number: str) -> Person:
+async def find_person_of(reader: Reader, keys: PlaceKeys, organisation: str, number: str) -> Person:
     """Return the numbers that certainly belong to the person with a twelve-digit number."""
     stable = key_number(keys, organisation, number).stable
-    held = await list_held(transaction, keys.profile, organisation, stable, ANY_HOLDER)
-    return await _name(transaction, keys, organisation, frozenset({stable}), held)
+    held = await _list_held(reader, keys.profile, organisation, stable, ANY_HOLDER)
+    return await _name(reader, keys, organisation, frozenset({stable}), held)
+
+
+def _has_rotated(keys: PlaceKeys) -> bool:
+    """Return whether a number may have several pseudonyms."""
+    return len(keys.all(Purpose.PSEUDONYM)) > 1
 
 
 async def _name(
-    transaction: Transaction,
-    keys: PlaceKeys,
-    organisation: str,
-    whole: frozenset[str],
-    held: Mapping[str, str],
+    reader: Reader, keys: PlaceKeys, organisation: str, whole: frozenset[str], held: Mapping[str, str]
 ) -> Person:
     """Return a person with all pseudonyms of the numbers, which are given by their oldest ones."""
-    profile, rotated = keys.profile, len(keys.all(Purpose.PSEUDONYM)) > 1
-    pairs = [(number, holder) for number, holder in held.items() if number not in whole]
-    names = {number: frozenset({number}) for number in {*held, *whole}}
-    if rotated:
-        for number in names:
-            names[number] = await list_renamed(transaction, profile, organisation, {number})
-    sole = [
-        number
-        for number, holder in pairs
-        if await is_sole(transaction, profile, organisation, names[number], holder, stable=number)
-    ]
+    names = {number: {number} for number in {*held, *whole}}
+    if _has_rotated(keys):
+        members = {"profiles": [keys.profile.value], "organisations": [organisation], "numbers": names}
+        for _, _, stable, pseudonym in await reader.fetch(_RENAMED, members):
+            names[stable].add(pseudonym)
+    by_number = {number: frozenset(names[number]) for number in held if number not in whole}
     return Person(
         whole=frozenset(name for number in whole for name in names[number]),
-        held={name: holder for number, holder in pairs for name in names[number]},
-        sole=frozenset(name for number in sole for name in names[number]),
+        held={name: held[number] for number, found in by_number.items() for name in found},
+        by_number=by_number,
     )
 
 

@@ -94,7 +94,7 @@ class _Delivery(_Settled):
     def entry(self) -> AuditEntry:
         """Return the row of the delivery."""
         fields = tuple(name for name, field in self.filled.fields.items() if isinstance(field, Filled))
-        return replace(self.prefill.entry, kind=Kind.DELIVERED, fields=fields, outcome=self.filled.id)
+        return self.prefill.entry.copy_with(kind=Kind.DELIVERED, fields=fields, outcome=self.filled.id)
 
 
 async def prefill_form(deps: Dependencies, place: Place, caller: Caller, request: PrefillRequest) -> Prefill:
@@ -128,7 +128,7 @@ async def _ask_and_deliver(deps: Dependencies, prefill: AuthorisedPrefill) -> Pr
     answers = await asyncio.gather(*(_ask(deps, prefill, question) for question in questions))
     now = deps.clock.now()
     rows = [
-        replace(question_entry(prefill, question), at=now, kind=Kind.ANSWERED, outcome=_outcome(answer))
+        question_entry(prefill, question).copy_with(at=now, kind=Kind.ANSWERED, outcome=_outcome(answer))
         for question, answer in zip(questions, answers, strict=True)
     ]
     if any(isinstance(answer, NobodyFound) or _is_dead(answer) for answer in answers):
@@ -153,7 +153,7 @@ async def _apply_intents(transaction: DriverTransaction, records: Sequence[HotRe
         if spent is None:
             value = record.value
             record.entries = [
-                replace(question_entry(value.prefill, question), at=now, kind=Kind.INTENDED)
+                question_entry(value.prefill, question).copy_with(at=now, kind=Kind.INTENDED)
                 for question in value.questions
             ]
 
@@ -248,7 +248,7 @@ async def _apply_deliveries(transaction: DriverTransaction, records: Sequence[Ho
     for record, state, error in zip(records, states, ended, strict=True):
         record.result = error
         if error is None:
-            row = replace(record.value.entry, at=now)
+            row = record.value.entry.copy_with(at=now)
             record.entries = [*record.value.rows, with_state(row, *state, next(added))]
         else:
             refused = refused_entry(record.value.prefill.entry, error, now)
@@ -305,11 +305,12 @@ async def _invalidate(
         refused = await find_ended(transaction, replace(prefill.rights, verification=None), now)
         await _settle(ConnectionTransaction(transaction), [settled], now)
         if any(_is_dead(answer) for answer in answers):
-            person = await person_store.find_person(transaction, prefill.place.keys, verification)
+            reader = ConnectionTransaction(transaction)
+            person = await person_store.find_person(reader, prefill.place.keys, verification)
             await store.invalidate_person(transaction, verification, about_person(person))
         else:
             await store.invalidate_claim(transaction, verification, prefill.claim_keys.all)
-        ended = replace(prefill.entry, at=now, kind=Kind.ENDED, outcome="invalidated")
+        ended = prefill.entry.copy_with(at=now, kind=Kind.ENDED, outcome="invalidated")
         if refused is None:
             return [*rows, ended], None
         return [*rows, ended, refused_entry(prefill.entry, refused, now)], refused

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.state import State, row_digest, row_name
 from gateway.database import Instant, metadata
-from gateway.driver import DriverTransaction, HotStatement
+from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of
 from gateway.enquiries.model import Discrepancy, DiscrepancyPage, DiscrepancyState, Page, Trace
 from gateway.enquiries.person_store import Person
 from gateway.enquiries.store import verifications
@@ -190,27 +190,39 @@ def about_person(person: Person) -> sa.ColumnElement[bool]:
     )
 
 
-async def list_open_fields(
-    connection: AsyncConnection, *, profile: Profile, client_id: str, person: Person, claim_key: str
-) -> frozenset[str]:
-    """Return the fields of a citizen on which this account has an open discrepancy.
-
-    A verification that was stored before holders were is found by its claim.
-    """
-    unmarked = sa.and_(verifications.c.holder.is_(None), verifications.c.claim_key == claim_key)
-    query = (
-        sa.select(discrepancies.c.field)
-        .join(prefills, prefills.c.id == discrepancies.c.prefill)
-        .join(verifications, verifications.c.id == prefills.c.verification)
-        .where(
-            discrepancies.c.profile == profile.value,
-            discrepancies.c.client_id == client_id,
-            discrepancies.c.subject.in_(person.pseudonyms),
-            sa.or_(about_person(person), unmarked),
-            discrepancies.c.state == DiscrepancyState.OPEN.value,
-        )
+_OPEN_FIELDS = HotStatement(
+    sa.select(discrepancies.c.field)
+    .join(prefills, prefills.c.id == discrepancies.c.prefill)
+    .join(verifications, verifications.c.id == prefills.c.verification)
+    .where(
+        discrepancies.c.profile == sa.bindparam("profile"),
+        discrepancies.c.client_id == sa.bindparam("client_id"),
+        discrepancies.c.state == sa.literal_column(f"'{DiscrepancyState.OPEN.value}'"),
+        is_one_of(discrepancies.c.subject, "subjects"),
+        sa.or_(
+            # As `about_person`; a verification that was stored before holders were is found by its claim.
+            is_one_of(verifications.c.subject, "whole"),
+            sa.and_(is_one_of(verifications.c.subject, "held"), is_one_of(verifications.c.holder, "holders")),
+            sa.and_(verifications.c.holder.is_(None), verifications.c.claim_key == sa.bindparam("claim_key")),
+        ),
     )
-    return frozenset((await connection.execute(query)).scalars())
+)
+
+
+async def list_open_fields(
+    reader: Reader, *, profile: Profile, client_id: str, person: Person, claim_key: str
+) -> frozenset[str]:
+    """Return the fields of a citizen on which this account has an open discrepancy."""
+    members = {
+        "profile": profile.value,
+        "client_id": client_id,
+        "subjects": person.pseudonyms,
+        "whole": person.whole,
+        "held": person.held,
+        "holders": person.held.values(),
+        "claim_key": claim_key,
+    }
+    return frozenset(row[0] for row in await reader.fetch(_OPEN_FIELDS, members))
 
 
 def _members(table: sa.Table, value: Trace | Discrepancy) -> dict[str, Any]:

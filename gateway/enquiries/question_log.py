@@ -5,7 +5,9 @@ The row of an answer, the new verification and the end of the lease are one comm
 
 import asyncio
 import contextvars
+import hashlib
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,7 +35,7 @@ from gateway.errors.registry import Overloaded, RegistryRefused
 from gateway.errors.requests import FieldsError
 from gateway.identifiers import new_request_code
 from gateway.procedures.fields import Operation
-from gateway.registry.client import body_digest
+from gateway.registry.client import write_body
 from gateway.registry.model import Question
 
 RELEASE_TRIES, RELEASE_PAUSE_S = 60, 0.25
@@ -47,7 +49,7 @@ T = TypeVar("T")
 def new_question(deps: Dependencies, enquiry: AuthorisedEnquiry, operation: Operation) -> Question:
     """Return a question of an enquiry, with a new request code and the connection's deadline from now on."""
     connection = enquiry.client.connection
-    return Question(
+    question = Question(
         profile=enquiry.place.profile,
         revision=connection.revision,
         operation=operation,
@@ -58,12 +60,15 @@ def new_question(deps: Dependencies, enquiry: AuthorisedEnquiry, operation: Oper
         claim=enquiry.claim,
         deadline=deps.clock.monotonic() + connection.deadline_ms / 1000,
     )
+    # One that can't be written is refused when it is sent, so that its rows say why.
+    with suppress(FieldsError):
+        return replace(question, content=write_body(question, connection))
+    return question
 
 
 def question_entry(enquiry: AuthorisedEnquiry, question: Question) -> AuditEntry:
     """Return the template of a question's rows."""
-    return replace(
-        enquiry.entry,
+    return enquiry.entry.copy_with(
         operation=question.operation.value,
         request_code=question.request_code,
         content=_content_mac(enquiry, question),
@@ -73,10 +78,9 @@ def question_entry(enquiry: AuthorisedEnquiry, question: Question) -> AuditEntry
 
 def _content_mac(enquiry: AuthorisedEnquiry, question: Question) -> str | None:
     """Return the HMAC of the digest of the body sent; None if the question can't be written, and so is never sent."""
-    try:
-        digest = body_digest(question, enquiry.client.connection)
-    except FieldsError:
+    if question.content is None:
         return None
+    digest = hashlib.sha256(question.content).hexdigest()
     return enquiry.place.keys.pseudonym(CONTENT, enquiry.caller.account.organisation, digest)
 
 
@@ -93,7 +97,7 @@ async def record_failure(
         failure=error.code,
         registry_code=error.registry_code if isinstance(error, RegistryRefused) else None,
     )
-    answered = replace(entry, at=now, kind=Kind.ANSWERED, outcome=error.code)
+    answered = entry.copy_with(at=now, kind=Kind.ANSWERED, outcome=error.code)
     refused = [refused_entry(entry, error, now)] if isinstance(error, ENDED_RIGHTS) else []
     failed = Failed(enquiry=enquiry, lease=ended, entries=[answered, *refused])
     await deps.audit.submit(FAILURES, failed, mandatory=True)

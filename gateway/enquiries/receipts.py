@@ -26,6 +26,7 @@ from gateway.audit.proofs import prove_promise
 from gateway.audit.use_cases import list_enquiries
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
+from gateway.driver import ConnectionTransaction, Reader
 from gateway.enquiries import budget_store, person_store, store
 from gateway.enquiries.checks import Rights, check_rights
 from gateway.enquiries.claim import fold_claim, key_claim, open_claim
@@ -147,8 +148,7 @@ async def get_verification(
     """Return the account's own verification in any state. Raises `NotFound`."""
     if not _ID.fullmatch(verification_id):
         raise NotFound  # checked here, since PostgreSQL refuses some characters in a query
-    async with deps.database.read() as connection:
-        return await _get_own(connection, place, caller, verification_id)
+    return await _get_own(deps.database, place, caller, verification_id)
 
 
 async def prove_receipt(
@@ -173,11 +173,9 @@ async def prove_receipt(
     return await prove_promise(deps.database, found.id, cosigned=cosigned)
 
 
-async def _get_own(
-    connection: Transaction, place: Place, caller: Caller, verification_id: str
-) -> Verification:
+async def _get_own(reader: Reader, place: Place, caller: Caller, verification_id: str) -> Verification:
     found = await store.find_verification(
-        connection, verification_id, profile=place.profile, client_id=caller.account.client_id
+        reader, verification_id, profile=place.profile, client_id=caller.account.client_id
     )
     if found is None:
         raise NotFound
@@ -211,13 +209,13 @@ async def revoke_verification(
         now = deps.clock.now()
         await check_rights(transaction, Rights(caller, asks=False), now)
         # Read again under the audit's lock: if it has ended meanwhile, it keeps its state.
-        current = await _get_own(transaction, place, caller, found.id)
+        current = await _get_own(ConnectionTransaction(transaction), place, caller, found.id)
         state = current.state_at(now)
         if state is not VerificationState.LIVE:
             return (), state
         await _revoke(transaction, place, current, now)
         state = VerificationState.REVOKED
-        return (replace(entry, at=now, kind=Kind.ENDED, outcome=state.value),), state
+        return (entry.copy_with(at=now, kind=Kind.ENDED, outcome=state.value),), state
 
     async with refusals_recorded(deps, entry):
         state = await deps.audit.commit(decide)
@@ -251,8 +249,7 @@ async def show_ledger(
         TokenInvalid, AccountSuspended: a right of the account has ended meanwhile.
     """
     _, verification = await open_receipt(deps, place, caller, raw)
-    async with deps.database.read() as connection:
-        person = await person_store.find_person(connection, place.keys, verification)
+    person = await person_store.find_person(deps.database, place.keys, verification)
     rows, has_earlier = await list_rows_about(
         deps, place, caller.account.organisation, person, claim_key=verification.claim_key
     )
@@ -274,6 +271,7 @@ async def list_rows_about(
         organisation=organisation,
         citizens=sorted(person.pseudonyms),
     )
+    sole = await person_store.list_sole(deps.database, place.profile, organisation, person)
     async with deps.database.read() as connection:
         named = [str(row["verification"]) for row in rows if "verification" in row] if person.held else []
         marks = await store.list_marks(connection, named)
@@ -284,7 +282,7 @@ async def list_rows_about(
         if citizen in person.whole:
             return True
         if mark is None or not mark.confirmed:
-            return citizen in person.sole
+            return citizen in sole
         if mark.holder is None:  # stored before holders were
             return mark.claim_key == claim_key
         return mark.holder == person.held[citizen]

@@ -14,7 +14,7 @@ from gateway.audit.model import Promise
 from gateway.audit.state import State, row_digest, row_name
 from gateway.audit.store import audit_promises
 from gateway.database import Instant, metadata
-from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of
+from gateway.driver import DriverTransaction, HotStatement, Reader, Row, is_one_of
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.model import Origin, Verdict, Verification, VerificationState
 from gateway.identifiers import Profile, VerificationId
@@ -88,6 +88,13 @@ _LIVE = sa.and_(
 _WITH_PROMISE = sa.select(verifications, audit_promises.c.leaf).outerjoin_from(
     verifications, audit_promises, audit_promises.c.verification == verifications.c.id
 )
+_OWN = HotStatement(
+    _WITH_PROMISE.where(
+        verifications.c.id == sa.bindparam("own_id"),
+        verifications.c.profile == sa.bindparam("profile"),
+        verifications.c.client_id == sa.bindparam("client_id"),
+    )
+)
 # Two parts, each with an index of its own: a claim has few roots, and any number of derived verifications.
 REUSABLE = HotStatement(
     sa.union_all(
@@ -141,7 +148,7 @@ async def insert_verifications(transaction: DriverTransaction, added: Sequence[V
     rows = []
     for verification in added:
         members = {name: getattr(verification, name) for name in _COLUMNS}
-        for name in ("profile", "verdict", "origin", "state"):
+        for name in _ENUMS:
             members[name] = members[name].value
         rows.append(members)
     await transaction.run(_INSERT, rows)
@@ -151,16 +158,12 @@ async def insert_verifications(transaction: DriverTransaction, added: Sequence[V
 
 
 async def find_verification(
-    connection: AsyncConnection, verification_id: str, *, profile: Profile, client_id: str
+    reader: Reader, verification_id: str, *, profile: Profile, client_id: str
 ) -> Verification | None:
     """Return an account's own verification, in any state."""
-    query = _WITH_PROMISE.where(
-        verifications.c.id == verification_id,
-        verifications.c.profile == profile.value,
-        verifications.c.client_id == client_id,
-    )
-    row = (await connection.execute(query)).first()
-    return _verification(dict(row._mapping)) if row else None  # noqa: SLF001 - SQLAlchemy's public name
+    members = {"own_id": verification_id, "profile": profile.value, "client_id": client_id}
+    rows = await reader.fetch(_OWN, members)
+    return _read_row(rows[0]) if rows else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +216,7 @@ async def list_reusable(
         "now": now,
     }
     rows = await transaction.fetch(REUSABLE, members)
-    return [_verification(dict(zip((*_COLUMNS, "leaf"), row, strict=True))) for row in rows]
+    return [_read_row(row) for row in rows]
 
 
 async def list_confirmed(
@@ -338,15 +341,13 @@ async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> 
     return int(result.rowcount)
 
 
-def _verification(members: dict[str, Any]) -> Verification:
-    promise = Promise(leaf=members.pop("leaf"))
-    return Verification(
-        **{
-            **members,
-            "profile": Profile(members["profile"]),
-            "verdict": Verdict(members["verdict"]),
-            "origin": Origin(members["origin"]),
-            "state": VerificationState(members["state"]),
-            "promise": promise,
-        }
-    )
+def _read_row(row: Row) -> Verification:
+    """Return the verification of a row of `_WITH_PROMISE`."""
+    *values, leaf = row
+    members = dict(zip(_COLUMNS, values, strict=True))
+    for name, read in _ENUMS.items():
+        members[name] = read(members[name])
+    return Verification(**members, promise=Promise(leaf=leaf))
+
+
+_ENUMS = {"profile": Profile, "verdict": Verdict, "origin": Origin, "state": VerificationState}

@@ -193,7 +193,7 @@ async def _share_task(
 
 async def _record_shared_failure(deps: Dependencies, enquiry: AuthorisedEnquiry, error: GatewayError) -> None:
     kind = Kind.ANSWERED if isinstance(error, RegistryError) else Kind.REFUSED
-    entry = replace(enquiry.entry, at=deps.clock.now(), kind=kind, outcome=error.code)
+    entry = enquiry.entry.copy_with(at=deps.clock.now(), kind=kind, outcome=error.code)
     await deps.audit.record(entry, mandatory=True)
 
 
@@ -205,7 +205,7 @@ async def _share(deps: Dependencies, enquiry: AuthorisedEnquiry, asked: Verifica
     request = enquiry.request
     is_same = asked.is_for(enquiry.procedure.slug, request.dossier, request.subject_role)
     verification = asked if is_same else new_verification(deps, enquiry, asked.verdict)
-    entry = replace(enquiry.entry, origin="registry")
+    entry = enquiry.entry.copy_with(origin="registry")
     await record_share(deps, enquiry, entry, verification, is_new=not is_same)
     return Outcome(verification=verification, origin=Origin.REGISTRY)
 
@@ -293,13 +293,12 @@ async def _share_ended(
         error = _rebuild(ended)
         await _record_shared_failure(deps, enquiry, error)
         raise error
-    async with deps.database.read() as connection:
-        found = await store.find_verification(
-            connection,
-            ended.verification or "",
-            profile=enquiry.place.profile,
-            client_id=enquiry.caller.account.client_id,
-        )
+    found = await store.find_verification(
+        deps.database,
+        ended.verification or "",
+        profile=enquiry.place.profile,
+        client_id=enquiry.caller.account.client_id,
+    )
     return None if found is None else await _share(deps, enquiry, found)
 
 

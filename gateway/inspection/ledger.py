@@ -127,6 +127,6 @@ async def _list_disputed(
     found: list[Discrepancy] = []
     async with gateway.deps.database.read() as connection:
         for organisation in organisations:
-            person = await find_person_of(connection, place.keys, organisation, number)
+            person = await find_person_of(gateway.deps.database, place.keys, organisation, number)
             found += await list_disputed(connection, profile=place.profile, subjects=person.whole)
     return found

@@ -105,7 +105,7 @@ class Key:
 
     def mac(self, text: str) -> str:
         """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""
-        return hmac.new(self.material, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.material, text.encode(), "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,8 @@ class PlaceKeys:
     def accepted(self, purpose: Purpose, now: datetime) -> tuple[Key, ...]:
         """Return the serving key, then all other accepted keys, former and future ones."""
         keys = self._by_purpose[purpose]
+        if len(keys) == 1:
+            return keys
         found = [key for key in keys if key.accepted_until is None or now < key.accepted_until]
         first = next((key for key in found or keys if key.serves_from <= now), (found or keys)[-1])
         return (first, *(key for key in found if key is not first))

@@ -8,7 +8,6 @@ The login lockout is in `session.py`.
 """
 
 import asyncio
-import hashlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
@@ -215,11 +214,10 @@ class RegistryClient:
     async def _wait_and_send(self, question: Question, read: Callable[[Branch], Answered]) -> Answered:
         period = self._breaker.admit()
         try:
-            try:
-                async with asyncio.timeout(question.deadline - self._clock.monotonic()):
-                    await self._slots.acquire()
-            except TimeoutError as exc:
-                raise RegistryTimeout from exc
+            if not self._slots.locked():
+                await self._slots.acquire()
+            else:
+                await self._wait_for_slot(question.deadline)
             try:
                 period = self._breaker.renew(period)
                 return await self._send(period, question, read)
@@ -227,6 +225,13 @@ class RegistryClient:
                 self._slots.release()
         finally:
             self._breaker.release(period)
+
+    async def _wait_for_slot(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline - self._clock.monotonic()):
+                await self._slots.acquire()
+        except TimeoutError as exc:
+            raise RegistryTimeout from exc
 
     async def _send(self, period: int, question: Question, read: Callable[[Branch], Answered]) -> Answered:
         # A timeout of a question that waited most of its time for a slot says nothing about the registry.
@@ -256,14 +261,14 @@ class RegistryClient:
         return answer
 
 
-def body_digest(question: Question, connection: Connection) -> str:
-    """Return the SHA-256 of a question's body, in hexadecimal, as the provider logs it.
+def write_body(question: Question, connection: Connection) -> bytes:
+    """Return a question's body as it is sent.
 
     Raises:
         RequestInvalid, ClaimInvalid: the question can't be written, so it is never sent.
     """
     write = soap.write if connection.dialect is Dialect.SOAP else lgsp.write
-    return hashlib.sha256(write(question, connection)).hexdigest()
+    return write(question, connection)
 
 
 def check_connection(connection: Connection) -> None:

@@ -6,8 +6,10 @@ is in `session.py`. `RecordingTransport` wraps the same transport for a prefligh
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
+from functools import lru_cache
 
 import aiohttp
 import httpx
@@ -52,12 +54,22 @@ class HttpSender:
     ) -> HttpAnswer:
         """Send a request that the egress policy allows; raises `RegistryError`."""
         self._policy.check(owner, url)
-        request = httpx.Request("POST", url, headers={**_ALWAYS, **headers}, content=content)
+        framed = {
+            "host": url.netloc.decode("ascii"),
+            **_ALWAYS,
+            **headers,
+            "content-length": str(len(content)),
+        }
+        # Not by `content`, and with the encoding: httpx would look for it in all headers, twice.
+        request = httpx.Request("POST", url, headers=framed, stream=httpx.ByteStream(content))
+        request.headers.encoding = "ascii"
+        request.read()
         try:
             response = await self._transport.handle_async_request(request)
-            self.date = response.headers.get("date", "")
+            answered = _read_headers(response.headers.raw)
+            self.date = answered.get(b"date", "")
             try:
-                return await _read(response)
+                return await _read(response, answered)
             finally:
                 await response.aclose()
         except httpx.ConnectTimeout as exc:  # httpx-aiohttp raises it for a dropped connection too
@@ -78,7 +90,7 @@ class HttpSender:
         await self._transport.aclose()
 
 
-async def _read(response: httpx.Response) -> HttpAnswer:
+async def _read(response: httpx.Response, headers: Mapping[bytes, str]) -> HttpAnswer:
     if not isinstance(response.stream, httpx.AsyncByteStream):
         raise RegistryAnswerInvalid("not HTTP")
     chunks: list[bytes] = []
@@ -88,16 +100,33 @@ async def _read(response: httpx.Response) -> HttpAnswer:
         if size > MAX_ANSWER:
             raise RegistryAnswerInvalid("answer too large")
         chunks.append(chunk)
-    headers = response.headers
     # The body's encoding doesn't matter if the status is a failure.
     if response.status_code == 200:
-        if headers.get("content-encoding", "identity").lower() != "identity":
+        if headers.get(b"content-encoding", "identity").lower() != "identity":
             raise RegistryAnswerInvalid("compressed")
-        charset = response.charset_encoding
-        if (charset.lower() if charset else None) not in _CHARSETS:
+        if _find_charset(headers.get(b"content-type")) not in _CHARSETS:
             raise RegistryAnswerInvalid("encoding is not UTF-8")
-    retry_after = headers.get("retry-after", "").strip()
+    retry_after = headers.get(b"retry-after", "").strip()
     return HttpAnswer(status=response.status_code, retry_after=retry_after, content=b"".join(chunks))
+
+
+def _read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    """Return the values by lower-case name; those of a repeated header are joined by commas (RFC 9110 §5.2)."""
+    headers: dict[bytes, str] = {}
+    for name, value in raw:
+        key, text = name.lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+@lru_cache(maxsize=64)
+def _find_charset(content_type: str | None) -> str | None:
+    """Return the charset parameter of a media type in lower case, None without one."""
+    if content_type is None:
+        return None
+    message = Message()
+    message["content-type"] = content_type
+    return message.get_content_charset()
 
 
 @dataclass(slots=True, kw_only=True)

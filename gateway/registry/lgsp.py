@@ -24,7 +24,7 @@ _HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "applic
 async def ask(session: RegistrySession, connection: Connection, question: Question) -> Branch:
     """Send a question and return the body of the answer; raises `RegistryError`."""
     _, read = _WRAPPERS[connection.dialect]
-    content = write(question, connection)
+    content = question.content or write(question, connection)
     answer = await session.call(question, _first_lower(question.operation.value), _HEADERS, content)
     body = read(_read_object(answer), question.operation)
     refuse_fault(body)

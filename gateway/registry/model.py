@@ -45,7 +45,8 @@ class Question:
     """One question. A connection of another `profile` or `revision` refuses it.
 
     `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's monotonic scale and covers
-    all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent.
+    all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent. `content` is the
+    body as `write_body` wrote it for the connection; None: it is written when it is sent.
     """
 
     profile: Profile
@@ -58,6 +59,7 @@ class Question:
     claim: Claim
     deadline: float
     before_sending: Callable[[], Awaitable[None]] = field(default=check_nothing, compare=False, repr=False)
+    content: bytes | None = field(default=None, compare=False, repr=False)
 
 
 class LifeStatus(Enum):

@@ -19,7 +19,8 @@ _HEADERS = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml", "so
 
 async def ask(session: RegistrySession, connection: Connection, question: Question) -> Branch:
     """Send a question and return the body of the answer; raises `RegistryError`."""
-    answer = await session.call(question, question.operation.value, _HEADERS, write(question, connection))
+    content = question.content or write(question, connection)
+    answer = await session.call(question, question.operation.value, _HEADERS, content)
     try:
         body = parse_envelope(answer.content)
     except RegistryAnswerInvalid:

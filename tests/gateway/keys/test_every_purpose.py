@@ -78,10 +78,12 @@ async def test_a_claim_sealed_before_a_rotation_is_opened_and_a_later_one_needs_
     await portal.log_in()
     assert (await before.fill("full_name")).json()["fields"]["full_name"]["state"] == "filled"
     later = await verified(portal, fresh=True)
-    async with scene.gateway.deps.database.read() as connection:
-        found = await find_verification(
-            connection, later.members["id"], profile=Profile.SANDBOX, client_id=ClientId(portal.client_id)
-        )
+    found = await find_verification(
+        scene.gateway.deps.database,
+        later.members["id"],
+        profile=Profile.SANDBOX,
+        client_id=ClientId(portal.client_id),
+    )
     assert found is not None
     assert open_claim(alone(keys_of(scene), made), found).citizen_id == AN["citizen_id"]
 
