@@ -55,7 +55,7 @@ async def make_application(
         wanted.operations,
         preflight_network=preflight_network,
         recorder=AuditRecorder(
-            deps=gateway.deps, act=act, actor=by, content_keys=gateway.places[Profile.SANDBOX].keys
+            deps=gateway.deps, act=act, actor=by, keys=gateway.places[Profile.SANDBOX].keys
         ),
     )
     missing = find_missing(stated, wanted, evidence)

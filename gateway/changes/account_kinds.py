@@ -18,8 +18,8 @@ from gateway.accounts.grants import Grants, parse_grants
 from gateway.accounts.model import SCOPES, Account, AccountState
 from gateway.accounts.public_keys import import_public_key, parse_public_keys
 from gateway.accounts.use_cases import find_unknown, insert_new_account, officer_pseudonym, replace_keys
+from gateway.changes.kind import KindOfChange, PreflightOptions, one_check
 from gateway.changes.model import Change, DiffLine, compare
-from gateway.changes.preflight_budget import PreflightOptions, one_check
 from gateway.changes.requests import ProposalBody
 from gateway.changes.rules import invalid_member
 from gateway.database import Transaction
@@ -31,232 +31,236 @@ from gateway.preflight.report import Preflight
 from gateway.profiles.model import Gateway
 
 
-async def draft_promotion(transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of a promotion, with the new account's id. Raises `RequestInvalid`, `StateWrong`."""
-    source = await _get_source(transaction, body.client_id)
-    keys = _parse_keys(body)
-    scopes = sorted(source.scopes if body.scopes is None else set(body.scopes))
-    if beyond := set(scopes) - source.scopes:
-        raise invalid_member("scopes", f"beyond the sandbox account's: {', '.join(sorted(beyond))}")
-    return {
-        "promoted_from": source.client_id,
-        "client_id": new_identifier("acc"),
-        "name": body.account_name or source.name,
-        "organisation": source.organisation,
-        "scopes": scopes,
-        "authorization_details": _narrow(source, body).to_details(),
-        "public_keys": keys,
-        "officers": _name_officers(gateway, source, body),
-        "dpop_required": not body.allow_bearer,
-    }
+class _AccountKind(KindOfChange):
+    """A change of an official account, which the document names."""
+
+    official = True
+
+    async def check(self, gateway: Gateway, change: Change, _options: PreflightOptions) -> Preflight:
+        """Check that the account can have this change now."""
+        title = "Tài khoản chính thức còn nhận thay đổi này"
+        async with gateway.deps.database.read() as transaction:
+            try:
+                account = await _get_account(transaction, change.document["client_id"])
+                await _refuse_known(transaction, account, change.document.get("public_keys", ()))
+            except (StateWrong, RequestInvalid) as error:
+                detail = error.reason if isinstance(error, StateWrong) else error.errors[0].detail
+                remedy = "gateway accounts show CLIENT_ID, then propose again"
+                return one_check("account", detail, title, passed=False, remedy=remedy)
+        return one_check("account", f"the account is {account.state.value}", title)
 
 
-async def draft_rotation(transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of the keys that replace the present ones. Raises `RequestInvalid`, `StateWrong`."""
-    account = await _get_account(transaction, body.client_id)
-    keys = _parse_keys(body)
-    await _refuse_known(transaction, account, keys)
-    return {"client_id": account.client_id, "public_keys": keys}
+class PromoteAccount(KindOfChange):
+    """The creation of an official account from a sandbox account."""
 
+    official = True
 
-async def draft_officers(transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of officers that the account may also name. Raises `RequestInvalid`, `StateWrong`."""
-    account = await _get_account(transaction, body.client_id)
-    if not body.officers:
-        raise invalid_member("officers", "at least one officer's id")
-    return {"client_id": account.client_id, "officers": _name_officers(gateway, account, body)}
+    async def draft(self, transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of a promotion, with the new account's id. Raises `RequestInvalid`, `StateWrong`."""
+        source = await _get_source(transaction, body.client_id)
+        keys = _parse_keys(body)
+        scopes = sorted(source.scopes if body.scopes is None else set(body.scopes))
+        if beyond := set(scopes) - source.scopes:
+            raise invalid_member("scopes", f"beyond the sandbox account's: {', '.join(sorted(beyond))}")
+        return {
+            "promoted_from": source.client_id,
+            "client_id": new_identifier("acc"),
+            "name": body.account_name or source.name,
+            "organisation": source.organisation,
+            "scopes": scopes,
+            "authorization_details": _narrow(source, body).to_details(),
+            "public_keys": keys,
+            "officers": _name_officers(gateway, source, body),
+            "dpop_required": not body.allow_bearer,
+        }
 
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Compare the official account with its sandbox one; the rights are shown even if they are equal."""
+        wanted = change.document
+        source = await _get_source(transaction, wanted["promoted_from"])
+        before = {
+            "client_id": source.client_id,
+            "name": source.name,
+            "scopes": sorted(source.scopes),
+            "authorization_details": source.grants.to_details(),
+            "dpop_required": not source.bearer_allowed,
+        }
+        after = {name: wanted[name] for name in before} | {
+            "profile": Profile.OFFICIAL.value,
+            "public_keys": _thumbprints(wanted["public_keys"]),
+            "officers": len(wanted["officers"]),
+        }
+        kept = [
+            DiffLine(member=name, before=before[name], after=after[name])
+            for name in ("authorization_details", "scopes")
+            if before[name] == after[name]
+        ]
+        lines = compare(before | {"profile": source.profile.value}, after)
+        return tuple(sorted([*lines, *kept], key=lambda line: line.member))
 
-async def draft_rights(transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of the grants and scopes that replace the present ones. Raises `RequestInvalid`, `StateWrong`."""
-    account = await _get_account(transaction, body.client_id)
-    if body.authorization_details is None and body.scopes is None:
-        raise invalid_member("authorization_details", "authorization_details or scopes are needed")
-    try:
-        grants = (
-            account.grants if body.authorization_details is None else parse_grants(body.authorization_details)
+    async def check(self, gateway: Gateway, change: Change, _options: PreflightOptions) -> Preflight:
+        """Check that the sandbox account is still active."""
+        async with gateway.deps.database.read() as transaction:
+            source = await store.find_account(transaction, str(change.document["promoted_from"]))
+        active = source is not None and source.state is AccountState.ACTIVE
+        return one_check(
+            "promoted_from",
+            "the sandbox account is active" if active else "the sandbox account is not active",
+            "Tài khoản thử nghiệm còn hiệu lực",
+            passed=active,
+            remedy="" if active else "gateway accounts resume CLIENT_ID",
         )
-    except ValueError as error:
-        raise invalid_member("authorization_details", str(error)) from None
-    if unknown := find_unknown(gateway.deps.catalogue, grants):
-        raise invalid_member("authorization_details", f"{unknown[0]}: a name is not in the catalogue")
-    scopes = sorted(account.scopes if body.scopes is None else set(body.scopes))
-    if not set(scopes) <= set(SCOPES):
-        raise invalid_member("scopes", f"each one of {', '.join(SCOPES)}")
-    return {
-        "client_id": account.client_id,
-        "authorization_details": grants.to_details(),
-        "scopes": scopes,
-    }
+
+    async def apply(
+        self, transaction: Transaction, gateway: Gateway, change: Change, _by: Operator
+    ) -> Mapping[str, str]:
+        """Create the account with its keys and officers; return its client id and issuer, which the portal needs."""
+        wanted = change.document
+        account = Account(
+            client_id=ClientId(wanted["client_id"]),
+            profile=Profile.OFFICIAL,
+            organisation=OrganisationId(wanted["organisation"]),
+            name=wanted["name"],
+            state=AccountState.ACTIVE,
+            scopes=frozenset(wanted["scopes"]),
+            grants=parse_grants(wanted["authorization_details"]),
+            grant_epoch=1,
+            bearer_allowed=not wanted["dpop_required"],
+            created_at=gateway.deps.clock.now(),
+            promoted_from=ClientId(wanted["promoted_from"]),
+        )
+        await insert_new_account(
+            transaction, account, public_keys=wanted["public_keys"], officers=wanted["officers"]
+        )
+        return {"client_id": account.client_id, "issuer": gateway.places[Profile.OFFICIAL].issuer}
 
 
-async def draft_resumption(transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of a resumption. Raises `RequestInvalid`, `StateWrong` if it is not suspended."""
-    account = await _get_account(transaction, body.client_id)
-    if account.state is not AccountState.SUSPENDED:
-        raise StateWrong(f"{account.client_id} is {account.state.value}: only a suspended account is resumed")
-    return {"client_id": account.client_id}
+class RotateAccount(_AccountKind):
+    """New keys instead of the present ones."""
 
+    async def draft(self, transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of the keys that replace the present ones. Raises `RequestInvalid`, `StateWrong`."""
+        account = await _get_account(transaction, body.client_id)
+        keys = _parse_keys(body)
+        await _refuse_known(transaction, account, keys)
+        return {"client_id": account.client_id, "public_keys": keys}
 
-async def diff_promotion(transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the official account with its sandbox one; the rights are shown even if they are equal."""
-    wanted = change.document
-    source = await _get_source(transaction, wanted["promoted_from"])
-    before = {
-        "client_id": source.client_id,
-        "name": source.name,
-        "scopes": sorted(source.scopes),
-        "authorization_details": source.grants.to_details(),
-        "dpop_required": not source.bearer_allowed,
-    }
-    after = {name: wanted[name] for name in before} | {
-        "profile": Profile.OFFICIAL.value,
-        "public_keys": _thumbprints(wanted["public_keys"]),
-        "officers": len(wanted["officers"]),
-    }
-    kept = [
-        DiffLine(member=name, before=before[name], after=after[name])
-        for name in ("authorization_details", "scopes")
-        if before[name] == after[name]
-    ]
-    lines = compare(before | {"profile": source.profile.value}, after)
-    return tuple(sorted([*lines, *kept], key=lambda line: line.member))
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Compare the thumbprints of the new keys with those of the present keys."""
+        account = await _get_account(transaction, change.document["client_id"])
+        found = await store.get_credentials(transaction, account.client_id)
+        before = sorted(_thumbprints([key.jwk for key in found.public_keys if key.retired_at is None]))
+        after = sorted(_thumbprints(change.document["public_keys"]))
+        return (*_describe(account), DiffLine(member="public_keys", before=before, after=after))
 
-
-async def diff_rotation(transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the thumbprints of the new keys with those of the present keys."""
-    account = await _get_account(transaction, change.document["client_id"])
-    found = await store.get_credentials(transaction, account.client_id)
-    before = sorted(_thumbprints([key.jwk for key in found.public_keys if key.retired_at is None]))
-    after = sorted(_thumbprints(change.document["public_keys"]))
-    return (*_describe(account), DiffLine(member="public_keys", before=before, after=after))
-
-
-async def diff_officers(transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Return the new number of officers, and the new ones by pseudonym; no lines if none is new."""
-    account = await _get_account(transaction, change.document["client_id"])
-    present = set(await store.list_officers(transaction, [account.client_id]))
-    new = sorted(set(change.document["officers"]) - present)
-    if not new:
-        return ()
-    return (
-        *_describe(account),
-        DiffLine(member="officers", before=len(present), after=len(present) + len(new)),
-        DiffLine(member="officers.new", before=None, after=new),
-    )
-
-
-async def diff_rights(transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the account's grants and scopes with the proposed ones; no lines if nothing changes."""
-    account = await _get_account(transaction, change.document["client_id"])
-    after = {name: change.document[name] for name in ("authorization_details", "scopes")}
-    lines = [
-        line if line.member not in after else replace(line, after=after[line.member])
-        for line in _describe(account)
-    ]
-    return tuple(lines) if any(line.before != line.after for line in lines) else ()
-
-
-async def diff_resumption(
-    transaction: Transaction, _gateway: Gateway, change: Change
-) -> tuple[DiffLine, ...]:
-    """Return that the account becomes active, and its rights; no lines if it isn't suspended."""
-    account = await _get_account(transaction, change.document["client_id"])
-    if account.state is not AccountState.SUSPENDED:
-        return ()
-    active = AccountState.ACTIVE.value
-    return (*_describe(account), DiffLine(member="state", before=account.state.value, after=active))
-
-
-async def check_promotion(gateway: Gateway, change: Change, _options: PreflightOptions) -> Preflight:
-    """Check that the sandbox account is still active."""
-    async with gateway.deps.database.read() as transaction:
-        source = await store.find_account(transaction, str(change.document["promoted_from"]))
-    active = source is not None and source.state is AccountState.ACTIVE
-    return one_check(
-        "promoted_from",
-        "the sandbox account is active" if active else "the sandbox account is not active",
-        "Tài khoản thử nghiệm còn hiệu lực",
-        passed=active,
-        remedy="" if active else "gateway accounts resume CLIENT_ID",
-    )
-
-
-async def check_account(gateway: Gateway, change: Change, _options: PreflightOptions) -> Preflight:
-    """Check that the account can have this change now."""
-    title = "Tài khoản chính thức còn nhận thay đổi này"
-    async with gateway.deps.database.read() as transaction:
+    async def apply(self, transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
+        """Replace the present keys. Raises `StateWrong` for a key that the account has had meanwhile."""
+        account = await _get_account(transaction, change.document["client_id"])
+        keys = change.document["public_keys"]
+        await _refuse_known(transaction, account, keys)
         try:
-            account = await _get_account(transaction, change.document["client_id"])
-            await _refuse_known(transaction, account, change.document.get("public_keys", ()))
-        except (StateWrong, RequestInvalid) as error:
-            detail = error.reason if isinstance(error, StateWrong) else error.errors[0].detail
-            remedy = "gateway accounts show CLIENT_ID, then propose again"
-            return one_check("account", detail, title, passed=False, remedy=remedy)
-    return one_check("account", f"the account is {account.state.value}", title)
+            await replace_keys(transaction, account, keys, at=gateway.deps.clock.now())
+        except AlreadyExists as error:
+            raise StateWrong(error.reason) from None
 
 
-async def apply_promotion(
-    transaction: Transaction, gateway: Gateway, change: Change, _by: Operator
-) -> Mapping[str, str]:
-    """Create the account with its keys and officers; return its client id and issuer, which the portal needs."""
-    wanted = change.document
-    account = Account(
-        client_id=ClientId(wanted["client_id"]),
-        profile=Profile.OFFICIAL,
-        organisation=OrganisationId(wanted["organisation"]),
-        name=wanted["name"],
-        state=AccountState.ACTIVE,
-        scopes=frozenset(wanted["scopes"]),
-        grants=parse_grants(wanted["authorization_details"]),
-        grant_epoch=1,
-        bearer_allowed=not wanted["dpop_required"],
-        created_at=gateway.deps.clock.now(),
-        promoted_from=ClientId(wanted["promoted_from"]),
-    )
-    await insert_new_account(
-        transaction, account, public_keys=wanted["public_keys"], officers=wanted["officers"]
-    )
-    return {"client_id": account.client_id, "issuer": gateway.places[Profile.OFFICIAL].issuer}
+class AddOfficers(_AccountKind):
+    """Officers that the account may also name."""
+
+    async def draft(self, transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of officers that the account may also name. Raises `RequestInvalid`, `StateWrong`."""
+        account = await _get_account(transaction, body.client_id)
+        if not body.officers:
+            raise invalid_member("officers", "at least one officer's id")
+        return {"client_id": account.client_id, "officers": _name_officers(gateway, account, body)}
+
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Return the new number of officers, and the new ones by pseudonym; no lines if none is new."""
+        account = await _get_account(transaction, change.document["client_id"])
+        present = set(await store.list_officers(transaction, [account.client_id]))
+        new = sorted(set(change.document["officers"]) - present)
+        if not new:
+            return ()
+        return (
+            *_describe(account),
+            DiffLine(member="officers", before=len(present), after=len(present) + len(new)),
+            DiffLine(member="officers.new", before=None, after=new),
+        )
+
+    async def apply(self, transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
+        """Allow the account to name these officers."""
+        account = await _get_account(transaction, change.document["client_id"])
+        officers = change.document["officers"]
+        await store.enable_officers(transaction, account.client_id, officers, at=gateway.deps.clock.now())
 
 
-async def apply_rotation(transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
-    """Replace the present keys. Raises `StateWrong` for a key that the account has had meanwhile."""
-    account = await _get_account(transaction, change.document["client_id"])
-    keys = change.document["public_keys"]
-    await _refuse_known(transaction, account, keys)
-    try:
-        await replace_keys(transaction, account, keys, at=gateway.deps.clock.now())
-    except AlreadyExists as error:
-        raise StateWrong(error.reason) from None
+class ChangeRights(_AccountKind):
+    """Other grants and scopes."""
+
+    async def draft(self, transaction: Transaction, gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of the grants and scopes that replace the present ones. Raises `RequestInvalid`, `StateWrong`."""
+        account = await _get_account(transaction, body.client_id)
+        if body.authorization_details is None and body.scopes is None:
+            raise invalid_member("authorization_details", "authorization_details or scopes are needed")
+        grants = _parse_grants(account, body)
+        if unknown := find_unknown(gateway.deps.catalogue, grants):
+            raise invalid_member("authorization_details", f"{unknown[0]}: a name is not in the catalogue")
+        scopes = sorted(account.scopes if body.scopes is None else set(body.scopes))
+        if not set(scopes) <= set(SCOPES):
+            raise invalid_member("scopes", f"each one of {', '.join(SCOPES)}")
+        return {
+            "client_id": account.client_id,
+            "authorization_details": grants.to_details(),
+            "scopes": scopes,
+        }
+
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Compare the account's grants and scopes with the proposed ones; no lines if nothing changes."""
+        account = await _get_account(transaction, change.document["client_id"])
+        after = {name: change.document[name] for name in ("authorization_details", "scopes")}
+        lines = [
+            line if line.member not in after else replace(line, after=after[line.member])
+            for line in _describe(account)
+        ]
+        return tuple(lines) if any(line.before != line.after for line in lines) else ()
+
+    async def apply(self, transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
+        """Replace the account's grants and scopes; its live tokens end."""
+        account = await _get_account(transaction, change.document["client_id"])
+        await store.update_rights(
+            transaction,
+            account.client_id,
+            grants=parse_grants(change.document["authorization_details"]),
+            scopes=change.document["scopes"],
+        )
 
 
-async def apply_officers(transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
-    """Allow the account to name these officers."""
-    account = await _get_account(transaction, change.document["client_id"])
-    officers = change.document["officers"]
-    await store.enable_officers(transaction, account.client_id, officers, at=gateway.deps.clock.now())
+class ResumeAccount(_AccountKind):
+    """The end of an account's suspension."""
 
+    async def draft(self, transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of a resumption. Raises `RequestInvalid`, `StateWrong` if it is not suspended."""
+        account = await _get_account(transaction, body.client_id)
+        if account.state is not AccountState.SUSPENDED:
+            raise StateWrong(
+                f"{account.client_id} is {account.state.value}: only a suspended account is resumed"
+            )
+        return {"client_id": account.client_id}
 
-async def apply_rights(transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
-    """Replace the account's grants and scopes; its live tokens end."""
-    account = await _get_account(transaction, change.document["client_id"])
-    await store.update_rights(
-        transaction,
-        account.client_id,
-        grants=parse_grants(change.document["authorization_details"]),
-        scopes=change.document["scopes"],
-    )
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Return that the account becomes active, and its rights; no lines if it isn't suspended."""
+        account = await _get_account(transaction, change.document["client_id"])
+        if account.state is not AccountState.SUSPENDED:
+            return ()
+        active = AccountState.ACTIVE.value
+        return (*_describe(account), DiffLine(member="state", before=account.state.value, after=active))
 
-
-async def apply_resumption(
-    transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator
-) -> None:
-    """End the suspension. Raises `StateWrong` without one."""
-    client_id = str(change.document["client_id"])
-    former = AccountState.SUSPENDED
-    if not await store.update_state(transaction, client_id, AccountState.ACTIVE, former=former):
-        raise StateWrong(f"{client_id} is not suspended")
+    async def apply(self, transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
+        """End the suspension. Raises `StateWrong` without one."""
+        client_id = str(change.document["client_id"])
+        former = AccountState.SUSPENDED
+        if not await store.update_state(transaction, client_id, AccountState.ACTIVE, former=former):
+            raise StateWrong(f"{client_id} is not suspended")
 
 
 async def _get_source(transaction: Transaction, client_id: str | None) -> Account:
@@ -306,13 +310,19 @@ def _name_officers(gateway: Gateway, account: Account, body: ProposalBody) -> li
     return [officer_pseudonym(keys, account.organisation, officer) for officer in named]
 
 
-def _narrow(source: Account, body: ProposalBody) -> Grants:
+def _parse_grants(account: Account, body: ProposalBody) -> Grants:
+    """Return the proposed grants; the account's own if none are proposed."""
     if body.authorization_details is None:
-        return source.grants
+        return account.grants
     try:
-        grants = parse_grants(body.authorization_details)
+        return parse_grants(body.authorization_details)
     except ValueError as error:
         raise invalid_member("authorization_details", str(error)) from None
+
+
+def _narrow(source: Account, body: ProposalBody) -> Grants:
+    """Return the proposed grants; raises `RequestInvalid` if they are more than the sandbox account's."""
+    grants = _parse_grants(source, body)
     for position, entry in enumerate(grants.entries):
         if not source.grants.covers(entry):
             raise invalid_member(f"authorization_details.{position}", "beyond the sandbox account's grants")

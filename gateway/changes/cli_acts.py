@@ -21,8 +21,8 @@ from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import lifecycle
+from gateway.changes.kind import PreflightOptions
 from gateway.changes.model import Change
-from gateway.changes.preflight_budget import PreflightOptions
 from gateway.changes.propose import propose_body, propose_revision
 from gateway.changes.requests import ApprovalBody, ProposalBody, ReasonBody
 from gateway.changes.responses import (

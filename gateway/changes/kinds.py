@@ -1,100 +1,86 @@
-"""The table of the kinds of change: the functions that draft, compare, check and apply each (`…_kind.py`)."""
+"""The table of the kinds of change, and the kind that changes an operator; the others are in `…_kinds.py` and revision_kind.py."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-from gateway.changes import account_kinds, operator_kind, profile_kinds, revision_kind
-from gateway.changes.model import Change, ChangeKind, DiffLine
-from gateway.changes.preflight_budget import PreflightOptions
+from gateway.changes.account_kinds import (
+    AddOfficers,
+    ChangeRights,
+    PromoteAccount,
+    ResumeAccount,
+    RotateAccount,
+)
+from gateway.changes.kind import KindOfChange, PreflightOptions, one_check
+from gateway.changes.model import Change, ChangeKind, DiffLine, compare
+from gateway.changes.profile_kinds import ResumeProfile, SetPolicy
 from gateway.changes.requests import ProposalBody
+from gateway.changes.revision_kind import ActivateRevision
+from gateway.changes.rules import invalid_member
 from gateway.database import Transaction
-from gateway.operators.model import Operator
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import OperatorName
+from gateway.operators.model import Operator, OperatorState, Role, parse_name
+from gateway.operators.store import find_record
+from gateway.operators.use_cases import admit_operator, change_role, require_another_admin
 from gateway.preflight.report import Preflight
 from gateway.profiles.model import Gateway
 
-Draft = Callable[[Transaction, Gateway, ProposalBody], Awaitable[Mapping[str, Any]]]
-Diff = Callable[[Transaction, Gateway, Change], Awaitable[tuple[DiffLine, ...]]]
-Check = Callable[[Gateway, Change, PreflightOptions], Awaitable[Preflight]]
-Apply = Callable[[Transaction, Gateway, Change, Operator], Awaitable[Mapping[str, str] | None]]
+
+class ChangeOperator(KindOfChange):
+    """A new operator, or another role of one."""
+
+    async def draft(self, _transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, str]:
+        """Return the document of an operator's name and role. Raises `RequestInvalid` for a malformed name."""
+        try:
+            return {"name": parse_name(body.name or ""), "role": Role(body.role or "").value}
+        except ValueError as error:
+            raise invalid_member("name", str(error)) from None
+
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Return the former and the new role; no lines if the active operator has the role."""
+        name = _name(change)
+        record = await find_record(transaction, name)
+        active = record is not None and record.operator.state is OperatorState.ACTIVE
+        before = record.operator.role.value if record is not None and active else None
+        return compare({f"operator.{name}": before}, {f"operator.{name}": change.document["role"]})
+
+    async def check(self, gateway: Gateway, change: Change, _options: PreflightOptions) -> Preflight:
+        """Check that an active admin remains."""
+        title = "Tên và vai trò hợp lệ"
+        async with gateway.deps.database.read() as transaction:
+            record = await find_record(transaction, _name(change))
+            try:
+                if record is not None:
+                    await require_another_admin(transaction, record)
+            except StateWrong as error:
+                remedy = "gateway operators propose NAME --role admin"
+                return one_check("operator", error.reason, title, passed=False, remedy=remedy)
+        return one_check("operator", "name and role are well formed", title)
+
+    async def apply(
+        self, transaction: Transaction, gateway: Gateway, change: Change, by: Operator
+    ) -> Mapping[str, str]:
+        """Invite the operator, whose one-time code is shown only now; or give an active one the role."""
+        name, role = _name(change), Role(change.document["role"])
+        record = await find_record(transaction, name)
+        if record is not None and record.operator.state is OperatorState.ACTIVE:
+            await change_role(transaction, name, role, at=gateway.deps.clock.now())
+            return {}
+        code = await admit_operator(transaction, gateway, name, role, by=by.name, change=change.id)
+        return {"one_time_code": code}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KindOfChange:
-    """One kind of change.
-
-    `diff` returns what the change would change now, no lines if nothing. `check` is its preflight. `apply` does it inside
-    the caller's commit; its result (an id, a code) is shown to the operator only once. `draft` checks a proposal and
-    returns its document, without any secret; None for a revision, since `propose_revision` checks the connection before
-    the transaction. `watched`: the gateway may roll it back. `official`: it is of official, and its body names no profile.
-    """
-
-    diff: Diff
-    check: Check
-    apply: Apply
-    draft: Draft | None = None
-    watched: bool = False
-    official: bool = False
+def _name(change: Change) -> OperatorName:
+    return OperatorName(change.document["name"])
 
 
 KINDS: Mapping[ChangeKind, KindOfChange] = {
-    ChangeKind.ACTIVATE_REVISION: KindOfChange(
-        diff=revision_kind.diff_revision,
-        check=revision_kind.check_revision,
-        apply=revision_kind.apply_revision,
-        watched=True,
-    ),
-    ChangeKind.SET_POLICY: KindOfChange(
-        draft=profile_kinds.draft_policy,
-        diff=profile_kinds.diff_policy,
-        check=profile_kinds.check_policy,
-        apply=profile_kinds.apply_policy,
-    ),
-    ChangeKind.RESUME_PROFILE: KindOfChange(
-        draft=profile_kinds.draft_resume,
-        diff=profile_kinds.diff_resume,
-        check=profile_kinds.check_resume,
-        apply=profile_kinds.apply_resume,
-    ),
-    ChangeKind.OPERATOR: KindOfChange(
-        draft=operator_kind.draft_operator,
-        diff=operator_kind.diff_operator,
-        check=operator_kind.check_operator,
-        apply=operator_kind.apply_operator,
-    ),
-    ChangeKind.PROMOTE_ACCOUNT: KindOfChange(
-        draft=account_kinds.draft_promotion,
-        diff=account_kinds.diff_promotion,
-        check=account_kinds.check_promotion,
-        apply=account_kinds.apply_promotion,
-        official=True,
-    ),
-    ChangeKind.ROTATE_ACCOUNT: KindOfChange(
-        draft=account_kinds.draft_rotation,
-        diff=account_kinds.diff_rotation,
-        check=account_kinds.check_account,
-        apply=account_kinds.apply_rotation,
-        official=True,
-    ),
-    ChangeKind.ACCOUNT_OFFICERS: KindOfChange(
-        draft=account_kinds.draft_officers,
-        diff=account_kinds.diff_officers,
-        check=account_kinds.check_account,
-        apply=account_kinds.apply_officers,
-        official=True,
-    ),
-    ChangeKind.ACCOUNT_RIGHTS: KindOfChange(
-        draft=account_kinds.draft_rights,
-        diff=account_kinds.diff_rights,
-        check=account_kinds.check_account,
-        apply=account_kinds.apply_rights,
-        official=True,
-    ),
-    ChangeKind.RESUME_ACCOUNT: KindOfChange(
-        draft=account_kinds.draft_resumption,
-        diff=account_kinds.diff_resumption,
-        check=account_kinds.check_account,
-        apply=account_kinds.apply_resumption,
-        official=True,
-    ),
+    ChangeKind.ACTIVATE_REVISION: ActivateRevision(),
+    ChangeKind.SET_POLICY: SetPolicy(),
+    ChangeKind.RESUME_PROFILE: ResumeProfile(),
+    ChangeKind.OPERATOR: ChangeOperator(),
+    ChangeKind.PROMOTE_ACCOUNT: PromoteAccount(),
+    ChangeKind.ROTATE_ACCOUNT: RotateAccount(),
+    ChangeKind.ACCOUNT_OFFICERS: AddOfficers(),
+    ChangeKind.ACCOUNT_RIGHTS: ChangeRights(),
+    ChangeKind.RESUME_ACCOUNT: ResumeAccount(),
 }

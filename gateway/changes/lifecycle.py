@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.changes import rules, store
+from gateway.changes.kind import PreflightOptions
 from gateway.changes.kinds import KINDS
 from gateway.changes.model import Change, ChangeKind, ChangeState, change_entry, hash_diff
-from gateway.changes.preflight_budget import PreflightOptions, begin_run
+from gateway.changes.preflight_budget import begin_run
 from gateway.changes.rules import refusals_recorded
 from gateway.database import Transaction
 from gateway.errors.operators import DiffChanged, StateWrong
@@ -213,12 +214,9 @@ async def list_revisions(gateway: Gateway, profile: Profile) -> list[tuple[Revis
         state = await read_state(transaction, profile)
         found = await profiles.list_revisions(transaction, profile)
         changes = await store.list_changes(transaction, profile=profile)
-    words = {
-        change.revision: change.state.value
-        for change in reversed(changes)
-        if change.kind is ChangeKind.ACTIVATE_REVISION
-    } | {state.former: "former", state.active: "active"}
-    return [(revision, words.get(revision.number, "retired")) for revision in found]
+    states = {change.revision: change.state.value for change in reversed(changes)}
+    states |= {state.former: "former", state.active: "active"}
+    return [(revision, states.get(revision.number, "retired")) for revision in found]
 
 
 async def _get(transaction: Transaction, change_id: str) -> Change:

@@ -6,10 +6,8 @@ docs/decisions/0066.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING
 
 from gateway.audit.model import AuditEntry
 from gateway.changes import store
@@ -18,10 +16,6 @@ from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import PreflightBudgetSpent
 from gateway.identifiers import Profile, new_identifier
-from gateway.preflight.report import Preflight, PreflightCheck
-
-if TYPE_CHECKING:
-    from gateway.preflight.recorder import PreflightNetwork
 
 QUESTIONS_AN_HOUR = 20
 """Questions about a profile's test identity; every operation is one."""
@@ -34,22 +28,6 @@ GATEWAY_ACTOR = "gateway"
 
 _HOUR = timedelta(hours=1)
 _KEPT = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreflightOptions:
-    """`login_only` asks one question, with the impossible number; `run` is the id that counts a preflight's questions."""
-
-    preflight_network: "PreflightNetwork"
-    actor: str
-    login_only: bool = False
-    run: str | None = None
-
-
-def one_check(name: str, detail: str, title_vi: str, *, passed: bool = True, remedy: str = "") -> Preflight:
-    """Return the preflight of a change that sends nothing: one line."""
-    line = PreflightCheck(name=name, passed=passed, detail=detail, remedy=remedy, ms=0, title_vi=title_vi)
-    return Preflight(passed=passed, checks=(line,))
 
 
 async def begin_run(deps: Dependencies, change: Change) -> str:

@@ -5,13 +5,12 @@ prevent harvesting, are changed only with a reason. A suspension ends only after
 preflight.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from gateway.accounts import store as accounts
+from gateway.changes.kind import KindOfChange, PreflightOptions, one_check
 from gateway.changes.model import Change, DiffLine, compare
-from gateway.changes.preflight_budget import PreflightOptions, one_check
 from gateway.changes.requests import PolicyBody, ProposalBody
 from gateway.changes.revision_kind import preflight_revision
 from gateway.changes.rules import invalid_member
@@ -27,50 +26,52 @@ from gateway.profiles.revisions import PolicyChange
 from gateway.profiles.switching import resume, set_policy
 
 
-async def draft_policy(transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
-    """Return the document of a policy.
+class SetPolicy(KindOfChange):
+    """Another policy of a profile."""
 
-    Raises:
-        RequestInvalid: `account` reuse on official without its legal basis (NĐ 69/2024 Đ19 k4), changed budgets of answers
-            without a reason, or an account that this profile doesn't have.
-    """
-    wanted = (body.policy or PolicyBody()).parse()
-    profile = Profile(body.profile or "")
-    if profile is Profile.OFFICIAL and wanted.reuse == "account" and not wanted.legal_basis:
-        detail = "reuse across dossiers on official needs its legal basis"
-        raise invalid_member("policy.legal_basis", detail, code="missing")
-    if (wanted.confirmed_hour or wanted.confirmed_day or wanted.accounts) and not wanted.reason:
-        raise invalid_member(
-            "policy.reason", "a change of the budgets of answered enquiries needs a reason", code="missing"
-        )
-    for client_id, limits in wanted.accounts.items():
-        account = await accounts.find_account(transaction, client_id)
-        if account is None or account.profile is not profile or limits == {}:
-            detail = f"an account of {profile.value}, with confirmed_hour, confirmed_day or null"
-            raise invalid_member("policy.budgets.accounts", detail, code="unknown")
-    return {"policy": {name: value for name, value in asdict(wanted).items() if value}}
+    async def draft(self, transaction: Transaction, _gateway: Gateway, body: ProposalBody) -> dict[str, Any]:
+        """Return the document of a policy.
 
+        Raises:
+            RequestInvalid: `account` reuse on official without its legal basis (NĐ 69/2024 Đ19 k4), changed budgets of answers
+                without a reason, or an account that this profile doesn't have.
+        """
+        wanted = (body.policy or PolicyBody()).parse()
+        profile = Profile(body.profile or "")
+        if profile is Profile.OFFICIAL and wanted.reuse == "account" and not wanted.legal_basis:
+            detail = "reuse across dossiers on official needs its legal basis"
+            raise invalid_member("policy.legal_basis", detail, code="missing")
+        if (wanted.confirmed_hour or wanted.confirmed_day or wanted.accounts) and not wanted.reason:
+            raise invalid_member(
+                "policy.reason",
+                "a change of the budgets of answered enquiries needs a reason",
+                code="missing",
+            )
+        for client_id, limits in wanted.accounts.items():
+            account = await accounts.find_account(transaction, client_id)
+            if account is None or account.profile is not profile or limits == {}:
+                detail = f"an account of {profile.value}, with confirmed_hour, confirmed_day or null"
+                raise invalid_member("policy.budgets.accounts", detail, code="unknown")
+        return {"policy": {name: value for name, value in asdict(wanted).items() if value}}
 
-async def diff_policy(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the proposed policy with the present one."""
-    profile = change.required_profile
-    state = await store.read_state(transaction, profile)
-    revision = gateway.places[profile].revision
-    volume = None if revision is None else revision.volume
-    before = policy_of(gateway.settings, profile, state.policy, volume)
-    after = policy_of(gateway.settings, profile, _override(state.policy, change), volume)
-    return compare(_flatten(before), _flatten(after))
+    async def diff(self, transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Compare the proposed policy with the present one."""
+        profile = change.required_profile
+        state = await store.read_state(transaction, profile)
+        revision = gateway.places[profile].revision
+        volume = None if revision is None else revision.volume
+        before = policy_of(gateway.settings, profile, state.policy, volume)
+        after = policy_of(gateway.settings, profile, _override(state.policy, change), volume)
+        return compare(_flatten(before), _flatten(after))
 
+    async def check(self, _gateway: Gateway, _change: Change, _options: PreflightOptions) -> Preflight:
+        """Pass: the policy was checked with its proposal, and depends on no other system."""
+        return one_check("policy", "the policy is consistent", "Chính sách hợp lệ")
 
-async def check_policy(_gateway: Gateway, _change: Change, _options: PreflightOptions) -> Preflight:
-    """Pass: the policy was checked with its proposal, and depends on no other system."""
-    return one_check("policy", "the policy is consistent", "Chính sách hợp lệ")
-
-
-async def apply_policy(transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
-    """Put the policy in force."""
-    state = await store.read_state(transaction, change.required_profile)
-    await set_policy(transaction, change.required_profile, _override(state.policy, change))
+    async def apply(self, transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
+        """Put the policy in force."""
+        state = await store.read_state(transaction, change.required_profile)
+        await set_policy(transaction, change.required_profile, _override(state.policy, change))
 
 
 def _flatten(policy: Policy) -> dict[str, Any]:
@@ -87,40 +88,34 @@ def _override(before: PolicyChange, change: Change) -> PolicyChange:
     return replace(before, **wanted, accounts=limits)
 
 
-async def draft_resume(
-    _transaction: Transaction, _gateway: Gateway, _body: ProposalBody
-) -> Mapping[str, Any]:
-    """Return an empty document: the change needs only its profile."""
-    return {}
+class ResumeProfile(KindOfChange):
+    """The end of a profile's suspension; the change needs only its profile."""
 
-
-async def diff_resume(transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Return since when the profile is suspended, and why; no lines if it isn't."""
-    state = await store.read_state(transaction, change.required_profile)
-    suspension = state.suspension
-    if suspension is None:
-        return ()
-    before = {"at": rfc3339(suspension.at), "reason": suspension.reason}
-    return (
-        DiffLine(member="suspended", before=before, after=None),
-        DiffLine(member="revision", before=state.active, after=state.active),
-    )
-
-
-async def check_resume(gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
-    """Run a preflight of the active revision."""
-    revision = gateway.places[change.required_profile].revision
-    if revision is None:
-        return one_check(
-            "active_revision",
-            "no revision is active, or its secrets can't be unsealed here",
-            "Phiên bản kết nối đang dùng",
-            passed=False,
-            remedy="propose a revision: gateway profiles propose",
+    async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Return since when the profile is suspended, and why; no lines if it isn't."""
+        state = await store.read_state(transaction, change.required_profile)
+        suspension = state.suspension
+        if suspension is None:
+            return ()
+        before = {"at": rfc3339(suspension.at), "reason": suspension.reason}
+        return (
+            DiffLine(member="suspended", before=before, after=None),
+            DiffLine(member="revision", before=state.active, after=state.active),
         )
-    return await preflight_revision(gateway, change, revision, options)
 
+    async def check(self, gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
+        """Run a preflight of the active revision."""
+        revision = gateway.places[change.required_profile].revision
+        if revision is None:
+            return one_check(
+                "active_revision",
+                "no revision is active, or its secrets can't be unsealed here",
+                "Phiên bản kết nối đang dùng",
+                passed=False,
+                remedy="propose a revision: gateway profiles propose",
+            )
+        return await preflight_revision(gateway, change, revision, options)
 
-async def apply_resume(transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
-    """End the suspension. Raises `StateWrong` without one."""
-    await resume(transaction, change.required_profile)
+    async def apply(self, transaction: Transaction, _gateway: Gateway, change: Change, _by: Operator) -> None:
+        """End the suspension. Raises `StateWrong` without one."""
+        await resume(transaction, change.required_profile)

@@ -36,11 +36,11 @@ async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Ch
     """Propose the change in a body; raises as `propose_revision`, or as the draft of the kind."""
     name, profile = ChangeKind(body.kind), Profile(body.profile) if body.profile else None
     kind = KINDS[name]
-    if kind.draft is None and profile and body.revision:
+    if name is ChangeKind.ACTIVATE_REVISION and profile and body.revision:
         return await propose_revision(gateway, by, profile, body.revision, application=body.application)
 
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
-        return {} if kind.draft is None else await kind.draft(transaction, gateway, body)
+        return await kind.draft(transaction, gateway, body)
 
     return await _propose(gateway, by, name, Profile.OFFICIAL if kind.official else profile, draft)
 

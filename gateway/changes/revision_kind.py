@@ -8,11 +8,13 @@ preflights could pass before either revision is active (docs/decisions/0057).
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
 from gateway.applications import store as applications
+from gateway.applications.model import Application
+from gateway.changes.kind import KindOfChange, PreflightOptions
 from gateway.changes.model import OPEN, Change, ChangeState, DiffLine, compare
-from gateway.changes.preflight_budget import PreflightOptions, charge_questions, require_questions
+from gateway.changes.preflight_budget import charge_questions, require_questions
 from gateway.changes.store import list_changes
 from gateway.database import Transaction
 from gateway.errors import FieldError
@@ -33,13 +35,6 @@ _OTHER_MASK = "(sealed, another)"
 """Shown in a diff for a secret that differs."""
 
 _IDENTITY = "test_identity"
-
-
-class _AppliedFor(TypedDict, total=False):
-    """The procedures and operations of an application, which a preflight asks for."""
-
-    procedures: tuple[str, ...]
-    operations: tuple[Operation, ...]
 
 
 async def find_other_profile(gateway: Gateway, revision: Revision) -> OtherProfile:
@@ -95,38 +90,6 @@ def _shared_with_other(detail: str) -> PreflightFailed:
     )
 
 
-async def diff_revision(transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
-    """Compare the revision with the active one; for a secret only whether it differs.
-
-    A test identity is always listed, without whether it is the active one's: else a proposer could guess it by trying.
-    """
-    proposed = await get_revision(transaction, gateway, change)
-    number = (await store.read_state(transaction, proposed.profile)).active
-    active = None
-    if number is not None:
-        active = await store.open_revision_or_sealed(
-            transaction, proposed.profile, number, master=gateway.vault.master
-        )
-    named = [
-        DiffLine(member=member, before=None, after=change.document[member])
-        for member in ("application", "issuer_key")
-        if member in change.document
-    ]
-    if proposed.members.test_identity is not None:
-        before = MASK if active is not None and active.members.test_identity is not None else None
-        named.append(DiffLine(member=_IDENTITY, before=before, after=MASK))
-    lines = compare(_flatten(active, None), _flatten(proposed, active))
-    kept = [line for line in lines if line.member != _IDENTITY or line.after is None]
-    return (*kept, *named)
-
-
-async def check_revision(gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
-    """Run a preflight of the revision; every question has audit rows."""
-    async with gateway.deps.database.read() as transaction:
-        revision = await get_revision(transaction, gateway, change)
-    return await preflight_revision(gateway, change, revision, options)
-
-
 async def preflight_revision(
     gateway: Gateway, change: Change, revision: Revision, options: PreflightOptions
 ) -> Preflight:
@@ -137,21 +100,21 @@ async def preflight_revision(
     """
     # They load the libraries for HTTP and XML, which other acts on a change don't need.
     from gateway.preflight.recorder import AuditRecorder  # noqa: PLC0415 - as said
-    from gateway.preflight.run import run_preflight  # noqa: PLC0415 - as said
+    from gateway.preflight.run import FIRST_PROCEDURE, run_preflight  # noqa: PLC0415 - as said
 
     deps, profile, claim = gateway.deps, revision.profile, revision.test_claim
-    applied = await _applied_for(gateway, revision)
+    applied = await _find_application(gateway, revision)
+    operations = tuple(Operation) if applied is None else applied.operations
     if claim is not None and not options.login_only:
-        wanted = {Operation.AUTHENTICATE, *applied.get("operations", Operation)}
+        wanted = {Operation.AUTHENTICATE, *operations}
         async with deps.database.read() as transaction:
             await require_questions(transaction, profile, len(wanted), deps.clock.now())
     recorder = AuditRecorder(
         deps=deps,
         act=change.id,
         actor=options.actor,
-        content_keys=gateway.places[profile].keys,
-        spend=partial(charge_questions, deps, profile, options.run),
         keys=gateway.places[profile].keys,
+        spend=partial(charge_questions, deps, profile, options.run),
     )
     return await run_preflight(
         revision.connection(gateway.settings),
@@ -161,29 +124,65 @@ async def preflight_revision(
         clock=deps.clock,
         recorder=recorder,
         expires_on=revision.members.expires_on,
-        **applied,
+        procedures=(FIRST_PROCEDURE,) if applied is None else applied.procedures,
+        operations=operations,
         test_identity=None if options.login_only else claim,
         login_only=options.login_only,
     )
 
 
-async def _applied_for(gateway: Gateway, revision: Revision) -> _AppliedFor:
-    """Return the application's procedures and operations; an empty result without an application."""
+async def _find_application(gateway: Gateway, revision: Revision) -> Application | None:
+    """Return the application that a revision's change names; None without one."""
     async with gateway.deps.database.read() as transaction:
         for change in await list_changes(transaction, profile=revision.profile):
             named = change.document.get("application")
             if change.revision == revision.number and isinstance(named, str):
                 found = await applications.find_application(transaction, named)
                 if found is not None:
-                    return {"procedures": found.procedures, "operations": found.operations}
-    return {}
+                    return found
+    return None
 
 
-async def apply_revision(transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
-    """Activate the revision. Raises `PreflightFailed` if it shares something with the other profile."""
-    revision = await get_revision(transaction, gateway, change)
-    await check_cross_profile(transaction, gateway, revision)
-    await activate_revision(transaction, revision.profile, revision.number)
+class ActivateRevision(KindOfChange):
+    """A new revision as the active one; `propose_revision` drafts it, since it checks the connection before the transaction."""
+
+    watched = True
+
+    async def diff(self, transaction: Transaction, gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
+        """Compare the revision with the active one; for a secret only whether it differs.
+
+        A test identity is always listed, without whether it is the active one's: else a proposer could guess it by trying.
+        """
+        proposed = await get_revision(transaction, gateway, change)
+        number = (await store.read_state(transaction, proposed.profile)).active
+        active = None
+        if number is not None:
+            active = await store.open_revision_or_sealed(
+                transaction, proposed.profile, number, master=gateway.vault.master
+            )
+        named = [
+            DiffLine(member=member, before=None, after=change.document[member])
+            for member in ("application", "issuer_key")
+            if member in change.document
+        ]
+        if proposed.members.test_identity is not None:
+            before = MASK if active is not None and active.members.test_identity is not None else None
+            named.append(DiffLine(member=_IDENTITY, before=before, after=MASK))
+        lines = compare(_flatten(active, None), _flatten(proposed, active))
+        kept = [line for line in lines if line.member != _IDENTITY or line.after is None]
+        return (*kept, *named)
+
+    async def check(self, gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
+        """Run a preflight of the revision; every question has audit rows."""
+        async with gateway.deps.database.read() as transaction:
+            revision = await get_revision(transaction, gateway, change)
+        return await preflight_revision(gateway, change, revision, options)
+
+    async def apply(self, transaction: Transaction, gateway: Gateway, change: Change, _by: Operator) -> None:
+        """Activate the revision. Raises `PreflightFailed` if it shares something with the other profile."""
+        revision = await get_revision(transaction, gateway, change)
+        await check_cross_profile(transaction, gateway, revision)
+        await activate_revision(transaction, revision.profile, revision.number)
 
 
 async def get_revision(transaction: Transaction, gateway: Gateway, change: Change) -> Revision:

@@ -194,8 +194,7 @@ async def list_changes(
 
 
 def _row(change: Change) -> dict[str, object]:
-    members = {name: getattr(change, name) for name in _COLUMNS if hasattr(change, name)}
-    return members | {
+    return {name: getattr(change, name) for name in _COLUMNS} | {
         "kind": change.kind.value,
         "profile": change.profile.value if change.profile else None,
         "state": change.state.value,

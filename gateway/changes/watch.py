@@ -20,9 +20,10 @@ import structlog
 from gateway.audit.model import AuditEntry
 from gateway.background import run_in_background
 from gateway.changes import store
+from gateway.changes.kind import PreflightOptions
 from gateway.changes.lifecycle import roll_back_to_former
 from gateway.changes.model import OPEN, Change, ChangeState, change_entry
-from gateway.changes.preflight_budget import GATEWAY_ACTOR, PreflightOptions
+from gateway.changes.preflight_budget import GATEWAY_ACTOR
 from gateway.changes.revision_kind import preflight_revision
 from gateway.changes.store import WatchCounter, read_counters, write_counter
 from gateway.database import Transaction

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from gateway.changes import lifecycle
-from gateway.changes.preflight_budget import PreflightOptions
+from gateway.changes.kind import PreflightOptions
 from gateway.changes.propose import propose_body
 from gateway.changes.requests import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
 from gateway.changes.responses import (

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_network
 from math import floor
@@ -267,9 +267,8 @@ async def _shake_hands(endpoint: Endpoint, address: str, context: ssl.SSLContext
     )
     try:
         shown = writer.get_extra_info("peercert") or {}
-        # OpenSSL always writes an instant in GMT.
-        written = f"{shown.get('notAfter', '')} +0000"
-        return Certificate(ends_at=datetime.strptime(written, "%b %d %H:%M:%S %Y GMT %z"))
+        ends_at = ssl.cert_time_to_seconds(shown.get("notAfter", ""))
+        return Certificate(ends_at=datetime.fromtimestamp(ends_at, UTC))
     except ValueError:
         return Certificate()
     finally:

@@ -16,21 +16,17 @@ from gateway.preflight.report import PARITY, Report
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.procedures.model import Procedure
+from gateway.registry.connection import DEFAULT_INTEGRATION_CODES
 from gateway.registry.model import Claim
 
-LINES = {
-    Operation.AUTHENTICATE: "operation_003",
-    Operation.LOOK_UP: "operation_037",
-    Operation.MARITAL_STATUS: "operation_038",
-    Operation.RELATIVES: "operation_039",
-    Operation.HOUSEHOLD: "operation_040",
-}
+LINES = {operation: f"operation_{code}" for operation, code in DEFAULT_INTEGRATION_CODES.items()}
 """Named by the known or guessed codes, even if the connection sets another code."""
 
 _NO_ANSWER = (RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable)
-_LICENSE_PROCEDURE = "ask C06 to license the procedure, or correct service_codes"
-_ENTER_OFFICER = "ask C06 to register the officer for this account, or correct officer"
-_REMEDIES = {"004": _LICENSE_PROCEDURE, "005": _ENTER_OFFICER}
+_REMEDIES = {
+    "004": "ask C06 to license the procedure, or correct service_codes",
+    "005": "ask C06 to register the officer for this account, or correct officer",
+}
 
 
 class OperationsCheck:
@@ -157,7 +153,7 @@ class OperationsCheck:
 
     def _judge_officer(self) -> None:
         if any(each.code == "005" for each in self._about_nobody):
-            self._report.failed("officer", "the service officer was refused with 005", _ENTER_OFFICER)
+            self._report.failed("officer", "the service officer was refused with 005", _REMEDIES["005"])
         elif any(each.failure is None for each in self._about_nobody):
             self._report.passed("officer", "the service officer is allowed")
 

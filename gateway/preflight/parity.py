@@ -91,7 +91,7 @@ _ELEMENTS_OF: Mapping[Operation, frozenset[str]] = {
     Operation.RELATIVES: _IDENTITY | set(_RELATIVES),
     Operation.HOUSEHOLD: _IDENTITY | {names.HOUSEHOLD_HEAD, names.HOUSEHOLD_MEMBER, names.HOUSEHOLD_LIST},
 }
-_NOT_IN_SCHEMA = "an element that the schema does not know"
+NOT_IN_SCHEMA = "an element that the schema does not know"
 
 
 def describe_observations(observations: Iterable[Observation]) -> Iterator[tuple[str, str]]:
@@ -300,7 +300,7 @@ def _find_fault(payload: etree._Element) -> str | None:
         at = _FAULT_AT.match(entry.message)
         if at is not None and at[1] in known:
             return f"{at[1]}: {entry.type_name.removeprefix('SCHEMAV_').lower()}"
-    return _NOT_IN_SCHEMA
+    return NOT_IN_SCHEMA
 
 
 @cache

@@ -13,6 +13,7 @@ from gateway.errors import GatewayError
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
 from gateway.preflight.parity import (
+    NOT_IN_SCHEMA,
     Observation,
     observe_answer,
     observe_question,
@@ -39,7 +40,6 @@ _SOMEBODY = frozenset(
     }
 )
 _MAX_WAIT_S = 5
-_NOT_EXPRESSIBLE = "an element that the schema does not know"
 
 
 class Probe:
@@ -142,10 +142,10 @@ class Probe:
         try:
             shown, checked, fault = observe_answer(dialect, question.operation, bytes(recorded.content))
         except ValueError:  # a JSON member that XML can't have as a name or a value
-            return answered, True, _NOT_EXPRESSIBLE
+            return answered, True, NOT_IN_SCHEMA
         except Exception as exc:  # noqa: BLE001 - an unforeseen form is a finding and doesn't end the preflight
             unforeseen(exc, "form")
-            return answered, True, _NOT_EXPRESSIBLE
+            return answered, True, NOT_IN_SCHEMA
         return (*answered, *shown), checked, fault
 
 

@@ -114,26 +114,25 @@ class ProbeRecorder(Protocol):
 class AuditRecorder:
     """Records the questions of one audit id (`act`), such as a change's; `actor` is an operator, `gateway`, or `local`.
 
-    `content_keys` make the HMAC of what is sent. `spend` counts questions about the test identity, and `keys` make its
-    pseudonym; without them only the impossible number may be asked about.
+    `keys` make the HMAC of what is sent, and the test identity's pseudonym. `spend` counts questions about the test
+    identity; without it only the impossible number may be asked about.
     """
 
     deps: Dependencies
     act: str
     actor: str
-    content_keys: PlaceKeys
+    keys: PlaceKeys
     spend: Callable[[int], Awaitable[None]] | None = None
-    keys: PlaceKeys | None = None
 
     async def reserve(self, questions: int) -> None:
         """Count questions about the test identity; raises what the budget raises, `StateWrong` without a budget."""
-        if self.spend is None or self.keys is None:
+        if self.spend is None:
             raise StateWrong("this preflight asks about no existing person")
         await self.spend(questions)
 
     async def announce(self, question: Question, body_sha256: str) -> None:
         """Record, durably before it returns, that a question is about to be sent. Raises `Overloaded`."""
-        content = self.content_keys.pseudonym(CONTENT, "", body_sha256)
+        content = self.keys.pseudonym(CONTENT, "", body_sha256)
         await self.deps.audit.record(replace(self._entry(question, Kind.INTENDED, None), content=content))
 
     async def conclude(self, question: Question, failure: RegistryError | None) -> None:

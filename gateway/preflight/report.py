@@ -10,32 +10,7 @@ from gateway.clock import Clock
 
 PARITY = "parity:"
 
-BEFORE_LOGIN = (
-    "not_the_other_profile",
-    "message",
-    "service_codes",
-    "integration_codes",
-    "expiry",
-    "address_policy",
-    "dns",
-    "tls",
-)
-LOGIN = ("clock_skew", "token", "login", "timestamp_unit")
-QUESTIONS = (
-    "operation_003",
-    "operation_037",
-    "operation_038",
-    "operation_039",
-    "operation_040",
-    "procedure",
-    "officer",
-    "impossible_number",
-    "contract",
-    "test_identity",
-    "fields_granted",
-)
-
-_TITLES_VI = {
+BEFORE_LOGIN = {
     "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
     "message": "Thông điệp đúng quy cách",
     "service_codes": "Mã dịch vụ công (MaDVC)",
@@ -44,10 +19,18 @@ _TITLES_VI = {
     "address_policy": "Địa chỉ được phép kết nối",
     "dns": "Phân giải tên miền",
     "tls": "Chứng thư và kết nối mã hóa",
-    "clock_skew": "Lệch giờ với CSDLQGDC",
-    "token": "Mã truy cập của nền tảng tích hợp",
-    "login": "Đăng nhập",
-    "timestamp_unit": "Đơn vị thời gian khi đăng nhập",
+}
+LOGIN = {
+    "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
+    "message": "Thông điệp đúng quy cách",
+    "service_codes": "Mã dịch vụ công (MaDVC)",
+    "integration_codes": "Mã dịch vụ tích hợp",
+    "expiry": "Thời hạn của tài khoản",
+    "address_policy": "Địa chỉ được phép kết nối",
+    "dns": "Phân giải tên miền",
+    "tls": "Chứng thư và kết nối mã hóa",
+}
+QUESTIONS = {
     "operation_003": "Xác thực thông tin công dân",
     "operation_037": "Tra cứu thông tin công dân",
     "operation_038": "Xác minh tình trạng hôn nhân",
@@ -60,6 +43,9 @@ _TITLES_VI = {
     "test_identity": "Công dân thử nghiệm",
     "fields_granted": "Dữ liệu mà các thủ tục cần",
 }
+"""The names of the lines in their order, with their Vietnamese titles."""
+
+_TITLES_VI = BEFORE_LOGIN | LOGIN | QUESTIONS
 _TITLE_OF_PARITY_VI = "Cách C06 trả lời, so với dự đoán"
 
 

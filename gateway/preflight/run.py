@@ -1,8 +1,8 @@
 """Run a preflight: check, line by line, whether a candidate connection would work, before anything is switched.
 
 The other profile and the endpoint are checked first, and nothing is sent if a check there fails; then one login; then
-each operation with a number that nobody can have. The recorder gets every question before it is sent. Changes and
-keeps nothing. See docs/decisions/0055.
+each operation with a number that nobody can have. The recorder gets every question before it is sent. Nothing is
+changed or kept. See docs/decisions/0055.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,8 +22,6 @@ from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Connection
 from gateway.registry.model import Claim
-
-__all__ = ["Preflight", "run_preflight"]
 
 FIRST_PROCEDURE = "khai-sinh"
 """The procedure whose MaDVC is known, not guessed."""

@@ -16,7 +16,7 @@ from gateway.errors.operators import SettingInvalid
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from gateway.preflight.run import Preflight
+from gateway.preflight.report import Preflight
 from gateway.profiles.connections import is_local
 from gateway.registry.addresses import is_loopback_only
 from gateway.registry.client import open_registry

@@ -11,8 +11,8 @@ from gateway.errors.registry import Overloaded, RegistryError
 from gateway.identifiers import Profile
 from gateway.preflight.network import OtherProfile
 from gateway.preflight.recorder import PreflightNetwork
-from gateway.preflight.report import PreflightCheck
-from gateway.preflight.run import Preflight, run_preflight
+from gateway.preflight.report import Preflight, PreflightCheck
+from gateway.preflight.run import run_preflight
 from gateway.procedures.catalogue import load_catalogue
 from gateway.registry.client import Transport
 from gateway.registry.connection import Connection, Dialect

@@ -10,7 +10,7 @@ from gateway.changes import store
 from gateway.changes.model import ChangeState
 from gateway.database import Transaction
 from gateway.identifiers import Profile
-from gateway.preflight.run import Preflight
+from gateway.preflight.report import Preflight
 from mock_c06.app import MockRegistry
 from tests.gateway.cross_profile.world import Network
 from tests.kit.audit import entry
