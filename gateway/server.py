@@ -23,8 +23,7 @@ from gateway.changes.watch import watch_in_background
 from gateway.cleanup import cleaning_up
 from gateway.clock import Clock
 from gateway.edge.connections import ConnectionLimiter, LimitedServer, connection_limit
-from gateway.edge.metrics import Metrics, metrics_page, serve_metrics
-from gateway.edge.worker_metrics import offer_metrics
+from gateway.edge.metrics import Metrics, metrics_page, offer_metrics, serve_metrics
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.profiles.client_pool import OpenRegistry

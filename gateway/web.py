@@ -26,11 +26,10 @@ from gateway.console import open_web
 from gateway.console import web as console_web
 from gateway.discrepancies import web as discrepancies_web
 from gateway.edge import health
-from gateway.edge.answer_headers import HeadAsGet
 from gateway.edge.direct import Respond, find_direct_routes
 from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.metrics import Metrics
-from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, first_segment
+from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, HeadAsGet, first_segment
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal, find_problem

@@ -26,8 +26,7 @@ import structlog
 from gateway.app import open_gateway
 from gateway.clock import Clock
 from gateway.edge.logs import set_up_logs
-from gateway.edge.metrics import page_of, serve_metrics
-from gateway.edge.worker_metrics import gather_metrics, socket_of
+from gateway.edge.metrics import gather_metrics, page_of, serve_metrics, socket_of
 from gateway.errors import GatewayError
 from gateway.errors.operators import StateWrong
 from gateway.profiles.model import Gateway

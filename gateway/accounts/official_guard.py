@@ -5,7 +5,7 @@ a viewer may revoke an account and disable officers. See docs/decisions/0069.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.accounts.model import Account
 from gateway.audit.log import Change
@@ -13,10 +13,10 @@ from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import RoleMissing
-from gateway.identifiers import Profile, new_identifier
+from gateway.identifiers import Profile
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import WORKING_ROLES, permit_of
-from gateway.profiles.switching import actor_of, check_host_act, kind_of
+from gateway.profiles.switching import actor_of, check_host_act, kind_of, new_act_entry
 
 _BY_CHANGE = (
     "there are operators: on official a proposer proposes this change and a second person approves it; sign in "
@@ -73,7 +73,8 @@ async def act_on_account(
     if restriction is not None:
         await check_host_act(deps, permit, tried=outcome, remedy=restriction.remedy)
         if permit is not None and by is not None and by.role not in WORKING_ROLES:
-            await _record_role_missing(deps, account, outcome, by)
+            tried = _entry(deps, account, Kind.REFUSED, f"role_missing:{outcome}", by.name)
+            await deps.audit.record(tried)
             raise RoleMissing(tuple(role.value for role in WORKING_ROLES))
 
     async def checked(transaction: Transaction) -> None:
@@ -82,27 +83,10 @@ async def act_on_account(
         await change(transaction)
 
     actor = LOCAL if by is None else by.name
-    entry = AuditEntry(
-        at=deps.clock.now(),
-        kind=kind_of(actor),
-        profile=account.profile,
-        act=new_identifier("act"),
-        client_id=account.client_id,
-        organisation=account.organisation,
-        outcome=outcome,
-        actor=actor,
-    )
-    await deps.audit.record(entry, change=checked)
+    entry = _entry(deps, account, kind_of(actor), outcome, actor)
+    await deps.audit.record(replace(entry, organisation=account.organisation), change=checked)
 
 
-async def _record_role_missing(deps: Dependencies, account: Account, tried: str, by: Operator) -> None:
-    entry = AuditEntry(
-        at=deps.clock.now(),
-        kind=Kind.REFUSED,
-        profile=account.profile,
-        act=new_identifier("act"),
-        client_id=account.client_id,
-        outcome=f"role_missing:{tried}",
-        actor=by.name,
-    )
-    await deps.audit.record(entry)
+def _entry(deps: Dependencies, account: Account, kind: Kind, outcome: str, actor: str) -> AuditEntry:
+    entry = new_act_entry(kind, account.profile, outcome, at=deps.clock.now(), actor=actor)
+    return replace(entry, client_id=account.client_id)

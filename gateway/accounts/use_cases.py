@@ -15,7 +15,7 @@ from gateway.accounts.grants import ANY, Grants
 from gateway.accounts.model import Account, AccountState, Credentials, Organisation, SecretDigest
 from gateway.accounts.official_guard import PROMOTE, act_on_account
 from gateway.accounts.public_keys import import_public_key
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import LOCAL, Kind
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
@@ -25,6 +25,7 @@ from gateway.operators.model import Operator
 from gateway.operators.use_cases import has_operators
 from gateway.procedures.catalogue import Catalogue
 from gateway.profiles.model import Place
+from gateway.profiles.switching import new_act_entry
 
 SECRET_OVERLAP = timedelta(days=7)
 """For how long the former secret is accepted after a rotation."""
@@ -61,20 +62,12 @@ async def add_organisation(deps: Dependencies, organisation_id: str, name: str) 
     async with deps.database.read() as connection:
         if await store.find_organisation(connection, organisation_id):
             raise AlreadyExists(f"organisation {organisation_id} exists already")
-    entry = AuditEntry(
-        at=deps.clock.now(),
-        kind=Kind.LOCAL,
-        profile=None,
-        act=new_identifier("act"),
-        organisation=organisation_id,
-        outcome="organisation_added",
-        actor=LOCAL,
-    )
+    entry = new_act_entry(Kind.LOCAL, None, "organisation_added", at=deps.clock.now(), actor=LOCAL)
 
     async def change(transaction: Transaction) -> None:
         await store.insert_organisation(transaction, organisation, at=entry.at)
 
-    await deps.audit.record(entry, change=change)
+    await deps.audit.record(replace(entry, organisation=organisation_id), change=change)
     return organisation
 
 

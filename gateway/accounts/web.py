@@ -9,7 +9,7 @@ from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import list_credentials
 from gateway.clock import rfc3339
 from gateway.edge.requests import check_acceptable
-from gateway.edge.responses import Answer, Instant, respond
+from gateway.edge.responses import Answer, Instant, add_route, respond
 from gateway.enquiries.budgets import BACK_OFF, read_budgets
 from gateway.oauth.responses import GrantAnswer
 from gateway.oauth.web import Call, Checks
@@ -83,18 +83,11 @@ class MeAnswer(Answer):
 def build_router() -> APIRouter:
     """Return the route, which every profile has."""
     router = APIRouter(prefix="/{profile}/v1", tags=["accounts"])
-    router.add_api_route(
-        "/me",
-        _me,
-        methods=["GET"],
-        operation_id="get_me",
-        summary="The calling account",
-        responses={200: {"model": MeAnswer}},
-    )
+    add_route(router, "GET", "/me", _get_me, "The calling account", MeAnswer)
     return router
 
 
-async def _me(call: Annotated[Call[None], Depends(Checks(None, check_acceptable))]) -> Response:
+async def _get_me(call: Annotated[Call[None], Depends(Checks(None, check_acceptable))]) -> Response:
     # The account's scopes and grants, even if the token is narrower.
     deps, place, account, policy = call.deps, call.place, call.caller.account, call.place.policy
     credentials = await list_credentials(deps, account)

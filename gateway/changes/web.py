@@ -3,7 +3,6 @@
 A route parses, calls one use case and shapes the answer; `rules.py` checks inside the commit who may do what.
 """
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -30,8 +29,7 @@ from gateway.changes.responses import (
 )
 from gateway.clock import today
 from gateway.edge.requests import OptionalBody, StrictBody, check_acceptable, check_empty
-from gateway.edge.responses import Answer, refuses, respond
-from gateway.errors import GatewayError
+from gateway.edge.responses import add_route, respond
 from gateway.errors.operators import (
     DiffChanged,
     PreflightBudgetSpent,
@@ -58,7 +56,7 @@ _NOT_ALONE = (*_MAY_NOT, SameOperator)
 def build_router() -> APIRouter:
     """Return the routes on profiles and changes."""
     router = APIRouter(prefix=PREFIX, tags=["changes"])
-    add = partial(_add_route, router)
+    add = partial(add_route, router)
     summary = "Both profiles: state, active revision, days left, policy"
     add("GET", "/profiles", _list_profiles, summary, ProfilesAnswer)
     summary = "A profile's revisions; secrets stay sealed"
@@ -66,49 +64,20 @@ def build_router() -> APIRouter:
     add("GET", "/changes", _list_changes, "Every change, the newest first", ChangesAnswer)
     summary = "One change, with the lines of its preflight"
     add("GET", "/changes/{change}", _get_change, summary, OneChangeAnswer, NotFound)
-    router.add_api_route(
-        "/changes",
-        _propose,
-        methods=["POST"],
-        operation_id="propose_change",
-        summary="Propose a change; nothing is applied yet",
-        status_code=201,
-        openapi_extra=refuses(RoleMissing, StateWrong, StoreUnavailable),
-        responses={201: {"model": ChangeAnswer, "description": "Proposed"}},
-    )
     act = partial(add, "POST")
+    summary, refused = "Propose a change; nothing is applied yet", (RoleMissing, StateWrong, StoreUnavailable)
+    act("/changes", _propose_change, summary, ChangeAnswer, *refused, status=201, description="Proposed")
     summary, spent = "Run its preflight, which affects no portal", (*_MAY_NOT, PreflightBudgetSpent)
     act("/changes/{change}/preflight", _preflight_change, summary, PreflightAnswer, *spent)
-    refused = (*_NOT_ALONE, DiffChanged, PreflightFailed)
-    act("/changes/{change}/approve", _approve_change, "Approve exactly this diff", ChangeAnswer, *refused)
-    act("/changes/{change}/activate", _activate_change, "Apply the change", ChangeAnswer, *refused)
+    unlike = (*_NOT_ALONE, DiffChanged, PreflightFailed)
+    act("/changes/{change}/approve", _approve_change, "Approve exactly this diff", ChangeAnswer, *unlike)
+    act("/changes/{change}/activate", _activate_change, "Apply the change", ChangeAnswer, *unlike)
     act("/changes/{change}/reject", _reject_change, "End the proposal", ChangeAnswer, *_MAY_NOT)
     summary = "Return to the former revision"
     act("/changes/{change}/rollback", _rollback_change, summary, ChangeAnswer, *_NOT_ALONE)
     summary = "Suspend a profile at once, as one person: the registry is asked nothing more"
     act("/profiles/{profile}/suspend", _suspend_profile, summary, ProfileAnswer, *_MAY_NOT)
     return router
-
-
-def _add_route(
-    router: APIRouter,
-    method: str,
-    path: str,
-    endpoint: Callable[..., Awaitable[Response]],
-    summary: str,
-    answer: type[Answer],
-    *refused: type[GatewayError],
-) -> None:
-    """Add a route whose operation id is its function's name."""
-    router.add_api_route(
-        path,
-        endpoint,
-        methods=[method],
-        operation_id=endpoint.__name__.removeprefix("_"),
-        summary=summary,
-        openapi_extra=refuses(*refused),
-        responses={200: {"model": answer}},
-    )
 
 
 async def _list_profiles(request: Request, _caller: AnyOperator, _acceptable: Acceptable) -> Response:
@@ -138,7 +107,7 @@ async def _get_change(
     return respond(shape_one(await lifecycle.get_change(gateway_of(request), change)))
 
 
-async def _propose(
+async def _propose_change(
     request: Request, caller: AnyOperator, body: Annotated[ProposalBody, Depends(StrictBody(ProposalBody))]
 ) -> Response:
     change = await propose_body(gateway_of(request), caller, body)

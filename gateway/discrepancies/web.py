@@ -24,7 +24,7 @@ from gateway.discrepancies.responses import (
 )
 from gateway.discrepancies.use_cases import file_discrepancy, get_own, list_own
 from gateway.edge.requests import StrictBody, StrictQuery, check_acceptable
-from gateway.edge.responses import refuses, respond
+from gateway.edge.responses import add_route, refuses, respond
 from gateway.enquiries.call_web import KeyedCall, KeyedChecks, to_kept_answer
 from gateway.enquiries.idempotency_store import KeptAnswer
 from gateway.enquiries.model import DiscrepancyState, Filing
@@ -42,18 +42,19 @@ Acceptable = Annotated[None, Depends(check_acceptable)]
 def build_router() -> APIRouter:
     """Return the routes of portals and of operators."""
     router = APIRouter()
-    _add_operators(router)  # before the portals' paths, whose first segment could be anything
-    _add_portals(router)
+    router.include_router(
+        _build_operators()
+    )  # first, since the first segment of a portal's path could be anything
+    router.include_router(_build_portals())
     return router
 
 
-def _add_portals(router: APIRouter) -> None:
-    path, tags = "/{profile}/v1/discrepancies", ["discrepancies"]
+def _build_portals() -> APIRouter:
+    router = APIRouter(prefix="/{profile}/v1/discrepancies", tags=["discrepancies"])
     router.add_api_route(
-        path,
+        "",
         _file,
         methods=["POST"],
-        tags=[*tags],
         operation_id="file_discrepancy",
         summary="Report a wrong field of the registry",
         status_code=201,
@@ -63,57 +64,26 @@ def _add_portals(router: APIRouter) -> None:
             201: {"model": FiledAnswer, "description": "Filed; the citizen declares the field"},
         },
     )
-    router.add_api_route(
-        path,
-        _list,
-        methods=["GET"],
-        tags=[*tags],
-        operation_id="list_discrepancies",
-        summary="The account's discrepancies, the newest first",
-        responses={200: {"model": DiscrepanciesAnswer}},
-    )
-    router.add_api_route(
-        f"{path}/{{discrepancy_id}}",
-        _get,
-        methods=["GET"],
-        tags=[*tags],
-        operation_id="get_discrepancy",
-        summary="One of the account's discrepancies, and how it ended",
-        responses={200: {"model": DiscrepancyAnswer}},
-    )
+    summary = "The account's discrepancies, the newest first"
+    add_route(router, "GET", "", _list_discrepancies, summary, DiscrepanciesAnswer)
+    summary = "One of the account's discrepancies, and how it ended"
+    add_route(router, "GET", "/{discrepancy_id}", _get_discrepancy, summary, DiscrepancyAnswer)
+    return router
 
 
-def _add_operators(router: APIRouter) -> None:
-    path, tags = f"{PREFIX}/discrepancies", ["discrepancies of all accounts"]
-    router.add_api_route(
-        path,
-        _list_all,
-        methods=["GET"],
-        tags=[*tags],
-        operation_id="list_all_discrepancies",
-        summary="The discrepancies of all accounts, without notes",
-        responses={200: {"model": DisputedPageAnswer}},
+def _build_operators() -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/discrepancies", tags=["discrepancies of all accounts"])
+    summary = "The discrepancies of all accounts, without notes"
+    add_route(router, "GET", "", _list_all_discrepancies, summary, DisputedPageAnswer)
+    path, summary = "/{discrepancy_id}", "One discrepancy with its note; reading it is recorded"
+    add_route(router, "GET", path, _read_discrepancy, summary, DisputedWithNoteAnswer, NotFound)
+    path, summary = (
+        f"{path}/resolve",
+        "End a discrepancy as corrected or rejected, with a reason for the citizen",
     )
-    router.add_api_route(
-        f"{path}/{{discrepancy_id}}",
-        _read,
-        methods=["GET"],
-        tags=[*tags],
-        operation_id="read_discrepancy",
-        summary="One discrepancy with its note; reading it is recorded",
-        openapi_extra=refuses(NotFound),
-        responses={200: {"model": DisputedWithNoteAnswer}},
-    )
-    router.add_api_route(
-        f"{path}/{{discrepancy_id}}/resolve",
-        _resolve,
-        methods=["POST"],
-        tags=[*tags],
-        operation_id="resolve_discrepancy",
-        summary="End a discrepancy as corrected or rejected, with a reason for the citizen",
-        openapi_extra=refuses(NotFound, StateWrong, StoreUnavailable),
-        responses={200: {"model": DisputedWithNoteAnswer}},
-    )
+    refused = (NotFound, StateWrong, StoreUnavailable)
+    add_route(router, "POST", path, _resolve_discrepancy, summary, DisputedWithNoteAnswer, *refused)
+    return router
 
 
 async def _file(
@@ -128,20 +98,20 @@ async def _file(
     return await call.answer(make)
 
 
-async def _list(
+async def _list_discrepancies(
     call: Annotated[Call[DiscrepancyQuery], Depends(Checks("prefill", StrictQuery(DiscrepancyQuery)))],
 ) -> Response:
     page = await list_own(call.deps, call.place, call.caller, call.body.to_model())
     return respond(shape_page(page))
 
 
-async def _get(
+async def _get_discrepancy(
     call: Annotated[Call[None], Depends(Checks("prefill", check_acceptable))], discrepancy_id: str
 ) -> Response:
     return respond(shape_discrepancy(await get_own(call.deps, call.place, call.caller, discrepancy_id)))
 
 
-async def _list_all(
+async def _list_all_discrepancies(
     request: Request,
     caller: Resolver,
     query: Annotated[OperatorsQuery, Depends(StrictQuery(OperatorsQuery))],
@@ -152,13 +122,15 @@ async def _list_all(
     return respond(shape_disputed_page(page))
 
 
-async def _read(request: Request, caller: Resolver, acceptable: Acceptable, discrepancy_id: str) -> Response:
+async def _read_discrepancy(
+    request: Request, caller: Resolver, acceptable: Acceptable, discrepancy_id: str
+) -> Response:
     del acceptable
     found = await read_one(gateway_of(request), caller, discrepancy_id, source=source_of(request))
     return respond(shape_disputed(found))
 
 
-async def _resolve(
+async def _resolve_discrepancy(
     request: Request,
     caller: Resolver,
     discrepancy_id: str,

@@ -36,7 +36,9 @@ def find_direct_routes(app: FastAPI, respond: Respond) -> dict[tuple[str, str], 
         if len(checks) == 1 and isinstance(checks[0], RouteChecks):
             for profile in Profile:
                 serve = _serve(app, route, checks[0], profile.value, respond)
-                found |= {(method, path.replace(_PROFILE, profile.value)): serve for method in route.methods}
+                found |= {
+                    (method, path.replace(_PROFILE, profile.value)): serve for method in route.methods or ()
+                }
     return found
 
 

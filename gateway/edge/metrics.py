@@ -1,15 +1,20 @@
-"""Counters of one worker's requests, and `/metrics` for Prometheus on an address of its own, loopback unless set.
+"""Counters of a worker's requests, and `/metrics` for Prometheus on an address of its own, loopback unless set.
 
 Labels have fixed values: a route's template, a known method, a problem's code, a profile. No label is a text
 that a caller sent, a client's id or a person's value. Each application has its own registry. See docs/decisions/0036.
+
+With several workers, each offers its figures at a socket in a private folder, and the supervisor makes one page of them: a
+sample gets the label `worker`, and nothing is added up, since only the reader knows how to add gauges. A worker that does
+not answer in time is left out, so Prometheus sees a gap instead of a wrong number.
 """
 
 import asyncio
 import contextlib
 import platform
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -159,3 +164,77 @@ def _bind(host: str, port: int) -> socket.socket:
         raise StateWrong(f"GATEWAY_METRICS_PORT: can't listen on {host} port {port}: {reason}") from None
     listener.listen(16)
     return listener
+
+
+WAIT_SECONDS = 2.0
+"""How long the page waits for a worker."""
+
+
+def socket_of(folder: Path, worker: int) -> Path:
+    """Return where a worker offers its figures."""
+    return folder / f"{worker}.sock"
+
+
+@asynccontextmanager
+async def offer_metrics(registry: CollectorRegistry, path: Path) -> AsyncIterator[None]:
+    """Write the figures to everyone who connects to a Unix socket, while the block runs."""
+
+    async def write(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(generate_latest(registry))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(write, path)
+    async with server:
+        yield
+
+
+async def gather_metrics(folder: Path, workers: Sequence[int]) -> bytes:
+    """Return the figures of all workers that answer, each with the label `worker`."""
+    pages = await asyncio.gather(*(_read(socket_of(folder, worker)) for worker in workers))
+    found = {worker: page for worker, page in zip(workers, pages, strict=True) if page is not None}
+    return "".join(f"{line}\n" for line in merge_pages(found)).encode()
+
+
+async def _read(path: Path) -> str | None:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                return (await reader.read()).decode()
+            finally:
+                writer.close()
+    except OSError:
+        return None
+
+
+def merge_pages(pages: Mapping[int, str]) -> Iterable[str]:
+    """Yield the lines of one page: the samples of a metric follow its help and type, as the text format requires."""
+    families: dict[str, tuple[list[str], list[str]]] = {}
+    for worker, page in pages.items():
+        comments: list[str] = []
+        samples: list[str] = []
+        for line in page.splitlines():
+            if line.startswith("# HELP "):
+                comments, samples = families.setdefault(line.split()[2], ([], []))
+            if line.startswith("#"):
+                if len(comments) < _COMMENTS:
+                    comments.append(line)
+            elif line:
+                samples.append(_label(line, worker))
+    for comments, samples in families.values():
+        yield from comments
+        yield from samples
+
+
+_COMMENTS = 2
+"""HELP and TYPE."""
+
+
+def _label(sample: str, worker: int) -> str:
+    """Add the label to a sample. No name has a brace, so the first one begins the labels."""
+    name, brace, rest = sample.partition("{")
+    if brace:
+        return f'{name}{{worker="{worker}",{rest}'
+    name, _, value = sample.partition(" ")
+    return f'{name}{{worker="{worker}"}} {value}'

@@ -16,13 +16,13 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
-from gateway.edge.answer_headers import RateState
 from gateway.edge.direct import Serve
 from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.logs import REQUEST_IDS, log_request
 from gateway.edge.metrics import Metrics
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal
+from gateway.edge.throttle import RateState
 from gateway.errors import GatewayError
 from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
 from gateway.identifiers import OPERATORS, has_long_number, new_request_id
@@ -200,6 +200,30 @@ class EdgeMiddleware:
             self._minute, self._unknown_callers = minute, 0
         self._unknown_callers += 1
         return self._unknown_callers <= MAX_UNKNOWN_CALLER_LINES
+
+
+class HeadAsGet:
+    """Serves HEAD as the GET of its path, without the body (RFC 9110 §9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["sent_method"] = "HEAD"  # what a DPoP proof names
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        inner = {**scope, "method": "GET"}
+        try:
+            await self._app(inner, receive, send_head)
+        finally:
+            if "route" in inner:
+                scope["route"] = inner["route"]  # for the log and the metrics
 
 
 def find_trace_id(headers: Sequence[str]) -> str | None:

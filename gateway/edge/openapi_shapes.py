@@ -5,7 +5,7 @@ several sets of members is a `oneOf` of complete objects, each problem is a sche
 constant is an `enum` of one value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.edge.openapi_words import MEMBERS
@@ -151,11 +151,3 @@ def finish_schemas(part: Any) -> None:
                 found["description"] = MEMBERS[name]
     for each in part.values():
         finish_schemas(each)
-
-
-def without_description(schemas: Mapping[str, Schema]) -> Iterable[str]:
-    """Return each member of the schemas that has no description, as `Schema.member`."""
-    for name, schema in schemas.items():
-        for member, found in schema.get("properties", {}).items():
-            if not found.get("description"):
-                yield f"{name}.{member}"

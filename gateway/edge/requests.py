@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from gateway.clock import Clock, today
-from gateway.edge.plain_words import in_plain_words
+from gateway.edge.problem_answers import in_plain_words
 from gateway.edge.responses import Check
 from gateway.edge.strict_json import parse_object
 from gateway.errors import FieldError, GatewayError

@@ -4,9 +4,10 @@ An answer is built from the values of a use case and not validated again. A depe
 lists its errors in `refuses`; a route adds the errors of its own use case with the function `refuses`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,6 +67,10 @@ class RouteChecks(Check):
         """Return the endpoint's only argument. Raises what the checks raise."""
         raise NotImplementedError
 
+    async def __call__(self, request: Request, profile: str) -> Any:
+        """Return what `run` returns, for FastAPI."""
+        return await self.run(request, profile)
+
 
 class CallerCheck(Check):
     """A check that requires an access token, with a scope (None: any).
@@ -79,6 +84,31 @@ class CallerCheck(Check):
 
 class OperatorCheck(Check):
     """A check that requires an operator's token, at `/ops/v1`."""
+
+
+def add_route(
+    router: APIRouter,
+    method: str,
+    path: str,
+    endpoint: Callable[..., Awaitable[Response]],
+    summary: str,
+    answer: type[Answer] | None,
+    *refused: type[GatewayError],
+    status: int = 200,
+    description: str | None = None,
+) -> None:
+    """Add a route whose operation id is its function's name; `description` is that of the answer, `refused` as in `refuses`."""
+    shown = {"model": answer, "description": description}
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        operation_id=endpoint.__name__.removeprefix("_"),
+        summary=summary,
+        status_code=status,
+        openapi_extra=refuses(*refused),
+        responses={status: {name: value for name, value in shown.items() if value is not None}},
+    )
 
 
 def refuses(*errors: type[GatewayError]) -> dict[str, Any]:

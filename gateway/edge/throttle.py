@@ -20,7 +20,6 @@ from typing import TypeAlias
 import structlog
 
 from gateway.clock import Clock
-from gateway.edge.answer_headers import RateState
 from gateway.edge.forwarded import parse_address
 from gateway.errors.requests import RateLimited
 
@@ -217,6 +216,23 @@ def network_key(address: str) -> str:
     if parsed is None:
         return "unknown"
     return str(parsed) if parsed.version == 4 else parsed.exploded[:19]
+
+
+@dataclass(frozen=True, slots=True)
+class RateState:
+    """What is left of an account's rate: `left` of `most` calls, all of them again in `full_in` seconds of `window`."""
+
+    left: int
+    most: int
+    full_in: int
+    window: int
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers-10."""
+        return [
+            (b"ratelimit-policy", f'"account";q={self.most};w={self.window}'.encode()),
+            (b"ratelimit", f'"account";r={self.left};t={self.full_in}'.encode()),
+        ]
 
 
 @dataclass(slots=True)

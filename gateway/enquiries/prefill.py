@@ -42,9 +42,8 @@ from gateway.oauth.model import Caller
 from gateway.procedures.fields import FIELD_OPERATIONS, Operation
 from gateway.procedures.model import FormField
 from gateway.profiles.model import Place
-from gateway.registry.model import LifeStatus, NobodyFound, Question, Record
+from gateway.registry.model import LifeStatus, NobodyFound, Question, Record, value_of
 from gateway.registry.refusals import unforeseen
-from gateway.registry.values import value_of
 
 GONE = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
 

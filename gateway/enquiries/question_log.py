@@ -35,7 +35,7 @@ from gateway.errors.registry import Overloaded, RegistryRefused
 from gateway.errors.requests import FieldsError
 from gateway.identifiers import new_request_code
 from gateway.procedures.fields import Operation
-from gateway.registry.client import write_body
+from gateway.registry import dialects
 from gateway.registry.model import Question
 
 RELEASE_TRIES, RELEASE_PAUSE_S = 60, 0.25
@@ -62,7 +62,7 @@ def new_question(deps: Dependencies, enquiry: AuthorisedEnquiry, operation: Oper
     )
     # One that can't be written is refused when it is sent, so that its rows say why.
     with suppress(FieldsError):
-        return replace(question, content=write_body(question, connection))
+        return replace(question, content=dialects.write(question, connection))
     return question
 
 

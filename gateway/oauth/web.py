@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from gateway.accounts.model import Account
 from gateway.dependencies import Dependencies
 from gateway.edge.requests import body_of
-from gateway.edge.responses import CallerCheck, RouteChecks, refuses
+from gateway.edge.responses import CallerCheck, RouteChecks, add_route, refuses
 from gateway.errors import GatewayError
 from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import (
@@ -143,10 +144,6 @@ class Checks(RouteChecks, Generic[Parsed]):
         deps: Dependencies = request.app.state.gateway.deps
         return Call(request=request, deps=deps, place=place, caller=caller, body=body)
 
-    async def __call__(self, request: Request, profile: str) -> Call[Parsed]:
-        """Return the call, as `run`."""
-        return await self.run(request, profile)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCall:
@@ -163,10 +160,6 @@ class AtEndpoint(RouteChecks):
         """Return the call. Raises `NotFound`."""
         return ClientCall(request=request, place=await place_of(request, profile))
 
-    async def __call__(self, request: Request, profile: str) -> ClientCall:
-        """Return the call, as `run`."""
-        return await self.run(request, profile)
-
 
 AtClient = Annotated[ClientCall, Depends(AtEndpoint())]
 
@@ -180,32 +173,23 @@ def build_router() -> APIRouter:
 
 
 def _add_endpoints(router: APIRouter) -> None:
-    for path, endpoint, name, summary, form, answer, refused in (
-        ("token", _token, "issue_token", "Issue an access token", TOKEN_FORM, TokenAnswer, TokenRefused),
+    of_own_token = (OWN_TOKEN_FORM, RequestRefused)
+    for path, endpoint, summary, answer, (form, refused) in (
+        ("token", _issue_token, "Issue an access token", TokenAnswer, (TOKEN_FORM, TokenRefused)),
         (
             "introspect",
-            _introspect,
-            "introspect_token",
+            _introspect_token,
             "Introspect the client's own token",
-            OWN_TOKEN_FORM,
             ActiveToken | InactiveToken,
-            RequestRefused,
+            of_own_token,
         ),
-        (
-            "revoke",
-            _revoke,
-            "revoke_token",
-            "Revoke the client's own token",
-            OWN_TOKEN_FORM,
-            RevokedAnswer,
-            RequestRefused,
-        ),
+        ("revoke", _revoke_token, "Revoke the client's own token", RevokedAnswer, of_own_token),
     ):
         router.add_api_route(
             f"/{{profile}}/oauth2/{path}",
             endpoint,
             methods=["POST"],
-            operation_id=name,
+            operation_id=endpoint.__name__.removeprefix("_"),
             summary=summary,
             openapi_extra={
                 "requestBody": {"required": True, "content": {_FORM: {"schema": form}}},
@@ -221,44 +205,24 @@ def _add_endpoints(router: APIRouter) -> None:
 
 
 def _add_open_documents(router: APIRouter) -> None:
-    well_known = "/.well-known/oauth"
-    for path, show, model, name, summary in (
-        ("/{profile}/jwks.json", _token_keys, PublicKeys, "get_token_keys", "Keys of access tokens"),
-        ("/{profile}/receipt-keys.json", _receipt_keys, PublicKeys, "get_receipt_keys", "Keys of receipts"),
-        (
-            f"{well_known}-authorization-server/{{profile}}",
-            _server_metadata,
-            ServerMetadata,
-            "get_server_metadata",
-            "RFC 8414 metadata",
-        ),
-        (
-            f"{well_known}-protected-resource/{{profile}}/v1",
-            _resource_metadata,
-            ResourceMetadata,
-            "get_resource_metadata",
-            "RFC 9728 metadata",
-        ),
-    ):
-        router.add_api_route(
-            path,
-            show,
-            methods=["GET"],
-            operation_id=name,
-            summary=summary,
-            responses={200: {"model": model}},
-        )
+    add, well_known = partial(add_route, router, "GET"), "/.well-known/oauth"
+    add("/{profile}/jwks.json", _get_token_keys, "Keys of access tokens", PublicKeys)
+    add("/{profile}/receipt-keys.json", _get_receipt_keys, "Keys of receipts", PublicKeys)
+    path = f"{well_known}-authorization-server/{{profile}}"
+    add(path, _get_server_metadata, "RFC 8414 metadata", ServerMetadata)
+    path = f"{well_known}-protected-resource/{{profile}}/v1"
+    add(path, _get_resource_metadata, "RFC 9728 metadata", ResourceMetadata)
 
 
-async def _token(call: AtClient) -> Response:
+async def _issue_token(call: AtClient) -> Response:
     return await _answer(call, grant_token)
 
 
-async def _introspect(call: AtClient) -> Response:
+async def _introspect_token(call: AtClient) -> Response:
     return await _answer(call, introspect)
 
 
-async def _revoke(call: AtClient) -> Response:
+async def _revoke_token(call: AtClient) -> Response:
     return await _answer(call, revoke)
 
 
@@ -322,11 +286,11 @@ def _refused(request: Request, refusal: OAuthRefusal) -> Response:
     return JSONResponse(members, status_code=refusal.status, headers=headers)
 
 
-async def _token_keys(request: Request, place: AtPlace) -> Response:
+async def _get_token_keys(request: Request, place: AtPlace) -> Response:
     return _key_set(request, place.tokens)
 
 
-async def _receipt_keys(request: Request, place: AtPlace) -> Response:
+async def _get_receipt_keys(request: Request, place: AtPlace) -> Response:
     return _key_set(request, place.receipts)
 
 
@@ -336,9 +300,9 @@ def _key_set(request: Request, keys: SigningRing) -> Response:
     return JSONResponse(members, headers={"Cache-Control": "public, max-age=60"})
 
 
-async def _server_metadata(place: AtPlace) -> Response:
+async def _get_server_metadata(place: AtPlace) -> Response:
     return JSONResponse(server_metadata(place))
 
 
-async def _resource_metadata(place: AtPlace) -> Response:
+async def _get_resource_metadata(place: AtPlace) -> Response:
     return JSONResponse(resource_metadata(place))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.clock import rfc3339
 from gateway.edge.requests import Body, StrictBody, check_acceptable
-from gateway.edge.responses import Answer, Instant, OperatorCheck, refuses, respond
+from gateway.edge.responses import Answer, Instant, OperatorCheck, add_route, respond
 from gateway.errors import GatewayError
 from gateway.errors.operators import LoginInvalid, RoleMissing
 from gateway.errors.registry import Overloaded, StoreUnavailable
@@ -89,37 +89,31 @@ AnyOperator = Annotated[Operator, Depends(operator)]
 def build_router() -> APIRouter:
     """Return the routes of operators."""
     router = APIRouter(prefix=PREFIX, tags=["operators"])
-    router.add_api_route(
+    refused = (LoginInvalid, RateLimited, Overloaded, StoreUnavailable)
+    shown = "Signed in; the token is shown only now"
+    add_route(
+        router,
+        "POST",
         "/sessions",
-        _login,
-        methods=["POST"],
-        operation_id="open_session",
-        summary="Sign in",
-        status_code=201,
-        openapi_extra=refuses(LoginInvalid, RateLimited, Overloaded, StoreUnavailable),
-        responses={201: {"model": SessionAnswer, "description": "Signed in; the token is shown only now"}},
+        _open_session,
+        "Sign in",
+        SessionAnswer,
+        *refused,
+        status=201,
+        description=shown,
     )
-    router.add_api_route(
-        "/sessions/current",
-        _logout,
-        methods=["DELETE"],
-        operation_id="close_session",
-        summary="Sign out",
-        status_code=204,
-        responses={204: {"description": "The session has ended"}},
+    ended = "The session has ended"
+    add_route(
+        router, "DELETE", "/sessions/current", _close_session, "Sign out", None, status=204, description=ended
     )
-    router.add_api_route(
-        "/operators",
-        _list,
-        methods=["GET"],
-        operation_id="list_operators",
-        summary="Every operator, with role and state",
-        responses={200: {"model": OperatorsAnswer}},
-    )
+    summary = "Every operator, with role and state"
+    add_route(router, "GET", "/operators", _list_operators, summary, OperatorsAnswer)
     return router
 
 
-async def _login(request: Request, body: Annotated[LoginBody, Depends(StrictBody(LoginBody))]) -> Response:
+async def _open_session(
+    request: Request, body: Annotated[LoginBody, Depends(StrictBody(LoginBody))]
+) -> Response:
     state = request.app.state
     tried = Login(name=body.name, password=body.password, totp=body.totp)
     session = await login(
@@ -130,13 +124,13 @@ async def _login(request: Request, body: Annotated[LoginBody, Depends(StrictBody
     return respond(answer, status=201)
 
 
-async def _logout(request: Request, caller: AnyOperator) -> Response:
+async def _close_session(request: Request, caller: AnyOperator) -> Response:
     del caller
     await logout(gateway_of(request), _read_token(request), source=source_of(request))
     return Response(status_code=204)
 
 
-async def _list(
+async def _list_operators(
     request: Request, caller: AnyOperator, acceptable: Annotated[None, Depends(check_acceptable)]
 ) -> Response:
     del caller, acceptable

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from gateway.clock import today
 from gateway.edge.requests import check_acceptable
-from gateway.edge.responses import Answer, respond
+from gateway.edge.responses import Answer, add_route, respond
 from gateway.errors.requests import NotFound
 from gateway.oauth.web import Call, Checks
 from gateway.procedures.fields import Operation
@@ -71,26 +71,13 @@ AnyCall = Annotated[Call[None], Depends(Checks(None, check_acceptable))]
 def build_router() -> APIRouter:
     """Return the routes of every profile."""
     router = APIRouter(prefix="/{profile}/v1", tags=["procedures"])
-    router.add_api_route(
-        "/procedures",
-        _list,
-        methods=["GET"],
-        operation_id="list_procedures",
-        summary="The essential services",
-        responses={200: {"model": ProceduresAnswer}},
-    )
-    router.add_api_route(
-        "/procedures/{procedure}",
-        _show,
-        methods=["GET"],
-        operation_id="get_procedure",
-        summary="One service and its forms",
-        responses={200: {"model": ProcedureAnswer}},
-    )
+    add_route(router, "GET", "/procedures", _list_procedures, "The essential services", ProceduresAnswer)
+    path, summary = "/procedures/{procedure}", "One service and its forms"
+    add_route(router, "GET", path, _get_procedure, summary, ProcedureAnswer)
     return router
 
 
-async def _list(call: AnyCall) -> Response:
+async def _list_procedures(call: AnyCall) -> Response:
     deps = call.deps
     day = today(deps.clock)
     summaries = [
@@ -106,7 +93,7 @@ async def _list(call: AnyCall) -> Response:
     return respond(ProceduresAnswer(procedures=summaries))
 
 
-async def _show(call: AnyCall, procedure: str) -> Response:
+async def _get_procedure(call: AnyCall, procedure: str) -> Response:
     deps, caller = call.deps, call.caller
     day = today(deps.clock)
     found = deps.catalogue.find(procedure, day)

@@ -66,9 +66,8 @@ def status_of(gateway: Gateway, place: Place) -> ProfileStatus:
         return ProfileStatus.SUSPENDED
     days = days_left(place, gateway.deps.clock)
     registry = find_registry_client(place)
-    open_breaker = registry is not None and registry.breaker_state != "closed"
-    degraded = (days is not None and days < 0) or open_breaker or _is_login_refused(place)
-    return ProfileStatus.DEGRADED if degraded else ProfileStatus.READY
+    failing = registry is not None and (registry.breaker_state != "closed" or registry.login_refused)
+    return ProfileStatus.DEGRADED if failing or (days is not None and days < 0) else ProfileStatus.READY
 
 
 def find_registry_client(place: Place) -> "RegistryClient | None":
@@ -121,8 +120,3 @@ def _find_warning(place: Place, clock: Clock) -> str | None:
     seconds = round(registry.clock_skew)
     where = "ahead of" if seconds > 0 else "behind"
     return f"the registry refuses the login: its clock is {abs(seconds)} s {where} this machine's: set the clock by NTP"
-
-
-def _is_login_refused(place: Place) -> bool:
-    registry = find_registry_client(place)
-    return registry is not None and registry.login_refused

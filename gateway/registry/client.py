@@ -28,8 +28,8 @@ from gateway.errors.registry import (
     RegistryUnavailable,
 )
 from gateway.identifiers import Profile, new_identifier
-from gateway.registry import lgsp, soap
-from gateway.registry.connection import Connection, Dialect
+from gateway.registry import dialects
+from gateway.registry.connection import Connection
 from gateway.registry.credentials import check_credentials
 from gateway.registry.egress import EgressPolicy
 from gateway.registry.http_sender import HttpSender
@@ -166,7 +166,6 @@ class RegistryClient:
         self._breaker = Breaker(clock, connection.profile)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._enough_time_s = connection.deadline_ms / 2000
-        self._ask_in_dialect = soap.ask if connection.dialect is Dialect.SOAP else lgsp.ask
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -237,7 +236,7 @@ class RegistryClient:
         # A timeout of a question that waited most of its time for a slot says nothing about the registry.
         had_time = question.deadline - self._clock.monotonic() >= self._enough_time_s
         try:
-            answer = read(await self._ask_in_dialect(self._session, self._connection, question))
+            answer = read(await dialects.ask(self._session, self._connection, question))
         except RegistryCredentialsRejected:
             self._note_refused_login()
             raise
@@ -259,16 +258,6 @@ class RegistryClient:
         self._breaker.answered(period)
         self.login_refused = False
         return answer
-
-
-def write_body(question: Question, connection: Connection) -> bytes:
-    """Return a question's body as it is sent.
-
-    Raises:
-        RequestInvalid, ClaimInvalid: the question can't be written, so it is never sent.
-    """
-    write = soap.write if connection.dialect is Dialect.SOAP else lgsp.write
-    return write(question, connection)
 
 
 def check_connection(connection: Connection) -> None:

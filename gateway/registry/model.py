@@ -1,4 +1,4 @@
-"""Questions to the registry and its answers, in the gateway's own terms, and the protocol of a client.
+"""Questions to the registry and its answers, in the gateway's own terms and as the contract shows them; a client's protocol.
 
 Checks nothing: `records.py` checks answers, `egress.py` checks endpoints. Source: docs/registry.md.
 """
@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation
+from gateway.procedures.fields import Operation, address_value, code_value
 
 
 class _Personal:
@@ -46,7 +46,7 @@ class Question:
 
     `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's monotonic scale and covers
     all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent. `content` is the
-    body as `write_body` wrote it for the connection; None: it is written when it is sent.
+    body as `dialects.write` wrote it for the connection; None: it is written when it is sent.
     """
 
     profile: Profile
@@ -152,3 +152,45 @@ class Registry(Protocol):
     async def aclose(self) -> None:
         """Close the transport."""
         ...
+
+
+_RELATION_LIST = "relation-mock"
+_CODE_LISTS = {
+    "gender": "gender",
+    "ethnicity": "ethnic-qd121",
+    "religion": "religion-portal",
+    "nationality": "iso3166-1",
+    "blood_type": "blood",
+    "marital_status": "marital",
+}
+
+
+def value_of(field: str, record: Record) -> Any:
+    """Return a record's field in the contract's form, None if the registry has no value.
+
+    Of a relative only name and birth year are returned; a missing year is null, and never taken from a number.
+    """
+    value: Any
+    match found := getattr(record, field):
+        case date():
+            value = found.isoformat()
+        case Address():
+            value = address_value(
+                found.province_code, found.district_code, found.ward_code, found.detail, found.country
+            )
+        case Relative() if field != "household_head":
+            value = {"full_name": found.full_name, "birth_year": found.birth_year}
+        case Relative():
+            value = _member_value(found)
+        case tuple():
+            value = [_member_value(member) for member in found] or None
+        case str() if field in _CODE_LISTS:
+            value = code_value(found, _CODE_LISTS[field])
+        case _:
+            value = found
+    return value
+
+
+def _member_value(member: Relative) -> dict[str, Any]:
+    relation = None if member.relation is None else code_value(member.relation, _RELATION_LIST)
+    return {"full_name": member.full_name, "birth_year": member.birth_year, "relation": relation}

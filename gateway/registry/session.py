@@ -58,7 +58,8 @@ _MAX_MARGIN = 30
 _log = structlog.get_logger(__name__)
 
 Answered = TypeVar("Answered")
-_BeforeSending: TypeAlias = Callable[[], Awaitable[None]]
+_Post: TypeAlias = Callable[[dict[str, str]], Awaitable[HttpAnswer]]
+"""Sends the question with the headers of a login."""
 
 
 class LoginLockout:
@@ -217,9 +218,14 @@ class RegistrySession:
         remaining = question.deadline - self._clock.monotonic()
         if remaining <= 0:
             raise RegistryTimeout
-        exchange = self._exchange if self._has_c06_login else self._exchange_with_token
-        headers = {**self._common, **headers}
-        attempt = partial(exchange, owner, question.before_sending, url, headers, content)
+
+        async def post(login: dict[str, str]) -> HttpAnswer:
+            return await self._sender.post(owner, url, {**self._common, **headers, **login}, content)
+
+        if self._has_c06_login:
+            attempt = partial(self._exchange, question, url, post)
+        else:
+            attempt = partial(self._exchange_with_token, question, post)
         try:
             async with asyncio.timeout(remaining):
                 return await self._lockout.run(attempt)
@@ -236,40 +242,25 @@ class RegistrySession:
         await self._tokens.aclose()
         await self._sender.aclose()
 
-    async def _exchange(
-        self,
-        owner: Owner,
-        before_sending: _BeforeSending,
-        url: httpx.URL,
-        headers: dict[str, str],
-        content: bytes,
-    ) -> HttpAnswer:
+    async def _exchange(self, question: Question, url: httpx.URL, post: _Post) -> HttpAnswer:
         # Checked here, since the question may have waited for the bulkhead or the lockout.
-        await before_sending()
+        await question.before_sending()
         user, secret = self._connection.c06_user or "", self._connection.c06_secret or ""
-        login = c06_headers(user, secret, str(url), self._timestamps.next())
-        answer = await self._sender.post(owner, url, headers | login, content)
+        answer = await post(c06_headers(user, secret, str(url), self._timestamps.next()))
         refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 
-    async def _exchange_with_token(
-        self,
-        owner: Owner,
-        before_sending: _BeforeSending,
-        url: httpx.URL,
-        headers: dict[str, str],
-        content: bytes,
-    ) -> HttpAnswer:
-        await before_sending()
+    async def _exchange_with_token(self, question: Question, post: _Post) -> HttpAnswer:
+        await question.before_sending()
         token = await self._tokens.current()
-        await before_sending()
-        answer = await self._sender.post(owner, url, headers | _bearer(token), content)
+        await question.before_sending()
+        answer = await post(_bearer(token))
         if answer.status == 401:
             # With the same request code: the registry did not accept the question, so the code is still unused there,
             # and the two audit rows with this code belong to one question.
             token = await self._tokens.after_rejection(token)
-            await before_sending()
-            answer = await self._sender.post(owner, url, headers | _bearer(token), content)
+            await question.before_sending()
+            answer = await post(_bearer(token))
         refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 

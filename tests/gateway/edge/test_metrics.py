@@ -12,8 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import __version__
-from gateway.edge.metrics import LOOPBACK, Metrics, metrics_page, serve_metrics
-from gateway.edge.worker_metrics import merge_pages
+from gateway.edge.metrics import LOOPBACK, Metrics, merge_pages, metrics_page, serve_metrics
 from gateway.enquiries.claim import fold_name
 from gateway.errors.operators import StateWrong
 from gateway.web import build_app

@@ -9,7 +9,7 @@ from lxml import etree
 
 from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
 from gateway.procedures.fields import Operation
-from gateway.registry.client import write_body
+from gateway.registry import dialects
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Record
 from mock_c06.people.model import Persona
@@ -72,7 +72,7 @@ async def test_the_registry_logs_the_digest_that_the_audit_computes_before_the_q
     logged = {entry["ma_yeu_cau"]: entry["body_sha256"] for entry in reach.c06.journal.entries()}
     logged.pop(None, None)  # a login
     assert logged == {
-        question.request_code: hashlib.sha256(write_body(question, connection)).hexdigest()
+        question.request_code: hashlib.sha256(dialects.write(question, connection)).hexdigest()
         for question in questions
     }
 

@@ -16,10 +16,9 @@ from gateway.errors.registry import RegistryError
 from gateway.errors.requests import ClaimInvalid
 from gateway.procedures.fields import Operation
 from gateway.registry.connection import Dialect
-from gateway.registry.lgsp import write_camel, write_pascal, write_passthrough
+from gateway.registry.dialects import write_camel, write_envelope, write_pascal, write_passthrough
 from gateway.registry.model import Claim, Found, NobodyFound
 from gateway.registry.reader import parse_envelope, parse_object
-from gateway.registry.soap import write_envelope
 from gateway.registry.wire import fold_name, message_of
 from tests.kit.registry import (
     JSON_PERSON,

@@ -1,11 +1,13 @@
-"""Ask C06 through a provincial platform (LGSP) that wraps messages in JSON; three wrappers are known.
+"""Ask C06 in a connection's dialect: SOAP 1.1, its own protocol, or JSON through a provincial platform (LGSP).
 
-`passthrough` is the SOAP message converted to JSON; `camel` answers `{"data": …}`; `pascal` answers the whole SOAP
+The SOAP envelope is an escaped template: building a tree with a library costs ten times as much. Three JSON wrappers are
+known: `passthrough` is the SOAP message converted to JSON; `camel` answers `{"data": …}`; `pascal` answers the whole SOAP
 envelope as a string.
 """
 
 import json
 from collections.abc import Callable
+from xml.sax.saxutils import escape
 
 from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.procedures.fields import Operation
@@ -18,23 +20,62 @@ from gateway.registry.refusals import refuse_error_code, refuse_fault
 from gateway.registry.session import RegistrySession
 from gateway.registry.wire import Message, message_of
 
-_HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "application/json"}
+_SOAP_HEADERS = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml", "soapaction": '""'}
+_JSON_HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "application/json"}
 
 
 async def ask(session: RegistrySession, connection: Connection, question: Question) -> Branch:
     """Send a question and return the body of the answer; raises `RegistryError`."""
-    _, read = _WRAPPERS[connection.dialect]
     content = question.content or write(question, connection)
-    answer = await session.call(question, _first_lower(question.operation.value), _HEADERS, content)
+    if connection.dialect is Dialect.SOAP:
+        return await _ask_in_soap(session, question, content)
+    return await _ask_in_json(session, connection.dialect, question, content)
+
+
+def write(question: Question, connection: Connection) -> bytes:
+    """Return the body of a question as it is sent. Raises `RequestInvalid` or `ClaimInvalid`."""
+    message = message_of(question, connection)
+    if connection.dialect is Dialect.SOAP:
+        return write_envelope(question.operation.value, message)
+    wrap, _ = _WRAPPERS[connection.dialect]
+    return json.dumps(wrap(message), ensure_ascii=False).encode()
+
+
+async def _ask_in_soap(session: RegistrySession, question: Question, content: bytes) -> Branch:
+    answer = await session.call(question, question.operation.value, _SOAP_HEADERS, content)
+    try:
+        body = parse_envelope(answer.content)
+    except RegistryAnswerInvalid:
+        if answer.status >= 500:  # a proxy's error page, not an answer of C06
+            raise RegistryUnavailable from None
+        raise
+    refuse_fault(body)
+    if answer.status != 200:
+        raise RegistryAnswerInvalid("unexpected status")
+    return body
+
+
+async def _ask_in_json(
+    session: RegistrySession, dialect: Dialect, question: Question, content: bytes
+) -> Branch:
+    _, read = _WRAPPERS[dialect]
+    answer = await session.call(question, _first_lower(question.operation.value), _JSON_HEADERS, content)
     body = read(_read_object(answer), question.operation)
     refuse_fault(body)
     return body
 
 
-def write(question: Question, connection: Connection) -> bytes:
-    """Return the body of a question as it is sent. Raises `RequestInvalid` or `ClaimInvalid`."""
-    wrap, _ = _WRAPPERS[connection.dialect]
-    return json.dumps(wrap(message_of(question, connection)), ensure_ascii=False).encode()
+def write_envelope(operation: str, message: Message) -> bytes:
+    """Return a question as the bytes of a SOAP 1.1 request."""
+    members = "".join(f"<dan:{name}>{escape(value)}</dan:{name}>" for name, value in message.members)
+    part = names.BIRTH_YEAR if message.birth_date is None else names.BIRTH_DATE
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<soapenv:Envelope xmlns:soapenv="{names.SOAP_NAMESPACE}" xmlns:dan="{names.REQUEST_NAMESPACE}">'
+        f"<soapenv:Header/><soapenv:Body><dan:{operation}>{members}"
+        f"<dan:{names.BIRTH}><dan:{part}>{message.birth(DateForm.COMPACT)}</dan:{part}></dan:{names.BIRTH}>"
+        f"</dan:{operation}></soapenv:Body></soapenv:Envelope>"
+    ).encode()
 
 
 def write_passthrough(message: Message) -> dict[str, object]:
