@@ -21,14 +21,10 @@ BEFORE_LOGIN = {
     "tls": "Chứng thư và kết nối mã hóa",
 }
 LOGIN = {
-    "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
-    "message": "Thông điệp đúng quy cách",
-    "service_codes": "Mã dịch vụ công (MaDVC)",
-    "integration_codes": "Mã dịch vụ tích hợp",
-    "expiry": "Thời hạn của tài khoản",
-    "address_policy": "Địa chỉ được phép kết nối",
-    "dns": "Phân giải tên miền",
-    "tls": "Chứng thư và kết nối mã hóa",
+    "clock_skew": "Lệch giờ với CSDLQGDC",
+    "token": "Mã truy cập của nền tảng tích hợp",
+    "login": "Đăng nhập",
+    "timestamp_unit": "Đơn vị thời gian khi đăng nhập",
 }
 QUESTIONS = {
     "operation_003": "Xác thực thông tin công dân",

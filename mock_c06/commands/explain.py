@@ -92,8 +92,7 @@ def explain_command(
 def _explain_login(sent: dict[str, Any], seed: str, switches: Switches, *, as_json: bool) -> None:
     from mock_c06.accounts.register import Register
     from mock_c06.clock import SystemClock
-    from mock_c06.control.explain_web import LoginBody
-    from mock_c06.login.explain import explain_login, login_json
+    from mock_c06.control.explain_web import LoginBody, explain_login, login_json
     from mock_c06.settings import read_settings
 
     login = _validate(LoginBody, sent, "login", _EXPECTED_LOGIN).login()
@@ -108,7 +107,7 @@ def _explain_login(sent: dict[str, Any], seed: str, switches: Switches, *, as_js
 
 
 def _print_failed_logins(control: str, run: str, *, as_json: bool) -> None:
-    from mock_c06.login.explain import login_json
+    from mock_c06.control.explain_web import login_json
     from mock_c06.login.reasons import LoginFailure
 
     entries = get_of_run(control, run, "/journal", reasons={}).json()["entries"]
@@ -130,7 +129,7 @@ def _print_failed_logins(control: str, run: str, *, as_json: bool) -> None:
 
 
 def _print_remedy(reason: LoginFailure | None, detail: str | None) -> None:
-    from mock_c06.login.explain import login_json
+    from mock_c06.control.explain_web import login_json
 
     remedy = login_json(reason, detail)["remedy"] or {}
     for text in (detail, *remedy.values()):

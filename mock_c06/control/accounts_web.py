@@ -1,7 +1,7 @@
 """Accounts at the control face: make, list and change them, set a run's switches. Applications:
 `applications_web.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from mock_c06.accounts.model import Status
 from mock_c06.accounts.ready_made import make_account
+from mock_c06.accounts.register import Register
 from mock_c06.accounts.switches import AS_BUILT, flip
 from mock_c06.control.accounts_json import AccountBody, AccountChange, account_json
 from mock_c06.control.applications_web import AccountDependencies, application_routers
@@ -38,10 +39,7 @@ def _account_routes(deps: AccountDependencies) -> APIRouter:
     @router.post("/accounts", status_code=201)
     async def put_account(body: AccountBody) -> dict[str, Any]:
         """Make an account, or replace the one with that name. Sensitive fields must be named."""
-        derived = make_account(deps.secret_seed, body.name, body.environment, body.dialect)
-        account = body.over(replace(derived, switches=deps.switches))
-        register.put(account)
-        return account_json(account)
+        return _put(deps, register, body)
 
     @router.get("/accounts/{name}")
     async def read_account(name: str) -> dict[str, Any]:
@@ -51,11 +49,7 @@ def _account_routes(deps: AccountDependencies) -> APIRouter:
     @router.patch("/accounts/{name}")
     async def change_account(name: str, body: AccountChange) -> dict[str, Any]:
         """Change an account: its status, rate, permissions or quirks; or unlock it."""
-        account = body.over(register.get(name))
-        register.put(account)
-        if body.locked is False or body.status is Status.ACTIVE:
-            deps.runs.unlock(name)
-        return account_json(account)
+        return _change(register, name, body, unlock=deps.runs.unlock)
 
     return router
 
@@ -78,23 +72,33 @@ def _run_account_routes(deps: AccountDependencies) -> APIRouter:
     async def put_account_of_a_run(run: str, body: AccountBody) -> dict[str, Any]:
         """Make an account of this run only; it hides an account of all runs with the same name."""
         register = deps.register.for_run({}, deps.runs.get(run).accounts)
-        derived = make_account(deps.secret_seed, body.name, body.environment, body.dialect)
-        account = body.over(replace(derived, switches=deps.switches))
-        register.put(account)
-        return account_json(account)
+        return _put(deps, register, body)
 
     @router.patch("/runs/{run}/accounts/{name}")
     async def change_account_of_a_run(run: str, name: str, body: AccountChange) -> dict[str, Any]:
         """Change an account in this run only, as `PATCH /accounts/{name}` does for all; or unlock it here."""
         found = deps.runs.get(run)
         register = deps.register.for_run({}, found.accounts)
-        account = body.over(register.get(name))
-        register.put(account)
-        if body.locked is False or body.status is Status.ACTIVE:
-            found.memory.unlock(name)
-        return account_json(account)
+        return _change(register, name, body, unlock=found.memory.unlock)
 
     return router
+
+
+def _put(deps: AccountDependencies, register: Register, body: AccountBody) -> dict[str, Any]:
+    derived = make_account(deps.secret_seed, body.name, body.environment, body.dialect)
+    account = body.over(replace(derived, switches=deps.switches))
+    register.put(account)
+    return account_json(account)
+
+
+def _change(
+    register: Register, name: str, body: AccountChange, *, unlock: Callable[[str], None]
+) -> dict[str, Any]:
+    account = body.over(register.get(name))
+    register.put(account)
+    if body.locked is False or body.status is Status.ACTIVE:
+        unlock(name)
+    return account_json(account)
 
 
 def _switch_routes(runs: Runs) -> APIRouter:

@@ -1,19 +1,69 @@
-"""The control face explains a claim that finds nobody (which part differs, which near miss is likely), and a login."""
+"""Explain a claim that finds nobody (which part differs, which near miss is likely), and why a login is refused.
 
+For the control face and `mock-c06 explain` alone. No call is made: replays and locks of a login are not judged, since
+they depend on earlier calls.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from fastapi import APIRouter
 from pydantic import Field, model_validator
 
-from mock_c06.accounts.model import Environment
+from mock_c06.accounts.model import Environment, Status
 from mock_c06.accounts.register import Register
 from mock_c06.accounts.switches import Switches, flip
 from mock_c06.clock import Clock
 from mock_c06.control.validation import ControlBody, Day, Integer
-from mock_c06.login.explain import SentLogin, explain_login, login_json
+from mock_c06.errors import AccountNotActive, Unauthorised
+from mock_c06.login.admission import inactive
+from mock_c06.login.digest import find_login, verify_login
+from mock_c06.login.reasons import REMEDIES, LoginFailure
 from mock_c06.matching.explain import explain_in
 from mock_c06.people.model import Claim
 from mock_c06.runs.run import Run, Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentLogin:
+    """What one call carried: the URL as it was called, and two headers."""
+
+    environment: Environment
+    url: str
+    authorization: str | None
+    timestamp: str | None
+
+
+def explain_login(
+    register: Register, sent: SentLogin, *, now: datetime
+) -> tuple[LoginFailure | None, str | None]:
+    """Return why the login fails, and what was hashed or sent instead; (None, None) for a right login."""
+    login = find_login(sent.authorization)
+    user = login.user if login is not None else ""
+    claimed = register.find_by_user(sent.environment, user)
+    try:
+        account = verify_login(
+            claimed,
+            login,
+            url=sent.url,
+            timestamp=sent.timestamp,
+            now=now,
+            elsewhere=register.knows_user(user),
+        )
+        if account.status is not Status.ACTIVE and not account.activates_at_login:
+            raise inactive(account)
+    except Unauthorised as refusal:
+        return LoginFailure(refusal.reason), refusal.detail
+    except AccountNotActive as refusal:
+        return LoginFailure(refusal.reason), None
+    return None, None
+
+
+def login_json(reason: LoginFailure | None, detail: str | None) -> dict[str, Any]:
+    """Write an explanation as the control face answers."""
+    vi, en = REMEDIES[reason] if reason is not None else (None, None)
+    return {"reason": reason, "reason_detail": detail, "remedy": {"vi": vi, "en": en} if reason else None}
 
 
 class ClaimBody(ControlBody):

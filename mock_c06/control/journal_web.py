@@ -13,8 +13,16 @@ from pydantic import Field, model_validator
 from mock_c06.accounts.model import Environment
 from mock_c06.control.accounts_json import NamedAccounts
 from mock_c06.control.validation import ControlBody, Flag, Instant, Integer, KindName
-from mock_c06.journal.assertions import Judgement, judge_count, judge_never, judge_order
-from mock_c06.journal.journal import Entry, Journal, Outcome, Query
+from mock_c06.journal.journal import (
+    Entry,
+    Journal,
+    Judgement,
+    Outcome,
+    Query,
+    judge_count,
+    judge_never,
+    judge_order,
+)
 from mock_c06.login.reasons import LoginFailure
 from mock_c06.operations import Operation
 from mock_c06.runs.run import Runs

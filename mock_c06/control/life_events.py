@@ -18,12 +18,12 @@ from mock_c06.control.validation import BoundedText, ControlBody, Day, Flag, Ins
 from mock_c06.errors import EventRefused
 from mock_c06.people.index import HEAD_OF_HOUSEHOLD, parents_of, person_key
 from mock_c06.people.model import YEARS_TO_PARENT, Address, LifeStatus, Person
-from mock_c06.runs.household_heads import pass_on_head
 from mock_c06.runs.life_events import (
     age_on,
     get_living,
     issue_number,
     kin_of,
+    pass_on_head,
     province_of,
     rename_in_records,
     spouse_of,

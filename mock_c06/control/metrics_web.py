@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from mock_c06 import __version__
-from mock_c06.journal.tally import BUCKETS_MS, Tally
+from mock_c06.journal.journal import BUCKETS_MS, Tally
 from mock_c06.runs.run import Runs
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"

@@ -18,7 +18,7 @@ from mock_c06.control.world_warnings import warnings_json
 from mock_c06.errors import EventRefused, PersonIncomplete, PersonUnknown, WhereInvalid
 from mock_c06.generated.population import GeneratedPopulation
 from mock_c06.generated.sampling import parse_where, sample
-from mock_c06.matching.fold import fold_name
+from mock_c06.matching.match import fold_name
 from mock_c06.people.index import person_key
 from mock_c06.people.model import Claim, Person
 from mock_c06.runs.run import Run, Runs

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import Field
 
 from mock_c06.control.validation import ControlBody
-from mock_c06.report.card import make_card
+from mock_c06.report.checks import make_card
 from mock_c06.report.writing import card_html, card_json, card_text
 from mock_c06.runs.run import Runs
 

@@ -11,7 +11,7 @@ from mock_c06.accounts.model import Account
 from mock_c06.errors import RequestRefused
 from mock_c06.faces.call import Call, Endpoint
 from mock_c06.journal.journal import NumbersSent, Observation, TimestampUnit
-from mock_c06.matching.fold import fold_name
+from mock_c06.matching.match import fold_name
 from mock_c06.wire.enquiry import NUMBERS, Enquiry
 from mock_c06.wire.reply import Reply
 from mock_c06.wire.soap_requests import parse_root

@@ -1,12 +1,13 @@
-"""The registry's own log of every call, refused calls included, to compare a caller's audit with.
+"""The registry's own log of every call, refused calls included, to compare a caller's audit with; its counts and assertions.
 
 Kept in memory for as long as the run exists. The person asked about is a member of its own (`AskedPerson`), which the
 control face shows only on request; elsewhere the number is masked. `Observation` is for the report card and has no
-value of a person. Source: NĐ 47/2020 Đ45 (what a provider logs).
+value of a person. The counts are of the whole process, for `/metrics`: deleting a run or its journal does not change
+them. Source: NĐ 47/2020 Đ45 (what a provider logs).
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -203,3 +204,103 @@ def mask_subject(citizen_id: str | None, id_card_number: str | None) -> str | No
     if citizen_id:
         return f"{citizen_id[:6]}***{citizen_id[-3:]}"
     return f"{id_card_number[:3]}***{id_card_number[-3:]}" if id_card_number else None
+
+
+BUCKETS_MS = (1, 5, 10, 50, 100, 500, 1_000, 5_000, 10_000, 60_000)
+_Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Mutable; on one event loop. Labels are of small sets: environment, operation, outcome, reason, kind of fault."""
+
+    calls: Counter[_Labels] = field(default_factory=Counter)
+    reasons: Counter[_Labels] = field(default_factory=Counter)
+    faults: Counter[_Labels] = field(default_factory=Counter)
+    at_most: list[int] = field(default_factory=lambda: [0] * len(BUCKETS_MS))
+    count: int = 0
+    ms: float = 0.0
+    bytes: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Count a call."""
+        operation = entry.operation or "unknown"
+        labels = (
+            ("environment", entry.environment),
+            ("operation", operation),
+            ("outcome", entry.outcome.value),
+        )
+        self.calls[labels] += 1
+        if entry.reason is not None:
+            self.reasons[("reason", str(entry.reason)),] += 1
+        if entry.fault is not None:
+            self.faults[("kind", entry.fault),] += 1
+        took = entry.ms or 0.0
+        for position, bound in enumerate(BUCKETS_MS):
+            if took <= bound:
+                self.at_most[position] += 1
+        self.count += 1
+        self.ms += took
+        self.bytes += entry.bytes or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Whether the assertion passes, and why: with the numbers of the entries, never with the people they concern."""
+
+    passed: bool
+    reason: str
+
+
+def judge_count(journal: Journal, query: Query, *, at_least: int, at_most: int | None) -> Judgement:
+    """Judge the number of matching entries."""
+    found = journal.entries(query)
+    if journal.dropped and (at_most is not None or len(found) < at_least):
+        return _lost(journal)
+    passed = len(found) >= at_least and (at_most is None or len(found) <= at_most)
+    wanted = _range(at_least, at_most)
+    return Judgement(passed=passed, reason=f"{len(found)} calls match{_which(found)}, expected {wanted}")
+
+
+def judge_never(journal: Journal, query: Query) -> Judgement:
+    """Judge that no entry matches."""
+    found = journal.entries(query)
+    if journal.dropped and not found:
+        return _lost(journal)
+    if not found:
+        return Judgement(passed=True, reason="no call matches")
+    return Judgement(passed=False, reason=f"{len(found)} calls match{_which(found)}, expected none")
+
+
+def judge_order(journal: Journal, queries: Sequence[Query]) -> Judgement:
+    """Judge that the calls came in this order; others may come between them."""
+    met: list[Entry] = []
+    entries = iter(journal.entries())
+    for position, query in enumerate(queries):
+        found = next((entry for entry in entries if query.matches(entry)), None)
+        if found is None:
+            return Judgement(passed=False, reason=f"in_order.{position}: no call matches{_after(met)}")
+        met.append(found)
+    return Judgement(passed=True, reason=f"the calls came in this order{_which(met)}")
+
+
+def _lost(journal: Journal) -> Judgement:
+    """Judge what the journal no longer knows: never as passed."""
+    reason = f"the journal has dropped its {journal.dropped} oldest calls: clear it before what you count"
+    return Judgement(passed=False, reason=reason)
+
+
+def _range(at_least: int, at_most: int | None) -> str:
+    if at_most is None:
+        return f"at least {at_least}"
+    return str(at_least) if at_least == at_most else f"{at_least} to {at_most}"
+
+
+def _which(found: Sequence[Entry]) -> str:
+    numbers = [str(entry.n) for entry in found[:20]]
+    more = ["…"] if len(found) > len(numbers) else []
+    return f" (n {', '.join(numbers + more)})" if found else ""
+
+
+def _after(met: Sequence[Entry]) -> str:
+    return f" after n {met[-1].n}" if met else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mock_c06.accounts.model import Account
-from mock_c06.matching.fold import fold_words
+from mock_c06.matching.match import fold_words
 from mock_c06.people.model import Persona
 
 SERVICE_OFFICER = "dvctt.dichvu"

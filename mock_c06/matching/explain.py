@@ -9,8 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from mock_c06.accounts.switches import AS_BUILT, Switches
-from mock_c06.matching.fold import fold_name
-from mock_c06.matching.match import birth_agrees, name_agrees, number_agrees
+from mock_c06.matching.match import birth_agrees, fold_name, name_agrees, number_agrees
 from mock_c06.people.model import Claim, Person
 from mock_c06.runs.world import World
 

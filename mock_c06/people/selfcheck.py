@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from mock_c06.people.model import Address, LifeStatus, Person, Persona
+from mock_c06.people.personas import Units, load_units
 from mock_c06.people.rules import (
     addresses_of,
     check_household,
@@ -19,7 +20,6 @@ from mock_c06.people.rules import (
     kin_of_record,
     number_contradicts,
 )
-from mock_c06.people.units import Units, load_units
 
 _CITIZEN_ID = re.compile(r"0([0-9]{2})([0-9])([0-9]{2})([0-9]{6})")
 _CARD = re.compile(r"[0-9]{9}")

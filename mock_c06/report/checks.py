@@ -1,21 +1,26 @@
-"""The checks of a report card, of single requests and of retries.
+"""The report card of a run: nine checks, of single requests and of retries, each with a title and a remedy.
 
-Findings name entries by their numbers in the journal, and no person. A retry is the same question by the same account
-after a call that failed. Pauses are judged leniently, because jitter is correct: there must be pauses, and the first
+They judge only the calls that reached the registry, not the reasons of the client. Findings name entries by their numbers
+in the journal, and no person. A retry is the same question by the same account after a call that failed, even if the
+client repeats it on purpose. Pauses are judged leniently, because jitter is correct: there must be pauses, and the first
 of several must not be the longest.
 """
 
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 from mock_c06.accounts.model import PROCEDURES
-from mock_c06.journal.journal import TOKEN, Entry, NumbersSent, Observation, Outcome, TimestampUnit
+from mock_c06.journal.journal import TOKEN, Entry, NumbersSent, Observation, Outcome, Query, TimestampUnit
 from mock_c06.login.reasons import LoginFailure
 from mock_c06.operations import Operation
+from mock_c06.runs.run import Run
 
 
 class Verdict(StrEnum):
@@ -253,3 +258,30 @@ def _has_failed(entry: Entry) -> bool:
 
 def _question(entry: Entry) -> object:
     return (entry.environment, entry.account, entry.operation, entry.asked)
+
+
+@cache
+def _load_texts() -> Mapping[str, Mapping[str, Bilingual]]:
+    rows = tomllib.loads(Path(__file__).with_name("checks.toml").read_text(encoding="utf-8"))
+    return {name: {part: Bilingual(**texts) for part, texts in row.items()} for name, row in rows.items()}
+
+
+def make_card(run: Run, *, account: str | None = None) -> Card:
+    """Judge the run's journal; of one account, if it is named."""
+    entries = [
+        entry for entry in run.journal.entries(Query(account=account)) if entry.observation is not None
+    ]
+    found: dict[str, Finding] = {
+        "login_accepted": logins_accepted(entries),
+        "name_folded": names_folded(entries),
+        "request_id_unique": request_ids(entries),
+        "one_number": one_number(entries),
+        "timestamp_ms": timestamps(entries),
+        "retry_backoff": retries_back_off(entries),
+        "retry_after_honoured": retry_after_honoured(entries),
+        "verdict_before_record": verdict_before_record(entries),
+        "child_never_asked": child_never_asked(entries, run.clock.now()),
+    }
+    texts = _load_texts()
+    checks = tuple(Check(id=name, **texts[name], found=one) for name, one in found.items())
+    return Card(run=run.name, account=account, calls=len(entries), checks=checks)

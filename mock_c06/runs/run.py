@@ -15,8 +15,7 @@ from mock_c06.accounts.register import Register
 from mock_c06.clock import Clock
 from mock_c06.errors import ClockOutOfRange, RunExists, RunNameInvalid, RunUnknown, TooManyRuns
 from mock_c06.faults.plan import FaultPlan
-from mock_c06.journal.journal import Journal
-from mock_c06.journal.tally import Tally
+from mock_c06.journal.journal import Journal, Tally
 from mock_c06.login.memory import CallMemory
 from mock_c06.people.index import PeopleIndex
 from mock_c06.runs.recording import Recording

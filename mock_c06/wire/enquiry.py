@@ -36,7 +36,7 @@ _PATTERNS = {
 }
 # JSON can contain what XML cannot: controls and halves of a surrogate pair. None of these is printable.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# In a name they are spaces, as in the schema's type `token`; matching/fold.py handles the rest.
+# In a name they are spaces, as in the schema's type `token`; matching/match.py handles the rest.
 _BLANKS = re.compile("[\t\r\n]+")
 _REQUIRED = (*HEAD, "HoVaTen")
 

@@ -21,7 +21,7 @@ from gateway.procedures.address_match import Level, Meaning, contradicts
 from gateway.registry.members import split_url
 from gateway.registry.records import text as answered_text
 from gateway.registry.wire import is_same_name
-from mock_c06.matching.fold import fold_name as mock_fold
+from mock_c06.matching.match import fold_name as mock_fold
 from tests.attacks.growth import LINEAR, growth
 from tests.kit.enquiries import verified
 from tests.kit.scene import AN, Portal, Scene

@@ -3,7 +3,7 @@
 import pytest
 
 from mock_c06.generated.units import NEW, OLD, load_provinces, load_wards
-from mock_c06.people.units import load_units
+from mock_c06.people.personas import load_units
 from tests.kit.source import ROOT
 
 

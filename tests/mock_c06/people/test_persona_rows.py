@@ -2,8 +2,7 @@
 
 import pytest
 
-from mock_c06.people.personas import PersonaRowInvalid, parse_personas
-from mock_c06.people.units import load_units
+from mock_c06.people.personas import PersonaRowInvalid, load_units, parse_personas
 
 WELL = 'why = "x"\ncitizen_id = "001090000001"\nfull_name = "A"\ngender = "1"\n'
 

@@ -6,11 +6,10 @@ from collections import Counter
 
 import pytest
 
-from mock_c06.matching.fold import fold_name
+from mock_c06.matching.match import fold_name
 from mock_c06.people.index import HEAD_OF_HOUSEHOLD, load_relations
 from mock_c06.people.model import LifeStatus, Person
-from mock_c06.people.personas import THEMES, get_persona, load_personas
-from mock_c06.people.units import load_units
+from mock_c06.people.personas import THEMES, get_persona, load_personas, load_units
 
 
 def person(slug: str) -> Person:

@@ -7,8 +7,7 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from mock_c06.errors import TooManyRuns
-from mock_c06.journal.assertions import judge_count, judge_never
-from mock_c06.journal.journal import Entry, Journal, Outcome, Query
+from mock_c06.journal.journal import Entry, Journal, Outcome, Query, judge_count, judge_never
 from mock_c06.login.memory import MAX_REQUEST_CODES, MAX_TOKENS, CallMemory, IssuedToken
 from mock_c06.people.index import PeopleIndex
 from mock_c06.runs.run import MAX_RUNS, Runs
