@@ -9,7 +9,7 @@ import asyncio
 import math
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -194,12 +194,5 @@ class KeptReports:
 
 def _months(first: Week, last: Week) -> set[str]:
     """Return the months of the audit in which these weeks have days."""
-    return set(_months_of_days(first, last))
-
-
-def _months_of_days(first: Week, last: Week) -> Iterator[str]:
-    at = first.start
-    while at < last.end:
-        yield month_of(at)
-        at += timedelta(days=1)
-    yield month_of(last.end)
+    days = (last.end - first.start).days
+    return {month_of(first.start + timedelta(days=day)) for day in range(days + 1)}
