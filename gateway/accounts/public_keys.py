@@ -14,6 +14,9 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from gateway.identifiers import has_long_number, is_uuid
 from gateway.keys.jws import plain_id
 
+ALGORITHM_OF_TYPE = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
+"""The one JWS algorithm with which a key of a type (`kty`) is accepted."""
+
 _PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 _MAX_KID = 128
 _MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
@@ -73,7 +76,7 @@ def import_public_key(jwk: dict[str, Any]) -> ECKey | OKPKey | RSAKey:
 
 def algorithm_of(key: ECKey | OKPKey | RSAKey) -> str:
     """Return the one JWS algorithm with which a key is accepted."""
-    return {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}[key.key_type]
+    return ALGORITHM_OF_TYPE[key.key_type]
 
 
 def _bits(jwk: dict[str, Any], member: str) -> int:

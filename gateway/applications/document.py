@@ -3,15 +3,15 @@
 Canonical is RFC 8785 for these values (no fractions, ASCII names): sorted names, no white space, UTF-8, no line end. The
 signature is a detached JWS over the document. Form: openapi/official-application.schema.json.
 
-The agency signs and stamps the page: one HTML file without scripts or external resources, every value escaped. It shows
-the bundle's hash and the signing key's thumbprint, so that the desk can compare the file with the paper.
+The agency signs and stamps the page: one HTML file without scripts or external resources, every value escaped
+(`templates/application.html`). It shows the bundle's hash and the signing key's thumbprint, so that the desk can compare
+the file with the paper.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import Any
 
 from gateway.applications.model import Evidence, Wanted, WantedProcedure
@@ -53,20 +53,6 @@ _SCENARIOS_VI = {
 }
 _DATA_HEADER = ("Thủ tục (mã dịch vụ, mã thủ tục)", "Về ai", "Dữ liệu đề nghị", "Dữ liệu nhạy cảm")
 _PURPOSE_HEADER = ("Thủ tục", "Mục đích", "Căn cứ pháp lý")
-_STYLE = """\
-@page { size: A4; margin: 20mm 18mm 20mm 25mm }
-body { font: 11pt/1.45 "Times New Roman", "Liberation Serif", serif; color: #000; background: #fff;
-  max-width: 175mm; margin: 12mm auto }
-header { text-align: center } header p { margin: 0 } h1 { font-size: 15pt; margin: 8mm 0 4mm }
-h2 { font-size: 12pt; margin: 6mm 0 2mm; break-after: avoid }
-table { border-collapse: collapse; width: 100%; font-size: 10pt } tr { break-inside: avoid }
-th, td { border: 0.4pt solid #555; padding: 1mm 2mm; text-align: left; vertical-align: top }
-th { background: #eee } code { font: 9pt monospace; overflow-wrap: anywhere }
-.draft { border: 1.5pt solid #000; padding: 3mm; font-weight: bold; text-align: center }
-.signatures { display: flex; justify-content: space-between; margin-top: 12mm; break-inside: avoid }
-.signatures div { width: 45%; text-align: center; min-height: 35mm }
-@media print { body { margin: 0; max-width: none } th { background: none } }
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,24 +184,19 @@ def write_page(dossier: Dossier, keys: PlaceKeys, *, sha256: str) -> str:
             _evidence_rows(dossier.evidence),
         ),
     )
-    tables = "".join(f"<h2>{title}</h2>\n{_table(header, rows)}" for title, header, rows in sections)
-    thumbprint = keys.current(Purpose.APPLICATION).signing_key().thumbprint()
-    draft = '<p class="draft">BẢN NHÁP: chưa đủ nội dung, không gửi đi</p>\n' if dossier.draft else ""
-    day = dossier.made_at.astimezone(vietnam())
-    return (
-        '<!doctype html>\n<html lang="vi">\n<head>\n<meta charset="utf-8">\n'
-        "<title>Đề nghị cấp tài khoản kết nối chính thức</title>\n"
-        f"<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        "<header>\n<p><strong>CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM</strong></p>\n"
-        "<p>Độc lập - Tự do - Hạnh phúc</p>\n<h1>ĐỀ NGHỊ CẤP TÀI KHOẢN KẾT NỐI CHÍNH THỨC</h1>\n"
-        "<p>tới Cơ sở dữ liệu quốc gia về dân cư (Nghị định 47/2020/NĐ-CP, Điều 35)</p>\n"
-        f"<p>Lập ngày {day:%d/%m/%Y}, {day:%H:%M} (giờ Việt Nam)</p>\n</header>\n{draft}{tables}"
-        "<h2>7. Tệp hồ sơ điện tử</h2>\n"
-        f"<p>SHA-256 của tệp: <code>{escape(sha256)}</code></p>\n"
-        f"<p>Dấu vân tay khóa ký (RFC 7638): <code>{escape(thumbprint)}</code></p>\n"
-        "<p>Thông tin tài khoản được cấp phải niêm phong bằng khóa công khai trong tệp.</p>\n"
-        '<div class="signatures">\n<div><strong>ĐƠN VỊ ĐẦU MỐI</strong></div>\n'
-        "<div><strong>THỦ TRƯỞNG CƠ QUAN</strong><br>(ký, đóng dấu)</div>\n</div>\n</body>\n</html>\n"
+    # A command that makes no application need not load it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - as said
+
+    templates = Environment(
+        loader=PackageLoader("gateway.applications", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return templates.get_template("application.html").render(
+        day=dossier.made_at.astimezone(vietnam()),
+        draft=dossier.draft,
+        sections=sections,
+        sha256=sha256,
+        thumbprint=keys.current(Purpose.APPLICATION).signing_key().thumbprint(),
     )
 
 
@@ -267,12 +248,6 @@ def _evidence_rows(evidence: Evidence) -> Rows:
         ("Cách C06 trả lời đã đối chiếu", f"{confirmed} đúng dự đoán, {refuted} khác dự đoán"),
         ("Nhật ký bằng chứng", f"{audit}, {evidence.audit_rows} dòng, {evidence.audit_hash}"),
     ]
-
-
-def _table(header: Sequence[str], rows: Rows) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def _joined(*texts: str) -> str:

@@ -5,6 +5,7 @@ can seal to a public key: only the desk's signature shows who issued the file. W
 second person decide. Form: openapi/official-issued.schema.json.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,12 +64,10 @@ async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None =
 
 def read_issuer_key(document: Any) -> ECKey:
     """Read the desk's public JWK. Raises `StateWrong`."""
-    try:
-        if not isinstance(document, dict) or "d" in document or document.get("crv") != "P-256":
-            raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected")
-        return ECKey.import_key(document)
-    except _MALFORMED:
-        raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected") from None
+    with contextlib.suppress(*_MALFORMED):
+        if isinstance(document, dict) and "d" not in document and document.get("crv") == "P-256":
+            return ECKey.import_key(document)
+    raise StateWrong("the issuer's key: a public JWK, EC P-256, is expected")
 
 
 def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:

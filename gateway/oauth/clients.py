@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from gateway.accounts.model import Credentials
-from gateway.accounts.public_keys import import_public_key
+from gateway.accounts.public_keys import ALGORITHM_OF_TYPE, import_public_key
 from gateway.edge.throttle import NotAuthenticated
 from gateway.identifiers import Profile
 from gateway.keys.jws import JwsInvalid, peek_claims, plain_id, read_header, verify_jws, whole_seconds
@@ -31,7 +31,6 @@ TRIES_WITHOUT_KID = 4
 
 _MAX_CLIENT_ID = 64
 _MAX_JTI = 128
-_ALGORITHMS = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
 _DUMMY_KEYS = {
     "ES256": {
         "kty": "EC",
@@ -205,7 +204,7 @@ def _tried_keys(proof: AssertionProof, credentials: Credentials) -> list[dict[st
         for key in credentials.public_keys
         if key.retired_at is None
         and proof.header.get("kid", key.jwk.get("kid")) == key.jwk.get("kid")
-        and _ALGORITHMS.get(key.jwk.get("kty", "")) == algorithm
+        and ALGORITHM_OF_TYPE.get(key.jwk.get("kty", "")) == algorithm
     ]
     lacking = (1 if "kid" in proof.header else TRIES_WITHOUT_KID) - len(usable)
     return [*usable, *[_DUMMY_KEYS[algorithm]] * lacking]
