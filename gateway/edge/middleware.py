@@ -22,7 +22,6 @@ from gateway.edge.logs import REQUEST_IDS, log_request
 from gateway.edge.metrics import Metrics
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal
-from gateway.edge.throttle import RateState
 from gateway.errors import GatewayError
 from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
 from gateway.identifiers import OPERATORS, has_long_number, new_request_id
@@ -168,9 +167,7 @@ class EdgeMiddleware:
             headers.append((b"cache-control", b"no-store"))
         if test_data:
             headers.append((b"x-test-data", b"true"))
-        if isinstance(rate := scope["state"].get("rate"), RateState):
-            headers += rate.headers()
-        message["headers"] = headers
+        message["headers"] = [*headers, *scope["state"].get("rate_headers", ())]
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Write one log line of a request, and count it."""

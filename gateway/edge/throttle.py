@@ -218,23 +218,6 @@ def network_key(address: str) -> str:
     return str(parsed) if parsed.version == 4 else parsed.exploded[:19]
 
 
-@dataclass(frozen=True, slots=True)
-class RateState:
-    """What is left of an account's rate: `left` of `most` calls, all of them again in `full_in` seconds of `window`."""
-
-    left: int
-    most: int
-    full_in: int
-    window: int
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers of draft-ietf-httpapi-ratelimit-headers-10."""
-        return [
-            (b"ratelimit-policy", f'"account";q={self.most};w={self.window}'.encode()),
-            (b"ratelimit", f'"account";r={self.left};t={self.full_in}'.encode()),
-        ]
-
-
 @dataclass(slots=True)
 class _Bucket:
     calls: float
@@ -269,9 +252,15 @@ class RateLimits:
             raise RateLimited(retry_after=1)  # the rate is one call a second or more
         bucket.calls -= 1
 
-    def rate_of(self, profile: str, client_id: str, *, per_second: int) -> RateState:
-        """Return what is left in an account's bucket after its last call."""
+    def headers_of(self, profile: str, client_id: str, *, per_second: int) -> list[tuple[bytes, bytes]]:
+        """Return the headers on what is left in an account's bucket (draft-ietf-httpapi-ratelimit-headers-10).
+
+        `r` calls are left of `q` in a window of `w` seconds; in `t` seconds the bucket is full again.
+        """
         full = per_second * BURST_SECONDS
         left = self._buckets[(profile, client_id)].calls
         full_in = ceil((full - left) / per_second)
-        return RateState(left=int(left), most=full, full_in=full_in, window=BURST_SECONDS)
+        return [
+            (b"ratelimit-policy", f'"account";q={full};w={BURST_SECONDS}'.encode()),
+            (b"ratelimit", f'"account";r={int(left)};t={full_in}'.encode()),
+        ]

@@ -73,7 +73,7 @@ async def identify_caller(
     try:
         rates.spend(name, account.client_id, per_second=per_second)
     finally:
-        request.state.rate = rates.rate_of(name, account.client_id, per_second=per_second)
+        request.state.rate_headers = rates.headers_of(name, account.client_id, per_second=per_second)
     if proof is not None:
         await spend_proof(deps, proof)
     return Caller(

@@ -160,6 +160,6 @@ def measured_lines(measured: Measured, language: Language) -> list[tuple[str, st
     if latency["p50"] is not None:
         lines.append((word("latency", language), f"{latency['p50']}, {latency['p95']}"))
     if measured.failures:
-        told = ", ".join(f"{code} {n}" for code, n in measured.failures.items())
-        lines.append((word("failures", language), told))
+        counts = ", ".join(f"{code} {n}" for code, n in measured.failures.items())
+        lines.append((word("failures", language), counts))
     return lines

@@ -139,8 +139,8 @@ def find_services(week: Week) -> Services | None:
 
 
 def _state(slug: str, row: dict[str, Any], known: list[Week]) -> ServiceState:
-    told = next(row["weeks"][str(week)] for week in reversed(known) if str(week) in row["weeks"])
-    return ServiceState(slug=slug, due=row["due"], **told)
+    state = next(row["weeks"][str(week)] for week in reversed(known) if str(week) in row["weeks"])
+    return ServiceState(slug=slug, due=row["due"], **state)
 
 
 @cache

@@ -83,10 +83,10 @@ def explain_command(
     world = World(PeopleIndex(known, generated=make_generated(population, seed)))
     explanation = explain_in(world, claim, switches)
     if as_json:
-        print(json.dumps(explanation.as_json(), ensure_ascii=False))
+        print(json.dumps(explanation, ensure_ascii=False))
     else:
-        print(f"differs: {', '.join(explanation.differs) or 'nothing'}")
-        print(f"status: {', '.join(explanation.status) or 'nobody has this number'}")
+        print(f"differs: {', '.join(explanation['differs']) or 'nothing'}")
+        print(f"status: {', '.join(explanation['status']) or 'nobody has this number'}")
 
 
 def _explain_login(sent: dict[str, Any], seed: str, switches: Switches, *, as_json: bool) -> None:
@@ -95,7 +95,7 @@ def _explain_login(sent: dict[str, Any], seed: str, switches: Switches, *, as_js
     from mock_c06.control.explain_web import LoginBody, explain_login, login_json
     from mock_c06.settings import read_settings
 
-    login = _validate(LoginBody, sent, "login", _EXPECTED_LOGIN).login()
+    login = _validate(LoginBody, sent, "login", _EXPECTED_LOGIN)
     accounts = ready_made_accounts(read_settings().seed_of_secrets(seed))
     register = Register(replace(account, switches=switches) for account in accounts)
     reason, detail = explain_login(register, login, now=SystemClock().now())

@@ -4,7 +4,6 @@ For the control face and `mock-c06 explain` alone. No call is made: replays and 
 they depend on earlier calls.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
@@ -23,41 +22,6 @@ from mock_c06.login.reasons import REMEDIES, LoginFailure
 from mock_c06.matching.explain import explain_in
 from mock_c06.people.model import Claim
 from mock_c06.runs.run import Run, Runs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentLogin:
-    """What one call carried: the URL as it was called, and two headers."""
-
-    environment: Environment
-    url: str
-    authorization: str | None
-    timestamp: str | None
-
-
-def explain_login(
-    register: Register, sent: SentLogin, *, now: datetime
-) -> tuple[LoginFailure | None, str | None]:
-    """Return why the login fails, and what was hashed or sent instead; (None, None) for a right login."""
-    login = find_login(sent.authorization)
-    user = login.user if login is not None else ""
-    claimed = register.find_by_user(sent.environment, user)
-    try:
-        account = verify_login(
-            claimed,
-            login,
-            url=sent.url,
-            timestamp=sent.timestamp,
-            now=now,
-            elsewhere=register.knows_user(user),
-        )
-        if account.status is not Status.ACTIVE and not account.activates_at_login:
-            raise inactive(account)
-    except Unauthorised as refusal:
-        return LoginFailure(refusal.reason), refusal.detail
-    except AccountNotActive as refusal:
-        return LoginFailure(refusal.reason), None
-    return None, None
 
 
 def login_json(reason: LoginFailure | None, detail: str | None) -> dict[str, Any]:
@@ -104,9 +68,30 @@ class LoginBody(ControlBody):
     authorization: str | None = Field(default=None, max_length=2000)
     timestamp: str | None = Field(default=None, max_length=40)
 
-    def login(self) -> SentLogin:
-        """Return the login."""
-        return SentLogin(**{name: getattr(self, name) for name in LoginBody.model_fields})
+
+def explain_login(
+    register: Register, sent: LoginBody, *, now: datetime
+) -> tuple[LoginFailure | None, str | None]:
+    """Return why the login fails, and what was hashed or sent instead; (None, None) for a right login."""
+    login = find_login(sent.authorization)
+    user = login.user if login is not None else ""
+    claimed = register.find_by_user(sent.environment, user)
+    try:
+        account = verify_login(
+            claimed,
+            login,
+            url=sent.url,
+            timestamp=sent.timestamp,
+            now=now,
+            elsewhere=register.knows_user(user),
+        )
+        if account.status is not Status.ACTIVE and not account.activates_at_login:
+            raise inactive(account)
+    except Unauthorised as refusal:
+        return LoginFailure(refusal.reason), refusal.detail
+    except AccountNotActive as refusal:
+        return LoginFailure(refusal.reason), None
+    return None, None
 
 
 def explain_routes(runs: Runs, register: Register, started_with: Switches, clock: Clock) -> APIRouter:
@@ -118,13 +103,13 @@ def explain_routes(runs: Runs, register: Register, started_with: Switches, clock
         """Return which parts of the claim differ from the run's people; an empty list means that all agree."""
         found = runs.get(run)
         switches = _switches(found, body.account)
-        return explain_in(found.world, body.claim(), switches).as_json()
+        return explain_in(found.world, body.claim(), switches)
 
     @router.post("/runs/{run}/explain/login")
     async def explain_one_login(run: str, body: LoginBody) -> dict[str, Any]:
         """Return why the registry refuses the login; `reason` is null for a right one."""
         found = runs.get(run)
-        return login_json(*explain_login(found.accounts_of(register), body.login(), now=clock.now()))
+        return login_json(*explain_login(found.accounts_of(register), body, now=clock.now()))
 
     def _switches(run: Run, account: str | None) -> Switches:
         if account is None:

@@ -4,9 +4,7 @@ For the control face and `mock-c06 explain` alone: the registry face never disti
 because a caller could then find a person's data part by part.
 """
 
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 from mock_c06.accounts.switches import AS_BUILT, Switches
 from mock_c06.matching.match import birth_agrees, fold_name, name_agrees, number_agrees
@@ -85,21 +83,13 @@ def _birth_hints(person: Person, claim: Claim) -> list[str]:
     return [HINT_YEAR_ONLY] if claimed_year == person.birth_year else []
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """Which parts differ, with hints; and the life statuses of the people with that number."""
+def explain_in(world: World, claim: Claim, switches: Switches = AS_BUILT) -> dict[str, list[str]]:
+    """Return which parts differ, with hints, and the life statuses of the people with that number, as the control face does.
 
-    differs: tuple[str, ...]
-    status: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Write it as the control face answers."""
-        return {"differs": list(self.differs), "status": list(self.status)}
-
-
-def explain_in(world: World, claim: Claim, switches: Switches = AS_BUILT) -> Explanation:
-    """Explain as an account with these switches is answered; of several with the same nine digits, by the nearest."""
+    Judges as an account with these switches is answered; of several with the same nine digits, by the nearest.
+    """
     found = world.find(claim)
     parts = (explain(person, claim, switches) for person in found or (None,))
     statuses = sorted({person.status.name.lower() for person in found})
-    return Explanation(differs=min(parts, key=len), status=tuple(statuses))
+    differs = min(parts, key=len)
+    return {"differs": list(differs), "status": statuses}
