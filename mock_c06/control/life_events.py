@@ -16,16 +16,7 @@ from mock_c06.clock import VIETNAM
 from mock_c06.control.people_json import AddressBody, gender_code
 from mock_c06.control.validation import BoundedText, ControlBody, Day, Flag, Instant
 from mock_c06.errors import EventRefused
-from mock_c06.people.index import (
-    CHILD,
-    GRANDCHILD,
-    HEAD_OF_HOUSEHOLD,
-    IN_LAW,
-    OTHER,
-    SPOUSE,
-    parents_of,
-    person_key,
-)
+from mock_c06.people.index import HEAD_OF_HOUSEHOLD, parents_of, person_key
 from mock_c06.people.model import YEARS_TO_PARENT, Address, LifeStatus, Person
 from mock_c06.runs.life_events import (
     age_on,
@@ -42,8 +33,9 @@ from mock_c06.runs.world import World
 
 _SINGLE, _MARRIED, _PARTED = "1", "2", "3"
 _AGE_TO_MARRY = {"1": 20, "2": 18}
+_CHILD, _GRANDCHILD, _OTHER = "CH03", "CH06", "CH99"
 # The child's relation to the head, by that of the reporting parent: head, spouse, child, child-in-law.
-_RELATION = {HEAD_OF_HOUSEHOLD: CHILD, SPOUSE: CHILD, CHILD: GRANDCHILD, IN_LAW: GRANDCHILD}
+_RELATION = {HEAD_OF_HOUSEHOLD: _CHILD, "CH02": _CHILD, "CH03": _GRANDCHILD, "CH08": _GRANDCHILD}
 
 _Number = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 _Card = Annotated[str, Field(pattern=r"^[0-9]{9}$")]
@@ -287,7 +279,7 @@ class BirthBody(_EventBody):
         by_gender = {each.gender: each for each in (parent, other) if each is not None}
         father, mother = by_gender.get("1"), by_gender.get("2")
         home = parent.permanent_residence
-        relation = _RELATION.get(parent.relation_to_head or "", OTHER) if parent.household else None
+        relation = _RELATION.get(parent.relation_to_head or "", _OTHER) if parent.household else None
         child = Person(
             citizen_id=issue_number(
                 world,

@@ -11,21 +11,12 @@ from functools import cache
 from mock_c06.generated.cells import Cells, Member
 from mock_c06.generated.clans import RECORDS, ClanShape
 from mock_c06.generated.lives import Lives
-from mock_c06.people.index import (
-    CHILD,
-    FATHER,
-    GRANDCHILD,
-    GRANDPARENT,
-    HEAD_OF_HOUSEHOLD,
-    IN_LAW,
-    MOTHER,
-    OTHER,
-    SIBLING,
-    SPOUSE,
-)
+from mock_c06.people.index import HEAD_OF_HOUSEHOLD
 from mock_c06.people.model import LifeStatus
 
 _KEY = re.compile(r"dan-so-([0-9]{1,8})-([a-f0-9])")
+_SPOUSE, _CHILD, _FATHER, _MOTHER, _GRANDCHILD = "CH02", "CH03", "CH04", "CH05", "CH06"
+_SIBLING, _IN_LAW, _GRANDPARENT, _OTHER = "CH07", "CH08", "CH09", "CH99"
 
 
 class Households:
@@ -90,7 +81,7 @@ def relation_of(shape: ClanShape, position: int, head: int) -> str:
     for code, holds in _RELATIONS:
         if holds(shape, position, head):
             return code
-    return OTHER
+    return _OTHER
 
 
 def _parents(shape: ClanShape, position: int | None) -> set[int]:
@@ -107,17 +98,17 @@ def _grandparents(shape: ClanShape, position: int) -> set[int]:
 # A great-grandchild counts as a grandchild: the list has no other code.
 _RELATIONS: tuple[tuple[str, Callable[[ClanShape, int, int], bool]], ...] = (
     (HEAD_OF_HOUSEHOLD, lambda _, one, head: one == head),
-    (SPOUSE, lambda shape, one, head: shape.slots[one].spouse == head),
-    (CHILD, lambda shape, one, head: head in _parents(shape, one)),
-    (FATHER, lambda shape, one, head: shape.slots[head].father == one),
-    (MOTHER, lambda shape, one, head: shape.slots[head].mother == one),
+    (_SPOUSE, lambda shape, one, head: shape.slots[one].spouse == head),
+    (_CHILD, lambda shape, one, head: head in _parents(shape, one)),
+    (_FATHER, lambda shape, one, head: shape.slots[head].father == one),
+    (_MOTHER, lambda shape, one, head: shape.slots[head].mother == one),
     (
-        GRANDCHILD,
+        _GRANDCHILD,
         lambda shape, one, head: any(
             head == each or head in _parents(shape, each) for each in _grandparents(shape, one)
         ),
     ),
-    (GRANDPARENT, lambda shape, one, head: one in _grandparents(shape, head)),
-    (SIBLING, lambda shape, one, head: bool(_parents(shape, one) & _parents(shape, head))),
-    (IN_LAW, lambda shape, one, head: head in _parents(shape, shape.slots[one].spouse)),
+    (_GRANDPARENT, lambda shape, one, head: one in _grandparents(shape, head)),
+    (_SIBLING, lambda shape, one, head: bool(_parents(shape, one) & _parents(shape, head))),
+    (_IN_LAW, lambda shape, one, head: head in _parents(shape, shape.slots[one].spouse)),
 )

@@ -16,9 +16,6 @@ from typing import Protocol
 from mock_c06.people.model import Kin, Person
 
 HEAD_OF_HOUSEHOLD = "CH01"
-SPOUSE, CHILD, FATHER, MOTHER, GRANDCHILD = "CH02", "CH03", "CH04", "CH05", "CH06"
-SIBLING, IN_LAW, GRANDPARENT, OTHER = "CH07", "CH08", "CH09", "CH99"
-"""Relations to the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,21 +15,7 @@ from typing import Any, Protocol
 
 from mock_c06.clock import VIETNAM
 from mock_c06.errors import EventRefused, PersonUnknown
-from mock_c06.people.index import (
-    CHILD,
-    FATHER,
-    GRANDCHILD,
-    GRANDPARENT,
-    HEAD_OF_HOUSEHOLD,
-    IN_LAW,
-    MOTHER,
-    OTHER,
-    SIBLING,
-    SPOUSE,
-    key_of_kin,
-    parents_of,
-    person_key,
-)
+from mock_c06.people.index import HEAD_OF_HOUSEHOLD, key_of_kin, parents_of, person_key
 from mock_c06.people.model import Claim, Kin, LifeStatus, Person
 from mock_c06.people.rules import kin_of_record
 from mock_c06.runs.run import AppliedEvent, EventKind, Run
@@ -187,6 +173,8 @@ def _gender_and_year(gender: str, birth_year: int) -> str:
     return f"{century}{birth_year % 100:02d}"
 
 
+_SPOUSE, _CHILD, _FATHER, _MOTHER, _GRANDCHILD = "CH02", "CH03", "CH04", "CH05", "CH06"
+_SIBLING, _IN_LAW, _GRANDPARENT, _OTHER = "CH07", "CH08", "CH09", "CH99"
 _ADULT = 18
 
 
@@ -218,15 +206,15 @@ def relation_to(world: World, member: Person, head: Person) -> str:
     parents, above = parents_of(member), parents_of(head)
     spouse = world.find_by_key(key_of_kin(member.spouse) or "")
     relations = (
-        (SPOUSE, key_of_kin(member.spouse) == key),
-        (CHILD, key in parents),
-        (MOTHER if member.gender == "2" else FATHER, one in above),
-        (GRANDCHILD, key in _parents_of_keys(world, parents)),
-        (GRANDPARENT, one in _parents_of_keys(world, above)),
-        (SIBLING, bool(parents & above)),
-        (IN_LAW, spouse is not None and key in parents_of(spouse)),
+        (_SPOUSE, key_of_kin(member.spouse) == key),
+        (_CHILD, key in parents),
+        (_MOTHER if member.gender == "2" else _FATHER, one in above),
+        (_GRANDCHILD, key in _parents_of_keys(world, parents)),
+        (_GRANDPARENT, one in _parents_of_keys(world, above)),
+        (_SIBLING, bool(parents & above)),
+        (_IN_LAW, spouse is not None and key in parents_of(spouse)),
     )
-    return next((code for code, holds in relations if holds), OTHER)
+    return next((code for code, holds in relations if holds), _OTHER)
 
 
 def _parents_of_keys(world: World, keys: set[str]) -> set[str]:
