@@ -5,6 +5,9 @@ the process. The HTTP protocol is uvicorn's, with three differences. All writes 
 joined, because a write to a socket costs more than the rest of an answer. A planned `reset` cuts the connection of
 its own request. Trailers are dropped, and heads that two parsers may read differently are refused (RFC 9112 §3.2,
 §6.1).
+
+The mock neither listens nor answers under a host name that looks like one of the state's: a proxy or a hosts file that
+routes a real name to the mock is noticed at the first call.
 """
 
 import asyncio
@@ -16,15 +19,16 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mock_c06.errors import StartRefused
-from mock_c06.wire.reply import ABORT, MARK
+from mock_c06.wire.reply import ABORT, MARK, TEXT, Reply, deliver
 
 MAX_OVERHEAD = 64 * 1024
 """Bytes of one request outside the body: head, chunk framing, trailers."""
@@ -262,3 +266,35 @@ def _config(face: Face) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_SECONDS_TO_DRAIN + 1,
     )
+
+
+_OFFICIAL = (".gov.vn", ".bca")
+_PORT = re.compile(r":[0-9]*$")
+_MISDIRECTED = Reply(
+    status=421,
+    body=b"421 Misdirected Request: a mock with synthetic people does not answer under an official name",
+    content_type=TEXT,
+)
+
+
+@lru_cache(maxsize=64)
+def looks_official(host: str) -> bool:
+    """Return whether a host, with or without a port, has a name of the state's."""
+    name = (_PORT.sub("", host) if ":" in host else host).rstrip(".").lower()
+    return f".{name}".endswith(_OFFICIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialHostRefusal:
+    """Middleware that answers 421 if the `Host` looks official."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"host" and looks_official(value.decode("latin-1")):
+                    await deliver(_MISDIRECTED, scope, receive, send)
+                    return
+        await self.app(scope, receive, send)

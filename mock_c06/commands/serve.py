@@ -132,8 +132,7 @@ def listen(
 ) -> None:
     """Answer on every face until Ctrl-C; print the banner, the addresses and the closing line once they listen."""
     from mock_c06.app import build_login
-    from mock_c06.faces.official_names import OfficialHostRefusal
-    from mock_c06.server import Face, bind, serve
+    from mock_c06.server import Face, OfficialHostRefusal, bind, serve
 
     registry = (("test", mock.test, ports[0]), ("official", mock.official, ports[1]))
     faces = [
@@ -190,7 +189,7 @@ def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:
 
 
 def _require_place(host: str, *, allow_public: bool) -> None:
-    from mock_c06.faces.official_names import looks_official
+    from mock_c06.server import looks_official
 
     if looks_official(host):
         raise StartRefused(f"{host} looks like an official name: a mock does not listen there")

@@ -6,8 +6,8 @@ from typing import Any
 
 from mock_c06.journal.journal import TOKEN
 from mock_c06.operations import Operation
-from mock_c06.testing.control import Control, ControlRefused
 from mock_c06.testing.people import PersonOrNumber, number_of, numbers_of
+from mock_c06.testing.targets import Control, ControlRefused
 
 CallFilter = Mapping[str, Any]
 _MAX_LINES = 20

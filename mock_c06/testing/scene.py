@@ -13,10 +13,9 @@ import httpx
 
 from mock_c06.clock import Clock, SystemClock
 from mock_c06.login.reasons import digest
-from mock_c06.testing.control import Control, ControlRefused
 from mock_c06.testing.journal import JournalOfRun
 from mock_c06.testing.people import KnownPerson, PersonOrNumber, number_of, read_person
-from mock_c06.testing.targets import Target, Transport
+from mock_c06.testing.targets import Control, ControlRefused, Target, Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

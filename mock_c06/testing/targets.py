@@ -1,4 +1,4 @@
-"""The mock of a test session, built in this process or running elsewhere, and the HTTP transports to it.
+"""The mock of a test session, built in this process or running elsewhere, its control face, and the transports to it.
 
 There is a transport for each kind of httpx client, so that one fixture serves synchronous and asynchronous tests.
 In-process an asynchronous call runs in the caller's loop, a synchronous one in the session's loop; the mock has no
@@ -17,6 +17,42 @@ from starlette.types import ASGIApp
 
 from mock_c06.app import build_mock
 from mock_c06.settings import Settings
+
+
+class ControlRefused(Exception):
+    """The control face refused what a test asked of it: the test is wrong, or the mock does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Requests about one run."""
+
+    client: httpx.Client
+    run: str
+
+    def of_run(self, method: str, path: str, **sent: Any) -> Any:
+        """Call `/runs/{run}{path}`; raises `ControlRefused`."""
+        return self.call(method, f"/runs/{self.run}{path}", **sent)
+
+    def call(self, method: str, path: str, **sent: Any) -> Any:
+        """Request a path and return its JSON, None for an empty answer; raises `ControlRefused`."""
+        try:
+            answer = self.client.request(method, path, **sent)
+        except httpx.TransportError as error:
+            raise ControlRefused(f"no control face at {self.client.base_url}: {error}") from error
+        if answer.is_error:
+            raise ControlRefused(f"{method} {path}: {_reason(answer)}")
+        return answer.json() if answer.content else None
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"HTTP {answer.status_code}"
+    named = [f"{each.get('field')}: {each.get('detail')}" for each in problem.get("errors", [])]
+    return "; ".join([str(problem.get("title") or problem.get("detail")), *named])
+
 
 _T = TypeVar("_T")
 

@@ -66,9 +66,7 @@ def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iter
         encoding="utf-8",
         env=MOCK_BARE,
     )
-    try:
-        assert process.stdout is not None
-        lines = tuple(process.stdout.readline().strip() for _ in range(4))
+    with _printed(process, 4) as lines:
         announced = dict(line.split(": ", 1) for line in lines)
         control, _, token = announced["control"].partition(" token=")
         yield Served(
@@ -79,12 +77,19 @@ def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iter
             control=control,
             token=token,
         )
+
+
+@contextmanager
+def _printed(process: "subprocess.Popen[str]", count: int) -> Iterator[tuple[str, ...]]:
+    """Yield the first lines that a program prints; end it by its process id."""
+    assert process.stdout is not None
+    try:
+        yield tuple(process.stdout.readline().strip() for _ in range(count))
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
-        if process.stdout is not None:
-            process.stdout.close()
+        process.wait(timeout=30)
+        process.stdout.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,16 +153,8 @@ class Place:
                 cwd=self.folder,
                 env={**BARE, **self.settings},
             )
-        try:
-            assert process.stdout is not None
-            lines = tuple(process.stdout.readline().strip() for _ in range(3))
+        with _printed(process, 3) as lines:
             yield Running(process=process, address=lines[0].removeprefix("gateway: "), lines=lines)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
-            if process.stdout is not None:
-                process.stdout.close()
 
     def log(self) -> str:
         """Return what the gateway logged so far."""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from mock_c06.testing.control import ControlRefused
 from mock_c06.testing.scene import C06
+from mock_c06.testing.targets import ControlRefused
 from tests.mock_c06.callers import envelope
 
 VERDICT = "XacThucThongTinCongDan"
