@@ -12,19 +12,25 @@ from gateway.procedures.fields import Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcedureCode:
-    """A mã TTHC and its first and last valid day; None where no source names one."""
+class _Dated:
+    """What is valid from a first to a last day; None where no source names one."""
 
-    code: str
     valid_from: date | None = None
     valid_to: date | None = None
-    covers: str | None = None
     source: str
     guess: bool = False
 
     def valid_on(self, day: date) -> bool:
-        """Return whether the code is valid on that day."""
+        """Return whether it is valid on that day."""
         return (self.valid_from or day) <= day <= (self.valid_to or day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcedureCode(_Dated):
+    """A mã TTHC."""
+
+    code: str
+    covers: str | None = None
 
 
 class FieldType(StrEnum):
@@ -71,18 +77,10 @@ class SubjectRole:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegalBasis:
-    """A legal provision that allows reading the data, and its first and last day in force; None where no source says so."""
+class LegalBasis(_Dated):
+    """A legal provision that allows reading the data."""
 
     text: str
-    valid_from: date | None = None
-    valid_to: date | None = None
-    source: str
-    guess: bool = False
-
-    def valid_on(self, day: date) -> bool:
-        """Return whether the provision is in force on that day."""
-        return (self.valid_from or day) <= day <= (self.valid_to or day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,13 +170,7 @@ class IdentityMembers(Strict):
 
     def claim(self) -> Claim:
         """Return the claim about this person."""
-        return Claim(
-            citizen_id=self.citizen_id,
-            id_card_number=self.id_card_number,
-            full_name=self.full_name,
-            birth_date=self.birth_date,
-            birth_year=self.birth_year,
-        )
+        return Claim(**dict(self))
 
 
 class ConnectionMembers(Strict):

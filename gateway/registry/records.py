@@ -9,6 +9,7 @@ and a relative's number, which must not be delivered. Codes stay text, since the
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from gateway.clock import vietnam
 from gateway.errors.registry import RegistryAnswerInvalid
@@ -118,13 +119,19 @@ _ADDRESS_CODES = {
     names.WARD: re.compile(r"[0-9]{5}"),
     names.COUNTRY: _COUNTRY,
 }
-_ADDRESSES = (
-    names.BIRTH_REGISTRATION,
-    names.NATIVE_PLACE,
-    names.PERMANENT_RESIDENCE,
-    names.CURRENT_RESIDENCE,
-)
-_RELATIVES = (names.FATHER, names.MOTHER, names.SPOUSE, names.REPRESENTATIVE, names.HOUSEHOLD_HEAD)
+_ADDRESSES = {
+    "birth_registration_place": names.BIRTH_REGISTRATION,
+    "native_place": names.NATIVE_PLACE,
+    "permanent_residence": names.PERMANENT_RESIDENCE,
+    "current_residence": names.CURRENT_RESIDENCE,
+}
+_RELATIVES = {
+    "father": names.FATHER,
+    "mother": names.MOTHER,
+    "spouse": names.SPOUSE,
+    "representative": names.REPRESENTATIVE,
+    "household_head": names.HOUSEHOLD_HEAD,
+}
 _RELATIVE_CODES = {names.RELATION: re.compile(r"[0-9A-Z]{1,10}")}
 _LIFE = {
     "1": LifeStatus.LIVING,
@@ -181,8 +188,10 @@ def _record(person: Branch, as_of: str, today: date) -> Record:
     gender, marital_status, life_status = (
         (codes[name] or "").lstrip("0") for name in (names.GENDER, names.MARITAL_STATUS, names.LIFE_STATUS)
     )
-    addresses = {name: _address(person[name]) for name in _ADDRESSES if person.get(name)}
-    relatives = {name: _relative(person[name]) for name in _RELATIVES if person.get(name)}
+    parts_of: dict[str, Any] = {
+        **{field: _address(person[name]) for field, name in _ADDRESSES.items() if person.get(name)},
+        **{field: _relative(person[name]) for field, name in _RELATIVES.items() if person.get(name)},
+    }
     return Record(
         as_of=instant(as_of),
         citizen_id=codes[names.CITIZEN_ID],
@@ -197,15 +206,7 @@ def _record(person: Branch, as_of: str, today: date) -> Record:
         birth_date=birth_date,
         birth_year=birth_year,
         nationality=codes[names.NATIONALITY],
-        birth_registration_place=addresses.get(names.BIRTH_REGISTRATION),
-        native_place=addresses.get(names.NATIVE_PLACE),
-        permanent_residence=addresses.get(names.PERMANENT_RESIDENCE),
-        current_residence=addresses.get(names.CURRENT_RESIDENCE),
-        father=relatives.get(names.FATHER),
-        mother=relatives.get(names.MOTHER),
-        spouse=relatives.get(names.SPOUSE),
-        representative=relatives.get(names.REPRESENTATIVE),
-        household_head=relatives.get(names.HOUSEHOLD_HEAD),
+        **parts_of,
         household_members=_members(person),
         life_status=_LIFE.get(life_status, LifeStatus.UNKNOWN),
     )
