@@ -5,7 +5,7 @@ a viewer may revoke an account and disable officers. See docs/decisions/0069.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.accounts.model import Account
 from gateway.audit.log import Change
@@ -32,26 +32,16 @@ PROMOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestrictedAct:
-    """An act that needs a sign-in: the command that does it, and whether one operator may do it alone."""
-
-    remedy: str
-    by_one: bool = False
-
-
-_RESTRICTED: Mapping[str, RestrictedAct] = {
-    "account_created": RestrictedAct(remedy=PROMOTE),
-    "credential_rotated": RestrictedAct(
-        remedy=_BY_CHANGE.format(command="rotate CLIENT_ID --public-key FILE")
-    ),
-    "officers_added": RestrictedAct(remedy=_BY_CHANGE.format(command="officers add CLIENT_ID")),
-    "rights_changed": RestrictedAct(remedy=_BY_CHANGE.format(command="grant or scopes CLIENT_ID")),
-    "account_active": RestrictedAct(remedy=_BY_CHANGE.format(command="resume CLIENT_ID")),
-    "officers_disabled": RestrictedAct(remedy=_BY_OPERATOR, by_one=True),
-    "account_revoked": RestrictedAct(remedy=_BY_OPERATOR, by_one=True),
+_REMEDIES: Mapping[str, str] = {
+    "account_created": PROMOTE,
+    "credential_rotated": _BY_CHANGE.format(command="rotate CLIENT_ID --public-key FILE"),
+    "officers_added": _BY_CHANGE.format(command="officers add CLIENT_ID"),
+    "rights_changed": _BY_CHANGE.format(command="grant or scopes CLIENT_ID"),
+    "account_active": _BY_CHANGE.format(command="resume CLIENT_ID"),
+    "officers_disabled": _BY_OPERATOR,
+    "account_revoked": _BY_OPERATOR,
 }
-"""By the outcome of the audit row; a missing act (to suspend) needs no sign-in."""
+"""What to do instead without a sign-in, by the outcome of the audit row; a missing act (to suspend) needs no sign-in."""
 
 
 async def act_on_account(
@@ -68,18 +58,18 @@ async def act_on_account(
         TokenInvalid: `by` was disabled, or has another role, since.
         What `change` raises.
     """
-    restriction = _RESTRICTED.get(outcome) if account.profile is Profile.OFFICIAL else None
-    permit = permit_of(by, WORKING_ROLES) if restriction is not None and restriction.by_one else None
-    if restriction is not None:
-        await check_host_act(deps, permit, tried=outcome, remedy=restriction.remedy)
+    remedy = _REMEDIES.get(outcome) if account.profile is Profile.OFFICIAL else None
+    permit = permit_of(by, WORKING_ROLES) if remedy == _BY_OPERATOR else None
+    if remedy is not None:
+        await check_host_act(deps, permit, tried=outcome, remedy=remedy)
         if permit is not None and by is not None and by.role not in WORKING_ROLES:
             tried = _entry(deps, account, Kind.REFUSED, f"role_missing:{outcome}", by.name)
             await deps.audit.record(tried)
             raise RoleMissing(tuple(role.value for role in WORKING_ROLES))
 
     async def checked(transaction: Transaction) -> None:
-        if restriction is not None:
-            await actor_of(transaction, permit, remedy=restriction.remedy)
+        if remedy is not None:
+            await actor_of(transaction, permit, remedy=remedy)
         await change(transaction)
 
     actor = LOCAL if by is None else by.name
