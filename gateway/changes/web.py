@@ -51,6 +51,10 @@ Reason = Annotated[ReasonBody, Depends(OptionalBody(ReasonBody))]
 
 _MAY_NOT = (RoleMissing, StateWrong, NotFound, StoreUnavailable)
 _NOT_ALONE = (*_MAY_NOT, SameOperator)
+_NOT_MADE = (RoleMissing, StateWrong, StoreUnavailable)
+_NOT_RUN = (*_MAY_NOT, PreflightBudgetSpent)
+_NOT_READY = (*_NOT_ALONE, DiffChanged, PreflightFailed)
+"""What the steps of a change are refused with."""
 
 
 def build_router() -> APIRouter:
@@ -65,13 +69,12 @@ def build_router() -> APIRouter:
     summary = "One change, with the lines of its preflight"
     add("GET", "/changes/{change}", _get_change, summary, OneChangeAnswer, NotFound)
     act = partial(add, "POST")
-    summary, refused = "Propose a change; nothing is applied yet", (RoleMissing, StateWrong, StoreUnavailable)
-    act("/changes", _propose_change, summary, ChangeAnswer, *refused, status=201, description="Proposed")
-    summary, spent = "Run its preflight, which affects no portal", (*_MAY_NOT, PreflightBudgetSpent)
-    act("/changes/{change}/preflight", _preflight_change, summary, PreflightAnswer, *spent)
-    unlike = (*_NOT_ALONE, DiffChanged, PreflightFailed)
-    act("/changes/{change}/approve", _approve_change, "Approve exactly this diff", ChangeAnswer, *unlike)
-    act("/changes/{change}/activate", _activate_change, "Apply the change", ChangeAnswer, *unlike)
+    summary, proposed = "Propose a change; nothing is applied yet", "Proposed"
+    act("/changes", _propose_change, summary, ChangeAnswer, *_NOT_MADE, status=201, description=proposed)
+    summary = "Run its preflight, which affects no portal"
+    act("/changes/{change}/preflight", _preflight_change, summary, PreflightAnswer, *_NOT_RUN)
+    act("/changes/{change}/approve", _approve_change, "Approve exactly this diff", ChangeAnswer, *_NOT_READY)
+    act("/changes/{change}/activate", _activate_change, "Apply the change", ChangeAnswer, *_NOT_READY)
     act("/changes/{change}/reject", _reject_change, "End the proposal", ChangeAnswer, *_MAY_NOT)
     summary = "Return to the former revision"
     act("/changes/{change}/rollback", _rollback_change, summary, ChangeAnswer, *_NOT_ALONE)

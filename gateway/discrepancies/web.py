@@ -1,5 +1,6 @@
 """Discrepancies over HTTP: portals file and read their own, operators read and resolve those of all accounts."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -42,9 +43,8 @@ Acceptable = Annotated[None, Depends(check_acceptable)]
 def build_router() -> APIRouter:
     """Return the routes of portals and of operators."""
     router = APIRouter()
-    router.include_router(
-        _build_operators()
-    )  # first, since the first segment of a portal's path could be anything
+    # The operators' paths first: the first segment of a portal's path could be anything.
+    router.include_router(_build_operators())
     router.include_router(_build_portals())
     return router
 
@@ -73,16 +73,14 @@ def _build_portals() -> APIRouter:
 
 def _build_operators() -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/discrepancies", tags=["discrepancies of all accounts"])
+    add = partial(add_route, router)
     summary = "The discrepancies of all accounts, without notes"
-    add_route(router, "GET", "", _list_all_discrepancies, summary, DisputedPageAnswer)
-    path, summary = "/{discrepancy_id}", "One discrepancy with its note; reading it is recorded"
-    add_route(router, "GET", path, _read_discrepancy, summary, DisputedWithNoteAnswer, NotFound)
-    path, summary = (
-        f"{path}/resolve",
-        "End a discrepancy as corrected or rejected, with a reason for the citizen",
-    )
-    refused = (NotFound, StateWrong, StoreUnavailable)
-    add_route(router, "POST", path, _resolve_discrepancy, summary, DisputedWithNoteAnswer, *refused)
+    add("GET", "", _list_all_discrepancies, summary, DisputedPageAnswer)
+    summary = "One discrepancy with its note; reading it is recorded"
+    add("GET", "/{discrepancy_id}", _read_discrepancy, summary, DisputedWithNoteAnswer, NotFound)
+    summary = "End a discrepancy as corrected or rejected, with a reason for the citizen"
+    refused, path = (NotFound, StateWrong, StoreUnavailable), "/{discrepancy_id}/resolve"
+    add("POST", path, _resolve_discrepancy, summary, DisputedWithNoteAnswer, *refused)
     return router
 
 

@@ -3,6 +3,7 @@
 `Depends(operator)` identifies the caller; `Depends(SignedIn(Role.APPROVER))` requires a role as well.
 """
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -89,25 +90,14 @@ AnyOperator = Annotated[Operator, Depends(operator)]
 def build_router() -> APIRouter:
     """Return the routes of operators."""
     router = APIRouter(prefix=PREFIX, tags=["operators"])
+    add = partial(add_route, router)
     refused = (LoginInvalid, RateLimited, Overloaded, StoreUnavailable)
     shown = "Signed in; the token is shown only now"
-    add_route(
-        router,
-        "POST",
-        "/sessions",
-        _open_session,
-        "Sign in",
-        SessionAnswer,
-        *refused,
-        status=201,
-        description=shown,
-    )
+    add("POST", "/sessions", _open_session, "Sign in", SessionAnswer, *refused, status=201, description=shown)
     ended = "The session has ended"
-    add_route(
-        router, "DELETE", "/sessions/current", _close_session, "Sign out", None, status=204, description=ended
-    )
+    add("DELETE", "/sessions/current", _close_session, "Sign out", None, status=204, description=ended)
     summary = "Every operator, with role and state"
-    add_route(router, "GET", "/operators", _list_operators, summary, OperatorsAnswer)
+    add("GET", "/operators", _list_operators, summary, OperatorsAnswer)
     return router
 
 
