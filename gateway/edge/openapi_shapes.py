@@ -50,7 +50,7 @@ def problem_schemas() -> dict[str, Schema]:
 
 
 def _problem_name(code: str) -> str:
-    return "".join(word.capitalize() for word in code.split("_")) + "Problem"
+    return f"{_camel(code)}Problem"
 
 
 def _problem(kind: type[GatewayError], status: int) -> Schema:

@@ -67,11 +67,11 @@ async def run_preflight(
         else:
             # On sandbox no answer can be about a real person, so the forms of answers may be reported.
             check = OperationsCheck(
-                report,
-                probe,
-                chosen,
-                frozenset(operations),
-                test_identity,
+                report=report,
+                probe=probe,
+                procedures=chosen,
+                operations=frozenset(operations) | {Operation.AUTHENTICATE},
+                test_identity=test_identity,
                 shows_forms=connection.profile is Profile.SANDBOX,
             )
             try:
