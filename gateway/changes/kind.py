@@ -27,7 +27,10 @@ class PreflightOptions:
 
 
 class KindOfChange(ABC):
-    """One kind of change. `watched`: the gateway may roll it back. `official`: it is of official, and its body names no profile."""
+    """One kind of change.
+
+    `watched`: the gateway may roll it back. `official`: it is of official, and its body names no profile.
+    """
 
     watched = False
     official = False

@@ -1,4 +1,4 @@
-"""The table of the kinds of change, and the kind that changes an operator; the others are in `…_kinds.py` and revision_kind.py."""
+"""The table of the kinds of change (`…_kinds.py`, revision_kind.py), and the kind that changes an operator."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
 """The steps of a proposed change: preflight, approval, activation, rejection, rollback; and a suspension by hand.
 
-Each step checks its rules inside its commit, against the stored change: of two operators or workers at once only one
-succeeds (docs/decisions/0057). In an emergency one person may suspend; the end of a suspension is a change.
+Each step checks its rules inside its commit, against the stored change: if two operators or workers take a step at once,
+only one succeeds (docs/decisions/0057). In an emergency one person may suspend; the end of a suspension is a change.
 """
 
 import hmac

@@ -1,7 +1,7 @@
 """Watch a new revision after a switch: roll it back if it fails too often, confirm it at the end of the watch.
 
-Each worker stores the counts of its own client when they have changed, and adds up the counts of all workers, also of
-ended ones. The first worker that sees a threshold crossed rolls the change back, once: to the former revision if that
+Each worker stores the counts of its own client when they have changed, and adds up the counts of all workers, including
+those that have ended. The first worker that sees a threshold crossed rolls the change back, once: to the former revision if that
 still logs in on a new preflight, else the profile is suspended with an alarm. The reason is stored. If that worker dies
 meanwhile, the change stays as it was, and another worker rolls it back.
 """

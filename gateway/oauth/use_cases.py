@@ -138,7 +138,7 @@ class _Client:
 async def _verify_secret(deps: Dependencies, place: Place, proof: SecretProof) -> Account:
     """Return the account of a right secret.
 
-    What is kept only says yes: a wrong secret and an unknown client are looked up, and cost the same.
+    A kept value can only accept a secret: a wrong secret and an unknown client are looked up, and cost the same.
     """
     version, now = await deps.kept.version(), deps.clock.now()
     kept = _find_kept(deps, place, version, proof.client_id)

@@ -1,7 +1,7 @@
 """Sign in, identify the operator of a token, sign out, require a role.
 
-The TOTP code is checked before the password, since that is cheap. Of attempts with a wrong code only a few passwords are
-hashed, on one thread, so that strangers don't delay the right operator (docs/decisions/0071). An unknown name also costs
+The TOTP code is checked before the password, since that is cheap. If the code is wrong, the password is hashed only for a
+few attempts, on one thread, so that strangers don't delay the right operator (docs/decisions/0071). An unknown name also costs
 a hash: neither the answer nor its time shows which part was wrong, except during a flood. The commit that opens the
 session uses up the code's time step. Wrong attempts are slowed (`edge/throttle.py`) and counted (`audit/refusals.py`).
 

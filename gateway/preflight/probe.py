@@ -2,8 +2,8 @@
 
 A question uses the same code as in service (egress policy, session, dialect, readers), over a recording transport: it
 announces each question before it is sent, and after a refused login it sends nothing more, not even the second token
-that the session would fetch after a 401. Only the form of an answer is kept, and nothing of an answer with a person who
-can't exist. See docs/decisions/0055.
+that the session would fetch after a 401. It keeps only the form of an answer, and nothing of an answer that has a person
+who can't exist. See docs/decisions/0055.
 """
 
 from collections.abc import Iterable

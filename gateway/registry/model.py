@@ -168,7 +168,7 @@ _CODE_LISTS = {
 def value_of(field: str, record: Record) -> Any:
     """Return a record's field in the contract's form, None if the registry has no value.
 
-    Of a relative only name and birth year are returned; a missing year is null, and never taken from a number.
+    Returns only the name and birth year of a relative; a missing year is null, and is never taken from a number.
     """
     value: Any
     match found := getattr(record, field):

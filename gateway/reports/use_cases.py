@@ -1,6 +1,6 @@
 """Make the report of a week: the services by public sources (`data/services.toml`), and the counts of the audit's entries.
 
-Counted are portals' calls, not preflights. A question counts once, by the row of its answer; a field counts once for each
+It counts portals' calls, not preflights. A question counts once, by the row of its answer; a field counts once for each
 dossier and role, however often it is delivered, and not if the citizen disputed it in the same week. No entry has a
 person's data.
 """
