@@ -18,6 +18,8 @@ Progress = Callable[[str, int, int | None], None]
 
 STEP = 20_000
 
+_INTENDED, _ANSWERED = Kind.INTENDED.value, Kind.ANSWERED.value
+
 
 class OpenQuestions:
     """The intended questions that have no answer yet: code, entry and name of the row."""
@@ -28,11 +30,11 @@ class OpenQuestions:
 
     def read_row(self, entry: int, name: str, body: Mapping[str, Any]) -> None:
         """Read the next row."""
-        self.read_erased(entry)
+        self._last = max(self._last, entry)
         kind = body.get("kind")
-        if kind == Kind.INTENDED:
+        if kind == _INTENDED:
             self._open[str(body.get("request_code"))] = (entry, name)
-        elif kind == Kind.ANSWERED:
+        elif kind == _ANSWERED:
             self._open.pop(str(body.get("request_code")), None)
 
     def read_erased(self, entry: int) -> None:

@@ -4,7 +4,7 @@ See docs/decisions/0078.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -64,7 +64,7 @@ _LEAVES = (
 _UNCHAINED_AFTER = sa.select(sa.exists().where(audit_rows.c.row > _AFTER, audit_rows.c.hash.is_(None)))
 _CHECKPOINTS = sa.select(audit_checkpoints)
 _LAST_CHECKPOINT = _CHECKPOINTS.order_by(audit_checkpoints.c.size.desc()).limit(1)
-_CHECK = (
+_ROWS = (
     sa.select(
         audit_rows.c.row,
         audit_rows.c.entry,
@@ -72,34 +72,28 @@ _CHECK = (
         audit_rows.c.previous,
         audit_rows.c.hash,
         audit_rows.c.digest,
-        audit_entries.c.salt,
-        audit_entries.c.body,
-        audit_entries.c.leaf,
-        audit_entries.c.month,
-        audit_entries.c.mac,
-        *(audit_entries.c[name] for name in INDEXED),
     )
-    .outerjoin_from(audit_rows, audit_entries, audit_rows.c.entry == audit_entries.c.id)
     .where(audit_rows.c.row > _AFTER)
     .order_by(audit_rows.c.row)
     .limit(_LIMIT)
 )
+_ENTRY = (
+    audit_entries.c.id,
+    audit_entries.c.salt,
+    audit_entries.c.body,
+    audit_entries.c.leaf,
+    audit_entries.c.month,
+    audit_entries.c.mac,
+    *(audit_entries.c[name] for name in INDEXED),
+)
+_ENTRIES = sa.select(*_ENTRY).order_by(audit_entries.c.id).limit(_LIMIT)
+_FIRST, _LAST = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("last", type_=sa.BigInteger)
+_ENTRIES_BETWEEN = _ENTRIES.where(audit_entries.c.id >= _FIRST, audit_entries.c.id <= _LAST)
+_ENTRIES_OF_ROWS = _ENTRIES.where(
+    audit_entries.c.id.in_(sa.select(audit_rows.c.entry).where(audit_rows.c.row.between(_FIRST, _LAST)))
+)
 _CHECK_WAITING = (
-    sa.select(
-        sa.null(),
-        audit_waiting.c.entry,
-        audit_entries.c.leaf,
-        sa.null(),
-        sa.null(),
-        sa.null(),
-        audit_entries.c.salt,
-        audit_entries.c.body,
-        audit_entries.c.leaf,
-        audit_entries.c.month,
-        audit_entries.c.mac,
-        *(audit_entries.c[name] for name in INDEXED),
-        _HAS_ROW,
-    )
+    sa.select(audit_waiting.c.entry, _HAS_ROW, *_ENTRY)
     .outerjoin_from(audit_waiting, audit_entries, audit_waiting.c.entry == audit_entries.c.id)
     .where(audit_waiting.c.entry > _AFTER)
     .order_by(audit_waiting.c.entry)
@@ -297,20 +291,45 @@ def subtree_reader(connection: AsyncConnection) -> SubtreeRoot:
     return read
 
 
-async def stream_checked(connection: AsyncConnection) -> AsyncIterator[Sequence[Sequence[Any]]]:
-    """Yield every row with its entry, a page at a time, in order."""
+Rows = Sequence[Sequence[Any]]
+
+
+async def stream_checked(connection: AsyncConnection) -> AsyncIterator[tuple[Rows, Rows]]:
+    """Yield every row, a page at a time and in order, with the entries of the page, ordered by id.
+
+    An entry is not among them if it is missing; entries of other rows may be.
+    """
     after = BEFORE_ALL
-    while page := (await connection.execute(_CHECK, {"after": after, "most": PAGE})).all():
-        yield page
-        after = page[-1][0]
+    while rows := await _fetch(connection, _ROWS, {"after": after, "most": PAGE}):
+        yield rows, await _list_entries(connection, rows)
+        after = rows[-1][0]
 
 
-async def stream_waiting(connection: AsyncConnection) -> AsyncIterator[Sequence[Sequence[Any]]]:
-    """Yield every waiting entry in the form of `stream_checked`, and last whether it has a row."""
+async def _list_entries(connection: AsyncConnection, rows: Rows) -> Rows:
+    """Return the entries of rows. A range of ids is read in half the time of a join, and has few entries of other rows."""
+    ids, most = [row[1] for row in rows], 2 * PAGE
+    between = {"first": min(ids), "last": max(ids), "most": most}
+    entries = await _fetch(connection, _ENTRIES_BETWEEN, between)
+    if len(entries) < most:
+        return entries
+    of_rows = {"first": rows[0][0], "last": rows[-1][0], "most": most}
+    return await _fetch(connection, _ENTRIES_OF_ROWS, of_rows)
+
+
+async def _fetch(connection: AsyncConnection, query: sa.Select[Any], members: Mapping[str, int]) -> Rows:
+    """Return the driver's own rows of texts and numbers: to make SQLAlchemy's of them takes half as long as to read them."""
+    cursor = (await connection.execute(query, members)).cursor
+    assert cursor is not None  # of a query
+    rows: Rows = cursor.fetchall()
+    return rows
+
+
+async def stream_waiting(connection: AsyncConnection) -> AsyncIterator[Rows]:
+    """Yield id and whether it has a row of every waiting entry, and then its columns as `stream_checked` does."""
     after = BEFORE_ALL
     while page := (await connection.execute(_CHECK_WAITING, {"after": after, "most": PAGE})).all():
         yield page
-        after = page[-1][1]
+        after = page[-1][0]
 
 
 async def count_entries(connection: AsyncConnection) -> int:

@@ -8,12 +8,13 @@ elsewhere (`Known`). With `--state` each covered row of other tables is compared
 Source: threats 38, 54; docs/decisions/0078, 0093.
 """
 
-import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
+
+from pydantic_core import from_json
 
 from gateway import deployment
 from gateway.audit import tree_store
@@ -152,11 +153,11 @@ class _Check:
         last = await tree_store.find_last_checkpoint(self._connection)
         self._last_signed = last.size if last else 0
         self._erasures = Erasures(await list_erasures(self._connection))
-        async for page in tree_store.stream_checked(self._connection):
-            await self._check_page(page)
+        async for page, stored in tree_store.stream_checked(self._connection):
+            await self._check_page(page, stored)
         await self._check_end()
-        async for page in tree_store.stream_waiting(self._connection):
-            for row in page:
+        async for waiting in tree_store.stream_waiting(self._connection):
+            for row in waiting:
                 self._check_waiting(row)
         size, rows = self._tree.size, self._tree.size + self._waiting
         entries = await tree_store.count_entries(self._connection)
@@ -191,16 +192,15 @@ class _Check:
             raise AuditBroken("deployment/audit_mark: missing, or changed outside the audit")
         return mark
 
-    async def _check_page(self, page: Sequence[Sequence[Any]]) -> None:
-        first, last = self._tree.size, page[-1][0]
-        stored = await tree_store.list_checkpoints(self._connection, after=first, to=last)
-        due = {each.size: each for each in stored}
-        tree = self._tree
-        for row, following in pairwise(page):
-            if row[0] == following[0]:
-                raise AuditBroken(f"row {row[0]}: its entry {row[1]} is stored in two months")
+    async def _check_page(self, page: tree_store.Rows, stored: tree_store.Rows) -> None:
+        tree, last = self._tree, page[-1][0]
+        checkpoints = await tree_store.list_checkpoints(self._connection, after=tree.size, to=last)
+        due = {each.size: each for each in checkpoints}
+        entries = {each[0]: each for each in stored}
+        if len(entries) < len(stored):
+            _refuse_two_months(page, stored)
         for row in page:
-            self._check_row(row)
+            self._check_row(row, entries.get(row[1]))
             tree.append(bytes.fromhex(row[2]))
             if tree.size in due:
                 self._check_checkpoint(due[tree.size])
@@ -210,52 +210,55 @@ class _Check:
                 self._progress("audit rows", tree.size, self._rows)
         await self._check_subtrees()
 
-    def _check_row(self, row: Sequence[Any]) -> None:
-        number, entry, leaf, previous, chained, digest, salt, body, *_ = row
+    def _check_row(self, row: Sequence[Any], stored: Sequence[Any] | None) -> None:
+        number, entry, leaf, previous, chained, digest = row
         expected = self._tree.size + 1
         if number > expected:
             raise AuditBroken(f"row {expected}: missing")
         if number != expected:
             raise AuditBroken(f"row {number}: rows count from 1")
         name = f"row {number}"
-        if body is None and chained is None:
-            self._take_erased(number, entry)
+        if stored is None:
+            self._take_erased(row)
             return
-        if chained is not None or previous is not None or digest is not None:
-            self._check_chained(row)
-        elif leaf != leaf_hash(salt=salt, body=body):
+        is_chained = chained is not None or previous is not None or digest is not None
+        if is_chained:
+            self._check_chained(row, salt=stored[1], body=stored[2])
+        elif leaf != leaf_hash(salt=stored[1], body=stored[2]):
             raise AuditBroken(f"{name}: its content was changed")
-        members = _check_columns(name, row, leaf=None if chained is not None else leaf)
+        members = _check_columns(name, stored, leaf=None if chained is not None else leaf)
         if number > self._mark.rows:
-            self._check_mac(name, row, now=None)
+            if is_chained:
+                raise AuditBroken(f"{name}: is of the hash chain, which ends at row {self._mark.rows}")
+            self._check_mac(name, stored, now=None)
         elif number == self._mark.rows and self._mark.leaf not in {"", leaf}:
             raise AuditBroken(f"{name}: not the last row that deployment/audit_mark names")
         self._questions.read_row(entry, name, members)
         if self._state is not None:
             self._state.read_row(number, members)
 
-    def _take_erased(self, number: int, entry: int) -> None:
+    def _take_erased(self, row: Sequence[Any]) -> None:
+        number, entry, _, _, chained, _ = row
+        if chained is not None:
+            raise AuditBroken(f"row {number}: its content is missing")
         self._erasures.take(number)
         self._questions.read_erased(entry)
         if self._state is not None:
             self._state.read_erased()
 
-    def _check_mac(self, name: str, row: Sequence[Any], now: datetime | None) -> None:
-        if row[4] is not None:
-            raise AuditBroken(f"{name}: is of the hash chain, which ends at row {self._mark.rows}")
+    def _check_mac(self, name: str, stored: Sequence[Any], now: datetime | None) -> None:
         if self._trust.macs is None:
             return
-        if not self._trust.macs.is_right(row[_MAC], entry=row[1], month=row[_MONTH], leaf=row[2], now=now):
+        entry, _, _, leaf, month, mac, *_ = stored
+        if not self._trust.macs.is_right(mac, entry=entry, month=month, leaf=leaf, now=now):
             raise AuditBroken(f"{name}: its MAC is not this gateway's")
         self._authenticated += 1
 
-    def _check_chained(self, row: Sequence[Any]) -> None:
+    def _check_chained(self, row: Sequence[Any], *, salt: str | None, body: str) -> None:
         """Check a row of the chain, as before schema 0017; all of them are before the other rows."""
-        number, _, leaf, previous, chained, digest, salt, body, *_ = row
+        number, _, leaf, previous, chained, digest = row
         if self._chain.rows != number - 1 or previous != self._chain.hash:
             raise AuditBroken(f"row {number}: does not follow the row before it")
-        if body is None:
-            raise AuditBroken(f"row {number}: its content is missing")
         if digest is not None and digest != entry_digest(salt=salt or "", body=body):
             raise AuditBroken(f"row {number}: its content was changed")
         if chained != row_hash(row=number, previous=previous, content=digest or body):
@@ -321,19 +324,20 @@ class _Check:
             raise AuditBroken(f"row {self._signed + 1}: no signed checkpoint has it")
 
     def _check_waiting(self, row: Sequence[Any]) -> None:
-        _, entry, leaf, *_, salt, body = row[:8]
+        (entry, has_row), stored = row[:2], row[2:]
         name = f"waiting entry {entry}"
-        if row[-1]:
+        if has_row:
             raise AuditBroken(f"{name}: has a row already")
         if entry == self._last_waiting:
             raise AuditBroken(f"{name}: is stored in two months")
         self._last_waiting = entry
+        _, salt, body, leaf, *_ = stored
         if body is None:
             raise AuditBroken(f"{name}: its content is missing")
         if leaf != leaf_hash(salt=salt, body=body):
             raise AuditBroken(f"{name}: its content was changed")
-        members = _check_columns(name, row, leaf=leaf)
-        self._check_mac(name, row, now=self._trust.now)
+        members = _check_columns(name, stored, leaf=leaf)
+        self._check_mac(name, stored, now=self._trust.now)
         self._check_wait(name, members)
         self._waiting += 1
         self._questions.read_row(entry, name, members)
@@ -348,35 +352,39 @@ class _Check:
             raise AuditBroken(f"{name}: waits for its row since {int(waited.total_seconds())} s")
 
 
-_ENTRY_LEAF, _MONTH, _MAC = 8, 9, 10
-_COLUMNS = slice(_MAC + 1, _MAC + 1 + len(INDEXED))
-_parse = json.JSONDecoder().decode
-
-
 def _rewritten(agreed: int, size: int, what: str) -> str:
     if agreed + 1 == size:
         return f"row {size}: differs from {what}"
     return f"row {agreed + 1}: it or a later row differs from {what} at row {size}"
 
 
-def _check_columns(name: str, row: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
+def _refuse_two_months(page: tree_store.Rows, stored: tree_store.Rows) -> None:
+    """Raise `AuditBroken` if an entry of one of the rows is stored twice; it then differs by its month."""
+    counts = Counter(each[0] for each in stored)
+    for number, entry, *_ in page:
+        if counts[entry] > 1:
+            raise AuditBroken(f"row {number}: its entry {entry} is stored in two months")
+
+
+def _check_columns(name: str, stored: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
     """Check that the columns beside a body agree with it, and return the body."""
+    _, _, text, found_leaf, found_month, _, *columns = stored
     try:
-        body: dict[str, Any] = _parse(row[7])
+        body: dict[str, Any] = from_json(text, cache_strings="keys")
         at: str = body["at"]
         instant = datetime.fromisoformat(at)
         month = at[:7] if at.endswith("+00:00") else month_of(instant)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise AuditBroken(f"{name}: its content is not an entry") from None
     # Entries are dropped by month: with a wrong month an entry would be dropped too early, or never.
-    if row[_MONTH] != month:
+    if found_month != month:
         raise AuditBroken(f"{name}: column month differs from its content")
-    if row[_ENTRY_LEAF] != leaf:
+    if found_leaf != leaf:
         raise AuditBroken(f"{name}: column leaf differs from its content")
-    stored, expected = tuple(row[_COLUMNS]), tuple(map(body.get, INDEXED))
-    if stored != expected:
+    expected = list(map(body.get, INDEXED))
+    if columns != expected:
         column = next(
-            each for each, one, other in zip(INDEXED, stored, expected, strict=True) if one != other
+            each for each, one, other in zip(INDEXED, columns, expected, strict=True) if one != other
         )
         raise AuditBroken(f"{name}: column {column} differs from its content")
     return body

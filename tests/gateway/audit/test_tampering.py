@@ -18,9 +18,10 @@ from gateway.audit.store import (
     audit_rows,
     audit_subtrees,
     audit_waiting,
+    entry_values,
 )
 from gateway.audit.tree import Frontier
-from gateway.audit.tree_store import find_last_checkpoint
+from gateway.audit.tree_store import PAGE, find_last_checkpoint
 from gateway.audit.verify import Trust, verify_audit
 from gateway.database import Transaction
 from gateway.errors.operators import AuditBroken
@@ -326,4 +327,19 @@ async def test_an_inner_hash_that_was_changed_is_found_by_the_rows_below_it(sign
         change = sa.update(audit_subtrees).where(audit_subtrees.c.position == 1).values(hash="0" * 64)
         await connection.execute(change)
     with pytest.raises(AuditBroken, match=r"^row 257: a stored hash of the tree over it was changed$"):
+        await signed.verify()
+
+
+async def test_rows_whose_ids_are_far_apart_are_checked_like_others(signed: SignedLog) -> None:
+    far = 100 + 2 * PAGE
+    for numbers in ([far], range(100, far)):  # a row with a far higher id than the rows after it
+        async with signed.database.write() as connection:
+            rows = [entry_values(number, entry(), signed.log.macs) for number in numbers]
+            await connection.execute(sa.insert(audit_entries), rows)
+            await connection.execute(sa.insert(audit_waiting), [{"entry": number} for number in numbers])
+        await signed.sign()
+    assert (await signed.verify()).authenticated == 12 + 2 * PAGE
+    async with signed.database.write() as connection:
+        await set_entry(far, body="{}")(connection)
+    with pytest.raises(AuditBroken, match="row 12: its content was changed"):
         await signed.verify()
