@@ -51,9 +51,9 @@ class Edge:
 
     def grown(self, size: int, roots: Sequence[bytes]) -> "Edge":
         """Return the edge of the tree of `size` leaves, from the roots of `subtrees_to(size)`."""
-        levels = [level for level in range(self.size.bit_length() - 1, -1, -1) if self.size >> level & 1]
-        edge = list(zip(levels, self.roots, strict=True))
-        for (level, _), root in zip(self.subtrees_to(size), roots, strict=True):
+        edge: list[tuple[int, bytes]] = []
+        subtrees = [*Edge().subtrees_to(self.size), *self.subtrees_to(size)]
+        for (level, _), root in zip(subtrees, [*self.roots, *roots], strict=True):
             edge.append((level, root))
             while len(edge) > 1 and edge[-1][0] == edge[-2][0]:
                 (height, left), (_, right) = edge[-2:]

@@ -7,6 +7,7 @@ token is accepted. An unknown key's id causes one reading in ten seconds at most
 """
 
 import asyncio
+import contextvars
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,24 +61,29 @@ class LoginKeys:
         self._issuer, self._clock, self._open_transport = issuer, clock, open_transport
         self._keys: Mapping[str, LoginKey] = {}
         self._read_at = self._tried_at = -math.inf
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def find(self, kid: str) -> LoginKey | None:
-        """Return the issuer's key with this id; None if it has none.
+        """Return the issuer's key with this id; None if it has none. Only who asks for an unknown key waits for a reading.
 
         Raises:
             CitizenLoginUnavailable: the issuer's keys can't be read, and the kept ones are too old.
         """
-        async with self._reading:
-            now = self._clock.monotonic()
-            is_due = now - self._read_at >= REFRESH_S or kid not in self._keys
-            if is_due and now - self._tried_at >= RETRY_S:
-                self._tried_at = now
-                await self._try_read()
-            waited = self._clock.monotonic() - self._tried_at
-            if self._clock.monotonic() - self._read_at >= END_S:
-                raise CitizenLoginUnavailable(retry_after=max(1, math.ceil(RETRY_S - waited)))
-            return self._keys.get(kid)
+        now = self._clock.monotonic()
+        is_due = now - self._read_at >= REFRESH_S or kid not in self._keys
+        if is_due and now - self._tried_at >= RETRY_S:
+            self._tried_at = now
+            # An empty context: what the reading logs does not belong to one request.
+            self._reading = asyncio.get_running_loop().create_task(
+                self._try_read(), context=contextvars.Context()
+            )
+        is_kept = kid in self._keys and now - self._read_at < END_S
+        if self._reading is not None and not is_kept:
+            await asyncio.shield(self._reading)  # a caller who leaves doesn't end it for the others
+        waited = self._clock.monotonic() - self._tried_at
+        if self._clock.monotonic() - self._read_at >= END_S:
+            raise CitizenLoginUnavailable(retry_after=max(1, math.ceil(RETRY_S - waited)))
+        return self._keys.get(kid)
 
     async def _try_read(self) -> None:
         try:

@@ -13,8 +13,9 @@ from typing import Any
 
 from gateway.accounts.model import Organisation
 from gateway.accounts.store import list_organisations
-from gateway.audit.model import Kind
+from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.use_cases import LEDGER_MOST
+from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries.checks import Rights, check_rights
 from gateway.enquiries.claim import key_number
@@ -37,7 +38,7 @@ class OwnLedger:
 async def show_own_ledger(
     deps: Dependencies, place: Place, caller: Caller, citizen: PresentCitizen
 ) -> OwnLedger:
-    """Return what was asked about a citizen who has signed in, after the reading is recorded.
+    """Return what was asked about a citizen who has signed in. The last step records the reading, if no right has ended.
 
     Raises:
         TokenInvalid, AccountSuspended: a right of the account has ended meanwhile.
@@ -52,10 +53,14 @@ async def show_own_ledger(
         initiated_by="citizen",
     )
     ledger = await read_whole_ledger(deps, place, citizen.citizen_id)
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
+        now = deps.clock.now()
+        await check_rights(transaction, Rights(caller, asks=False), now)
+        return (entry.copy_with(at=now, kind=Kind.SHOWN, outcome="own_ledger"),), None
+
     async with refusals_recorded(deps, entry):
-        async with deps.database.read() as connection:
-            await check_rights(connection, Rights(caller, asks=False), deps.clock.now())
-        await deps.audit.record(entry.copy_with(at=deps.clock.now(), kind=Kind.SHOWN, outcome="own_ledger"))
+        await deps.audit.commit(decide)
     return ledger
 
 

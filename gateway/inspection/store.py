@@ -41,23 +41,33 @@ async def in_period(connection: AsyncConnection, period: Period) -> sa.ColumnEle
     """Return the condition that an entry is of a period."""
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     at = member(connection, "at")
+    ids = await _read_ends(connection) if period.start is not None or period.end is not None else None
     # Every time is written in UTC, so that texts have the order of times.
     if period.start is not None:
         conditions.append(at >= period.start.isoformat())
-        conditions.append(audit_entries.c.id >= await _first_id(connection, period.start - _SLACK))
+        conditions.append(audit_entries.c.id >= await _first_id(connection, ids, period.start - _SLACK))
     if period.end is not None:
         conditions.append(at < period.end.isoformat())
-        conditions.append(audit_entries.c.id < await _first_id(connection, period.end + _SLACK))
+        conditions.append(audit_entries.c.id < await _first_id(connection, ids, period.end + _SLACK))
     return sa.and_(*conditions)
 
 
-async def _first_id(connection: AsyncConnection, at: datetime) -> int:
-    """Return the lowest id whose entry is not before an instant, by bisection; above all ids if there is none."""
-    ends = sa.select(sa.func.min(audit_entries.c.id), sa.func.max(audit_entries.c.id))
+async def _read_ends(connection: AsyncConnection) -> tuple[int, int] | None:
+    """Return the lowest and the highest id, None without an entry."""
+    # Two subqueries: SQLite answers only one of min and max in a query by the index, both by a scan.
+    ends = sa.select(
+        sa.select(sa.func.min(audit_entries.c.id)).scalar_subquery(),
+        sa.select(sa.func.max(audit_entries.c.id)).scalar_subquery(),
+    )
     low, high = (await connection.execute(ends)).one()
-    if low is None:
+    return None if low is None else (low, high)
+
+
+async def _first_id(connection: AsyncConnection, ends: tuple[int, int] | None, at: datetime) -> int:
+    """Return the lowest id whose entry is not before an instant, by bisection; above all ids if there is none."""
+    if ends is None:
         return 0
-    high += 1
+    low, high = ends[0], ends[1] + 1
     next_one = (
         sa.select(audit_entries.c.id, member(connection, "at"))
         .where(audit_entries.c.id >= sa.bindparam("number"))

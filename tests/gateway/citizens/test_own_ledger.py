@@ -6,6 +6,7 @@ import pytest
 
 from gateway.accounts.use_cases import add_organisation
 from gateway.identifiers import Profile
+from tests.attacks.lost_rights import behind_a_busy_audit, suspend_account
 from tests.attacks.people import joined
 from tests.kit.citizens import sign_in
 from tests.kit.scene import AGENCY, AN, Portal, Scene
@@ -105,3 +106,17 @@ async def test_an_account_without_the_scope_gets_no_ledger_with_a_valid_id_token
     answer = await without.call("POST", "/ledger/mine", **{"Citizen-Token": await sign_in(scene.mock)})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+async def test_threat_49_a_suspension_before_the_reading_is_recorded_shows_no_ledger(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.verify()
+    token = await sign_in(scene.mock)
+    async with behind_a_busy_audit(scene, lambda: suspend_account(scene, portal)) as call:
+        answer = await call(portal.call("POST", "/ledger/mine", **{"Citizen-Token": token}))
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "account_suspended")
+    rows = {(row["kind"], row.get("outcome")) for row in await scene.audit()}
+    assert ("shown", "own_ledger") not in rows
+    assert ("refused", "account_suspended") in rows
