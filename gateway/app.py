@@ -3,9 +3,11 @@
 Importing builds nothing. Tests call the same function with another clock or registry.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.accounts.kept_store import open_kept
 from gateway.audit.log import AuditLog
@@ -20,20 +22,23 @@ from gateway.deployment import find_base, record_base
 from gateway.errors.operators import SettingInvalid, StateWrong, StoreMissing
 from gateway.errors.registry import Overloaded
 from gateway.identifiers import Profile
+from gateway.keys.model import parse_master_key
 from gateway.keys.store import reseal_keys
-from gateway.keys.vault import MasterFile, Reseal, Vault, load_or_make_master_key, parse_master_key
+from gateway.keys.vault import MasterFile, Reseal, Vault, load_or_make_master_key
 from gateway.operators.store import reseal_totp_secrets
 from gateway.private_files import make_private_folder
-from gateway.procedures.catalogue import load_catalogue
 from gateway.profiles.client_pool import ClientPool, OpenRegistry
 from gateway.profiles.connections import create_first_revision, open_places
 from gateway.profiles.model import Gateway, Places
 from gateway.profiles.revisions import Revision
 from gateway.profiles.store import read_states, reseal_secrets
-from gateway.schema import migrate, require_current
+from gateway.schema import migrate, require_current, require_store
 from gateway.settings import DEFAULT_BASE, Settings
 from gateway.storage.checkpoint_copies import open_copies
 from gateway.storage.heads import find_head_file, require_not_older
+
+if TYPE_CHECKING:
+    from gateway.procedures.catalogue import Catalogue
 
 SEALED_UNDER_MASTER: tuple[Reseal, ...] = (reseal_keys, reseal_secrets, reseal_totp_secrets)
 """One function for each table sealed under the master key; `keys rotate master` calls all of them in one commit."""
@@ -72,7 +77,7 @@ async def open_gateway(
             audit=audit,
             refusals=Refusals(audit, clock),
             clock=clock,
-            catalogue=load_catalogue(),
+            load_catalogue=_load_catalogue,
             base=public,
             kept=open_kept(database),
         )
@@ -150,24 +155,11 @@ def _open_database(settings: Settings) -> Database:
     )
 
 
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Database]:
-    """Open an existing store for the block, without its keys. Raises `StoreMissing`, `SchemaOld`."""
-    if settings.database_url.startswith("sqlite:///"):
-        _require_store(database_path(settings.database_url))
-    database = open_database(settings.database_url)
-    try:
-        await require_current(database)
-        yield database
-    finally:
-        await database.close()
-
-
 def open_vault(settings: Settings, *, create: bool) -> Vault:
     """Return the vault with the master key; raises as `open_gateway`."""
     embedded = settings.database_url.startswith("sqlite:///")
     if embedded and not create:
-        _require_store(database_path(settings.database_url))
+        require_store(database_path(settings.database_url))
     if settings.master_key is not None:
         master = parse_master_key(settings.master_key.get_secret_value())
         named = settings.master_key_file
@@ -194,19 +186,10 @@ def open_vault(settings: Settings, *, create: bool) -> Vault:
         ) from error
 
 
-def _require_store(path: Path) -> None:
-    """Raise `StoreMissing` unless the file of an embedded store has a content."""
-    try:
-        if path.stat().st_size:
-            return
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise StoreMissing(f"no store can be read at {path.absolute()} ({error.strerror})") from None
-    raise StoreMissing(
-        f"no store at {path.absolute()}: go to the gateway's folder, or set GATEWAY_DATABASE_URL; "
-        "`gateway serve` and `gateway migrate` make a store"
-    )
+def _load_catalogue() -> Catalogue:
+    from gateway.procedures.catalogue import load_catalogue  # noqa: PLC0415 - only commands on rights need it
+
+    return load_catalogue()
 
 
 async def _settle_base(database: Database, base: str | None) -> str:

@@ -1,18 +1,24 @@
 """The dependencies of every command and request; `app.py` opens them once."""
 
+from __future__ import annotations
+
 import asyncio
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.accounts.kept_store import Kept
 from gateway.audit.log import AuditLog
 from gateway.audit.refusals import Refusals
 from gateway.clock import Clock
 from gateway.database import Database
-from gateway.procedures.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.procedures.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +34,7 @@ class Dependencies:
     audit: AuditLog
     refusals: Refusals
     clock: Clock
-    catalogue: Catalogue
+    load_catalogue: Callable[[], Catalogue]
     base: str
     kept: Kept
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -36,3 +42,8 @@ class Dependencies:
     alarms_raised: dict[tuple[str, str, str, int], datetime] = field(default_factory=dict)
     slot: timedelta = field(default_factory=lambda: timedelta(microseconds=secrets.randbelow(1_000_000)))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue, read at the first use. Raises `CatalogueInvalid`."""
+        return self.load_catalogue()

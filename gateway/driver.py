@@ -10,6 +10,7 @@ disk, has a thread. PostgreSQL has a few connections per worker, without a ping;
 
 import asyncio
 import hashlib
+import importlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -21,11 +22,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.types import TypeDecorator
 
 Row = Sequence[Any]
 """The columns of one row, in the statement's order."""
@@ -34,7 +33,7 @@ Members = Mapping[str, Any]
 """The parameters of one run, by name."""
 
 
-class _Texts(TypeDecorator[Any]):
+class _Texts(sa.TypeDecorator[Any]):
     """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
 
     impl = sa.Text
@@ -42,7 +41,7 @@ class _Texts(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """Return the type on a database."""
-        return postgresql.ARRAY(sa.String()) if dialect.name == "postgresql" else sa.Text()
+        return sa.ARRAY(sa.String()) if dialect.name == "postgresql" else sa.Text()
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
         """Write the list, where SQLAlchemy runs the statement."""
@@ -97,7 +96,7 @@ def _read_instant(text: str | None) -> datetime | None:
 
 
 def _is_instant(type_: object) -> bool:
-    return isinstance(type_, TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
+    return isinstance(type_, sa.TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
 
 
 def _write_texts(value: Iterable[str]) -> str:
@@ -144,29 +143,36 @@ class _Text:
         return rows
 
 
+def insert_of(dialect: str) -> Any:
+    """Return the `insert` of a database, which has ON CONFLICT; PostgreSQL's dialect is loaded where it is used."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
+
+
 class HotStatement:
     """A statement whose text SQLAlchemy writes once per database, at its first run.
 
-    `postgresql` is PostgreSQL's own form of it, where the two have no common one.
+    `postgresql` is PostgreSQL's own form of it, where the two have no common one; `from_insert` makes it from `insert_of`.
     """
 
-    def __init__(self, clause: Any, *, postgresql: Any = None) -> None:
+    def __init__(self, clause: Any = None, *, postgresql: Any = None, from_insert: Any = None) -> None:
         self._clauses = {"sqlite": clause, "postgresql": clause if postgresql is None else postgresql}
+        self._from_insert = from_insert
 
     def clause(self, dialect: str) -> Any:
         """Return the clause for a database, which SQLAlchemy runs too."""
+        if self._from_insert is not None and self._clauses[dialect] is None:
+            self._clauses[dialect] = self._from_insert(insert_of(dialect))
         return self._clauses[dialect]
 
     @cached_property
     def on_sqlite(self) -> _Text:
         """Return the text for SQLite."""
-        return _Text(self._clauses["sqlite"], sqlite.dialect(paramstyle="qmark"))
+        return _Text(self.clause("sqlite"), sqlite.dialect(paramstyle="qmark"))
 
     @cached_property
     def on_postgresql(self) -> _Text:
         """Return the text for PostgreSQL."""
-        dialect: sa.Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
-        return _Text(self._clauses["postgresql"], dialect)
+        return _Text(self.clause("postgresql"), registry.load("postgresql.asyncpg")())
 
 
 def lock_key(*parts: str) -> int:
@@ -230,7 +236,6 @@ class Driver(Reader, Protocol):
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 """FULL: a commit is on the disk before an answer is sent. secure_delete: deleted keys are overwritten."""
-
 _BUSY_POLL_S = 0.002
 
 

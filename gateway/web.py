@@ -65,7 +65,11 @@ def build_app(
 
     `preflight_network` is what preflights reach the registry by, `login_transport` what the keys of the citizens' logins are
     read by, real sockets by default; `trusted_proxies` are networks; `draining` says that the process is about to stop.
+
+    Raises:
+        CatalogueInvalid: a data file of the catalogue is wrong.
     """
+    gateway.deps.load_catalogue()
     names, places = frozenset(Profile), gateway.places
     metrics = metrics or Metrics()
     routes = build_routes(gateway, metrics)

@@ -47,10 +47,12 @@ from gateway.terminal import (
     print_table,
     read_json_file,
     run_in_gateway,
+    run_in_store,
 )
 
 if TYPE_CHECKING:
     from gateway.accounts.use_cases import IssuedCredential
+    from gateway.database import Database
     from gateway.profiles.model import Gateway
 
 PublicKeyFile = Annotated[
@@ -138,11 +140,11 @@ def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
         """List the accounts."""
         from gateway.accounts import store
 
-        async def read(gateway: Gateway) -> list[Account]:
-            async with gateway.deps.database.read() as connection:
+        async def read(database: Database) -> list[Account]:
+            async with database.read() as connection:
                 return await store.list_accounts(connection)
 
-        found = [_describe(account) for account in run_in_gateway(open_gateway, read)]
+        found = [_describe(account) for account in run_in_store(open_gateway, read)]
         print_list(found, ("client_id", "profile", "state", "organisation", "name"), as_json=as_json)
 
     @app.command("show", epilog="Example: gateway accounts show acc_… --json")

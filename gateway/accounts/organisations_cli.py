@@ -17,11 +17,12 @@ from gateway.terminal import (
     print_list,
     print_result,
     run_in_gateway,
+    run_in_store,
 )
 
 if TYPE_CHECKING:
     from gateway.accounts.model import Organisation
-    from gateway.profiles.model import Gateway
+    from gateway.database import Database
 
 _ORGANISATION = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}")
 
@@ -57,11 +58,11 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         """List the agencies."""
         from gateway.accounts import store
 
-        async def read(gateway: Gateway) -> list[Organisation]:
-            async with gateway.deps.database.read() as connection:
+        async def read(database: Database) -> list[Organisation]:
+            async with database.read() as connection:
                 return await store.list_organisations(connection)
 
-        rows = [{"id": found.id, "name": found.name} for found in run_in_gateway(open_gateway, read)]
+        rows = [{"id": found.id, "name": found.name} for found in run_in_store(open_gateway, read)]
         print_list(rows, ("id", "name"), as_json=as_json)
 
     return app

@@ -4,17 +4,18 @@ A secret is 256 random bits, shown once and stored as a keyed HMAC (docs/decisio
 pseudonyms. `official_guard.py` checks what needs a sign-in on official.
 """
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.accounts import store
 from gateway.accounts.grants import ANY, Grants
 from gateway.accounts.model import Account, AccountState, Credentials, Organisation, SecretDigest
 from gateway.accounts.official_guard import PROMOTE, act_on_account
-from gateway.accounts.public_keys import import_public_key
 from gateway.audit.model import LOCAL, Kind
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
@@ -23,9 +24,11 @@ from gateway.identifiers import ClientId, OrganisationId, Profile, new_identifie
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import has_operators
-from gateway.procedures.catalogue import Catalogue
 from gateway.profiles.model import Place
 from gateway.profiles.switching import new_act_entry
+
+if TYPE_CHECKING:
+    from gateway.procedures.catalogue import Catalogue
 
 SECRET_OVERLAP = timedelta(days=7)
 """For how long the former secret is accepted after a rotation."""
@@ -123,6 +126,10 @@ async def insert_new_account(
 async def _insert_keys(
     transaction: Transaction, account: Account, public_keys: Sequence[dict[str, Any]], *, at: datetime
 ) -> None:
+    if not public_keys:
+        return
+    from gateway.accounts.public_keys import import_public_key  # noqa: PLC0415 - few commands read a key
+
     for jwk in public_keys:
         thumbprint = import_public_key(jwk).thumbprint()
         await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=at)

@@ -1,6 +1,6 @@
 """`gateway profiles`: the state of the profiles, and their changes. The signed-in operator is the actor of each.
 
-`cli_acts.py` is loaded when a command runs, since it loads the libraries for HTTP and XML.
+`cli_reads.py` and `cli_acts.py` are loaded when a command runs; only the second loads the libraries for HTTP and XML.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,10 @@ from gateway.terminal import AsJson, DryRun, OpenGateway, fail, new_typer
 
 if TYPE_CHECKING:
     from gateway.changes.cli_acts import ChangeCommands
+    from gateway.changes.cli_reads import ReadCommands
 
 
+Reads = Callable[[bool], "ReadCommands"]
 Commands = Callable[..., "ChangeCommands"]
 """Loads `ChangeCommands`; the arguments: whether to print JSON, and whether to write nothing."""
 
@@ -34,8 +36,13 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         return ChangeCommands(open_gateway=open_gateway, as_json=as_json, dry_run=dry_run)
 
+    def reads(as_json: bool) -> "ReadCommands":
+        from gateway.changes.cli_reads import ReadCommands
+
+        return ReadCommands(open_gateway=open_gateway, as_json=as_json)
+
     app = new_typer("Connections of the profiles: revisions, changes, suspension. See docs/go-official.md.")
-    _add_reading(app, commands)
+    _add_reading(app, reads)
     _add_propose(app, commands)
     _add_set_policy(app, commands)
     _add_decisions(app, commands)
@@ -43,11 +50,11 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     return app
 
 
-def _add_reading(app: typer.Typer, commands: Commands) -> None:
+def _add_reading(app: typer.Typer, reads: Reads) -> None:
     @app.command("list", epilog="Example: gateway profiles list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List both profiles: state, active revision, days until credentials end."""
-        commands(as_json).list_profiles()
+        reads(as_json).list_profiles()
 
     @app.command(
         "show", epilog="\b\nExamples:\n  gateway profiles show official\n  gateway profiles show chg_…"
@@ -61,9 +68,9 @@ def _add_reading(app: typer.Typer, commands: Commands) -> None:
     ) -> None:
         """Show a profile with its revisions and policy, or a change with its diff; secrets stay sealed."""
         if what in list(Profile):
-            commands(as_json).show_profile(Profile(what))
+            reads(as_json).show_profile(Profile(what))
         else:
-            commands(as_json).show_change(what)
+            reads(as_json).show_change(what)
 
     @app.command("history", epilog="Example: gateway profiles history official --json")
     def show_past(
@@ -74,7 +81,7 @@ def _add_reading(app: typer.Typer, commands: Commands) -> None:
         as_json: AsJson = False,
     ) -> None:
         """List changes, the newest first: who did what and when, and how each ended."""
-        commands(as_json).list_changes(profile)
+        reads(as_json).list_changes(profile)
 
 
 def _add_propose(app: typer.Typer, commands: Commands) -> None:

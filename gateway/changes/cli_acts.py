@@ -1,16 +1,14 @@
 """The commands on changes: they call the API's use cases as the signed-in operator, and print the result.
 
-Every act has an audit row with its operator. Output for people fits 80 columns; values that are shown once come last.
+Every act has an audit row with its operator; `cli_reads.py` has what needs no sign-in, and prints.
 This file is loaded only when a command runs, since it loads the libraries for HTTP and XML.
 """
 
 import re
 import sys
-import textwrap
 import tomllib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,18 +19,12 @@ from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.changes import lifecycle
+from gateway.changes.cli_reads import ReadCommands, dump, find_change, indent
 from gateway.changes.kind import PreflightOptions
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_body, propose_revision
 from gateway.changes.requests import ApprovalBody, ProposalBody, ReasonBody
-from gateway.changes.responses import (
-    shape_change,
-    shape_one,
-    shape_preflight,
-    shape_profile,
-    shape_revision,
-    summarise_preflight,
-)
+from gateway.changes.responses import shape_change, shape_preflight, shape_profile
 from gateway.clock import today
 from gateway.edge.requests import Body, parse_members
 from gateway.edge.responses import Answer
@@ -45,11 +37,8 @@ from gateway.operators.token_file import operator_of
 from gateway.profiles.model import Gateway
 from gateway.profiles.state import get_profile
 from gateway.terminal import (
-    COLUMNS,
-    OpenGateway,
     find_id,
     print_json,
-    print_table,
     read_json_file,
     rehearse,
     run,
@@ -57,7 +46,6 @@ from gateway.terminal import (
 
 Model = TypeVar("Model", bound=BaseModel)
 Act = Callable[[Gateway, Operator], Awaitable[Answer]]
-Read = Callable[[Gateway], Awaitable[Any]]
 
 _LARGEST = 64 * 1024
 """Bytes of a file at most: the API's limit."""
@@ -71,78 +59,11 @@ _STEPS: Mapping[str, tuple[type[Body], Callable[..., Awaitable[Change]]]] = {
 """The body of each step's request, and its use case."""
 
 _WHERE = re.compile(r" \(at [a-z0-9, ]+\)")
-_INDENT = " " * 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCommands:
+class ChangeCommands(ReadCommands):
     """The commands on profiles and changes; each prints its result."""
-
-    open_gateway: OpenGateway
-    as_json: bool
-    dry_run: bool = False
-
-    def list_profiles(self) -> None:
-        """Print both profiles; needs no sign-in."""
-
-        async def read(gateway: Gateway) -> list[dict[str, Any]]:
-            return [_dump(shape_profile(await get_profile(gateway, profile))) for profile in gateway.places]
-
-        found = self._read(read)
-        if self.as_json:
-            print_json(found)
-            return
-        for each in found:
-            each["days_left"] = "no end known" if each["days_left"] is None else each["days_left"]
-        columns = ("profile", "state", "active", "former", "days_left", "registry_url")
-        print_table(
-            [name.upper() for name in columns], [[_word(each[name]) for name in columns] for each in found]
-        )
-        for each in found:
-            if each["warning"]:
-                _print_line(f"warning: {each['profile']}: {each['warning']}")
-
-    def show_profile(self, profile: Profile) -> None:
-        """Print one profile with its revisions."""
-
-        async def read(gateway: Gateway) -> dict[str, Any]:
-            on = today(gateway.deps.clock)
-            found = await lifecycle.list_revisions(gateway, profile)
-            revisions = [_dump(shape_revision(revision, state, on=on)) for revision, state in found]
-            return _dump(shape_profile(await get_profile(gateway, profile))) | {"revisions": revisions}
-
-        found = self._read(read)
-        if self.as_json:
-            print_json(found)
-        else:
-            _print_members(found)
-
-    def show_change(self, change: str) -> None:
-        """Print one change in its present state, with its last preflight for who approves it."""
-        now: list[datetime] = []
-
-        async def read(gateway: Gateway) -> dict[str, Any]:
-            now.append(gateway.deps.clock.now())
-            return _dump(shape_one(await lifecycle.get_change(gateway, await _find_change(gateway, change))))
-
-        found = self._read(read)
-        self._print_change(found, preflight=summarise_preflight(found, now[0]))
-
-    def list_changes(self, profile: Profile | None) -> None:
-        """Print a profile's changes, or all, each with its steps."""
-
-        async def read(gateway: Gateway) -> list[dict[str, Any]]:
-            found = await lifecycle.list_changes(gateway, profile)
-            return [_dump(shape_change(change)) for change in found]
-
-        found = self._read(read)
-        if self.as_json:
-            print_json(found)
-            return
-        for change in found:
-            about = f"{change['kind']}, {change['profile'] or 'no profile'}"
-            typer.echo(f"{change['id']}  {about}: {change['state']}")
-            _print_steps(change)
 
     def propose_revision(self, profile: Profile, file: Path, application: str | None) -> None:
         """Propose the revision in a file; the file is read before the store is opened."""
@@ -152,7 +73,7 @@ class ChangeCommands:
             members = {"kind": "activate_revision", "profile": profile.value, "revision": revision}
             return await self._as_operator(partial(_propose, members=members | {"application": application}))
 
-        self._print_change(run(work()))
+        self.print_change(run(work()))
 
     def propose_issued(self, file: Path, issuer_key: Path | None) -> None:
         """Propose the account that C06 issued; its credentials are unsealed, sealed again and never printed."""
@@ -162,11 +83,11 @@ class ChangeCommands:
             key = None if issuer_key is None else read_issuer_key(read_json_file(issuer_key))
             return await self._as_operator(partial(_propose_issued, text=text, key=key))
 
-        self._print_change(run(work()))
+        self.print_change(run(work()))
 
     def propose(self, members: Mapping[str, Any]) -> None:
         """Propose a change with these members of the API's body."""
-        self._print_change(self._act(partial(_propose, members=members)))
+        self.print_change(self._act(partial(_propose, members=members)))
 
     def preflight(self, change: str, *, login_only: bool) -> None:
         """Run a preflight of a change and print its lines; exit 1 if one fails."""
@@ -178,7 +99,7 @@ class ChangeCommands:
             options = PreflightOptions(
                 preflight_network=preflight_network, actor=by.name, login_only=login_only
             )
-            found = await _find_change(gateway, change)
+            found = await _find(gateway, change)
             return shape_preflight(*await lifecycle.preflight_change(gateway, by, found, options))
 
         found = self._act(act)
@@ -187,9 +108,9 @@ class ChangeCommands:
         else:
             for check in found["checks"]:
                 typer.echo(f"{'pass' if check['passed'] else 'FAIL'}  {check['name']} ({check['ms']} ms)")
-                _indent(check["detail"])
+                indent(check["detail"])
                 if not check["passed"]:
-                    _indent(f"remedy: {check['remedy']}")
+                    indent(f"remedy: {check['remedy']}")
             typer.echo(f"preflight: {'passed' if found['passed'] else 'failed'}; change: {found['state']}")
             typer.echo(f"diff_hash: {found['diff_hash']}")
         if not found["passed"]:
@@ -200,14 +121,14 @@ class ChangeCommands:
         body, use_case = _STEPS[step]
 
         async def act(gateway: Gateway, by: Operator) -> Answer:
-            found = await _find_change(gateway, change)
+            found = await _find(gateway, change)
             if typed := members.get("diff_hash"):
                 shown = (await lifecycle.get_change(gateway, found)).diff_hash
                 members["diff_hash"] = find_id(typed, [shown] if shown else [])
             given = _parse(body, members, gateway).model_dump()
             return shape_change(await use_case(gateway, by, found, *given.values()))
 
-        self._print_change(self._act(act))
+        self.print_change(self._act(act))
 
     def suspend(self, profile: Profile, reason: str | None) -> None:
         """Suspend a profile."""
@@ -223,13 +144,6 @@ class ChangeCommands:
         else:
             typer.echo(f"{profile.value} is suspended; gateway profiles resume {profile.value} ends it")
 
-    def _read(self, read: Read) -> Any:
-        async def work() -> Any:
-            async with self.open_gateway() as gateway:
-                return await read(gateway)
-
-        return run(work())
-
     def _act(self, act: Act) -> dict[str, Any]:
         return run(self._as_operator(act))
 
@@ -239,27 +153,12 @@ class ChangeCommands:
             by = await operator_of(gateway)
             if self.dry_run:
                 await rehearse(gateway, lambda rehearsing: act(rehearsing, by))
-            return _dump(await act(gateway, by))
-
-    def _print_change(self, change: dict[str, Any], *, preflight: Sequence[str] = ()) -> None:
-        if self.as_json:
-            print_json(change)
-            return
-        typer.echo(f"change: {change['id']} ({change['kind']}, {change['profile'] or 'no profile'})")
-        typer.echo(f"state: {change['state']}")
-        for number, line in enumerate(preflight):
-            _print_line(line) if number == 0 else _indent(line)
-        for line in change["diff"]:
-            _indent(f"{line['member']}: {_word(line['from'])} → {_word(line['to'])}")
-        typer.echo(f"diff_hash: {change['diff_hash']}")
-        _print_steps(change)
-        for name, value in (change.get("shown_once") or {}).items():
-            typer.echo(f"{name}: {value}")
+            return dump(await act(gateway, by))
 
 
-async def _find_change(gateway: Gateway, typed: str) -> str:
-    """Return the id of the change that begins with what was typed."""
-    return find_id(typed, [change.id for change in await lifecycle.list_changes(gateway, None)])
+async def _find(gateway: Gateway, typed: str) -> str:
+    async with gateway.deps.database.read() as transaction:
+        return await find_change(transaction, typed)
 
 
 async def _propose(gateway: Gateway, by: Operator, *, members: Mapping[str, Any]) -> Answer:
@@ -281,10 +180,6 @@ async def _propose_issued(gateway: Gateway, by: Operator, *, text: str, key: ECK
 
 def _parse(model: type[Model], members: Mapping[str, Any], gateway: Gateway) -> Model:
     return parse_members(model, dict(members), on=today(gateway.deps.clock))
-
-
-def _dump(answer: Answer) -> dict[str, Any]:
-    return answer.model_dump(mode="json", exclude_unset=True)
 
 
 def read_revision_file(path: Path) -> dict[str, Any]:
@@ -340,54 +235,3 @@ def _decode(content: bytes, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SettingInvalid(f"{name} is not UTF-8 text") from None
-
-
-def _print_members(found: dict[str, Any]) -> None:
-    for name, value in found.items():
-        if isinstance(value, list) and name == "revisions":
-            typer.echo(f"{name}:")
-            for each in value:
-                typer.echo(f"  {each['number']} {each['state']} (by {each['proposed_by']})")
-                for member, inner in each["members"].items():
-                    _indent(f"{member}: {_word(inner)}")
-        elif isinstance(value, dict):
-            typer.echo(f"{name}:")
-            for member, inner in value.items():
-                _indent(f"{member}: {_word(inner)}")
-        else:
-            _print_line(f"{name}: {_word(value)}")
-
-
-def _print_steps(change: dict[str, Any]) -> None:
-    """Print the steps of a change, and why it ended."""
-    for step in ("proposed", "approved", "activated", "ended"):
-        if change[f"{step}_by"] is not None:
-            _indent(f"{step} by {change[f'{step}_by']} at {change[f'{step}_at']}")
-    if change["state"] == "active" and change["watch_until"] is not None:
-        _indent(f"watched until {change['watch_until']}")
-    if change["reason"] is not None:
-        _indent(f"reason: {change['reason']}")
-
-
-def _word(value: object) -> str:
-    """Return a value as text for people; `--json` has the exact form."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_word(inner)}" for name, inner in sorted(value.items())) or "none"
-    if isinstance(value, list):
-        return "; ".join(map(_word, value)) or "none"
-    return str(value)
-
-
-def _print_line(text: str) -> None:
-    """Print a line, wrapped at 80 columns."""
-    typer.echo(textwrap.fill(text, COLUMNS, subsequent_indent="  ", break_on_hyphens=False))
-
-
-def _indent(text: str) -> None:
-    """Print an indented line, wrapped at 80 columns."""
-    for line in textwrap.wrap(text, COLUMNS - len(_INDENT), subsequent_indent="  ", break_on_hyphens=False):
-        typer.echo(f"{_INDENT}{line}")

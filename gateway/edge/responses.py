@@ -4,15 +4,19 @@ An answer is built from the values of a use case and not validated again. A depe
 lists its errors in `refuses`; a route adds the errors of its own use case with the function `refuses`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any
+from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import Request
-from starlette.responses import Response
 
 from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 
 class Answer(BaseModel):
@@ -23,6 +27,8 @@ class Answer(BaseModel):
 
 def respond(answer: Answer, *, status: int = 200) -> Response:
     """Return the answer as JSON without the members that were never set."""
+    from starlette.responses import Response  # noqa: PLC0415 - commands shape answers and send none
+
     return Response(to_json(answer), status_code=status, media_type="application/json")
 
 

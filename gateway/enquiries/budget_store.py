@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
@@ -228,7 +227,7 @@ def _count_answered(insert: Any) -> Any:
     )
 
 
-_ADD_ANSWERED = HotStatement(_count_answered(sqlite.insert), postgresql=_count_answered(postgresql.insert))
+_ADD_ANSWERED = HotStatement(from_insert=_count_answered)
 
 
 async def read_volumes(
@@ -307,7 +306,7 @@ def _upsert(insert: Any) -> Any:
     )
 
 
-_UPSERT = HotStatement(_upsert(sqlite.insert), postgresql=_upsert(postgresql.insert))
+_UPSERT = HotStatement(from_insert=_upsert)
 _ENDED = ("landed_at", "verification", "failure", "registry_code")
 _END = HotStatement(
     sa.update(leases)

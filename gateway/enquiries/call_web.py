@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from gateway.edge.requests import HEADER, PATTERN, StrictBody, body_of, find_key
-from gateway.edge.responses import WHOLE_BODY, Answer, Check, respond
+from gateway.edge.responses import WHOLE_BODY, Answer, Check, to_json
 from gateway.edge.strict_json import parse_object
 from gateway.enquiries.idempotency import answer_once
 from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest, canonical
@@ -123,8 +123,7 @@ def to_kept_answer(
     answer: Answer, *, status: int = 200, verification: str | None = None, personal: bool = False
 ) -> KeptAnswer:
     """Return an answer in the form that is sent and kept; `personal` if it contains a person's data."""
-    body = bytes(respond(answer, status=status).body)
-    return KeptAnswer(status=status, body=body, verification=verification, personal=personal)
+    return KeptAnswer(status=status, body=to_json(answer), verification=verification, personal=personal)
 
 
 Errors = tuple[type[GatewayError], ...]

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.model import Kind
@@ -33,7 +32,7 @@ def member(connection: AsyncConnection, name: str) -> sa.ColumnElement[str]:
         return audit_entries.c[name]
     if connection.dialect.name == "sqlite":
         return sa.func.json_extract(audit_entries.c.body, f"$.{name}", type_=sa.String)
-    found: sa.ColumnElement[str] = sa.cast(audit_entries.c.body, postgresql.JSON)[name].astext
+    found: sa.ColumnElement[str] = sa.cast(audit_entries.c.body, sa.JSON)[name].as_string()
     return found
 
 

@@ -4,18 +4,25 @@ Keys are made once and read by every worker; a rotation adds a key and sets the 
 accepted. Source: docs/decisions/0015, 0037.
 """
 
+from __future__ import annotations
+
+import base64
 import hashlib
 import hmac
 import json
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-from joserfc.jwk import ECKey, KeySet
-
+from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
 
 
 class Purpose(StrEnum):
@@ -97,11 +104,16 @@ class Key:
 
     def signing_key(self) -> ECKey:
         """Return the private key for JWS ES256."""
-        return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ES256", "use": "sig"})
+        return self._import_key(alg="ES256", use="sig")
 
     def opening_key(self) -> ECKey:
         """Return the private key for JWE ECDH-ES."""
-        return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": "ECDH-ES", "use": "enc"})
+        return self._import_key(alg="ECDH-ES", use="enc")
+
+    def _import_key(self, *, alg: str, use: Literal["sig", "enc"]) -> ECKey:
+        from joserfc.jwk import ECKey  # noqa: PLC0415 - a command that signs nothing loads no library for it
+
+        return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": alg, "use": use})
 
     def mac(self, text: str) -> str:
         """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""
@@ -187,7 +199,7 @@ class AuditKeys:
 
 
 class SigningRing:
-    """The signing keys of a purpose, imported once: sign with the serving one, verify with each accepted one.
+    """The signing keys of a purpose, imported once, at the first use: sign with the serving one, verify with each accepted one.
 
     `keep` and `find_kept` remember what a key of the ring verified. A change of the keys makes another ring, which
     remembers nothing.
@@ -197,8 +209,11 @@ class SigningRing:
         self._place = place
         self._purpose = purpose
         self._keys = {key.kid: key for key in place.all(purpose)}
-        self._imported = {kid: key.signing_key() for kid, key in self._keys.items()}
         self._kept: OrderedDict[bytes, tuple[Key, Any]] = OrderedDict()
+
+    @cached_property
+    def _imported(self) -> dict[str, ECKey]:
+        return {kid: key.signing_key() for kid, key in self._keys.items()}
 
     def keep(self, raw: str, kid: str, claims: Any) -> None:
         """Keep the claims of a text that this key has signed, by the text's SHA-256; the oldest are dropped first."""
@@ -227,9 +242,23 @@ class SigningRing:
 
     def public_set(self, *, now: datetime) -> dict[str, object]:
         """Return the accepted public keys as a JWK Set (RFC 7517), with those that are used later."""
+        from joserfc.jwk import KeySet  # noqa: PLC0415 - as `_import_key`
+
         accepted = self._place.accepted(self._purpose, now)
         return dict(KeySet([self._imported[key.kid] for key in accepted]).as_dict(private=False))
 
 
 def _digest(raw: str) -> bytes:
     return hashlib.sha256(raw.encode()).digest()
+
+
+_FORM = re.compile(r"[A-Za-z0-9_-]{43}=?")
+_EXPECTED = "GATEWAY_MASTER_KEY: 32 bytes as base64url (43 characters) is expected"
+
+
+def parse_master_key(text: str) -> bytes:
+    """Read a master key. Raises `SettingInvalid`, which doesn't repeat the text."""
+    # Python's decoder skips other characters than base64url's, so a mistyped key would be accepted as another key.
+    if not _FORM.fullmatch(text.strip()):
+        raise SettingInvalid(_EXPECTED)
+    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")

@@ -12,7 +12,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,28 +20,24 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from joserfc.jwk import ECKey
-
 from gateway.clock import Clock
 from gateway.database import Database, Transaction
 from gateway.deployment import read_epoch
 from gateway.errors.operators import MasterKeyWrong, SettingInvalid, StateWrong
 from gateway.identifiers import Profile, new_identifier
 from gateway.keys import store
-from gateway.keys.model import AUDIT_PURPOSES, FIRST_KEYS, PAIRS, AuditKeys, Key, PlaceKeys, Purpose
+from gateway.keys.model import (
+    AUDIT_PURPOSES,
+    FIRST_KEYS,
+    PAIRS,
+    AuditKeys,
+    Key,
+    PlaceKeys,
+    Purpose,
+    parse_master_key,
+)
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.private_files import tighten_secret
-
-_FORM = re.compile(r"[A-Za-z0-9_-]{43}=?")
-_EXPECTED = "GATEWAY_MASTER_KEY: 32 bytes as base64url (43 characters) is expected"
-
-
-def parse_master_key(text: str) -> bytes:
-    """Read a master key. Raises `SettingInvalid`, which doesn't repeat the text."""
-    # Python's decoder skips other characters than base64url's, so a mistyped key would be accepted as another key.
-    if not _FORM.fullmatch(text.strip()):
-        raise SettingInvalid(_EXPECTED)
-    return base64.urlsafe_b64decode(text.strip().rstrip("=") + "=")
 
 
 def load_or_make_master_key(path: Path) -> bytes:
@@ -213,6 +208,8 @@ def make_key(
 ) -> Key:
     """Return a new random key; it serves from `now` unless `serves_from` is given."""
     if purpose in PAIRS:
+        from joserfc.jwk import ECKey  # noqa: PLC0415 - only a new pair needs it
+
         material = json.dumps(ECKey.generate_key("P-256", private=True).as_dict(private=True)).encode()
     else:
         material = new_key()

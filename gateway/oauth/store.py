@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,8 +37,7 @@ _FIND_SPENT = HotStatement(
     )
 )
 _SPEND = HotStatement(
-    sqlite.insert(spent_ids).on_conflict_do_nothing().returning(spent_ids.c.jti),
-    postgresql=postgresql.insert(spent_ids).on_conflict_do_nothing().returning(spent_ids.c.jti),
+    from_insert=lambda insert: insert(spent_ids).on_conflict_do_nothing().returning(spent_ids.c.jti)
 )
 _FIND_REVOKED = sa.select(revoked_tokens.c.jti).where(revoked_tokens.c.jti == sa.bindparam("jti"))
 _FIND_HOLDER = sa.select(accounts).where(

@@ -21,10 +21,13 @@ from gateway.terminal import (
     print_result,
     read_secrets,
     run_in_gateway,
+    run_in_store,
 )
 
 if TYPE_CHECKING:
+    from gateway.database import Database
     from gateway.identifiers import OperatorName
+    from gateway.operators.model import OperatorRecord
     from gateway.profiles.model import Gateway
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as lan.nguyen.")]
@@ -141,9 +144,13 @@ def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("list", epilog="Example: gateway operators list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the operators: role, state, and who created them."""
-        from gateway.operators.use_cases import list_operators
+        from gateway.operators import store
 
-        found = run_in_gateway(open_gateway, lambda gateway: list_operators(gateway.deps))
+        async def read(database: Database) -> list[OperatorRecord]:
+            async with database.read() as transaction:
+                return await store.list_records(transaction)
+
+        found = [record.operator for record in run_in_store(open_gateway, read)]
         columns = ("role", "state", "created_at", "name")
         print_list([describe(operator) for operator in found], columns, as_json=as_json)
 

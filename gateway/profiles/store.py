@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Instant, Transaction, metadata
+from gateway.driver import insert_of
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
@@ -62,8 +62,9 @@ class EnquiryAlarm:
 
 async def replace_alarm(transaction: Transaction, alarm: EnquiryAlarm) -> bool:
     """Replace the older alarm of an account and budget; return False if that is in its window and has the same limit."""
-    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    added = insert(enquiry_alarms).values(asdict(alarm) | {"profile": alarm.profile.value})
+    added = insert_of(transaction.dialect.name)(enquiry_alarms).values(
+        asdict(alarm) | {"profile": alarm.profile.value}
+    )
     begins = alarm.raised_at - WINDOWS[alarm.budget]
     replaced = added.on_conflict_do_update(
         index_elements=list(enquiry_alarms.primary_key.columns),

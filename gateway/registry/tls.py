@@ -5,6 +5,8 @@ The ssl module reads a certificate's key only from a file, so the key is written
 has that), which is removed at once.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import ssl
@@ -12,14 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from typing import TYPE_CHECKING
 
 from gateway.clock import vietnam
 from gateway.errors.operators import SettingInvalid
 from gateway.registry.connection import Connection
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _REMEDY = "name a PEM file of the authorities to trust, or leave the setting out"
 
@@ -106,6 +108,8 @@ def check_client(connection: Connection) -> None:
         return
     if certificate is None or key is None:
         raise SettingInvalid("client_certificate and client_key: both or neither are expected")
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - as `_read`
+
     first = _read(certificate)
     with contextlib.suppress(ValueError, TypeError):
         own = load_pem_private_key(key.encode(), password=None).public_key()
@@ -120,6 +124,8 @@ def ends_on(certificate: str) -> date:
 
 
 def _read(certificate: str) -> x509.Certificate:
+    from cryptography import x509  # noqa: PLC0415 - few connections have a client certificate
+
     try:
         return x509.load_pem_x509_certificates(certificate.encode())[0]
     except (ValueError, IndexError):
@@ -127,6 +133,8 @@ def _read(certificate: str) -> x509.Certificate:
 
 
 def _spki(key: object) -> bytes:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as `_read`
+
     encoded: bytes = key.public_bytes(  # type: ignore[attr-defined]  # every kind of public key has it
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

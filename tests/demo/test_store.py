@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from demo.store import choose_store, is_server
-from gateway.keys.vault import parse_master_key
+from gateway.keys.model import parse_master_key
 
 SERVER = "postgresql://postgres@127.0.0.1/gateway"
 

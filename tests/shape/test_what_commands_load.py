@@ -16,7 +16,7 @@ import typer
 
 from gateway.cli import build_cli
 from mock_c06.commands.main import app as mock_app
-from tests.kit.commands import BARE
+from tests.kit.commands import BARE, Commands
 
 SLOW = {
     "aiohttp", "aiosqlite", "alembic", "asyncio", "asyncpg", "authlib", "cryptography", "fastapi", "httpx", "jinja2",
@@ -25,8 +25,17 @@ SLOW = {
 }  # fmt: skip
 """The libraries that take time, and asyncio."""
 
-OF_THE_STORE = {"aiosqlite", "asyncio", "cryptography", "joserfc", "pydantic", "sqlalchemy", "structlog"}
-"""What every command on the store needs."""
+OF_A_TABLE = {"aiosqlite", "asyncio", "pydantic", "sqlalchemy", "structlog"}
+"""What a command needs that reads a table of the store: the settings, the logs and the database."""
+
+OF_THE_STORE = {*OF_A_TABLE, "cryptography"}
+"""What a command on the store needs that opens its keys, or reads a table with something sealed."""
+
+NOT_FOR_LISTS = {
+    "cryptography.x509", "gateway.enquiries", "gateway.procedures.catalogue", "joserfc", "sqlalchemy.dialects.postgresql",
+    "starlette",
+}  # fmt: skip
+"""What a command that only lists doesn't load: the catalogue, the enquiries, the signatures, the other database, HTTP."""
 
 _LIST = """
 import json, sys
@@ -102,12 +111,12 @@ def test_the_help_of_a_command_loads_nothing_that_it_works_with(
     [
         ("gateway", "procedures list", {"pydantic"}),
         ("gateway", "official application --template", {"pydantic"}),
-        ("gateway", "accounts list", OF_THE_STORE),
-        ("gateway", "operators list", OF_THE_STORE),
-        ("gateway", "keys list", OF_THE_STORE),
-        ("gateway", "profiles list", OF_THE_STORE | {"starlette"}),
-        ("gateway", "profiles history", OF_THE_STORE | {"starlette"}),
-        ("gateway", "audit verify", OF_THE_STORE),
+        ("gateway", "accounts list", OF_A_TABLE),
+        ("gateway", "organisations list", OF_A_TABLE),
+        ("gateway", "accounts officers list acc_sandbox", OF_THE_STORE),
+        ("gateway", "accounts show acc_sandbox", OF_THE_STORE),
+        ("gateway", "audit search", OF_THE_STORE),
+        ("gateway", "audit verify --keyless", OF_THE_STORE),
         ("mock_c06", "parity", set()),
         ("mock_c06", "personas", {"asyncio", "lxml", "pydantic", "starlette"}),
         ("mock_c06", "accounts", {"asyncio", "lxml", "pydantic", "pydantic_settings", "starlette"}),
@@ -117,9 +126,53 @@ def test_the_help_of_a_command_loads_nothing_that_it_works_with(
 def test_a_command_loads_only_the_libraries_that_it_works_with(
     tmp_path: Path, program: str, arguments: str, needed: set[str]
 ) -> None:
-    if needed >= OF_THE_STORE:
-        load(tmp_path, "gateway", "migrate")
+    if needed >= OF_A_TABLE:
+        begin_store(tmp_path)
+    if "acc_sandbox" in arguments:
+        arguments = arguments.replace("acc_sandbox", make_account(tmp_path))
     assert slow_of(load(tmp_path, program, *arguments.split())) <= needed
+
+
+def begin_store(folder: Path) -> None:
+    """Make a store with its first keys."""
+    load(folder, "gateway", "migrate")
+    load(folder, "gateway", "keys", "list")
+
+
+def make_account(folder: Path) -> str:
+    """Make an account in a folder's store and return its id."""
+    gateway = Commands(folder)
+    gateway("organisations", "add", "000.00.01.H26", "UBND TP Hà Nội")
+    rights = ("--profile", "sandbox", "--all-procedures", "--all-fields", "--json")
+    made = gateway("accounts", "create", "dvctt", "--organisation", "000.00.01.H26", *rights)
+    return str(made.json()["client_id"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("accounts list", "audit verify", "keys list", "operators list", "organisations list"),
+        *("profiles history", "profiles list"),
+    ],
+)
+def test_a_command_that_lists_loads_no_catalogue_and_no_library_for_signatures_or_http(
+    tmp_path: Path, arguments: str
+) -> None:
+    begin_store(tmp_path)
+    modules = load(tmp_path, "gateway", *arguments.split())
+    assert slow_of(modules) <= OF_THE_STORE
+    assert [name for name in modules if name.startswith(tuple(NOT_FOR_LISTS))] == []
+
+
+def test_the_garbage_collector_never_looks_through_what_a_command_has_loaded(tmp_path: Path) -> None:
+    load(tmp_path, "gateway", "migrate")
+    code = _LIST.format(program="gateway", arguments=["gateway", "accounts", "list"])
+    shown = f"import gc\n{code}    print(gc.get_freeze_count(), len(gc.get_objects()))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", shown], capture_output=True, cwd=tmp_path, env=BARE, check=True
+    )
+    frozen, looked_through = map(int, done.stdout.split()[-2:])
+    assert frozen > looked_through
 
 
 LEFT_OUT = {"pydantic.v1", "pygments", "rich", "sqlalchemy.orm"}

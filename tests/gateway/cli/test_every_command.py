@@ -86,7 +86,7 @@ def test_wrong_usage_exits_2_without_a_traceback(gateway: Commands, arguments: S
 def test_a_wrong_setting_is_one_line_that_names_it(
     gateway: Commands, environment: dict[str, str], named: str
 ) -> None:
-    assert named in gateway("accounts", "list", **environment).reason()
+    assert named in gateway("keys", "list", **environment).reason()
 
 
 def test_the_wrong_master_key_is_named_and_nothing_is_opened(gateway: Commands, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def test_an_empty_file_is_no_store_and_stays_empty(tmp_path: Path) -> None:
 def test_a_store_without_its_master_key_gets_no_new_one(gateway: Commands, tmp_path: Path) -> None:
     key = tmp_path / "var" / "master.key"
     key.unlink()
-    assert "no master key at var/master.key" in gateway("accounts", "list").reason()
+    assert "no master key at var/master.key" in gateway("keys", "list").reason()
+    assert gateway("accounts", "list", "--json").json() == []  # a list opens no key
     assert not key.exists()
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors.operators import SettingInvalid
+from gateway.keys.model import parse_master_key
 from gateway.keys.sealing import new_key
-from gateway.keys.vault import load_or_make_master_key, parse_master_key
+from gateway.keys.vault import load_or_make_master_key
 from gateway.settings import Settings
 
 GOOD = base64.urlsafe_b64encode(b"k" * 32).decode()
