@@ -67,6 +67,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+NOTHING_WRITTEN = "dry run: nothing is written"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -236,7 +237,7 @@ async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) 
     for entry in audit.would_record:
         about = entry.client_id or entry.organisation or (entry.profile and entry.profile.value) or ""
         typer.echo(f"dry run: {entry.outcome} {about}".rstrip())
-    typer.echo("dry run: nothing is written")
+    typer.echo(NOTHING_WRITTEN)
     raise typer.Exit
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, run_in_gateway
+from gateway.terminal import AsJson, DryRun, OpenGateway, fail, new_typer, print_json, run_in_gateway
 
 if TYPE_CHECKING:
     from gateway.applications.model import Bundle
@@ -68,6 +68,7 @@ def _add_application(app: typer.Typer, open_gateway: OpenGateway) -> None:
         no_preflight: Annotated[
             bool, typer.Option("--no-preflight", help="Send nothing; then it is a draft.")
         ] = False,
+        dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
         from gateway.applications.statement import TEMPLATE
@@ -78,9 +79,14 @@ def _add_application(app: typer.Typer, open_gateway: OpenGateway) -> None:
         stated, page = _read_statement(file), out.with_suffix(".html")
         if taken := next((path for path in (out, page) if path.exists()), None):
             fail(f"{taken}: exists, and may have been sent: name another file by --out")
-        bundle = run_in_gateway(
-            open_gateway, lambda gateway: _make(gateway, stated, organisation, preflight=not no_preflight)
-        )
+
+        async def make(gateway: Gateway) -> Bundle:
+            made = await _make(gateway, stated, organisation, preflight=not no_preflight)
+            if dry_run:
+                _print_missing(made)
+            return made
+
+        bundle = run_in_gateway(open_gateway, make, dry_run=dry_run)
         written = draft or not bundle.draft
         if written:
             _write(out, bundle.text)
@@ -121,6 +127,11 @@ def _write(path: Path, text: str) -> None:
         fail(f"{path}: can't be written ({error.strerror})")
 
 
+def _print_missing(bundle: Bundle) -> None:
+    for each in bundle.missing:
+        typer.echo(f"missing: {each.what}: {each.remedy}")
+
+
 def _print_bundle(bundle: Bundle, files: tuple[Path, Path] | None, *, as_json: bool) -> None:
     """Print the result: `files` are the bundle and its page, None if nothing was written."""
     out, page = map(str, files) if files else (None, None)
@@ -134,8 +145,7 @@ def _print_bundle(bundle: Bundle, files: tuple[Path, Path] | None, *, as_json: b
         }
         print_json(members)
     else:
-        for each in bundle.missing:
-            typer.echo(f"missing: {each.what}: {each.remedy}")
+        _print_missing(bundle)
         if files:
             typer.echo(f"bundle: {out}{' (a draft: not to be sent)' if bundle.draft else ''}")
             typer.echo(f"sha256: {bundle.sha256}\npage: {page}")
@@ -151,10 +161,12 @@ def _add_open(app: typer.Typer, open_gateway: OpenGateway) -> None:
         issuer_key: Annotated[
             Path | None, typer.Option(help="The desk's public JWK, received by another way.")
         ] = None,
+        dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
         from gateway.changes.cli_acts import ChangeCommands
 
-        ChangeCommands(open_gateway=open_gateway, as_json=as_json).propose_issued(file, issuer_key)
+        commands = ChangeCommands(open_gateway=open_gateway, as_json=as_json, dry_run=dry_run)
+        commands.propose_issued(file, issuer_key)
         if issuer_key is None:
             typer.echo("warning: no signature was checked: give the desk's key by --issuer-key", err=True)

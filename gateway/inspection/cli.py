@@ -16,7 +16,9 @@ from gateway.identifiers import Profile
 from gateway.inspection import ledger_cli
 from gateway.inspection.period import MOST, TOLERANCE, Period, parse_instant
 from gateway.terminal import (
+    NOTHING_WRITTEN,
     AsJson,
+    DryRun,
     OpenGateway,
     print_json,
     print_result,
@@ -248,7 +250,7 @@ def _person(person: AffectedPerson) -> list[str]:
 
 def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("erase", epilog="Example: gateway audit erase")
-    def erase_command(*, as_json: AsJson = False) -> None:
+    def erase_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         """Erase entries about citizens that are older than GATEWAY_AUDIT_RETENTION_MONTHS.
 
         Their rows and leaves stay, so every proof stays valid; the erasure is a row itself. Once there
@@ -264,10 +266,14 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
                 raise StateWrong(
                     "no policy says how long entries are kept: set GATEWAY_AUDIT_RETENTION_MONTHS"
                 )
-            return await erase_entries(gateway, months=months)
+            return await erase_entries(gateway, months=months, rehearsal=dry_run)
 
         found = run_in_gateway(open_gateway, erase)
         text = f"erased: {found.rows} entries from before {found.before}"
+        if dry_run:
+            text = (
+                f"dry run: {found.rows} entries from before {found.before} would be erased\n{NOTHING_WRITTEN}"
+            )
         print_result({"erased": found.rows, "before": found.before}, text, as_json=as_json)
 
 

@@ -19,7 +19,7 @@ from gateway.database import Transaction
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import new_identifier
 from gateway.inspection.period import Period
-from gateway.inspection.store import delete_entries, list_erasable
+from gateway.inspection.store import count_erasable, delete_entries, list_erasable
 from gateway.operators.model import Role
 from gateway.operators.sessions import require_role
 from gateway.operators.token_file import operator_of
@@ -54,8 +54,10 @@ class Erased:
     before: str
 
 
-async def erase_entries(gateway: Gateway, *, months: int) -> Erased:
+async def erase_entries(gateway: Gateway, *, months: int, rehearsal: bool = False) -> Erased:
     """Erase the entries that are older than the present month and `months` before it, the oldest first.
+
+    A `rehearsal` counts the entries that have a row, and erases none.
 
     Raises:
         StateWrong: there are operators, and nobody is signed in here.
@@ -64,6 +66,9 @@ async def erase_entries(gateway: Gateway, *, months: int) -> Erased:
     actor = await _eraser(gateway)
     end = _cutoff(gateway.deps.clock.now(), months)
     before, rows = end.strftime("%Y-%m"), 0
+    if rehearsal:
+        async with gateway.deps.database.read() as connection:
+            return Erased(rows=await count_erasable(connection, KINDS, Period(None, end)), before=before)
     if not await gateway.sequencer.run():
         raise StateWrong("another process gives rows their numbers just now: run the command again")
 

@@ -178,6 +178,18 @@ async def list_erasable(
     return [(row, number, body) for row, number, body in await connection.execute(query)]
 
 
+async def count_erasable(connection: AsyncConnection, kinds: Collection[Kind], period: Period) -> int:
+    """Return how many entries `list_erasable` would return without a limit."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(audit_entries)
+        .join(audit_rows, audit_rows.c.entry == audit_entries.c.id)
+        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]), audit_rows.c.hash.is_(None))
+        .where(await in_period(connection, period))
+    )
+    return int((await connection.execute(query)).scalar_one())
+
+
 async def delete_entries(connection: AsyncConnection, numbers: Sequence[int]) -> None:
     """Delete entries by id; their rows stay."""
     for start in range(0, len(numbers), _CHUNK):

@@ -136,9 +136,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         _check_usage(purpose, profile, leaked or [], new_key_file)
         if purpose is Rotated.MASTER:
-            if dry_run:
-                raise typer.BadParameter("a master key is made and stored at once", param_hint="--dry-run")
-            _print_master(_rotate_master(open_gateway, new_key_file), as_json=as_json)
+            _print_master(_rotate_master(open_gateway, new_key_file, dry_run=dry_run), as_json=as_json)
             return
 
         async def work(gateway: Gateway) -> list[Rotation]:
@@ -192,7 +190,7 @@ def _check_usage(
         raise typer.BadParameter("only a master key is given", param_hint="--new-key-file")
 
 
-def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None) -> MasterRotation:
+def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None, *, dry_run: bool) -> MasterRotation:
     from gateway.keys.vault import read_master_key_file
     from gateway.operators.token_file import find_admin_permit
     from gateway.profiles.key_rotation import rotate_master
@@ -202,11 +200,14 @@ def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None) -> Mast
     except SettingInvalid as error:
         fail(str(error))
 
-    async def work() -> MasterRotation:
-        async with open_gateway() as gateway:
-            return await rotate_master(gateway, given=given, permit=await find_admin_permit(gateway))
+    async def work(gateway: Gateway) -> MasterRotation:
+        permit = await find_admin_permit(gateway)
+        made = await rotate_master(gateway, given=given, permit=permit, rehearsal=dry_run)
+        if dry_run:
+            typer.echo(f"dry run: {made.resealed} keys and secrets would be resealed")
+        return made
 
-    return run(work())
+    return run_in_gateway(open_gateway, work, dry_run=dry_run)
 
 
 def _list_keys(gateway: Gateway, own: Sequence[AuditKeys]) -> list[dict[str, object]]:

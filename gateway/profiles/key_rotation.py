@@ -252,11 +252,12 @@ class MasterRotation:
 
 
 async def rotate_master(
-    gateway: Gateway, *, given: bytes | None, permit: Permit | None = None
+    gateway: Gateway, *, given: bytes | None, permit: Permit | None = None, rehearsal: bool = False
 ) -> MasterRotation:
     """Seal everything under a new master key: `given` if the present one is a setting, else made here.
 
-    `permit` is an admin's, since the master key also seals official's keys.
+    `permit` is an admin's, since the master key also seals official's keys. A `rehearsal`, whose commit is rolled back, writes
+    no key file.
 
     Raises:
         StateWrong: `given` is missing, not expected, or the present key; or there are operators, and no permit.
@@ -275,19 +276,21 @@ async def rotate_master(
                 "another process rotated the master key just now: run the command again"
             ) from None
         await advance_epoch(transaction)
-        if vault.file is not None:
+        if vault.file is not None and not rehearsal:
             # Just before the commit: the key must be on the disk before anything depends on it.
             _write_next(vault.file, master)
         now = gateway.deps.clock.now()
         return [new_act_entry(kind_of(actor), None, "master_key_rotated", at=now, actor=actor)], resealed
 
     resealed = await gateway.deps.audit.commit(decide)
+    file = vault.file.path if vault.file else None
+    if rehearsal:
+        return MasterRotation(resealed=resealed, file=file, journal_emptied=False)
     vault.master = master
     if vault.file is not None:
         await _promote(gateway.deps, vault.file, master)
     # The write-ahead log still has the keys sealed under the former master key.
     emptied = await gateway.deps.database.truncate_journal(wait_seconds=JOURNAL_WAIT_S)
-    file = vault.file.path if vault.file else None
     return MasterRotation(resealed=resealed, file=file, journal_emptied=emptied)
 
 

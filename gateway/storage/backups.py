@@ -38,13 +38,7 @@ def back_up(url: str, file: Path) -> Backup:
         AlreadyExists: the file exists.
         Unknown: there is no store, or the file can't be made.
     """
-    if not url.startswith("sqlite:///"):
-        raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
-    source = database_path(url)
-    if not source.is_file() or not source.stat().st_size:
-        raise Unknown(f"no store at {source.absolute()}: nothing to back up")
-    if file.exists():
-        raise AlreadyExists(f"{file} exists: name a new file")
+    source = check_backup(url, file)
     part = file.with_name(f"{file.name}.part")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -65,6 +59,29 @@ def back_up(url: str, file: Path) -> Backup:
     return Backup(file=file, size=file.stat().st_size, schema=schema)
 
 
+def check_backup(url: str, file: Path) -> Path:
+    """Return the store's file if it can be copied to a new file. Raises as `back_up`."""
+    if not url.startswith("sqlite:///"):
+        raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
+    source = database_path(url)
+    if not source.is_file() or not source.stat().st_size:
+        raise Unknown(f"no store at {source.absolute()}: nothing to back up")
+    if file.exists():
+        raise AlreadyExists(f"{file} exists: name a new file")
+    if not file.absolute().parent.is_dir():
+        raise Unknown(f"{file}: can't be made (no such folder)")
+    return source
+
+
+def check_restore(url: str, file: Path) -> str:
+    """Return the schema's revision of an intact backup. Raises as `restore`; it doesn't see whether the store is in use."""
+    if not url.startswith("sqlite:///"):
+        raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
+    if not file.is_file():
+        raise Unknown(f"{file}: no such file")
+    return _check(file)
+
+
 def restore(url: str, file: Path, *, now: datetime) -> Backup:
     """Put a backup in the place of an embedded store, which no program may have open.
 
@@ -72,11 +89,7 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
         StateWrong: the store is PostgreSQL or in use, or the file is no intact backup.
         Unknown: there is no such file.
     """
-    if not url.startswith("sqlite:///"):
-        raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
-    if not file.is_file():
-        raise Unknown(f"{file}: no such file")
-    schema = _check(file)
+    schema = check_restore(url, file)
     target = database_path(url)
     make_private_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")

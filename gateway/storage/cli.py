@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from gateway.errors import GatewayError
 from gateway.identifiers import has_long_number
 from gateway.terminal import (
+    NOTHING_WRITTEN,
     AsJson,
     DryRun,
     OpenGateway,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.storage.backups import Backup
     from gateway.storage.heads import StoreHead
 
+Result = TypeVar("Result")
 _BY_ADMIN = "there are operators: an admin signs in (gateway login NAME) and accepts the store"
 
 
@@ -40,23 +42,34 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
     @app.command("backup", epilog="Example: gateway backup /backup/2026-11-28.db")
     def backup_command(
-        file: Annotated[Path, typer.Argument(help="A new file.")], *, as_json: AsJson = False
+        file: Annotated[Path, typer.Argument(help="A new file.")],
+        *,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
     ) -> None:
         """Copy an embedded store while the gateway runs. The master key isn't in it."""
-        from gateway.storage.backups import back_up
+        from gateway.storage.backups import back_up, check_backup
 
-        _print(
-            _attempt(lambda: back_up(open_gateway.settings().database_url, file)), "backup", as_json=as_json
-        )
+        url = open_gateway.settings().database_url
+        if dry_run:
+            source = _attempt(lambda: check_backup(url, file))
+            _say_dry(f"{source} would be copied to {file}")
+        _print(_attempt(lambda: back_up(url, file)), "backup", as_json=as_json)
 
     @app.command("restore", epilog="Example: gateway restore /backup/2026-11-28.db")
     def restore_command(
-        file: Annotated[Path, typer.Argument(help="A backup.")], *, as_json: AsJson = False
+        file: Annotated[Path, typer.Argument(help="A backup.")],
+        *,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
     ) -> None:
         """Put a backup in the store's place; the gateway must be stopped. The present store is kept beside it."""
-        from gateway.storage.backups import restore
+        from gateway.storage.backups import check_restore, restore
 
         settings, now = open_gateway.settings(), open_gateway.clock.now()
+        if dry_run:
+            schema = _attempt(lambda: check_restore(settings.database_url, file))
+            _say_dry(f"{file} (schema {schema}) is intact and would become the store")
         made = _attempt(lambda: restore(settings.database_url, file, now=now))
         _print(made, "restored", as_json=as_json)
 
@@ -64,12 +77,19 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         "accept-older-store", epilog='Example: gateway accept-older-store --reason "disk lost, letter 12"'
     )
     def accept_command(
-        reason: Annotated[str, typer.Option(help="Why; the audit keeps it.")], *, as_json: AsJson = False
+        reason: Annotated[str, typer.Option(help="Why; the audit keeps it.")],
+        *,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
     ) -> None:
         """Let the gateway serve a store that went back in time; revocations since then may be undone."""
         if not 1 <= len(reason.strip()) <= 400 or not reason.isprintable() or has_long_number(reason):
             fail("--reason is 1 to 400 printable characters, without a person's number")
-        head = run_in_gateway(open_gateway, lambda gateway: _accept(gateway, reason.strip()))
+        head = run_in_gateway(
+            open_gateway,
+            lambda gateway: _accept(gateway, reason.strip(), rehearsal=dry_run),
+            dry_run=dry_run,
+        )
         if as_json:
             print_json({"rows": head.rows, "leaf": head.leaf})
         else:
@@ -105,11 +125,11 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         before, after = run(work())
         told = f"{after} (unchanged)" if before == after else f"{before} → {after}"
-        note = "\ndry run: nothing is written" if dry_run else ""
+        note = f"\n{NOTHING_WRITTEN}" if dry_run else ""
         print_result({"before": before, "after": after}, f"schema: {told}{note}", as_json=as_json)
 
 
-async def _accept(gateway: Gateway, reason: str) -> StoreHead:
+async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHead:
     from gateway.operators.token_file import find_admin_permit
     from gateway.profiles.switching import actor_of, kind_of, new_act_entry
     from gateway.storage.heads import find_head_file, read_store_head
@@ -128,11 +148,17 @@ async def _accept(gateway: Gateway, reason: str) -> StoreHead:
 
     await deps.audit.commit(decide)
     head = await read_store_head(deps.database)
-    file.write(head)
+    if not rehearsal:
+        file.write(head)
     return head
 
 
-def _attempt(work: Callable[[], Backup]) -> Backup:
+def _say_dry(what: str) -> NoReturn:
+    typer.echo(f"dry run: {what}\n{NOTHING_WRITTEN}")
+    raise typer.Exit
+
+
+def _attempt(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except GatewayError as error:
