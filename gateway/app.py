@@ -81,14 +81,14 @@ async def open_gateway(
             base=public,
             kept=open_kept(database),
         )
-        clients = ClientPool(open_registry)
+        clients = ClientPool(open_registry, only=settings.serve_profile)
         sequencer = Sequencer(database, vault, clock, base=public, signed=_find_signed(settings))
         try:
             unapproved: list[Revision | None] = []
             if clients.can_open:
                 unapproved = [
                     await create_first_revision(deps, settings, clients, profile, master=vault.master)
-                    for profile in Profile
+                    for profile in filter(clients.serves, Profile)
                 ]
             gateway = Gateway(
                 deps=deps,
@@ -142,7 +142,7 @@ async def _open_places(deps: Dependencies, settings: Settings, clients: ClientPo
     """Open the profiles with their present keys and states."""
     async with deps.database.read() as transaction:
         rings = await vault.read(transaction)
-        found = await read_states(transaction, master=vault.master)
+        found = await read_states(transaction, master=vault.master, opened=filter(clients.serves, Profile))
     places = open_places(settings, clients, rings.keys, found, {}, base=deps.base)
     return Places(places, epoch=rings.epoch)
 

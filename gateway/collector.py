@@ -8,7 +8,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.edge.throttle import LoginThrottle, RateLimits
-from gateway.profiles.model import Gateway
+from gateway.identifiers import Profile
+from gateway.profiles.model import Gateway, Place
 from gateway.profiles.state import ProfileStatus, days_left, find_registry_client, status_of
 from gateway.profiles.store import WINDOWS
 from gateway.registry.client import DURATION_BOUNDS, BreakerState
@@ -40,7 +41,7 @@ class GatewayCollector(Collector):
         limited = CounterMetricFamily(
             "gateway_rate_limited", "Calls refused because an account exceeded its rate.", labels=["profile"]
         )
-        for profile in self._gateway.places:
+        for profile, _ in self._served():
             limited.add_metric([profile.value], self._rates.refused.get(profile.value, 0))
         yield limited
         alarms = CounterMetricFamily(
@@ -48,10 +49,15 @@ class GatewayCollector(Collector):
             "Accounts that reached four fifths of a budget of answered enquiries.",
             labels=["profile", "budget"],
         )
-        for profile in self._gateway.places:
+        for profile, _ in self._served():
             for budget in WINDOWS:
                 alarms.add_metric([profile.value, budget], self._gateway.deps.alarms[profile.value, budget])
         yield alarms
+
+    def _served(self) -> list[tuple[Profile, Place]]:
+        """Return the profiles that this process answers for: another process has the figures of the other."""
+        served = self._gateway.clients.serves
+        return [(profile, place) for profile, place in self._gateway.places.items() if served(profile)]
 
     def _profiles(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(
@@ -61,7 +67,7 @@ class GatewayCollector(Collector):
             "gateway_credential_days_left", "Days until the registry credential ends.", labels=["profile"]
         )
         clock = self._gateway.deps.clock
-        for profile, place in self._gateway.places.items():
+        for profile, place in self._served():
             now = status_of(self._gateway, place)
             for state in ProfileStatus:
                 states.add_metric([profile.value, state.value], float(now is state))
@@ -120,7 +126,7 @@ class GatewayCollector(Collector):
             "Time of a question to the registry, with the wait for a slot.",
             labels=["profile", "operation"],
         )
-        for profile, place in self._gateway.places.items():
+        for profile, place in self._served():
             registry = find_registry_client(place)
             if registry is None:
                 continue

@@ -224,6 +224,7 @@ def announce(gateway: Gateway) -> None:
     for place in gateway.places.values():
         state = "test data" if place.test_data else "real data"
         connected = f"connected, {state}" if place.client else "no connection configured"
+        connected = connected if gateway.clients.serves(place.profile) else "not served here"
         print(f"  {place.profile.value}: {place.issuer} ({connected})", flush=True)  # noqa: T201 - as above
 
 

@@ -36,7 +36,7 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
 
     Raises:
         RoleMissing
-        StateWrong: it is suspended already.
+        StateWrong: it is suspended already, or served from another store.
         TokenInvalid: the operator was disabled, or got another role, meanwhile.
     """
 
@@ -49,6 +49,7 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
         return [new_act_entry(Kind.OPERATOR, profile, "profile_suspended", at=now, actor=by.name)], None
 
     async with refusals_recorded(gateway.deps, by, "suspend", profile=profile):
+        rules.must_reach(gateway, profile)
         await gateway.deps.audit.commit(decide)
     await refresh(gateway)
 
@@ -68,6 +69,7 @@ async def preflight_change(
     """
     change = await get_change(gateway, change_id)
     async with refusals_recorded(gateway.deps, by, "preflight", profile=change.profile, change=change.id):
+        rules.must_reach(gateway, change.profile)
         rules.may_preflight(by, change, gateway.deps.clock.now())
         options = replace(options, run=await begin_run(gateway.deps, change))
         found = await KINDS[change.kind].check(gateway, change, options)
@@ -243,6 +245,7 @@ async def _take_step(gateway: Gateway, by: Operator, change_id: str, tried: str,
         return [*noted, entry], after
 
     async with refusals_recorded(gateway.deps, by, tried, profile=seen.profile, change=seen.id):
+        rules.must_reach(gateway, seen.profile)
         return await gateway.deps.audit.commit(decide)
 
 

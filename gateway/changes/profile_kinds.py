@@ -105,8 +105,11 @@ class ResumeProfile(KindOfChange):
 
     async def check(self, gateway: Gateway, change: Change, options: PreflightOptions) -> Preflight:
         """Run a preflight of the active revision."""
-        revision = gateway.places[change.required_profile].revision
-        if revision is None:
+        # Not the revision of this process's place: a server of the other profile has its secrets sealed.
+        profile = change.required_profile
+        async with gateway.deps.database.read() as transaction:
+            found = await store.read_states(transaction, master=gateway.vault.master)
+        if (revision := found.active.get(profile)) is None:
             return one_check(
                 "active_revision",
                 "no revision is active, or its secrets can't be unsealed here",

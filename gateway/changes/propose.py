@@ -122,6 +122,7 @@ async def _propose(
         return [entry], change
 
     async with refusals_recorded(gateway.deps, by, f"propose:{kind.value}", profile=profile):
+        rules.must_reach(gateway, profile)
         return await gateway.deps.audit.commit(decide)
 
 

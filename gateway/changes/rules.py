@@ -19,6 +19,7 @@ from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import Profile
 from gateway.operators.model import Operator, Role
 from gateway.operators.two_people import are_one_person
+from gateway.profiles.model import Gateway
 from gateway.profiles.switching import new_act_entry
 
 ACTORS = (Role.PROPOSER, Role.APPROVER)
@@ -81,6 +82,20 @@ async def may_roll_back(transaction: Transaction, operator: Operator, change: Ch
     else:
         require(operator, ACTORS)
     require_state(change, {ChangeState.ACTIVE, ChangeState.CONFIRMED}, now)
+
+
+def must_reach(gateway: Gateway, profile: Profile | None) -> None:
+    """Raise `StateWrong` where an act on a profile would have no effect: in an embedded store that serves the other alone.
+
+    An operator who suspends official there would believe that it is suspended. On PostgreSQL the process that serves the
+    profile may have the same store. See docs/decisions/0103.
+    """
+    only = gateway.settings.serve_profile
+    if gateway.deps.database.embedded and only is not None and profile not in {None, only}:
+        raise StateWrong(
+            f"this store serves {only.value} alone: what is done here has no effect on {profile}; "
+            f"do it at the gateway that serves {profile}"
+        )
 
 
 def may_suspend(operator: Operator, profile: Profile) -> None:

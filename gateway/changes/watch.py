@@ -121,12 +121,14 @@ async def _watch(gateway: Gateway, preflight_network: PreflightNetwork) -> None:
 async def check_watched(gateway: Gateway, preflight_network: PreflightNetwork) -> bool:
     """Check once: roll back failing revisions, confirm those whose watch has ended, expire old proposals.
 
+    A server of one profile watches that profile's revisions: it has no client of the other, whose server watches the rest.
     Returns whether a revision was being watched.
     """
     now = gateway.deps.clock.now()
     async with gateway.deps.database.read() as transaction:
-        active = await store.list_changes(transaction, states=[ChangeState.ACTIVE])
+        found = await store.list_changes(transaction, states=[ChangeState.ACTIVE])
         overdue = await store.list_changes(transaction, states=OPEN, expired_at=now)
+    active = [change for change in found if gateway.clients.serves(change.required_profile)]
     for change in active:
         if change.watch_until is None:  # it ended in an alarm
             continue

@@ -23,10 +23,10 @@ class LiveAnswer(Answer):
 
 
 class ProfileStates(Answer):
-    """The state of each profile."""
+    """The state of each profile; `not_served`: another process answers for it."""
 
-    sandbox: Literal["ready", "degraded", "suspended", "unconfigured"]
-    official: Literal["ready", "degraded", "suspended", "unconfigured"]
+    sandbox: Literal["ready", "degraded", "suspended", "unconfigured", "not_served"]
+    official: Literal["ready", "degraded", "suspended", "unconfigured", "not_served"]
 
 
 class CredentialEnds(Answer):

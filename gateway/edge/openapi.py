@@ -4,7 +4,7 @@ A test compares it with `openapi/gateway.json`. An operation's problems come fro
 from the route itself, and from the checks of every call.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +18,7 @@ from gateway.edge.openapi_operations import (
     OPERATOR,
     add_headers,
     headers_of_caller,
+    oauth2_scheme,
     problem_responses,
     security_of_api,
     security_schemes,
@@ -58,8 +59,8 @@ _IN_PATH: dict[str, dict[str, Any]] = {
 }
 
 
-def build_openapi(app: FastAPI, base: str) -> dict[str, Any]:
-    """Return the document of a server with this address."""
+def build_openapi(app: FastAPI, base: str, profiles: Iterable[Profile] = Profile) -> dict[str, Any]:
+    """Return the document of a server with this address, which answers for these profiles."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -83,7 +84,23 @@ def build_openapi(app: FastAPI, base: str) -> dict[str, Any]:
         schemas.pop(unused, None)
     split_alternatives(schemas)
     finish_schemas(document)
+    _leave_out(document, set(Profile) - set(profiles))
     return document
+
+
+def _leave_out(document: dict[str, Any], others: set[Profile]) -> None:
+    """Leave out the profiles that another process answers for, except at the operators' API."""
+    schemes = {oauth2_scheme(profile) for profile in others}
+    for scheme in schemes:
+        del document["components"]["securitySchemes"][scheme]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if "security" in operation:
+                operation["security"] = [each for each in operation["security"] if schemes.isdisjoint(each)]
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "profile" and not path.startswith(_OF_OPERATORS):
+                    served = [profile.value for profile in Profile if profile not in others]
+                    parameter["schema"] = _IN_PATH["profile"] | {"enum": served}
 
 
 def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:

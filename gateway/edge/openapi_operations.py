@@ -162,7 +162,7 @@ _REQUEST_ID = {
 def security_schemes() -> dict[str, Any]:
     """Return the document's `securitySchemes`."""
     places = {
-        _oauth2(profile): {
+        oauth2_scheme(profile): {
             "type": "oauth2",
             "description": f"An access token of the profile {profile}.",
             "flows": {"clientCredentials": {"tokenUrl": f"/{profile}/oauth2/token", "scopes": SCOPES}},
@@ -188,7 +188,7 @@ def security_schemes() -> dict[str, Any]:
 def security_of_api(scope: str | None) -> list[dict[str, list[str]]]:
     """Return the security of an operation that requires a scope (None: any token)."""
     scopes = [scope] if scope is not None else []
-    return [{_oauth2(profile): scopes} for profile in Profile] + [{"bearer": []}, {"dpop": []}]
+    return [{oauth2_scheme(profile): scopes} for profile in Profile] + [{"bearer": []}, {"dpop": []}]
 
 
 def headers_of_caller(*, proof: bool) -> Sequence[dict[str, Any]]:
@@ -196,5 +196,6 @@ def headers_of_caller(*, proof: bool) -> Sequence[dict[str, Any]]:
     return [_REQUEST_ID, *([_DPOP_PROOF] if proof else [])]
 
 
-def _oauth2(profile: Profile) -> str:
+def oauth2_scheme(profile: Profile) -> str:
+    """Return the name of a profile's security scheme."""
     return f"oauth2_{profile.value}"

@@ -72,7 +72,7 @@ async def place_of(request: Request, profile: str) -> Place:
         place = gateway.places[Profile(profile)]
     except ValueError:
         raise NotFound from None
-    if gateway.settings.serve_profile not in {None, place.profile}:
+    if not gateway.clients.serves(place.profile):
         raise NotFound
     return place
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.identifiers import Profile
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 
@@ -34,10 +35,14 @@ class PooledClient:
 
 
 class ClientPool:
-    """Opens clients and closes them. Without `open_registry` there are no clients, and nothing can be asked."""
+    """Opens clients and closes them. Without `open_registry` there are no clients, and nothing can be asked.
 
-    def __init__(self, open_registry: OpenRegistry | None) -> None:
+    `only`: the one profile that this server answers for; None: both.
+    """
+
+    def __init__(self, open_registry: OpenRegistry | None, *, only: Profile | None = None) -> None:
         self._open = open_registry
+        self._only = only
         self._clients: set[PooledClient] = set()
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -45,6 +50,10 @@ class ClientPool:
     def can_open(self) -> bool:
         """Return whether anything can be asked."""
         return self._open is not None
+
+    def serves(self, profile: Profile) -> bool:
+        """Return whether this process answers for a profile; a command, which answers for none, works with both."""
+        return self._open is None or self._only in {None, profile}
 
     def open(self, connection: Connection) -> PooledClient | None:
         """Return a new client for this connection, None without `open_registry`. Raises `SettingInvalid` if it can't work."""

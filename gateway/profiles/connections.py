@@ -108,9 +108,10 @@ def _find_client(
 ) -> PooledClient | None:
     """Return the former client if it is the active revision's, else a new one; None if it can't be opened.
 
-    A worker that can't open the active revision must not continue with the former one.
+    A worker that can't open the active revision must not continue with the former one. A server of one profile opens no
+    client of the other.
     """
-    if active is None:
+    if active is None or not clients.serves(active.profile):
         return None
     if before is not None and before.connection.revision == active.number:
         return before

@@ -19,12 +19,16 @@ _REFUSED = "the registry refuses the login: ask C06 about the account, or propos
 
 
 class ProfileStatus(StrEnum):
-    """`degraded`: the registry fails or refuses the login, or the credentials have ended."""
+    """`degraded`: the registry fails or refuses the login, or the credentials have ended.
+
+    `not_served`: another process answers for this profile.
+    """
 
     READY = "ready"
     DEGRADED = "degraded"
     SUSPENDED = "suspended"
     UNCONFIGURED = "unconfigured"
+    NOT_SERVED = "not_served"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
 
 def status_of(gateway: Gateway, place: Place) -> ProfileStatus:
     """Return a place's current status. A command opens no client: for it, an active revision is `ready`."""
+    if not gateway.clients.serves(place.profile):
+        return ProfileStatus.NOT_SERVED
     configured = place.client is not None or (place.revision is not None and not gateway.clients.can_open)
     if not configured:
         return ProfileStatus.UNCONFIGURED
@@ -88,17 +94,23 @@ def days_left(place: Place, clock: Clock) -> int | None:
 def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
     """Return every profile's status, its days left and the warning about its credentials, as `/readyz` shows them."""
     clock, places = gateway.deps.clock, gateway.places.values()
+    nothing = dict[str, Any].fromkeys(place.profile.value for place in places)
+    served = [place for place in places if gateway.clients.serves(place.profile)]
     return {
         "profiles": {place.profile.value: status_of(gateway, place).value for place in places},
-        "credential_days_left": {place.profile.value: days_left(place, clock) for place in places},
-        "credential_warnings": {place.profile.value: _find_warning(place, clock) for place in places},
+        "credential_days_left": nothing | {place.profile.value: days_left(place, clock) for place in served},
+        "credential_warnings": nothing
+        | {place.profile.value: _find_warning(place, clock) for place in served},
     }
 
 
 async def describe_enquiries(gateway: Gateway, transaction: Transaction) -> dict[str, str | None]:
     """Return for every profile what to do about accounts near the end of a budget, as `/readyz` shows it."""
     found = await list_alarms(transaction, now=gateway.deps.clock.now())
-    return {profile.value: _warn_of_volume(found, place) for profile, place in gateway.places.items()}
+    return {
+        profile.value: _warn_of_volume(found, place) if gateway.clients.serves(profile) else None
+        for profile, place in gateway.places.items()
+    }
 
 
 def _warn_of_volume(alarms: Sequence[EnquiryAlarm], place: Place) -> str | None:

@@ -7,7 +7,7 @@ lock (`AuditLog.commit`), so that two switches run one after the other.
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -287,14 +287,21 @@ async def require_two_people(transaction: Transaction, profile: Profile, *, sinc
     return True
 
 
-async def read_states(transaction: Transaction, *, master: bytes | None) -> StatesByProfile:
-    """Return every profile's state and, with a master key, the active revisions that it unseals."""
+async def read_states(
+    transaction: Transaction, *, master: bytes | None, opened: Iterable[Profile] = Profile
+) -> StatesByProfile:
+    """Return every profile's state and, with a master key, the active revisions that it unseals.
+
+    The secrets of a profile that is not in `opened` stay sealed: each is an empty text.
+    """
+    opened = set(opened)
     found = {profile: await read_state(transaction, profile) for profile in Profile}
     active: dict[Profile, Revision] = {}
     for profile, state in found.items():
         if state.active is not None and master is not None:
             with contextlib.suppress(SealBroken):
-                revision = await find_revision(transaction, profile, state.active, master=master)
+                own = master if profile in opened else None
+                revision = await find_revision(transaction, profile, state.active, master=own)
                 if revision is not None:
                     active[profile] = revision
     return StatesByProfile(states=found, active=active)

@@ -17,6 +17,7 @@ from gateway.errors import FieldError
 from gateway.errors.requests import (
     AccountSuspended,
     DpopProofInvalid,
+    ProfileMismatch,
     RateLimited,
     RequestInvalid,
     ScopeMissing,
@@ -85,6 +86,7 @@ def build_router(reports: KeptReports) -> APIRouter:
                 TokenInvalid,
                 TokenExpired,
                 DpopProofInvalid,
+                ProfileMismatch,
                 AccountSuspended,
                 ScopeMissing,
                 RequestInvalid,
@@ -125,8 +127,8 @@ async def _may_read(request: Request) -> bool:
 
 
 def _place_of(gateway: Gateway, token: str) -> Place:
-    """Return the profile that issued a token; any for a token of none, which is then refused there."""
-    places = list(gateway.places.values())
+    """Return the served profile that issued a token; any for a token of none, which is then refused there."""
+    places = [place for place in gateway.places.values() if gateway.clients.serves(place.profile)]
     for place in places:
         try:
             verify_token(place, token, now=gateway.deps.clock.now())

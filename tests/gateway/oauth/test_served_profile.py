@@ -29,6 +29,9 @@ async def test_a_server_of_sandbox_answers_for_sandbox(portal: Portal) -> None:
         ("POST", "/official/v1/prefills"),
         ("GET", "/official/v1/me"),
         ("GET", "/official/jwks.json"),
+        ("GET", "/official/receipt-keys.json"),
+        ("GET", "/.well-known/oauth-authorization-server/official"),
+        ("GET", "/.well-known/oauth-protected-resource/official/v1"),
     ],
 )
 async def test_threat_9_a_server_of_sandbox_knows_no_path_of_official(
