@@ -1,7 +1,6 @@
-"""The test portal beside the demo's programs: an account with a key of its own, and `portal serve`."""
+"""The test portal beside the demo's programs: an account with a key of its own, a suspended one, and `portal serve`."""
 
 import json
-from typing import Any
 
 from joserfc.jwk import ECKey
 
@@ -9,20 +8,24 @@ from demo.processes import Programs
 from demo.scene import AGENCY, Scene
 
 SCOPES = ("verify", "prefill", "prefill.sensitive", "ledger")
+SENSITIVE_FIELDS = ("ethnicity", "religion")
 
 
 def start_portal(scene: Scene, *, port: int = 0) -> str:
     """Create the portal's account unless an earlier start did, start it and return its address."""
     programs = scene.programs
     key_file, account_file = programs.folder / "portal.jwk.json", programs.folder / "portal.account.json"
-    known = {each["client_id"] for each in programs.gateway("accounts", "list") if each["state"] == "active"}
+    states = {each["client_id"]: each["state"] for each in programs.gateway("accounts", "list")}
     account = json.loads(account_file.read_text(encoding="utf-8")) if account_file.exists() else {}
-    if account.get("client_id") not in known:
+    if (
+        states.get(account.get("client_id")) != "active"
+        or states.get(account.get("suspended")) != "suspended"
+    ):
         key = ECKey.generate_key("P-256")
-        account = _create_account(programs, key)
+        account = _create_accounts(programs, key)
         key_file.touch(mode=0o600)
         key_file.write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
-        account_file.write_text(json.dumps({"client_id": account["client_id"]}), encoding="utf-8")
+        account_file.write_text(json.dumps(account), encoding="utf-8")
     return programs.start_portal(
         {
             "PORTAL_GATEWAY_URL": scene.gateway,
@@ -31,17 +34,30 @@ def start_portal(scene: Scene, *, port: int = 0) -> str:
             "PORTAL_LOGIN_ISSUER": scene.mock.login,
             "PORTAL_MOCK_CONTROL_URL": scene.mock.control,
             "PORTAL_MOCK_CONTROL_TOKEN": scene.mock.control_token,
+            "PORTAL_SUSPENDED_CLIENT_ID": account["suspended"],
         },
         port=port,
     )
 
 
-def _create_account(programs: Programs, key: ECKey) -> Any:
+def _create_accounts(programs: Programs, key: ECKey) -> dict[str, str]:
+    """Create the portal's account and, with the same key, one that is suspended: `/_test` shows how its calls are refused."""
     public = programs.folder / "portal.public.jwk.json"
     public.write_text(json.dumps(key.as_dict(private=False)), encoding="utf-8")
-    arguments = ["accounts", "create", "dvctt-portal", "--organisation", AGENCY, "--profile", "sandbox"]
-    arguments += ["--all-procedures", "--all-fields", "--field", "ethnicity", "--field", "religion"]
+    arguments = ["--organisation", AGENCY, "--profile", "sandbox", "--all-procedures", "--all-fields"]
+    for field in SENSITIVE_FIELDS:
+        arguments += ["--field", field]
     for scope in SCOPES:
         arguments += ["--scope", scope]
-    officers = programs.folder / "sandbox.officers.txt"
-    return programs.gateway(*arguments, "--officers-file", str(officers), "--public-key", str(public))
+    arguments += [
+        "--officers-file",
+        str(programs.folder / "sandbox.officers.txt"),
+        "--public-key",
+        str(public),
+    ]
+    own, suspended = (
+        programs.gateway("accounts", "create", name, *arguments)["client_id"]
+        for name in ("dvctt-portal", "dvctt-portal-suspended")
+    )
+    programs.gateway_says("accounts", "suspend", suspended)
+    return {"client_id": own, "suspended": suspended}

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from portal import desk_web
+from portal import desk_web, faults_web
 from portal.clock import Clock, SystemClock
 from portal.dossiers import web as dossiers_web
 from portal.errors import (
@@ -58,11 +59,12 @@ def build_app(
     clock = clock or SystemClock()
     sealer = open_sealer(settings.store_key_file)
     store = open_store(settings.database_url, sealer, retention=timedelta(days=settings.retention_days))
-    client = GatewayClient(
-        read_account(settings),
-        http=gateway or _open_http(GATEWAY_TIMEOUT_S),
-        now=lambda: clock.now().timestamp(),
-    )
+    account, http, suspended = read_account(settings), gateway or _open_http(GATEWAY_TIMEOUT_S), None
+    client = GatewayClient(account, http=http, now=lambda: clock.now().timestamp())
+    testing = (control or _open_control(settings)) if settings.may_test(public_url) else None
+    if testing is not None and settings.suspended_client_id is not None:
+        refused = replace(account, client_id=settings.suspended_client_id)
+        suspended = GatewayClient(refused, http=http, now=lambda: clock.now().timestamp())
     portal = Portal(
         settings=settings,
         public_url=public_url,
@@ -82,7 +84,8 @@ def build_app(
         failed_sign_ins=Rate(settings.login_rate, clock),
         slow_lane=asyncio.Lock(),
         verifications=Rate(settings.verification_rate, clock),
-        control=(control or _open_control(settings)) if settings.may_test(public_url) else None,
+        control=testing,
+        suspended=suspended,
     )
 
     @asynccontextmanager
@@ -97,7 +100,7 @@ def build_app(
 
     app = FastAPI(title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.portal = portal
-    for router in (services_web, login_web, dossiers_web, desk_web):
+    for router in (services_web, login_web, dossiers_web, desk_web, faults_web):
         app.include_router(router.build_router())
     app.add_exception_handler(PortalError, _explain)
     app.add_exception_handler(HTTPException, _explain)

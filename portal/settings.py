@@ -83,6 +83,9 @@ class Settings(BaseModel):
     verification_rate: int = Field(default=20, ge=1, description="Verifications a minute and visitor.")
     mock_control_url: HttpUrl | None = None
     mock_control_token: SecretStr | None = None
+    suspended_client_id: str | None = Field(
+        default=None, min_length=1, description="A suspended account with this portal's key, for /_test."
+    )
     test_page_public: bool = Field(
         default=False, description="Serve /_test at an address that is not loopback."
     )
@@ -97,6 +100,8 @@ class Settings(BaseModel):
             raise ValueError("set PORTAL_MOCK_CONTROL_URL and PORTAL_MOCK_CONTROL_TOKEN, or neither")
         if self.profile == "official" and self.mock_control_url is not None:
             raise ValueError("PORTAL_MOCK_CONTROL_URL belongs to sandbox: /_test arms faults of a mock")
+        if self.profile == "official" and self.suspended_client_id is not None:
+            raise ValueError("PORTAL_SUSPENDED_CLIENT_ID belongs to sandbox: /_test asks with that account")
         return self
 
     @property

@@ -22,7 +22,7 @@ from portal.clock import Clock
 from portal.errors import FormForged, OfficerUnknown, SignInNeeded, TooOften
 from portal.forwarded import find_visitor
 from portal.gateway_client import GatewayClient
-from portal.login.openid import OpenIdLogin
+from portal.login.openid import MAX_AGE_S, OpenIdLogin
 from portal.pages import LANGUAGES, render
 from portal.sealing import Sealer
 from portal.services.catalogue import Catalogue
@@ -96,6 +96,7 @@ class Portal:
     slow_lane: asyncio.Lock
     verifications: Rate
     control: httpx.AsyncClient | None  # the mock's control face, for /_test
+    suspended: GatewayClient | None  # a suspended account, for /_test
 
     @property
     def over_tls(self) -> bool:
@@ -140,6 +141,29 @@ class Visitor:
         client = self.request.client
         trusted = self.portal.settings.trusted_proxies
         return find_visitor(client.host if client else "", self.request.headers.raw, trusted)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Return whether `/_test` has armed the suspended account for this browser."""
+        armed = self.request.cookies.get(self.portal.cookie("fault")) == "suspended"
+        return self.portal.suspended is not None and armed
+
+    @property
+    def gateway(self) -> GatewayClient:
+        """Return the gateway's client for the visitor's dossiers."""
+        suspended = self.portal.suspended if self.is_suspended else None
+        return suspended or self.portal.gateway
+
+    @property
+    def has_recent_login(self) -> bool:
+        """Return whether the gateway still takes the session's ID token as the citizen's own login."""
+        signed_in_at = int(self.session.get("auth_time", 0))
+        return int(self.portal.clock.now().timestamp()) - signed_in_at <= MAX_AGE_S
+
+    def own_login(self, number: str) -> str | None:
+        """Return the ID token for a claim with this number: only for the visitor's own, after a recent login."""
+        is_own = not self.is_officer and self.session.get("citizen_id") == number
+        return str(self.session["id_token"]) if is_own and self.has_recent_login else None
 
     @property
     def owner(self) -> str:

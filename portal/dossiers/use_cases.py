@@ -7,7 +7,7 @@ declare by hand (domain: data that can't be obtained may be declared; the office
 import secrets
 from typing import Any
 
-from portal.clock import Clock, rfc3339
+from portal.clock import Clock, parse_instant, rfc3339
 from portal.dossiers.model import Dossier, Person
 from portal.errors import GatewayUnreachable
 from portal.gateway_client import Answer, GatewayClient
@@ -23,9 +23,13 @@ def new_attempt() -> str:
 
 
 async def verify_person(
-    gateway: GatewayClient, dossier: Dossier, role: Role, claim: dict[str, str], *, attempt: str, clock: Clock
-) -> None:
-    """Verify a person and fill their fields in one trip; the outcome is in the dossier's person."""
+    gateway: GatewayClient, dossier: Dossier, role: Role, claim: dict[str, str], *, attempt: str,
+    id_token: str | None, clock: Clock,
+) -> None:  # fmt: skip
+    """Verify a person and fill their fields in one trip; the outcome is in the dossier's person.
+
+    `id_token` is the person's own login, None where it is not theirs or not recent.
+    """
     person = dossier.people[role.name]
     person.claim = claim
     person.forget_registry()
@@ -40,7 +44,7 @@ async def verify_person(
     if role.asked:
         enquiry["prefill"] = {"fields": [field.name for field in role.asked]}
     try:
-        answer = await ask(gateway.verify(enquiry, idempotency_key=attempt))
+        answer = await ask(gateway.verify(enquiry, idempotency_key=attempt, id_token=id_token))
     except GatewayUnreachable:
         answer = Answer(status=503, members={"code": "gateway_unreachable"}, headers={})
     if answer.status not in {200, 201}:
@@ -110,23 +114,28 @@ async def dispute_field(gateway: GatewayClient, person: Person, field: str, note
 async def find_ended(
     gateway: GatewayClient, dossier: Dossier, service: Service, *, clock: Clock
 ) -> list[Role]:
-    """Return the roles whose verification has ended meanwhile; their people are to be verified again.
-
-    A gateway that can't be reached ends nothing: what was filled stays as it was, with its time.
-    """
+    """Return the roles whose verification has ended meanwhile; their people are to be verified again."""
     ended = []
     for role in service.roles:
         person = dossier.people[role.name]
-        receipt = (person.verification or {}).get("receipt") if person.mode == "registry" else None
-        if receipt is None:
-            continue
-        try:
-            answer = await ask(gateway.check_receipt(receipt))
-        except GatewayUnreachable:
-            continue
-        if answer.status == 200 and not answer.members["valid"]:
-            reason = str(answer.members["reason"])
+        verification = person.verification if person.mode == "registry" else None
+        reason = await _find_end(gateway, verification, clock=clock) if verification else None
+        if reason is not None:
             person.mode = "new"
             person.trouble = {"code": f"verification_{reason}", "at": rfc3339(clock.now())}
             ended.append(role)
     return ended
+
+
+async def _find_end(gateway: GatewayClient, verification: dict[str, Any], *, clock: Clock) -> str | None:
+    """Return why a verification has ended, None if it lives.
+
+    An expired one needs no question. A gateway that gives no answer ends nothing: what was filled stays, with its time.
+    """
+    if parse_instant(verification["expires_at"]) <= clock.now():
+        return "expired"
+    try:
+        answer = await ask(gateway.check_receipt(verification["receipt"]))
+    except GatewayUnreachable:
+        return None
+    return str(answer.members["reason"]) if answer.status == 200 and not answer.members["valid"] else None

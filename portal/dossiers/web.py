@@ -166,8 +166,9 @@ async def _verify(visitor: Known, dossier_id: str, role: str) -> Response:
     attempt = text_of(form, "attempt", longest=64)
     key = attempt if attempt.isascii() and attempt.isalpha() else new_attempt()
     await verify_person(
-        visitor.portal.gateway, dossier, found, claim, attempt=key, clock=visitor.portal.clock
-    )
+        visitor.gateway, dossier, found, claim, attempt=key, id_token=visitor.own_login(number_of(claim)),
+        clock=visitor.portal.clock,
+    )  # fmt: skip
     await _save(visitor, dossier)
     return visitor.go(f"/ho-so/{dossier.id}#{role}")
 
@@ -218,7 +219,7 @@ async def _fill(visitor: Known, dossier_id: str) -> Response:
     dossier, service, form = await _load_open(visitor, dossier_id)
     day = today(visitor.portal.clock)
     _keep_typed(dossier, service, form, day=day)
-    ended = await find_ended(visitor.portal.gateway, dossier, service, clock=visitor.portal.clock)
+    ended = await find_ended(visitor.gateway, dossier, service, clock=visitor.portal.clock)
     await _save(visitor, dossier)
     act = text_of(form, "act")
     if act.startswith("sai:") and len(parts := act.split(":")) == 3:
@@ -247,12 +248,18 @@ async def _ask_dispute(visitor: Known, dossier_id: str, role: str, field: str) -
 
 
 def _show_dispute(
-    visitor: Visitor, dossier: Dossier, role: Role, field: Field, *, problem: str | None = None
+    visitor: Visitor,
+    dossier: Dossier,
+    role: Role,
+    field: Field,
+    *,
+    note: str = "",
+    problem: str | None = None,
 ) -> Response:
     value = dossier.people[role.name].locked(field.name)
     return visitor.page(
         "dispute.html", status=422 if problem else 200, dossier=dossier, role=role, field=field, value=value,
-        longest=MAX_NOTE, problem=problem,
+        longest=MAX_NOTE, note=note, problem=problem,
     )  # fmt: skip
 
 
@@ -261,9 +268,9 @@ async def _dispute(visitor: Known, dossier_id: str, role: str, field: str) -> Re
     found, each = _find_locked(dossier, service, role, field)
     note = text_of(form, "note", longest=MAX_NOTE)
     person = dossier.people[role]
-    problem = await dispute_field(visitor.portal.gateway, person, field, note) if note else "note_missing"
+    problem = await dispute_field(visitor.gateway, person, field, note) if note else "note_missing"
     if problem is not None:
-        return _show_dispute(visitor, dossier, found, each, problem=problem)
+        return _show_dispute(visitor, dossier, found, each, note=note, problem=problem)
     await _save(visitor, dossier)
     return visitor.go(f"/ho-so/{dossier.id}#{role}.{field}")
 
@@ -279,7 +286,7 @@ async def _review(visitor: Known, dossier_id: str) -> Response:
 async def _submit(visitor: Known, dossier_id: str) -> Response:
     dossier, service, _ = await _load_open(visitor, dossier_id)
     day = today(visitor.portal.clock)
-    ended = await find_ended(visitor.portal.gateway, dossier, service, clock=visitor.portal.clock)
+    ended = await find_ended(visitor.gateway, dossier, service, clock=visitor.portal.clock)
     if ended or not dossier.is_verified or dossier.consent_at is None:
         await _save(visitor, dossier)
         return show_dossier(visitor, dossier, service, status=409)

@@ -38,7 +38,7 @@ async def verify(page: Page, role: str, number: str = "", name: str = "", born: 
         await page.locator(f"#{role}-born").fill(born)
         await page.locator(f"#{role}-consent").check()
     await part.get_by_role("button", name=re.compile("^Xác thực")).click()
-    await expect(part.locator(".verdict")).to_be_visible()
+    await expect(part.locator(".verdict")).to_be_visible(timeout=30_000)  # a silent registry is waited for
 
 
 async def fill_address(page: Page, key: str) -> None:

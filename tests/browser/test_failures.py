@@ -14,14 +14,18 @@ STATES = {
     "refusing": "Cơ sở dữ liệu từ chối câu hỏi này",
     "garbled": "Cơ sở dữ liệu trả lời không đọc được",
     "nobody": "Thông tin chưa khớp với Cơ sở dữ liệu quốc gia về dân cư",
+    "silent": "Cơ sở dữ liệu trả lời quá chậm",
     "budget": "Đã thử quá nhiều lần với thông tin chưa khớp",
+    "suspended": "Kết nối của cổng dịch vụ đang bị tạm dừng",
 }
 PERSONS = {
     "down": "nguyen-van-hai",
     "refusing": "pham-thi-ha",
     "garbled": "tran-thi-cam",
     "nobody": "ton-nu-hanh",
+    "silent": "ho-ngoc-lan",
     "budget": "le-thi-dung",
+    "suspended": "dang-van-doi",
 }
 """A citizen for each state whom no other test verifies: a live verification would be reused, and nothing asked."""
 
@@ -83,7 +87,7 @@ async def test_a_verification_that_ends_in_mid_form_keeps_what_was_typed(screen:
     await typed.fill("đã gõ")
     await page.get_by_role("button", name="Tiếp tục: kiểm tra").click()
     await page.evaluate("document.querySelector('form[data-validate]').noValidate = true")
-    await arm(screen, "ended")
+    await arm(screen, "revoked")
     await page.locator(f'[name="{name}"]').fill("đã gõ")
     await page.evaluate("document.querySelector('button[value=review]').formNoValidate = true")
     await page.get_by_role("button", name="Tiếp tục: kiểm tra").click()

@@ -12,6 +12,8 @@ from lxml import html
 from starlette.types import ASGIApp
 
 from gateway.accounts.grants import make_grant
+from gateway.accounts.model import AccountState
+from gateway.accounts.use_cases import change_state
 from gateway.identifiers import Profile
 from mock_c06.app import build_login
 from portal.app import build_app
@@ -25,10 +27,11 @@ EVERY_SCOPE = ("verify", "prefill", "prefill.sensitive", "ledger")
 
 @dataclass(frozen=True)
 class RunningPortal:
-    """A portal and the login that it sends visitors to."""
+    """A portal, the login that it sends visitors to, and all that it has sent to the gateway."""
 
     app: ASGIApp
     login: ASGIApp
+    sent: list[httpx.Request]
 
 
 @asynccontextmanager
@@ -43,10 +46,14 @@ async def running(app: ASGIApp) -> AsyncIterator[None]:
 async def open_portal(
     scene: Scene, folder: Path, *, profile: Profile = Profile.SANDBOX, **changes: Any
 ) -> AsyncIterator[RunningPortal]:
-    """Open a portal before the scene's gateway, with an account of its own that has a key."""
+    """Open a portal before the scene's gateway: an account of its own that has a key, on sandbox a suspended one too."""
     key = ECKey.generate_key("P-256")
     grants = changes.pop("grants", None) or make_grant(["*"], ["*"], ["*", "ethnicity", "religion"])
     account = await scene.portal(profile, key=key, scopes=EVERY_SCOPE, grants=grants, log_in=False)
+    if profile is Profile.SANDBOX and "suspended_client_id" not in changes:
+        suspended = await scene.portal(profile, key=key, scopes=EVERY_SCOPE, grants=grants, log_in=False)
+        await change_state(scene.gateway.deps, suspended.client_id, AccountState.SUSPENDED)
+        changes["suspended_client_id"] = suspended.client_id
     key_file = folder / "portal.pem"
     key_file.write_bytes(key.as_pem(private=True))
     settings = Settings.model_validate(
@@ -64,16 +71,26 @@ async def open_portal(
         }
     )
     login = build_login(scene.mock, issuer=ISSUER)
+    sent: list[httpx.Request] = []
+
+    async def keep(request: httpx.Request) -> None:
+        sent.append(request)
+
     app = build_app(
         settings,
         public_url=settings.public_url or PORTAL,
         clock=scene.clock,
-        gateway=httpx.AsyncClient(transport=httpx.ASGITransport(scene.app), base_url=BASE, timeout=30),
+        gateway=httpx.AsyncClient(
+            transport=httpx.ASGITransport(scene.app),
+            base_url=BASE,
+            timeout=30,
+            event_hooks={"request": [keep]},
+        ),
         login=httpx.AsyncClient(transport=httpx.ASGITransport(login)),
         control=scene.control if profile is Profile.SANDBOX else None,
     )
     async with running(app):
-        yield RunningPortal(app=app, login=login)
+        yield RunningPortal(app=app, login=login, sent=sent)
 
 
 @dataclass

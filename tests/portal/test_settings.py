@@ -23,6 +23,7 @@ RIGHT = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_PRIVATE_KEY_FILE": "key.pem"}
         ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE"),
         ({"PORTAL_CLIENT_SECRET_FILE": "secret"}, "one of the two"),
         ({"PORTAL_PROFILE": "official", "PORTAL_MOCK_CONTROL_URL": "http://127.0.0.1:1"}, "or neither"),
+        ({"PORTAL_PROFILE": "official", "PORTAL_SUSPENDED_CLIENT_ID": "acc_y"}, "belongs to sandbox"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(given: dict[str, str], told: str) -> None:

@@ -91,6 +91,66 @@ async def test_a_suspended_account_is_the_operators_affair_and_the_form_still_wo
     assert visit.page.xpath("//input[@name='requester.full_name']/@value") == ["Nguyễn Văn An"]
 
 
+async def test_one_click_asks_with_a_suspended_account_in_this_browser_alone_and_a_second_ends_it(
+    visit: Visit, portal_app: RunningPortal
+) -> None:
+    path = await start(visit, "ho-chieu")
+    await arm(visit, "suspended")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]/@value") == ["suspended"]
+    await visit.open(path)
+    await visit.send("/xac-thuc/requester")
+    assert "Kết nối của cổng dịch vụ đang bị tạm dừng" in visit.text
+    assert "account_suspended" in visit.text
+    async with open_visit(portal_app) as neighbour:
+        await start(neighbour, "ho-chieu", "le-thi-dung")
+        await neighbour.send("/xac-thuc/requester")
+        assert "Đã xác thực" in neighbour.text
+    await arm(visit, "suspended")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]") == []
+    await visit.open(path)
+    await visit.send("/xac-thuc/requester")
+    assert "Đã xác thực" in visit.text
+
+
+async def test_the_qa_page_says_what_is_armed_until_it_is_cleared(visit: Visit) -> None:
+    await arm(visit, "suspended")
+    await arm(visit, "half")
+    await visit.open("/_test")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]/@value") == ["half", "suspended"]
+    await arm(visit, "clear")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]") == []
+
+
+async def test_one_click_lets_a_receipt_expire_in_mid_form_and_the_next_press_asks_nothing(
+    scene: Scene, visit: Visit
+) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    asked = len(await scene.journal())
+    await arm(visit, "expired")
+    await visit.open(path)
+    await visit.send("/to-khai", {}, button="act=review")
+    assert visit.status == 409
+    assert "Lần xác thực đã hết hạn trong khi quý vị điền" in visit.text
+    await visit.press("Xác thực lại")
+    assert "Đã xác thực" in visit.text
+    assert "không hỏi lại" in visit.text
+    assert sum(each["operation"] == "XacThucThongTinCongDan" for each in (await scene.journal())[asked:]) == 0
+
+
+async def test_an_expired_receipt_ends_though_the_gateway_gives_no_answer(
+    scene: Scene, visit: Visit, portal_app: RunningPortal
+) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    scene.clock.advance(1_900)
+    portal = portal_app.app._app.state.portal  # type: ignore[attr-defined]  # the policy's inner app
+    await change_state(scene.gateway.deps, portal.settings.client_id, AccountState.SUSPENDED)
+    await visit.send("/to-khai", {}, button="act=review")
+    assert visit.status == 409
+    assert "verification_expired" in visit.text
+
+
 async def test_a_receipt_that_expires_in_mid_form_keeps_what_was_typed(scene: Scene, visit: Visit) -> None:
     await start(visit, "ho-chieu")
     await visit.send("/xac-thuc/requester")
@@ -108,7 +168,7 @@ async def test_a_receipt_that_expires_in_mid_form_keeps_what_was_typed(scene: Sc
 async def test_a_verification_that_is_revoked_in_mid_form_is_asked_again(visit: Visit) -> None:
     path = await start(visit, "ho-chieu")
     await visit.send("/xac-thuc/requester")
-    await arm(visit, "ended")
+    await arm(visit, "revoked")
     await visit.open(path)
     await visit.send("/to-khai", {}, button="act=review")
     assert "Lần xác thực đã được thu hồi" in visit.text
