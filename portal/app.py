@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,12 +58,12 @@ def build_app(
     clock = clock or SystemClock()
     sealer = open_sealer(settings.store_key_file)
     store = open_store(settings.database_url, sealer, retention=timedelta(days=settings.retention_days))
-    account, http, suspended = read_account(settings), gateway or _open_http(GATEWAY_TIMEOUT_S), None
-    client = GatewayClient(account, http=http, now=lambda: clock.now().timestamp())
+    client = GatewayClient(
+        read_account(settings),
+        http=gateway or _open_http(GATEWAY_TIMEOUT_S),
+        now=lambda: clock.now().timestamp(),
+    )
     testing = (control or _open_control(settings)) if settings.may_test(public_url) else None
-    if testing is not None and settings.suspended_client_id is not None:
-        refused = replace(account, client_id=settings.suspended_client_id)
-        suspended = GatewayClient(refused, http=http, now=lambda: clock.now().timestamp())
     portal = Portal(
         settings=settings,
         public_url=public_url,
@@ -85,7 +84,7 @@ def build_app(
         slow_lane=asyncio.Lock(),
         verifications=Rate(settings.verification_rate, clock),
         control=testing,
-        suspended=suspended,
+        suspended=client.as_account(settings.suspended_client_id) if testing else None,
     )
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import httpx
@@ -72,6 +72,12 @@ class GatewayClient:
     def client_id(self) -> str:
         """Return the account's id."""
         return self._account.client_id
+
+    def as_account(self, client_id: str | None) -> "GatewayClient | None":
+        """Return a client of another account that has the same key; None for none."""
+        if client_id is None:
+            return None
+        return GatewayClient(replace(self._account, client_id=client_id), http=self._http, now=self._now)
 
     async def __aenter__(self) -> Self:
         """Open the client."""
