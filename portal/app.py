@@ -101,9 +101,8 @@ def build_app(
     app.state.portal = portal
     for router in (services_web, login_web, dossiers_web, desk_web, faults_web):
         app.include_router(router.build_router())
-    app.add_exception_handler(PortalError, _explain)
-    app.add_exception_handler(HTTPException, _explain)
-    app.add_exception_handler(Exception, _explain)
+    for raised in (PortalError, HTTPException, Exception):
+        app.add_exception_handler(raised, _explain)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return PagePolicy(app, over_tls=portal.over_tls)
 

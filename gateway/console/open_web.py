@@ -11,7 +11,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from gateway.console.calls import list_calls, list_problems
-from gateway.console.responses import HEADERS, STYLESHEET, read_asset, render
+from gateway.console.responses import (
+    FONTS,
+    HEADERS,
+    STYLESHEET,
+    answer_stylesheet,
+    read_asset,
+    read_fonts,
+    render,
+)
 from gateway.errors.requests import NotFound
 
 States = Callable[[], Mapping[str, str]]
@@ -26,6 +34,7 @@ def build_router(document: Document, states: States, *, base: str) -> APIRouter:
         ("/", pages.home),
         (STYLESHEET, pages.stylesheet),
         ("/favicon.ico", pages.icon),
+        (FONTS + "/{name}", pages.font),
         ("/problems", pages.problem_index),
         ("/problems/", pages.problem_index),
     ):
@@ -55,8 +64,15 @@ class _OpenPages:
         return render("home.html", states=self._states())
 
     async def stylesheet(self) -> Response:
-        headers = {"Cache-Control": "max-age=300", **HEADERS}
-        return Response(read_asset("pages.css"), media_type="text/css", headers=headers)
+        return answer_stylesheet(read_asset("pages.css"))
+
+    async def font(self, name: str) -> Response:
+        found = read_fonts().get(name)
+        if found is None:
+            raise NotFound
+        return Response(
+            found, media_type="font/woff2", headers={**HEADERS, "Cache-Control": "max-age=604800"}
+        )
 
     async def icon(self) -> Response:
         headers = {"Cache-Control": "max-age=86400", **HEADERS}

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 STYLESHEET = "/pages.css"
-"""Not below `/console/`, which a proxy may close to the outside, since the open pages link it too."""
+FONTS = "/fonts"
+"""Not below `/console/`, which a proxy may close to the outside, since the open pages need them too."""
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'"
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": _POLICY,
@@ -49,8 +50,21 @@ def render(
 
 @cache
 def read_asset(name: str) -> str:
-    """Return a file of `assets/`."""
+    """Return a text of `assets/`."""
     return resources.files("gateway.console").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def read_fonts() -> Mapping[str, bytes]:
+    """Return the typeface's files by name."""
+    files = resources.files("gateway.console").joinpath("assets").iterdir()
+    return {each.name: each.read_bytes() for each in files if each.name.endswith(".woff2")}
+
+
+def answer_stylesheet(text: str) -> Response:
+    """Return a stylesheet with the typeface's faces before it."""
+    headers = {**HEADERS, "Cache-Control": "max-age=300"}
+    return Response(read_asset("fonts.css") + text, media_type="text/css", headers=headers)
 
 
 def local_path(text: str, *, otherwise: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from gateway.console.responses import HEADERS
+from gateway.console.responses import HEADERS, answer_stylesheet
 from gateway.console.web import ask_to_sign_in, find_operator
 from gateway.edge.openapi_operations import OPERATOR, security_of_api
 from gateway.edge.responses import refuses
@@ -100,7 +100,7 @@ def build_router(reports: KeptReports) -> APIRouter:
 
 
 async def _style() -> Response:
-    return Response(STYLESHEET, media_type="text/css", headers={**HEADERS, "Cache-Control": "max-age=300"})
+    return answer_stylesheet(STYLESHEET)
 
 
 async def _may_read(request: Request) -> bool:
