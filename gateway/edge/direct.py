@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.edge.problems import Internal
-from gateway.edge.responses import RouteChecks
+from gateway.edge.requests import RouteChecks
 from gateway.errors import GatewayError
 from gateway.identifiers import Profile
 

@@ -77,6 +77,18 @@ _ACCEPTABLE = ("*/*", "application/*", "application/json", "application/problem+
 _NEVER = re.compile(r"q=0(\.0{0,3})?")
 
 
+class RouteChecks(Check):
+    """The only dependency of a route: `run` makes the checks of a call in their order and returns the endpoint's argument."""
+
+    async def run(self, request: Request, profile: str) -> Any:
+        """Return the endpoint's only argument. Raises what the checks raise."""
+        raise NotImplementedError
+
+    async def __call__(self, request: Request, profile: str) -> Any:
+        """Return what `run` returns, for FastAPI."""
+        return await self.run(request, profile)
+
+
 class Body(BaseModel):
     """A request body: frozen, strict types, no unknown members."""
 

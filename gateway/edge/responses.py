@@ -15,7 +15,6 @@ from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
-    from starlette.requests import Request
     from starlette.responses import Response
 
 
@@ -64,18 +63,6 @@ class Check:
     """A dependency of a route that may refuse a request; `refuses` lists its errors."""
 
     refuses: tuple[type[GatewayError], ...] = ()
-
-
-class RouteChecks(Check):
-    """The only dependency of a route: `run` makes the checks of a call in their order and returns the endpoint's argument."""
-
-    async def run(self, request: Request, profile: str) -> Any:
-        """Return the endpoint's only argument. Raises what the checks raise."""
-        raise NotImplementedError
-
-    async def __call__(self, request: Request, profile: str) -> Any:
-        """Return what `run` returns, for FastAPI."""
-        return await self.run(request, profile)
 
 
 class CallerCheck(Check):

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from gateway.accounts.model import Account
 from gateway.dependencies import Dependencies
-from gateway.edge.requests import body_of
-from gateway.edge.responses import CallerCheck, RouteChecks, add_route, refuses
+from gateway.edge.requests import RouteChecks, body_of
+from gateway.edge.responses import CallerCheck, add_route, refuses
 from gateway.errors import GatewayError
 from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import (
