@@ -32,7 +32,7 @@ from witness.record import Fork, Record, RecordFile
 from witness.tree import Edge
 
 _TRIES = 2
-"""How often the tiles are read before they count as a fork: one answer may have been damaged on its way."""
+"""How often the tiles are read before they count as wrong: one answer may have been damaged on its way."""
 
 log = logging.getLogger("witness")
 
@@ -81,7 +81,11 @@ class Witness:
     async def follow(self, interval: float) -> None:
         """Check the log again and again; after a fork do nothing."""
         while self.state is not State.FORKED:
-            await self.check()
+            try:
+                await self.check()
+            except Exception as error:  # the outermost edge: it must not end, and still say that it follows
+                log.exception("unforeseen")
+                self._settle(State.REFUSED, f"unforeseen {type(error).__name__}")
             await asyncio.sleep(interval)
 
     async def check(self) -> None:
@@ -134,24 +138,31 @@ class Witness:
         if checkpoint.size < edge.size:
             # No fork yet: whoever is on the way can replay an older checkpoint. Other rows in their place will be one.
             raise LogShrunk(f"the log had {edge.size} rows and now shows {checkpoint.size}")
+        if checkpoint.size == edge.size and checkpoint.root != edge.root():
+            raise self._forked(checkpoint, f"two different trees of {edge.size} rows")
         for _ in range(_TRIES):
-            roots = [
-                await self._client.fetch_subtree(level, index, size=checkpoint.size)
-                for level, index in edge.subtrees_to(checkpoint.size)
-            ]
+            roots = await self._fetch_subtrees(edge.subtrees_to(checkpoint.size), checkpoint)
             grown = edge.grown(checkpoint.size, roots)
             if grown.root() == checkpoint.root:
                 return grown
-        if checkpoint.size == edge.size:
-            raise self._forked(checkpoint, f"two different trees of {edge.size} rows")
-        raise self._forked(
-            checkpoint, f"the tree of {checkpoint.size} rows does not contain the cosigned one of {edge.size}"
-        )
+            # The tiles are not signed. They prove a fork only if they lead to the signed root, without the cosigned tree.
+            first = await self._fetch_subtrees(Edge().subtrees_to(edge.size), checkpoint)
+            if Edge().grown(edge.size, first).grown(checkpoint.size, roots).root() == checkpoint.root:
+                rows = f"the tree of {checkpoint.size} rows"
+                raise self._forked(checkpoint, f"{rows} does not contain the cosigned one of {edge.size}")
+        raise CheckpointRefused(f"the tiles don't lead to the root of {checkpoint.size} rows")
+
+    async def _fetch_subtrees(
+        self, subtrees: Sequence[tuple[int, int]], checkpoint: Checkpoint
+    ) -> list[bytes]:
+        return [
+            await self._client.fetch_subtree(level, index, size=checkpoint.size) for level, index in subtrees
+        ]
 
     def _forked(self, checkpoint: Checkpoint, reason: str) -> WitnessError:
         """Keep the evidence of a fork. Before the first cosignature there is nothing to contradict."""
         if not self.record.note:
-            return CheckpointRefused(f"the tiles don't lead to the root of {checkpoint.size} rows")
+            return CheckpointRefused(f"a checkpoint of {checkpoint.size} rows with the root of none")
         fork = Fork(reason=reason, cosigned=self.record.note, shown=checkpoint.note)
         self._keep(replace(self.record, fork=fork))
         return LogForked(reason)

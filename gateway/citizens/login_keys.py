@@ -89,7 +89,14 @@ class LoginKeys:
         try:
             async with asyncio.timeout(FETCH_S):
                 self._keys = await self._read()
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError, _AnswerInvalid) as error:
+        except (
+            TimeoutError,
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            OSError,
+            ValueError,
+            _AnswerInvalid,
+        ) as error:
             reason = str(error) if isinstance(error, _AnswerInvalid) else type(error).__name__
             log.warning("citizen_login_unavailable", issuer=self._issuer, reason=reason)
         else:

@@ -43,6 +43,9 @@ UNREAD_SECONDS = 30.0
 MAX_OUTSIDE_BODY = 64 * 1024
 """Limit of one request's bytes outside the body: head, chunk framing, trailers. `middleware.py` limits a head to 32 KiB."""
 
+MAX_PIPELINED = 16
+"""Limit of the requests that a caller may send on one connection before their answers; each is kept until its turn."""
+
 _RESERVED_FILES = 256
 """File descriptors reserved for the store, the registry and the log."""
 
@@ -154,7 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; refuse a request with too many bytes outside its body."""
-        if self.was_answered and not self._outside_body:
+        if self.was_answered and not self._outside_body and not self._is_answering():
             self._limiter.start_waiting(self, now=self.loop.time())  # the first bytes of a further request
         self._outside_body += len(data)
         super().data_received(data)
@@ -162,8 +165,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(HeadersTooLarge())
 
     def on_headers_complete(self) -> None:
-        """Check the head, and start the body's waiting time."""
-        self._limiter.start_waiting(self, now=self.loop.time())
+        """Check the head, and start the body's waiting time; a request ahead of its turn is read when its turn comes."""
+        if self._is_answering():
+            if len(self.pipeline) >= MAX_PIPELINED:
+                raise ValueError("too many requests before the first answer")
+        else:
+            self._limiter.start_waiting(self, now=self.loop.time())
         if self.parser.should_upgrade() and self._announces_body():
             raise ValueError  # answered as malformed HTTP, since the parser would read the body as another request
         check_head(
@@ -231,6 +238,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _announces_body(self) -> bool:
         length = [value for name, value in self.headers if name == b"content-length"]
         return length not in ([], [b"0"]) or any(name == b"transfer-encoding" for name, _ in self.headers)
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        return cycle is not None and not cycle.response_complete
 
     def _has_pending_answer(self) -> bool:
         """Return whether the answer to an earlier request is missing or under way."""

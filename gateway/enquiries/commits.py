@@ -37,8 +37,9 @@ class MustRunAlone(Exception):
 class Asking:
     """An enquiry to commit before its question. `key` is the one of identical questions, `since` the enquiry's begin.
 
-    `entry` is the template of the question's rows; None: only a live verification is wanted. `alike` are all pseudonyms of
-    the citizen; None: not looked for yet.
+    `entry` is the template of the question's rows; None: only a live verification is wanted. `not_before`: verifications
+    before it don't count, for an enquiry that wants a fresh answer and shares another's question. `alike` are all
+    pseudonyms of the citizen; None: not looked for yet.
     """
 
     deps: Dependencies
@@ -46,6 +47,7 @@ class Asking:
     key: str = ""
     since: datetime | None = None
     entry: AuditEntry | None = None
+    not_before: datetime | None = None
     alike: frozenset[str] | None = None
 
 
@@ -157,7 +159,7 @@ async def _reuse(
     derived: list[HotRecord[Asking]] = []
     for record in asked:
         enquiry = record.value.enquiry
-        best = _find_best(by_claim, enquiry)
+        best = _find_best(by_claim, enquiry, record.value.not_before)
         if best is None:
             left.append(record)
             continue
@@ -176,7 +178,9 @@ async def _reuse(
 
 
 def _find_best(
-    by_claim: defaultdict[tuple[str, str], list[Verification]], enquiry: AuthorisedEnquiry
+    by_claim: defaultdict[tuple[str, str], list[Verification]],
+    enquiry: AuthorisedEnquiry,
+    not_before: datetime | None,
 ) -> Verification | None:
     """Return a live verification of the claim: the one for exactly this purpose, else the latest, a root before others."""
     place, client_id = enquiry.place, enquiry.caller.account.client_id
@@ -185,6 +189,7 @@ def _find_best(
         for key in enquiry.claim_keys.all
         for found in by_claim[client_id, key]
         if found.profile is place.profile
+        and (not_before is None or found.verified_at >= not_before)
         and (place.policy.reuse == "account" or found.dossier == enquiry.request.dossier)
     ]
     return max(

@@ -200,7 +200,8 @@ async def _record_shared_failure(deps: Dependencies, enquiry: AuthorisedEnquiry,
 async def _share(deps: Dependencies, enquiry: AuthorisedEnquiry, asked: Verification) -> Outcome | None:
     """Share a `confirmed` by reuse, if it is still live; a `not_confirmed` itself, for another purpose as a new one."""
     if asked.verdict is Verdict.CONFIRMED:
-        found = await _commit(deps, enquiry, Asking(deps=deps, enquiry=enquiry))
+        not_before = asked.verified_at if enquiry.fresh else None
+        found = await _commit(deps, enquiry, Asking(deps=deps, enquiry=enquiry, not_before=not_before))
         return Outcome(verification=found, origin=Origin.REUSE) if isinstance(found, Verification) else None
     request = enquiry.request
     is_same = asked.is_for(enquiry.procedure.slug, request.dossier, request.subject_role)

@@ -10,7 +10,7 @@ import os
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +65,8 @@ def open_copies(settings: Settings) -> "CheckpointCopies":
 class CheckpointCopies:
     """Where copies go; None: nowhere. `cosigned` is the last one that the witness has, with its cosignature.
 
-    `counts` has outcomes by (`file`, `url` or `witness`, `kept` or `failed`).
+    `counts` has outcomes by (`file`, `url`, `witness` or `store`, `kept` or `failed`): from a
+    store whose last note is damaged nothing is copied. `failing` are those whose last outcome was a failure.
     """
 
     def __init__(
@@ -82,25 +83,25 @@ class CheckpointCopies:
         self._file, self._url, self._transport = file, url, transport
         self._witness, self._witness_key = witness, witness_key
         self._sent_size, self._sent_at = 0, 0.0
-        self._failing: set[str] = set()
+        self.failing: set[str] = set()
 
     async def keep(self, checkpoint: Checkpoint, *, now: datetime, demanded: bool = False) -> None:
         """Copy a checkpoint, unless the last copy has its size, or is younger than a minute and this is not `demanded`."""
         if self._file is not None:
             try:
                 if await asyncio.to_thread(_append, self._file, checkpoint, now, demanded=demanded):
-                    self._note("file")
+                    self.note("file")
             except OSError as error:
-                self._note("file", error)
+                self.note("file", error)
         if self._url is not None and self._must_send(checkpoint, now, demanded=demanded):
             import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
 
             try:
                 await self._send(self._url, checkpoint.note)
             except (httpx.HTTPError, OSError, TimeoutError) as error:
-                self._note("url", error)
+                self.note("url", error)
             else:
-                self._note("url")
+                self.note("url")
                 self._sent_size, self._sent_at = checkpoint.size, now.timestamp()
 
     async def ask_witness(self) -> None:
@@ -110,10 +111,10 @@ class CheckpointCopies:
         try:
             found = await read_witness(self._witness, self._witness_key, transport=self._transport)
         except StateWrong as error:
-            self._note("witness", error)
+            self.note("witness", error)
         else:
             self.cosigned = found.checkpoint
-            self._note("witness")
+            self.note("witness")
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -138,13 +139,13 @@ class CheckpointCopies:
             if not answer.is_success:
                 raise httpx.HTTPStatusError("refused", request=answer.request, response=answer)
 
-    def _note(self, target: str, error: Exception | None = None) -> None:
+    def note(self, target: str, error: Exception | None = None) -> None:
         """Count an outcome; log the first of several failures."""
         self.counts[target, "failed" if error else "kept"] += 1
         if error is None:
-            self._failing.discard(target)
-        elif target not in self._failing:
-            self._failing.add(target)
+            self.failing.discard(target)
+        elif target not in self.failing:
+            self.failing.add(target)
             status = getattr(getattr(error, "response", None), "status_code", None)
             reason = str(error) if isinstance(error, StateWrong) else None
             log.warning(
@@ -158,27 +159,42 @@ class CheckpointCopies:
 
 @asynccontextmanager
 async def copying_checkpoints(
-    copies: CheckpointCopies, database: Database, sequencer: Sequencer, clock: Clock
+    copies: CheckpointCopies,
+    database: Database,
+    sequencer: Sequencer,
+    clock: Clock,
+    *,
+    every: float = LOOK_SECONDS,
 ) -> AsyncIterator[None]:
     """Copy checkpoints while a block runs, and the last one at its end."""
-    async with run_in_background(_follow(copies, database, clock)):
+    async with run_in_background(_follow(copies, database, clock, every)):
         yield
     await sequencer.try_run()
     await _copy_last(copies, database, clock, demanded=True)
 
 
-async def _follow(copies: CheckpointCopies, database: Database, clock: Clock) -> None:
+async def _follow(copies: CheckpointCopies, database: Database, clock: Clock, every: float) -> None:
     while True:
         await _copy_last(copies, database, clock, demanded=False)
-        await copies.ask_witness()
-        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await copies.ask_witness()
+        except Exception:  # the outermost edge of a task: it must not end in silence
+            log.exception("witness_not_asked")
+        await asyncio.sleep(every)
 
 
 async def _copy_last(copies: CheckpointCopies, database: Database, clock: Clock, *, demanded: bool) -> None:
-    with suppress(Overloaded):
+    try:
         last = await find_checkpoint(database)
+        copies.failing.discard("store")
         if last is not None:
             await copies.keep(last, now=clock.now(), demanded=demanded)
+    except Overloaded:
+        pass  # the store's outage is in the log
+    except NoteInvalid as error:
+        copies.note("store", error)
+    except Exception:  # the outermost edge of a task: it must not end in silence
+        log.exception("checkpoint_not_copied")
 
 
 def read_copies(file: Path) -> list[Checkpoint]:

@@ -133,6 +133,8 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
             if not troubled:
                 log.warning("head_not_kept", file=str(file.path), error=type(error).__name__)
             troubled = True
+        except Exception:  # the outermost edge of a task: it must not end in silence
+            log.exception("head_not_kept")
         await asyncio.sleep(HEAD_SECONDS)
 
 

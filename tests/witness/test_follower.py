@@ -1,5 +1,6 @@
 """A witness beside a real gateway: it cosigns a log that only grows, and stops for ever at one that forked or shrank."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -262,13 +263,32 @@ async def test_one_damaged_tile_is_read_again_and_is_no_fork(stand: Stand) -> No
     assert await stand.check(4) is State.FOLLOWING
 
 
-async def test_tiles_that_never_fit_are_a_fork_unless_nothing_was_cosigned(stand: Stand) -> None:
-    stand.way.instead = damaged(1000)
-    assert await stand.check(3) is State.REFUSED
+async def test_tiles_that_never_fit_are_refused_and_accuse_nobody_of_a_fork(stand: Stand) -> None:
+    """Tiles are not signed: whoever is on the way, or a cache, can damage them for long."""
+    for rows in (3, 4, 300):
+        stand.way.instead = damaged(1000)
+        assert await stand.check(rows) is State.REFUSED
+        assert stand.witness.record.fork is None
+        stand.way.instead = lambda _request: None
+        assert await stand.check() is State.FOLLOWING
+
+
+async def test_an_unforeseen_error_is_seen_in_the_state_and_the_next_check_follows(stand: Stand) -> None:
+    await stand.check(3)
+
+    def surprise(request: httpx.Request) -> httpx.Response:
+        raise RuntimeError(request.url.path)
+
+    async def wait_for(reason: str) -> None:
+        while stand.witness.reason != reason:  # noqa: ASYNC110 - the witness has a state, no event
+            await asyncio.sleep(0)
+
+    stand.way.instead = surprise
+    following = asyncio.create_task(stand.witness.follow(0))
+    await wait_for("unforeseen RuntimeError")
     stand.way.instead = lambda _request: None
-    assert await stand.check() is State.FOLLOWING
-    stand.way.instead = damaged(1000)
-    assert await stand.check(4) is State.FORKED
+    await wait_for("")
+    following.cancel()
 
 
 def broken(request: httpx.Request) -> httpx.Response:

@@ -144,6 +144,23 @@ async def test_a_server_copies_its_last_checkpoint_when_it_ends(signed: SignedLo
     assert [found[0], found[1].size] == [first, 3]
 
 
+async def test_copying_goes_on_after_the_stores_last_note_was_damaged(signed: SignedLog, file: Path) -> None:
+    first, copies = await grow(signed), CheckpointCopies(file, None)
+    with capture_logs() as lines:
+        async with copying_checkpoints(copies, signed.database, signed.sequencer, signed.clock, every=0.01):
+            while not copies.counts["file", "kept"]:  # noqa: ASYNC110 - a thread writes the file
+                await asyncio.sleep(0.01)
+            async with signed.database.write() as transaction:
+                await transaction.execute(sa.update(audit_checkpoints).values(note="x"))
+            while copies.counts["store", "failed"] < 3:  # noqa: ASYNC110 - a task counts
+                await asyncio.sleep(0.01)
+            async with signed.database.write() as transaction:
+                await transaction.execute(sa.update(audit_checkpoints).values(note=first.note))
+            second = await grow(signed)
+    assert read_copies(file) == [first, second]
+    assert [(line["event"], line["target"]) for line in lines] == [("checkpoint_not_copied", "store")]
+
+
 async def test_a_rewritten_log_agrees_with_itself_and_not_with_its_copies(
     signed: SignedLog, file: Path
 ) -> None:

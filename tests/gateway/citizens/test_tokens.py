@@ -185,6 +185,7 @@ def fails(name: str) -> httpx.Response:
         "another origin": httpx.Response(
             200, json={"issuer": LOGIN_ISSUER, "jwks_uri": "http://169.254.169.254/jwks.json"}
         ),
+        "no host": httpx.Response(200, json={"issuer": LOGIN_ISSUER, "jwks_uri": "http://xn--0/"}),
         "no keys": httpx.Response(
             200, json={"issuer": LOGIN_ISSUER, "jwks_uri": f"{LOGIN_ISSUER}/", "keys": []}
         ),
@@ -193,7 +194,8 @@ def fails(name: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize(
-    "failure", ["redirect", "error", "no JSON", "too large", "another issuer", "another origin", "no keys"]
+    "failure",
+    ["redirect", "error", "no JSON", "too large", "another issuer", "another origin", "no host", "no keys"],
 )
 async def test_threat_59_without_the_issuers_keys_no_token_is_accepted_and_retry_after_is_given(
     portal: Portal, issuer: OwnIssuer, failure: str

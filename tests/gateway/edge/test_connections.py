@@ -280,6 +280,40 @@ async def test_threat_36_a_new_connection_is_refused_while_all_others_are_busy()
     assert (status, problem["code"]) == (503, "overloaded")
 
 
+async def test_threat_36_requests_sent_at_once_before_any_answer_are_bounded() -> None:
+    """Each would be kept until its turn: 87 bytes of memory for each byte sent."""
+    async with serving(say_ok) as house:
+        caller = await house.call()
+        await caller.send(GET * 1_000)
+        assert await caller.is_ended()
+    assert house.ended == {"http_invalid": 1}
+
+
+@pytest.mark.parametrize("early", [b"G", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe"])
+async def test_bytes_of_a_further_request_never_end_the_one_that_is_being_answered(early: bytes) -> None:
+    may_answer, busy = asyncio.Event(), asyncio.Event()
+
+    async def when_told(scope: Scope, receive: Receive, send: Send) -> None:
+        busy.set()
+        await may_answer.wait()
+        await say_ok(scope, receive, send)
+
+    async with serving(when_told, wait_seconds=0.2) as house:
+        known, other = await house.call(), await house.call()
+        may_answer.set()
+        await known.send(GET)
+        await known.read_answer()
+        may_answer.clear()
+        busy.clear()
+        await known.send(GET)
+        await busy.wait()
+        await known.send(early)
+        await other.send(b"G")  # what no request answers for is closed, and so the limit has passed
+        assert await other.is_ended()
+        may_answer.set()
+        assert (await known.read_answer())[0] == 200
+
+
 async def test_threat_36_an_answer_that_nobody_reads_is_not_kept() -> None:
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -60,6 +60,22 @@ async def test_threat_33_different_dossiers_share_one_question_and_one_root(
     }
 
 
+async def test_a_fresh_enquiry_that_shares_a_question_never_gets_its_dossiers_older_verification(
+    scene: Scene, portal: Portal
+) -> None:
+    older = (await portal.verify(dossier="HN-2")).json()
+    scene.clock.advance(60)
+    await slow(scene)
+    answers = await asyncio.gather(
+        *(portal.verify(dossier=dossier, fresh=True) for dossier in ("HN-1", "HN-2", "HN-2"))
+    )
+
+    members = [answer.json() for answer in answers]
+    assert len(await scene.journal()) == 2
+    assert {each["verified_at"] for each in members} == {members[0]["verified_at"]} != {older["verified_at"]}
+    assert members[1]["id"] == members[2]["id"] != older["id"]
+
+
 async def test_different_dossiers_not_confirmed_share_the_verdict_with_separate_ids(
     scene: Scene, portal: Portal
 ) -> None:
