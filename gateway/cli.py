@@ -37,7 +37,7 @@ _COMMANDS: Mapping[str, Row] = {
     "profiles": Row("gateway.changes.cli", "Connections of the profiles: revisions, changes, suspension."),
     "official": Row("gateway.applications.cli", "The official account: apply for it, open what is issued."),
     "discrepancies": Row("gateway.discrepancies.cli", "What citizens say is wrong in the registry."),
-    "keys": Row("gateway.keys.cli", "Signing and look-up keys, sealed under the master key."),
+    "keys": Row("gateway.keys.cli", "Keys of every purpose: list them, rotate one, end a leaked one."),
     "audit": Row(
         "gateway.inspection.cli", "The tamper-evident record of every question, delivery and refusal."
     ),

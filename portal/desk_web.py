@@ -18,6 +18,7 @@ ACTS = {
     "delivered": Text("đã nhận thông tin của quý vị để điền sẵn", "received your data to fill a form"),
     "reused": Text("đã dùng lại lần xác thực trước, không hỏi lại", "reused an earlier verification, without asking"),
     "refused": Text("đã hỏi nhưng bị từ chối, không nhận được gì", "asked and was refused, and got nothing"),
+    "inspected": Text("cán bộ bảo vệ dữ liệu đã xem sổ tra cứu này", "a data-protection officer read this ledger"),
     "shown": Text("đã cho xem trang này", "showed this page"),
 }  # fmt: skip
 """What an organisation did: by the outcome of an answered question, else by the kind of the ledger's entry."""

@@ -201,7 +201,7 @@ def add_promote(app: typer.Typer, open_gateway: OpenGateway) -> None:
         officers_file: OfficersFile = None,
         scope: Annotated[list[str] | None, typer.Option(help="Only these of the sandbox account's.")] = None,
         procedure: Annotated[
-            list[str] | None, typer.Option(help="Only this one; with --field. Repeat.")
+            list[str] | None, typer.Option(help="Only this procedure; needs --field; repeat for more.")
         ] = None,
         role: Annotated[list[str] | None, typer.Option(help="Only this role; repeat for more.")] = None,
         field: Annotated[list[str] | None, typer.Option(help="Only this field; repeat for more.")] = None,

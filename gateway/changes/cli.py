@@ -120,9 +120,9 @@ def _add_set_policy(app: typer.Typer, commands: Commands) -> None:
         confirmed_hour: Annotated[int | None, typer.Option(min=1, help="Answers an hour.")] = None,
         confirmed_day: Annotated[int | None, typer.Option(min=1, help="Answers a day.")] = None,
         account: Annotated[
-            str | None, typer.Option(help="Answers budgets of this account, by client id; else of all.")
+            str | None, typer.Option(help="Limits of answers of this client id; else of every account.")
         ] = None,
-        reason: Annotated[str | None, typer.Option(help="Why the answers budgets change.")] = None,
+        reason: Annotated[str | None, typer.Option(help="Why the limits of answers change.")] = None,
         legal_basis: Annotated[str | None, typer.Option(help="For account reuse on official.")] = None,
         watch_seconds: Annotated[
             int | None, typer.Option(min=1, help="How long a switch is watched.")

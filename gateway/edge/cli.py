@@ -27,7 +27,7 @@ def _add_serve(app: typer.Typer, open_gateway: OpenGateway) -> None:
             Profile | None, typer.Option(help="Answer for this profile alone; default: for both.")
         ] = None,
         drain_seconds: Annotated[
-            float, typer.Option(min=0, max=600, help="At the end, answer on for so long; /readyz is 503.")
+            float, typer.Option(min=0, max=600, help="After SIGTERM, answer this long; /readyz is 503.")
         ] = 0.0,
     ) -> None:
         """Serve portals until Ctrl-C. A SQLite database is migrated first.

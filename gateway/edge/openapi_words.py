@@ -7,7 +7,7 @@ a description.
 from collections.abc import Mapping
 
 MEMBERS: Mapping[str, str] = {
-    "cause": "Why the store can't work: one word of the operators' guide.",
+    "cause": "Why the store can't work; `docs/operations.md` says what to do for each cause.",
     "hashes": "The hashes of the proof in base64, in the order of RFC 9162.",
     "leaf_hash": "The row's leaf hash in base64 (RFC 9162 §2.1.1).",
     "leaf_index": "The row's place in the tree, from 0: `row` less 1.",
@@ -346,10 +346,10 @@ OPERATIONS: Mapping[str, str] = {
         "identity only."
     ),
     "approve_change": "A second person approves; `diff_hash` says what was read.",
-    "activate_change": "On official after an approval; on sandbox its proposer may do it after a preflight.",
+    "activate_change": "On official a second person, after the approval; on sandbox any proposer or approver, after the preflight.",
     "reject_change": "The proposer or an approver ends it.",
     "rollback_change": "The former revision is in use again.",
-    "suspend_profile": "An approver or an admin does it alone; to resume takes a change.",
+    "suspend_profile": "One person does it: on official an approver, on sandbox a proposer or an approver. To resume takes a change.",
 }
 """Descriptions of operations by id."""
 

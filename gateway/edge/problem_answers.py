@@ -159,7 +159,7 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     ("a year from ", "một năm từ "),
     (
         "no control, bidirectional or unassigned characters",
-        "không có ký tự điều khiển, đổi chiều hoặc chưa gán",
+        "không có ký tự điều khiển, ký tự đổi hướng chữ hoặc ký tự chưa có trong Unicode",
     ),
     ("write a week of the calendar as 2022-W17", "viết một tuần có trong lịch theo dạng 2022-W17"),
     ("the parameter is repeated or not known", "tham số bị lặp lại hoặc không có"),
@@ -169,7 +169,10 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     ("exactly one of receipt and verification", "đúng một trong receipt và verification"),
     ("an id for an officer, none for a citizen", "có id nếu là cán bộ, không có nếu là công dân"),
     ("each field once", "mỗi trường một lần"),
-    ("no run of nine or more digits", "không có 9 hoặc 12 chữ số: có thể là số định danh"),
+    (
+        "no run of nine or more digits",
+        "không có dãy từ 9 chữ số trở lên, cũng không có 9 hoặc 12 chữ số chia thành nhóm: đó có thể là số định danh",
+    ),
     ("at least ", "ít nhất "),
     ("at most ", "nhiều nhất "),
 )

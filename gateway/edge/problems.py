@@ -114,7 +114,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (requests.OfficerNotGranted, Problem(
         403, "Officer not granted", "Cán bộ chưa được cấp quyền",
         "Name one of the account's officers.",
-        "Nêu một cán bộ của tài khoản.",
+        "Gửi mã của một cán bộ có trong danh sách của tài khoản.",
     )),
     (requests.ProfileMismatch, Problem(
         403, "Token of the other profile", "Mã truy cập thuộc môi trường khác",
@@ -124,7 +124,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (requests.AccountSuspended, Problem(
         403, "Account suspended", "Tài khoản bị tạm ngưng",
         "Ask the gateway's operators to resume the account.",
-        "Đề nghị người vận hành cổng mở lại tài khoản.",
+        "Đề nghị người vận hành gateway mở lại tài khoản.",
     )),
     (operators.RoleMissing, Problem(
         403, "Role missing", "Thiếu vai trò",
@@ -134,12 +134,12 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (operators.SameOperator, Problem(
         403, "Second person needed", "Cần người thứ hai",
         "An operator who did not propose the change must do this.",
-        "Người vận hành không đề xuất thay đổi này phải làm việc này.",
+        "Việc này phải do một người vận hành khác, không phải người đề xuất thay đổi, thực hiện.",
     )),
     (requests.NotFound, Problem(
         404, "Not found", "Không tìm thấy",
         "There is nothing here that this account may see.",
-        "Không có gì ở đây mà tài khoản này được xem.",
+        "Địa chỉ không đúng, hoặc tài khoản này không được xem nội dung ở đây.",
     )),
     (requests.MethodNotAllowed, Problem(
         405, "Method not allowed", "Phương thức không được phép",
@@ -149,7 +149,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (requests.NotAcceptable, Problem(
         406, "Not acceptable", "Không có định dạng phù hợp",
         "Accept application/json.",
-        "Chấp nhận application/json.",
+        "Gửi tiêu đề Accept: application/json.",
     )),
     (requests.BodySlow, Problem(
         408, "Body too slow", "Nội dung gửi quá chậm",
@@ -180,7 +180,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
         409, "Request in progress", "Yêu cầu đang được xử lý",
         "The same request is being answered; send it again as Retry-After says.",
         "Yêu cầu này đang được trả lời; gửi lại theo Retry-After.",
-        "Hồ sơ của bạn đang được xử lý, vui lòng chờ.",
+        "Yêu cầu của quý vị đang được xử lý, vui lòng chờ.",
         "Your request is being processed, please wait.",
     )),
     (requests.IdempotencyAnswerGone, Problem(
@@ -263,15 +263,15 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     )),
     (requests.EnquiryBudgetSpent, Problem(
         429, "Enquiry budget spent", "Đã hết hạn mức tra cứu",
-        "The budget named in budget is used up: account_hour, subject_day and own_login_day count claims that were not confirmed, confirmed_hour and confirmed_day answered enquiries. Wait as Retry-After says: then one claim is let through.",
-        "Hạn mức nêu trong budget đã hết: account_hour, subject_day và own_login_day đếm thông tin khai không khớp, confirmed_hour và confirmed_day đếm câu trả lời. Chờ theo Retry-After: khi đó một lần tra cứu được nhận.",
-        "Vui lòng kiểm tra kỹ thông tin theo thẻ căn cước và thử lại sau, hoặc tự khai.",
-        "Check your details against your card and try again later, or fill in the form yourself.",
+        "The budget named in budget is used up: account_hour, subject_day and own_login_day count claims that were not confirmed, confirmed_hour and confirmed_day answered enquiries. Wait as Retry-After says: then one claim is let through, or for confirmed_hour and confirmed_day enquiries are answered again.",
+        "Hạn mức nêu trong budget đã hết: account_hour, subject_day và own_login_day đếm thông tin khai không khớp, confirmed_hour và confirmed_day đếm câu trả lời. Chờ theo Retry-After: khi đó một lần tra cứu được nhận; với confirmed_hour và confirmed_day thì lại tra cứu được.",
+        "Hiện chưa tra cứu thêm được. Vui lòng kiểm tra thông tin theo thẻ căn cước rồi thử lại sau, hoặc tự khai.",
+        "No further check is possible now. Check your details against your card and try again later, or fill in the form yourself.",
     )),
     (operators.PreflightBudgetSpent, Problem(
         429, "Preflight budget spent", "Đã hết hạn mức kiểm tra trước",
         "Questions about a test identity have an hourly budget for each profile, preflights one for each change; the registry was not asked. Wait as Retry-After says.",
-        "Câu hỏi về danh tính thử có hạn mức mỗi giờ cho từng môi trường, kiểm tra trước có hạn mức cho từng thay đổi; chưa hỏi cơ sở dữ liệu. Chờ theo Retry-After.",
+        "Câu hỏi về công dân thử nghiệm có hạn mức mỗi giờ cho từng môi trường, kiểm tra trước có hạn mức cho từng thay đổi; chưa hỏi cơ sở dữ liệu. Chờ theo Retry-After.",
     )),
     (requests.HeadersTooLarge, Problem(
         431, "Headers too large", "Phần đầu yêu cầu quá lớn",
@@ -281,7 +281,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (Internal, Problem(
         500, "Internal error", "Lỗi hệ thống",
         "Tell the gateway's operators the request_id.",
-        "Báo request_id cho người vận hành cổng.",
+        "Báo request_id cho người vận hành gateway.",
         *_WAIT,
     )),
     (registry.RegistryRefused, Problem(
@@ -299,7 +299,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (registry.RegistryCredentialsRejected, Problem(
         502, "Registry login rejected", "Cơ sở dữ liệu từ chối đăng nhập",
         "The gateway's operators must correct its credentials.",
-        "Người vận hành cổng phải sửa thông tin đăng nhập.",
+        "Người vận hành gateway phải sửa thông tin đăng nhập vào cơ sở dữ liệu.",
         *_DECLARE,
     )),
     (registry.RegistryUnavailable, Problem(
@@ -311,7 +311,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (registry.ProfileSuspended, Problem(
         503, "Profile suspended", "Kết nối đang tạm ngưng",
         "The gateway's operators suspended this profile.",
-        "Người vận hành cổng đã tạm ngưng môi trường này.",
+        "Người vận hành gateway đã tạm ngưng môi trường này.",
         *_DECLARE,
     )),
     (registry.ProfileUnconfigured, Problem(
@@ -329,13 +329,13 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (registry.Overloaded, Problem(
         503, "Overloaded", "Hệ thống quá tải",
         "Too many requests wait now; try again as Retry-After says.",
-        "Hàng đợi của cổng đang đầy; thử lại theo Retry-After.",
+        "Hàng đợi của gateway đang đầy; thử lại theo Retry-After.",
         *_WAIT,
     )),
     (registry.StoreUnavailable, Problem(
-        503, "Store unavailable", "Kho dữ liệu của cổng không hoạt động",
+        503, "Store unavailable", "Kho dữ liệu của gateway không hoạt động",
         "The gateway's own store can't work now, and its operators see why; try again as Retry-After says.",
-        "Kho dữ liệu của cổng không hoạt động, người vận hành biết nguyên nhân; thử lại theo Retry-After.",
+        "Kho dữ liệu của gateway không hoạt động; người vận hành xem được nguyên nhân; thử lại theo Retry-After.",
         *_WAIT,
     )),
     (registry.ProofPending, Problem(

@@ -97,7 +97,7 @@ NewKeyFile = Annotated[
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     """Return the commands on keys."""
-    app = new_typer("Signing and look-up keys, sealed under the master key.")
+    app = new_typer("Keys of every purpose: list them, rotate one, end a leaked one.")
 
     @app.command("list", epilog="Example: gateway keys list --json")
     def list_all(*, as_json: AsJson = False) -> None:

@@ -130,7 +130,7 @@ ResealKeys = Callable[[], Awaitable[int]]
 
 
 class BeginEvidence(Protocol):
-    """Puts the audit under its first evidence key, in the transaction that makes the key (`audit/adoption.py`)."""
+    """Puts the audit under its first evidence key, in the transaction that makes the key (`audit/use_cases.py`)."""
 
     async def __call__(
         self, database: Database, transaction: Transaction, key: Key, *, reseal: ResealKeys | None

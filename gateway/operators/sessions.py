@@ -6,8 +6,7 @@ a hash: neither the answer nor its time shows which part was wrong, except durin
 session uses up the code's time step. Wrong attempts are slowed (`edge/throttle.py`) and counted (`audit/refusals.py`).
 
 One-time codes and session tokens are stored as keyed HMACs (docs/decisions/0015). Operators belong to no profile: the
-key is official's for credentials, which no command rotates. The HMAC covers the kind of secret, so that a code is never
-accepted as a token.
+key is official's credential key. The HMAC covers the kind of secret, so that a code is never accepted as a token.
 """
 
 import secrets

@@ -109,7 +109,7 @@ class LoginLockout:
         self._refused += 1
         if self._refused >= TRIES:
             self._locked_until = self._clock.monotonic() + COOLING_S
-            _log.error("registry_login_latched", profile=self._profile.value, seconds=COOLING_S)
+            _log.error("registry_login_locked_out", profile=self._profile.value, seconds=COOLING_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ REMEDIES: Mapping[LoginFailure, tuple[str, str]] = {
         "Send the Timestamp header, with the very text that was hashed.",
     ),
     LoginFailure.UNKNOWN_USER: (
-        "Không có tài khoản nào mang tên hoặc khoá này: xem mock-c06 accounts.",
+        "Không có tài khoản nào có tên hoặc khóa này: xem mock-c06 accounts.",
         "No account has this user or key: see mock-c06 accounts.",
     ),
     LoginFailure.ENVIRONMENT: (

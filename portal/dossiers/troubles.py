@@ -42,7 +42,7 @@ TROUBLES: dict[str, tuple[Text, Text]] = {
         Text("", ""),
     ),
     "claim_invalid": (
-        Text("Thông tin chưa đúng cách viết", "The data are not written rightly"),
+        Text("Thông tin viết chưa đúng quy cách", "The data are not written rightly"),
         Text("Hãy xem lại số, họ tên và ngày sinh.", "Look at number, name and birth date again."),
     ),
     "rate_limited": (Text("Quá nhiều câu hỏi cùng lúc", "Too many questions at once"), _HAND),
@@ -68,7 +68,7 @@ REASONS = {
     "registry_has_none": Text("Cơ sở dữ liệu không có thông tin này.", "The database has no such value."),
     "registry_unavailable": Text("Cơ sở dữ liệu không trả lời phần này.", "The database gave no answer to this part."),
     "registry_refused": Text("Cơ sở dữ liệu từ chối phần này.", "The database refused this part."),
-    "registry_answer_invalid": Text("Phần trả lời này không đọc được.", "This part of the answer can't be read."),
+    "registry_answer_invalid": Text("Không đọc được phần trả lời này của cơ sở dữ liệu.", "This part of the answer can't be read."),
     "not_granted": Text("Cổng này không được cấp quyền đọc thông tin này.", "This portal may not read this value."),
     "not_asked": Text("Cổng không hỏi thông tin này.", "The portal doesn't ask for this value."),
     "not_from_registry": Text("", ""),

@@ -80,7 +80,15 @@ def test_the_systemd_unit_serves_and_stops_as_the_program_does() -> None:
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # names are case-sensitive
     unit.read_string((DEPLOY / "gateway.service").read_text(encoding="utf-8"))
     service = unit["Service"]
-    assert service["ExecStart"].split()[1:] == ["serve", "--host", "127.0.0.1", "--port", "8000"]
+    assert service["ExecStart"].split()[1:] == [
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "8000",
+        "--workers",
+        "2",
+    ]
     assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert service["KillSignal"] == "SIGTERM"
     assert int(service["TimeoutStopSec"]) > 1 + 20
