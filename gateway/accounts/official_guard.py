@@ -5,7 +5,6 @@ a viewer may revoke an account and disable officers. See docs/decisions/0069.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from gateway.accounts.model import Account
 from gateway.audit.log import Change
@@ -74,9 +73,9 @@ async def act_on_account(
 
     actor = LOCAL if by is None else by.name
     entry = _entry(deps, account, kind_of(actor), outcome, actor)
-    await deps.audit.record(replace(entry, organisation=account.organisation), change=checked)
+    await deps.audit.record(entry.copy_with(organisation=account.organisation), change=checked)
 
 
 def _entry(deps: Dependencies, account: Account, kind: Kind, outcome: str, actor: str) -> AuditEntry:
     entry = new_act_entry(kind, account.profile, outcome, at=deps.clock.now(), actor=actor)
-    return replace(entry, client_id=account.client_id)
+    return entry.copy_with(client_id=account.client_id)

@@ -70,7 +70,7 @@ async def add_organisation(deps: Dependencies, organisation_id: str, name: str) 
     async def change(transaction: Transaction) -> None:
         await store.insert_organisation(transaction, organisation, at=entry.at)
 
-    await deps.audit.record(replace(entry, organisation=organisation_id), change=change)
+    await deps.audit.record(entry.copy_with(organisation=organisation_id), change=change)
     return organisation
 
 

@@ -167,9 +167,6 @@ def _entry(
     entry = operator_entry(
         gateway.deps, f"{outcome}:{found.id}", actor=by.name, profile=found.profile, source=source
     )
-    return replace(
-        entry,
-        client_id=found.client_id,
-        verification=disputed.verification.id,
-        fields=(found.field,),
+    return entry.copy_with(
+        client_id=found.client_id, verification=disputed.verification.id, fields=(found.field,)
     )

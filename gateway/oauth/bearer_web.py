@@ -52,7 +52,7 @@ async def identify_caller(
         What `find_citizen` raises, which is called after the scope.
     """
     deps = gateway.deps
-    scheme, raw = _read_authorization(request.headers.getlist("authorization"))
+    scheme, raw = read_authorization(request, "bearer", "dpop")
     try:
         claims, account, proof = await _verify(deps, place, request, scheme=scheme, raw=raw)
     except CallerError:
@@ -87,11 +87,13 @@ async def identify_caller(
     )
 
 
-def _read_authorization(headers: list[str]) -> tuple[str, str]:
+def read_authorization(request: Request, *schemes: str) -> tuple[str, str]:
+    """Return the scheme, one of these, and the token of a request. Raises `TokenMissing`, `TokenInvalid`."""
+    headers = request.headers.getlist("authorization")
     if not headers:
         raise TokenMissing
     scheme, _, raw = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() not in {"bearer", "dpop"} or not raw.strip():
+    if len(headers) > 1 or scheme.lower() not in schemes or not raw.strip():
         raise TokenInvalid
     return scheme.lower(), raw.strip()
 

@@ -18,6 +18,7 @@ from gateway.errors.operators import LoginInvalid, RoleMissing
 from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.errors.requests import RateLimited, TokenInvalid, TokenMissing
 from gateway.identifiers import OPERATORS
+from gateway.oauth.bearer_web import read_authorization
 from gateway.oauth.web import gateway_of
 from gateway.operators.model import NAME, Login, Operator, OperatorState, RequestSource, Role, describe
 from gateway.operators.sessions import identify, login, logout, require_role
@@ -138,10 +139,5 @@ def source_of(request: Request) -> RequestSource:
 
 
 def _read_token(request: Request) -> str:
-    headers = request.headers.getlist("authorization")
-    if not headers:
-        raise TokenMissing
-    scheme, _, token = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise TokenInvalid
-    return token.strip()
+    _, token = read_authorization(request, "bearer")
+    return token

@@ -7,7 +7,7 @@ pseudonym. No row has a value of a person. See docs/decisions/0055.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Protocol
@@ -133,7 +133,7 @@ class AuditRecorder:
     async def announce(self, question: Question, body_sha256: str) -> None:
         """Record, durably before it returns, that a question is about to be sent. Raises `Overloaded`."""
         content = self.keys.pseudonym(CONTENT, "", body_sha256)
-        await self.deps.audit.record(replace(self._entry(question, Kind.INTENDED, None), content=content))
+        await self.deps.audit.record(self._entry(question, Kind.INTENDED, None).copy_with(content=content))
 
     async def conclude(self, question: Question, failure: RegistryError | None) -> None:
         """Record how a question ended."""

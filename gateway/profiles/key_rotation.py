@@ -233,7 +233,7 @@ def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str], *, actor:
     ended = [f"{purpose}_key_leaked:{each.kid}" for each in rotation.former if each.kid in leaked]
     outcome = f"{purpose}_key_rotated:{key.kid}"
     first = new_act_entry(kind_of(actor), key.profile, outcome, at=now, actor=actor)
-    return [first, *(replace(first, outcome=outcome) for outcome in ended)]
+    return [first, *(first.copy_with(outcome=outcome) for outcome in ended)]
 
 
 JOURNAL_WAIT_S = 5.0
