@@ -48,6 +48,15 @@ def tighten_secret(path: Path) -> None:
         _remove_rights(path, _OTHER_USERS)
 
 
+def sync_to_disk(path: Path) -> None:
+    """Sync a file, or a folder, so that a rename in it is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _remove_rights(path: Path, rights: int) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & rights and _is_owned(path):

@@ -102,6 +102,14 @@ class Key:
         """Return whether what this key made is accepted."""
         return self.accepted_until is None or now < self.accepted_until
 
+    def state(self, now: datetime, *, serving: Key) -> KeyState:
+        """Return the key's state beside the serving key of its purpose."""
+        if not self.is_accepted(now):
+            return KeyState.RETIRED
+        if self is serving:
+            return KeyState.SERVING
+        return KeyState.COMING if self.serial > serving.serial else KeyState.ACCEPTED
+
     def signing_key(self) -> ECKey:
         """Return the private key for JWS ES256."""
         return self._import_key(alg="ES256", use="sig")
@@ -152,12 +160,7 @@ class PlaceKeys:
 
     def state_of(self, key: Key, now: datetime) -> KeyState:
         """Return the state of one of these keys."""
-        if not key.is_accepted(now):
-            return KeyState.RETIRED
-        serving = self.serving(key.purpose, now)
-        if key is serving:
-            return KeyState.SERVING
-        return KeyState.COMING if key.serial > serving.serial else KeyState.ACCEPTED
+        return key.state(now, serving=self.serving(key.purpose, now))
 
     def all(self, purpose: Purpose) -> tuple[Key, ...]:
         """Return every key for a purpose, newest first."""
@@ -190,12 +193,7 @@ class AuditKeys:
 
     def state_of(self, key: Key, now: datetime) -> KeyState:
         """Return the state of one of these keys."""
-        if not key.is_accepted(now):
-            return KeyState.RETIRED
-        serving = self.signing(now)[0]
-        if key is serving:
-            return KeyState.SERVING
-        return KeyState.COMING if key.serial > serving.serial else KeyState.ACCEPTED
+        return key.state(now, serving=self.signing(now)[0])
 
 
 class SigningRing:

@@ -37,7 +37,7 @@ from gateway.keys.model import (
     parse_master_key,
 )
 from gateway.keys.sealing import SealBroken, new_key
-from gateway.private_files import tighten_secret
+from gateway.private_files import sync_to_disk, tighten_secret
 
 
 def load_or_make_master_key(path: Path) -> bytes:
@@ -81,18 +81,18 @@ class MasterFile:
     def write_next(self, key: bytes) -> None:
         """Write the next key and sync it to the disk."""
         Path(_write_temporary(self._next, key)).replace(self._next)
-        _sync_folder(self.path)
+        sync_to_disk(self.path.parent)
 
     def promote(self, key: bytes) -> None:
         """Make the next key the key in use, unless another process has done so."""
         if self._next.exists() and key in self.read()[1:]:
             self._next.replace(self.path)
-            _sync_folder(self.path)
+            sync_to_disk(self.path.parent)
 
     def discard(self) -> None:
         """Delete a next key that was never used."""
         self._next.unlink(missing_ok=True)
-        _sync_folder(self.path)
+        sync_to_disk(self.path.parent)
 
 
 def _make(path: Path) -> None:
@@ -111,15 +111,6 @@ def _write_temporary(path: Path, key: bytes) -> str:
         file.flush()
         os.fsync(file.fileno())
     return name
-
-
-def _sync_folder(path: Path) -> None:
-    """Sync a folder, so that a rename in it is on the disk."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 REMEDY = "set GATEWAY_MASTER_KEY (or _FILE) to the key this database was made with"

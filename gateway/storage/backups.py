@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from gateway.database import database_path
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
-from gateway.private_files import make_private_folder
+from gateway.private_files import make_private_folder, sync_to_disk
 
 _PAGES_AT_ONCE = 1024
 _SIDE_FILES = ("-wal", "-shm")
@@ -50,7 +50,7 @@ def back_up(url: str, file: Path) -> Backup:
         raise Unknown(f"{file}: can't be made ({error.strerror})") from None
     try:
         schema = _copy(source, part)
-        _sync(part)
+        sync_to_disk(part)
         part.rename(file)
     except sqlite3.Error as error:
         raise StateWrong(f"the backup failed ({_name(error)}): nothing is kept of it") from None
@@ -97,12 +97,12 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         _copy(file, part)
-        _sync(part)
+        sync_to_disk(part)
         moved_to = _move_aside(target, now)
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
-    _sync(target.parent)
+    sync_to_disk(target.parent)
     return Backup(file=target, size=target.stat().st_size, schema=schema, moved_to=moved_to)
 
 
@@ -157,14 +157,6 @@ def _move_aside(target: Path, now: datetime) -> Path | None:
 
 def _read_only(file: Path) -> str:
     return f"file:{quote(str(file.absolute()))}?mode=ro"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(error: sqlite3.Error) -> str:

@@ -142,25 +142,23 @@ class JournalQuery(EntryFilter):
     )
 
 
-def page_json(entries: list[Entry], *, limit: int | None, unmasked: bool) -> dict[str, Any]:
-    """Write a page of entries; `next_after` is the `after` of the next page, null where this one is the last."""
-    page = entries if limit is None else entries[:limit]
-    more = len(entries) > len(page)
-    written = [entry_json(entry, unmasked=unmasked) for entry in page]
-    return {"entries": written, "next_after": page[-1].n if more else None}
-
-
 def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["journal"])
 
+    def read_page(run: str, asked: JournalQuery | SearchBody) -> dict[str, Any]:
+        """Return a page of entries; `next_after` is the `after` of the next page, null where this one is the last."""
+        found = runs.get(run)
+        accounts.verify(found, [("account", asked.account)])
+        entries = found.journal.entries(asked.query())
+        page = entries[: asked.limit]
+        written = [entry_json(entry, unmasked=asked.unmasked) for entry in page]
+        return {"entries": written, "next_after": page[-1].n if len(page) < len(entries) else None}
+
     @router.get("/runs/{run}/journal")
     async def read_journal(run: str, narrow: Annotated[JournalQuery, InAddress()]) -> dict[str, Any]:
         """Return the calls that came to this run, oldest first."""
-        found = runs.get(run)
-        accounts.verify(found, [("account", narrow.account)])
-        entries = found.journal.entries(narrow.query())
-        return page_json(entries, limit=narrow.limit, unmasked=narrow.unmasked)
+        return read_page(run, narrow)
 
     @router.delete("/runs/{run}/journal", status_code=204)
     async def clear_journal(run: str) -> Response:
@@ -173,10 +171,7 @@ def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     @router.post("/runs/{run}/journal/query")
     async def query_journal(run: str, body: SearchBody) -> dict[str, Any]:
         """Return the calls that match, also those about one person, whose number belongs in a body."""
-        found = runs.get(run)
-        accounts.verify(found, [("account", body.account)])
-        entries = found.journal.entries(body.query())
-        return page_json(entries, limit=body.limit, unmasked=body.unmasked)
+        return read_page(run, body)
 
     @router.post("/runs/{run}/journal/assert")
     async def assert_journal(run: str, body: AssertBody) -> dict[str, Any]:
