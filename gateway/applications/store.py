@@ -3,6 +3,7 @@
 The bundle itself is not stored: it is the applicant's file.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -43,3 +44,8 @@ async def find_application(transaction: Transaction, sha256: str) -> Application
         "rate_per_day": row["rate_per_day"] or 0,
     }
     return Application(**values)
+
+
+async def list_hashes(transaction: Transaction) -> Sequence[str]:
+    """Return the hash of every complete application's bundle."""
+    return (await transaction.execute(sa.select(applications.c.sha256))).scalars().all()

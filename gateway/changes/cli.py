@@ -96,7 +96,7 @@ def _add_propose(app: typer.Typer, commands: Commands) -> None:
         *,
         file: Annotated[Path, typer.Option(help="The revision, as TOML or JSON.")],
         application: Annotated[
-            str | None, typer.Option(help="SHA-256 of the application's bundle, for official.")
+            str | None, typer.Option(help="SHA-256 of the application's bundle, or 8 characters of it.")
         ] = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
+from gateway.applications.store import list_hashes
 from gateway.changes import lifecycle
 from gateway.changes.cli_reads import ReadCommands, dump, find_change, indent
 from gateway.changes.kind import PreflightOptions
@@ -71,7 +72,9 @@ class ChangeCommands(ReadCommands):
         async def work() -> dict[str, Any]:
             revision = read_revision_file(file)
             members = {"kind": "activate_revision", "profile": profile.value, "revision": revision}
-            return await self._as_operator(partial(_propose, members=members | {"application": application}))
+            return await self._as_operator(
+                partial(_propose_for_application, members=members, application=application)
+            )
 
         self.print_change(run(work()))
 
@@ -159,6 +162,15 @@ class ChangeCommands(ReadCommands):
 async def _find(gateway: Gateway, typed: str) -> str:
     async with gateway.deps.database.read() as transaction:
         return await find_change(transaction, typed)
+
+
+async def _propose_for_application(
+    gateway: Gateway, by: Operator, *, members: Mapping[str, Any], application: str | None
+) -> Answer:
+    if application is not None:
+        async with gateway.deps.database.read() as transaction:
+            application = find_id(application, await list_hashes(transaction))
+    return await _propose(gateway, by, members={**members, "application": application})
 
 
 async def _propose(gateway: Gateway, by: Operator, *, members: Mapping[str, Any]) -> Answer:

@@ -21,6 +21,7 @@ from gateway.terminal import (
     DryRun,
     OpenGateway,
     fail,
+    find_id,
     new_typer,
     print_list,
     print_result,
@@ -32,7 +33,9 @@ from gateway.terminal import (
 if TYPE_CHECKING:
     from gateway.profiles.model import Gateway
 
-DiscrepancyArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, such as dis_…")]
+DiscrepancyArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Its id, such as dis_…, or its first 8 characters.")
+]
 _RESOLVE_EXAMPLE = """\b
 Example:
   printf '%s\\n%s\\n' 'Đã sửa số nhà.' 'The house number was corrected.' |
@@ -85,8 +88,9 @@ def _add_show(app: typer.Typer, open_gateway: OpenGateway) -> None:
         from gateway.operators.token_file import operator_of
 
         async def read(gateway: Gateway) -> Any:
+            by = await operator_of(gateway)
             with _named():
-                found = await read_one(gateway, await operator_of(gateway), discrepancy)
+                found = await read_one(gateway, by, await _find(gateway, discrepancy))
             return shape_disputed(found).model_dump(mode="json")
 
         _print(run_in_gateway(open_gateway, read), as_json=as_json)
@@ -118,11 +122,21 @@ def _add_resolve(app: typer.Typer, open_gateway: OpenGateway) -> None:
         resolution = Resolution(state=outcome, reason_vi=reason_vi, reason=reason)
 
         async def end(gateway: Gateway) -> Any:
+            by = await operator_of(gateway)
             with _named():
-                found = await resolve(gateway, await operator_of(gateway), discrepancy, resolution)
+                found = await resolve(gateway, by, await _find(gateway, discrepancy), resolution)
             return shape_disputed(found).model_dump(mode="json")
 
         _print(run_in_gateway(open_gateway, end, dry_run=dry_run), as_json=as_json)
+
+
+async def _find(gateway: Gateway, typed: str) -> str:
+    """Return the id that begins with what was typed, with or without `dis_`; what was typed if none does."""
+    from gateway.enquiries.prefill_store import list_discrepancy_ids
+
+    async with gateway.deps.database.read() as connection:
+        known = await list_discrepancy_ids(connection, f"dis_{typed.removeprefix('dis_')}")
+    return find_id(typed, known)
 
 
 @contextmanager

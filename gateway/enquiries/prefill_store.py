@@ -115,6 +115,12 @@ async def find_discrepancy(connection: AsyncConnection, discrepancy_id: str) -> 
     return None if row is None else _discrepancy(row)
 
 
+async def list_discrepancy_ids(connection: AsyncConnection, beginning: str) -> Sequence[str]:
+    """Return the ids of all discrepancies that begin with a text."""
+    query = sa.select(discrepancies.c.id).where(discrepancies.c.id.startswith(beginning, autoescape=True))
+    return (await connection.execute(query)).scalars().all()
+
+
 async def list_discrepancies(
     connection: AsyncConnection, page: Page, *, profile: Profile | None = None, client_id: str | None = None
 ) -> DiscrepancyPage:

@@ -20,6 +20,7 @@ from gateway.terminal import (
     DryRun,
     OpenGateway,
     fail,
+    find_id,
     new_typer,
     print_json,
     print_result,
@@ -87,7 +88,7 @@ Leaked = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KID",
-        help="End this key at once, and what it made; not of pseudonym, data, master. Repeatable.",
+        help="End this key (8 characters are enough) and what it made; not of pseudonym, data, master. Repeat.",
     ),
 ]
 NewKeyFile = Annotated[
@@ -140,17 +141,25 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             return
 
         async def work(gateway: Gateway) -> list[Rotation]:
-            own = Purpose(purpose.value)
+            own, ended = Purpose(purpose.value), await _find_kids(gateway, leaked or [])
             if purpose in _OF_THE_AUDIT:
                 permit = await find_admin_permit(gateway)
-                return [await rotate_audit_key(gateway, own, leaked=leaked or [], permit=permit)]
+                return [await rotate_audit_key(gateway, own, leaked=ended, permit=permit)]
             profiles = list(Profile) if profile is None else [profile]
             permit = None if profile is Profile.SANDBOX else await find_admin_permit(gateway)
-            return await rotate_keys(gateway, own, profiles, leaked=leaked or [], permit=permit)
+            return await rotate_keys(gateway, own, profiles, leaked=ended, permit=permit)
 
         _print_rotations(run_in_gateway(open_gateway, work, dry_run=dry_run), as_json=as_json)
 
     return app
+
+
+async def _find_kids(gateway: Gateway, typed: Sequence[str]) -> list[str]:
+    from gateway.keys.store import list_kids
+
+    async with gateway.deps.database.read() as transaction:
+        known = await list_kids(transaction)
+    return [find_id(each, known) for each in typed]
 
 
 def _add_make_master(app: typer.Typer) -> None:

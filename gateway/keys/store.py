@@ -61,6 +61,11 @@ async def end_key(connection: AsyncConnection, key: Key, *, master: bytes) -> No
     await connection.execute(sa.update(keys).where(keys.c.kid == key.kid).values(**values))
 
 
+async def list_kids(connection: AsyncConnection) -> Sequence[str]:
+    """Return the id of every key."""
+    return (await connection.execute(sa.select(keys.c.kid))).scalars().all()
+
+
 async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
     """Return whether a master key opens every stored key."""
     try:

@@ -48,8 +48,9 @@ def test_a_discrepancy_is_listed_shown_and_resolved_with_two_lines_of_reason(
     name = asyncio.run(file_one(tmp_path))
 
     listed = officer("discrepancies", "list", "--state", "open", "--json").json()
-    shown = officer("discrepancies", "show", name)
-    ended = officer("discrepancies", "resolve", name, "--as", "corrected", "--json", stdin=REASONS).json()
+    shown = officer("discrepancies", "show", name[:12])
+    resolve = ("discrepancies", "resolve", name.removeprefix("dis_")[:8], "--as", "corrected", "--json")
+    ended = officer(*resolve, stdin=REASONS).json()
 
     assert [(each["id"], each["field"], each["state"]) for each in listed] == [(name, "gender", "open")]
     assert f"note: {NOTE}\n" in shown.out

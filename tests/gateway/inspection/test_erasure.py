@@ -68,6 +68,17 @@ async def test_old_entries_about_citizens_go_and_everything_still_verifies(
     assert check(tmp_path / "export")[0] == 0
 
 
+async def test_a_rehearsed_erasure_counts_what_would_go_and_erases_nothing(scene: Scene, old: int) -> None:
+    await scene.gateway.sequencer.run()
+    before = await scene.audit()
+
+    rehearsed = await erase_entries(scene.gateway, months=12, rehearsal=True)
+
+    assert await scene.audit() == before
+    assert 0 < rehearsed.rows < old + 1
+    assert await erase_entries(scene.gateway, months=12) == rehearsed
+
+
 async def test_the_erasure_is_a_row_with_the_policy_and_the_rows_that_it_erased(
     scene: Scene, old: int
 ) -> None:
