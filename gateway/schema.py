@@ -64,7 +64,7 @@ async def migrate(database: Database, clock: Clock | None = None) -> tuple[str |
     """
     before = await read_revision(database)
     if before == NEWEST:
-        await _build_indexes(database)
+        await _finish(database)
         return before, before
     async with database.write() as transaction:
         if not database.embedded:
@@ -77,14 +77,47 @@ async def migrate(database: Database, clock: Clock | None = None) -> tuple[str |
             await take_baseline(transaction, now=(clock or SystemClock()).now())
         await record_oldest_program(transaction, OLDEST_PROGRAM)
         after = await transaction.run_sync(_current)
-    await _build_indexes(database)
+    await _finish(database)
     return before, after
+
+
+async def _finish(database: Database) -> None:
+    """Do what a migration left for later, beside the writers; a migration that was ended early goes on here."""
+    if not database.embedded:
+        await fill_columns(database)
+        await _build_indexes(database)
+
+
+async def fill_columns(database: Database, *, at_once: int = 2_000) -> None:
+    """Fill the columns that revision 0027 added to the audit's entries, on PostgreSQL; so many rows in each transaction.
+
+    The mark in `deployment` is the id of the last row that has them; without a mark all rows do.
+    """
+    while True:
+        async with database.write() as transaction:
+            mark = (await transaction.execute(_FILLED)).scalar_one_or_none()
+            if mark is None:
+                return
+            batch = {"mark": int(mark), "most": at_once}
+            last = (await transaction.execute(_FILL, batch)).scalar_one()
+            if last is None:
+                await transaction.execute(_END_MARK)
+            else:
+                await transaction.execute(_MARK, {"last": str(last)})
+
+
+_FILLED = sa.text("SELECT value FROM deployment WHERE name = 'filled_0027' FOR UPDATE")
+_FILL = sa.text(
+    "WITH batch AS (SELECT id FROM audit_entries WHERE id > :mark ORDER BY id LIMIT :most), "
+    "filled AS (UPDATE audit_entries SET client_id = body::json->>'client_id', request_id = body::json->>'request_id' "
+    "FROM batch WHERE audit_entries.id = batch.id RETURNING audit_entries.id) SELECT max(id) FROM filled"
+)
+_MARK = sa.text("UPDATE deployment SET value = :last WHERE name = 'filled_0027'")
+_END_MARK = sa.text("DELETE FROM deployment WHERE name = 'filled_0027'")
 
 
 async def _build_indexes(database: Database) -> None:
     """Build the indexes that PostgreSQL lacks, one after the other, while others write; an unfinished one is built anew."""
-    if database.embedded:
-        return
     async with database.engine.connect() as opened:
         connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})

@@ -18,15 +18,17 @@ _COLUMNS = {"client_id": 40, "request_id": 64}
 def upgrade() -> None:
     for name, length in _COLUMNS.items():
         op.add_column("audit_entries", sa.Column(name, sa.String(length=length), nullable=True))
-    body = {"sqlite": "json_extract(body, '$.{}')", "postgresql": "body::json->>'{}'"}
-    member = body[op.get_context().dialect.name]
-    values = ", ".join(f"{name} = {member.format(name)}" for name in _COLUMNS)
-    op.execute(f"UPDATE audit_entries SET {values}")  # noqa: S608 - constant names
+    if op.get_context().dialect.name == "sqlite":
+        values = ", ".join(f"{name} = json_extract(body, '$.{name}')" for name in _COLUMNS)
+        op.execute(f"UPDATE audit_entries SET {values}")  # noqa: S608 - constant names
+    else:  # beside the writers, a batch at a time: `fill_columns` in gateway/schema.py
+        op.execute("INSERT INTO deployment (name, value) VALUES ('filled_0027', '0')")
     op.create_index("ix_audit_entries_client_id_id", "audit_entries", ["client_id", "id"])
     op.create_index("ix_audit_entries_request_id", "audit_entries", ["request_id"])
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM deployment WHERE name = 'filled_0027'")
     op.drop_index("ix_audit_entries_request_id", "audit_entries")
     op.drop_index("ix_audit_entries_client_id_id", "audit_entries")
     with op.batch_alter_table("audit_entries") as batch:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 
 from gateway.database import Database
 from gateway.errors.operators import SchemaOld, StateWrong
-from gateway.schema import MIGRATIONS, NEWEST, OLDEST_PROGRAM, migrate, require_current
+from gateway.schema import MIGRATIONS, NEWEST, OLDEST_PROGRAM, fill_columns, migrate, require_current
 from tests.gateway.test_schema import config
 from tests.kit.scene import Portal, Scene
 from tests.kit.stores import opened
@@ -19,7 +20,7 @@ FIRST = "0025"
 """The first revision for which the rule holds; the ones before are of versions that were stopped for an upgrade."""
 
 BACKFILLS = {
-    "0027": "written before the rule; it fills two new columns of the audit's entries in one statement"
+    "0027": "it fills two new columns: an embedded store's at once, PostgreSQL's later, of which it leaves a mark"
 }
 
 
@@ -118,6 +119,56 @@ async def test_a_migration_admits_the_programs_of_the_version_before(database_ur
     async with opened(database_url) as database, database.read() as connection:
         stored = sa.text("SELECT value FROM deployment WHERE name = 'oldest_program'")
         assert (await connection.execute(stored)).scalar_one() == OLDEST_PROGRAM
+
+
+async def test_new_columns_of_old_entries_are_filled_a_batch_at_a_time_beside_the_writers(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.receipt()
+    database = scene.gateway.deps.database
+    everything = sa.text("SELECT id, client_id, request_id FROM audit_entries ORDER BY id")
+    async with database.read() as connection:
+        before = (await connection.execute(everything)).all()
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0026"))
+        await connection.run_sync(lambda sync: command.upgrade(config(sync), NEWEST))
+    said: list[str] = []
+    sync = database.engine.sync_engine
+    sa.event.listen(sync, "before_cursor_execute", lambda *call: said.append(call[2]))
+    sa.event.listen(sync, "commit", lambda _: said.append("COMMIT"))
+
+    if not database.embedded:
+        async with database.read() as connection:
+            assert {row[1] for row in (await connection.execute(everything)).all()} == {None}
+        await fill_columns(database, at_once=2)
+
+    async with database.read() as connection:
+        assert (await connection.execute(everything)).all() == before
+        marks = await connection.execute(sa.text("SELECT name FROM deployment WHERE name = 'filled_0027'"))
+        assert marks.all() == []
+    acts = [line for line in said if line == "COMMIT" or "UPDATE audit_entries" in line]
+    batches = [line for line in acts if line != "COMMIT"]
+    assert database.embedded or len(batches) > len(before) / 2
+    # Each batch is committed before the next: no transaction stops a writer for long.
+    assert all(later == "COMMIT" for line, later in pairwise(acts) if line != "COMMIT")
+
+
+async def test_a_migration_that_was_ended_early_is_finished_by_the_next_one(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.receipt()
+    database = scene.gateway.deps.database
+    unfilled = sa.text("SELECT count(*) FROM audit_entries WHERE request_id IS NULL")
+    async with database.read() as connection:
+        before = (await connection.execute(unfilled)).scalar_one()
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0026"))
+        await connection.run_sync(lambda sync: command.upgrade(config(sync), NEWEST))
+
+    assert await migrate(database) == (NEWEST, NEWEST)
+
+    async with database.read() as connection:
+        assert (await connection.execute(unfilled)).scalar_one() == before
 
 
 async def test_an_index_on_a_table_with_rows_is_built_beside_the_writers_on_postgresql(

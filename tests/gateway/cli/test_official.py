@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.applications.statement import TEMPLATE
 from tests.kit.commands import Commands
+from tests.kit.staff import Staff
 
 STATED = """\
 application_id = "DVCTT-HN"
@@ -107,3 +110,16 @@ def test_an_issued_file_is_opened_only_by_a_signed_in_operator(gateway: Commands
     (tmp_path / "i.json").write_text("{}", encoding="utf-8")
     reason = gateway("official", "open", "--file", "i.json").reason()
     assert reason == "no operator is signed in here: gateway login NAME"
+
+
+def test_eight_characters_of_an_applications_hash_are_enough_for_a_proposal(staff: Staff) -> None:
+    digest, file = "c0ffee" + "a1" * 29, staff.write("official")
+    propose = ("profiles", "propose", "official", "--file", file, "--json", "--application")
+    with closing(sqlite3.connect(staff.gateway.folder / "var" / "gateway.db")) as store:
+        values = (digest, "2099-01-01 00:00:00.000000", "lan.nguyen", "[]", "[]")
+        columns = "sha256, made_at, made_by, procedures, operations"
+        store.execute(f"INSERT INTO applications ({columns}) VALUES (?, ?, ?, ?, ?)", values)
+        store.commit()
+
+    assert "application: " in staff.proposer(*propose, digest[:7]).reason()
+    assert digest in staff.proposer(*propose, digest[:8]).out
