@@ -28,7 +28,7 @@ PYTHON_IN_VENV = VENV / "bin" / "python"
 INPUTS = ("pyproject.toml", "requirements-dev.lock", "requirements-uv.lock")
 LOAD_ONCE = (
     "import demo.__main__, gateway.cli, gateway.workers, mock_c06.__main__, mock_c06.server, "
-    "aiosqlite, alembic.command, sqlalchemy.dialects.sqlite.aiosqlite, uvicorn.protocols.http.httptools_impl"
+    "aiosqlite, alembic.command, joserfc.jwk, sqlalchemy.dialects.postgresql, uvicorn.protocols.http.httptools_impl"
 )
 
 

@@ -281,6 +281,19 @@ async def test_threat_58_the_login_of_another_person_does_not_open_a_spent_budge
     assert (forged.status_code, forged.json()["code"]) == (401, "citizen_token_invalid")
 
 
+async def test_threat_58_a_claim_by_nine_digits_counts_as_a_strangers_also_with_the_persons_own_login(
+    scene: Scene, portal: Portal
+) -> None:
+    await spend(portal, AN_BY_CARD)
+
+    signed_in = await own_login(scene)
+    answer = await portal.call("POST", "/verifications", enquiry(claim=AN_BY_CARD), **signed_in)
+    by_twelve_digits = await portal.call("POST", "/verifications", enquiry(), **signed_in)
+
+    assert spent(answer) == "subject_day"
+    assert by_twelve_digits.json()["verdict"] == "confirmed"
+
+
 async def test_threat_58_a_signed_in_citizen_does_not_share_a_strangers_refusal_of_the_same_claim(
     scene: Scene, portal: Portal
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
+from gateway.profiles.state import find_registry_client
 from tests.kit.operators import signed_in
 from tests.kit.scene import Portal, Scene
 
@@ -62,3 +63,20 @@ async def test_an_account_that_c06_restores_is_ready_from_its_next_answer(
     assert (await readiness(scene))[1] == "degraded"
     assert (await official.verify(fresh=True)).status_code == 201
     assert await readiness(scene) == ("ready", "ready", None)
+
+
+@pytest.mark.parametrize(
+    ("skew", "told"), [(600.4, "its clock is 600 s ahead of"), (-599.6, "its clock is 600 s behind")]
+)
+async def test_readyz_says_how_wrong_the_clock_is_that_the_registry_refuses_the_login_for(
+    scene: Scene, official: Portal, skew: float, told: str
+) -> None:
+    await decide(scene, "suspended")
+    assert (await official.verify(fresh=True)).status_code == 502
+    registry = find_registry_client(scene.gateway.places[Profile.OFFICIAL])
+    assert registry is not None
+    registry.clock_skew = skew  # test_login_lockout shows that a refusal's Date sets it; this mock sends none
+
+    warning = (await readiness(scene))[2]
+
+    assert warning == f"the registry refuses the login: {told} this machine's: set the clock by NTP"
