@@ -6,6 +6,7 @@ The socket is bound first, so that the address is known. Listening on all addres
 
 import asyncio
 import contextlib
+import errno
 import gc
 import ipaddress
 import signal
@@ -228,8 +229,12 @@ def announce(gateway: Gateway) -> None:
         print(f"  {place.profile.value}: {place.issuer} ({connected})", flush=True)  # noqa: T201 - as above
 
 
+def _is_wrong_host(error: OSError) -> bool:
+    return isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+
+
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises `StateWrong` if the port is taken."""
+    """Return a listening socket. Raises `StateWrong` if the port is taken, or the address is no own one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -237,7 +242,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; try --port 0") from None
+        remedy = "give an address of this machine by --host" if _is_wrong_host(error) else "try --port 0"
+        raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; {remedy}") from None
     listener.listen(2048)
     return listener
 

@@ -57,6 +57,7 @@ async def read_kept(
         lines.append(f"copies of checkpoints: {agree} ({file})")
         members["copies"] = {"file": str(file), "checkpoints": len(copies)}
     if witness is not None:
+        _require_witness(witness)
         found = await read_witness(witness, None if witness_key is None else read_text(witness_key))
         if last is None or found.checkpoint.origin != last.origin:
             raise StateWrong(f"{witness}: the witness follows another log, {found.checkpoint.origin}")
@@ -66,6 +67,11 @@ async def read_kept(
         lines.append(f"witness: {name} cosigned row {size} at {at}")
         members["witness"] = {"name": name, "size": size, "at": at}
     return KeptCheckpoints(known=known, lines=lines, members=members)
+
+
+def _require_witness(witness: str) -> None:
+    if not witness.startswith(("http://", "https://")) and not Path(witness).exists():
+        raise StateWrong(f"--witness {witness}: http://… or https://…, or a file is expected")
 
 
 def _read_copies(file: Path, last: Checkpoint | None) -> list[Checkpoint]:

@@ -53,7 +53,7 @@ async def prove_row(database: Database, row: int, *, size: int | None = None) ->
         last = await tree_store.find_last_checkpoint(transaction)
         reached = 0 if last is None else last.size
         if last is None or not 1 <= row <= reached:
-            raise _refused("row", f"1 to {reached} is expected")
+            raise _refused("row", f"1 to {reached} is expected" if reached else "the audit has no rows yet")
         size = reached if size is None else size
         if not row <= size <= reached:
             raise _refused("tree_size", f"{row} to {reached} is expected")

@@ -236,7 +236,9 @@ def _read_text(path: Path, name: str) -> str:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:  # a ValueError for a name with a NUL
-        raise SettingInvalid(f"{name}: {path} can't be read ({type(error).__name__})") from None
+        why = getattr(error, "strerror", None) or "no file's name"
+        whose = "" if name == str(path) else f"{name}: "
+        raise SettingInvalid(f"{whose}{path}: can't be read ({why})") from None
     if len(content) > _LARGEST:
         raise SettingInvalid(f"{name}: {path} is over 64 KiB")
     return _decode(content, f"{name}: {path}")

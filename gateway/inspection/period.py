@@ -17,7 +17,7 @@ class Period:
 
     def __init__(self, start: datetime | None = None, end: datetime | None = None) -> None:
         if start is not None and end is not None and end <= start:
-            raise ValueError("--to is after --from")
+            raise ValueError("an instant after --from is expected")
         self.start, self.end = start, end
 
     def __contains__(self, at: datetime) -> bool:

@@ -77,6 +77,8 @@ def _add_show(app: typer.Typer, clock: Clock) -> None:
 def _load(folder: Path | None = None) -> Catalogue:
     from gateway.procedures.catalogue import DATA, CatalogueInvalid, load_catalogue
 
+    if folder is not None and not folder.is_dir():
+        fail(f"--folder {folder}: no such folder")
     try:
         return load_catalogue(folder or DATA)
     except CatalogueInvalid as exc:

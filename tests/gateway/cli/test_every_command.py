@@ -56,7 +56,13 @@ def test_the_version_is_printed_as_one_line(gateway: Commands) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("nothing",), ("serve", "--port", "70000"), ("accounts", "create"), ("accounts", "list", "--colour")],
+    [
+        ("nothing",),
+        ("audit", "search", "--from", "2022-05-02", "--to", "2022-05-01"),
+        ("serve", "--port", "70000"),
+        ("accounts", "create"),
+        ("accounts", "list", "--colour"),
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_exits_2_without_a_traceback(gateway: Commands, arguments: Sequence[str]) -> None:
@@ -87,6 +93,26 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     gateway: Commands, environment: dict[str, str], named: str
 ) -> None:
     assert named in gateway("keys", "list", **environment).reason()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("audit proof 9", "row: the audit has no rows yet"),
+        ("audit verify --witness nope", "--witness nope: http://… or https://…, or a file is expected"),
+        ("procedures lint --folder nope", "--folder nope: no such folder"),
+        ("serve --port 0 --host nope.invalid", "give an address of this machine by --host"),
+        ("serve --port 0 --host 192.0.2.1", "give an address of this machine by --host"),
+        ("accounts show acc_nothing", "account acc_nothing does not exist: gateway accounts list"),
+        ("keys rotate token --leaked key_nothing", "is not an accepted token key there: gateway keys list"),
+        ("official open --file nope", "nope: No such file or directory"),
+        ("restore nope", "nope: no such file"),
+    ],
+)
+def test_a_wrong_use_is_one_line_that_names_what_is_wrong_and_the_remedy(
+    gateway: Commands, arguments: str, reason: str
+) -> None:
+    assert reason in gateway(*arguments.split()).reason()
 
 
 def test_the_wrong_master_key_is_named_and_nothing_is_opened(gateway: Commands, tmp_path: Path) -> None:
