@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.kit.source import ROOT
+from tools.install import OLDEST, TOO_NEW
 
 DOCUMENTS = ("README.md", "README.vi.md", "CONTRIBUTING.md")
 MODULES = {"gateway": "gateway", "mock-c06": "mock_c06"}
@@ -49,6 +50,28 @@ def test_the_first_screen_names_both_commands_with_their_last_lines(document: st
         *_, time, last_line = [cell.strip() for cell in row.strip("| ").split("|")]
         assert re.search(r"minute|phút", time)
         assert last_line.strip("`").startswith(f"{command}: ok (")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (
+            "README.md",
+            ("Python 3.11 to 3.13", "makes `.venv`", "needs the network", "`make serve` does so too"),
+        ),
+        ("README.vi.md", ("Python 3.11 đến 3.13", "tạo `.venv`", "cần mạng", "`make serve` cũng vậy")),
+    ],
+)
+def test_the_first_screen_says_what_the_first_run_needs(document: str, words: tuple[str, ...]) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    screen = " ".join(" ".join(text.splitlines()[:FIRST_SCREEN]).split())
+    assert [each for each in words if each not in screen] == []
+    oldest, newest = (".".join(map(str, OLDEST)), f"{TOO_NEW[0]}.{TOO_NEW[1] - 1}")
+    assert (oldest, newest) == ("3.11", "3.13")
+
+
+def test_the_vietnamese_readme_is_linked_near_the_top() -> None:
+    assert "(README.vi.md)" in "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:6])
 
 
 def test_the_readme_shows_the_last_line_of_make_test() -> None:
