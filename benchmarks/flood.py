@@ -1,12 +1,17 @@
-"""`python -m benchmarks.flood`: how long official's `/me` takes while a sandbox account floods the same gateway.
+"""`python -m benchmarks.flood`: how long official's calls take while a sandbox account floods the gateway.
 
-One worker on SQLite serves both profiles. Requests to official have a constant rate, alternately without and with the
-flood, so that other load of the machine affects both. The flood is a separate program: eight connections that send bodies
-of 64 KB at 100 KB/s (names and notes of combining marks, thousands of members, lists, digits), and questions whose
-answer, from the benchmark's own registry, is one element with 60,000 attributes. Goal: the 99th percentile with the flood
-is at most twice the one without. Before the limits of docs/decisions/0064 it was 39 seconds.
+Calls to official (`/me`, a verification that is reused, one that is asked) have a constant rate, alternately without and with
+the flood, so that other load of the machine affects both. The flood is a separate program: connections that send bodies of
+64 KB (names and notes of combining marks, thousands of members, lists, digits), and more questions at once than the bulkhead
+sends, which the benchmark's own registry answers after a second with 60,000 attributes on one element.
+
+Both profiles in one process, then a process for each profile with an SQLite file of its own (`--separate`: only that), sandbox's
+with lower priority, as in `deploy/gateway@.service`. The flood sends 100 KB/s on each connection, in the last row as fast as it
+can. Goal: the 99th percentile with the flood is at most twice the one without. Before the limits of docs/decisions/0064 it was
+39 seconds.
 """
 
+import argparse
 import asyncio
 import json
 import multiprocessing
@@ -16,11 +21,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 import httpx
@@ -28,11 +34,15 @@ from joserfc.jwk import ECKey
 
 from benchmarks.kept import keep, machine
 from portal.gateway_client import GatewayClient, PortalAccount
-from tests.kit.programs import Place, find_account, log_in, place_beside, serving_mock
+from tests.kit.programs import Place, Served, find_account, log_in, make_store, place_beside, serving_mock
 from tests.kit.scene import AGENCY, enquiry
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 8
+ASKERS = 96
+"""More than the 64 questions that the bulkhead sends at once."""
+
+SLOW_S = 1.0
 BYTES_PER_SECOND = 100_000
 BODY = 64_000
 PIECES_PER_SECOND = 10
@@ -41,7 +51,7 @@ ASKED = 75
 PAUSE_S = 0.02
 GOAL = 2.0
 BEHIND = 10
-"""The flood's lower scheduling priority, so that its own CPU time doesn't slow the gateway."""
+"""The lower priority of the flood and of a sandbox process of its own: on few cores their CPU time would be measured."""
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _ANSWERS = "http://www.mic.gov.vn/dancu/1.0"
@@ -77,31 +87,114 @@ def bodies() -> list[tuple[str, bytes]]:
     return [*sent, ("/verifications", digits), ("/verifications", deep)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One arrangement of processes, and its flood: `paced` is the flood of 100 KB/s for each connection."""
+
+    name: str
+    separate: bool
+    paced: bool
+
+
+ROWS = (
+    Row(name="both profiles in one process", separate=False, paced=True),
+    Row(name="a process for each profile", separate=True, paced=True),
+    Row(name="a process for each profile, the flood as fast as it can", separate=True, paced=False),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The seconds of official's calls, round by round, without and with the flood, and what the flood received."""
+
+    rounds: Sequence[tuple[Sequence[float], Sequence[float]]]
+    met: Counter[str]
+
+    @property
+    def ratio(self) -> float:
+        """Return the median over the rounds of the p99 with the flood, divided by the one without."""
+        return median(_p99(flooded) / _p99(quiet) for quiet, flooded in self.rounds)
+
+
 def main() -> None:
-    """Run everything, print the ratio, store the figures."""
+    """Measure each row, print the ratios, store the figures."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks.flood")
+    options.add_argument("--separate", action="store_true", help="only a process for each profile")
+    rows = [row for row in ROWS if row.separate or not options.parse_args().separate]
     (ROOT / "var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
+    print(f"official's calls under a flood from a sandbox account; {machine()}")
     try:
-        with serving_mock() as mock, _hostile_registry() as hostile:
-            account = find_account(mock, "dvctt-hanoi-official")
-            members = {
-                "REGISTRY_URL": mock.official,
-                "C06_USER": account["user"],
-                "C06_SECRET": account["secret"],
-                "AGENCY": account["agency"],
-                "OFFICER": "dvctt.dichvu",
-                "NETWORKS": "127.0.0.0/8",
-            }
-            settings = {f"GATEWAY_OFFICIAL_{name}": value for name, value in members.items()}
-            settings |= {"GATEWAY_SANDBOX_REGISTRY_URL": hostile, "GATEWAY_LOG_LEVEL": "warning"}
-            place = place_beside(mock, folder, **settings)
-            place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
-            _measure(place, _official_account(place), place.make_account())
+        found = {row.name: measure(row, folder / str(number)) for number, row in enumerate(rows)}
+        _report(found)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _official_account(place: Place) -> PortalAccount:
+def measure(row: Row, folder: Path, *, rounds: int = ROUNDS, asked: int = ASKED) -> Measured:
+    """Serve as the row says, and measure `rounds` times so many calls without and with the flood."""
+    with (
+        serving_mock() as mock,
+        _hostile_registry() as hostile,
+        _serving(row, mock, hostile, folder) as (official, log_in_at_sandbox),
+    ):
+        asyncio.run(_ask(official, asked))  # the first calls include one-time work
+        measured: list[tuple[list[float], list[float]]] = []
+        met: Counter[str] = Counter()
+        for _ in range(rounds):
+            quiet = asyncio.run(_ask(official, asked))
+            with log_in_at_sandbox() as portal:
+                base, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
+            with _flood(base, headers, paced=row.paced) as answered:
+                flooded = asyncio.run(_ask(official, asked))
+            measured.append((quiet, flooded))
+            met.update(answered())
+    return Measured(rounds=measured, met=met)
+
+
+@contextmanager
+def _serving(
+    row: Row, mock: Served, hostile: str, folder: Path
+) -> Iterator[tuple[PortalAccount, Callable[[], httpx.Client]]]:
+    """Serve both profiles; yield official's account, and what signs sandbox's account in."""
+    sandbox = {"GATEWAY_SANDBOX_REGISTRY_URL": hostile, "GATEWAY_LOG_LEVEL": "warning"}
+    away = _official_settings(mock) | {"GATEWAY_LOG_LEVEL": "warning"}
+    if row.separate:
+        near = _make_place(mock, folder / "sandbox", sandbox | {"GATEWAY_SERVE_PROFILE": "sandbox"})
+        bare = {"GATEWAY_LOG_FORMAT": "json", "GATEWAY_SERVE_PROFILE": "official"}
+        far = replace(_make_place(mock, folder / "official", {}), settings=bare | away)
+    else:
+        near = far = _make_place(mock, folder / "both", sandbox | away)
+    account, key = near.make_account(), _make_official_account(far)
+    with ExitStack() as opened:
+        at_official = at_sandbox = opened.enter_context(far.serving())
+        if row.separate:
+            at_sandbox = opened.enter_context(near.serving(within=("nice", "-n", str(BEHIND))))
+        yield replace(key, issuer=f"{at_official.address}/official"), lambda: log_in(at_sandbox, account)
+
+
+def _make_place(mock: Served, folder: Path, settings: Mapping[str, str]) -> Place:
+    folder.mkdir(parents=True)
+    place = place_beside(mock, folder, **settings)
+    make_store(place)
+    place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
+    return place
+
+
+def _official_settings(mock: Served) -> dict[str, str]:
+    account = find_account(mock, "dvctt-hanoi-official")
+    members = {
+        "REGISTRY_URL": mock.official,
+        "C06_USER": account["user"],
+        "C06_SECRET": account["secret"],
+        "AGENCY": account["agency"],
+        "OFFICER": "dvctt.dichvu",
+        "NETWORKS": "127.0.0.0/8",
+    }
+    return {f"GATEWAY_OFFICIAL_{name}": value for name, value in members.items()}
+
+
+def _make_official_account(place: Place) -> PortalAccount:
     key = ECKey.generate_key("P-256")
     public = place.folder / "official.jwk.json"
     public.write_text(json.dumps(key.as_dict(private=False)), encoding="utf-8")
@@ -110,45 +203,28 @@ def _official_account(place: Place) -> PortalAccount:
     return PortalAccount(client_id=made["client_id"], issuer=made["issuer"], key=key)
 
 
-def _measure(place: Place, official: PortalAccount, sandbox: dict[str, str]) -> None:
-    quiet: list[float] = []
-    flooded: list[float] = []
-    met: Counter[str] = Counter()
-    with place.serving() as running:
-        account = PortalAccount(
-            client_id=official.client_id, issuer=f"{running.address}/official", key=official.key
-        )
-        asyncio.run(_ask(account, ASKED))  # the first calls include one-time work
-        for _ in range(ROUNDS):
-            quiet += asyncio.run(_ask(account, ASKED))
-            with log_in(running, sandbox) as portal:
-                base, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
-            with _flood(base, headers) as answered:
-                flooded += asyncio.run(_ask(account, ASKED))
-            met.update(answered())
-    _report(quiet, flooded, met)
-
-
 async def _ask(account: PortalAccount, times: int) -> list[float]:
-    """Return the seconds of each `/me`."""
+    """Return the seconds of each call: by turns `/me`, a verification that is reused, one that is asked."""
     took: list[float] = []
     async with GatewayClient(account) as portal:
-        await portal.me()
-        for _ in range(times):
+        calls = (portal.me, lambda: portal.verify(enquiry()), lambda: portal.verify(enquiry(fresh=True)))
+        for call in calls:
+            await call()
+        for number in range(times):
             await asyncio.sleep(PAUSE_S)
             began = time.perf_counter()
-            answer = await portal.me()
+            answer = await calls[number % len(calls)]()
             took.append(time.perf_counter() - began)
-            assert answer.status == 200, answer.members
+            assert answer.status in {200, 201}, answer.members
     return took
 
 
 @contextmanager
-def _flood(base: str, headers: Mapping[str, str]) -> Iterator[Callable[[], Counter[str]]]:
+def _flood(base: str, headers: Mapping[str, str], *, paced: bool) -> Iterator[Callable[[], Counter[str]]]:
     """Flood from another process; the yielded function returns at the end how often each status was received."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_run_flood, args=(base, dict(headers), theirs))
+    process = context.Process(target=_run_flood, args=(base, dict(headers), paced, theirs))
     process.start()
     met: Counter[str] = Counter()
     try:
@@ -160,19 +236,22 @@ def _flood(base: str, headers: Mapping[str, str]) -> Iterator[Callable[[], Count
         process.join(10)
 
 
-def _run_flood(base: str, headers: dict[str, str], pipe: Connection) -> None:
+def _run_flood(base: str, headers: dict[str, str], paced: bool, pipe: Connection) -> None:
     os.nice(BEHIND)
-    pipe.send(asyncio.run(_flood_until_stopped(base, headers, pipe)))
+    pipe.send(asyncio.run(_flood_until_stopped(base, headers, paced, pipe)))
 
 
-async def _flood_until_stopped(base: str, headers: dict[str, str], pipe: Connection) -> Counter[str]:
+async def _flood_until_stopped(
+    base: str, headers: dict[str, str], paced: bool, pipe: Connection
+) -> Counter[str]:
     met: Counter[str] = Counter()
     requests = bodies()
     async with asyncio.TaskGroup() as group:
         callers = [
-            group.create_task(_send_all(base, headers, requests[number:] + requests[:number], met))
+            group.create_task(_send_all(base, headers, requests[number:] + requests[:number], met, paced))
             for number in range(CONNECTIONS)
         ]
+        callers += [group.create_task(_keep_asking(base, headers, number, met)) for number in range(ASKERS)]
         await asyncio.sleep(1.5)
         pipe.send("begun")
         await asyncio.to_thread(pipe.poll, None)
@@ -182,7 +261,7 @@ async def _flood_until_stopped(base: str, headers: dict[str, str], pipe: Connect
 
 
 async def _send_all(
-    base: str, headers: dict[str, str], requests: list[tuple[str, bytes]], met: Counter[str]
+    base: str, headers: dict[str, str], requests: list[tuple[str, bytes]], met: Counter[str], paced: bool
 ) -> None:
     sized = {**headers, "Content-Type": "application/json"}
     async with httpx.AsyncClient(base_url=base, timeout=120, trust_env=False) as http:
@@ -190,11 +269,29 @@ async def _send_all(
             for route, body in requests:
                 declared = {**sized, "Content-Length": str(len(body))}
                 try:
-                    answer = await http.post(route, content=_trickle(body), headers=declared)
+                    answer = await http.post(
+                        route, content=_trickle(body) if paced else body, headers=declared
+                    )
                 except httpx.HTTPError as error:
                     met[type(error).__name__] += 1
                 else:
                     met[f"{route} {answer.status_code}"] += 1
+
+
+async def _keep_asking(base: str, headers: dict[str, str], number: int, met: Counter[str]) -> None:
+    """Ask about one invented person again and again; wait after a refusal."""
+    claim = {**enquiry()["claim"], "citizen_id": f"001090{900_000 + number}"}
+    body = enquiry(claim=claim, fresh=True)
+    async with httpx.AsyncClient(base_url=base, timeout=120, trust_env=False, headers=headers) as http:
+        while True:
+            try:
+                answer = await http.post("/verifications", json=body)
+            except httpx.HTTPError as error:
+                met[type(error).__name__] += 1
+                continue
+            met[f"question {answer.status_code}"] += 1
+            if answer.status_code in {429, 503}:
+                await asyncio.sleep(SLOW_S)
 
 
 async def _trickle(body: bytes) -> AsyncIterator[bytes]:
@@ -220,7 +317,7 @@ def _hostile_registry() -> Iterator[str]:
 
 
 def _serve_bombs(pipe: Connection) -> None:
-    """Answer every request with 60,000 attributes."""
+    """Answer every request after a second with 60,000 attributes."""
     os.nice(BEHIND)
     answer = bomb()
 
@@ -229,11 +326,13 @@ def _serve_bombs(pipe: Connection) -> None:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
+            time.sleep(SLOW_S)
             self.send_response(200)
             self.send_header("Content-Type", "text/xml; charset=utf-8")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            with suppress(ConnectionError):  # the flood has ended
+                self.wfile.write(answer)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
@@ -243,30 +342,33 @@ def _serve_bombs(pipe: Connection) -> None:
         server.serve_forever()
 
 
-def _report(quiet: Sequence[float], flooded: Sequence[float], met: Counter[str]) -> None:
-    calm, busy = (_percentiles(took) for took in (quiet, flooded))
-    ratio = round(busy["p99_ms"] / calm["p99_ms"], 2)
+def _report(found: Mapping[str, Measured]) -> None:
     load = [round(value, 1) for value in os.getloadavg()]
-    print(f"official's /me under a flood from a sandbox account; {machine()}, load {load[0]}")
-    for name, found in (("quiet", calm), ("flooded", busy)):
-        print(f"  {name:<8} p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms")
-    print(
-        f"  p99 flooded ÷ quiet {ratio} (goal: at most {GOAL:g}); the flood received {sum(met.values())} answers"
-    )
-    figures = {
-        "quiet": calm,
-        "flooded": busy,
-        "ratio_p99": ratio,
-        "load": load,
-        "flood_met": dict(sorted(met.items())),
-    }
-    path = keep("flood", {"connections": CONNECTIONS, "asked": len(quiet), **figures})
-    print(f"written to {path}")
+    kept: dict[str, object] = {"connections": CONNECTIONS, "askers": ASKERS, "load": load}
+    for name, measured in found.items():
+        calm, busy = (
+            _percentiles([took for each in measured.rounds for took in each[part]]) for part in (0, 1)
+        )
+        ratio = round(measured.ratio, 2)
+        print(f"{name}; load {load[0]}")
+        for word, figures in (("quiet", calm), ("flooded", busy)):
+            print(f"  {word:<8} p50 {figures['p50_ms']:.1f} ms, p99 {figures['p99_ms']:.1f} ms")
+        met = dict(sorted(measured.met.items()))
+        print(
+            f"  p99 flooded ÷ quiet, median of {len(measured.rounds)} rounds: {ratio} (goal: at most {GOAL:g}); "
+            f"the flood received {sum(met.values())} answers"
+        )
+        kept[name] = {"quiet": calm, "flooded": busy, "ratio_p99": ratio, "flood_met": met}
+    print(f"written to {keep('flood', kept)}")
 
 
 def _percentiles(took: Sequence[float]) -> dict[str, float]:
     cuts = quantiles(took, n=100, method="inclusive")
     return {"p50_ms": round(cuts[49] * 1000, 2), "p99_ms": round(cuts[98] * 1000, 2)}
+
+
+def _p99(took: Sequence[float]) -> float:
+    return quantiles(took, n=100, method="inclusive")[98]
 
 
 if __name__ == "__main__":

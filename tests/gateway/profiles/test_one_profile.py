@@ -235,7 +235,6 @@ async def test_a_switch_is_watched_by_the_process_that_serves_the_profile_alone(
 
 ACTS = (
     ("POST", "/profiles/official/suspend", {"reason": "thử"}),
-    ("POST", "/changes", {"kind": "resume_profile", "profile": "official"}),
     ("POST", "/changes", {"kind": "set_policy", "profile": "official", "policy": {"reuse_seconds": 60}}),
 )
 
@@ -246,7 +245,7 @@ async def desk(sandbox: Scene) -> Desk:
 
 
 @on_sqlite
-@pytest.mark.parametrize(("method", "path", "body"), ACTS, ids=["suspend", "resume", "set_policy"])
+@pytest.mark.parametrize(("method", "path", "body"), ACTS, ids=["suspend", "set_policy"])
 async def test_an_act_on_the_other_profile_is_refused_in_a_store_where_it_would_have_no_effect(
     sandbox: Scene, desk: Desk, method: str, path: str, body: dict[str, Any]
 ) -> None:
