@@ -192,6 +192,46 @@ def test_a_portal_gets_its_token_and_verifies_through_the_proxy(street: Street) 
     assert token not in street.proxy.log()
 
 
+def test_a_process_for_each_profile_is_reached_by_the_paths_of_its_profile(
+    street: Street, mock: Served, tmp_path: Path
+) -> None:
+    """The street's gateway serves both; beside it one of sandbox alone, whose answers tell it apart."""
+    port = find_free_ports(1)
+    own = {"GATEWAY_PUBLIC_URL": f"https://{NAME}", "GATEWAY_SERVE_PROFILE": "sandbox"}
+    alone, upstream = place_beside(mock, tmp_path, **own), f"127.0.0.1:{street.port}"
+    changes = {f"server {upstream}; # sandbox": f"server 127.0.0.1:{port};"}
+    alone.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
+    with alone.serving(port), street.beside(tmp_path, upstream, changes) as divided:
+        wanted = {
+            "/sandbox/jwks.json": port,
+            "/.well-known/oauth-authorization-server/sandbox": port,
+            "/.well-known/oauth-protected-resource/sandbox/v1": port,
+            "/official/jwks.json": street.port,
+            "/.well-known/oauth-authorization-server/official": street.port,
+            "/sandboxes": street.port,
+            "/readyz": street.port,
+            "/docs": street.port,
+            "/.well-known/audit/key": street.port,
+        }
+        for path in wanted:
+            divided.call("GET", path)
+        keys = [street.call("GET", "/sandbox/jwks.json"), divided.call("GET", "/sandbox/jwks.json")]
+        wait_for(lambda: divided.proxy.log().count("\n") > len(wanted))
+
+    found = [json.loads(line)["upstream"] for line in divided.proxy.log().splitlines()]
+    assert found[: len(wanted)] == [f"127.0.0.1:{port}" for port in wanted.values()]
+    assert keys[0].json() != keys[1].json()  # each store has keys of its own
+
+
+def test_threat_46_requests_to_sandbox_use_up_no_share_of_official(street: Street, tmp_path: Path) -> None:
+    changes = {"rate=100r/s": "rate=1r/m", "burst=200": "burst=1"}
+    with street.beside(tmp_path, f"127.0.0.1:{street.port}", changes) as strict:
+        sandbox = [strict.call("GET", "/sandbox/jwks.json").status_code for _ in range(4)]
+        official = strict.call("GET", "/official/jwks.json").status_code
+
+    assert (sandbox[0], sandbox[-1], official) == (200, 429, 200)
+
+
 def test_threat_36_a_caller_with_another_host_name_gets_no_certificate(street: Street) -> None:
     with pytest.raises(ssl.SSLError):
         street.connect("evil.example")
