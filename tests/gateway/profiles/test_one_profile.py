@@ -6,16 +6,21 @@ See docs/decisions/0103.
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from joserfc.jwk import ECKey
 
+from gateway.audit import store as audit
 from gateway.changes.watch import check_watched
 from gateway.clock import today
+from gateway.database import WAIT_SECONDS, open_database
 from gateway.edge.metrics import Metrics, metrics_page
+from gateway.errors.registry import StoreUnavailable
 from gateway.identifiers import Profile
 from gateway.profiles.epochs import refresh
 from gateway.profiles.store import list_revisions, revisions
@@ -233,6 +238,21 @@ async def test_a_switch_is_watched_by_the_process_that_serves_the_profile_alone(
         assert (before, (await desk.look(change))["state"]) == ("active", "confirmed")
 
 
+@on_postgresql
+async def test_threat_46_official_answers_though_a_process_froze_with_the_audits_lock(both: Scene) -> None:
+    frozen = open_database(both.settings.database_url, statement_seconds=WAIT_SECONDS)
+    async with serving(both, OFFICIAL) as official:
+        portal = await official.portal(OFFICIAL)
+        transaction = frozen.write()
+        await audit.lock(await transaction.__aenter__())
+        answer = await portal.verify()
+        with pytest.raises(StoreUnavailable):
+            await transaction.__aexit__(None, None, None)
+    await frozen.close()
+
+    assert answer.status_code == 201
+
+
 ACTS = (
     ("POST", "/profiles/official/suspend", {"reason": "thử"}),
     ("POST", "/changes", {"kind": "set_policy", "profile": "official", "policy": {"reuse_seconds": 60}}),
@@ -284,3 +304,16 @@ async def test_an_operator_still_acts_on_the_served_profile_and_on_operators_in_
     async with sandbox.gateway.deps.database.read() as transaction:
         query = sa.select(sa.func.count()).where(revisions.c.profile == "sandbox")
         assert (await transaction.execute(query)).scalar_one() == 2
+
+
+@on_sqlite
+async def test_official_promotes_a_sandbox_account_that_was_made_in_its_own_store(both: Scene) -> None:
+    key = ECKey.generate_key("P-256")
+    async with serving(both, OFFICIAL) as official:
+        desk = await open_desk(official)
+        account = await official.portal(SANDBOX, log_in=False)
+        body = {"kind": "promote_account", "client_id": account.client_id}
+        change = await desk.ask(body | {"public_key": key.as_dict(private=False)})
+        made = (await desk.carry_out(change))["shown_once"]
+        promoted = replace(account, client_id=made["client_id"], issuer=made["issuer"], secret=None, key=key)
+        assert (await (await promoted.log_in()).verify()).status_code == 201
