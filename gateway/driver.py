@@ -323,17 +323,13 @@ def _fetch(connection: sqlite3.Connection, text: _Text, members: Members) -> Seq
 
 
 async def connect_postgres(dsn: str, *, wait_seconds: float, statement_seconds: float | None = None) -> Any:
-    """Open a connection to PostgreSQL; `statement_seconds` is the limit of one statement, None for no limit.
-
-    With a limit, PostgreSQL ends a transaction that does nothing for half of it: a process that froze inside one would keep
-    the locks that others wait for.
-    """
+    """Open a connection to PostgreSQL; `statement_seconds` is the limit of one statement, None for no limit."""
     import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only where PostgreSQL is used
 
     connection = await asyncpg.connect(dsn, timeout=wait_seconds, command_timeout=statement_seconds)
     if statement_seconds is not None:
-        idle = int(statement_seconds * 1000 / 2)
-        await connection.execute(f"SET idle_in_transaction_session_timeout = {idle}")
+        # A process that freezes in a transaction would keep the locks that others wait for: docs/decisions/0104.
+        await connection.execute(f"SET idle_in_transaction_session_timeout = {int(statement_seconds * 500)}")
     return connection
 
 
