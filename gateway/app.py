@@ -126,7 +126,7 @@ async def _close(deps: Dependencies, clients: ClientPool, sequencer: Sequencer) 
     await deps.kept.versions.aclose()
     await deps.audit.aclose()
     if deps.audit.appended:
-        await sequencer.try_run()
+        await sequencer.try_run(deps.audit)
 
 
 async def _propose(gateway: Gateway, unapproved: Sequence[Revision]) -> None:

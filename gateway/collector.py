@@ -94,6 +94,11 @@ class GatewayCollector(Collector):
             "Waiting entries without a right MAC: somebody else wrote them.",
             value=sequencer.refused,
         )
+        yield CounterMetricFamily(
+            "gateway_audit_entries_lost",
+            "Entries of this worker that somebody deleted before they had a row.",
+            value=sequencer.lost,
+        )
         yield GaugeMetricFamily(
             "gateway_audit_stalled_seconds",
             "How long this worker has seen the same committed entry wait for its row.",

@@ -53,7 +53,9 @@ def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
         reported: Annotated[
             int,
             typer.Option(
-                min=0, metavar="ROW", help="With --state: known edits, recorded up to this row, are accepted."
+                min=0,
+                metavar="ROW",
+                help="Known edits and lost entries, recorded up to this row, are accepted.",
             ),
         ] = 0,
         keyless: Annotated[
@@ -111,7 +113,9 @@ async def _check(
 
     kept = await read(database, settings)
     if not state:
-        return await verify_audit(database, trust=trust, known=kept.known, progress=_report_progress), kept
+        return await verify_audit(
+            database, trust=trust, known=kept.known, reported=reported, progress=_report_progress
+        ), kept
     all_tables()
     return await verify_state(
         database, trust=trust, known=kept.known, reported=reported, progress=_report_progress

@@ -38,6 +38,10 @@ WAITING = 1024
 """Limit of the records that wait for their commit; a further one is refused unless it is mandatory."""
 
 
+UNMERGED = 65_536
+"""Limit of the committed entries whose rows are looked for; with more, the sequencer has stopped, which is an alarm."""
+
+
 class HotRecord(Generic[V]):
     """A hot record. The function that applies it sets its entries, and its result or its failure."""
 
@@ -97,6 +101,7 @@ class AuditLog:
     """Appends entries together with the change that they are evidence of, in one durable commit.
 
     The last entry of a record names what the record changed in covered tables (`state.py`). Each entry gets a MAC by `macs`.
+    `unmerged`: id and leaf hash of the committed entries that were not yet seen in a row (`Sequencer.try_run`).
     """
 
     def __init__(self, database: Database, macs: EntryMacs) -> None:
@@ -110,6 +115,7 @@ class AuditLog:
         self.groups = 0
         self.records = 0
         self.appended = 0
+        self.unmerged: dict[int, str] = {}
 
     @property
     def waiting(self) -> int:
@@ -254,14 +260,15 @@ class AuditLog:
             for change, records in by_change.items():
                 await change.apply(transaction, records)
             entries = [entry for record in group for entry in record.entries]
-            if entries:
-                await store.append(transaction, entries, self.macs)
-        self._count(group, entries)
+            appended = await store.append(transaction, entries, self.macs) if entries else []
+        self._count(group, appended)
 
-    def _count(self, group: Sequence[object], entries: Sequence[AuditEntry]) -> None:
+    def _count(self, group: Sequence[object], appended: Sequence[tuple[int, str]]) -> None:
         self.groups += 1
         self.records += len(group)
-        self.appended += len(entries)
+        self.appended += len(appended)
+        if len(self.unmerged) < UNMERGED:
+            self.unmerged.update(appended)
 
     async def _drain(self) -> None:
         while self._jobs:
@@ -299,9 +306,9 @@ class AuditLog:
             entries: list[AuditEntry] = []
             for job in group:
                 entries += await job.run(transaction)
-            if entries:
-                await store.append(ConnectionTransaction(transaction), entries, self.macs)
-        self._count(group, entries)
+            driver = ConnectionTransaction(transaction)
+            appended = await store.append(driver, entries, self.macs) if entries else []
+        self._count(group, appended)
 
 
 class _HalfDone(Exception):

@@ -23,6 +23,9 @@ LOCAL = "local"
 """The actor of a command on the host without a sign-in."""
 
 
+LOST = "entries_lost"
+"""The outcome of the row that records entries of this gateway that were deleted before they had a row."""
+
 CONTENT = "content"
 """The kind of pseudonym that the `content` of an entry is, computed from the SHA-256 of the body sent."""
 

@@ -26,6 +26,7 @@ from gateway.audit.checkpoints import (
 )
 from gateway.audit.log import AuditLog
 from gateway.audit.macs import EntryMacs
+from gateway.audit.model import LOCAL, LOST, AuditEntry, Kind
 from gateway.audit.store import find_leaf
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
@@ -35,6 +36,7 @@ from gateway.database import Database, Transaction
 from gateway.deployment import find_mark
 from gateway.errors.operators import AuditBroken
 from gateway.errors.registry import Overloaded
+from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.keys.store import find_missing_key
 from gateway.keys.vault import Vault
@@ -48,6 +50,9 @@ IDLE_SECONDS = 5.0
 MOST = 4_096
 """Limit of the entries of one pass, and of the refused entries that are logged."""
 
+_NAMED = 20
+"""How many lost entries the row that records them names; the log names more."""
+
 STALLED_SECONDS = 60
 """An entry that waits longer is an alarm."""
 
@@ -57,7 +62,8 @@ log = structlog.get_logger("gateway.audit")
 class Sequencer:
     """The sequencer of one process.
 
-    `merged` counts the rows that it has given, `refused` the waiting entries without a right MAC that it has seen.
+    `merged` counts the rows that it has given, `refused` the waiting entries without a right MAC that it has seen, `lost` the
+    entries of this process that were deleted before they had a row.
     `stalled_seconds`: how long it has seen the same entry wait, 0 if none does. `signed` are the number and the leaf of a row
     that is known to be signed, such as the head beside the master key.
     """
@@ -73,6 +79,7 @@ class Sequencer:
     ) -> None:
         self.merged = 0
         self.refused = 0
+        self.lost = 0
         self.stalled_seconds = 0.0
         self._database = database
         self._vault = vault
@@ -105,10 +112,16 @@ class Sequencer:
             if not merged:
                 return True
 
-    async def try_run(self) -> bool:
-        """As `run`; an error is logged, and counts as done unless the store may soon work again."""
+    async def try_run(self, audit: AuditLog | None = None) -> bool:
+        """As `run`; an error is logged, and counts as done unless the store may soon work again.
+
+        Then look for the row of each entry that `audit` has committed. One that neither waits nor has a row was deleted between
+        its commit and its row: it is logged, counted in `lost`, and recorded, so that `audit verify` names it.
+        """
         try:
-            return await self.run()
+            is_done = await self.run()
+            if audit is not None:
+                await self._record_lost(audit)
         except Overloaded:
             log.warning("audit_pass_postponed")
             return False
@@ -116,7 +129,31 @@ class Sequencer:
             log.error("audit_broken", reason=error.reason)  # noqa: TRY400 - the reason says it all
         except Exception:  # the outermost edge: neither a worker nor a command ends because of it
             log.exception("audit_pass_failed")
+        else:
+            return is_done
         return True
+
+    async def _record_lost(self, audit: AuditLog) -> None:
+        committed = dict(audit.unmerged)
+        async with self._database.read() as connection:
+            waiting, lost = await tree_store.find_unmerged(connection, committed)
+        if lost:
+            for entry in sorted(lost)[:MOST]:
+                log.error("audit_entry_lost", entry=entry, leaf=committed[entry])
+            told = AuditEntry(
+                at=self._clock.now(),
+                kind=Kind.LOCAL,
+                profile=None,
+                act=new_identifier("act"),
+                outcome=LOST,
+                actor=LOCAL,
+                count=len(lost),
+                reason="entries " + ", ".join(map(str, sorted(lost)[:_NAMED])),
+            )
+            await audit.record(told, mandatory=True)
+            self.lost += len(lost)
+        for entry in committed.keys() - waiting:
+            del audit.unmerged[entry]
 
     async def _merge(self, connection: Transaction) -> tuple[int, tuple[int, str] | None]:
         """Run one pass; return how many entries it merged, and what it signed: the size and its last leaf."""
@@ -253,5 +290,5 @@ async def _run_forever(sequencer: Sequencer, audit: AuditLog, every: float, idle
         appended, now = audit.appended, loop.time()
         if appended != settled or now - looked_at >= idle:
             looked_at = now
-            settled = appended if await sequencer.try_run() else -1
+            settled = appended if await sequencer.try_run(audit) else -1
         await asyncio.sleep(every)

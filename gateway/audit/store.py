@@ -99,8 +99,8 @@ ADVISORY_LOCK = 0x6175646974  # "audit"
 
 async def append(
     transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None
-) -> None:
-    """Append entries in the caller's write transaction, as the last of its writes.
+) -> list[tuple[int, str]]:
+    """Append entries in the caller's write transaction, as the last of its writes. Return id and leaf hash of each.
 
     Without `macs` they have none: only before the store's first evidence key, which adopts them.
 
@@ -119,6 +119,7 @@ async def append(
             entry.promise.leaf = row["leaf"]
             promises.append({"verification": entry.verification, "entry": row["id"], "leaf": row["leaf"]})
     await transaction.run(_INSERT_PROMISES, promises)
+    return [(row["id"], row["leaf"]) for row in rows]
 
 
 def entry_values(number: int, entry: AuditEntry, macs: EntryMacs | None) -> dict[str, Any]:

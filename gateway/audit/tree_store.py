@@ -99,6 +99,12 @@ _CHECK_WAITING = (
     .order_by(audit_waiting.c.entry)
     .limit(_LIMIT)
 )
+_SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
+_WAITING_OF = sa.select(audit_waiting.c.entry).where(audit_waiting.c.entry.in_(_SOME))
+_PLACED = sa.select(audit_rows.c.entry, audit_rows.c.leaf).where(audit_rows.c.entry.in_(_SOME))
+_CHUNK = 500
+"""Limit of the variables of one statement."""
+
 BEFORE_ALL = -(2**63)
 """Below every id and row number, also those that somebody inserted."""
 
@@ -154,6 +160,21 @@ async def list_waiting(connection: AsyncConnection, *, after: int, most: int) ->
         WaitingEntry(entry, has_row, month or "", leaf or "", mac or "")
         for entry, has_row, month, leaf, mac in found
     ]
+
+
+async def find_unmerged(
+    connection: AsyncConnection, committed: Mapping[int, str]
+) -> tuple[set[int], set[int]]:
+    """Return which committed entries, by id and leaf hash, still wait for their row, and which neither wait nor have one."""
+    waiting, lost, ids = set[int](), set[int](), list(committed)
+    for start in range(0, len(ids), _CHUNK):
+        some = {"some": ids[start : start + _CHUNK]}
+        # First those that wait: one that gets its row between the two statements is in the second.
+        waits = set((await connection.execute(_WAITING_OF, some)).scalars())
+        placed = {each.entry: each.leaf for each in await connection.execute(_PLACED, some)}
+        lost |= {each for each in some["some"] if each not in waits and placed.get(each) != committed[each]}
+        waiting |= waits
+    return waiting, lost
 
 
 async def merge(connection: AsyncConnection, entries: Sequence[tuple[int, str]], *, after: int) -> None:

@@ -23,6 +23,7 @@ from gateway.audit.erasures import Erasures
 from gateway.audit.macs import AuditMark, EntryMacs, parse_mark
 from gateway.audit.model import (
     GENESIS,
+    LOST,
     AuditHead,
     chained_leaf_hash,
     entry_digest,
@@ -82,17 +83,19 @@ async def verify_audit(
     *,
     trust: Trust = KEYLESS,
     known: Sequence[Known] = (),
+    reported: int = 0,
     progress: Progress = _report_nothing,
 ) -> AuditReport:
     """Check every row and every checkpoint.
 
-    `known` was stored elsewhere: only with it missing last rows are found.
+    `known` was stored elsewhere: only with it missing last rows are found. Lost entries that rows up to `reported` record have
+    been investigated.
 
     Raises:
         AuditBroken: names the first bad row and its fault.
     """
     async with database.walk() as connection:
-        return await _Check(connection, trust, known, None, progress).run()
+        return await _Check(connection, trust, known, None, progress, reported).run()
 
 
 async def verify_state(
@@ -112,7 +115,7 @@ async def verify_state(
     """
     async with database.walk() as connection:
         state = StateInEvidence(reported=reported)
-        report = await _Check(connection, trust, known, state, progress).run()
+        report = await _Check(connection, trust, known, state, progress, reported).run()
         tables = {name: await state.compare(connection, name, progress) for name in COVERED}
     state.require_clean()
     return StateReport(audit=report, tables=tables, baselines=tuple(state.baselines))
@@ -128,7 +131,9 @@ class _Check:
         known: Sequence[Known],
         state: StateInEvidence | None,
         progress: Progress,
+        reported: int,
     ) -> None:
+        self._reported, self._lost = reported, ""
         self._connection = connection
         self._trust = trust
         self._known: dict[int, list[Known]] = {}
@@ -164,6 +169,8 @@ class _Check:
         if entries > rows:
             raise AuditBroken(f"row {size + 1}: missing, {entries - rows} entries have no row")
         self._questions.check(await deployment.find_settled(self._connection), rows)
+        if self._lost:
+            raise AuditBroken(self._lost)
         if false := await find_false_promise(self._connection):
             raise AuditBroken(f"audit_promises/{false}: its leaf is not that of the verification's entry")
         return AuditReport(
@@ -233,7 +240,15 @@ class _Check:
             self._check_mac(name, stored, now=None)
         elif number == self._mark.rows and self._mark.leaf not in {"", leaf}:
             raise AuditBroken(f"{name}: not the last row that deployment/audit_mark names")
+        self._read(number, entry, name, members)
+
+    def _read(self, number: int, entry: int, name: str, members: Mapping[str, Any]) -> None:
+        """Read what an entry says about others: questions, lost entries, covered rows."""
         self._questions.read_row(entry, name, members)
+        if members.get("outcome") == LOST and number > self._reported:
+            self._lost = (
+                self._lost or f"{name}: entries were deleted before they had a row: {members['reason']}"
+            )
         if self._state is not None:
             self._state.read_row(number, members)
 
@@ -338,18 +353,11 @@ class _Check:
             raise AuditBroken(f"{name}: its content was changed")
         members = _check_columns(name, stored, leaf=leaf)
         self._check_mac(name, stored, now=self._trust.now)
-        self._check_wait(name, members)
-        self._waiting += 1
-        self._questions.read_row(entry, name, members)
-        if self._state is not None:
-            self._state.read_row(self._tree.size + self._waiting, members)
-
-    def _check_wait(self, name: str, members: Mapping[str, Any]) -> None:
-        if self._trust.now is None:
-            return
-        waited = self._trust.now - datetime.fromisoformat(members["at"])
-        if waited > LONGEST_WAIT:
+        now = self._trust.now
+        if now is not None and (waited := now - datetime.fromisoformat(members["at"])) > LONGEST_WAIT:
             raise AuditBroken(f"{name}: waits for its row since {int(waited.total_seconds())} s")
+        self._waiting += 1
+        self._read(self._tree.size + self._waiting, entry, name, members)
 
 
 def _rewritten(agreed: int, size: int, what: str) -> str:
