@@ -250,7 +250,18 @@ def _person(person: AffectedPerson) -> list[str]:
 
 def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("erase", epilog="Example: gateway audit erase")
-    def erase_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    def erase_command(
+        *,
+        rewrite: Annotated[
+            bool,
+            typer.Option(
+                "--rewrite",
+                help="On PostgreSQL, write the table anew, so that its files have nothing erased; enquiries wait meanwhile.",
+            ),
+        ] = False,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
         """Erase entries about citizens that are older than GATEWAY_AUDIT_RETENTION_MONTHS.
 
         Their rows and leaves stay, so every proof stays valid; the erasure is a row itself. Once there
@@ -266,7 +277,7 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
                 raise StateWrong(
                     "no policy says how long entries are kept: set GATEWAY_AUDIT_RETENTION_MONTHS"
                 )
-            return await erase_entries(gateway, months=months, rehearsal=dry_run)
+            return await erase_entries(gateway, months=months, rewrite=rewrite, rehearsal=dry_run)
 
         found = run_in_gateway(open_gateway, erase)
         text = f"erased: {found.rows} entries from before {found.before}"
@@ -274,7 +285,10 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
             text = (
                 f"dry run: {found.rows} entries from before {found.before} would be erased\n{NOTHING_WRITTEN}"
             )
-        print_result({"erased": found.rows, "before": found.before}, text, as_json=as_json)
+        elif found.on_disk:
+            text += "\nthe store's files may still have their content: see docs/data-protection.md, --rewrite"
+        members = {"erased": found.rows, "before": found.before, "on_disk": found.on_disk}
+        print_result(members, text, as_json=as_json)
 
 
 def parse_period(start: str, end: str) -> Period:

@@ -2,7 +2,8 @@
 
 Entries of operators and of the host stay: they say nothing about citizens. A batch is one commit: the entries go, a row
 names their rows and the policy, and rows after it carry on the digests of covered rows that no other entry names any more
-(`audit/state.py`). Deleted content is gone from the disk too (`secure_delete`, and the journal is emptied).
+(`audit/state.py`). On SQLite deleted content is gone from the disk too (`secure_delete`, and the journal is emptied). On PostgreSQL it
+is there until its place is used again, or the table is written anew (docs/decisions/0113).
 Source: NĐ 13/2023 Đ3 k7 (no longer than needed), NĐ 47/2020 Đ45.
 """
 
@@ -19,7 +20,7 @@ from gateway.database import Transaction
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import new_identifier
 from gateway.inspection.period import Period
-from gateway.inspection.store import count_erasable, delete_entries, list_erasable
+from gateway.inspection.store import count_erasable, delete_entries, list_erasable, vacuum_entries
 from gateway.operators.model import Role
 from gateway.operators.sessions import require_role
 from gateway.operators.token_file import operator_of
@@ -48,16 +49,23 @@ _STATE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """The number of erased entries; all of them were from before the month."""
+    """The number of erased entries; all of them were from before the month.
+
+    `on_disk`: whether the files of the store may still have the content of erased entries.
+    """
 
     rows: int
     before: str
+    on_disk: bool
 
 
-async def erase_entries(gateway: Gateway, *, months: int, rehearsal: bool = False) -> Erased:
+async def erase_entries(
+    gateway: Gateway, *, months: int, rewrite: bool = False, rehearsal: bool = False
+) -> Erased:
     """Erase the entries that are older than the present month and `months` before it, the oldest first.
 
-    A `rehearsal` counts the entries that have a row, and erases none.
+    `rewrite`: then let PostgreSQL write the table anew; no entry is appended meanwhile. It also works when nothing is left to
+    erase. A `rehearsal` counts the entries that have a row, and erases none.
 
     Raises:
         StateWrong: there are operators, and nobody is signed in here.
@@ -68,7 +76,8 @@ async def erase_entries(gateway: Gateway, *, months: int, rehearsal: bool = Fals
     before, rows = end.strftime("%Y-%m"), 0
     if rehearsal:
         async with gateway.deps.database.read() as connection:
-            return Erased(rows=await count_erasable(connection, KINDS, Period(None, end)), before=before)
+            rows = await count_erasable(connection, KINDS, Period(None, end))
+            return Erased(rows=rows, before=before, on_disk=False)
     if not await gateway.sequencer.run():
         raise StateWrong("another process gives rows their numbers just now: run the command again")
 
@@ -92,8 +101,14 @@ async def erase_entries(gateway: Gateway, *, months: int, rehearsal: bool = Fals
 
     while erased := await gateway.deps.audit.commit(decide):
         rows += erased
-    await gateway.deps.database.truncate_journal()
-    return Erased(rows=rows, before=before)
+    database = gateway.deps.database
+    if database.embedded:
+        on_disk = not await database.truncate_journal()
+    else:
+        async with database.read() as connection:  # outside a transaction, as VACUUM must be
+            await vacuum_entries(connection, full=rewrite)
+        on_disk = not rewrite
+    return Erased(rows=rows, before=before, on_disk=on_disk)
 
 
 async def _eraser(gateway: Gateway) -> str:

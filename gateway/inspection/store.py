@@ -197,6 +197,11 @@ async def delete_entries(connection: AsyncConnection, numbers: Sequence[int]) ->
         await connection.execute(sa.delete(audit_entries).where(audit_entries.c.id.in_(some)))
 
 
+async def vacuum_entries(connection: AsyncConnection, *, full: bool) -> None:
+    """On PostgreSQL, free the place of deleted entries; `full` writes the table anew under an exclusive lock."""
+    await connection.execute(sa.text(f"VACUUM {'(FULL) ' if full else ''}audit_entries"))
+
+
 async def map_oldest(connection: AsyncConnection, profile: Profile, organisation: str) -> Mapping[str, str]:
     """Return the oldest pseudonym of each number that an organisation asked under several keys, by its later ones."""
     query = sa.select(renamed_numbers.c.pseudonym, renamed_numbers.c.stable).where(
