@@ -78,7 +78,7 @@ NOT_COVERED: Mapping[str, str] = {
     "audit_rows": "the rows themselves: `audit verify` computes every leaf and the signed roots over them",
     "audit_entries": "the rows' content: `audit verify` compares every column with it",
     "audit_waiting": "entries of seconds without a row yet: `audit verify` checks each",
-    "audit_promises": "which entry a receipt names by its leaf: `audit verify` compares each with the entry",
+    "audit_promises": "which entry a receipt names by its leaf: `audit verify` compares each with the entry, `--state` misses deleted ones",
     "audit_checkpoints": "signed: `audit verify` checks every signature and root",
     "audit_subtrees": "inner hashes of the tree: `audit verify` compares each",
     "deployment": "the epoch is a counter, the base an address for commands; `audit verify` checks audit_settled",

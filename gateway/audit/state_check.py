@@ -9,6 +9,7 @@ from typing import Any
 from gateway.audit import state_store
 from gateway.audit.model import Kind
 from gateway.audit.state import BASELINE, COVERED, Covered
+from gateway.audit.store import stream_promised
 from gateway.database import Transaction
 from gateway.deployment import parse_entry_id
 from gateway.errors.operators import AuditBroken
@@ -18,6 +19,7 @@ Progress = Callable[[str, int, int | None], None]
 
 STEP = 20_000
 
+_PROMISING = {Kind.ANSWERED.value, Kind.REUSED.value}
 _INTENDED, _ANSWERED = Kind.INTENDED.value, Kind.ANSWERED.value
 
 
@@ -64,13 +66,17 @@ class StateInEvidence:
         self._findings: list[str] = []
         self.baselines: list[int] = []
         self._has_erased = False
+        self._promised: set[str] = set()
 
     def read_erased(self) -> None:
         """Note that an earlier entry was erased: from now on a covered row may be named for the first time in any state."""
         self._has_erased = True
 
-    def read_row(self, row: int, body: Mapping[str, Any]) -> None:
-        """Read what the next row changed; its digests before must be those that an earlier row left."""
+    def read_row(self, row: int, body: Mapping[str, Any], *, has_promise: bool) -> None:
+        """Read what the next row changed; its digests before must be those that an earlier row left.
+
+        `has_promise`: whether the row is of a version that writes promises.
+        """
         if body.get("outcome") == BASELINE:
             self.baselines.append(row)
         for name, (before, after) in body.get("state", {}).items():
@@ -81,6 +87,21 @@ class StateInEvidence:
                 self._digests.pop(name, None)
             else:
                 self._digests[name] = after
+            if has_promise and before is None and name == f"verifications/{body.get('verification')}":
+                self._note_promise(body)
+
+    def _note_promise(self, body: Mapping[str, Any]) -> None:
+        """Note a verification whose receipts promise the entry that recorded it."""
+        if body.get("kind") in _PROMISING and body.get("outcome") == "confirmed":
+            self._promised.add(body["verification"])
+
+    async def check_promises(self, connection: Transaction) -> None:
+        """Find promises that were deleted: each confirmed verification that an entry recorded has one."""
+        async for verification in stream_promised(connection):
+            self._promised.discard(verification)
+        self._findings += [
+            f"audit_promises/{each}: deleted outside the audit" for each in sorted(self._promised)
+        ]
 
     async def compare(self, connection: Transaction, table: str, progress: Progress) -> int:
         """Compare a table's rows with the audit; return their number."""

@@ -173,6 +173,12 @@ async def find_false_promise(connection: AsyncConnection) -> str | None:
     return (await connection.execute(query)).scalar_one_or_none()
 
 
+async def stream_promised(connection: AsyncConnection) -> AsyncIterator[str]:
+    """Yield every verification that has a promise."""
+    async for (verification,) in await connection.stream(sa.select(audit_promises.c.verification)):
+        yield verification
+
+
 async def stream_bodies(
     connection: AsyncConnection, *, months: Collection[str] | None = None
 ) -> AsyncIterator[str]:

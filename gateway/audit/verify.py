@@ -117,6 +117,7 @@ async def verify_state(
         state = StateInEvidence(reported=reported)
         report = await _Check(connection, trust, known, state, progress, reported).run()
         tables = {name: await state.compare(connection, name, progress) for name in COVERED}
+        await state.check_promises(connection)
     state.require_clean()
     return StateReport(audit=report, tables=tables, baselines=tuple(state.baselines))
 
@@ -250,7 +251,7 @@ class _Check:
                 self._lost or f"{name}: entries were deleted before they had a row: {members['reason']}"
             )
         if self._state is not None:
-            self._state.read_row(number, members)
+            self._state.read_row(number, members, has_promise=number > self._mark.rows)
 
     def _take_erased(self, row: Sequence[Any]) -> None:
         number, entry, _, _, chained, _ = row

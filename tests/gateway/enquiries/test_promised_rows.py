@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from gateway.audit.checkpoints import parse_checkpoint
 from gateway.audit.store import audit_entries, audit_promises, audit_rows
 from gateway.audit.tree import verify_inclusion
-from gateway.audit.verify import verify_audit
+from gateway.audit.verify import verify_audit, verify_state
 from gateway.errors.operators import AuditBroken
 from gateway.profiles.model import Gateway
 from tests.attacks.evidence import trust_of
@@ -174,3 +174,24 @@ async def test_a_promise_that_was_changed_is_found_by_the_check(scene: Scene, co
     named = values["verification"] if column == "verification" else found["id"]
     with pytest.raises(AuditBroken, match=f"audit_promises/{named}: its leaf"):
         await verify_audit(database, trust=trust)
+
+
+@pytest.mark.parametrize("origin", ["registry", "reuse"])
+async def test_a_promise_that_was_deleted_is_found_by_the_check_of_the_state(
+    scene: Scene, origin: str
+) -> None:
+    portal = await scene.portal(scopes=SCOPES)
+    found = {
+        "registry": (await portal.verify()).json(),
+        "reuse": (await portal.verify(procedure="ket-hon")).json(),
+    }
+    await portal.verify(claim=AN | {"full_name": "Trần Thị Lạ"})  # promises nothing
+    assert await scene.gateway.sequencer.run()
+    database, trust = scene.gateway.deps.database, await trust_of(scene)
+    await verify_state(database, trust=trust)
+    verification = found[origin]["id"]
+    async with database.write() as transaction:
+        own = audit_promises.c.verification == verification
+        await transaction.execute(sa.delete(audit_promises).where(own))
+    with pytest.raises(AuditBroken, match=f"audit_promises/{verification}: deleted outside the audit"):
+        await verify_state(database, trust=trust)
