@@ -22,6 +22,7 @@ from gateway.console.responses import (
 )
 from gateway.errors.requests import NotFound
 
+_PAGE = "text/html; charset=utf-8"
 States = Callable[[], Mapping[str, str]]
 Document = Callable[[], dict[str, Any]]
 
@@ -81,11 +82,11 @@ class _OpenPages:
     async def openapi(self, request: Request) -> Response:
         return self._written.answer(request)
 
-    async def docs(self) -> Response:
-        return HTMLResponse(self._docs, headers=HEADERS)
+    async def docs(self, request: Request) -> Response:
+        return self._docs.answer(request)
 
-    async def problem_index(self) -> Response:
-        return HTMLResponse(self._index, headers=HEADERS)
+    async def problem_index(self, request: Request) -> Response:
+        return self._index.answer(request)
 
     async def problem(self, code: str) -> Response:
         found = next((each for each in self._problems if each.code == code), None)
@@ -95,23 +96,26 @@ class _OpenPages:
 
     @cached_property
     def _written(self) -> "_Written":
-        return _Written(json.dumps(self._document(), ensure_ascii=False, separators=(",", ":")).encode())
+        text = json.dumps(self._document(), ensure_ascii=False, separators=(",", ":"))
+        return _Written(text.encode(), "application/json", {})
 
     @cached_property
-    def _docs(self) -> bytes:
+    def _docs(self) -> "_Written":
         shown = self._document()
         page = render("docs.html", info=shown["info"], readers=list_calls(shown), problems=self._problems)
-        return bytes(page.body)
+        return _Written(bytes(page.body), _PAGE, HEADERS)
 
     @cached_property
-    def _index(self) -> bytes:
-        return bytes(render("problems.html", problems=self._problems).body)
+    def _index(self) -> "_Written":
+        page = render("problems.html", problems=self._problems)
+        return _Written(bytes(page.body), _PAGE, HEADERS)
 
 
 class _Written:
     """A document's bytes, plain and compressed, each with its ETag (RFC 9110 §8.8.3)."""
 
-    def __init__(self, plain: bytes) -> None:
+    def __init__(self, plain: bytes, media_type: str, headers: Mapping[str, str]) -> None:
+        self._media_type, self._headers = media_type, headers
         tag = hashlib.sha256(plain).hexdigest()[:32]
         self._plain, self._plain_tag = plain, f'"{tag}"'
         self._packed, self._packed_tag = gzip.compress(plain, mtime=0), f'"{tag}-gzip"'
@@ -120,7 +124,7 @@ class _Written:
         """Return the document, or 304 if the caller has it."""
         packed = _takes_gzip(request.headers.get("accept-encoding", ""))
         tag = self._packed_tag if packed else self._plain_tag
-        headers = {"ETag": tag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        headers = {**self._headers, "ETag": tag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
         known = {
             each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")
         }
@@ -128,9 +132,7 @@ class _Written:
             return Response(status_code=304, headers=headers)
         if packed:
             headers["Content-Encoding"] = "gzip"
-        return Response(
-            self._packed if packed else self._plain, media_type="application/json", headers=headers
-        )
+        return Response(self._packed if packed else self._plain, media_type=self._media_type, headers=headers)
 
 
 def _takes_gzip(accepted: str) -> bool:

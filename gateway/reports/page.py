@@ -16,20 +16,23 @@ from gateway.reports.words import Language, word
 if TYPE_CHECKING:
     from jinja2 import Template
 
-STYLESHEET = """:root { color-scheme: light }
-body { font: 9pt/1.3 "Be Vietnam Pro", system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 190mm; margin: 8mm auto; padding: 0 4mm }
+STYLESHEET = """:root { color-scheme: light; --ink: #1b1b1b; --paper: #fff; --line: #d0d0d0; --link: #0b5394 }
+@media screen and (prefers-color-scheme: dark) { :root { color-scheme: dark; --ink: #e8eaed; --paper: #14181d; --line: #3a424c; --link: #8ec3ff } }
+body { font: 9pt/1.3 "Be Vietnam Pro", system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 190mm; margin: 8mm auto; padding: 0 4mm }
 h1 { font-size: 15pt; margin: 0 0 1mm } h2 { font-size: 10.5pt; margin: 3mm 0 1mm }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 6mm }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .35mm 1.5mm .35mm 0; border-bottom: .2mm solid #d0d0d0; font-weight: 400; vertical-align: top }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .35mm 1.5mm .35mm 0; border-bottom: .2mm solid var(--line); font-weight: 400; vertical-align: top }
 thead th { font-weight: 600 } td.number { text-align: right; font-variant-numeric: tabular-nums }
 .services { font-size: 7.5pt } .services th, .services td { padding: .15mm 1.5mm .15mm 0 } .services td, .weeks th { white-space: nowrap } .weeks thead th + th { text-align: right } .sources { font-size: 7.5pt; margin: 2mm 0 0; padding-left: 4mm } svg { width: 100%; height: auto }
-a { color: #0b5394 } nav { margin-bottom: 3mm; font-size: 1rem; line-height: 2 }
-@media (max-width: 40rem) { .columns { display: block } .services td, .services th { white-space: normal } }
+table + table { margin-top: 2mm } a { color: var(--link) } nav { margin-bottom: 3mm; font-size: 1rem; line-height: 2 }
+@media screen { body { font-size: 1rem; line-height: 1.5; max-width: 68rem; padding: 0 1rem } h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem } .services, .sources { font-size: .875rem } th, td, .services th, .services td { padding: .3rem .6rem .3rem 0 } .columns { gap: 0 2.5rem } }
+@media screen and (max-width: 60rem) { .columns { display: block } .services td, .services th { white-space: normal } }
+@media screen and (max-width: 40rem) { th, td { overflow-wrap: anywhere } .services { font-size: .8125rem } .services th, .services td { padding-right: .35rem } }
 @page { size: A4; margin: 9mm }
 @media print { nav { display: none } body { margin: 0; padding: 0; max-width: none } tr, svg { break-inside: avoid } }
 """
 _WIDTH, _BASE, _LEFT = 560, 120, 36
-_ASKED, _REUSED = "#2f6690", "#d98e04"
+_ASKED, _REUSED = "#4a86b5", "#b87503"  # three to one against both papers
 
 
 @cache

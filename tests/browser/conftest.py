@@ -1,6 +1,7 @@
 """The running programs, and a page of a real Chromium. Without Chromium the tests are skipped with the reason."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ HERE = Path(__file__).parent
 AXE = HERE / "axe.min.js"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SCREENS: dict[str, dict[str, Any]] = {
+    f"{size} {scheme}": {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+    for size, width, height in (("wide", 1280, 900), ("narrow", 360, 780))
+    for scheme in ("light", "dark")
+}
+MOST_BYTES = 150_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,6 +85,28 @@ class Screen:
         assert await self.page.evaluate(sideways) <= 0, f"{self.page.url} scrolls sideways"
         assert self.complaints == []
 
+    async def check_everywhere(self) -> None:
+        """Check the page as it is now, narrow and wide, light and dark."""
+        for options in SCREENS.values():
+            await self.page.set_viewport_size(options["viewport"])
+            await self.page.emulate_media(color_scheme=options["color_scheme"])
+            await self.check()
+
+    async def weigh(self, address: str) -> int:
+        """Open a page with an empty cache and return how many bytes were transferred."""
+        network = await self.page.context.new_cdp_session(self.page)
+        await network.send("Network.enable")
+        await network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        sizes: list[float] = []
+        network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+        await self.page.goto(address, wait_until="networkidle")
+        await network.detach()
+        return int(sum(sizes))
+
+    def forgive(self, status: int) -> None:
+        """Forget what the browser said of a page that answers with this status."""
+        self.complaints = [each for each in self.complaints if f"status of {status}" not in each]
+
 
 async def open_screen(browser: Browser, url: str, **options: Any) -> Screen:
     """Open an empty page; every request to another host than the loopback's is a complaint."""
@@ -94,3 +123,9 @@ async def open_screen(browser: Browser, url: str, **options: Any) -> Screen:
         lambda sent: None if sent.url.startswith("http://127.0.0.1:") else screen.complaints.append(sent.url),
     )
     return screen
+
+
+async def count_sheets(screen: Screen) -> int:
+    """Return on how many sheets of A4 the page prints."""
+    printed = await screen.page.pdf(format="A4", prefer_css_page_size=True)
+    return len(re.findall(rb"/Type\s*/Page[^s]", printed))

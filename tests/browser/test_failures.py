@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import Screen, open_screen
-from tests.browser.test_citizens_way import SCREENS, verify
+from tests.browser.conftest import SCREENS, Screen, open_screen
+from tests.browser.test_citizens_way import verify
 
 STATES = {
     "down": "Cơ sở dữ liệu đang tạm ngừng",

@@ -6,19 +6,21 @@ from playwright.async_api import Browser, expect
 
 from demo.office import totp
 from demo.scene import Scene
-from tests.browser.conftest import Screen, open_screen
-from tests.browser.test_citizens_way import SCREENS
+from tests.browser.conftest import MOST_BYTES, SCREENS, Screen, count_sheets, open_screen
 
 PASSWORD = "ba con voi di choi"
 
 
+TYPEFACE = (
+    "[...document.fonts].filter(each => each.status == 'loaded').map(each => each.family + each.weight)"
+)
+
+
 async def check_everywhere(screen: Screen, address: str) -> None:
-    """Check a page narrow and wide, light and dark."""
-    await screen.page.goto(address)
-    for options in SCREENS.values():
-        await screen.page.set_viewport_size(options["viewport"])
-        await screen.page.emulate_media(color_scheme=options["color_scheme"])
-        await screen.check()
+    """Check a page narrow and wide, light and dark, its weight, and that it is set in the vendored typeface."""
+    assert 10_000 < await screen.weigh(address) <= MOST_BYTES, address
+    assert {"Be Vietnam Pro400", "Be Vietnam Pro600"} <= set(await screen.page.evaluate(TYPEFACE)), address
+    await screen.check_everywhere()
 
 
 async def test_the_open_pages_have_no_violation_on_any_screen(browser: Browser, running: Scene) -> None:
@@ -50,6 +52,14 @@ async def test_an_operator_signs_in_without_javascript_and_reads_the_report(
     await screen.page.context.add_cookies(await context.cookies())  # type: ignore[arg-type]  # what it gave
     for path in ("/reports/?week=2022-W17", "/reports/?lang=en", "/console/login"):
         await check_everywhere(screen, running.gateway + path)
+    for path in ("/reports/?week=2022-W17", "/reports/?week=2022-W17&lang=en"):
+        await screen.page.goto(running.gateway + path)
+        assert await count_sheets(screen) == 1
+    await screen.page.goto(f"{running.gateway}/reports/?week=2022-W17")
+    await screen.page.emulate_media(color_scheme="dark", media="print")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert await screen.page.evaluate(paper) == "rgb(255, 255, 255)"
+    await screen.page.emulate_media(media="screen")
     await screen.page.goto(f"{running.gateway}/console/login")
     await screen.page.get_by_role("button", name="Thoát").click()
     await check_everywhere(screen, f"{running.gateway}/reports/")
