@@ -75,7 +75,7 @@ async def test_a_dispute_reuse_and_the_ledger_need_no_script(page: Page, portal_
     await verify(page, "requester")
     await expect(page.locator(".reuse")).to_contain_text("không hỏi lại")
     await page.goto(f"{portal_url}/toi/ai-da-xem")
-    await expect(page.locator(".ledger > li").first).to_contain_text("đã cho xem trang này")
+    await expect(page.locator(".ledger > li").first).to_contain_text("đã nhận thông tin của quý vị")
 
 
 async def test_an_officer_and_a_tester_need_no_script(page: Page, portal_url: str) -> None:
