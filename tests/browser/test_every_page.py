@@ -98,7 +98,9 @@ async def look_at_what_another_window_changed(album: Album, screen: Screen) -> N
     await other.goto(f"{screen.url}/_test")
     await other.locator('button[value="clear"]').click()
     await page.goto(f"{screen.url}/dich-vu/ho-chieu")
-    form = {"csrf": await page.locator("[name=csrf]").first.get_attribute("value") or ""}
+    form: dict[str, str | float | bool] = {
+        "csrf": await page.locator("[name=csrf]").first.get_attribute("value") or ""
+    }
     for _ in range(MAX_CITIZENS):
         await page.context.request.post(f"{screen.url}/dich-vu/ho-chieu/bat-dau", form=form, max_redirects=0)
     await page.get_by_role("button", name="Bắt đầu").click()
