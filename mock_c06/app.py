@@ -142,8 +142,9 @@ def build_login(mock: MockRegistry, *, issuer: str) -> ASGIApp:
         from mock_c06.login.issuer_web import install_issuer  # noqa: PLC0415 - as said
 
         app = FastAPI(
-            title="mock-c06 login", version=__version__, docs_url=None, redoc_url=None, openapi_url=None
-        )
+            title="mock-c06 login", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
+            redirect_slashes=False,
+        )  # fmt: skip
         holders = list_holders(load_personas(), mock.register.everybody())
         install_issuer(app, Issuer(issuer, seed=mock.secret_seed, clock=mock.clock), holders)
         return app

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -34,14 +35,16 @@ from portal.errors import (
 from portal.gateway_client import GatewayClient, PortalAccount
 from portal.login import web as login_web
 from portal.login.openid import CALLBACK, OpenIdLogin
+from portal.rates import Rate, Turns, UsedNames
 from portal.sealing import open_sealer
 from portal.services import web as services_web
 from portal.services.catalogue import Catalogue
 from portal.settings import Settings
 from portal.store import Store, open_store
-from portal.web import PagePolicy, Portal, Rate, visitor_of
+from portal.web import PagePolicy, Portal, visitor_of
 
 SWEEP_S = 60.0
+_log = logging.getLogger("portal")
 GATEWAY_TIMEOUT_S = 40.0
 
 
@@ -81,7 +84,8 @@ def build_app(
         catalogue=Catalogue(client, clock),
         sign_ins=Rate(settings.login_rate, clock),
         failed_sign_ins=Rate(settings.login_rate, clock),
-        slow_lane=asyncio.Lock(),
+        turns=Turns(),
+        used_states=UsedNames(clock),
         verifications=Rate(settings.verification_rate, clock),
         control=testing,
         suspended=client.as_account(settings.suspended_client_id) if testing else None,
@@ -90,14 +94,19 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await store.prepare()
-        sweeping = asyncio.create_task(_sweep(store, clock))
-        yield
-        sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeping
-        await store.close()
+        sweeping = asyncio.create_task(keep_swept(store, clock))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeping
+            await store.close()
 
-    app = FastAPI(title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan,
+        redirect_slashes=False,  # the framework's redirect would go to whatever the visitor's Host says
+    )  # fmt: skip
     app.state.portal = portal
     for router in (services_web, login_web, dossiers_web, desk_web, faults_web):
         app.include_router(router.build_router())
@@ -141,11 +150,15 @@ def _read(path: Path, setting: str) -> str:
         raise StartRefused(f"{setting}: can't read {path} ({type(error).__name__})") from None
 
 
-async def _sweep(store: Store, clock: Clock) -> None:
-    """Delete what has ended, every minute."""
+async def keep_swept(store: Store, clock: Clock, *, every: float = SWEEP_S) -> None:
+    """Delete what has ended, again and again, after a failure too; `every` in seconds."""
     while True:
-        await store.sweep(clock.now())
-        await asyncio.sleep(SWEEP_S)
+        try:
+            await store.sweep(clock.now())
+        except Exception as error:  # noqa: BLE001 - the outermost edge of a task: else the sweeping would end
+            cause = getattr(error, "orig", None)  # the driver's error, without the statement
+            _log.error("the sweep failed, what has ended is still stored: %s %s", type(error).__name__, cause)
+        await asyncio.sleep(every)
 
 
 async def _explain(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ right-most hop that is not a trusted proxy. If a header is malformed, has no add
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -30,6 +30,14 @@ def find_visitor(peer: str, headers: Sequence[tuple[bytes, bytes]], trusted: Seq
             except ValueError:
                 return peer
     return found.pop() or peer if len(found) == 1 else peer
+
+
+def network_of(address: str) -> str:
+    """Return the network that an address counts for: itself, or the /64 of an IPv6 one, which is one subscriber's."""
+    parsed = _parse(address)
+    if parsed is None:
+        return "unknown"
+    return str(parsed) if parsed.version == 4 else str(ip_network(f"{parsed}/64", strict=False))
 
 
 def _find_caller(hops: Sequence[str], trusted: Sequence[Network]) -> str | None:

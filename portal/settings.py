@@ -78,7 +78,7 @@ class Settings(BaseModel):
     retention_days: int = Field(default=30, ge=1, le=3650)
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = ()
     login_rate: int = Field(
-        default=30, ge=1, description="Sign-ins a minute: of a person; failed, of an address."
+        default=30, ge=1, description="Sign-ins a minute: of a person; failed, of a network."
     )
     verification_rate: int = Field(default=20, ge=1, description="Verifications a minute and visitor.")
     mock_control_url: HttpUrl | None = None

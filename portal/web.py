@@ -4,9 +4,7 @@ Cookies are HttpOnly and SameSite=Lax, and `__Host-` with Secure where the porta
 new at each sign-in. A form's token is derived from the visitor's cookie, so strangers leave no row. Threat 41.
 """
 
-import asyncio
 import secrets
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -19,11 +17,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.clock import Clock
-from portal.errors import FormForged, OfficerUnknown, SignInNeeded, TooOften
-from portal.forwarded import find_visitor
+from portal.errors import FormForged, OfficerUnknown, SignInNeeded
+from portal.forwarded import find_visitor, network_of
 from portal.gateway_client import GatewayClient
 from portal.login.openid import MAX_AGE_S, OpenIdLogin
 from portal.pages import LANGUAGES, render
+from portal.rates import Rate, Turns, UsedNames
 from portal.sealing import Sealer
 from portal.services.catalogue import Catalogue
 from portal.settings import Settings
@@ -46,41 +45,12 @@ _HEADERS = {
 }
 
 
-class Rate:
-    """At most so many acts a minute under one name; names are bounded in number."""
-
-    def __init__(self, limit: int, clock: Clock, *, names: int = 10_000) -> None:
-        self._limit, self._clock, self._names = limit, clock, names
-        self._acts: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def count(self, name: str) -> None:
-        """Count one act. Raises `TooOften`."""
-        acts, now = self._find(name), self._clock.monotonic()
-        if len(acts) >= self._limit:
-            raise TooOften(int(60 - (now - acts[0])) + 1)
-        acts.append(now)
-
-    def is_spent(self, name: str) -> bool:
-        """Return whether the next act under this name would be one too many."""
-        return len(self._find(name)) >= self._limit
-
-    def _find(self, name: str) -> deque[float]:
-        """Return the acts of the last minute."""
-        acts = self._acts.setdefault(name, deque())
-        self._acts.move_to_end(name)
-        while len(self._acts) > self._names:
-            self._acts.popitem(last=False)
-        while acts and self._clock.monotonic() - acts[0] >= 60:
-            acts.popleft()
-        return acts
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portal:
     """The parts of a running portal.
 
-    `sign_ins` counts a person's sign-ins, `failed_sign_ins` an address's. An address that failed too often isn't refused,
-    or one stranger would lock out their neighbours: its sign-ins take turns in `slow_lane`.
+    `sign_ins` counts a person's sign-ins, `failed_sign_ins` a network's. A network that failed too often isn't refused at
+    once, or one stranger would lock out their neighbours: its sign-ins take turns, and no other network's wait for them.
     """
 
     settings: Settings
@@ -93,7 +63,8 @@ class Portal:
     catalogue: Catalogue
     sign_ins: Rate
     failed_sign_ins: Rate
-    slow_lane: asyncio.Lock
+    turns: Turns
+    used_states: UsedNames
     verifications: Rate
     control: httpx.AsyncClient | None  # the mock's control face, for /_test
     suspended: GatewayClient | None  # a suspended account, for /_test
@@ -127,8 +98,26 @@ class Visitor:
 
     @property
     def csrf(self) -> str:
-        """Return the token that this visitor's forms hold."""
-        return self.portal.sealer.name("form", self.secret)
+        """Return the token for this visitor's forms under a new mask.
+
+        The page's size says nothing about the token (BREACH: a page is compressed, and may repeat text of its address).
+        """
+        pad = secrets.token_bytes(len(self._form_token))
+        return (pad + _mask(self._form_token, pad)).hex()
+
+    def has_form(self, sent: str) -> bool:
+        """Return whether a form's token is this visitor's, under any mask."""
+        size = len(self._form_token)
+        try:
+            masked = bytes.fromhex(sent)
+        except ValueError:
+            return False
+        token = _mask(masked[size:], masked[:size])
+        return len(masked) == 2 * size and secrets.compare_digest(token, self._form_token)
+
+    @property
+    def _form_token(self) -> bytes:
+        return self.portal.sealer.name("form", self.secret).encode()
 
     @property
     def is_officer(self) -> bool:
@@ -136,11 +125,11 @@ class Visitor:
         return "officer_id" in self.session
 
     @property
-    def address(self) -> str:
-        """Return where the visitor comes from."""
+    def network(self) -> str:
+        """Return the network that the visitor comes from."""
         client = self.request.client
         trusted = self.portal.settings.trusted_proxies
-        return find_visitor(client.host if client else "", self.request.headers.raw, trusted)
+        return network_of(find_visitor(client.host if client else "", self.request.headers.raw, trusted))
 
     @property
     def is_suspended(self) -> bool:
@@ -200,6 +189,10 @@ class Visitor:
             self.portal.set_cookie(response, "lang", self.language, seconds=365 * 86_400)
 
 
+def _mask(text: bytes, pad: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(text, pad, strict=False))
+
+
 def _shown_path(request: Request) -> str:
     """Return the page's path, or of a form the page that it belongs to, for the language's switch."""
     path: str = request.scope["path"]
@@ -254,7 +247,7 @@ async def read_form(visitor: Visitor) -> FormData:
     origin = request.headers.get("origin")
     own = urlsplit(visitor.portal.public_url)
     foreign = origin not in {None, f"{own.scheme}://{own.netloc}"}
-    if foreign or not secrets.compare_digest(sent.encode(), visitor.csrf.encode()):
+    if foreign or not visitor.has_form(sent):
         raise FormForged
     return form
 

@@ -48,7 +48,10 @@ def build_app(witness: Witness, running: Callable[[], AbstractAsyncContextManage
         "/state": show_state,
         "/metrics": show_metrics,
     }
-    return Starlette(routes=[Route(path, show) for path, show in pages.items()], lifespan=lifespan)
+    app = Starlette(routes=[Route(path, show) for path, show in pages.items()], lifespan=lifespan)
+    # The framework's redirect would go to whatever the caller's Host says.
+    app.router.redirect_slashes = False
+    return app
 
 
 def write_metrics(witness: Witness) -> str:

@@ -30,7 +30,7 @@ from portal.dossiers.views import (
 )
 from portal.errors import DossierGone, TooOften
 from portal.services.catalogue import Field, Role, Service
-from portal.web import Acting, Known, Visitor, read_form, text_of
+from portal.web import Acting, Visitor, read_form, text_of
 
 MAX_CITIZENS, MAX_OFFICERS = 50, 1_000
 """How many dossiers a citizen or an officer may have at once, submitted ones included."""
@@ -57,7 +57,7 @@ def build_router() -> APIRouter:
     return router
 
 
-async def _list(visitor: Known) -> Response:
+async def _list(visitor: Acting) -> Response:
     return visitor.page("dossiers.html", **await list_own(visitor))
 
 
@@ -115,7 +115,7 @@ async def _save(visitor: Visitor, dossier: Dossier) -> None:
     dossier.version = await visitor.portal.store.save_dossier(dossier.to_stored())
 
 
-async def _show(visitor: Known, dossier_id: str) -> Response:
+async def _show(visitor: Acting, dossier_id: str) -> Response:
     dossier, service = await _load(visitor, dossier_id)
     if dossier.submitted_at is not None:
         return visitor.page("submitted.html", **summarise(visitor, dossier, service))
@@ -124,7 +124,7 @@ async def _show(visitor: Known, dossier_id: str) -> Response:
     return show_dossier(visitor, dossier, service)
 
 
-async def _consent(visitor: Known, dossier_id: str) -> Response:
+async def _consent(visitor: Acting, dossier_id: str) -> Response:
     dossier, _, form = await _load_open(visitor, dossier_id)
     if text_of(form, "agreed") == "1":
         dossier.consent_at = rfc3339(visitor.portal.clock.now())
@@ -132,7 +132,7 @@ async def _consent(visitor: Known, dossier_id: str) -> Response:
     return visitor.go(f"/ho-so/{dossier.id}")
 
 
-async def _verify(visitor: Known, dossier_id: str, role: str) -> Response:
+async def _verify(visitor: Acting, dossier_id: str, role: str) -> Response:
     dossier, service, form = await _load_open(visitor, dossier_id)
     found = service.role(role)
     if found is None or dossier.consent_at is None:
@@ -184,7 +184,7 @@ def _read_claim(
     return claim, dict(errors), typed
 
 
-async def _by_hand(visitor: Known, dossier_id: str, role: str) -> Response:
+async def _by_hand(visitor: Acting, dossier_id: str, role: str) -> Response:
     dossier, service, form = await _load_open(visitor, dossier_id)
     found = service.role(role)
     if found is None or dossier.consent_at is None:
@@ -214,7 +214,7 @@ def _keep_typed(dossier: Dossier, service: Service, form: FormData, *, day: date
                     dossier.typed[name] = text_of(form, name)
 
 
-async def _fill(visitor: Known, dossier_id: str) -> Response:
+async def _fill(visitor: Acting, dossier_id: str) -> Response:
     """Keep the form; then dispute a field, show a province's wards, or go on to the review."""
     dossier, service, form = await _load_open(visitor, dossier_id)
     day = today(visitor.portal.clock)
@@ -241,7 +241,7 @@ def _find_locked(dossier: Dossier, service: Service, role: str, field: str) -> t
     return found, each
 
 
-async def _ask_dispute(visitor: Known, dossier_id: str, role: str, field: str) -> Response:
+async def _ask_dispute(visitor: Acting, dossier_id: str, role: str, field: str) -> Response:
     dossier, service = await _load(visitor, dossier_id)
     found, each = _find_locked(dossier, service, role, field)
     return _show_dispute(visitor, dossier, found, each)
@@ -263,7 +263,7 @@ def _show_dispute(
     )  # fmt: skip
 
 
-async def _dispute(visitor: Known, dossier_id: str, role: str, field: str) -> Response:
+async def _dispute(visitor: Acting, dossier_id: str, role: str, field: str) -> Response:
     dossier, service, form = await _load_open(visitor, dossier_id)
     found, each = _find_locked(dossier, service, role, field)
     note = text_of(form, "note", longest=MAX_NOTE)
@@ -275,7 +275,7 @@ async def _dispute(visitor: Known, dossier_id: str, role: str, field: str) -> Re
     return visitor.go(f"/ho-so/{dossier.id}#{role}.{field}")
 
 
-async def _review(visitor: Known, dossier_id: str) -> Response:
+async def _review(visitor: Acting, dossier_id: str) -> Response:
     dossier, service = await _load(visitor, dossier_id)
     ready = dossier.submitted_at is None and dossier.consent_at is not None and dossier.is_verified
     if not ready or find_errors(check_all(dossier, service, day=today(visitor.portal.clock))):
@@ -283,7 +283,7 @@ async def _review(visitor: Known, dossier_id: str) -> Response:
     return visitor.page("review.html", **summarise(visitor, dossier, service))
 
 
-async def _submit(visitor: Known, dossier_id: str) -> Response:
+async def _submit(visitor: Acting, dossier_id: str) -> Response:
     dossier, service, _ = await _load_open(visitor, dossier_id)
     day = today(visitor.portal.clock)
     ended = await find_ended(visitor.gateway, dossier, service, clock=visitor.portal.clock)
@@ -297,7 +297,7 @@ async def _submit(visitor: Known, dossier_id: str) -> Response:
     return visitor.go(f"/ho-so/{dossier.id}")
 
 
-async def _delete(visitor: Known, dossier_id: str) -> Response:
+async def _delete(visitor: Acting, dossier_id: str) -> Response:
     await read_form(visitor)
     await visitor.portal.store.delete_dossier(dossier_id, visitor.owner)
     return visitor.go("/ho-so")

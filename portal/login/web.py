@@ -1,4 +1,4 @@
-"""`/dang-nhap` and `/thoat`: sign in at the national login, sign out. What counts: docs/decisions/0102."""
+"""`/dang-nhap` and `/thoat`: sign in at the national login, sign out. What counts: docs/decisions/0102 and 0119."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -63,15 +63,23 @@ async def _finish(visitor: AnyVisitor) -> Response:
 
 
 async def _redeem(visitor: Visitor, code: str, kept: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Redeem the code at the login; an address that failed too often takes turns. Raises `SignInRefused`."""
-    portal, address = visitor.portal, visitor.address
-    async with portal.slow_lane if portal.failed_sign_ins.is_spent(address) else nullcontext():
-        try:
-            return await portal.login.redeem(code, kept)
-        except SignInRefused:
-            if not portal.failed_sign_ins.is_spent(address):
-                portal.failed_sign_ins.count(address)
-            raise
+    """Redeem the code at the login, once for each start; a network that failed too often takes turns.
+
+    Raises:
+        SignInRefused: the login refuses the code, or this sign-in was answered before.
+        TooOften: a few others of this network wait already.
+    """
+    portal, network, failed = visitor.portal, visitor.network, visitor.portal.failed_sign_ins
+    async with portal.turns.take(network) if failed.is_spent(network) else nullcontext():
+        if not portal.used_states.use(kept["state"], until=kept["at"] + STARTED_S):
+            raise SignInRefused("this sign-in was answered before")
+        counts = not failed.is_spent(network)
+        if counts:
+            failed.count(network)  # before the login answers: else codes sent at once would all pass
+        redeemed = await portal.login.redeem(code, kept)
+        if counts:
+            failed.take_back(network)
+        return redeemed
 
 
 async def _leave(visitor: AnyVisitor) -> Response:

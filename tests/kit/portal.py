@@ -1,6 +1,6 @@
 """The whole story in-process: the test portal before the real gateway, mock registry and login; a visitor without JavaScript."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +44,17 @@ async def running(app: ASGIApp) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_portal(
-    scene: Scene, folder: Path, *, profile: Profile = Profile.SANDBOX, **changes: Any
+    scene: Scene,
+    folder: Path,
+    *,
+    profile: Profile = Profile.SANDBOX,
+    around_login: Callable[[ASGIApp], ASGIApp] = lambda login: login,
+    **changes: Any,
 ) -> AsyncIterator[RunningPortal]:
-    """Open a portal before the scene's gateway: an account of its own that has a key, on sandbox a suspended one too."""
+    """Open a portal before the scene's gateway: an account of its own that has a key, on sandbox a suspended one too.
+
+    `around_login` puts something before the login, such as a delay.
+    """
     key = ECKey.generate_key("P-256")
     grants = changes.pop("grants", None) or make_grant(["*"], ["*"], ["*", "ethnicity", "religion"])
     account = await scene.portal(profile, key=key, scopes=EVERY_SCOPE, grants=grants, log_in=False)
@@ -70,7 +78,7 @@ async def open_portal(
             **changes,
         }
     )
-    login = build_login(scene.mock, issuer=ISSUER)
+    login = around_login(build_login(scene.mock, issuer=ISSUER))
     sent: list[httpx.Request] = []
 
     async def keep(request: httpx.Request) -> None:

@@ -35,19 +35,42 @@ async def test_an_officer_whom_the_account_does_not_name_is_refused(scene: Scene
     assert await scene.journal() == []
 
 
-async def test_an_officer_who_lost_their_place_in_mid_dossier_is_refused_by_the_gateway(
+async def remove_officer(scene: Scene, portal_app: RunningPortal) -> None:
+    """Take can.bo.01 off the portal's account."""
+    client_id = portal_app.app._app.state.portal.gateway.client_id  # type: ignore[attr-defined]  # the policy's inner app
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    await disable_officers(deps, place, await get_account(deps, client_id), ["can.bo.01"])
+
+
+async def test_an_officer_who_lost_their_place_in_mid_dossier_asks_nothing_more(
     scene: Scene, visit: Visit, portal_app: RunningPortal
 ) -> None:
     await visit.sign_in("officer:can.bo.01", back="/dich-vu/ho-chieu")
     await visit.press("Bắt đầu")
     await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
-    client_id = portal_app.app._app.state.portal.gateway.client_id  # type: ignore[attr-defined]  # the policy's inner app
-    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
-    await disable_officers(deps, place, await get_account(deps, client_id), ["can.bo.01"])
+    await remove_officer(scene, portal_app)
     citizen = {"number": "001090000123", "full_name": "Nguyễn Văn An", "born": "31/01/1990"}
     await visit.send("/xac-thuc/requester", citizen)
+    assert visit.status == 403
     assert "Cán bộ này chưa được cấp quyền" in visit.text
     assert await scene.journal() == []
+
+
+async def test_an_officer_who_lost_their_place_reads_no_stored_dossier(
+    scene: Scene, visit: Visit, portal_app: RunningPortal
+) -> None:
+    await visit.sign_in("officer:can.bo.01", back="/dich-vu/ho-chieu")
+    await visit.press("Bắt đầu")
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    citizen = {"number": "001090000123", "full_name": "Nguyễn Văn An", "born": "31/01/1990"}
+    await visit.send("/xac-thuc/requester", citizen)
+    path = visit.url.path
+    assert "Nguyễn Văn An" in visit.text
+    await remove_officer(scene, portal_app)
+    for page in (path, f"{path}/xem-lai", f"{path}/sai/requester/full_name", "/ho-so", "/can-bo"):
+        await visit.open(page)
+        assert visit.status == 403, page
+        assert "Nguyễn Văn An" not in visit.text
 
 
 async def test_a_citizen_has_no_desk_and_an_officer_no_citizens_dossier(visit: Visit) -> None:

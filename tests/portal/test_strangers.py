@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from portal.dossiers.web import MAX_CITIZENS
-from tests.kit.portal import PORTAL, RunningPortal, Visit, open_portal, open_visit
+from tests.kit.portal import ISSUER, PORTAL, RunningPortal, Visit, open_portal, open_visit
 from tests.kit.scene import Scene
 
 PROXY, STRANGER, CITIZEN = "10.0.0.8", "203.0.113.9", "203.0.113.50"
@@ -102,6 +102,20 @@ async def test_threat_41_no_link_of_a_missing_page_leads_to_another_host(visit: 
     answer = await visit.http.get(address)
     assert answer.status_code == 404
     assert "evil.example" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/dang-nhap/", "/ho-so/", "/can-bo/", "/dich-vu/ho-chieu/"])
+async def test_threat_41_a_slash_too_many_does_not_redirect_to_the_host_that_a_stranger_names(
+    visit: Visit, path: str
+) -> None:
+    answer = await visit.http.get(f"{PORTAL}{path}", headers={"Host": "evil.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+async def test_threat_41_the_login_redirects_to_no_host_that_a_stranger_names(visit: Visit) -> None:
+    address = f"{ISSUER}/.well-known/openid-configuration/"
+    answer = await visit.http.get(address, headers={"Host": "evil.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
 async def test_a_citizen_opens_a_bounded_number_of_dossiers_and_is_told_to_delete_one(visit: Visit) -> None:

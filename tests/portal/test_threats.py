@@ -24,6 +24,35 @@ async def test_threat_41_a_form_without_its_token_or_from_another_origin_is_refu
     assert (forged.status_code, foreign.status_code) == (403, 403)
 
 
+async def test_threat_41_a_forms_token_is_another_text_on_each_page_and_each_of_them_counts(
+    visit: Visit,
+) -> None:
+    await visit.sign_in()
+    tokens = []
+    for text in ("a", "b"):
+        await visit.open(f"/?tim={text}")
+        tokens.append(visit.page.xpath("//input[@name='csrf']/@value")[0])
+    assert tokens[0][: len(tokens[0]) // 2] != tokens[1][: len(tokens[1]) // 2]
+    assert tokens[0][len(tokens[0]) // 2 :] != tokens[1][len(tokens[1]) // 2 :]
+    for token in tokens:
+        opened = await visit.http.post(
+            f"{PORTAL}/dich-vu/ho-chieu/bat-dau", data={"csrf": token}, follow_redirects=False
+        )
+        assert opened.status_code == 303
+
+
+@pytest.mark.parametrize("change", ["", "zz", "00", "not hexadecimal, ă", "other"])
+async def test_threat_41_a_forms_token_that_was_changed_is_refused(visit: Visit, change: str) -> None:
+    await visit.sign_in()
+    token = visit.page.xpath("//input[@name='csrf']/@value")[0]
+    if change == "other":
+        change = ("0" if token[0] != "0" else "1") + token[1:]
+    elif change == "00":
+        change = token + change
+    forged = await visit.http.post(f"{PORTAL}/dich-vu/ho-chieu/bat-dau", data={"csrf": change})
+    assert forged.status_code == 403
+
+
 async def test_threat_41_every_page_forbids_inline_script_frames_and_third_parties(visit: Visit) -> None:
     await start(visit, "khai-sinh")
     for path in ("/", "/dich-vu/khai-sinh", visit.url.path, "/ho-so", "/khong-co", "/_test"):

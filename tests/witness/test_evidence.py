@@ -50,6 +50,12 @@ async def get(stand: Stand, path: str) -> httpx.Response:
         return await client.get(path)
 
 
+async def test_a_slash_too_many_does_not_redirect_to_the_host_that_a_stranger_names(stand: Stand) -> None:
+    async with httpx.AsyncClient(transport=way_to(stand), base_url="http://evil.example") as client:
+        answer = await client.get("/key/")
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
 async def test_the_pages_show_checkpoint_key_state_and_figures(stand: Stand) -> None:
     assert (await get(stand, "/checkpoint")).status_code == 404
     assert (await get(stand, "/state")).status_code == 503
