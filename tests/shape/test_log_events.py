@@ -31,6 +31,7 @@ def find_events() -> dict[str, set[str]]:
                 and logger.id in {"log", "_log"}
                 and node.func.attr in LEVELS
                 and isinstance(first, ast.Constant)
+                and isinstance(first.value, str)
             ):
                 found.setdefault(first.value, set()).add(LEVELS[node.func.attr])
     return found
