@@ -106,7 +106,8 @@ async def test_a_refusal_for_many_waiting_codes_says_when_to_come_again_and_the_
         await fail_sign_ins(app, 1, address=OWN)
         holding.released.clear()
         codes = await flood(app, 1 + WAITING, address=OWN)
-        await visit.sign_in()
+        async with asyncio.timeout(10):
+            await visit.sign_in()
         assert visit.status == 429
         assert int(visit.headers["retry-after"]) >= 1
         holding.released.set()
