@@ -1,8 +1,7 @@
 """Hot statements, run on the database's own driver: sqlite3 or asyncpg.
 
-SQLAlchemy writes the text of a statement once; each run then costs no pool, no greenlet and no compilation. Every other
-statement goes through `Database.read` and `Database.write`. The same statement serves both databases, and a whole group of
-records is one statement: a list is one parameter (`is_one_of`), rows are written by `run`. See docs/decisions/0077.
+SQLAlchemy writes the text of a statement once; each run then costs no pool, no greenlet and no compilation. A whole group
+of records is one statement: a list is one parameter (`is_one_of`), rows are written by `run`. See docs/decisions/0077.
 
 SQLite's statements run in the event loop's thread, since each takes microseconds; only the commit, which waits for the
 disk, has a thread. PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
@@ -76,19 +75,9 @@ def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
     return f"{column} = ANY({texts})"
 
 
-def members_of(value: Any) -> dict[str, Any]:
-    """Return the members of a dataclass with slots by name. `dataclasses.asdict` would copy each value."""
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-_INSTANT_LENGTH = len("2026-11-28 12:00:00.000000")
-
-
 def _write_instant(value: datetime | None) -> str | None:
-    """Return an instant as SQLAlchemy stores it in SQLite."""
-    if value is None:
-        return None
-    return value.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")[:_INSTANT_LENGTH]
+    """Return an instant as SQLAlchemy stores it in SQLite, without an offset."""
+    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
 
 
 def _read_instant(text: str | None) -> datetime | None:
@@ -137,8 +126,8 @@ class _Text:
         if not self._instants or not found:
             return found
         rows = [list(row) for row in found]
-        for row in rows:
-            for place in self._instants:
+        for place in self._instants:
+            for row in rows:
                 row[place] = _read_instant(row[place])
         return rows
 

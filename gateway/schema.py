@@ -112,8 +112,9 @@ _FILL = sa.text(
     "filled AS (UPDATE audit_entries SET client_id = body::json->>'client_id', request_id = body::json->>'request_id' "
     "FROM batch WHERE audit_entries.id = batch.id RETURNING audit_entries.id) SELECT max(id) FROM filled"
 )
-_MARK = sa.text("UPDATE deployment SET value = :last WHERE name = 'filled_0027'")
-_END_MARK = sa.text("DELETE FROM deployment WHERE name = 'filled_0027'")
+_IS_MARK = deployment.c.name == "filled_0027"
+_MARK = sa.update(deployment).where(_IS_MARK).values(value=sa.bindparam("last"))
+_END_MARK = sa.delete(deployment).where(_IS_MARK)
 
 
 async def _build_indexes(database: Database) -> None:

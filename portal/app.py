@@ -91,20 +91,8 @@ def build_app(
         suspended=client.as_account(settings.suspended_client_id) if testing else None,
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await store.prepare()
-        sweeping = asyncio.create_task(keep_swept(store, clock))
-        try:
-            yield
-        finally:
-            sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeping
-            await store.close()
-
     app = FastAPI(
-        title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan,
+        title="DVCTT", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lambda _: _open(store, clock),
         redirect_slashes=False,  # the framework's redirect would go to whatever the visitor's Host says
     )  # fmt: skip
     app.state.portal = portal
@@ -114,6 +102,20 @@ def build_app(
         app.add_exception_handler(raised, _explain)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return PagePolicy(app, over_tls=portal.over_tls)
+
+
+@asynccontextmanager
+async def _open(store: Store, clock: Clock) -> AsyncIterator[None]:
+    """Prepare the store, and sweep and close it."""
+    await store.prepare()
+    sweeping = asyncio.create_task(keep_swept(store, clock))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
+        await store.close()
 
 
 def _open_http(seconds: float) -> httpx.AsyncClient:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Instant, metadata
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of, members_of
+from gateway.driver import DriverTransaction, HotStatement, Reader, is_one_of
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.store import WRONG, verifications
 from gateway.identifiers import Profile
@@ -39,6 +39,11 @@ reservations = sa.Table(
     sa.Column("ends_at", Instant, nullable=False, index=True),
     sa.Column("own_login", sa.Boolean(create_constraint=False)),
 )
+
+
+def members_of(value: Any) -> dict[str, Any]:
+    """Return the members of a dataclass with slots by name. `dataclasses.asdict` would copy each value."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

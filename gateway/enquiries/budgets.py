@@ -27,7 +27,7 @@ import structlog
 
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, Reader, lock_key, members_of
+from gateway.driver import DriverTransaction, Reader, lock_key
 from gateway.enquiries import person_store, store
 from gateway.enquiries.budget_store import (
     DAY,
@@ -41,6 +41,7 @@ from gateway.enquiries.budget_store import (
     Subject,
     Volume,
     count_claim,
+    members_of,
     read_claims_of_account,
     read_claims_of_subjects,
     read_volumes,

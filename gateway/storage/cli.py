@@ -73,6 +73,11 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         made = _attempt(lambda: restore(settings.database_url, file, now=now))
         _print(made, "restored", as_json=as_json)
 
+    _add_accept(app, open_gateway)
+    return app
+
+
+def _add_accept(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command(
         "accept-older-store", epilog='Example: gateway accept-older-store --reason "disk lost, letter 12"'
     )
@@ -94,8 +99,6 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             print_json({"rows": head.rows, "leaf": head.leaf})
         else:
             typer.echo(f"accepted at row {head.rows}\nnext: revoke again what was revoked since the backup")
-
-    return app
 
 
 def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:

@@ -91,7 +91,15 @@ def read_unit(*files: str) -> configparser.SectionProxy:
 
 def test_the_systemd_unit_serves_and_stops_as_the_program_does() -> None:
     service = read_unit("gateway.service")
-    assert service["ExecStart"].split()[1:] == ["serve", "--host", "127.0.0.1", "--port", "8000", "--workers", "2"]
+    assert service["ExecStart"].split()[1:] == [
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "8000",
+        "--workers",
+        "2",
+    ]
     assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert service["KillSignal"] == "SIGTERM"
     assert int(service["TimeoutStopSec"]) > 1 + 20
