@@ -3,8 +3,8 @@
 SQLAlchemy writes the text of a statement once; each run then costs no pool, no greenlet and no compilation. A whole group
 of records is one statement: a list is one parameter (`is_one_of`), rows are written by `run`. See docs/decisions/0077.
 
-SQLite's statements run in the event loop's thread, since each takes microseconds; only the commit, which waits for the
-disk, has a thread. PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
+SQLite's statements run in the event loop's thread, since each takes microseconds; the commit, which waits for the disk, has
+its own. PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
 """
 
 import asyncio
@@ -394,8 +394,6 @@ class _PostgresTransaction:
             await self._connection.executemany(text.text, [text.arguments(row) for row in rows])
 
     async def lock(self, keys: Iterable[int]) -> None:
-        ordered = sorted(set(keys))
-        if ordered:
-            await self._connection.execute(
-                ";".join(f"SELECT pg_advisory_xact_lock({int(key)})" for key in ordered)
-            )
+        if ordered := sorted(set(keys)):
+            texts = (f"SELECT pg_advisory_xact_lock({int(key)})" for key in ordered)
+            await self._connection.execute(";".join(texts))
