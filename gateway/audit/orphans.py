@@ -25,32 +25,45 @@ _PAGE = 500
 async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> int:
     """Close each question without an answer that is older than `PATIENCE`; return their number.
 
-    Continues where the last call of any worker ended. Raises `Overloaded`.
+    Continues at the mark: up to it every question has an answer. A question that is dated ahead, by a clock that has
+    jumped, is passed over until its time has come; unless it has an answer, the mark stays before it. Raises `Overloaded`.
     """
-    closed = 0
-    while True:
+    closed, is_held = 0, False
+    async with database.read() as connection:
+        after: int | None = await deployment.read_settled(connection)
+    while after is not None:
         async with database.read() as connection:
-            after = await deployment.read_settled(connection)
-            page = await store.list_intended(connection, after=after, limit=_PAGE)
-        parsed = ((number, parse_entry(body)) for number, body in page)
-        # The mark is set to the last of these: a question that is not due must not be skipped.
-        due = list(takewhile(lambda found: found[1].at <= now - PATIENCE, parsed))
-        if due:
-            closed += await _settle(log, due, now=now)
-        if len(due) < _PAGE:
-            return closed
+            page, after = await store.list_intended(connection, log.macs, after=after, limit=_PAGE)
+        parsed = [(number, parse_entry(body)) for number, body in page]
+        passed = list(takewhile(lambda found: not now - PATIENCE < found[1].at <= now, parsed))
+        if any(entry.at <= now for _, entry in passed):
+            more, is_held = await _settle(log, passed, now=now, is_held=is_held)
+            closed += more
+        else:
+            is_held = is_held or bool(passed)
+        if len(passed) < len(parsed):
+            break
+    return closed
 
 
-async def _settle(log: AuditLog, due: Sequence[tuple[int, AuditEntry]], *, now: datetime) -> int:
-    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
+async def _settle(
+    log: AuditLog, passed: Sequence[tuple[int, AuditEntry]], *, now: datetime, is_held: bool
+) -> tuple[int, bool]:
+    """Close the due ones among questions; return their number, and whether the mark is held from now on."""
+
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], tuple[int, bool]]:
         # Read under the audit's lock: another worker may have closed them just now.
-        answered = await store.list_answered(transaction, [entry.request_code or "" for _, entry in due])
+        answered = await store.list_answered(transaction, [entry.request_code or "" for _, entry in passed])
+        left = [(number, entry) for number, entry in passed if entry.request_code not in answered]
         closed = [
             entry.copy_with(at=now, kind=Kind.ANSWERED, outcome=OUTCOME, state=None)
-            for _, entry in due
-            if entry.request_code not in answered
+            for _, entry in left
+            if entry.at <= now
         ]
-        await deployment.record_settled(transaction, due[-1][0])
-        return closed, len(closed)
+        ahead = next((number for number, entry in left if entry.at > now), None)
+        settled = [number for number, _ in passed if ahead is None or number < ahead]
+        if settled and not is_held:
+            await deployment.record_settled(transaction, settled[-1])
+        return closed, (len(closed), is_held or ahead is not None)
 
     return await log.commit(decide)

@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 BASELINE = "state_baseline"
 """The outcome of baseline rows, which name what an older version of the gateway left."""
 
+ADOPTED = "audit_adopted"
+"""The outcome of the row of the first start that knows MACs."""
+
 State = Mapping[str, tuple[str | None, str | None]]
 """The digests of each changed row before and after, None if there is no row."""
 
@@ -78,7 +81,7 @@ NOT_COVERED: Mapping[str, str] = {
     "audit_rows": "the rows themselves: `audit verify` computes every leaf and the signed roots over them",
     "audit_entries": "the rows' content: `audit verify` compares every column with it",
     "audit_waiting": "entries of seconds without a row yet: `audit verify` checks each",
-    "audit_promises": "which entry a receipt names by its leaf: `audit verify` compares each with the entry, `--state` misses deleted ones",
+    "audit_promises": "which entry a receipt names by its leaf: `audit verify` compares each with the entry, and wants one for each verification",
     "audit_checkpoints": "signed: `audit verify` checks every signature and root",
     "audit_subtrees": "inner hashes of the tree: `audit verify` compares each",
     "deployment": "the epoch is a counter, the base an address for commands; `audit verify` checks audit_settled",

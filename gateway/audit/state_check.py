@@ -1,15 +1,19 @@
-"""Compare what the audit's entries say with what is elsewhere: covered rows of other tables, and the mark of answered questions.
+"""Compare what the audit's entries say with what is elsewhere: the columns beside them, the promises of receipts, covered rows of
+other tables, and the mark of answered questions.
 
 The digests of covered rows (`state.py`) need about 250 bytes of memory a row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from gateway.audit import state_store
-from gateway.audit.model import Kind
-from gateway.audit.state import BASELINE, COVERED, Covered
-from gateway.audit.store import stream_promised
+from gateway.audit.model import Kind, month_of
+from gateway.audit.state import ADOPTED, BASELINE, COVERED, Covered
+from gateway.audit.store import INDEXED, PROMISED, find_false_promise, list_promised
 from gateway.database import Transaction
 from gateway.deployment import parse_entry_id
 from gateway.errors.operators import AuditBroken
@@ -19,7 +23,7 @@ Progress = Callable[[str, int, int | None], None]
 
 STEP = 20_000
 
-_PROMISING = {Kind.ANSWERED.value, Kind.REUSED.value}
+_CONFIRMED = "confirmed"
 _INTENDED, _ANSWERED = Kind.INTENDED.value, Kind.ANSWERED.value
 
 
@@ -57,6 +61,64 @@ class OpenQuestions:
             raise AuditBroken(f"{name}: no answer, though deployment/audit_settled is at entry {settled}")
 
 
+def check_columns(name: str, stored: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
+    """Check that the columns beside a body agree with it, and return the body. Raises `AuditBroken`."""
+    _, _, text, found_leaf, found_month, _, *columns = stored
+    try:
+        body: dict[str, Any] = from_json(text, cache_strings="keys")
+        at: str = body["at"]
+        instant = datetime.fromisoformat(at)
+        month = at[:7] if at.endswith("+00:00") else month_of(instant)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise AuditBroken(f"{name}: its content is not an entry") from None
+    # Entries are dropped by month: with a wrong month an entry would be dropped too early, or never.
+    if found_month != month:
+        raise AuditBroken(f"{name}: column month differs from its content")
+    if found_leaf != leaf:
+        raise AuditBroken(f"{name}: column leaf differs from its content")
+    expected = list(map(body.get, INDEXED))
+    if columns != expected:
+        column = next(
+            each for each, one, other in zip(INDEXED, columns, expected, strict=True) if one != other
+        )
+        raise AuditBroken(f"{name}: column {column} differs from its content")
+    return body
+
+
+class Promises:
+    """The verifications that entries record and receipts promise (docs/decisions/0094): each must have its promise."""
+
+    def __init__(self) -> None:
+        self._recorded: list[str] = []
+        self._missing = ""
+
+    def read_row(self, body: Mapping[str, Any]) -> None:
+        """Read the next row after the mark."""
+        if body.get("outcome") == ADOPTED:
+            # Entries that waited until then are of a version that promised nothing.
+            self._recorded, self._missing = [], ""
+        elif body.get("kind") in PROMISED and body.get("outcome") == _CONFIRMED:
+            verification = body.get("verification")
+            # Only the entry that inserted it is promised; a further reuse names the same verification.
+            before, _ = body.get("state", {}).get(f"verifications/{verification}", ("", ""))
+            if before is None:
+                self._recorded.append(str(verification))
+
+    async def find(self, connection: Transaction) -> None:
+        """Find the promises of what was read since the last call."""
+        recorded, self._recorded = self._recorded, []
+        if recorded and not self._missing:
+            promised = await list_promised(connection, recorded)
+            self._missing = next((each for each in recorded if each not in promised), "")
+
+    async def check(self, connection: Transaction) -> None:
+        """Raise `AuditBroken` if a promise is not that of the entry that recorded its verification, or is missing."""
+        if false := await find_false_promise(connection):
+            raise AuditBroken(f"audit_promises/{false}: its leaf is not that of the verification's entry")
+        if self._missing:
+            raise AuditBroken(f"audit_promises/{self._missing}: deleted outside the audit")
+
+
 class StateInEvidence:
     """The digests of covered rows, collected from the audit row by row, then compared with the tables."""
 
@@ -66,17 +128,13 @@ class StateInEvidence:
         self._findings: list[str] = []
         self.baselines: list[int] = []
         self._has_erased = False
-        self._promised: set[str] = set()
 
     def read_erased(self) -> None:
         """Note that an earlier entry was erased: from now on a covered row may be named for the first time in any state."""
         self._has_erased = True
 
-    def read_row(self, row: int, body: Mapping[str, Any], *, has_promise: bool) -> None:
-        """Read what the next row changed; its digests before must be those that an earlier row left.
-
-        `has_promise`: whether the row is of a version that writes promises.
-        """
+    def read_row(self, row: int, body: Mapping[str, Any]) -> None:
+        """Read what the next row changed; its digests before must be those that an earlier row left."""
         if body.get("outcome") == BASELINE:
             self.baselines.append(row)
         for name, (before, after) in body.get("state", {}).items():
@@ -87,21 +145,6 @@ class StateInEvidence:
                 self._digests.pop(name, None)
             else:
                 self._digests[name] = after
-            if has_promise and before is None and name == f"verifications/{body.get('verification')}":
-                self._note_promise(body)
-
-    def _note_promise(self, body: Mapping[str, Any]) -> None:
-        """Note a verification whose receipts promise the entry that recorded it."""
-        if body.get("kind") in _PROMISING and body.get("outcome") == "confirmed":
-            self._promised.add(body["verification"])
-
-    async def check_promises(self, connection: Transaction) -> None:
-        """Find promises that were deleted: each confirmed verification that an entry recorded has one."""
-        async for verification in stream_promised(connection):
-            self._promised.discard(verification)
-        self._findings += [
-            f"audit_promises/{each}: deleted outside the audit" for each in sorted(self._promised)
-        ]
 
     async def compare(self, connection: Transaction, table: str, progress: Progress) -> int:
         """Compare a table's rows with the audit; return their number."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry, Kind, leaf_hash, month_of
 from gateway.database import Instant, RowNumber, metadata
-from gateway.driver import DriverTransaction, HotStatement
+from gateway.driver import DriverTransaction, HotStatement, is_one_of
 from gateway.identifiers import Profile
 
 INDEXED = ("profile", "organisation", "citizen", "kind", "request_code", "client_id", "request_id")
@@ -80,6 +80,17 @@ audit_subtrees = sa.Table(
     sa.Column("position", RowNumber, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
+
+IN_AUDIT = sa.or_(
+    *(
+        sa.exists().where(column == audit_entries.c.id).correlate(audit_entries)
+        for column in (audit_rows.c.entry, audit_waiting.c.entry)
+    )
+)
+"""The condition that an entry has a row or waits for one. Every reader has it, as it shows only what `audit verify` checks."""
+
+PROMISED = (Kind.ANSWERED.value, Kind.REUSED.value)
+"""The kinds of entries that record a verification."""
 
 # Made once: to build a statement, and its key in SQLAlchemy's cache, costs more than to run it.
 _INSERT_ENTRIES, _INSERT_WAITING, _INSERT_PROMISES = (
@@ -157,33 +168,34 @@ async def find_leaf(connection: AsyncConnection, row: int | None = None) -> tupl
 
 
 async def find_false_promise(connection: AsyncConnection) -> str | None:
-    """Return the first verification whose promise is not the leaf of an entry that names it, None if there is none."""
-    names_it = audit_entries.c.body.contains(
-        sa.literal('"verification":"') + audit_promises.c.verification + sa.literal('"')
+    """Return the first verification whose promise is not the leaf of the entry that recorded it, None if there is none."""
+    # Its state says that it inserted the verification. An entry of a further reuse, or of a delivery, only names it.
+    recorded_it = audit_entries.c.kind.in_(PROMISED) & audit_entries.c.body.contains(
+        sa.literal('"verifications/') + audit_promises.c.verification + sa.literal('":[null,')
     )
     leaf = sa.func.coalesce(audit_entries.c.leaf, audit_rows.c.leaf)  # an entry can be dropped, its row stays
     query = (
         sa.select(audit_promises.c.verification)
         .outerjoin_from(audit_promises, audit_entries, audit_entries.c.id == audit_promises.c.entry)
         .outerjoin(audit_rows, audit_rows.c.entry == audit_promises.c.entry)
-        .where(sa.or_(leaf.is_distinct_from(audit_promises.c.leaf), ~names_it))
+        .where(sa.or_(leaf.is_distinct_from(audit_promises.c.leaf), ~recorded_it))
         .order_by(audit_promises.c.verification)
         .limit(1)
     )
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def stream_promised(connection: AsyncConnection) -> AsyncIterator[str]:
-    """Yield every verification that has a promise."""
-    async for (verification,) in await connection.stream(sa.select(audit_promises.c.verification)):
-        yield verification
+async def list_promised(connection: AsyncConnection, verifications: Sequence[str]) -> set[str]:
+    """Return which of these verifications have a promise."""
+    query = sa.select(audit_promises.c.verification).where(is_one_of(audit_promises.c.verification, "some"))
+    return set((await connection.execute(query, {"some": verifications})).scalars())
 
 
 async def stream_bodies(
     connection: AsyncConnection, *, months: Collection[str] | None = None
 ) -> AsyncIterator[str]:
     """Yield every entry's body, oldest first; only those of some months (`month_of`), if they are given."""
-    query = sa.select(audit_entries.c.body).order_by(audit_entries.c.id)
+    query = sa.select(audit_entries.c.body).where(IN_AUDIT).order_by(audit_entries.c.id)
     if months is not None:
         query = query.where(audit_entries.c.month.in_(sorted(months)))
     async for (body,) in await connection.stream(query):
@@ -191,8 +203,8 @@ async def stream_bodies(
 
 
 async def list_erasures(connection: AsyncConnection) -> list[Mapping[str, Any]]:
-    """Return the body of every erasure."""
-    query = sa.select(audit_entries.c.body).where(audit_entries.c.kind == Kind.ERASED.value)
+    """Return the body of every erasure. A check must check each of these entries too, by its row or as a waiting one."""
+    query = sa.select(audit_entries.c.body).where(audit_entries.c.kind == Kind.ERASED.value, IN_AUDIT)
     return [json.loads(body) for body in (await connection.execute(query)).scalars()]
 
 
@@ -218,7 +230,7 @@ async def list_bodies(
         .where(audit_entries.c.profile == profile.value)
         .where(audit_entries.c.organisation == organisation)
         .where(audit_entries.c.citizen == sa.bindparam("one"))
-        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
+        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]), IN_AUDIT)
         .order_by(audit_entries.c.id.desc())
         .limit(most)
     )
@@ -230,17 +242,39 @@ async def list_bodies(
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:
     """Return the codes that have an answer's entry."""
     query = sa.select(audit_entries.c.request_code).where(
-        audit_entries.c.request_code.in_(request_codes), audit_entries.c.kind == Kind.ANSWERED.value
+        audit_entries.c.request_code.in_(request_codes),
+        audit_entries.c.kind == Kind.ANSWERED.value,
+        IN_AUDIT,
     )
     return {str(code) for code in (await connection.execute(query)).scalars()}
 
 
-async def list_intended(connection: AsyncConnection, *, after: int, limit: int) -> list[tuple[int, str]]:
-    """Return id and body of the intended questions after an entry, in order."""
+async def list_intended(
+    connection: AsyncConnection, macs: EntryMacs, *, after: int, limit: int
+) -> tuple[list[tuple[int, str]], int | None]:
+    """Return id and body of the next intended questions after an entry, in order, and the last id if there may be more.
+
+    An entry that waits without a right MAC is left out: an answer would be evidence of a question that nobody asked.
+    """
     query = (
-        sa.select(audit_entries.c.id, audit_entries.c.body)
-        .where(audit_entries.c.id > after, audit_entries.c.kind == Kind.INTENDED.value)
+        sa.select(
+            audit_entries.c.id,
+            audit_entries.c.month,
+            audit_entries.c.leaf,
+            audit_entries.c.mac,
+            audit_entries.c.body,
+            audit_rows.c.row,
+        )
+        .outerjoin_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
+        .where(audit_entries.c.id > after, audit_entries.c.kind == Kind.INTENDED.value, IN_AUDIT)
         .order_by(audit_entries.c.id)
         .limit(limit)
     )
-    return [(number, body) for number, body in await connection.execute(query)]
+    found = (await connection.execute(query)).all()
+    genuine = [
+        (each.id, each.body)
+        for each in found
+        if each.row is not None
+        or macs.is_right(each.mac, entry=each.id, month=each.month, leaf=each.leaf or "")
+    ]
+    return genuine, found[-1].id if len(found) == limit else None

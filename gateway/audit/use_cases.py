@@ -13,7 +13,7 @@ from gateway import deployment
 from gateway.audit import state_store, store, tree_store
 from gateway.audit.macs import AuditMark, EntryMacs
 from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.audit.state import BASELINE, COVERED, State
+from gateway.audit.state import ADOPTED, BASELINE, COVERED, State
 from gateway.audit.state_store import begin_marks, watch_statements
 from gateway.database import Database, Transaction
 from gateway.driver import ConnectionTransaction
@@ -80,10 +80,6 @@ def _entry(state: State, act: str, now: datetime) -> AuditEntry:
     return AuditEntry(
         at=now, kind=Kind.LOCAL, profile=None, act=act, outcome=BASELINE, actor=LOCAL, state=state
     )
-
-
-ADOPTED = "audit_adopted"
-"""The outcome of the row of the first start that knows MACs."""
 
 
 async def begin_evidence(

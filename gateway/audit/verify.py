@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic_core import from_json
-
 from gateway import deployment
 from gateway.audit import tree_store
 from gateway.audit.checkpoints import Checkpoint, NoteInvalid, Signers, parse_checkpoint
@@ -28,13 +26,19 @@ from gateway.audit.model import (
     chained_leaf_hash,
     entry_digest,
     leaf_hash,
-    month_of,
     row_hash,
 )
 from gateway.audit.report import AuditReport, StateReport
 from gateway.audit.state import COVERED
-from gateway.audit.state_check import STEP, OpenQuestions, Progress, StateInEvidence
-from gateway.audit.store import INDEXED, find_false_promise, list_erasures
+from gateway.audit.state_check import (
+    STEP,
+    OpenQuestions,
+    Progress,
+    Promises,
+    StateInEvidence,
+    check_columns,
+)
+from gateway.audit.store import list_erasures
 from gateway.audit.tree import TILE_HEIGHT, Frontier
 from gateway.audit.tree_store import StoredCheckpoint
 from gateway.database import Database, Transaction
@@ -117,7 +121,6 @@ async def verify_state(
         state = StateInEvidence(reported=reported)
         report = await _Check(connection, trust, known, state, progress, reported).run()
         tables = {name: await state.compare(connection, name, progress) for name in COVERED}
-        await state.check_promises(connection)
     state.require_clean()
     return StateReport(audit=report, tables=tables, baselines=tuple(state.baselines))
 
@@ -144,6 +147,7 @@ class _Check:
         self._state = state
         self._progress = progress
         self._questions = OpenQuestions()
+        self._promises = Promises()
         self._tree = Frontier()
         self._chain = AuditHead(rows=0, hash=GENESIS)
         self._mark = AuditMark(rows=0, leaf="")
@@ -165,15 +169,15 @@ class _Check:
         async for waiting in tree_store.stream_waiting(self._connection):
             for row in waiting:
                 self._check_waiting(row)
+            await self._promises.find(self._connection)
         size, rows = self._tree.size, self._tree.size + self._waiting
-        entries = await tree_store.count_entries(self._connection)
-        if entries > rows:
-            raise AuditBroken(f"row {size + 1}: missing, {entries - rows} entries have no row")
+        entries, erased = await tree_store.count_entries(self._connection), self._erasures.result()
+        if more := entries - (rows - erased.rows):
+            raise AuditBroken(f"row {size + 1}: missing, {more} entries have no row")
         self._questions.check(await deployment.find_settled(self._connection), rows)
         if self._lost:
             raise AuditBroken(self._lost)
-        if false := await find_false_promise(self._connection):
-            raise AuditBroken(f"audit_promises/{false}: its leaf is not that of the verification's entry")
+        await self._promises.check(self._connection)
         return AuditReport(
             rows=rows,
             waiting=self._waiting,
@@ -184,7 +188,7 @@ class _Check:
             authenticated=None if self._trust.macs is None else self._authenticated,
             adopted=self._mark.rows,
             signatures=self._trust.signers is not None,
-            erased=self._erasures.result(),
+            erased=erased,
         )
 
     async def _read_mark(self) -> AuditMark:
@@ -217,6 +221,7 @@ class _Check:
             if tree.size % STEP == 0:
                 self._progress("audit rows", tree.size, self._rows)
         await self._check_subtrees()
+        await self._promises.find(self._connection)
 
     def _check_row(self, row: Sequence[Any], stored: Sequence[Any] | None) -> None:
         number, entry, leaf, previous, chained, digest = row
@@ -234,7 +239,7 @@ class _Check:
             self._check_chained(row, salt=stored[1], body=stored[2])
         elif leaf != leaf_hash(salt=stored[1], body=stored[2]):
             raise AuditBroken(f"{name}: its content was changed")
-        members = _check_columns(name, stored, leaf=None if chained is not None else leaf)
+        members = check_columns(name, stored, leaf=None if chained is not None else leaf)
         if number > self._mark.rows:
             if is_chained:
                 raise AuditBroken(f"{name}: is of the hash chain, which ends at row {self._mark.rows}")
@@ -244,14 +249,16 @@ class _Check:
         self._read(number, entry, name, members)
 
     def _read(self, number: int, entry: int, name: str, members: Mapping[str, Any]) -> None:
-        """Read what an entry says about others: questions, lost entries, covered rows."""
+        """Read what an entry says about others: questions, lost entries, promises, covered rows."""
         self._questions.read_row(entry, name, members)
         if members.get("outcome") == LOST and number > self._reported:
             self._lost = (
                 self._lost or f"{name}: entries were deleted before they had a row: {members['reason']}"
             )
+        if number > self._mark.rows:
+            self._promises.read_row(members)
         if self._state is not None:
-            self._state.read_row(number, members, has_promise=number > self._mark.rows)
+            self._state.read_row(number, members)
 
     def _take_erased(self, row: Sequence[Any]) -> None:
         number, entry, _, _, chained, _ = row
@@ -352,13 +359,18 @@ class _Check:
             raise AuditBroken(f"{name}: its content is missing")
         if leaf != leaf_hash(salt=salt, body=body):
             raise AuditBroken(f"{name}: its content was changed")
-        members = _check_columns(name, stored, leaf=leaf)
+        members = check_columns(name, stored, leaf=leaf)
         self._check_mac(name, stored, now=self._trust.now)
-        now = self._trust.now
-        if now is not None and (waited := now - datetime.fromisoformat(members["at"])) > LONGEST_WAIT:
-            raise AuditBroken(f"{name}: waits for its row since {int(waited.total_seconds())} s")
+        self._check_wait(name, members)
         self._waiting += 1
         self._read(self._tree.size + self._waiting, entry, name, members)
+
+    def _check_wait(self, name: str, members: Mapping[str, Any]) -> None:
+        if self._trust.now is None:
+            return
+        waited = self._trust.now - datetime.fromisoformat(members["at"])
+        if waited > LONGEST_WAIT:
+            raise AuditBroken(f"{name}: waits for its row since {int(waited.total_seconds())} s")
 
 
 def _rewritten(agreed: int, size: int, what: str) -> str:
@@ -373,27 +385,3 @@ def _refuse_two_months(page: tree_store.Rows, stored: tree_store.Rows) -> None:
     for number, entry, *_ in page:
         if counts[entry] > 1:
             raise AuditBroken(f"row {number}: its entry {entry} is stored in two months")
-
-
-def _check_columns(name: str, stored: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
-    """Check that the columns beside a body agree with it, and return the body."""
-    _, _, text, found_leaf, found_month, _, *columns = stored
-    try:
-        body: dict[str, Any] = from_json(text, cache_strings="keys")
-        at: str = body["at"]
-        instant = datetime.fromisoformat(at)
-        month = at[:7] if at.endswith("+00:00") else month_of(instant)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        raise AuditBroken(f"{name}: its content is not an entry") from None
-    # Entries are dropped by month: with a wrong month an entry would be dropped too early, or never.
-    if found_month != month:
-        raise AuditBroken(f"{name}: column month differs from its content")
-    if found_leaf != leaf:
-        raise AuditBroken(f"{name}: column leaf differs from its content")
-    expected = list(map(body.get, INDEXED))
-    if columns != expected:
-        column = next(
-            each for each, one, other in zip(INDEXED, columns, expected, strict=True) if one != other
-        )
-        raise AuditBroken(f"{name}: column {column} differs from its content")
-    return body

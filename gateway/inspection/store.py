@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.model import Kind
-from gateway.audit.store import audit_entries, audit_rows
+from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows
 from gateway.enquiries.person_store import renamed_numbers
 from gateway.identifiers import Profile
 from gateway.inspection.period import Period
@@ -53,12 +53,13 @@ async def in_period(connection: AsyncConnection, period: Period) -> sa.ColumnEle
 
 async def _read_ends(connection: AsyncConnection) -> tuple[int, int] | None:
     """Return the lowest and the highest id, None without an entry."""
-    # Two subqueries: SQLite answers only one of min and max in a query by the index, both by a scan.
-    ends = sa.select(
-        sa.select(sa.func.min(audit_entries.c.id)).scalar_subquery(),
-        sa.select(sa.func.max(audit_entries.c.id)).scalar_subquery(),
+    # Two subqueries, each answered by the index. An entry outside the audit must not lead the bisection astray.
+    number = audit_entries.c.id
+    ends = (
+        sa.select(number).where(IN_AUDIT).order_by(order).limit(1).scalar_subquery()
+        for order in (number.asc(), number.desc())
     )
-    low, high = (await connection.execute(ends)).one()
+    low, high = (await connection.execute(sa.select(*ends))).one()
     return None if low is None else (low, high)
 
 
@@ -69,7 +70,7 @@ async def _first_id(connection: AsyncConnection, ends: tuple[int, int] | None, a
     low, high = ends[0], ends[1] + 1
     next_one = (
         sa.select(audit_entries.c.id, member(connection, "at"))
-        .where(audit_entries.c.id >= sa.bindparam("number"))
+        .where(audit_entries.c.id >= sa.bindparam("number"), IN_AUDIT)
         .order_by(audit_entries.c.id)
         .limit(1)
     )
@@ -90,7 +91,7 @@ async def list_found(
     query = (
         sa.select(audit_entries.c.id, audit_rows.c.row, audit_entries.c.body)
         .outerjoin_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
-        .where(await in_period(connection, period))
+        .where(IN_AUDIT, await in_period(connection, period))
         .where(*(member(connection, name) == value for name, value in equals.items()))
         .order_by(audit_entries.c.id.desc())
         .limit(most)
@@ -106,7 +107,7 @@ async def stream_questions(
     """Yield the bodies of every question and its answer, oldest first; only those of some months, if they are given."""
     query = (
         sa.select(audit_entries.c.body)
-        .where(audit_entries.c.request_code.is_not(None))
+        .where(audit_entries.c.request_code.is_not(None), IN_AUDIT)
         .order_by(audit_entries.c.id)
     )
     if months is not None:
@@ -121,7 +122,7 @@ async def stream_of_account(
     """Yield the bodies of an account's entries of some kinds and a period, oldest first."""
     query = (
         sa.select(audit_entries.c.body)
-        .where(audit_entries.c.client_id == client_id)
+        .where(audit_entries.c.client_id == client_id, IN_AUDIT)
         .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
         .where(await in_period(connection, period))
         .order_by(audit_entries.c.id)

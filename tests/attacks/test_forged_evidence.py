@@ -13,9 +13,22 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.audit.model import GENESIS, chained_leaf_hash, entry_digest, leaf_hash, row_hash
+from gateway.audit.model import (
+    GENESIS,
+    chained_leaf_hash,
+    entry_digest,
+    leaf_hash,
+    row_hash,
+)
 from gateway.audit.sequencer import MOST, STALLED_SECONDS, Sequencer
-from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees, audit_waiting
+from gateway.audit.store import (
+    INDEXED,
+    audit_checkpoints,
+    audit_entries,
+    audit_rows,
+    audit_subtrees,
+    audit_waiting,
+)
 from gateway.audit.tree_store import _ADVISORY_LOCK
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.database import Transaction
@@ -40,7 +53,8 @@ async def signed(database_url: str) -> AsyncIterator[SignedLog]:
 async def forge(connection: Transaction, number: int, *, month: str = "2026-01", **members: Any) -> None:
     """Insert an entry that never was."""
     body = json.dumps({"at": f"{month}-02T03:04:05+00:00", "kind": "answered", "act": "never"} | members)
-    values = {"id": number, "month": month, "salt": "5a" * 16, "body": body, "kind": "answered"}
+    columns = {name: value for name, value in json.loads(body).items() if name in INDEXED}
+    values = {"id": number, "month": month, "salt": "5a" * 16, "body": body} | columns
     leaf = leaf_hash(salt="5a" * 16, body=body)
     await connection.execute(sa.insert(audit_entries).values(**values, leaf=leaf))
 

@@ -1,6 +1,6 @@
 """Threats 38, 54: whatever is done to one row of a table that counts in evidence, `audit verify --state` finds it.
 
-An example changes, deletes, copies or swaps a random row or column; then a pass of the sequencer may run, which must not
+An example changes, deletes, copies or swaps a random row or column of a log in which one entry was erased; then a pass of the sequencer may run, which must not
 make it good. The tables that the audit covers are tampered with column by column in `test_state_of_evidence.py`.
 """
 
@@ -13,9 +13,17 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees, audit_waiting
+from gateway.audit.model import AuditEntry, Kind, Promise
+from gateway.audit.store import (
+    audit_checkpoints,
+    audit_entries,
+    audit_promises,
+    audit_rows,
+    audit_subtrees,
+    audit_waiting,
+)
 from gateway.audit.verify import verify_state
-from gateway.database import Database
+from gateway.database import Database, Transaction
 from gateway.deployment import deployment
 from gateway.errors.operators import AuditBroken, MasterKeyWrong, StateWrong
 from gateway.keys.store import keys
@@ -23,7 +31,16 @@ from tests.attacks.evidence import another
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened
 
-TABLES = (audit_entries, audit_rows, audit_checkpoints, audit_subtrees, audit_waiting, deployment, keys)
+TABLES = (
+    audit_entries,
+    audit_rows,
+    audit_checkpoints,
+    audit_subtrees,
+    audit_waiting,
+    audit_promises,
+    deployment,
+    keys,
+)
 ROWS, WAITING = 520, 3
 
 Row = dict[str, Any]
@@ -88,12 +105,33 @@ def counts(table: sa.Table, rows: list[Row], gone: list[Row], come: list[Row]) -
 
 
 async def build(database: Database) -> None:
-    """Make a log of two complete subtrees, with three checkpoints and entries that wait."""
+    """Make a log of two complete subtrees, with checkpoints, an erasure, two promises, and entries that wait."""
     log = await SignedLog.open(database)
     for number in (260, 250, ROWS - 510):
         await log.log.record(*(entry(act=f"act_{each}") for each in range(number)))
         await log.sign()
+    await erase_row(log, 5)
+    for verification in ("ver_one", "ver_two"):
+        await log.log.record(*recorded_and_deleted(verification))
+    await log.sign()
     await log.log.record(*(entry(act="waits") for _ in range(WAITING)))
+
+
+async def erase_row(log: SignedLog, row: int) -> None:
+    """Do what an erasure does; ids are those of the rows."""
+
+    async def decide(transaction: Transaction) -> tuple[list[AuditEntry], None]:
+        await transaction.execute(sa.delete(audit_entries).where(audit_entries.c.id == row))
+        return [entry(kind=Kind.ERASED, citizen=None, erased=(f"{row}-{row}",), reason="retention")], None
+
+    await log.log.commit(decide)
+
+
+def recorded_and_deleted(verification: str) -> tuple[AuditEntry, AuditEntry]:
+    """Return the entries of a verification whose receipts promise the first one, and of its deletion."""
+    name, digest = f"verifications/{verification}", "d" * 64
+    recorded = entry(verification=verification, state={name: (None, digest)}, promise=Promise())
+    return recorded, entry(kind=Kind.ENDED, state={name: (digest, None)})
 
 
 async def replace_rows(database: Database, table: sa.Table, gone: list[Row], come: list[Row]) -> None:

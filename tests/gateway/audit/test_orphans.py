@@ -1,11 +1,17 @@
 """A worker died after a question: any later worker closes the question as unknown, once, and not before `PATIENCE`."""
 
 import asyncio
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
+import pytest
+import sqlalchemy as sa
+
+from gateway import deployment
 from gateway.audit.log import AuditLog
-from gateway.audit.model import AuditEntry, Kind, parse_entry
+from gateway.audit.model import AuditEntry, Kind, leaf_hash, parse_entry
 from gateway.audit.orphans import PATIENCE, close_orphans
+from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.verify import verify_audit
 from gateway.cleanup import clean_up
 from gateway.database import Database
@@ -25,8 +31,8 @@ def answered(code: str) -> AuditEntry:
     return entry(kind=Kind.ANSWERED, request_code=code)
 
 
-async def close(database: Database) -> int:
-    return await close_orphans(database, AuditLog(database, MACS), now=LATER)
+async def close(database: Database, *, now: datetime = LATER) -> int:
+    return await close_orphans(database, AuditLog(database, MACS), now=now)
 
 
 def test_an_entry_is_read_as_it_was_written() -> None:
@@ -62,6 +68,62 @@ async def test_a_question_that_may_still_be_answered_is_left_alone(database_url:
         await log.record(intended("GW-1"), intended("GW-2", at=LATER))
         assert await close(database) == 1
         assert (await verify_audit(database)).rows == 3
+
+
+AN_HOUR_AHEAD = LATER + timedelta(hours=1)
+
+
+async def read_mark(database: Database) -> int:
+    async with database.read() as connection:
+        return await deployment.read_settled(connection)
+
+
+@pytest.mark.parametrize("later", [2, 1100])  # also more than a page
+async def test_a_question_dated_ahead_delays_no_later_one_and_is_closed_in_its_time(
+    database_url: str, later: int
+) -> None:
+    async with opened(database_url) as database:
+        log = AuditLog(database, MACS)
+        await log.record(intended("GW-1"), intended("GW-ahead", at=AN_HOUR_AHEAD))
+        await log.record(*(intended(f"GW-later-{number}") for number in range(later)))
+        assert (await close(database), await close(database)) == (1 + later, 0)
+        assert await read_mark(database) == 1
+        await verify_audit(database)
+        in_time = AN_HOUR_AHEAD + PATIENCE
+        assert (await close(database, now=in_time), await close(database, now=in_time)) == (1, 0)
+        assert await read_mark(database) == 2 + later
+        await verify_audit(database)
+
+
+async def test_a_question_dated_ahead_that_has_its_answer_does_not_hold_the_mark(database_url: str) -> None:
+    async with opened(database_url) as database:
+        log = AuditLog(database, MACS)
+        await log.record(intended("GW-ahead", at=AN_HOUR_AHEAD), answered("GW-ahead"), intended("GW-later"))
+        assert await close(database) == 1
+        assert await read_mark(database) == 3
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_threat_38_a_forged_question_gets_no_answer_in_the_audit(
+    database_url: str, waits: bool
+) -> None:
+    body = json.loads(intended("GW-forged").canonical())
+    text = json.dumps(body)
+    forged = {
+        "id": 70,
+        "month": "2026-11",
+        "salt": "",
+        "body": text,
+        "kind": "intended",
+        "leaf": leaf_hash(salt="", body=text),
+    }
+    async with opened(database_url) as database:
+        await AuditLog(database, MACS).record(intended("GW-1"))
+        async with database.write() as connection:
+            await connection.execute(sa.insert(audit_entries).values(**forged))
+            if waits:
+                await connection.execute(sa.insert(audit_waiting).values(entry=70))
+        assert await close(database) == 1
 
 
 async def test_two_workers_at_once_close_an_orphan_once(database_url: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.checkpoints import parse_checkpoint
+from gateway.audit.model import Kind
+from gateway.audit.state import ADOPTED
 from gateway.audit.store import audit_entries, audit_promises, audit_rows
 from gateway.audit.tree import verify_inclusion
 from gateway.audit.verify import verify_audit, verify_state
@@ -17,7 +19,9 @@ from gateway.profiles.model import Gateway
 from tests.attacks.evidence import trust_of
 from tests.gateway.audit.test_proofs import fill
 from tests.gateway.enquiries.test_receipts import claims_of
+from tests.kit.audit import SignedLog, entry
 from tests.kit.scene import AN, Portal, Scene, another_worker
+from tests.kit.stores import opened
 
 SCOPES = ("verify", "audit.read")
 
@@ -46,8 +50,8 @@ async def ask_proof(portal: Portal, verification: str) -> httpx.Response:
 
 async def row_kinds(scene: Scene) -> dict[int, tuple[str, str]]:
     """Return kind and verification of each row that has a number."""
-    bodies = {entry["row"]: entry for entry in await numbered(scene.gateway)}
-    return {row: (entry["kind"], entry["verification"]) for row, entry in bodies.items()}
+    bodies = {each["row"]: each for each in await numbered(scene.gateway)}
+    return {row: (each["kind"], each["verification"]) for row, each in bodies.items()}
 
 
 async def numbered(gateway: Gateway) -> list[dict[str, Any]]:
@@ -158,6 +162,61 @@ async def test_a_verification_older_than_promises_has_no_leaf_and_no_proof(scene
         await transaction.execute(sa.delete(audit_promises))
     assert claims_of((await portal.verify()).json()["receipt"])["leaf"] is None
     assert (await ask_proof(portal, found["id"])).status_code == 404
+
+
+async def test_a_promise_that_was_deleted_is_found_by_the_check(scene: Scene) -> None:
+    portal = await scene.portal(scopes=SCOPES)
+    await portal.verify(claim=AN | {"full_name": "Trần Thị Lạ"})  # not confirmed: nothing is promised
+    await portal.verify(fresh=True)
+    derived = (await portal.verify(procedure="ket-hon")).json()
+    await portal.verify(procedure="ket-hon")
+    database, trust = scene.gateway.deps.database, await trust_of(scene)
+    await verify_audit(database, trust=trust)
+    delete = sa.delete(audit_promises).where(audit_promises.c.verification == derived["id"])
+    async with database.write() as transaction:
+        await transaction.execute(delete)
+    for _ in ("waiting", "with rows"):
+        with pytest.raises(AuditBroken, match=f"^audit_promises/{derived['id']}: deleted outside the audit$"):
+            await verify_audit(database, trust=trust)
+        assert await scene.gateway.sequencer.run()
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+async def test_only_entries_before_the_adoption_of_an_old_store_need_no_promise(
+    database_url: str, adopted: bool
+) -> None:
+    async with opened(database_url) as database:
+        log = await SignedLog.open(database)
+        await log.log.record(entry(verification="ver_old", state={"verifications/ver_old": (None, "d" * 64)}))
+        if adopted:
+            await log.log.record(entry(kind=Kind.LOCAL, outcome=ADOPTED))
+            assert (await log.verify()).waiting == 2
+            await log.sign()
+            assert (await log.verify()).rows == 2
+        else:
+            with pytest.raises(AuditBroken, match=r"^audit_promises/ver_old: deleted outside the audit$"):
+                await log.verify()
+
+
+@pytest.mark.parametrize("kind", ["reused", "delivered"])
+async def test_a_promise_of_another_entry_that_names_the_verification_is_found(
+    scene: Scene, kind: str
+) -> None:
+    portal = await scene.portal(scopes=(*SCOPES, "prefill"))
+    found = (await portal.verify()).json()
+    await portal.verify()
+    await portal.prefill(found["receipt"], ["full_name"])
+    assert await scene.gateway.sequencer.run()
+    database, trust = scene.gateway.deps.database, await trust_of(scene)
+    await verify_audit(database, trust=trust)
+    other = sa.select(audit_entries).where(
+        audit_entries.c.kind == kind, audit_entries.c.body.contains(found["id"])
+    )
+    async with database.write() as transaction:
+        one = (await transaction.execute(other)).one()
+        await transaction.execute(sa.update(audit_promises).values(entry=one.id, leaf=one.leaf))
+    with pytest.raises(AuditBroken, match=f"audit_promises/{found['id']}: its leaf"):
+        await verify_audit(database, trust=trust)
 
 
 @pytest.mark.parametrize("column", ["verification", "entry", "leaf"])
