@@ -202,8 +202,13 @@ async def test_threat_50_no_label_of_a_metric_contains_what_strangers_send(scene
 async def test_threat_50_requests_of_strangers_leave_a_bounded_number_of_log_lines(
     scene: Scene, portal: Portal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(MAX_UNKNOWN_CALLER_LINES + 40):
-        await scene.http.get("/nothing")
+    minutes = {0.0, 1.0}
+    while len(minutes) > 1:  # once more if a minute ended meanwhile, since each has lines of its own
+        capsys.readouterr()
+        minutes = {scene.clock.monotonic() // 60}
+        for _ in range(MAX_UNKNOWN_CALLER_LINES + 40):
+            await scene.http.get("/nothing")
+        minutes.add(scene.clock.monotonic() // 60)
     assert (await portal.call("GET", "/me")).status_code == 200
     printed = capsys.readouterr().out
     assert printed.count("route=unmatched") <= MAX_UNKNOWN_CALLER_LINES
