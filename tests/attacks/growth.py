@@ -2,23 +2,31 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
 LINEAR = 2.5
 """The most that twice the input may cost of work that grows with its length; what grows with the square costs 4."""
 
-_ROUNDS = 5
+_ROUNDS, _TRIES = 5, 3
 _LONG_ENOUGH_S = 0.005
 
 Input = TypeVar("Input")
 
 
 def growth(work: Callable[[Input], object], make: Callable[[int], Input], size: int) -> float:
-    """Return the work of `make(2 * size)` divided by the work of `make(size)`."""
+    """Return the work of `make(2 * size)` divided by the work of `make(size)`.
+
+    Other programs on the same cores change the processor time too, so a ratio beyond `LINEAR` is measured again.
+    """
     once, twice = make(size), make(2 * size)
-    times = _times_for(work, once)
-    pairs = [(_cpu_s(work, once, times), _cpu_s(work, twice, times)) for _ in range(_ROUNDS)]
-    return min(second for _, second in pairs) / min(first for first, _ in pairs)
+    times, ratio = _times_for(work, once), inf
+    for _ in range(_TRIES):
+        pairs = [(_cpu_s(work, once, times), _cpu_s(work, twice, times)) for _ in range(_ROUNDS)]
+        ratio = min(ratio, min(second for _, second in pairs) / min(first for first, _ in pairs))
+        if ratio <= LINEAR:
+            break
+    return ratio
 
 
 def _times_for(work: Callable[[Input], object], given: Input) -> int:
