@@ -120,7 +120,7 @@ async def test_an_officer_serves_a_citizen_at_the_desk_and_another_officer_is_to
     await page.get_by_role("button", name="Thoát").click()
     await page.goto(f"{screen.url}/dang-nhap?tiep=/can-bo")
     await page.locator('button[value="officer:can.bo.02"]').click()
-    await expect(page.get_by_text("không có tên cán bộ")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Cán bộ này chưa được cấp quyền")).to_be_visible()
     screen.complaints = [each for each in screen.complaints if "403" not in each]
     await screen.check()
     await page.get_by_role("button", name="Thoát").last.click()
