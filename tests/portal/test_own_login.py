@@ -42,7 +42,7 @@ async def exhaust(scene: Scene) -> None:
 
 
 async def replace_session(visit: Visit, portal_app: RunningPortal, **changes: Any) -> None:
-    """Give the browser another session: as it was, but for these members."""
+    """Sign the same visitor in again with other content of the cookie: these members differ."""
     portal = portal_app.app._app.state.portal  # type: ignore[attr-defined]  # the policy's inner app
     now = portal.clock.now()
     content = await portal.store.find_session(visit.http.cookies["visitor"], now)
