@@ -134,6 +134,8 @@ class Sequencer:
         return True
 
     async def _record_lost(self, audit: AuditLog) -> None:
+        if not audit.unmerged:
+            return
         committed = dict(audit.unmerged)
         async with self._database.read() as connection:
             waiting, lost = await tree_store.find_unmerged(connection, committed)

@@ -7,6 +7,7 @@ one answer names the errors of both, and never repeats a value.
 
 import itertools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -77,12 +78,12 @@ _ACCEPTABLE = ("*/*", "application/*", "application/json", "application/problem+
 _NEVER = re.compile(r"q=0(\.0{0,3})?")
 
 
-class RouteChecks(Check):
+class RouteChecks(Check, ABC):
     """The only dependency of a route: `run` makes the checks of a call in their order and returns the endpoint's argument."""
 
+    @abstractmethod
     async def run(self, request: Request, profile: str) -> Any:
         """Return the endpoint's only argument. Raises what the checks raise."""
-        raise NotImplementedError
 
     async def __call__(self, request: Request, profile: str) -> Any:
         """Return what `run` returns, for FastAPI."""
