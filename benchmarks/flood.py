@@ -6,7 +6,7 @@ the flood, so that other load of the machine affects both. The flood is a separa
 sends, which the benchmark's own registry answers after a second with 60,000 attributes on one element.
 
 Both profiles in one process, then a process for each profile with an SQLite file of its own (`--separate`: only that), sandbox's
-with lower priority, as in `deploy/gateway@.service`. The flood sends 100 KB/s on each connection, in the last row as fast as it
+with lower priority, as `docs/operations.md` advises for few cores. The flood sends 100 KB/s on each connection, in the last row as fast as it
 can. Goal: the 99th percentile with the flood is at most twice the one without. Before the limits of docs/decisions/0064 it was
 39 seconds.
 """

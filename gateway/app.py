@@ -21,7 +21,6 @@ from gateway.dependencies import Dependencies
 from gateway.deployment import find_base, record_base
 from gateway.errors.operators import SettingInvalid, StateWrong, StoreMissing
 from gateway.errors.registry import Overloaded
-from gateway.identifiers import Profile
 from gateway.keys.model import parse_master_key
 from gateway.keys.store import reseal_keys
 from gateway.keys.vault import MasterFile, Reseal, Vault, load_or_make_master_key
@@ -88,7 +87,7 @@ async def open_gateway(
             if clients.can_open:
                 unapproved = [
                     await create_first_revision(deps, settings, clients, profile, master=vault.master)
-                    for profile in filter(clients.serves, Profile)
+                    for profile in clients.served
                 ]
             gateway = Gateway(
                 deps=deps,
@@ -142,7 +141,7 @@ async def _open_places(deps: Dependencies, settings: Settings, clients: ClientPo
     """Open the profiles with their present keys and states."""
     async with deps.database.read() as transaction:
         rings = await vault.read(transaction)
-        found = await read_states(transaction, master=vault.master, opened=filter(clients.serves, Profile))
+        found = await read_states(transaction, master=vault.master, opened=clients.served)
     places = open_places(settings, clients, rings.keys, found, {}, base=deps.base)
     return Places(places, epoch=rings.epoch)
 

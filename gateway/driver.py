@@ -315,11 +315,12 @@ async def connect_postgres(dsn: str, *, wait_seconds: float, statement_seconds: 
     """Open a connection to PostgreSQL; `statement_seconds` is the limit of one statement, None for no limit."""
     import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only where PostgreSQL is used
 
-    connection = await asyncpg.connect(dsn, timeout=wait_seconds, command_timeout=statement_seconds)
-    if statement_seconds is not None:
-        # A process that freezes in a transaction would keep the locks that others wait for: docs/decisions/0104.
-        await connection.execute(f"SET idle_in_transaction_session_timeout = {int(statement_seconds * 500)}")
-    return connection
+    # A process that freezes in a transaction would keep the locks that others wait for: docs/decisions/0104.
+    limit = str(int((statement_seconds or 0) * 500))
+    limits = {"idle_in_transaction_session_timeout": limit} if statement_seconds is not None else None
+    return await asyncpg.connect(
+        dsn, timeout=wait_seconds, command_timeout=statement_seconds, server_settings=limits
+    )
 
 
 class PostgresDriver:

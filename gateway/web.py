@@ -147,7 +147,7 @@ def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
 
     @cache
     def document() -> dict[str, Any]:
-        return build_openapi(app, base, filter(gateway.clients.serves, Profile))
+        return build_openapi(app, base, gateway.clients.served)
 
     def states() -> Mapping[str, str]:
         return describe_profiles(gateway)["profiles"]

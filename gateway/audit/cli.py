@@ -112,14 +112,13 @@ async def _check(
     from gateway.schema import all_tables
 
     kept = await read(database, settings)
-    if not state:
-        return await verify_audit(
-            database, trust=trust, known=kept.known, reported=reported, progress=_report_progress
-        ), kept
-    all_tables()
-    return await verify_state(
+    if state:
+        all_tables()
+    verify: Callable[..., Awaitable[AuditReport | StateReport]] = verify_state if state else verify_audit
+    found = await verify(
         database, trust=trust, known=kept.known, reported=reported, progress=_report_progress
-    ), kept
+    )
+    return found, kept
 
 
 def _add_checkpoint(app: typer.Typer, open_gateway: OpenGateway) -> None:

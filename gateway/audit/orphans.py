@@ -33,7 +33,7 @@ async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> 
         after: int | None = await deployment.read_settled(connection)
     while after is not None:
         async with database.read() as connection:
-            page, after = await store.list_intended(connection, log.macs, after=after, limit=_PAGE)
+            page, after = await store.list_intended(connection, log.macs, after=after, limit=_PAGE, now=now)
         parsed = [(number, parse_entry(body)) for number, body in page]
         passed = list(takewhile(lambda found: not now - PATIENCE < found[1].at <= now, parsed))
         if any(entry.at <= now for _, entry in passed):

@@ -8,6 +8,7 @@ An entry has an id that keeps causal order (who has read a committed entry appen
 import json
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -250,11 +251,12 @@ async def list_answered(connection: AsyncConnection, request_codes: Sequence[str
 
 
 async def list_intended(
-    connection: AsyncConnection, macs: EntryMacs, *, after: int, limit: int
+    connection: AsyncConnection, macs: EntryMacs, *, after: int, limit: int, now: datetime
 ) -> tuple[list[tuple[int, str]], int | None]:
     """Return id and body of the next intended questions after an entry, in order, and the last id if there may be more.
 
-    An entry that waits without a right MAC is left out: an answer would be evidence of a question that nobody asked.
+    An entry that waits without a right MAC, under a key that is accepted `now`, is left out: an answer would be evidence of
+    a question that nobody asked.
     """
     query = (
         sa.select(
@@ -275,6 +277,6 @@ async def list_intended(
         (each.id, each.body)
         for each in found
         if each.row is not None
-        or macs.is_right(each.mac, entry=each.id, month=each.month, leaf=each.leaf or "")
+        or macs.is_right(each.mac, entry=each.id, month=each.month, leaf=each.leaf or "", now=now)
     ]
     return genuine, found[-1].id if len(found) == limit else None

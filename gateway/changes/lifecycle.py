@@ -48,8 +48,7 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
         await suspend(transaction, profile, suspension)
         return [new_act_entry(Kind.OPERATOR, profile, "profile_suspended", at=now, actor=by.name)], None
 
-    async with refusals_recorded(gateway.deps, by, "suspend", profile=profile):
-        rules.must_reach(gateway, profile)
+    async with refusals_recorded(gateway, by, "suspend", profile=profile):
         await gateway.deps.audit.commit(decide)
     await refresh(gateway)
 
@@ -68,8 +67,7 @@ async def preflight_change(
         PreflightBudgetSpent: the hour's preflights of this change, or questions about the test identity, are used up.
     """
     change = await get_change(gateway, change_id)
-    async with refusals_recorded(gateway.deps, by, "preflight", profile=change.profile, change=change.id):
-        rules.must_reach(gateway, change.profile)
+    async with refusals_recorded(gateway, by, "preflight", profile=change.profile, change=change.id):
         rules.may_preflight(by, change, gateway.deps.clock.now())
         options = replace(options, run=await begin_run(gateway.deps, change))
         found = await KINDS[change.kind].check(gateway, change, options)
@@ -244,8 +242,7 @@ async def _take_step(gateway: Gateway, by: Operator, change_id: str, tried: str,
         entry = change_entry(after, outcome, at=gateway.deps.clock.now(), actor=by.name)
         return [*noted, entry], after
 
-    async with refusals_recorded(gateway.deps, by, tried, profile=seen.profile, change=seen.id):
-        rules.must_reach(gateway, seen.profile)
+    async with refusals_recorded(gateway, by, tried, profile=seen.profile, change=seen.id):
         return await gateway.deps.audit.commit(decide)
 
 

@@ -108,7 +108,7 @@ class ResumeProfile(KindOfChange):
         # Not the revision of this process's place: a server of the other profile has its secrets sealed.
         profile = change.required_profile
         async with gateway.deps.database.read() as transaction:
-            found = await store.read_states(transaction, master=gateway.vault.master)
+            found = await store.read_states(transaction, master=gateway.vault.master, opened=[profile])
         if (revision := found.active.get(profile)) is None:
             return one_check(
                 "active_revision",

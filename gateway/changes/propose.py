@@ -121,8 +121,7 @@ async def _propose(
         )
         return [entry], change
 
-    async with refusals_recorded(gateway.deps, by, f"propose:{kind.value}", profile=profile):
-        rules.must_reach(gateway, profile)
+    async with refusals_recorded(gateway, by, f"propose:{kind.value}", profile=profile):
         return await gateway.deps.audit.commit(decide)
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from gateway.audit.model import LOCAL, Kind
 from gateway.changes.model import FRESH, OPEN, Change, ChangeState
 from gateway.database import Transaction
-from gateway.dependencies import Dependencies
 from gateway.errors import FieldError
 from gateway.errors.operators import OperatorError, PreflightFailed, RoleMissing, SameOperator, StateWrong
 from gateway.errors.requests import RequestInvalid
@@ -84,7 +83,7 @@ async def may_roll_back(transaction: Transaction, operator: Operator, change: Ch
     require_state(change, {ChangeState.ACTIVE, ChangeState.CONFIRMED}, now)
 
 
-def must_reach(gateway: Gateway, profile: Profile | None) -> None:
+def _require_effect(gateway: Gateway, profile: Profile | None) -> None:
     """Raise `StateWrong` where an act on a profile would have no effect: in an embedded store that serves the other alone.
 
     An operator who suspends official there would believe that it is suspended. On PostgreSQL the process that serves the
@@ -150,10 +149,15 @@ async def _require_second_person(transaction: Transaction, operator: Operator, c
 
 @asynccontextmanager
 async def refusals_recorded(
-    deps: Dependencies, by: Operator, tried: str, *, profile: Profile | None, change: str | None = None
+    gateway: Gateway, by: Operator, tried: str, *, profile: Profile | None, change: str | None = None
 ) -> AsyncIterator[None]:
-    """Record an operator's refusal in its own transaction, since that of the refused act is rolled back."""
+    """Record an operator's refusal in its own transaction, since that of the refused act is rolled back.
+
+    Raises `StateWrong` before the act where it would have no effect (docs/decisions/0103).
+    """
+    deps = gateway.deps
     try:
+        _require_effect(gateway, profile)
         yield
     except (OperatorError, StateWrong) as error:
         outcome = f"{error.code}:{tried}"

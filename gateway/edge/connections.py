@@ -245,10 +245,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _has_pending_answer(self) -> bool:
         """Return whether the answer to an earlier request is missing or under way."""
-        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
-        if cycle is None or cycle.response_complete:
-            return False
-        return bool(self.pipeline) or cycle.response_started or not cycle.more_body
+        return self._is_answering() and (
+            bool(self.pipeline) or self.cycle.response_started or not self.cycle.more_body
+        )
 
 
 def check_head(headers: list[tuple[bytes, bytes]], *, version: str, method: bytes, target: bytes) -> None:

@@ -55,6 +55,11 @@ class ClientPool:
         """Return whether this process answers for a profile; a command, which answers for none, works with both."""
         return self._open is None or self._only in {None, profile}
 
+    @property
+    def served(self) -> tuple[Profile, ...]:
+        """Return the profiles that this process answers for."""
+        return tuple(filter(self.serves, Profile))
+
     def open(self, connection: Connection) -> PooledClient | None:
         """Return a new client for this connection, None without `open_registry`. Raises `SettingInvalid` if it can't work."""
         if self._open is None:

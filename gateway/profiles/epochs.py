@@ -16,7 +16,6 @@ from gateway.background import run_in_background
 from gateway.deployment import fetch_epoch, read_epoch
 from gateway.errors.operators import MasterKeyWrong
 from gateway.errors.registry import Overloaded
-from gateway.identifiers import Profile
 from gateway.profiles import store
 from gateway.profiles.connections import open_places
 from gateway.profiles.model import Gateway
@@ -50,7 +49,7 @@ async def refresh(gateway: Gateway) -> bool:
             return False
         try:
             rings = await gateway.vault.read(transaction)
-            opened = filter(gateway.clients.serves, Profile)
+            opened = gateway.clients.served
             found = await store.read_states(transaction, master=gateway.vault.master, opened=opened)
         except MasterKeyWrong:
             _drop_replaced_clients(gateway, await store.read_states(transaction, master=None))

@@ -93,14 +93,15 @@ def days_left(place: Place, clock: Clock) -> int | None:
 
 def describe_profiles(gateway: Gateway) -> dict[str, dict[str, Any]]:
     """Return every profile's status, its days left and the warning about its credentials, as `/readyz` shows them."""
-    clock, places = gateway.deps.clock, gateway.places.values()
-    nothing = dict[str, Any].fromkeys(place.profile.value for place in places)
-    served = [place for place in places if gateway.clients.serves(place.profile)]
+    clock, places, serves = gateway.deps.clock, gateway.places.items(), gateway.clients.serves
     return {
-        "profiles": {place.profile.value: status_of(gateway, place).value for place in places},
-        "credential_days_left": nothing | {place.profile.value: days_left(place, clock) for place in served},
-        "credential_warnings": nothing
-        | {place.profile.value: _find_warning(place, clock) for place in served},
+        "profiles": {name.value: status_of(gateway, place).value for name, place in places},
+        "credential_days_left": {
+            name.value: days_left(place, clock) if serves(name) else None for name, place in places
+        },
+        "credential_warnings": {
+            name.value: _find_warning(place, clock) if serves(name) else None for name, place in places
+        },
     }
 
 

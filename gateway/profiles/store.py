@@ -7,7 +7,7 @@ lock (`AuditLog.commit`), so that two switches run one after the other.
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -288,13 +288,12 @@ async def require_two_people(transaction: Transaction, profile: Profile, *, sinc
 
 
 async def read_states(
-    transaction: Transaction, *, master: bytes | None, opened: Iterable[Profile] = Profile
+    transaction: Transaction, *, master: bytes | None, opened: Collection[Profile] = tuple(Profile)
 ) -> StatesByProfile:
     """Return every profile's state and, with a master key, the active revisions that it unseals.
 
     The secrets of a profile that is not in `opened` stay sealed: each is an empty text.
     """
-    opened = set(opened)
     found = {profile: await read_state(transaction, profile) for profile in Profile}
     active: dict[Profile, Revision] = {}
     for profile, state in found.items():

@@ -1,7 +1,8 @@
 """C06's element names, in one table, and a question written as a message of C06.
 
-Refuses a value that is too long or not plain text for C06, before anything is sent. `dialects.py` writes the message; no other folder uses these names. Source: QCVN 109:2017/BTTTT for the answer's namespace, specification of the
-NDXP services §4.3 and public clients for the rest; the parity ledger lists the guesses.
+Refuses a value that is too long or not plain text for C06, before anything is sent. `dialects.py` writes the message; no other
+folder uses these names. Source: QCVN 109:2017/BTTTT for the answer's namespace, specification of the NDXP services §4.3 and
+public clients for the rest; the parity ledger lists the guesses.
 """
 
 import unicodedata

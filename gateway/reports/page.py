@@ -70,7 +70,10 @@ def report_page(
         services_lines=services_lines(report, language),
         measured_lines=measured_lines(report.measured, language),
         chart=_draw_chart(report.weeks),
-        groups=lambda name: [(key, *_counts(found)) for key, found in by[name].items()],
+        groups={
+            name: [(key, *_counts(found)) for key, found in by[name].items()]
+            for name in ("profile", "organisation")
+        },
         weeks=[(week, each.asked, each.reused) for week, each in report.weeks],
         services=[
             (state, names[state.slug], *_counts(by["service"].get(state.slug, {})))

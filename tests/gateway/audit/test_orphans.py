@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,12 +10,15 @@ import sqlalchemy as sa
 
 from gateway import deployment
 from gateway.audit.log import AuditLog
+from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry, Kind, leaf_hash, parse_entry
 from gateway.audit.orphans import PATIENCE, close_orphans
 from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.verify import verify_audit
 from gateway.cleanup import clean_up
 from gateway.database import Database
+from gateway.keys.model import Purpose
+from gateway.keys.vault import make_key
 from tests.kit.audit import MACS, entry
 from tests.kit.scene import Portal, Scene
 from tests.kit.stores import opened
@@ -124,6 +128,16 @@ async def test_threat_38_a_forged_question_gets_no_answer_in_the_audit(
             if waits:
                 await connection.execute(sa.insert(audit_waiting).values(entry=70))
         assert await close(database) == 1
+
+
+async def test_threat_38_a_waiting_question_under_an_ended_key_gets_no_answer(database_url: str) -> None:
+    made = make_key(None, Purpose.EVIDENCE, serial=1, now=LATER - 3 * PATIENCE)
+    newest = make_key(None, Purpose.EVIDENCE, serial=2, now=LATER - 2 * PATIENCE)
+    async with opened(database_url) as database:
+        await AuditLog(database, EntryMacs([made])).record(intended("GW-1"))
+        for ends, closed in ((LATER, 0), (LATER + PATIENCE, 1)):
+            macs = EntryMacs([replace(made, accepted_until=ends), newest])
+            assert await close_orphans(database, AuditLog(database, macs), now=LATER) == closed
 
 
 async def test_two_workers_at_once_close_an_orphan_once(database_url: str) -> None:
