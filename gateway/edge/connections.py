@@ -194,10 +194,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Start to wait for the next request, unless it has begun or the connection closes."""
+        """Start to wait for the next request, unless it is complete or the connection closes."""
         super().on_response_complete()
         self.was_answered = True
-        if self.cycle.response_complete and not self.transport.is_closing():
+        is_incomplete = self.cycle.more_body and not self.pipeline
+        if (self.cycle.response_complete or is_incomplete) and not self.transport.is_closing():
             self._limiter.start_waiting(self, now=self.loop.time())
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature

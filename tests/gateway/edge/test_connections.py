@@ -314,6 +314,15 @@ async def test_bytes_of_a_further_request_never_end_the_one_that_is_being_answer
         assert (await known.read_answer())[0] == 200
 
 
+async def test_threat_36_a_request_that_was_begun_before_an_answer_is_not_waited_for_either() -> None:
+    async with serving(say_ok, wait_seconds=0.2) as house:
+        stranger = await house.call()
+        await stranger.send(GET + b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+        assert (await stranger.read_answer())[0] == 200
+        assert await stranger.is_ended()
+    assert house.ended == {"request_slow": 1}
+
+
 async def test_threat_36_an_answer_that_nobody_reads_is_not_kept() -> None:
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
