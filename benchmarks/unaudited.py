@@ -14,10 +14,10 @@ from gateway.driver import DriverTransaction
 
 
 async def append_nothing(
-    transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None
+    transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None, *, after: int = 0
 ) -> list[tuple[int, str]]:
     """Take the place of `store.append`."""
-    del transaction, entries, macs
+    del transaction, entries, macs, after
     return []
 
 

@@ -116,6 +116,7 @@ class AuditLog:
         self.records = 0
         self.appended = 0
         self.unmerged: dict[int, str] = {}
+        self._last_id = 0
 
     @property
     def waiting(self) -> int:
@@ -260,13 +261,21 @@ class AuditLog:
             for change, records in by_change.items():
                 await change.apply(transaction, records)
             entries = [entry for record in group for entry in record.entries]
-            appended = await store.append(transaction, entries, self.macs) if entries else []
+            appended = await self._append(transaction, entries)
         self._count(group, appended)
+
+    async def _append(
+        self, transaction: DriverTransaction, entries: Sequence[AuditEntry]
+    ) -> Sequence[tuple[int, str]]:
+        if not entries:
+            return ()
+        return await store.append(transaction, entries, self.macs, after=self._last_id)
 
     def _count(self, group: Sequence[object], appended: Sequence[tuple[int, str]]) -> None:
         self.groups += 1
         self.records += len(group)
         self.appended += len(appended)
+        self._last_id = max([self._last_id, *(entry for entry, _ in appended)])
         if len(self.unmerged) < UNMERGED:
             self.unmerged.update(appended)
 
@@ -306,8 +315,7 @@ class AuditLog:
             entries: list[AuditEntry] = []
             for job in group:
                 entries += await job.run(transaction)
-            driver = ConnectionTransaction(transaction)
-            appended = await store.append(driver, entries, self.macs) if entries else []
+            appended = await self._append(ConnectionTransaction(transaction), entries)
         self._count(group, appended)
 
 

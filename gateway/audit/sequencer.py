@@ -140,9 +140,7 @@ class Sequencer:
         async with self._database.read() as connection:
             waiting, lost = await tree_store.find_unmerged(connection, committed)
         if lost:
-            for entry in sorted(lost)[:MOST]:
-                log.error("audit_entry_lost", entry=entry, leaf=committed[entry])
-            told = AuditEntry(
+            missed = AuditEntry(
                 at=self._clock.now(),
                 kind=Kind.LOCAL,
                 profile=None,
@@ -152,7 +150,9 @@ class Sequencer:
                 count=len(lost),
                 reason="entries " + ", ".join(map(str, sorted(lost)[:_NAMED])),
             )
-            await audit.record(told, mandatory=True)
+            await audit.record(missed, mandatory=True)
+            for entry in sorted(lost)[:MOST]:
+                log.error("audit_entry_lost", entry=entry, leaf=committed[entry])
             self.lost += len(lost)
         for entry in committed.keys() - waiting:
             del audit.unmerged[entry]

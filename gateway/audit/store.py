@@ -110,18 +110,20 @@ ADVISORY_LOCK = 0x6175646974  # "audit"
 
 
 async def append(
-    transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None
+    transaction: DriverTransaction, entries: Sequence[AuditEntry], macs: EntryMacs | None, *, after: int = 0
 ) -> list[tuple[int, str]]:
     """Append entries in the caller's write transaction, as the last of its writes. Return id and leaf hash of each.
 
     Without `macs` they have none: only before the store's first evidence key, which adopts them.
 
     Ids come after the writes of covered tables: whoever waits for a changed row appends with a higher id. They are above
-    those of every committed entry; on SQLite there is one writer, on PostgreSQL a sequence.
+    those of every committed entry; on SQLite there is one writer, on PostgreSQL a sequence. On SQLite they are also above
+    `after`, the last one that the caller was given: the id of an entry that was deleted since is not given again.
     """
     ids = [row[0] for row in await transaction.fetch(_IDS, {"count": len(entries)})]
     if transaction.embedded:
-        ids = list(range(ids[0] + 1, ids[0] + 1 + len(entries)))
+        first = max(ids[0], after) + 1
+        ids = list(range(first, first + len(entries)))
     rows = [entry_values(number, entry, macs) for number, entry in zip(ids, entries, strict=True)]
     await transaction.run(_INSERT_ENTRIES, rows)
     await transaction.run(_INSERT_WAITING, [{"entry": number} for number in ids])

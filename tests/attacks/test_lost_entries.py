@@ -49,6 +49,21 @@ async def test_threat_38_an_entry_deleted_before_its_row_is_missed_by_the_worker
         await verify_audit(signed.database, trust=trust, reported=8)
 
 
+async def test_threat_38_the_newest_entry_is_missed_though_others_follow_it(signed: SignedLog) -> None:
+    await signed.log.record(entry(act="one"), entry(act="deleted"))
+    await delete_entry(signed, 8)
+    await signed.log.record(entry(act="later"))
+
+    with capture_logs() as lines:
+        assert await signed.sequencer.try_run(signed.log)
+        assert await signed.sequencer.try_run(signed.log)
+
+    assert [line["entry"] for line in lines if line["event"] == "audit_entry_lost"] == [8]
+    assert signed.sequencer.lost == 1
+    with pytest.raises(AuditBroken, match="entries were deleted before they had a row: entries 8"):
+        await signed.verify()
+
+
 async def test_no_entry_is_missed_that_waits_or_got_its_row_from_another_process(signed: SignedLog) -> None:
     other = signed.new_sequencer()
     await signed.log.record(entry(), entry())
