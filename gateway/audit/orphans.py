@@ -36,7 +36,9 @@ async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> 
             page, after = await store.list_intended(connection, log.macs, after=after, limit=_PAGE, now=now)
         parsed = [(number, parse_entry(body)) for number, body in page]
         passed = list(takewhile(lambda found: not now - PATIENCE < found[1].at <= now, parsed))
-        if any(entry.at <= now for _, entry in passed):
+        due = [entry.request_code or "" for _, entry in passed if entry.at <= now]
+        # With a held mark only an answer is worth the audit's lock: all later questions are read again in each cleanup.
+        if due and not (is_held and await _are_answered(database, due)):
             more, is_held = await _settle(log, passed, now=now, is_held=is_held)
             closed += more
         else:
@@ -44,6 +46,11 @@ async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> 
         if len(passed) < len(parsed):
             break
     return closed
+
+
+async def _are_answered(database: Database, request_codes: Sequence[str]) -> bool:
+    async with database.read() as connection:
+        return await store.list_answered(connection, request_codes) >= set(request_codes)
 
 
 async def _settle(

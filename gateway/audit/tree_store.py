@@ -328,7 +328,10 @@ async def stream_checked(connection: AsyncConnection) -> AsyncIterator[tuple[Row
 
 async def _list_entries(connection: AsyncConnection, rows: Rows) -> Rows:
     """Return the entries of rows. A range of ids is read in half the time of a join, and has few entries of other rows."""
-    ids, most = [row[1] for row in rows], 2 * PAGE
+    # SQLite keeps a text in a column of numbers: such a row has no entry.
+    ids, most = [row[1] for row in rows if isinstance(row[1], int)], 2 * PAGE
+    if not ids:
+        return ()
     between = {"first": min(ids), "last": max(ids), "most": most}
     entries = await _fetch(connection, _ENTRIES_BETWEEN, between)
     if len(entries) < most:

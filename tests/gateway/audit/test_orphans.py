@@ -99,6 +99,19 @@ async def test_a_question_dated_ahead_delays_no_later_one_and_is_closed_in_its_t
         await verify_audit(database)
 
 
+async def test_a_held_mark_costs_no_commit_while_later_questions_have_their_answers(
+    database_url: str,
+) -> None:
+    async with opened(database_url) as database:
+        log = AuditLog(database, MACS)
+        await log.record(intended("GW-ahead", at=AN_HOUR_AHEAD))
+        await log.record(*(intended(f"GW-{number}") for number in range(600)))
+        assert await close(database) == 600
+        again = AuditLog(database, MACS)
+        assert await close_orphans(database, again, now=LATER) == 0
+        assert again.groups <= 1  # that of the page with the question that holds the mark
+
+
 async def test_a_question_dated_ahead_that_has_its_answer_does_not_hold_the_mark(database_url: str) -> None:
     async with opened(database_url) as database:
         log = AuditLog(database, MACS)

@@ -208,6 +208,15 @@ async def test_threat_38_a_tampered_row_is_the_first_bad_one_named(
         await signed.verify()
 
 
+async def test_threat_38_a_row_whose_entry_is_no_number_is_named(signed: SignedLog) -> None:
+    if not signed.database.embedded:
+        pytest.skip("PostgreSQL keeps no text in a column of numbers")
+    async with signed.database.write() as connection:
+        await connection.execute(sa.text("UPDATE audit_rows SET entry = 'x' WHERE row = 2"))
+    with pytest.raises(AuditBroken, match="row 2: its content is missing"):
+        await signed.verify()
+
+
 async def test_an_intact_log_says_how_far_its_tree_reaches_and_what_waits(signed: SignedLog) -> None:
     found = await signed.verify()
     assert (found.rows, found.waiting, found.size, found.signed, found.checkpoints) == (11, 2, 9, 9, 3)
