@@ -35,10 +35,10 @@ from gateway.driver import (
     SqliteDriver,
     connect_postgres,
 )
-from gateway.errors.registry import Overloaded
+from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.private_files import make_private_file
 from gateway.sqlite_driver import BEGIN_WRITING, connect_sqlite
-from gateway.storage.outages import Cause, Outages
+from gateway.storage.outages import Cause, Outages, is_conflict
 
 Transaction = AsyncConnection
 """The argument of the functions of stores: a connection inside a transaction that `Database` opened."""
@@ -94,6 +94,12 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class _Progress:
+    """`begun`: a transaction has begun, and its commit was not yet sent."""
+
+    begun = False
+
+
 class Database:
     """One engine. `read()`, `walk()` and `write()` yield a connection inside a transaction."""
 
@@ -137,11 +143,16 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`."""
-        with self._outages_told():
+        """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`.
+
+        `StoreUnavailable.rolled_back` says that nothing was committed, though the transaction had begun.
+        """
+        with self._outages_told() as progress:
             self._check_file()
             async with self._turn(), self._writers.connect() as connection, connection.begin():
+                progress.begun = True
                 yield connection
+                progress.begun = False
             self.outages.works()
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
@@ -156,20 +167,26 @@ class Database:
         On PostgreSQL it has the advisory lock `shared_lock` together with others of its kind, and waits for a transaction that
         has it alone. Raises `StoreUnavailable`, `Overloaded` like `read`.
         """
-        with self._outages_told():
+        with self._outages_told() as progress:
             async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
+                progress.begun = True
                 yield transaction
+                progress.begun = False
             self.outages.works()
 
     @contextmanager
-    def _outages_told(self) -> Iterator[None]:
+    def _outages_told(self) -> Iterator["_Progress"]:
         """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays."""
+        progress = _Progress()
         try:
-            yield
+            yield progress
         except Exception as error:  # SQLAlchemy's or the driver's, of any kind
-            if (outage := self.outages.describe(error)) is not None:
-                raise outage from error
-            raise
+            if (outage := self.outages.describe(error)) is None:
+                raise
+            if isinstance(outage, StoreUnavailable):
+                lost = outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
+                outage.rolled_back = is_conflict(error) or (progress.begun and lost)
+            raise outage from error
 
     def _check_file(self) -> None:
         """Raise `OSError` if the store's file is gone: open connections would read and write a deleted file."""

@@ -6,8 +6,8 @@ function, which runs alone under the audit's lock (`commit`). Hot groups of any 
 beside no other change, so that what it reads is still true when it writes.
 
 A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
-each record is committed by itself; a group that PostgreSQL ends because of a deadlock is committed once more. See
-docs/decisions/0028.
+each record is committed by itself; a group whose transaction PostgreSQL ends before its commit, because of a deadlock or of a
+lost connection, is committed once more. See docs/decisions/0028.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from gateway.audit.model import AuditEntry
 from gateway.audit.state_store import begin_marks, watch_statements
 from gateway.database import CHANGES, Database, Transaction
 from gateway.driver import ConnectionTransaction, DriverTransaction
-from gateway.errors.registry import Overloaded
-from gateway.storage.outages import is_conflict, is_outage
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.outages import is_outage
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -227,7 +227,7 @@ class AuditLog:
         try:
             await self._commit_hot(group)
         except Exception as error:  # of any kind: then each record is committed alone
-            if is_conflict(error):
+            if isinstance(error, StoreUnavailable) and error.rolled_back:
                 parts = [group]
             elif len(group) <= 1 or is_outage(error) or isinstance(error, Overloaded):
                 raise
@@ -296,7 +296,9 @@ class AuditLog:
     async def _write(self, group: Sequence["_Job"]) -> None:
         try:
             await self._commit(group)
-        except _HalfDone:
+        except (_HalfDone, StoreUnavailable) as error:
+            if not (isinstance(error, _HalfDone) or error.rolled_back):
+                raise
             for job in group:
                 await self._commit_alone(job)
 

@@ -31,9 +31,13 @@ class Overloaded(GatewayError, code="overloaded"):
 
 @dataclass(eq=False)
 class StoreUnavailable(Overloaded, code="store_unavailable"):
-    """The store can't work now; `cause` is one of `storage.outages.Cause`. A kind of `Overloaded`: callers try again."""
+    """The store can't work now; `cause` is one of `storage.outages.Cause`. A kind of `Overloaded`: callers try again.
+
+    `rolled_back`: the store ended a transaction before its commit, which may succeed if it is run once more.
+    """
 
     cause: str
+    rolled_back: bool = False
 
     def __str__(self) -> str:
         return self.cause

@@ -125,9 +125,8 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether PostgreSQL ended the transaction because of others, so that it may succeed once more (class 40)."""
-    driver = _find_driver_error(error.__cause__ or error)
-    return str(getattr(driver, "sqlstate", None)).startswith("40")
+    """Return whether PostgreSQL ended the transaction because of others, so that nothing was committed (class 40)."""
+    return str(getattr(_find_driver_error(error), "sqlstate", None)).startswith("40")
 
 
 class Outages:

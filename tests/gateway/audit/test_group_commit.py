@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from gateway.audit.store import audit_entries
 from gateway.audit.verify import verify_audit
 from gateway.database import Database, Transaction
 from gateway.deployment import deployment
-from gateway.driver import DriverTransaction
+from gateway.driver import DriverTransaction, HotStatement
 from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.errors.requests import EnquiryBudgetSpent
 from tests.kit.audit import MACS, Held, entry, full_queue
@@ -136,6 +137,61 @@ async def test_a_group_that_postgresql_ends_for_a_deadlock_is_committed_once_mor
     assert (await verify_audit(database)).waiting == 2
     deadlocks = 0 if database.embedded else 1
     assert sum(database.outages.counts.values()) == deadlocks
+
+
+IDLE = "SET LOCAL idle_in_transaction_session_timeout = '50ms'"
+
+
+async def freeze(seconds: float = 0.3) -> None:
+    """Stop the whole event loop, as a machine that was paused does; then let the driver read what came meanwhile."""
+    time.sleep(seconds)  # noqa: ASYNC251 - that is the point
+    await asyncio.sleep(0.05)
+
+
+async def test_a_transaction_whose_connection_is_lost_before_its_commit_is_run_once_more(
+    database: Database, log: AuditLog
+) -> None:
+    """A process that freezes in a transaction loses it (docs/decisions/0104); its answers may be mandatory."""
+    runs: list[str] = []
+
+    async def freeze_hot(transaction: DriverTransaction, records: Sequence[HotRecord[str]]) -> None:
+        runs.append("hot")
+        if not transaction.embedded and runs.count("hot") == 1:
+            await transaction.fetch(HotStatement(sa.text(IDLE)), {})
+            await freeze()
+        for record in records:
+            record.entries, record.result = [entry()], record.value
+
+    async def freeze_cold(transaction: Transaction) -> str:
+        runs.append("cold")
+        if not database.embedded and runs.count("cold") == 1:
+            await transaction.execute(sa.text(IDLE))
+            await freeze()
+        await add(transaction, "cold")
+        return "cold"
+
+    assert await log.submit(HotChange(apply=freeze_hot), "hot") == "hot"
+    assert await log.record(entry(), change=freeze_cold) == "cold"
+
+    again = [] if database.embedded else ["hot", "cold"]
+    assert sorted(runs) == sorted(["hot", "cold", *again])
+    assert await names(database) == {"cold"}
+    assert (await verify_audit(database)).waiting == 2
+
+
+async def test_a_transaction_that_is_lost_twice_fails(database: Database, log: AuditLog) -> None:
+    if database.embedded:
+        return  # no connection to lose
+
+    async def end(transaction: Transaction) -> None:
+        await add(transaction, "lost")
+        await transaction.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(StoreUnavailable):
+        await log.record(entry(), change=end)
+
+    assert await names(database) == set()
+    assert sum(database.outages.counts.values()) == 2
 
 
 async def test_groups_that_need_the_same_locks_in_any_order_never_end_in_a_deadlock(
