@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import BaseRoute, compile_path
 from starlette.types import ASGIApp
 
 from gateway import __version__
@@ -116,14 +116,22 @@ def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     app.state.rates = RateLimits(clock)
     app.state.passwords = Passwords(ThreadPoolExecutor(THREADS, thread_name_prefix="passwords"))
     metrics.registry.register(GatewayCollector(gateway, rates=app.state.rates, throttle=app.state.throttle))
-    app.include_router(
-        health.build_router(
-            gateway.deps.database,
-            profiles=lambda: describe_profiles(gateway),
-            enquiries=lambda transaction: describe_enquiries(gateway, transaction),
-        )
+    health_router = health.build_router(
+        gateway.deps.database,
+        profiles=lambda: describe_profiles(gateway),
+        enquiries=lambda transaction: describe_enquiries(gateway, transaction),
     )
-    for module in (
+    reports_router = reports_web.build_router(KeptReports(gateway.deps.database, clock))
+    # `include_router` would build each route a second time.
+    app.router.routes += [*health_router.routes, *_build_shared_routes(), *reports_router.routes]
+    _add_open_pages(app, gateway)
+    return app
+
+
+@cache
+def _build_shared_routes() -> Sequence[BaseRoute]:
+    """Return the routes that take the gateway from the request's application; a process builds them once."""
+    modules = (
         oauth_web,
         enquiries_web,
         citizens_web,
@@ -133,12 +141,9 @@ def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
         operators_web,
         changes_web,
         audit_web,
-    ):
-        app.include_router(module.build_router())
-    app.include_router(console_web.build_router())
-    app.include_router(reports_web.build_router(KeptReports(gateway.deps.database, clock)))
-    _add_open_pages(app, gateway)
-    return app
+        console_web,
+    )
+    return [route for module in modules for route in module.build_router().routes]
 
 
 def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
@@ -152,7 +157,7 @@ def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
     def states() -> Mapping[str, str]:
         return describe_profiles(gateway)["profiles"]
 
-    app.include_router(open_web.build_router(document, states, base=base))
+    app.router.routes += open_web.build_router(document, states, base=base).routes
 
 
 def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:

@@ -9,6 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from fastapi.dependencies import models as fastapi_models
 from hypothesis import HealthCheck, settings
 
 from mock_c06.app import MockRegistry, build_mock
@@ -33,6 +34,8 @@ CASES = 2
 
 SOCKETS_TIMEOUT = 900
 """Seconds for one test that starts programs: it waits for them beside the tests of other workers."""
+
+FASTAPI_CACHES = [each for each in vars(fastapi_models).values() if hasattr(each, "cache_clear")]
 
 COUNTED_WHOLE = (
     "gateway/audit/test_checkpoint_copies.py",
@@ -63,6 +66,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the test whose answers come next."""
     SEEN.test = item.nodeid.partition("[")[0]
+
+
+def pytest_runtest_logfinish() -> None:
+    """Let go of the application of the test that ended: FastAPI keeps thousands of endpoints, and with them all that they hold.
+
+    Otherwise a garbage collection soon takes seconds, in which no event loop runs.
+    """
+    for kept in FASTAPI_CACHES:
+        kept.cache_clear()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

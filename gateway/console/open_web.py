@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from gateway.console.calls import list_calls, list_problems
+from gateway.console.calls import ShownProblem, list_calls, list_problems
 from gateway.console.responses import (
     FONTS,
     HEADERS,
@@ -59,7 +59,6 @@ class _OpenPages:
 
     def __init__(self, document: Document, states: States, base: str) -> None:
         self._document, self._states, self._base = document, states, base
-        self._problems = list_problems(base)
 
     async def home(self) -> Response:
         return render("home.html", states=self._states())
@@ -93,6 +92,10 @@ class _OpenPages:
         if found is None:
             raise NotFound
         return render("problem.html", found=found)
+
+    @cached_property
+    def _problems(self) -> tuple[ShownProblem, ...]:
+        return list_problems(self._base)
 
     @cached_property
     def _written(self) -> "_Written":

@@ -44,8 +44,7 @@ def build_router() -> APIRouter:
     """Return the routes of portals and of operators."""
     router = APIRouter()
     # The operators' paths first: the first segment of a portal's path could be anything.
-    router.include_router(_build_operators())
-    router.include_router(_build_portals())
+    router.routes += [*_build_operators().routes, *_build_portals().routes]
     return router
 
 
