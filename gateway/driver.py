@@ -13,7 +13,7 @@ import importlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -239,15 +239,13 @@ class SqliteDriver:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        connection.executescript("".join(f"PRAGMA {pragma};" for pragma in PRAGMAS))
         return connection
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
         """As `Driver.fetch`."""
         self._path.stat()  # an open connection would read a deleted file
-        if self._reader is None:
-            self._reader = self._open()
+        self._reader = self._reader or self._open()
         return _fetch(self._reader, statement.on_sqlite, members)
 
     @asynccontextmanager
@@ -255,14 +253,17 @@ class SqliteDriver:
         """As `Driver.transaction`; the caller lets one writer work at a time."""
         del shared_lock
         self._path.stat()
-        if self._writer is None:
-            self._writer = self._open()
-        connection = self._writer
+        connection = self._writer = self._writer or self._open()
         await self._begin(connection)
+        commit: Future[None] | None = None
         try:
             yield _SqliteTransaction(connection)
-            await asyncio.get_running_loop().run_in_executor(self._thread, connection.commit)
-        except BaseException:  # of any kind, also a cancellation: roll back
+            commit = self._thread.submit(connection.commit)
+            await asyncio.wrap_future(commit)
+        except (
+            BaseException
+        ):  # of any kind, also a cancellation: roll back, once the thread has let go of the connection
+            wait([] if commit is None else [commit])
             connection.rollback()
             raise
 
@@ -282,9 +283,8 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """As `Driver.close`."""
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.close()
+        for connection in filter(None, (self._reader, self._writer)):
+            connection.close()
         self._reader = self._writer = None
         self._thread.shutdown(wait=False)
 

@@ -28,17 +28,29 @@ class SqliteConnection(aiosqlite.Connection):
         super().__init__(connector, _ROWS_AT_ONCE)
         # As SQLAlchemy does: a connection that was never closed doesn't prevent the program's end.
         self._thread.daemon = True
+        self._sent = self._ran = 0
 
     async def _execute(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run a function of the connection: in the thread, unless it is a statement (`args`) inside a transaction."""
+        """Run a function of the connection: in the thread, unless it is a statement (`args`) inside a transaction.
+
+        While the thread still runs what a cancelled caller has left, everything goes to the thread: to close a connection, or
+        to roll it back, beside a statement that runs ends the process.
+        """
         if not self._running or self._connection is None:
             raise ValueError("Connection closed")
-        if args and not self._connection.in_transaction:
+        if (args and not self._connection.in_transaction) or self._ran < self._sent:
             return await self._in_thread(fn, *args, **kwargs)
         return fn(*args, **kwargs)
 
     async def _in_thread(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        done: T = await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite's own
+        def run() -> T:
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self._ran += 1
+
+        self._sent += 1
+        done: T = await super()._execute(run)  # type: ignore[no-untyped-call]  # aiosqlite's own
         return done
 
     async def commit(self) -> None:

@@ -3,14 +3,18 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.database import WAIT_SECONDS, Database, Transaction, open_database
+from gateway.driver import HotStatement
 from gateway.errors.registry import Overloaded
+from gateway.sqlite_driver import SqliteConnection
 
 
 @pytest.fixture
@@ -66,6 +70,64 @@ async def test_the_loop_goes_on_while_a_writer_waits_for_another_process(databas
     assert await count(database) == 1
 
 
+async def test_a_connection_is_closed_only_after_what_a_cancelled_caller_left_in_its_thread(
+    database: Database,
+) -> None:
+    """SQLite's connection is freed by its end: a statement that still runs in another thread would end the process."""
+    started, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def slow() -> None:
+        started.set()
+        go_on.wait(5)
+        order.append("statement")
+
+    async with database.engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        held = raw.driver_connection
+        assert isinstance(held, SqliteConnection)
+        left = asyncio.create_task(held._in_thread(slow))
+        await asyncio.to_thread(started.wait)
+        left.cancel()
+        await asyncio.wait([left])
+        undo = asyncio.create_task(held.rollback())
+        undo.add_done_callback(lambda _: order.append("rollback"))
+        close = asyncio.create_task(held.close())
+        close.add_done_callback(lambda _: order.append("close"))
+        await asyncio.sleep(0.05)
+        go_on.set()
+        await asyncio.gather(undo, close)
+        await connection.invalidate()
+
+    assert order == ["statement", "rollback", "close"]
+
+
+async def test_a_commit_whose_caller_is_cancelled_ends_before_the_connection_is_used_again(
+    database: Database,
+) -> None:
+    """The disk is slow in a thread; the loop must not roll back beside it."""
+    started, order = threading.Event(), list[str]()
+
+    def slow(statement: str) -> None:
+        if statement == "COMMIT":
+            started.set()
+            time.sleep(0.2)
+        order.append(statement.split(maxsplit=1)[0])
+
+    async def write() -> None:
+        async with database.transaction(shared_lock=1) as transaction:
+            held = transaction._connection  # type: ignore[attr-defined]  # SQLite's own
+            held.set_trace_callback(slow)
+            await transaction.run(HotStatement(sa.text("INSERT INTO notes VALUES ('a')")), [{}])
+
+    writing = asyncio.create_task(write())
+    await asyncio.to_thread(started.wait)
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    assert order == ["INSERT", "COMMIT"]
+    assert await count(database) == 1
+
+
 async def test_a_transaction_that_reads_leaves_nothing_behind(database: Database) -> None:
     async with database.read() as transaction:
         await note(transaction)
@@ -108,7 +170,7 @@ async def test_emptying_the_journal_with_an_open_reader_stalls_nobody_and_is_not
         if not _size(journal):
             break
     assert _size(journal) == 0
-    assert await database.truncate_journal()
+    assert await database.truncate_journal(wait_seconds=5)
     assert await count(database) == 3
 
 
