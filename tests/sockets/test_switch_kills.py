@@ -122,12 +122,16 @@ def return_halfway(story: Story, change: dict[str, Any], name: str) -> None:
             plan_fault(story.mock, "latency", account=FORMER, delay_ms=HALFWAY_MS)
             plan_fault(story.mock, "unauthorised_once", account=name, times=2 * story.workers)
             wait_for(lambda: refuse_once(story, running) and is_returning(story, change))
+        clear_faults(story.mock)
+        # Still slow, since a gateway whose lease ends before this look returns by itself.
+        plan_fault(story.mock, "latency", account=FORMER, delay_ms=HALFWAY_MS)
+        with story.living() as running:
+            story.look(running, change, "active", 2, name)
+            clear_faults(story.mock)
+            body = {"reason": "the gateway was killed while it returned"}
+            story.desk.ask(APPROVER, "POST", f"/changes/{change['id']}/rollback", body)
     finally:
         clear_faults(story.mock)
-    with story.living() as running:
-        story.look(running, change, "active", 2, name)
-        body = {"reason": "the gateway was killed while it returned"}
-        story.desk.ask(APPROVER, "POST", f"/changes/{change['id']}/rollback", body)
     with story.living() as running:
         story.look(running, change, "rolled_back", 1, FORMER)
 
