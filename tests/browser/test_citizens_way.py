@@ -150,3 +150,67 @@ async def test_the_keyboard_alone_finds_a_service_and_opens_it(browser: Browser,
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/dich-vu/ket-hon")
     assert screen.complaints == []
+
+
+async def reach(page: Page, wanted: Locator) -> None:
+    """Press Tab until an element has the focus; every element on the way must be seen to have it."""
+    for _ in range(120):
+        if await wanted.evaluate("element => element === document.activeElement"):
+            return
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(IS_FOCUS_SEEN), await page.evaluate("document.activeElement.outerHTML")
+    raise AssertionError(f"Tab does not lead to {wanted}")
+
+
+IS_FOCUS_SEEN = """() => {
+  const element = document.activeElement;
+  if (element === document.body) return true;
+  const style = getComputedStyle(element), box = element.getBoundingClientRect();
+  const drawn = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  return (drawn || style.boxShadow !== "none") && box.width > 0 && box.bottom > 0 && box.top < innerHeight;
+}"""
+
+
+async def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
+    await reach(page, wanted)
+    await page.keyboard.press(key)
+
+
+async def type_into_all(page: Page) -> None:
+    """Type something right into every control that is empty, in the order of the page."""
+    for control in await page.locator("form[data-validate]").locator("select, textarea, input:visible").all():
+        kind = await control.get_attribute("type")
+        if kind == "radio":
+            await press(page, control, "Space")
+        elif kind != "hidden" and not await control.input_value():
+            if await control.locator("option").count():
+                await expect(control.locator("option").nth(1)).to_be_attached()
+            await reach(page, control)
+            if kind == "date":
+                await page.keyboard.type("01022026")
+            elif await control.locator("option").count():
+                await page.keyboard.press("ArrowDown")
+            else:
+                await page.keyboard.type(await find_filling(control))
+                await page.keyboard.press("Escape")
+
+
+async def test_the_keyboard_alone_leads_from_a_service_to_a_submitted_dossier(
+    browser: Browser, portal_url: str
+) -> None:
+    screen = await open_screen(browser, portal_url, **SCREENS["wide light"])
+    page = screen.page
+    await page.goto(f"{portal_url}/dich-vu/khai-bao-tam-vang")
+    await press(page, page.get_by_role("link", name="Đăng nhập và bắt đầu"))
+    await press(page, page.locator('button[value="nguyen-van-an"]'))
+    await press(page, page.get_by_role("button", name="Bắt đầu"))
+    await press(page, page.locator("#agreed"), "Space")
+    await press(page, page.get_by_role("button", name="Đồng ý và tiếp tục"))
+    await press(page, page.locator("#requester").get_by_role("button", name=re.compile("^Xác thực")))
+    await expect(page.locator("#requester .verdict")).to_be_visible(timeout=30_000)
+    await type_into_all(page)
+    await press(page, page.get_by_role("button", name="Tiếp tục: kiểm tra"))
+    await page.wait_for_url("**/xem-lai")
+    await press(page, page.get_by_role("button", name="Nộp hồ sơ"))
+    await expect(page.get_by_text("Đã nộp hồ sơ")).to_be_visible()
+    assert screen.complaints == []
