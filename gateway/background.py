@@ -1,9 +1,18 @@
-"""A background task that runs while a block runs."""
+"""Background tasks: one that runs while a block runs, and one that belongs to no request."""
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def start_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start a task in an empty context: what it logs does not belong to the request that starts it."""
+    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
 
 
 @asynccontextmanager

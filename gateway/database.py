@@ -9,7 +9,6 @@ such as a checkpoint) stay in that thread, so that the event loop never waits (d
 """
 
 import asyncio
-import contextvars
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from gateway.background import start_task
 from gateway.driver import (
     PRAGMAS,
     Driver,
@@ -259,10 +259,7 @@ class Database:
         if not self.embedded or await self._try_truncating():
             return True
         if self._truncating is None or self._truncating.done():
-            # An empty context: what the task logs does not belong to one request.
-            self._truncating = asyncio.get_running_loop().create_task(
-                self._truncate_later(), context=contextvars.Context()
-            )
+            self._truncating = start_task(self._truncate_later())
         finished, _ = await asyncio.wait({self._truncating}, timeout=wait_seconds)
         return bool(finished)
 

@@ -9,13 +9,13 @@ kept. docs/performance.md lists each kept thing, what ends it, how soon, and the
 
 import asyncio
 import contextlib
-import contextvars
 from collections import OrderedDict
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 import structlog
 
+from gateway.background import start_task
 from gateway.database import Database, metadata
 from gateway.deployment import EPOCH, deployment
 from gateway.driver import HotStatement, connect_postgres
@@ -152,7 +152,7 @@ class PostgresVersions:
             if loop.time() < self._fresh_until:
                 return self._found[0]
             if self._reading is None or self._reading.done():
-                self._reading = loop.create_task(self._read_now(), context=contextvars.Context())
+                self._reading = start_task(self._read_now())
             await asyncio.shield(self._reading)
         return None
 
@@ -176,9 +176,7 @@ class PostgresVersions:
 
     def _start(self) -> None:
         if self._following is None:
-            self._following = asyncio.get_running_loop().create_task(
-                self._follow(), context=contextvars.Context()
-            )
+            self._following = start_task(self._follow())
 
     async def _read_now(self) -> None:
         """Read the version on the listening connection: an answer shows that it is alive."""

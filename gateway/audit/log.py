@@ -11,9 +11,8 @@ lost connection, is committed once more. See docs/decisions/0028.
 """
 
 import asyncio
-import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +20,7 @@ from gateway.audit import store
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry
 from gateway.audit.state_store import begin_marks, watch_statements
+from gateway.background import start_task
 from gateway.database import CHANGES, Database, Transaction
 from gateway.driver import ConnectionTransaction, DriverTransaction
 from gateway.errors.registry import Overloaded, StoreUnavailable
@@ -153,7 +153,7 @@ class AuditLog:
         record = HotRecord(change, value)
         self._hot.append(record)
         if self._hot_writer is None or self._hot_writer.done():
-            self._hot_writer = _start(self._drain_hot())
+            self._hot_writer = start_task(self._drain_hot())
         # A cancelled caller doesn't cancel its record: the evidence must be complete.
         return await asyncio.shield(record.settled)
 
@@ -186,7 +186,7 @@ class AuditLog:
         job = _Job(decide)
         self._jobs.append(job)
         if self._writer is None or self._writer.done():
-            self._writer = _start(self._drain())
+            self._writer = start_task(self._drain())
         # A cancelled caller doesn't cancel its record: the evidence must be complete.
         result: T = await asyncio.shield(job.settled)
         return result
@@ -357,8 +357,3 @@ class _Job:
     def settle(self) -> None:
         """Give the caller the result, or raise what its change raised."""
         _settle(self.settled, self._result, self.failed)
-
-
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Start a writer in an empty context: what it logs does not belong to the request that starts it."""
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

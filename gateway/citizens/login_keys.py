@@ -7,7 +7,6 @@ token is accepted. An unknown key's id causes one reading in ten seconds at most
 """
 
 import asyncio
-import contextvars
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import structlog
 from joserfc.errors import JoseError
 
 from gateway.accounts.public_keys import import_public_key
+from gateway.background import start_task
 from gateway.clock import Clock
 from gateway.edge.strict_json import NotStrictJson, read_object
 from gateway.errors.registry import CitizenLoginUnavailable
@@ -73,10 +73,7 @@ class LoginKeys:
         is_due = now - self._read_at >= REFRESH_S or kid not in self._keys
         if is_due and now - self._tried_at >= RETRY_S:
             self._tried_at = now
-            # An empty context: what the reading logs does not belong to one request.
-            self._reading = asyncio.get_running_loop().create_task(
-                self._try_read(), context=contextvars.Context()
-            )
+            self._reading = start_task(self._try_read())
         is_kept = kid in self._keys and now - self._read_at < END_S
         if self._reading is not None and not is_kept:
             await asyncio.shield(self._reading)  # a caller who leaves doesn't end it for the others

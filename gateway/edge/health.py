@@ -1,13 +1,13 @@
 """Health, without authentication: `/livez` and `/readyz`."""
 
 import asyncio
-import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from gateway.background import start_task
 from gateway.database import Database, Transaction
 from gateway.deployment import record_probe
 from gateway.edge.problems import Internal
@@ -95,10 +95,7 @@ class _StoreProbe:
         probe = self._probe
         if probe is None or (probe.done() and (probe.result() or loop.time() - self._begun >= _PROBES_APART)):
             self._begun = loop.time()
-            # An empty context: what the probe logs does not belong to one request.
-            self._probe = probe = loop.create_task(
-                self._write(str(int(self._begun))), context=contextvars.Context()
-            )
+            self._probe = probe = start_task(self._write(str(int(self._begun))))
         finished, _ = await asyncio.wait({probe}, timeout=PROBE_SECONDS)
         return probe.result() if finished else self._database.outages.note(Cause.TIMED_OUT, "probe")
 

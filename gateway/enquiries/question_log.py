@@ -4,7 +4,6 @@ The row of an answer, the new verification and the end of the lease are one comm
 """
 
 import asyncio
-import contextvars
 import hashlib
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from gateway.audit.model import CONTENT, AuditEntry, Kind
+from gateway.background import start_task
 from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store
 from gateway.enquiries.authorise import AuthorisedEnquiry
@@ -162,8 +162,7 @@ async def released_on_outage(deps: Dependencies, key: str, act: str, question: A
     try:
         return await question
     except Overloaded:
-        # An empty context: what the task logs does not belong to this request.
-        task = asyncio.get_running_loop().create_task(_release(deps, key, act), context=contextvars.Context())
+        task = start_task(_release(deps, key, act))
         deps.tasks.add(task)
         task.add_done_callback(deps.tasks.discard)
         raise

@@ -9,12 +9,12 @@ failing registry again. The prefill writes its own rows.
 """
 
 import asyncio
-import contextvars
 import hashlib
 from dataclasses import replace
 from functools import partial
 
 from gateway.audit.model import AuditEntry, Kind
+from gateway.background import start_task
 from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, store
@@ -119,10 +119,7 @@ class Singleflight:
         """
         seen = self._watched.setdefault(key, asyncio.get_running_loop().create_future())
         if self._watching is None or self._watching.done():
-            # An empty context: what the task logs does not belong to this request.
-            self._watching = asyncio.get_running_loop().create_task(
-                self._watch(deps), context=contextvars.Context()
-            )
+            self._watching = start_task(self._watch(deps))
             deps.tasks.add(self._watching)
             self._watching.add_done_callback(deps.tasks.discard)
         return await asyncio.shield(seen)
