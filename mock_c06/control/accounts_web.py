@@ -13,6 +13,7 @@ from mock_c06.accounts.register import Register
 from mock_c06.accounts.switches import AS_BUILT, flip
 from mock_c06.control.accounts_json import AccountBody, AccountChange, account_json
 from mock_c06.control.applications_web import AccountDependencies, application_routers
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import Flag
 from mock_c06.runs.run import Runs
 
@@ -28,7 +29,7 @@ def desk_routers(deps: AccountDependencies) -> Iterable[APIRouter]:
 
 
 def _account_routes(deps: AccountDependencies) -> APIRouter:
-    router = APIRouter(tags=["accounts"])
+    router = guarded_router("accounts")
     register = deps.register
 
     @router.get("/accounts")
@@ -55,7 +56,7 @@ def _account_routes(deps: AccountDependencies) -> APIRouter:
 
 
 def _run_account_routes(deps: AccountDependencies) -> APIRouter:
-    router = APIRouter(tags=["accounts"])
+    router = guarded_router("accounts")
 
     @router.get("/runs/{run}/accounts")
     async def list_accounts_of_a_run(run: str) -> list[dict[str, Any]]:
@@ -102,7 +103,7 @@ def _change(
 
 
 def _switch_routes(runs: Runs) -> APIRouter:
-    router = APIRouter(tags=["switches"])
+    router = guarded_router("switches")
 
     @router.get("/runs/{run}/switches")
     async def read_switches(run: str) -> dict[str, bool]:

@@ -21,6 +21,7 @@ from mock_c06.accounts.switches import Switches
 from mock_c06.clock import VIETNAM, Clock, rfc3339
 from mock_c06.control.accounts_json import ApplicationBody, decision_json
 from mock_c06.control.bundle_json import BundleBody
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody, Day
 from mock_c06.errors import NothingIssued
 from mock_c06.runs.run import Runs
@@ -122,7 +123,7 @@ def application_routers(deps: AccountDependencies) -> Iterable[APIRouter]:
 
 
 def _applicant_routes(deps: AccountDependencies) -> APIRouter:
-    router = APIRouter(tags=["desk"])
+    router = guarded_router("desk")
     desk, counter = deps.desk, deps.counter
 
     @router.get("/desk/applications")
@@ -165,7 +166,7 @@ def _applicant_routes(deps: AccountDependencies) -> APIRouter:
 
 
 def _officer_routes(counter: Counter, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["desk"])
+    router = guarded_router("desk")
 
     @router.get("/desk/applications/{application}")
     async def read_application(application: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mock_c06.accounts.model import Environment, Status
 from mock_c06.accounts.register import Register
 from mock_c06.accounts.switches import Switches, flip
 from mock_c06.clock import Clock
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody, Day, Integer
 from mock_c06.errors import AccountNotActive, Unauthorised
 from mock_c06.login.admission import inactive
@@ -96,7 +97,7 @@ def explain_login(
 
 def explain_routes(runs: Runs, register: Register, started_with: Switches, clock: Clock) -> APIRouter:
     """Return the routes; `clock` is the wall's, which logins follow."""
-    router = APIRouter(tags=["runs"])
+    router = guarded_router("runs")
 
     @router.post("/runs/{run}/explain")
     async def explain_claim(run: str, body: JudgedClaimBody) -> dict[str, Any]:

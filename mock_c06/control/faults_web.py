@@ -13,6 +13,7 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mock_c06.control.accounts_json import NamedAccounts
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody, Instant, Integer, Number, parse_kind_name
 from mock_c06.faults.kinds import KINDS
 from mock_c06.faults.model import MAX_DELAY_MS, Distribution, Fault, FaultKind, Nth, Shape
@@ -314,7 +315,7 @@ def _time_json(instant: datetime | None) -> str | None:
 
 def fault_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(tags=["faults"])
+    router = guarded_router("faults")
 
     @router.get("/plan-schema.json")
     async def read_plan_schema() -> dict[str, Any]:

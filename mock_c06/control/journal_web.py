@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from mock_c06.accounts.model import Environment
 from mock_c06.control.accounts_json import NamedAccounts
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody, Flag, Instant, Integer, KindName
 from mock_c06.journal.journal import (
     Entry,
@@ -144,7 +145,7 @@ class JournalQuery(EntryFilter):
 
 def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(tags=["journal"])
+    router = guarded_router("journal")
 
     def read_page(run: str, asked: JournalQuery | SearchBody) -> dict[str, Any]:
         """Return a page of entries; `next_after` is the `after` of the next page, null where this one is the last."""

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from mock_c06.clock import VIETNAM
 from mock_c06.control.people_json import PersonBody, WorldBody, make_person, person_json
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody, Integer, validation_message
 from mock_c06.control.world_warnings import warnings_json
 from mock_c06.errors import EventRefused, PersonIncomplete, PersonUnknown, WhereInvalid
@@ -78,7 +79,7 @@ class FindBody(ControlBody):
 
 def people_routes(runs: Runs) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(tags=["runs"])
+    router = guarded_router("runs")
 
     @router.get("/runs/{run}/world/people/{number}")
     async def read_person(run: str, number: str) -> dict[str, Any]:

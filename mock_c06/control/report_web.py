@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import Field
 
+from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody
 from mock_c06.report.checks import make_card
 from mock_c06.report.writing import card_html, card_json, card_text
@@ -24,7 +25,7 @@ class ReportQuery(ControlBody):
 
 def report_routes(runs: Runs) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(tags=["report"])
+    router = guarded_router("report")
 
     @router.get("/runs/{run}/report", response_class=JSONResponse)
     async def read_report(
