@@ -260,10 +260,8 @@ class SqliteDriver:
             yield _SqliteTransaction(connection)
             commit = self._thread.submit(connection.commit)
             await asyncio.wrap_future(commit)
-        except (
-            BaseException
-        ):  # of any kind, also a cancellation: roll back, once the thread has let go of the connection
-            wait([] if commit is None else [commit])
+        except BaseException:  # of any kind, also a cancellation: roll back
+            wait([] if commit is None else [commit])  # the thread may still use the connection
             connection.rollback()
             raise
 
