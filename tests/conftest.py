@@ -127,6 +127,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if chosen and not slow and not _is_in(item.path, NEVER_COUNTED):
             item.add_marker("counted")
             seen.add(test)
+    # The long ones first: at the end the short ones spread over all workers.
+    items.sort(key=lambda item: item.get_closest_marker("sockets") is None)
     if not config.getoption("--every-case"):
         _leave_out_cases(config, items)
 
