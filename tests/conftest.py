@@ -64,7 +64,7 @@ NEVER_COUNTED = (
     "tools",
     "witness",
 )
-"""Tests that under coverage cost minutes, and reach no line of the two programs that others don't."""
+"""Tests that cost minutes under coverage, or that run little of the two programs in their own process."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
