@@ -94,12 +94,6 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class _Progress:
-    """`begun`: a transaction has begun, and its commit was not yet sent."""
-
-    begun = False
-
-
 class Database:
     """One engine. `read()`, `walk()` and `write()` yield a connection inside a transaction."""
 
@@ -143,16 +137,12 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`.
-
-        `StoreUnavailable.rolled_back` says that nothing was committed, though the transaction had begun.
-        """
-        with self._outages_told() as progress:
+        """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`."""
+        with self._outages_told():
             self._check_file()
             async with self._turn(), self._writers.connect() as connection, connection.begin():
-                progress.begun = True
-                yield connection
-                progress.begun = False
+                with self._outages_told(before_commit=True):
+                    yield connection
             self.outages.works()
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
@@ -167,25 +157,26 @@ class Database:
         On PostgreSQL it has the advisory lock `shared_lock` together with others of its kind, and waits for a transaction that
         has it alone. Raises `StoreUnavailable`, `Overloaded` like `read`.
         """
-        with self._outages_told() as progress:
+        with self._outages_told():
             async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
-                progress.begun = True
-                yield transaction
-                progress.begun = False
+                with self._outages_told(before_commit=True):
+                    yield transaction
             self.outages.works()
 
     @contextmanager
-    def _outages_told(self) -> Iterator["_Progress"]:
-        """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays."""
-        progress = _Progress()
+    def _outages_told(self, *, before_commit: bool = False) -> Iterator[None]:
+        """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays.
+
+        `before_commit`: only around what a transaction does before its COMMIT is sent.
+        """
         try:
-            yield progress
+            yield
         except Exception as error:  # SQLAlchemy's or the driver's, of any kind
             if (outage := self.outages.describe(error)) is None:
                 raise
             if isinstance(outage, StoreUnavailable):
-                lost = outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
-                outage.rolled_back = is_conflict(error) or (progress.begun and lost)
+                is_lost = before_commit and outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
+                outage.rolled_back = is_lost or is_conflict(error)
             raise outage from error
 
     def _check_file(self) -> None:

@@ -13,7 +13,7 @@ import importlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -255,14 +255,12 @@ class SqliteDriver:
         self._path.stat()
         connection = self._writer = self._writer or self._open()
         await self._begin(connection)
-        commit: Future[None] | None = None
         try:
             yield _SqliteTransaction(connection)
-            commit = self._thread.submit(connection.commit)
-            await asyncio.wrap_future(commit)
-        except BaseException:  # of any kind, also a cancellation: roll back
-            wait([] if commit is None else [commit])  # the thread may still use the connection
-            connection.rollback()
+            await asyncio.get_running_loop().run_in_executor(self._thread, connection.commit)
+        except BaseException:  # of any kind, also a cancellation
+            # In the thread, after a commit that it may still run.
+            self._thread.submit(connection.rollback).result()
             raise
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
@@ -313,9 +311,10 @@ async def connect_postgres(dsn: str, *, wait_seconds: float, statement_seconds: 
     """Open a connection to PostgreSQL; `statement_seconds` is the limit of one statement, None for no limit."""
     import asyncpg  # type: ignore[import-untyped]  # noqa: PLC0415 - only where PostgreSQL is used
 
-    # A process that freezes in a transaction would keep the locks that others wait for: docs/decisions/0104.
-    limit = str(int((statement_seconds or 0) * 500))
-    limits = {"idle_in_transaction_session_timeout": limit} if statement_seconds is not None else None
+    limits = {}
+    if statement_seconds is not None:
+        # A process that freezes in a transaction would keep the locks that others wait for: docs/decisions/0104.
+        limits["idle_in_transaction_session_timeout"] = str(int(statement_seconds * 500))
     return await asyncpg.connect(
         dsn, timeout=wait_seconds, command_timeout=statement_seconds, server_settings=limits
     )

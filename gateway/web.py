@@ -1,5 +1,6 @@
 """The web application: the routes of all folders, the OpenAPI document, problems, and the middleware around them."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -33,7 +34,7 @@ from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, HeadAsGet, fir
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal, find_problem
-from gateway.edge.throttle import LoginThrottle, RateLimits
+from gateway.edge.throttle import LoginThrottle, RateLimits, Sleep
 from gateway.enquiries import web as enquiries_web
 from gateway.enquiries.verify import Singleflight
 from gateway.errors import GatewayError
@@ -59,12 +60,14 @@ def build_app(
     body_seconds: float = BODY_SECONDS,
     trusted_proxies: Sequence[str] = (),
     login_transport: OpenTransport = httpx.AsyncHTTPTransport,
+    sleep: Sleep = asyncio.sleep,
     draining: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """Return the web application of an open gateway; it counts in `metrics`, by default in new ones.
 
     `preflight_network` is what preflights reach the registry by, `login_transport` what the keys of the citizens' logins are
-    read by, real sockets by default; `trusted_proxies` are networks; `draining` says that the process is about to stop.
+    read by, real sockets by default; `trusted_proxies` are networks; `sleep` is how the answer to a wrong secret waits;
+    `draining` says that the process is about to stop.
 
     Raises:
         CatalogueInvalid: a data file of the catalogue is wrong.
@@ -72,7 +75,7 @@ def build_app(
     gateway.deps.load_catalogue()
     names, places = frozenset(Profile), gateway.places
     metrics = metrics or Metrics()
-    routes = build_routes(gateway, metrics)
+    routes = build_routes(gateway, metrics, sleep=sleep)
     routes.state.draining = draining
     respond = _add_problems(routes, base=gateway.deps.base, refusals=gateway.deps.refusals)
     routes.state.preflight_network = preflight_network or PreflightNetwork(open_transport=open_transport)
@@ -96,7 +99,7 @@ def build_document(gateway: Gateway) -> dict[str, object]:
     return build_openapi(build_routes(gateway, Metrics()), gateway.deps.base)
 
 
-def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
+def build_routes(gateway: Gateway, metrics: Metrics, *, sleep: Sleep = asyncio.sleep) -> FastAPI:
     """Return the routes of all folders, without the middleware around them."""
     app = FastAPI(
         title="dancu-gateway",
@@ -112,8 +115,9 @@ def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
     app.state.clock = clock
     app.state.singleflight = Singleflight()
     app.state.metrics = metrics
-    app.state.throttle = LoginThrottle(clock)
+    app.state.throttle = LoginThrottle(clock, sleep=sleep)
     app.state.rates = RateLimits(clock)
+    app.state.reports = KeptReports(gateway.deps.database, clock)
     app.state.passwords = Passwords(ThreadPoolExecutor(THREADS, thread_name_prefix="passwords"))
     metrics.registry.register(GatewayCollector(gateway, rates=app.state.rates, throttle=app.state.throttle))
     health_router = health.build_router(
@@ -121,9 +125,8 @@ def build_routes(gateway: Gateway, metrics: Metrics) -> FastAPI:
         profiles=lambda: describe_profiles(gateway),
         enquiries=lambda transaction: describe_enquiries(gateway, transaction),
     )
-    reports_router = reports_web.build_router(KeptReports(gateway.deps.database, clock))
     # `include_router` would build each route a second time.
-    app.router.routes += [*health_router.routes, *_build_shared_routes(), *reports_router.routes]
+    app.router.routes += [*health_router.routes, *_build_shared_routes()]
     _add_open_pages(app, gateway)
     return app
 
@@ -142,6 +145,7 @@ def _build_shared_routes() -> Sequence[BaseRoute]:
         changes_web,
         audit_web,
         console_web,
+        reports_web,
     )
     return [route for module in modules for route in module.build_router().routes]
 

@@ -97,7 +97,9 @@ def build_app(
     )  # fmt: skip
     app.state.portal = portal
     for router in (services_web, login_web, dossiers_web, desk_web, faults_web):
-        app.include_router(router.build_router())
+        app.router.routes += (
+            router.build_router().routes
+        )  # `include_router` would build each route a second time
     for raised in (PortalError, HTTPException, Exception):
         app.add_exception_handler(raised, _explain)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)

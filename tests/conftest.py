@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from zlib import crc32
@@ -29,13 +28,11 @@ settings.register_profile(
 settings.load_profile("project")  # `make fuzz` uses the other profile: new examples at each run
 
 TESTS = Path(__file__).parent
-CASES = 1
-"""How many cases of one test run on PostgreSQL, after all of them ran on SQLite."""
-
 SOCKETS_TIMEOUT = 900
 """Seconds for one test that starts programs: it waits for them beside the tests of other workers."""
 
 FASTAPI_CACHES = [each for each in vars(fastapi_models).values() if hasattr(each, "cache_clear")]
+assert FASTAPI_CACHES, "FastAPI keeps its endpoints elsewhere: see pytest_runtest_logfinish"
 
 COUNTED_WHOLE = (
     "gateway/audit/test_checkpoint_copies.py",
@@ -46,7 +43,7 @@ COUNTED_WHOLE = (
     "gateway/registry",
     "gateway/reports",
 )
-"""Tests that alone reach their rooms: a part of them leaves too much uncounted."""
+"""The only tests of their folders, or cheap ones: a part of them would leave too much uncounted."""
 
 NEVER_COUNTED = (
     "attacks/test_random_tampering.py",
@@ -84,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the test whose answers come next."""
-    SEEN.test = item.nodeid.partition("[")[0]
+    SEEN.test = _test_of(item)
 
 
 def pytest_runtest_logfinish() -> None:
@@ -107,6 +104,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == "counted" and _is_in(collection_path, NEVER_COUNTED) else None
 
 
+def _test_of(item: pytest.Item) -> str:
+    """Return the name of a test without its case."""
+    return item.nodeid.partition("[")[0]
+
+
 def _is_in(path: Path, places: Iterable[str]) -> bool:
     return any(path.is_relative_to(TESTS / place) for place in places)
 
@@ -121,13 +123,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("sockets")
             item.add_marker(pytest.mark.timeout(SOCKETS_TIMEOUT))
         slow = item.get_closest_marker("postgresql") or item.get_closest_marker("sockets")
-        test = item.nodeid.partition("[")[0]
+        test = _test_of(item)
         # By name, so that a new test does not change which of the others are marked.
         chosen = _is_in(item.path, COUNTED_WHOLE) or (test not in seen and crc32(test.encode()) % 2 == 0)
         if chosen and not slow and not _is_in(item.path, NEVER_COUNTED):
             item.add_marker("counted")
             seen.add(test)
-    # The long ones first: at the end the short ones spread over all workers.
+    # One worker runs the long ones beside the short ones of the others, which then take from it what is left.
     items.sort(key=lambda item: item.get_closest_marker("sockets") is None)
     if not config.getoption("--every-case"):
         _leave_out_cases(config, items)
@@ -135,14 +137,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On PostgreSQL, run the first case of a test with many: the cases vary the request, not the store."""
-    seen: Counter[str] = Counter()
+    seen: set[str] = set()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
-        test = item.nodeid.partition("[")[0]
-        if item.get_closest_marker("postgresql"):
-            seen[test] += 1
-        (left_out if item.get_closest_marker("postgresql") and seen[test] > CASES else kept).append(item)
+        on_postgresql = item.get_closest_marker("postgresql") is not None
+        (left_out if on_postgresql and _test_of(item) in seen else kept).append(item)
+        if on_postgresql:
+            seen.add(_test_of(item))
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 

@@ -6,8 +6,8 @@ function, which runs alone under the audit's lock (`commit`). Hot groups of any 
 beside no other change, so that what it reads is still true when it writes.
 
 A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
-each record is committed by itself; a group whose transaction PostgreSQL ends before its commit, because of a deadlock or of a
-lost connection, is committed once more. See docs/decisions/0028.
+each record is committed by itself. After a transaction that ended before its commit (a deadlock, a lost connection), a hot
+group is committed once more, and cold records one by one. See docs/decisions/0028 and 0077.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class AuditLog:
         self.records = 0
         self.appended = 0
         self.unmerged: dict[int, str] = {}
-        self._last_id = 0
+        self._last_id = 0  # for SQLite, which would give the id of a deleted entry again
 
     @property
     def waiting(self) -> int:
@@ -229,7 +229,7 @@ class AuditLog:
         except Exception as error:  # of any kind: then each record is committed alone
             if isinstance(error, StoreUnavailable) and error.rolled_back:
                 parts = [group]
-            elif len(group) <= 1 or is_outage(error) or isinstance(error, Overloaded):
+            elif len(group) <= 1 or isinstance(error, Overloaded):
                 raise
             else:
                 parts = [[record] for record in group]
@@ -261,21 +261,15 @@ class AuditLog:
             for change, records in by_change.items():
                 await change.apply(transaction, records)
             entries = [entry for record in group for entry in record.entries]
-            appended = await self._append(transaction, entries)
+            appended = await store.append(transaction, entries, self.macs, after=self._last_id)
         self._count(group, appended)
-
-    async def _append(
-        self, transaction: DriverTransaction, entries: Sequence[AuditEntry]
-    ) -> Sequence[tuple[int, str]]:
-        if not entries:
-            return ()
-        return await store.append(transaction, entries, self.macs, after=self._last_id)
 
     def _count(self, group: Sequence[object], appended: Sequence[tuple[int, str]]) -> None:
         self.groups += 1
         self.records += len(group)
         self.appended += len(appended)
-        self._last_id = max([self._last_id, *(entry for entry, _ in appended)])
+        if appended:
+            self._last_id = appended[-1][0]
         if len(self.unmerged) < UNMERGED:
             self.unmerged.update(appended)
 
@@ -296,11 +290,15 @@ class AuditLog:
     async def _write(self, group: Sequence["_Job"]) -> None:
         try:
             await self._commit(group)
-        except (_HalfDone, StoreUnavailable) as error:
-            if not (isinstance(error, _HalfDone) or error.rolled_back):
+        except StoreUnavailable as error:
+            if not error.rolled_back:
                 raise
-            for job in group:
-                await self._commit_alone(job)
+        except _HalfDone:
+            pass
+        else:
+            return
+        for job in group:
+            await self._commit_alone(job)
 
     async def _commit_alone(self, job: "_Job") -> None:
         job.failed = None
@@ -317,7 +315,8 @@ class AuditLog:
             entries: list[AuditEntry] = []
             for job in group:
                 entries += await job.run(transaction)
-            appended = await self._append(ConnectionTransaction(transaction), entries)
+            driver = ConnectionTransaction(transaction)
+            appended = await store.append(driver, entries, self.macs, after=self._last_id)
         self._count(group, appended)
 
 

@@ -80,6 +80,7 @@ class Sequencer:
         self.merged = 0
         self.refused = 0
         self.lost = 0
+        self._lost_in_log = set[int]()
         self.stalled_seconds = 0.0
         self._database = database
         self._vault = vault
@@ -150,9 +151,10 @@ class Sequencer:
                 count=len(lost),
                 reason="entries " + ", ".join(map(str, sorted(lost)[:_NAMED])),
             )
-            await audit.record(missed, mandatory=True)
-            for entry in sorted(lost)[:MOST]:
+            for entry in sorted(lost - self._lost_in_log)[:MOST]:
                 log.error("audit_entry_lost", entry=entry, leaf=committed[entry])
+            self._lost_in_log = lost  # once, and before the row, which may have to wait for the store
+            await audit.record(missed, mandatory=True)
             self.lost += len(lost)
         for entry in committed.keys() - waiting:
             del audit.unmerged[entry]

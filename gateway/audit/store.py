@@ -120,6 +120,8 @@ async def append(
     those of every committed entry; on SQLite there is one writer, on PostgreSQL a sequence. On SQLite they are also above
     `after`, the last one that the caller was given: the id of an entry that was deleted since is not given again.
     """
+    if not entries:
+        return []
     ids = [row[0] for row in await transaction.fetch(_IDS, {"count": len(entries)})]
     if transaction.embedded:
         first = max(ids[0], after) + 1

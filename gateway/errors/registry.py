@@ -33,7 +33,7 @@ class Overloaded(GatewayError, code="overloaded"):
 class StoreUnavailable(Overloaded, code="store_unavailable"):
     """The store can't work now; `cause` is one of `storage.outages.Cause`. A kind of `Overloaded`: callers try again.
 
-    `rolled_back`: the store ended a transaction before its commit, which may succeed if it is run once more.
+    `rolled_back`: the store ended the transaction before its commit. Nothing was committed, and it may be run once more.
     """
 
     cause: str

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.background import start_task
 from gateway.identifiers import Profile
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
@@ -70,7 +71,7 @@ class ClientPool:
 
     def retire(self, client: PooledClient) -> None:
         """Close a client after the longest request that may still use it."""
-        task = asyncio.get_running_loop().create_task(self._end(client))
+        task = start_task(self._end(client))
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 

@@ -23,6 +23,7 @@ from typing import TypeAlias, TypeVar
 import httpx
 import structlog
 
+from gateway.background import start_task
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.errors.operators import SettingInvalid
@@ -136,7 +137,7 @@ class TokenCache:
         if token is not None and self._clock.monotonic() < token.good_until:
             return token
         if self._fetching is None:
-            self._fetching = asyncio.create_task(self._run())
+            self._fetching = start_task(self._run())
             self._fetching.add_done_callback(_retrieve_failure)
         fetching = self._fetching
         try:

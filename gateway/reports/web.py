@@ -56,7 +56,7 @@ _PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
-def build_router(reports: KeptReports) -> APIRouter:
+def build_router() -> APIRouter:
     """Return the routes."""
     router = APIRouter()
 
@@ -65,6 +65,7 @@ def build_router(reports: KeptReports) -> APIRouter:
             return ask_to_sign_in(request)
         week, language = _read_query(request)
         catalogue = gateway_of(request).deps.catalogue
+        reports: KeptReports = request.app.state.reports
         page = report_page(
             await reports.find(week), catalogue, language, stylesheet=_STYLE, newest=this_week(reports.clock)
         )

@@ -1,4 +1,4 @@
-"""The control face's bearer token, which every route needs but the probes."""
+"""The control face's bearer token, which every route needs but `/livez` and `/metrics`."""
 
 import hmac
 from typing import Annotated
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 _BEARER = HTTPBearer(auto_error=False)
 
 
-def require_token(
+def _require_token(
     request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 ) -> None:
     """Refuse a request without the token of its application (`app.state.control_token`).
@@ -24,5 +24,5 @@ def require_token(
 
 
 def guarded_router(tag: str) -> APIRouter:
-    """Return a router without routes; those that it gets need the token."""
-    return APIRouter(tags=[tag], dependencies=[Depends(require_token)])
+    """Return an empty router whose routes need the token."""
+    return APIRouter(tags=[tag], dependencies=[Depends(_require_token)])

@@ -31,9 +31,8 @@ _GROUPS = {
 def install_issuer(app: FastAPI, issuer: Issuer, holders: tuple[Holder, ...]) -> None:
     """Add the issuer's routes to the app."""
     pages = _Pages(issuer, holders)
-    app.include_router(_protocol_routes(issuer))
-    app.include_router(_picker_routes(issuer, holders, pages))
-    app.include_router(_asset_routes())
+    for router in (_protocol_routes(issuer), _picker_routes(issuer, holders, pages), _asset_routes()):
+        app.router.routes += router.routes  # `include_router` would build each route a second time
 
 
 class _Pages:

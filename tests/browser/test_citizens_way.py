@@ -179,20 +179,21 @@ async def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
 async def type_into_all(page: Page) -> None:
     """Type something right into every control that is empty, in the order of the page."""
     for control in await page.locator("form[data-validate]").locator("select, textarea, input:visible").all():
-        kind = await control.get_attribute("type")
+        kind, options = await control.get_attribute("type"), control.locator("option")
         if kind == "radio":
             await press(page, control, "Space")
-        elif kind != "hidden" and not await control.input_value():
-            if await control.locator("option").count():
-                await expect(control.locator("option").nth(1)).to_be_attached()
+        elif await control.input_value():
+            continue
+        elif await options.count():
+            await expect(options.nth(1)).to_be_attached()
+            await press(page, control, "ArrowDown")
+        elif kind == "date":
             await reach(page, control)
-            if kind == "date":
-                await page.keyboard.type("01022026")
-            elif await control.locator("option").count():
-                await page.keyboard.press("ArrowDown")
-            else:
-                await page.keyboard.type(await find_filling(control))
-                await page.keyboard.press("Escape")
+            await page.keyboard.type("01022026")
+        else:
+            await reach(page, control)
+            await page.keyboard.type(await find_filling(control))
+            await page.keyboard.press("Escape")
 
 
 async def test_the_keyboard_alone_leads_from_a_service_to_a_submitted_dossier(

@@ -4,6 +4,7 @@ Nothing is patched: tests pass other dependencies (a clock that they move, trans
 apps).
 """
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -24,6 +25,7 @@ from gateway.accounts.grants import Grants, make_grant
 from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.audit.store import audit_entries
+from gateway.edge.throttle import Sleep
 from gateway.errors.operators import AlreadyExists
 from gateway.identifiers import Profile
 from gateway.preflight.recorder import PreflightNetwork
@@ -287,11 +289,12 @@ async def open_scene(
     connect: Callable[[Connection], Registry] | None = None,
     network: Callable[[Connection], httpx.AsyncBaseTransport] | None = None,
     login: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Scene]:
     """Open the gateway in front of the mock, in-process; `connect` puts another registry there.
 
     `network` sends requests by their address; without one, each profile uses its own environment of the mock. `login` leads
-    to the citizens' login, by default the mock's.
+    to the citizens' login, by default the mock's. `sleep` is how the answer to a wrong secret waits.
     """
 
     def lead_to_mock(connection: Connection) -> httpx.AsyncBaseTransport:
@@ -301,9 +304,6 @@ async def open_scene(
 
     def connect_mock(connection: Connection) -> Registry:
         return open_registry(connection, transport=lead_to_mock(connection), clock=clock)
-
-    def lead_to_login() -> httpx.AsyncBaseTransport:
-        return httpx.ASGITransport(build_login(mock, issuer=LOGIN_ISSUER))
 
     preflight_network = PreflightNetwork(open_transport=lead_to_mock)
 
@@ -315,7 +315,8 @@ async def open_scene(
                     gateway,
                     preflight_network=preflight_network,
                     trusted_proxies=settings.trusted_proxies,
-                    login_transport=login or lead_to_login,
+                    login_transport=login or (lambda: httpx.ASGITransport(build_login(mock, issuer=LOGIN_ISSUER))),
+                    sleep=sleep,
                 )
             ),
             base_url=BASE,

@@ -173,15 +173,14 @@ async def test_a_transaction_whose_connection_is_lost_before_its_commit_is_run_o
     assert await log.submit(HotChange(apply=freeze_hot), "hot") == "hot"
     assert await log.record(entry(), change=freeze_cold) == "cold"
 
-    again = [] if database.embedded else ["hot", "cold"]
-    assert sorted(runs) == sorted(["hot", "cold", *again])
+    assert runs == (["hot", "cold"] if database.embedded else ["hot", "hot", "cold", "cold"])
     assert await names(database) == {"cold"}
     assert (await verify_audit(database)).waiting == 2
 
 
 async def test_a_transaction_that_is_lost_twice_fails(database: Database, log: AuditLog) -> None:
     if database.embedded:
-        return  # no connection to lose
+        pytest.skip("SQLite has no connection to lose")
 
     async def end(transaction: Transaction) -> None:
         await add(transaction, "lost")
