@@ -315,7 +315,8 @@ async def open_scene(
                     gateway,
                     preflight_network=preflight_network,
                     trusted_proxies=settings.trusted_proxies,
-                    login_transport=login or (lambda: httpx.ASGITransport(build_login(mock, issuer=LOGIN_ISSUER))),
+                    login_transport=login
+                    or (lambda: httpx.ASGITransport(build_login(mock, issuer=LOGIN_ISSUER))),
                     sleep=sleep,
                 )
             ),
