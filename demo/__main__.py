@@ -133,13 +133,16 @@ async def _play(scene: Scene, report: Report) -> None:
 
 
 def _end_like_ctrl_c(number: int, frame: object) -> None:
-    """Handle a SIGTERM or a closed terminal like Ctrl-C, so that the children end too."""
+    """Handle a SIGTERM or a closed terminal like Ctrl-C, so that the children end too.
+
+    Also Ctrl-C itself: a shell starts its background programs with SIGINT ignored, and then Python raises nothing.
+    """
     del number, frame
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end_like_ctrl_c)
     for stream in (sys.stdout, sys.stderr):
         getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="replace")

@@ -6,8 +6,8 @@ function, which runs alone under the audit's lock (`commit`). Hot groups of any 
 beside no other change, so that what it reads is still true when it writes.
 
 A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
-each record is committed by itself. After a transaction that ended before its commit (a deadlock, a lost connection), a hot
-group is committed once more, and cold records one by one. See docs/decisions/0028 and 0077.
+each record is committed by itself. A group whose transaction ended before its commit (a deadlock, a lost connection) is committed
+once more. See docs/decisions/0028 and 0077.
 """
 
 import asyncio
@@ -287,21 +287,18 @@ class AuditLog:
                 for job in group:
                     job.settle()
 
-    async def _write(self, group: Sequence["_Job"]) -> None:
+    async def _write(self, group: Sequence["_Job"], *, again: bool = True) -> None:
         try:
             await self._commit(group)
         except StoreUnavailable as error:
-            if not error.rolled_back:
+            if not (again and error.rolled_back):
                 raise
+            await self._write(group, again=False)
         except _HalfDone:
-            pass
-        else:
-            return
-        for job in group:
-            await self._commit_alone(job)
+            for job in group:
+                await self._commit_alone(job)
 
     async def _commit_alone(self, job: "_Job") -> None:
-        job.failed = None
         try:
             await self._commit([job])
         except _HalfDone:
@@ -340,6 +337,7 @@ class _Job:
             _HalfDone: it failed after that.
             An outage of the database: the whole group fails.
         """
+        self.failed = None
         before = transaction.info.get(CHANGES)
         marks = await begin_marks(transaction)
         try:

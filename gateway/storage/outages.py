@@ -78,6 +78,7 @@ _SQLSTATE = (
     ("53300", Cause.TOO_MANY_CONNECTIONS),
     ("53", Cause.FAILED),
     ("25006", Cause.READ_ONLY),
+    ("25P03", Cause.UNREACHABLE),
     ("28", Cause.REFUSED),
     ("3D", Cause.NO_DATABASE),
     ("57014", Cause.TIMED_OUT),

@@ -5,13 +5,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from gateway.audit.log import WAITING, AuditLog, HotChange, HotRecord
+from gateway.audit.log import WAITING, AuditLog, Change, HotChange, HotRecord
 from gateway.audit.store import audit_entries
 from gateway.audit.verify import verify_audit
 from gateway.database import Database, Transaction
@@ -189,6 +190,29 @@ async def test_a_transaction_that_is_lost_twice_fails(database: Database, log: A
     with pytest.raises(StoreUnavailable):
         await log.record(entry(), change=end)
 
+    assert await names(database) == set()
+    assert sum(database.outages.counts.values()) == 2
+
+
+async def test_a_group_whose_transaction_is_lost_twice_fails_as_a_whole_and_waits_for_the_store_no_longer(
+    database: Database, log: AuditLog
+) -> None:
+    if database.embedded:
+        pytest.skip("SQLite has no connection to lose")
+
+    async def end(transaction: Transaction) -> None:
+        await transaction.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    held = Held(log)
+    await held.reached()
+    changes: list[Change[None]] = [partial(add, name="kept"), end] * 4
+    results = asyncio.gather(
+        *(log.record(entry(), change=change) for change in changes), return_exceptions=True
+    )
+    await asyncio.sleep(0)
+    await held.release()
+
+    assert {type(result) for result in await results} == {StoreUnavailable}
     assert await names(database) == set()
     assert sum(database.outages.counts.values()) == 2
 
