@@ -25,10 +25,12 @@ from gateway.citizens.login_keys import OpenTransport
 from gateway.collector import GatewayCollector
 from gateway.console import open_web
 from gateway.console import web as console_web
+from gateway.console.open_web import OpenPages
 from gateway.discrepancies import web as discrepancies_web
 from gateway.edge import health
 from gateway.edge.direct import Respond, find_direct_routes
 from gateway.edge.forwarded import TrustedProxies
+from gateway.edge.health import Health
 from gateway.edge.metrics import Metrics
 from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, HeadAsGet, first_segment
 from gateway.edge.openapi import build_openapi
@@ -120,21 +122,22 @@ def build_routes(gateway: Gateway, metrics: Metrics, *, sleep: Sleep = asyncio.s
     app.state.reports = KeptReports(gateway.deps.database, clock)
     app.state.passwords = Passwords(ThreadPoolExecutor(THREADS, thread_name_prefix="passwords"))
     metrics.registry.register(GatewayCollector(gateway, rates=app.state.rates, throttle=app.state.throttle))
-    health_router = health.build_router(
+    app.state.health = Health(
         gateway.deps.database,
         profiles=lambda: describe_profiles(gateway),
         enquiries=lambda transaction: describe_enquiries(gateway, transaction),
     )
+    app.state.open_pages = _open_pages(app, gateway)
     # `include_router` would build each route a second time.
-    app.router.routes += [*health_router.routes, *_build_shared_routes()]
-    _add_open_pages(app, gateway)
+    app.router.routes += _build_routes_once()
     return app
 
 
 @cache
-def _build_shared_routes() -> Sequence[BaseRoute]:
-    """Return the routes that take the gateway from the request's application; a process builds them once."""
+def _build_routes_once() -> Sequence[BaseRoute]:
+    """Return the routes, which take the gateway from the request's application; a process builds them once."""
     modules = (
+        health,
         oauth_web,
         enquiries_web,
         citizens_web,
@@ -146,12 +149,13 @@ def _build_shared_routes() -> Sequence[BaseRoute]:
         audit_web,
         console_web,
         reports_web,
+        open_web,
     )
     return [route for module in modules for route in module.build_router().routes]
 
 
-def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
-    """Add the pages for everybody; the first call makes the OpenAPI document."""
+def _open_pages(app: FastAPI, gateway: Gateway) -> OpenPages:
+    """Return the pages for everybody; the first call makes the OpenAPI document."""
     base = gateway.deps.base
 
     @cache
@@ -161,7 +165,7 @@ def _add_open_pages(app: FastAPI, gateway: Gateway) -> None:
     def states() -> Mapping[str, str]:
         return describe_profiles(gateway)["profiles"]
 
-    app.router.routes += open_web.build_router(document, states, base=base).routes
+    return OpenPages(document, states, base=base)
 
 
 def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:

@@ -27,90 +27,105 @@ States = Callable[[], Mapping[str, str]]
 Document = Callable[[], dict[str, Any]]
 
 
-def build_router(document: Document, states: States, *, base: str) -> APIRouter:
-    """Return the routes; `document` is the OpenAPI document, `states` each profile's state as `/readyz` shows it."""
+def build_router() -> APIRouter:
+    """Return the routes. Their pages are the application's: `app.state.open_pages`."""
     router = APIRouter(tags=["health"])
-    pages = _OpenPages(document, states, base)
     for path, page in (
-        ("/", pages.home),
-        (STYLESHEET, pages.stylesheet),
-        ("/favicon.ico", pages.icon),
-        (FONTS + "/{name}", pages.font),
-        ("/problems", pages.problem_index),
-        ("/problems/", pages.problem_index),
+        ("/", _home),
+        (STYLESHEET, _stylesheet),
+        ("/favicon.ico", _icon),
+        (FONTS + "/{name}", _font),
+        ("/problems", _problem_index),
+        ("/problems/", _problem_index),
     ):
         router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
     router.add_api_route(
-        "/openapi.json", pages.openapi, methods=["GET"], operation_id="get_document", summary="This document"
+        "/openapi.json", _openapi, methods=["GET"], operation_id="get_document", summary="This document"
     )
     router.add_api_route(
-        "/docs", pages.docs, methods=["GET"], operation_id="get_docs", summary="This document as a page",
+        "/docs", _docs, methods=["GET"], operation_id="get_docs", summary="This document as a page",
         response_class=HTMLResponse,
     )  # fmt: skip
     router.add_api_route(
-        "/problems/{code}", pages.problem, methods=["GET"], operation_id="get_problem",
+        "/problems/{code}", _problem, methods=["GET"], operation_id="get_problem",
         summary="What a problem means", response_class=HTMLResponse,
     )  # fmt: skip
     return router
 
 
-class _OpenPages:
-    """The pages. Those that are the same each time are made at the first call."""
+async def _home(request: Request) -> Response:
+    return render("home.html", states=_pages_of(request).states())
 
-    def __init__(self, document: Document, states: States, base: str) -> None:
-        self._document, self._states, self._base = document, states, base
 
-    async def home(self) -> Response:
-        return render("home.html", states=self._states())
+async def _stylesheet() -> Response:
+    return answer_stylesheet(read_asset("pages.css"))
 
-    async def stylesheet(self) -> Response:
-        return answer_stylesheet(read_asset("pages.css"))
 
-    async def font(self, name: str) -> Response:
-        found = read_fonts().get(name)
-        if found is None:
-            raise NotFound
-        return Response(
-            found, media_type="font/woff2", headers={**HEADERS, "Cache-Control": "max-age=604800"}
-        )
+async def _font(name: str) -> Response:
+    found = read_fonts().get(name)
+    if found is None:
+        raise NotFound
+    return Response(found, media_type="font/woff2", headers={**HEADERS, "Cache-Control": "max-age=604800"})
 
-    async def icon(self) -> Response:
-        headers = {"Cache-Control": "max-age=86400", **HEADERS}
-        return Response(read_asset("mark.svg"), media_type="image/svg+xml", headers=headers)
 
-    async def openapi(self, request: Request) -> Response:
-        return self._written.answer(request)
+async def _icon() -> Response:
+    headers = {"Cache-Control": "max-age=86400", **HEADERS}
+    return Response(read_asset("mark.svg"), media_type="image/svg+xml", headers=headers)
 
-    async def docs(self, request: Request) -> Response:
-        return self._docs.answer(request)
 
-    async def problem_index(self, request: Request) -> Response:
-        return self._index.answer(request)
+async def _openapi(request: Request) -> Response:
+    return _pages_of(request).written.answer(request)
 
-    async def problem(self, code: str) -> Response:
-        found = next((each for each in self._problems if each.code == code), None)
-        if found is None:
-            raise NotFound
-        return render("problem.html", found=found)
+
+async def _docs(request: Request) -> Response:
+    return _pages_of(request).docs.answer(request)
+
+
+async def _problem_index(request: Request) -> Response:
+    return _pages_of(request).index.answer(request)
+
+
+async def _problem(request: Request, code: str) -> Response:
+    found = next((each for each in _pages_of(request).problems if each.code == code), None)
+    if found is None:
+        raise NotFound
+    return render("problem.html", found=found)
+
+
+def _pages_of(request: Request) -> "OpenPages":
+    pages: OpenPages = request.app.state.open_pages
+    return pages
+
+
+class OpenPages:
+    """What the pages of one application show. What is the same each time is made at the first call."""
+
+    def __init__(self, document: Document, states: States, *, base: str) -> None:
+        """`document` returns the OpenAPI document, `states` each profile's state as `/readyz` shows it."""
+        self._document, self.states, self._base = document, states, base
 
     @cached_property
-    def _problems(self) -> tuple[ShownProblem, ...]:
+    def problems(self) -> tuple[ShownProblem, ...]:
+        """Return every problem with its address."""
         return list_problems(self._base)
 
     @cached_property
-    def _written(self) -> "_Written":
+    def written(self) -> "_Written":
+        """Return the OpenAPI document as JSON."""
         text = json.dumps(self._document(), ensure_ascii=False, separators=(",", ":"))
         return _Written(text.encode(), "application/json", {})
 
     @cached_property
-    def _docs(self) -> "_Written":
+    def docs(self) -> "_Written":
+        """Return the OpenAPI document as a page."""
         shown = self._document()
-        page = render("docs.html", info=shown["info"], readers=list_calls(shown), problems=self._problems)
+        page = render("docs.html", info=shown["info"], readers=list_calls(shown), problems=self.problems)
         return _Written(bytes(page.body), _PAGE, HEADERS)
 
     @cached_property
-    def _index(self) -> "_Written":
-        page = render("problems.html", problems=self._problems)
+    def index(self) -> "_Written":
+        """Return the page that lists the problems."""
+        page = render("problems.html", problems=self.problems)
         return _Written(bytes(page.body), _PAGE, HEADERS)
 
 

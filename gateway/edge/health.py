@@ -81,16 +81,39 @@ _PROBES_APART = 1.0
 """Seconds for which a probe's success is used again: anybody may call `/readyz`, and a commit waits for the disk."""
 
 
-class _StoreProbe:
-    """Commits a row to find out whether the store can be written; all calls share one probe."""
+Profiles = Callable[[], dict[str, dict[str, Any]]]
+Enquiries = Callable[[Transaction], Awaitable[dict[str, str | None]]]
 
-    def __init__(self, database: Database) -> None:
+
+class Health:
+    """What `/readyz` answers. It commits a row to find out whether the store can be written; all calls share one probe."""
+
+    def __init__(self, database: Database, *, profiles: Profiles, enquiries: Enquiries) -> None:
+        """`profiles` returns the profiles' members of `ReadyAnswer`, `enquiries` the warnings from the store."""
         self._database = database
+        self._profiles = profiles
+        self._enquiries = enquiries
         self._probe: asyncio.Task[Overloaded | None] | None = None
         self._begun = 0.0
 
-    async def find_outage(self) -> Overloaded | None:
-        """Return why the store can't be written; None if it can."""
+    async def check(self, *, draining: bool) -> tuple[bool, dict[str, Any]]:
+        """Return whether the gateway is ready, and the members of the answer."""
+        outage, warnings = await self._find_outage(), dict[str, str | None].fromkeys(("sandbox", "official"))
+        if outage is None:
+            try:
+                async with self._database.read() as connection:
+                    warnings = await self._enquiries(connection)
+            except Overloaded as error:
+                outage = error
+        members = self._profiles() | {"enquiry_warnings": warnings}
+        if draining:
+            return False, {"status": "draining", "cause": None} | members
+        if outage is None:
+            return True, {"status": "ok"} | members
+        cause = outage.cause if isinstance(outage, StoreUnavailable) else None
+        return False, {"status": outage.code, "cause": cause} | members
+
+    async def _find_outage(self) -> Overloaded | None:
         loop = asyncio.get_running_loop()
         probe = self._probe
         if probe is None or (probe.done() and (probe.result() or loop.time() - self._begun >= _PROBES_APART)):
@@ -108,17 +131,9 @@ class _StoreProbe:
         return None
 
 
-Profiles = Callable[[], dict[str, dict[str, Any]]]
-Enquiries = Callable[[Transaction], Awaitable[dict[str, str | None]]]
-
-
-def build_router(database: Database, *, profiles: Profiles, enquiries: Enquiries) -> APIRouter:
-    """Return the open routes.
-
-    `profiles` returns the profiles' members of `ReadyAnswer`, `enquiries` the warnings from the store.
-    """
+def build_router() -> APIRouter:
+    """Return the open routes."""
     router = APIRouter(tags=["health"])
-    probe = _StoreProbe(database)
 
     @router.get(
         "/livez",
@@ -137,19 +152,8 @@ def build_router(database: Database, *, profiles: Profiles, enquiries: Enquiries
         responses={200: {"model": ReadyAnswer}, 503: {"model": NotReadyAnswer}},
     )
     async def readyz(request: Request) -> JSONResponse:
-        outage, warnings = await probe.find_outage(), dict[str, str | None].fromkeys(("sandbox", "official"))
-        if outage is None:
-            try:
-                async with database.read() as connection:
-                    warnings = await enquiries(connection)
-            except Overloaded as error:
-                outage = error
-        answer = profiles() | {"enquiry_warnings": warnings}
-        if request.app.state.draining():
-            return JSONResponse({"status": "draining", "cause": None} | answer, status_code=503)
-        if outage is None:
-            return JSONResponse({"status": "ok"} | answer)
-        cause = outage.cause if isinstance(outage, StoreUnavailable) else None
-        return JSONResponse({"status": outage.code, "cause": cause} | answer, status_code=503)
+        state = request.app.state
+        ready, members = await state.health.check(draining=state.draining())
+        return JSONResponse(members, status_code=200 if ready else 503)
 
     return router

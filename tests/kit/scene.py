@@ -35,8 +35,9 @@ from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
-from mock_c06.app import MockRegistry, build_login
+from mock_c06.app import MockRegistry, build_login, build_mock
 from mock_c06.control.journal_web import JournalQuery, entry_json
+from mock_c06.settings import Settings as MockSettings
 from tests.kit.answers_seen import SEEN
 from tests.kit.clocks import HandClock
 
@@ -247,6 +248,13 @@ def prefill_request(receipt: str, fields: Sequence[str], **members: Any) -> dict
         "fields": list(fields),
         "initiated_by": CITIZEN,
     } | members
+
+
+def make_mock(clock: HandClock) -> MockRegistry:
+    """Return the mock registry of most tests."""
+    return build_mock(
+        MockSettings.model_validate({"control_token": "control-token-of-this-test"}), clock=clock
+    )
 
 
 def settings_for(database_url: str, mock: MockRegistry, **changes: Any) -> Settings:

@@ -35,13 +35,16 @@ BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 
 def fresh_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
-    """Return the address of a fresh, migrated store of this kind."""
+    """Return the address of a fresh, migrated store of this kind; for the common `scene`, one that a gateway opened before."""
+    opened = "opened_store" in request.fixturenames
     if kind == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
+        template: Path = request.getfixturevalue("opened_sqlite_template" if opened else "sqlite_template")
         shutil.copy(template, folder / "gateway.db")
         return f"sqlite:///{folder / 'gateway.db'}"
     server: Server = request.getfixturevalue("postgresql_server")
-    return server.make_database()
+    return server.make_database(
+        template=request.getfixturevalue("opened_postgresql_template") if opened else TEMPLATE
+    )
 
 
 @asynccontextmanager

@@ -11,8 +11,10 @@ from gateway.audit.store import audit_rows
 from gateway.audit.tree import Frontier, verify_consistency, verify_inclusion
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, LEAD, rotate_audit_key
+from mock_c06.app import MockRegistry
 from tests.kit.audit import entry
-from tests.kit.scene import Portal, Scene
+from tests.kit.clocks import HandClock
+from tests.kit.scene import Portal, Scene, open_scene, settings_for
 
 OPEN = "/.well-known/audit"
 PROOFS = "/audit/proofs"
@@ -41,9 +43,12 @@ async def fill_up(scene: Scene, rows: int) -> None:
     await fill(scene, rows - len(await scene.audit()))
 
 
-async def test_a_log_without_rows_has_no_checkpoint_and_no_keys(scene: Scene) -> None:
-    for name in ("checkpoint", "key", "tile/0/000.p/1"):
-        assert (await scene.http.get(f"{OPEN}/{name}")).status_code == 404
+async def test_a_log_without_rows_has_no_checkpoint_and_no_keys(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    async with open_scene(settings_for(database_url, mock), mock, clock) as scene:
+        for name in ("checkpoint", "key", "tile/0/000.p/1"):
+            assert (await scene.http.get(f"{OPEN}/{name}")).status_code == 404
 
 
 async def test_a_monitor_computes_the_signed_root_from_the_tiles(scene: Scene) -> None:
