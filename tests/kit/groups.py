@@ -18,7 +18,6 @@ import httpx
 from joserfc.jwk import ECKey
 
 from tests.kit.clocks import HandClock
-from tests.kit.commands import Commands
 from tests.kit.programs import Place, Running, Served, control_headers, place_beside
 from tests.kit.scene import AGENCY, MASTER_KEY, Portal
 from tests.kit.stores import Server
@@ -36,7 +35,7 @@ class Group:
 
     def command(self, *arguments: str) -> Any:
         """Run one of the gateway's commands on the group's store, and return its JSON."""
-        return run_command(self.place, *arguments)
+        return self.place.run(*arguments)
 
     def make_portal(self, *, key: ECKey | None = None) -> Portal:
         """Make a sandbox account, with a key or a secret, and its caller."""
@@ -70,11 +69,6 @@ class Group:
         }
 
 
-def run_command(place: Place, *arguments: str) -> Any:
-    """Run a command in this process, which is faster, and return its JSON."""
-    return Commands(place.folder)(*arguments, "--json", **place.settings).json()
-
-
 @contextmanager
 def running_group(mock: Served, server: Server, folder: Path, **settings: str) -> Iterator[Group]:
     """Keep a group running on a new database."""
@@ -87,14 +81,14 @@ def make_place(mock: Served, server: Server, folder: Path, **settings: str) -> P
     """Return a place on a fresh PostgreSQL database with the agency in it."""
     store = {"GATEWAY_DATABASE_URL": server.make_database(), "GATEWAY_MASTER_KEY": MASTER_KEY}
     place = place_beside(mock, folder, **store, **settings)
-    run_command(place, "organisations", "add", AGENCY, "UBND TP Hà Nội")
+    place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
     return place
 
 
 def make_account(place: Place) -> dict[str, str]:
     """Make a sandbox account with a secret."""
     arguments = ["accounts", "create", "dvctt", "--organisation", AGENCY, "--profile", "sandbox"]
-    made: dict[str, str] = run_command(place, *arguments, "--all-procedures", "--all-fields")
+    made: dict[str, str] = place.run(*arguments, "--all-procedures", "--all-fields")
     return made
 
 

@@ -114,18 +114,8 @@ class Place:
     settings: Mapping[str, str]
 
     def run(self, *arguments: str, stdin: str = "") -> Any:
-        """Run a command and return its JSON."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments, "--json"],
-            input=stdin.encode(),
-            capture_output=True,
-            cwd=self.folder,
-            env={**BARE, **self.settings},
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
+        """Run a command in this process, which is faster, and return its JSON."""
+        return Commands(self.folder)(*arguments, "--json", stdin=stdin, **self.settings).json()
 
     @contextmanager
     def serving(

@@ -124,28 +124,22 @@ def test_the_help_of_a_command_loads_nothing_that_it_works_with(
     ],
 )
 def test_a_command_loads_only_the_libraries_that_it_works_with(
-    tmp_path: Path, program: str, arguments: str, needed: set[str]
+    store: Path, program: str, arguments: str, needed: set[str]
 ) -> None:
-    if needed >= OF_A_TABLE:
-        begin_store(tmp_path)
-    if "acc_sandbox" in arguments:
-        arguments = arguments.replace("acc_sandbox", make_account(tmp_path))
-    assert slow_of(load(tmp_path, program, *arguments.split())) <= needed
+    account = (store / "account").read_text(encoding="utf-8")
+    arguments = arguments.replace("acc_sandbox", account)
+    assert slow_of(load(store, program, *arguments.split())) <= needed
 
 
-def begin_store(folder: Path) -> None:
-    """Make a store with its first keys."""
-    load(folder, "gateway", "migrate")
-    load(folder, "gateway", "keys", "list")
-
-
-def make_account(folder: Path) -> str:
-    """Make an account in a folder's store and return its id."""
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store, its first keys, and one account, whose id is in the file `account`."""
+    folder = tmp_path_factory.mktemp("store")
     gateway = Commands(folder)
-    gateway("organisations", "add", "000.00.01.H26", "UBND TP Hà Nội")
-    rights = ("--profile", "sandbox", "--all-procedures", "--all-fields", "--json")
-    made = gateway("accounts", "create", "dvctt", "--organisation", "000.00.01.H26", *rights)
-    return str(made.json()["client_id"])
+    gateway("migrate")
+    made = gateway.account("--all-fields")
+    (folder / "account").write_text(made["client_id"], encoding="utf-8")
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -156,21 +150,17 @@ def make_account(folder: Path) -> str:
     ],
 )
 def test_a_command_that_lists_loads_no_catalogue_and_no_library_for_signatures_or_http(
-    tmp_path: Path, arguments: str
+    store: Path, arguments: str
 ) -> None:
-    begin_store(tmp_path)
-    modules = load(tmp_path, "gateway", *arguments.split())
+    modules = load(store, "gateway", *arguments.split())
     assert slow_of(modules) <= OF_THE_STORE
     assert [name for name in modules if name.startswith(tuple(NOT_FOR_LISTS))] == []
 
 
-def test_the_garbage_collector_never_looks_through_what_a_command_has_loaded(tmp_path: Path) -> None:
-    load(tmp_path, "gateway", "migrate")
+def test_the_garbage_collector_never_looks_through_what_a_command_has_loaded(store: Path) -> None:
     code = _LIST.format(program="gateway", arguments=["gateway", "accounts", "list"])
     shown = f"import gc\n{code}    print(gc.get_freeze_count(), len(gc.get_objects()))\n"
-    done = subprocess.run(
-        [sys.executable, "-c", shown], capture_output=True, cwd=tmp_path, env=BARE, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, cwd=store, env=BARE, check=True)
     frozen, looked_through = map(int, done.stdout.split()[-2:])
     assert frozen > looked_through
 
@@ -198,10 +188,9 @@ def test_a_worker_loads_no_command_and_nothing_of_what_is_left_out(tmp_path: Pat
     assert [name for name in modules if unneeded.match(name)] == []
 
 
-def test_the_store_works_without_the_orm(tmp_path: Path) -> None:
-    load(tmp_path, "gateway", "migrate")
+def test_the_store_works_without_the_orm(store: Path) -> None:
     for command in ("accounts list", "audit verify"):
-        assert load(tmp_path, "gateway", *command.split()) & LEFT_OUT == set()
+        assert load(store, "gateway", *command.split()) & LEFT_OUT == set()
 
 
 @pytest.mark.parametrize("root", [build_cli(), mock_app], ids=["gateway", "mock-c06"])

@@ -9,20 +9,20 @@ import sqlalchemy as sa
 
 from gateway.audit.store import audit_entries
 from gateway.enquiries.store import verifications
-from tests.kit.groups import kill_whole, make_account, make_place, run_command
+from tests.kit.groups import kill_whole, make_account, make_place
 from tests.kit.programs import Place, Served, place_beside, store_of
 from tests.kit.scene import AGENCY
 from tests.kit.stores import Server, opened
 from tests.sockets.load import steady_load
 
-KILLS = 6
+KILLS = 4
 
 
 def test_threat_34_killing_a_sqlite_gateway_under_load_loses_no_evidence(
     mock: Served, tmp_path: Path
 ) -> None:
     place = place_beside(mock, tmp_path)
-    run_command(place, "organisations", "add", AGENCY, "UBND TP Hà Nội")
+    place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
     _kill_again_and_again(place, workers=1)
 
 
@@ -46,7 +46,7 @@ def _kill_again_and_again(place: Place, *, workers: int) -> None:
             kill_whole(running)
         answered += load.answers
         assert load.statuses() <= {200, 201}
-    assert run_command(place, "audit", "verify")["ok"] is True
+    assert place.run("audit", "verify")["ok"] is True
     kinds, stored = asyncio.run(_read_evidence(store_of(place)))
     assert [
         identifier for status, identifier in answered if not _is_shown(status, kinds.get(identifier))
