@@ -19,8 +19,8 @@ from demo.portal_steps import CitizensWay
 from demo.processes import Programs, StartFailed, make_private_folder
 from demo.report import Report
 from demo.scene import Scene, set_up
-from demo.serving import Ports, check_kept, check_ports, describe, keep_accounts, locked
-from demo.settings import caller_settings
+from demo.serving import SECOND, Ports, check_kept, check_ports, describe, keep_accounts, locked
+from demo.settings import caller_environment, caller_settings
 from demo.steps import MainJob, StepFailed
 from demo.store import choose_store
 from demo.used_store import unused
@@ -43,10 +43,14 @@ def run() -> None:
     """Run the main job on free loopback ports, print its evidence, leave nothing running."""
     report = Report()
     report.note("TEST DATA ONLY: mock registry, synthetic people, loopback.")
-    make_private_folder(VAR)
+    try:
+        make_private_folder(VAR)
+    except StartFailed as error:
+        report.failed(str(error))
+        raise typer.Exit(1) from None
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
     try:
-        with unused(choose_store(VAR)) as store, Programs(folder) as programs:
+        with unused(choose_store(VAR, caller_environment("GATEWAY_"))) as store, Programs(folder) as programs:
             scene = set_up(programs, store)
             report.note(f"gateway {scene.gateway}, mock registry {scene.mock.test} and {scene.mock.official}")
             asyncio.run(_play(scene, report))
@@ -63,7 +67,7 @@ def run() -> None:
     report.done()
 
 
-@app.command(epilog="Example: python -m demo serve --port 9000 --folder var/second")
+@app.command(epilog=f"Example, beside a first one: python -m demo serve {SECOND}")
 def serve(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The gateway's port.")] = 8000,
@@ -87,12 +91,12 @@ def serve(
         gateway=port,
         portal=portal_port,
     )
-    make_private_folder(VAR)
     folder = folder.absolute()
     try:
+        make_private_folder(VAR)
         with locked(folder) as lock:
             check_kept(folder, ports)
-            check_ports(ports)
+            check_ports(folder, ports)
             _serve_in(folder, lock, ports)
     except StartFailed as error:
         typer.echo(f"error: {error}", err=True)
@@ -105,8 +109,9 @@ def serve(
 
 
 def _serve_in(folder: Path, lock: Path, ports: Ports) -> None:
-    store = {**caller_settings("GATEWAY_"), **choose_store(VAR)}
-    with Programs(folder) as programs:
+    caller = caller_settings("GATEWAY_")
+    store = {**caller, **choose_store(VAR, caller)}
+    with Programs(folder, say=lambda stage: typer.echo(f"{stage} …", err=True)) as programs:
         programs.mock_settings = caller_settings("MOCK_C06_")
         scene = set_up(
             programs,

@@ -14,6 +14,7 @@ SENSITIVE_FIELDS = ("ethnicity", "religion")
 def start_portal(scene: Scene, *, port: int = 0) -> str:
     """Create the portal's account unless an earlier start did, start it and return its address."""
     programs = scene.programs
+    programs.say("starting the test portal")
     key_file, account_file = programs.folder / "portal.jwk.json", programs.folder / "portal.account.json"
     states = {each["client_id"]: each["state"] for each in programs.gateway("accounts", "list")}
     account = json.loads(account_file.read_text(encoding="utf-8")) if account_file.exists() else {}

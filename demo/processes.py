@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,16 +37,30 @@ class MockAddresses:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder for its owner only, for stores, keys and logs; remove other users' rights from an existing one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    """Make a folder for its owner only, for stores, keys and logs; remove other users' rights from an existing one.
+
+    Raises:
+        StartFailed: this user can't make it, or it is a file.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise StartFailed(
+            f"{folder} can't be made a folder of this user ({error.strerror}): name another one"
+        ) from None
+
+
+def say_nothing(stage: str) -> None:
+    """Report no progress."""
 
 
 class Programs:
-    """The running child processes. A context manager that ends all of them."""
+    """The running child processes. A context manager that ends all of them. `say` gets each stage of the start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, say: Callable[[str], None] = say_nothing) -> None:
         self.folder = folder
+        self.say = say
         make_private_folder(folder)
         self._running: list[subprocess.Popen[bytes]] = []
         self._gateway_environment: Mapping[str, str] = {}

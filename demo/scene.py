@@ -60,6 +60,7 @@ def set_up(
     """
     port, official_port, control_port, login_port, gateway_port = ports
     settings = {"GATEWAY_LOG_FORMAT": "json", **store}
+    programs.say("starting the mock registry and preparing the store")
     with ThreadPoolExecutor() as beside:
         prepared = beside.submit(_prepare_store, programs, settings)
         mock = programs.start_mock(
@@ -76,7 +77,9 @@ def set_up(
         settings |= store
         # For commands that people type there: the networks of a profile are settings and not in the store.
         _write(programs.folder / ".env", "".join(f"{name}={LOOPBACK}\n" for name in NETWORKS))
+        programs.say("starting the gateway")
         address = programs.start_gateway(settings, port=gateway_port)
+        programs.say("looking up the accounts, making those that are missing")
         sandbox, official = accounts(programs)
         return Scene(programs=programs, mock=mock, gateway=address, sandbox=sandbox, official=official)
 

@@ -8,9 +8,10 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,21 @@ from demo.scene import Scene, make_account
 from portal.gateway_client import PortalAccount
 
 LOCK, ACCOUNTS, KEY = "serve.lock", "accounts.json", "official-key.jwk.json"
-CHOOSE = (
-    'choose others: make serve SERVE="--port 9000 --mock-port 9100 --official-port 9110 --control-port 9101 '
-    '--login-port 9102 --portal-port 9200"'
+SECOND = (
+    "--folder var/second --port 9000 --mock-port 9100 --official-port 9110 --control-port 9101 --login-port 9102 "
+    "--portal-port 9200"
 )
+"""The options of a start beside the first one."""
+
+OPTIONS = {
+    "gateway": "--port",
+    "mock registry": "--mock-port",
+    "mock registry (official)": "--official-port",
+    "mock control": "--control-port",
+    "national login": "--login-port",
+    "test portal": "--portal-port",
+}
+"""The option of each port, by what listens there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +52,8 @@ class Ports:
 
     def named(self) -> dict[str, int]:
         """Return the ports by what listens there."""
-        return {
-            "gateway": self.gateway,
-            "mock registry": self.mock,
-            "mock registry (official)": self.official,
-            "mock control": self.control,
-            "national login": self.login,
-            "test portal": self.portal,
-        }
+        ports = (self.gateway, self.mock, self.official, self.control, self.login, self.portal)
+        return dict(zip(OPTIONS, ports, strict=True))
 
 
 @contextmanager
@@ -55,32 +61,58 @@ def locked(folder: Path) -> Iterator[Path]:
     """Hold the folder for one `make serve`; yield the lock's file, which says what runs there.
 
     Raises:
-        StartFailed: another process holds it.
+        StartFailed: another process holds it, or this user can't write there.
     """
     make_private_folder(folder)
     path = folder / LOCK
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartFailed(f"{path} can't be written ({error.strerror}): use another --folder") from None
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             where = " ".join(file.read().split())
             raise StartFailed(
                 f"make serve already runs in {folder}: {where or 'it is starting'}. End it with Ctrl-C there, or use "
-                "another folder and other ports: make serve SERVE='--folder var/second --port 9000 …'"
+                f'another folder and other ports: make serve SERVE="{SECOND}"'
             ) from None
         file.truncate(0)
         yield path
         file.truncate(0)
 
 
-def check_ports(ports: Ports) -> None:
-    """Raise `StartFailed` if one of the ports is in use, or two are the same."""
+def check_ports(folder: Path, ports: Ports) -> None:
+    """Raise `StartFailed` if one of the ports is in use, or two are the same; name free ones instead."""
     named = ports.named()
-    if len(set(named.values())) < len(named):
-        raise StartFailed("each of these needs a port of its own")
-    taken = [f"{port} ({what})" for what, port in named.items() if not _is_free(port)]
-    if taken:
-        raise StartFailed(f"in use by another program: port {', '.join(taken)}; {CHOOSE}")
+    owner: dict[int, str] = {}
+    for what, port in named.items():
+        if port in owner:
+            raise StartFailed(
+                f"{OPTIONS[owner[port]]} and {OPTIONS[what]} are both {port}: each needs its own port"
+            )
+        owner[port] = what
+    taken = {what: port for what, port in named.items() if not _is_free(port)}
+    if not taken:
+        return
+    used = ", ".join(f"{port} ({what})" for what, port in taken.items())
+    others: dict[str, int] = {}
+    for what, port in taken.items():
+        others[what] = _find_free(port, {*named.values(), *others.values()})
+    options = [f"{OPTIONS[what]} {port}" for what, port in others.items()]
+    if _read(folder) and {ports.mock, ports.official} & set(taken.values()):
+        options.insert(0, "--folder var/second")  # the store that is kept knows its registry's ports
+    raise StartFailed(
+        f"in use by another program: port {used}; end that program, or start with these beside your other options: "
+        f'make serve SERVE="{" ".join(options)}"'
+    )
+
+
+def _find_free(port: int, avoided: Collection[int]) -> int:
+    """Return the next free port above a taken one, else the next one below."""
+    near = chain(range(port + 1, 65536), range(port - 1, 0, -1))
+    return next(each for each in near if each not in avoided and _is_free(each))
 
 
 def _is_free(port: int) -> bool:
@@ -99,8 +131,8 @@ def check_kept(folder: Path, ports: Ports) -> None:
     own = [ports.mock, ports.official]
     if kept is not None and kept != own:
         raise StartFailed(
-            f"{folder} keeps a store whose registry is on the ports {kept[0]} and {kept[1]}: use those ports, another "
-            "--folder, or remove that folder"
+            f"{folder} keeps a store whose registry is on the ports {kept[0]} and {kept[1]}: use "
+            f"--mock-port {kept[0]} --official-port {kept[1]}, another --folder, or remove that folder"
         )
 
 
@@ -113,10 +145,22 @@ def keep_accounts(programs: Programs, folder: Path, ports: Ports) -> tuple[Porta
     if sandbox.get("client_id") not in known:
         sandbox = _members(make_account(programs, "sandbox", wide=True))
     if official.get("client_id") not in known:
-        official = _members(make_account(programs, "official", key=key, wide=True))
+        official = _members(_make_official(programs, folder, key))
     found = {"mock_ports": [ports.mock, ports.official], "sandbox": sandbox, "official": official}
     _write_private(folder / ACCOUNTS, json.dumps(found, indent=2) + "\n")
     return PortalAccount(**sandbox), PortalAccount(**official, key=key)
+
+
+def _make_official(programs: Programs, folder: Path, key: ECKey) -> PortalAccount:
+    try:
+        return make_account(programs, "official", key=key, wide=True)
+    except StartFailed as refused:
+        if "there are operators" not in str(refused):
+            raise
+        raise StartFailed(
+            f"{folder / ACCOUNTS} names no official account of the store, and since there are operators only they "
+            f"make one: put that file back, or remove {folder} to begin anew"
+        ) from None
 
 
 def _members(account: PortalAccount) -> dict[str, Any]:
@@ -134,7 +178,12 @@ def _keep_key(path: Path) -> ECKey:
 
 def _read(folder: Path) -> Mapping[str, Any]:
     path = folder / ACCOUNTS
-    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError):
+        raise StartFailed(
+            f"{path} can't be read as JSON: put it back, or remove {folder} to begin anew"
+        ) from None
     return found
 
 

@@ -20,13 +20,13 @@ def may_draw(*, is_terminal: bool) -> bool:
     return is_terminal and "NO_COLOR" not in environment and environment.get("TERM", "dumb") != "dumb"
 
 
-def caller_settings(*prefixes: str) -> Mapping[str, str]:
-    """Return the caller's settings with these prefixes, from `.env` in this folder and from the environment."""
-    given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    given |= dict(os.environ)  # noqa: TID251 - this is settings.py
-    return {name: value for name, value in given.items() if name.startswith(prefixes)}
+def caller_environment(prefix: str) -> Mapping[str, str]:
+    """Return the caller's settings with this prefix, from the environment alone."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}  # noqa: TID251 - this is settings.py
 
 
-def caller_setting(name: str) -> str | None:
-    """Return a setting of the caller for the demo's gateway, such as `GATEWAY_DATABASE_URL`."""
-    return os.environ.get(name)  # noqa: TID251 - this is settings.py
+def caller_settings(prefix: str) -> Mapping[str, str]:
+    """Return the caller's settings with this prefix, from `.env` in this folder and from the environment."""
+    kept = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    ours = {name: value for name, value in kept.items() if name.startswith(prefix)}
+    return {**ours, **caller_environment(prefix)}

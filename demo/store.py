@@ -11,19 +11,30 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demo.processes import make_private_folder
-from demo.settings import caller_setting
 
+SQLITE = "sqlite:///"
 URL, KEY, KEY_FILE = "GATEWAY_DATABASE_URL", "GATEWAY_MASTER_KEY", "GATEWAY_MASTER_KEY_FILE"
 
 
-def choose_store(var: Path) -> Mapping[str, str]:
-    """Return the settings of the caller's store, none without one; make a key if it is necessary."""
-    given = {name: value for name in (URL, KEY, KEY_FILE) if (value := caller_setting(name)) is not None}
+def choose_store(var: Path, caller: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the settings of the caller's store, none without one; make a key if it is necessary.
+
+    The programs run in another folder: a relative path of the caller becomes absolute.
+    """
+    given = {name: caller[name] for name in (URL, KEY, KEY_FILE) if name in caller}
+    if is_file(given):
+        given[URL] = f"{SQLITE}{Path(given[URL].removeprefix(SQLITE)).absolute()}"
     if KEY_FILE in given:
         given[KEY_FILE] = str(Path(given[KEY_FILE]).resolve())
     elif KEY not in given and is_server(given):
         given[KEY_FILE] = str(_keep_key(var / "demo.master.key"))
     return given
+
+
+def is_file(settings: Mapping[str, str]) -> bool:
+    """Return whether the store is a named SQLite file."""
+    url = settings.get(URL, "")
+    return url.startswith(SQLITE) and url != SQLITE
 
 
 def is_server(settings: Mapping[str, str]) -> bool:

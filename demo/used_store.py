@@ -1,7 +1,7 @@
-"""A PostgreSQL database that an earlier run has used: the demo then uses a temporary database on the same server.
+"""The caller's store: the demo uses no named SQLite file, and no PostgreSQL database that an earlier run has used.
 
-A store gets its connections and operators once, and the secrets of an earlier run are lost. So the demo creates its own
-database on the server, and drops it at the end.
+A store gets its connections and operators once, and the secrets of an earlier run are lost. So the demo has a file of
+its own in its folder, or creates a database of its own on the server and drops it at the end.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from demo.processes import Programs, StartFailed
-from demo.store import KEY, KEY_FILE, URL, is_server
+from demo.store import KEY, KEY_FILE, URL, is_file, is_server
 
 _MIGRATED = "SELECT to_regclass('revisions') IS NOT NULL"
 _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
@@ -22,11 +22,14 @@ _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
 
 @contextmanager
 def unused(store: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """Yield the store if no run has used it, else a temporary database on the same server.
+    """Yield the store if it is a server's that no run has used, else a temporary one: a database there, or a file.
 
     Raises:
         StartFailed: the server can't be reached, or this user may create no database.
     """
+    if is_file(store):
+        yield {name: value for name, value in store.items() if name != URL}
+        return
     if not is_server(store) or not (_tell(store[URL], _MIGRATED) and _tell(store[URL], _USED)):
         yield store
         return

@@ -108,14 +108,11 @@ def test_threat_15_a_login_is_stored_in_a_folder_that_the_command_made_private(t
     assert mode(tmp_path / "var" / "operator-token") == 0o600
 
 
-def test_threat_15_the_demo_keeps_its_stores_and_keys_private_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://127.0.0.1/none")
+def test_threat_15_the_demo_keeps_its_stores_and_keys_private_too(tmp_path: Path) -> None:
     folder = tmp_path / "var"
     folder.mkdir(mode=0o755)
 
-    chosen = choose_store(folder)
+    chosen = choose_store(folder, {"GATEWAY_DATABASE_URL": "postgresql://127.0.0.1/none"})
 
     assert mode(folder) == 0o700
     assert mode(Path(chosen["GATEWAY_MASTER_KEY_FILE"])) == 0o600

@@ -5,38 +5,43 @@ from pathlib import Path
 import pytest
 
 from demo.store import choose_store, is_server
+from demo.used_store import unused
 from gateway.keys.model import parse_master_key
 
-SERVER = "postgresql://postgres@127.0.0.1/gateway"
-
-
-@pytest.fixture(autouse=True)
-def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "MASTER_KEY", "MASTER_KEY_FILE"):
-        monkeypatch.delenv(f"GATEWAY_{name}", raising=False)
+SERVER = {"GATEWAY_DATABASE_URL": "postgresql://postgres@127.0.0.1/gateway"}
 
 
 def test_without_a_named_store_nothing_is_set_or_made(tmp_path: Path) -> None:
-    assert choose_store(tmp_path) == {}
+    assert choose_store(tmp_path, {"GATEWAY_LOG_LEVEL": "debug"}) == {}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_without_a_key_gets_one_that_later_runs_use_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GATEWAY_DATABASE_URL", SERVER)
-    first = choose_store(tmp_path)
+def test_a_server_without_a_key_gets_one_that_later_runs_use_again(tmp_path: Path) -> None:
+    first = choose_store(tmp_path, SERVER)
     kept = Path(first["GATEWAY_MASTER_KEY_FILE"])
     assert is_server(first)
     assert kept.stat().st_mode & 0o777 == 0o600
     key = parse_master_key(kept.read_text(encoding="ascii"))
-    assert choose_store(tmp_path) == first
+    assert choose_store(tmp_path, SERVER) == first
     assert parse_master_key(kept.read_text(encoding="ascii")) == key
 
 
 def test_a_given_key_is_used_and_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEWAY_DATABASE_URL", SERVER)
-    monkeypatch.setenv("GATEWAY_MASTER_KEY_FILE", "own.key")
     monkeypatch.chdir(tmp_path)
-    assert choose_store(tmp_path)["GATEWAY_MASTER_KEY_FILE"] == str(tmp_path / "own.key")
+    chosen = choose_store(tmp_path, SERVER | {"GATEWAY_MASTER_KEY_FILE": "own.key"})
+    assert chosen["GATEWAY_MASTER_KEY_FILE"] == str(tmp_path / "own.key")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_relative_file_is_the_one_in_the_folder_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = choose_store(tmp_path, {"GATEWAY_DATABASE_URL": "sqlite:///var/serve/var/gateway.db"})
+    assert chosen == {"GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/var/serve/var/gateway.db"}
+    assert choose_store(tmp_path, chosen) == chosen
+
+
+def test_the_demo_uses_a_file_of_its_own_instead_of_the_one_that_is_named() -> None:
+    with unused({"GATEWAY_DATABASE_URL": "sqlite:////srv/gateway.db", "GATEWAY_MASTER_KEY": "k"}) as store:
+        assert store == {"GATEWAY_MASTER_KEY": "k"}

@@ -1,5 +1,6 @@
 """`make serve`: one in a folder, on free ports only, with accounts that stay, a line to paste, and the caller's settings."""
 
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from demo.office import ADMIN
+from demo.processes import Programs, StartFailed
+from demo.scene import AGENCY
+from demo.serving import Ports, keep_accounts
 from tests.kit.source import ROOT
 from tests.sockets.scenes import SEARCH_PATH, need_curl, run_here
 
@@ -37,22 +42,22 @@ def command(folder: Path, options: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def served(folder: Path, options: tuple[str, ...], **settings: str) -> Iterator[str]:
-    """Run `make serve` in a folder; yield what it printed."""
-    log = folder.with_name(f"{folder.name}.out")
-    with log.open("wb") as output:
+    """Run `make serve` in a folder; yield what it printed on standard output."""
+    log, stages = (folder.with_name(f"{folder.name}.{ending}") for ending in ("out", "err"))
+    with log.open("wb") as output, stages.open("wb") as errors:
         process = subprocess.Popen(
             command(folder, options),
             cwd=ROOT,
             env={"PATH": SEARCH_PATH} | settings,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             start_new_session=True,
         )
     try:
         until = time.monotonic() + START_SECONDS
         while "Ctrl-C ends all." not in (printed := log.read_text(encoding="utf-8")):
-            assert process.poll() is None, printed
-            assert time.monotonic() < until, printed
+            assert process.poll() is None, stages.read_text(encoding="utf-8")
+            assert time.monotonic() < until, stages.read_text(encoding="utf-8")
             time.sleep(0.2)
         yield printed
     finally:
@@ -122,6 +127,16 @@ def test_a_start_on_used_ports_is_refused_before_it_writes_anything(
     assert me(running)["state"] == "active"
 
 
+def test_the_first_line_is_the_portal_and_each_stage_is_a_line_of_standard_error(
+    running: str, home: Path
+) -> None:
+    stages = home.with_name("serve.err").read_text(encoding="utf-8").splitlines()
+
+    assert running.startswith("test portal      http://127.0.0.1:")
+    assert len(stages) == 4
+    assert (stages[0].split()[0], stages[-1]) == ("starting", "starting the test portal …")
+
+
 def test_the_printed_line_of_curl_works_as_pasted(running: str) -> None:
     need_curl()
     done = run_here(["sh", "-c", found(r"^try: (.*)$", running)])
@@ -153,10 +168,29 @@ def test_the_accounts_stay_from_start_to_start_and_other_registry_ports_are_refu
     folder, ports = tmp_path / "serve", free_ports()
     with served(folder, ports) as first:
         pass
-    with served(folder, ports) as second:
+    named = os.path.relpath(folder / "var" / "gateway.db", ROOT)  # as the README exports it
+    with served(folder, ports, GATEWAY_DATABASE_URL=f"sqlite:///{named}") as second:
         assert me(second)["state"] == "active"
+    assert sorted(folder.rglob("gateway.db")) == [folder / "var" / "gateway.db"]
 
     accounts = [re.findall(r"^\w+ account +.*$", printed, re.MULTILINE) for printed in (first, second)]
     assert accounts[0] == accounts[1]
     assert len(accounts[0]) == 2
     assert "keeps a store whose registry is on the ports" in refused(folder, free_ports())
+
+
+def test_lost_accounts_of_a_store_with_operators_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    ports = Ports(mock=1, official=2, control=3, login=4, gateway=5, portal=6)
+    with Programs(tmp_path) as programs:
+        programs.settle({})
+        programs.gateway_says("migrate")
+        programs.gateway_says("organisations", "add", AGENCY, "UBND thành phố Hà Nội")
+        made = programs.gateway("operators", "create", ADMIN, "--role", "admin", "--bootstrap")
+        said = f"{made['one_time_code']}\nmat-khau-thu-nghiem-1\n"
+        programs.gateway_says("operators", "enrol", ADMIN, said=said)
+
+        with pytest.raises(StartFailed) as refused:
+            keep_accounts(programs, tmp_path, ports)
+
+    assert str(refused.value).startswith(f"{tmp_path / 'accounts.json'} names no official account")
+    assert str(refused.value).endswith(f"put that file back, or remove {tmp_path} to begin anew")

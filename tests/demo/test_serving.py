@@ -1,0 +1,100 @@
+"""What `make serve` refuses before it starts anything, and the remedy that it names."""
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from demo.processes import StartFailed
+from demo.serving import OPTIONS, Ports, check_kept, check_ports, locked
+
+
+def read_ports(gateway: int, *others: int) -> Ports:
+    mock, official, control, login, portal = others
+    return Ports(mock=mock, official=official, control=control, login=login, gateway=gateway, portal=portal)
+
+
+def find_free(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    found = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return found
+
+
+def test_only_the_options_of_taken_ports_are_named_each_with_a_free_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        gateway, portal = first.getsockname()[1], second.getsockname()[1]
+        ports = read_ports(gateway, *find_free(4), portal)
+        with pytest.raises(StartFailed) as refused:
+            check_ports(tmp_path, ports)
+        named = re.fullmatch(r'.*SERVE="--port (\d+) --portal-port (\d+)"', str(refused.value))
+        assert named is not None, refused.value
+        others = {int(named[1]), int(named[2])}
+        assert len(others) == 2
+        assert not others & set(ports.named().values())
+        for port in others:
+            socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_another_registry_port_is_named_with_another_folder_where_a_store_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text('{"mock_ports": [1, 2]}', encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = read_ports(find_free(1)[0], taken.getsockname()[1], *find_free(4))
+        with pytest.raises(StartFailed, match=r'SERVE="--folder var/second --mock-port \d+"$'):
+            check_ports(tmp_path, ports)
+
+
+def test_two_equal_ports_are_refused_by_the_names_of_their_options(tmp_path: Path) -> None:
+    ports = read_ports(9000, 9001, 9002, 9003, 9000, 9004)
+    with pytest.raises(StartFailed, match=r"^--port and --login-port are both 9000: "):
+        check_ports(tmp_path, ports)
+
+
+def test_each_port_has_the_option_that_the_command_has() -> None:
+    named = read_ports(1, 2, 3, 4, 5, 6).named()
+    assert {OPTIONS[what]: port for what, port in named.items()} == {
+        "--port": 1,
+        "--mock-port": 2,
+        "--official-port": 3,
+        "--control-port": 4,
+        "--login-port": 5,
+        "--portal-port": 6,
+    }
+
+
+def test_the_ports_of_a_kept_store_are_named_as_options(tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text(json.dumps({"mock_ports": [8100, 8110]}), encoding="utf-8")
+    with pytest.raises(
+        StartFailed, match="use --mock-port 8100 --official-port 8110, another --folder, or remove"
+    ):
+        check_kept(tmp_path, read_ports(1, 2, 3, 4, 5, 6))
+
+
+def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text("{", encoding="utf-8")
+    with pytest.raises(
+        StartFailed, match=f"^{tmp_path}/accounts.json can't be read as JSON: .*remove {tmp_path} "
+    ):
+        check_kept(tmp_path, read_ports(1, 2, 3, 4, 5, 6))
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/x"])
+def test_a_folder_that_can_not_be_made_is_refused_with_its_name(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    folder = tmp_path / place
+    with pytest.raises(StartFailed, match=f"^{folder} can't be made .*: name another one$"), locked(folder):
+        pass
+
+
+def test_a_folder_whose_lock_can_not_be_written_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "serve.lock").mkdir()
+    with (
+        pytest.raises(
+            StartFailed, match=f"^{tmp_path}/serve.lock can't be written .*: use another --folder$"
+        ),
+        locked(tmp_path),
+    ):
+        pass
