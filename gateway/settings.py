@@ -219,7 +219,11 @@ def _read_secret_file(variable: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingInvalid(f"{variable}: can't read the file it names ({type(error).__name__})") from None
+        # The value may be the secret itself, by mistake: the reason names the folder and not the file.
+        raise SettingInvalid(
+            f"{variable}: can't read the file it names ({type(error).__name__}): make that file with the secret alone, "
+            f"readable by this user; a relative name is looked up in {Path.cwd()}"
+        ) from None
 
 
 def _explain(error: ValidationError) -> str:

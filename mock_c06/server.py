@@ -12,6 +12,7 @@ routes a real name to the mock is noticed at the first call.
 
 import asyncio
 import contextlib
+import errno
 import gc
 import re
 import signal
@@ -185,8 +186,8 @@ class Face:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Bind a socket, port 0 for any free one; raises `StartRefused` naming the port."""
+def bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """Bind a socket, port 0 for any free one; raises `StartRefused` naming the port and the option that chooses it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -196,7 +197,9 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "no such port"
-        raise StartRefused(f"can't listen on {host} port {port}: {reason}") from error
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        remedy = f": end the program there, or choose a free port with {option}" if in_use else ""
+        raise StartRefused(f"can't listen on {host} port {port}: {reason}{remedy}") from error
     return listener
 
 

@@ -45,6 +45,27 @@ def serve_command(
     Examples:
       portal serve
       PORTAL_CLIENT_ID=acc_… PORTAL_CLIENT_SECRET_FILE=secret.txt portal serve --port 8200
+
+    \b
+    Settings, of the environment or of .env in this folder (docs/test-portal.md):
+      PORTAL_CLIENT_ID              the account at the gateway; must be set
+      PORTAL_PRIVATE_KEY_FILE       its key, or on sandbox its secret:
+      PORTAL_CLIENT_SECRET_FILE     one of the two must be set
+      PORTAL_GATEWAY_URL            the gateway
+      PORTAL_PROFILE                sandbox or official
+      PORTAL_PUBLIC_URL             the address that visitors use
+      PORTAL_LOGIN_ISSUER           the national login
+      PORTAL_LOGIN_CLIENT_ID        the portal's name there
+      PORTAL_DATABASE_URL           sqlite:///path of the dossiers
+      PORTAL_STORE_KEY_FILE         their key; made if missing
+      PORTAL_RETENTION_DAYS         days until a dossier is deleted
+      PORTAL_TRUSTED_PROXIES        networks whose X-Forwarded-For counts
+      PORTAL_LOGIN_RATE             sign-ins a minute
+      PORTAL_VERIFICATION_RATE      verifications a minute and visitor
+      PORTAL_MOCK_CONTROL_URL       the mock's control face, for /_test
+      PORTAL_MOCK_CONTROL_TOKEN     its token
+      PORTAL_SUSPENDED_CLIENT_ID    a suspended account, for /_test
+      PORTAL_TEST_PAGE_PUBLIC       serve /_test off loopback too
     """
     # The libraries of the server are slow to load, and `--help` needs none.
     import uvicorn

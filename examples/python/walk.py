@@ -110,6 +110,19 @@ def walk(gateway: Gateway) -> None:
     print("ledger:", *(entry["kind"] for entry in ledger["entries"]))
 
 
+def read_key(path: Path) -> ECKey:
+    """Return the private key of a file. Raises `StepFailed` with the file's name."""
+    try:
+        key = ECKey.import_key(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise StepFailed(f"{path}: {error.strerror}") from None
+    except (JoseError, ValueError):
+        raise StepFailed(f"{path} holds no private key as make_key.py writes it") from None
+    if not key.is_private:
+        raise StepFailed(f"{path} holds the public key: name the file of the private one")
+    return key
+
+
 def _expect(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
     if answer.status_code not in statuses:
         raise StepFailed(f"{answer.request.url.path}: {answer.status_code} {answer.text}")
@@ -136,10 +149,13 @@ def main() -> int:
     parser.add_argument("key", type=Path, help="the private JWK that make_key.py wrote")
     arguments = parser.parse_args()
     try:
-        key = ECKey.import_key(json.loads(arguments.key.read_text(encoding="utf-8")))
+        key = read_key(arguments.key)
         with httpx.Client(timeout=30) as http:
             walk(Gateway(http, arguments.issuer, arguments.client_id, key))
-    except (StepFailed, httpx.HTTPError, JoseError, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        print(f"failed: {arguments.issuer} gave no answer ({error})", file=sys.stderr)
+        return 1
+    except (StepFailed, JoseError, ValueError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     return 0

@@ -15,7 +15,7 @@ Seed = Annotated[str, typer.Option(help="Seed of secrets, unless MOCK_C06_SECRET
 
 
 def personas_command(as_json: AsJson = False) -> None:
-    """List the hand-made people and why each exists.
+    """List the hand-made people, the expected verdict of each, and why each exists.
 
     \b
     Examples:
@@ -27,7 +27,11 @@ def personas_command(as_json: AsJson = False) -> None:
 
     people = [persona_json(persona) for persona in load_personas()]
     rows = [
-        (f"{p['slug']}  {p['citizen_id'] or p['id_card_number']}  {p['full_name']}", p["why"]) for p in people
+        (
+            f"{p['slug']}  {p['citizen_id'] or p['id_card_number']}  {p['full_name']}",
+            f"{'confirmed' if p['expect']['confirmed'] else 'not confirmed'}: {p['why']}",
+        )
+        for p in people
     ]
     _print(people, rows, as_json=as_json)
 

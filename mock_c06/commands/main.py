@@ -40,7 +40,11 @@ _COMMANDS: Mapping[str, Row] = {
     "report": Row("running_mock", "report_command", "Print what the client did right and wrong in a run."),
     "replay": Row("replay", "replay_command", "Serve a recorded run."),
     "journal": Row("running_mock", "journal_app", "The provider's log of a run."),
-    "personas": Row("listings", "personas_command", "List the hand-made people and why each exists."),
+    "personas": Row(
+        "listings",
+        "personas_command",
+        "List the hand-made people, the expected verdict of each, and why each exists.",
+    ),
     "accounts": Row("listings", "accounts_command", "List the ready-made accounts."),
     "faults": Row("listings", "faults_command", "List the kinds of misbehaviour that a plan can hold."),
     "parity": Row("listings", "parity_command", "List what is imitated of C06 and what is guessed."),

@@ -46,7 +46,10 @@ def get_of_run(
             trust_env=False,
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise StartRefused(f"no control face answers at {control}") from error
+        raise StartRefused(
+            f"no control face answers at {control}: start mock-c06 serve, or name with --control the address that it "
+            "printed"
+        ) from error
     if answer.status_code != 200:
         reason = {**_REASONS, **reasons}.get(
             answer.status_code, f"the control face answered {answer.status_code}"

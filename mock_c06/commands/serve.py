@@ -134,12 +134,21 @@ def listen(
     from mock_c06.app import build_login
     from mock_c06.server import Face, OfficialHostRefusal, bind, serve
 
-    registry = (("test", mock.test, ports[0]), ("official", mock.official, ports[1]))
+    registry = (
+        ("test", mock.test, ports[0], "--port"),
+        ("official", mock.official, ports[1], "--official-port"),
+    )
     faces = [
-        Face(name=name, app=OfficialHostRefusal(app), listener=bind(host, port), certificate=certificate)
-        for name, app, port in registry
+        Face(
+            name=name,
+            app=OfficialHostRefusal(app),
+            listener=bind(host, port, option=option),
+            certificate=certificate,
+        )
+        for name, app, port, option in registry
     ]
-    faces.append(Face(name="control", app=mock.control, listener=bind(control_host, ports[2])))
+    control = bind(control_host, ports[2], option="--control-port")
+    faces.append(Face(name="control", app=mock.control, listener=control))
     login = _bind_login(login_port, beside=ports)
     if login is not None:
         issuer = f"http://{LOOPBACK}:{login.getsockname()[1]}"
@@ -169,7 +178,8 @@ def _bind_login(port: int | None, *, beside: tuple[int, int, int]) -> socket.soc
 
     if port is None and beside != USUAL_PORTS:
         return None
-    return bind(LOOPBACK, LOGIN_PORT if port is None else port)
+    usual = "--login-port of serve, or without a login: with another --port"
+    return bind(LOOPBACK, LOGIN_PORT if port is None else port, option=usual)
 
 
 def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:

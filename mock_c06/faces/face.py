@@ -35,6 +35,11 @@ from mock_c06.wire.reply import TEXT, XML, Reply, deliver
 from mock_c06.wire.soap_requests import MAX_BODY
 
 _NOT_FOUND = Reply(status=404, body=b"404 Not Found", content_type=TEXT)
+_START = (
+    "mock-c06: TEST DATA ONLY. The {environment} environment of a mock of the population registry; every person in it "
+    "is synthetic.\nClients send POST /soap, which GET /soap?wsdl describes, or POST /lgsp/… with a token of POST /token."
+    "\nPeople: mock-c06 personas. Accounts: mock-c06 accounts. Control face: the address that mock-c06 serve printed.\n"
+)
 _TOO_LARGE = Reply(
     status=413, body=b"413 Content Too Large", content_type=TEXT, headers={"Connection": "close"}
 )
@@ -67,7 +72,7 @@ class RegistryFace:
         route = find_route(scope["path"])
         run = self.runs.find(route.run) if route is not None else None
         if route is None or run is None:
-            return _NOT_FOUND
+            return self._start() if (scope["method"], scope["path"]) == ("GET", "/") else _NOT_FOUND
         headers = read_headers(scope)
         if scope["method"] != "POST":
             return _NOT_ALLOWED
@@ -93,6 +98,12 @@ class RegistryFace:
         reply = self.tokens.answer(call) if route.endpoint is Endpoint.TOKEN else self.exchange.answer(call)
         _keep(call, scope["path"], reply)
         return reply
+
+    def _start(self) -> Reply:
+        """Return what the root says to a developer who opens it."""
+        return Reply(
+            status=200, body=_START.format(environment=self.environment.value).encode(), content_type=TEXT
+        )
 
     def _describe(self, scope: Scope, kind: str, name: str) -> Reply:
         """Return the WSDL or a schema, in the forms of the run, or of the account that the caller's login names."""

@@ -58,6 +58,10 @@ class _Pages:
         parts = urlsplit(redirect_uri)
         return _html(body, form_action=f"'self' {parts.scheme}://{parts.netloc}")
 
+    def start(self) -> Response:
+        """Return the page at the root, where no sign-in begins."""
+        return _html(self._templates.get_template("start.html").render())
+
     def refused(self, refusal: LoginRefused) -> Response:
         """Return the page of a sign-in that can't go back to its portal."""
         body = self._templates.get_template("refused.html").render(refusal=refusal)
@@ -138,6 +142,11 @@ def _asset_routes() -> APIRouter:
 def _picker_routes(issuer: Issuer, holders: tuple[Holder, ...], pages: _Pages) -> APIRouter:
     router = APIRouter()
     by_slug = {holder.slug: holder for holder in holders}
+
+    @router.get("/")
+    async def start() -> Response:
+        """Say what this is and where a sign-in begins."""
+        return pages.start()
 
     @router.get("/authorize")
     async def authorize(request: Request) -> Response:

@@ -193,9 +193,12 @@ def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str)
     assert found.get_secret_value() == SECRET
 
 
-def test_a_secret_file_that_is_not_there_is_named_by_its_variable() -> None:
-    reason = refusal({"GATEWAY_MASTER_KEY_FILE": "/nowhere/key"})
-    assert reason == "GATEWAY_MASTER_KEY_FILE: can't read the file it names (FileNotFoundError)"
+def test_a_secret_file_that_is_not_there_is_named_by_its_variable_with_the_remedy() -> None:
+    reason = refusal({"GATEWAY_MASTER_KEY_FILE": "the-secret-by-mistake"})
+    assert reason == (
+        "GATEWAY_MASTER_KEY_FILE: can't read the file it names (FileNotFoundError): make that file with the secret "
+        f"alone, readable by this user; a relative name is looked up in {Path.cwd()}"
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\x30\x82\x01\x0a\xff", BROKEN])

@@ -26,6 +26,7 @@ async def test_threat_43_every_kind_of_answer_of_the_registry_says_test_data(
         await portal.record(),
         await portal.verdict(MaDVC="nothing"),
         await portal.send(b"no xml"),
+        await test_door.get(f"{base}/"),
         await test_door.get(f"{base}/soap?wsdl"),
         await test_door.get(f"{base}/soap"),
         await test_door.post(f"{base}/nowhere"),

@@ -1,12 +1,15 @@
 """The portal's settings: an unknown or malformed one stops the start by name; one program serves both profiles."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.identifiers import Profile
 from portal.errors import StartRefused
-from portal.settings import read_settings
+from portal.settings import PREFIX, Settings, read_settings
 from tests.kit.portal import open_portal, open_visit
 from tests.kit.scene import Scene
 from tests.portal.test_citizens_way import start
@@ -34,6 +37,13 @@ def test_a_wrong_setting_stops_the_start_and_is_named(given: dict[str, str], tol
 def test_several_networks_of_proxies_are_separated_by_commas() -> None:
     settings = read_settings(RIGHT | {"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8, ::1/128"}, dotenv=None)
     assert [str(each) for each in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_the_help_of_serve_lists_every_setting_and_no_other() -> None:
+    command = [sys.executable, "-m", "portal", "serve", "--help"]
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+    listed = re.findall(rf"^ +({PREFIX}[A-Z_]+)  ", shown, re.MULTILINE)
+    assert sorted(listed) == sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
 
 
 async def test_on_official_the_same_program_verifies_and_reuses_within_a_dossier_alone(

@@ -127,11 +127,21 @@ def test_a_failing_python_walk_prints_its_reason_in_one_line(scene: Scene, offic
     assert unknown.stderr == 'failed: /official/oauth2/token: 401 {"error":"invalid_client"}\n'
     away = in_python("walk.py", ENDED, scene.official.client_id, official_key)
     assert away.returncode == 1
-    assert re.fullmatch(r"failed: .*\n", away.stderr)
-    official_key.write_text("{}", encoding="utf-8")
-    keyless = in_python("walk.py", scene.official.issuer, scene.official.client_id, official_key)
-    assert keyless.returncode == 1
-    assert re.fullmatch(r"failed: .*\n", keyless.stderr)
+    assert re.fullmatch(rf"failed: {ENDED} gave no answer \(.*\)\n", away.stderr)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[1]", b"{}", b'{"kty": "RSA"}', b"\xf6", "public"])
+def test_a_file_without_the_private_key_ends_the_python_walk_with_its_name(
+    tmp_path: Path, content: bytes | str | None
+) -> None:
+    path = tmp_path / "key.jwk.json"
+    if content == "public":
+        path.write_text(in_python("make_key.py", tmp_path / "private.json").stdout, encoding="utf-8")
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    done = in_python("walk.py", ENDED, "acc_any", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"failed: {path}[: ].*\n", done.stderr)
 
 
 def test_this_file_runs_every_script_of_the_examples() -> None:

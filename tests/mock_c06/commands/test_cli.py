@@ -1,6 +1,7 @@
 """The command line as its users meet it: run as a program, judged by lines and exit codes."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
     assert listed.returncode == 0
     assert personas[0]["full_name"] == "Nguyễn Văn An"
     assert "Nguyễn Văn An" in run_mock("personas", LC_ALL="C").stdout.decode("utf-8")
+
+
+def test_each_person_is_listed_with_the_expected_answer() -> None:
+    people = json.loads(run_mock("personas", "--json").stdout)
+    below = [
+        lines.split("\n    ")[1] for lines in re.split(r"\n(?=\S)", run_mock("personas").stdout.decode())
+    ]
+    answers = ["confirmed" if person["expect"]["confirmed"] else "not confirmed" for person in people]
+    assert [line.partition(":")[0] for line in below] == answers
+    assert set(answers) == {"confirmed", "not confirmed"}
 
 
 def test_tables_keep_to_eighty_columns_and_no_escapes() -> None:
@@ -224,7 +235,7 @@ def test_a_certificate_that_can_not_be_shown_is_one_line_and_exit_one(
 
 
 @pytest.mark.sockets
-def test_a_port_in_use_is_one_line_that_names_it() -> None:
+def test_a_port_in_use_is_one_line_that_names_it_and_its_option() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -233,5 +244,6 @@ def test_a_port_in_use_is_one_line_that_names_it() -> None:
     assert refused.returncode == 1
     assert (
         refused.stderr.decode()
-        == f"mock-c06: can't listen on 127.0.0.1 port {port}: Address already in use\n"
+        == f"mock-c06: can't listen on 127.0.0.1 port {port}: Address already in use: "
+        "end the program there, or choose a free port with --port\n"
     )

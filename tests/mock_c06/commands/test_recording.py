@@ -77,7 +77,10 @@ def test_what_cannot_be_recorded_or_replayed_is_one_line_and_exit_one(
 def test_a_control_face_that_is_not_there_is_one_line() -> None:
     arguments = ("record", "--run", "x", "--out", "y", "--control", "http://127.0.0.1:9")
     refused = run_mock(*arguments, MOCK_C06_CONTROL_TOKEN="t")
-    assert refused.stderr.decode() == "mock-c06: no control face answers at http://127.0.0.1:9\n"
+    assert refused.stderr.decode() == (
+        "mock-c06: no control face answers at http://127.0.0.1:9: start mock-c06 serve, or name with --control the "
+        "address that it printed\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["record", "replay"])

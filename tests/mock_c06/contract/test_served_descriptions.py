@@ -55,6 +55,14 @@ async def test_no_description_is_served_where_there_is_no_registry(
     assert (await test_door.get(BASE + path)).status_code == 404
 
 
+async def test_the_root_says_what_this_is_and_where_to_look(test_door: httpx.AsyncClient) -> None:
+    answer = await test_door.get(f"{BASE}/")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert answer.text.startswith("mock-c06: TEST DATA ONLY. The test environment of a mock ")
+    assert "GET /soap?wsdl" in answer.text
+    assert (await test_door.post(f"{BASE}/")).status_code == 404
+
+
 @pytest.mark.parametrize("switch", [None, *SHOWN])
 async def test_every_answer_fits_the_schema_that_the_run_serves(
     test_door: httpx.AsyncClient, portal: SoapPortal, control: httpx.AsyncClient, switch: str | None

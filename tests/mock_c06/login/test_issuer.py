@@ -155,6 +155,14 @@ async def test_threat_41_a_redirect_off_the_loopback_path_is_refused_on_a_page(
     assert "location" not in answer.headers
 
 
+async def test_the_root_says_in_two_languages_where_a_sign_in_begins(login: httpx.AsyncClient) -> None:
+    answer = await login.get("/")
+    assert answer.status_code == 200
+    assert "form-action 'none'" in answer.headers["content-security-policy"]
+    assert "Hãy bắt đầu từ trang dịch vụ công" in answer.text
+    assert "Start at the portal" in answer.text
+
+
 async def test_a_response_type_that_no_error_can_repeat_is_refused_on_a_page(
     login: httpx.AsyncClient,
 ) -> None:
