@@ -91,9 +91,11 @@ class RouteChecks(Check, ABC):
 
 
 class Body(BaseModel):
-    """A request body: frozen, strict types, no unknown members."""
+    """A request body: frozen, strict types, no unknown members. A model is built at its first use."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 def exactly_one(*groups: tuple[str, ...]) -> ConfigDict:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Answer(BaseModel):
-    """The members of a successful answer."""
+    """The members of a successful answer. A model is built at its first use: most processes never use most of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def respond(answer: Answer, *, status: int = 200) -> Response:

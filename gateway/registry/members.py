@@ -132,9 +132,9 @@ JsonMap = Annotated[dict[Issued, Issued], BeforeValidator(_parse_json)]
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown members and repeats no value in its errors."""
+    """A frozen model that refuses unknown members and repeats no value in its errors; it is built at its first use."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class AdapterMembers(Strict):

@@ -174,6 +174,14 @@ runpy.run_module("gateway.__main__", run_name={name!r}, alter_sys=True)
 import gateway.workers, gateway.server, gateway.web
 print(json.dumps([name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]))
 """
+_UNBUILT = """
+from gateway.edge.requests import Body
+from gateway.edge.responses import Answer
+def below(model):
+    return [one for direct in model.__subclasses__() for one in (direct, *below(direct))]
+models = below(Answer) + below(Body)
+print(sum(model.__pydantic_complete__ for model in models), len(models))
+"""
 
 
 def test_a_worker_loads_no_command_and_nothing_of_what_is_left_out(tmp_path: Path) -> None:
@@ -184,8 +192,20 @@ def test_a_worker_loads_no_command_and_nothing_of_what_is_left_out(tmp_path: Pat
     )
     modules = set(json.loads(done.stdout))
     assert modules & LEFT_OUT == set()
-    unneeded = re.compile(r"gateway\..*\b(?:\w*cli|cli_acts)$|(?:alembic|jinja2)$")
+    unneeded = re.compile(
+        r"gateway\..*\b(?:\w*cli|cli_acts)$|(?:alembic|jinja2|sqlalchemy\.dialects\.postgresql)$"
+    )
     assert [name for name in modules if unneeded.match(name)] == []
+
+
+def test_the_models_of_requests_and_answers_are_built_at_their_first_use(tmp_path: Path) -> None:
+    code = _SERVING.format(name="__mp_main__") + _UNBUILT
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, env=BARE, check=True
+    )
+    built, models = map(int, done.stdout.split()[-2:])
+    assert models > 50
+    assert built < models / 10
 
 
 def test_the_store_works_without_the_orm(store: Path) -> None:
