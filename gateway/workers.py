@@ -4,10 +4,13 @@ The supervisor has only the socket open. It checks settings, schema and master k
 restarts a worker that dies while the others continue, and stops all of them at SIGINT or SIGTERM. At SIGHUP it renews them:
 each worker's successor, a new process with the program now on the disk, answers before the worker ends. A worker stops when
 the supervisor ends. A worker gets the settings through a pipe, not by argv or the environment, so that all workers have
-the same. Why processes and one socket: docs/decisions/0029.
+the same. Why processes and one socket: docs/decisions/0029. Why the first ones are copies: docs/decisions/0123.
 """
 
+from __future__ import annotations
+
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -18,6 +21,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection as Pipe
+from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -32,7 +36,8 @@ from gateway.errors.operators import StateWrong
 from gateway.profiles.model import Gateway
 from gateway.server import RETIRE, announce, answer, bind, connector, find_base, loop_factory
 from gateway.settings import Settings
-from gateway.terminal import describe
+from gateway.terminal import describe, run
+from gateway.web import build_app
 
 END_SECONDS = 30.0
 FIRST_PAUSE, MAX_PAUSE = 0.1, 5.0
@@ -42,7 +47,7 @@ STABLE_SECONDS = 10.0
 log = structlog.get_logger("gateway.workers")
 
 
-async def serve(
+def serve(
     settings: Settings, *, clock: Clock, host: str, port: int, workers: int, drain_s: float = 0.0
 ) -> None:
     """Answer until SIGINT or SIGTERM, and `drain_s` longer; requests under way are finished.
@@ -56,34 +61,68 @@ async def serve(
     with bind(host, port) as listener:
         base = find_base(settings, host, listener)
         if workers == 1:
-            await answer(
+            alone = answer(
                 settings, clock=clock, base=base, listener=listener, started=announce, drain_s=drain_s
             )
+            run(alone, loop_factory=loop_factory())
             return
-        async with open_gateway(settings, clock=clock, base=base, open_registry=connector(clock)) as checked:
-            pass
-        async with _gathered_metrics(settings, range(workers)) as folder:
+        with _metrics_folder(settings) as folder, _lifeline() as ends:
             arguments = _WorkerArguments(
-                settings=settings,
-                clock=clock,
-                base=base,
-                listener=listener,
-                metrics=folder,
-                drain_s=drain_s,
+                settings=settings, clock=clock, base=base, listener=listener, metrics=folder, drain_s=drain_s
             )
-            await _supervise(arguments, [_Worker(arguments, number) for number in range(workers)], checked)
+            group = [_Worker(arguments, number) for number in range(workers)]
+            checked = run(_check(arguments, group), loop_factory=loop_factory())
+            gc.collect()
+            gc.freeze()  # a collection would write to each object, and a copy shares what neither process writes to
+            for worker in group:
+                worker.copy(*ends)
+            run(_supervise(arguments, group, checked), loop_factory=loop_factory())
 
 
-@asynccontextmanager
-async def _gathered_metrics(settings: Settings, workers: Sequence[int]) -> AsyncIterator[Path | None]:
-    """Serve one page with the figures of all workers; yield the folder where they offer them, None without a port."""
+async def _check(arguments: _WorkerArguments, workers: Sequence[_Worker]) -> Gateway:
+    """Return the gateway, opened and closed, after all that the workers do before they answer."""
+    opened = open_gateway(
+        arguments.settings,
+        clock=arguments.clock,
+        base=arguments.base,
+        open_registry=connector(arguments.clock),
+    )
+    async with _gathered_metrics(arguments, workers), opened as checked:
+        build_app(checked)  # it keeps the routes and the catalogue, which copies then have
+        return checked
+
+
+@contextmanager
+def _metrics_folder(settings: Settings) -> Iterator[Path | None]:
+    """Yield the folder where workers offer their figures, None without a port for them."""
     if settings.metrics_port is None:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as name:
-        page = page_of(lambda: gather_metrics(Path(name), workers))
-        async with serve_metrics(page, settings.metrics_port, host=settings.metrics_host):
-            yield Path(name)
+        yield Path(name)
+
+
+@asynccontextmanager
+async def _gathered_metrics(arguments: _WorkerArguments, workers: Sequence[_Worker]) -> AsyncIterator[None]:
+    """Serve one page with the figures of all workers."""
+    settings, folder = arguments.settings, arguments.metrics
+    if folder is None:
+        yield
+        return
+    page = page_of(lambda: gather_metrics(folder, range(len(workers))))
+    async with serve_metrics(page, settings.metrics_port, host=settings.metrics_host):
+        yield
+
+
+@contextmanager
+def _lifeline() -> Iterator[tuple[int, int]]:
+    """Yield both ends of a pipe, of which copies keep the first: it becomes readable when this process has ended."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +137,17 @@ class _WorkerArguments:
     drain_s: float
 
 
-def _work(arguments: _WorkerArguments, number: int, report: Pipe) -> None:
-    """Run a worker in its own process. Sends None through `report` when it answers, else why it can't."""
+def _work(arguments: _WorkerArguments, number: int, report: Pipe, *ends: int) -> None:
+    """Run a worker in its own process. Sends None through `report` when it answers, else why it can't.
+
+    `ends` are those of a copy's lifeline: the sentinel's other end is in each later copy too.
+    """
     set_up_logs(form=arguments.settings.log_format, level=arguments.settings.log_level, worker=number)
     supervisor = parent_process()
+    lifeline = supervisor.sentinel if supervisor else None
+    if ends:
+        lifeline, other_end = ends
+        os.close(other_end)
     work = answer(
         arguments.settings,
         clock=arguments.clock,
@@ -109,7 +155,7 @@ def _work(arguments: _WorkerArguments, number: int, report: Pipe) -> None:
         listener=arguments.listener,
         metrics_socket=None if arguments.metrics is None else socket_of(arguments.metrics, number),
         started=lambda _: report.send(None),
-        lifeline=supervisor.sentinel if supervisor else None,
+        lifeline=lifeline,
         drain_s=arguments.drain_s,
     )
     try:
@@ -132,7 +178,16 @@ class _Worker:
         self._arguments = arguments
         self._process: BaseProcess | None = None
         self._next: BaseProcess | None = None
+        self._copied: Pipe | None = None
         self._changing = asyncio.Lock()
+
+    def copy(self, *ends: int) -> None:
+        """Create the first process, which `start` waits for: a copy of this one, where the system allows that.
+
+        To be called while no event loop and no thread runs. Raises `StateWrong`.
+        """
+        if sys.platform == "linux":
+            self._copied = self._create(get_context("fork"), *ends)
 
     async def start(self) -> None:
         """Start a process, unless one answers, and return when it does. Raises `StateWrong` with the reason if it can't."""
@@ -161,17 +216,26 @@ class _Worker:
                 raise StateWrong(f"worker {self.number} did not end in {END_SECONDS:.0f} s: killed")
             await asyncio.sleep(0.05)
 
+    def _create(self, context: ForkContext | SpawnContext, *ends: int) -> Pipe:
+        """Create the next process, and return where it says that it answers. Raises `StateWrong`."""
+        report, sender = context.Pipe(duplex=False)
+        process = context.Process(
+            target=_work, args=(self._arguments, self.number, sender, *ends), daemon=True
+        )
+        try:
+            with sender, _signals_blocked():
+                process.start()
+        except OSError as error:
+            report.close()
+            raise StateWrong(f"worker {self.number}: can't start a process ({error.strerror})") from error
+        self._next = process
+        return report
+
     async def _start_next(self) -> None:
-        spawn = get_context("spawn")
-        report, sender = spawn.Pipe(duplex=False)
-        process = spawn.Process(target=_work, args=(self._arguments, self.number, sender), daemon=True)
+        report, self._copied = self._copied or self._create(get_context("spawn")), None
+        process = self._next
+        assert process is not None
         with report:
-            try:
-                with sender, _signals_blocked():
-                    process.start()
-            except OSError as error:
-                raise StateWrong(f"worker {self.number}: can't start a process ({error.strerror})") from error
-            self._next = process
             await _readable(report.fileno())
             try:
                 reason = report.recv()
@@ -212,6 +276,13 @@ class _Worker:
 
 
 async def _supervise(arguments: _WorkerArguments, workers: Sequence[_Worker], checked: Gateway) -> None:
+    async with _gathered_metrics(arguments, workers):
+        await _supervise_workers(arguments, workers, checked)
+
+
+async def _supervise_workers(
+    arguments: _WorkerArguments, workers: Sequence[_Worker], checked: Gateway
+) -> None:
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)

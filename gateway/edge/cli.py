@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.errors import GatewayError
 from gateway.identifiers import Profile
-from gateway.terminal import OpenGateway, new_typer, run
+from gateway.terminal import OpenGateway, describe, fail, new_typer, run
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
@@ -36,21 +37,22 @@ def _add_serve(app: typer.Typer, open_gateway: OpenGateway) -> None:
         and sandbox are programs of their own, so that load on one doesn't slow the other: on one
         PostgreSQL, or each with a SQLite database of its own.
         """
-        from gateway.server import loop_factory
         from gateway.workers import serve
 
         settings = open_gateway.settings(serving=True)
         if profile is not None:
             settings = settings.model_copy(update={"serve_profile": profile})
-        work = serve(
-            settings,
-            clock=open_gateway.clock,
-            host=host,
-            port=port,
-            workers=workers,
-            drain_s=drain_seconds,
-        )
-        run(work, loop_factory=loop_factory())
+        try:
+            serve(
+                settings,
+                clock=open_gateway.clock,
+                host=host,
+                port=port,
+                workers=workers,
+                drain_s=drain_seconds,
+            )
+        except GatewayError as error:
+            fail(describe(error))
 
 
 def _add_openapi(app: typer.Typer, open_gateway: OpenGateway) -> None:

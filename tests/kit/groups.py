@@ -124,14 +124,19 @@ def own_connections() -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=60, trust_env=False)
 
 
-def find_children(parent: int, *, named: str = "spawn_main") -> set[int]:
-    """Return the ids of the running child processes of a process, by a word of their command line."""
+SPAWNED = "spawn_main"
+"""A word in the command line of a worker that has loaded the program for itself; a copy has its supervisor's."""
+
+
+def find_children(parent: int, *, named: str = "", helpers: bool = False) -> set[int]:
+    """Return the ids of the running workers of a supervisor, by a word of their command line; `helpers`: any child's."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             command = (process / "cmdline").read_bytes().decode(errors="replace")
-            if int(fields[1]) == parent and fields[0] != "Z" and named in command:
+            is_meant = named in command and (helpers or "resource_tracker" not in command)
+            if int(fields[1]) == parent and fields[0] != "Z" and is_meant:
                 found.add(int(process.name))
     return found
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from gateway.schema import NEWEST, OLDEST_PROGRAM
 from tests.kit.commands import BARE
-from tests.kit.groups import find_children, make_account, make_place
+from tests.kit.groups import SPAWNED, find_children, make_account, make_place
 from tests.kit.programs import Place, Running, Served, wait_for
 from tests.kit.source import ROOT
 from tests.kit.stores import Server, opened
@@ -53,7 +53,7 @@ def test_threat_37_a_second_generation_of_workers_answers_before_the_first_ends_
     place = make_place(mock, postgresql_server, tmp_path)
     with place.serving(workers=WORKERS) as running:
         supervisor = running.process.pid
-        first = find_children(supervisor)
+        first, loaded = find_children(supervisor), find_children(supervisor, named=SPAWNED)
         over, seen = threading.Event(), list[str]()
         newcomer = threading.Thread(target=connect_anew, args=(running, over, seen))
         newcomer.start()
@@ -64,14 +64,18 @@ def test_threat_37_a_second_generation_of_workers_answers_before_the_first_ends_
             load.wait_for(30)
         over.set()
         newcomer.join(60)
-        second = find_children(supervisor)
+        second, loaded_anew = find_children(supervisor), find_children(supervisor, named=SPAWNED)
         assert running.end() == 0
 
     assert (load.failures, load.refusals) == ([], [])
     assert load.statuses() <= {200, 201}
     assert set(seen) == {"200"}
-    assert len(second) == WORKERS
+    assert len(first) == len(second) == WORKERS
     assert not first & second
+    assert (loaded, loaded_anew) == (
+        set(),
+        second,
+    )  # the first are copies of the supervisor, the second aren't
 
 
 @pytest.mark.postgresql

@@ -78,7 +78,7 @@ def test_threat_37_workers_exit_when_their_supervisor_is_killed(
 ) -> None:
     place = make_place(mock, postgresql_server, tmp_path)
     with place.serving(workers=2) as running:
-        workers = find_children(running.process.pid, named="")  # with its helper process
+        workers = find_children(running.process.pid, helpers=True)
         running.process.kill()
         running.process.wait(10)
         wait_until(lambda: not any(is_running(worker) for worker in workers))
