@@ -37,7 +37,6 @@ from gateway.driver import (
 )
 from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.private_files import make_private_file
-from gateway.sqlite_driver import BEGIN_WRITING, connect_sqlite
 from gateway.storage.outages import Cause, Outages, is_conflict
 
 Transaction = AsyncConnection
@@ -108,7 +107,7 @@ class Database:
         # On PostgreSQL a reader's statements need no transaction: READ COMMITTED gives them no common snapshot, and this way
         # BEGIN and ROLLBACK aren't sent.
         self._readers = engine if self.embedded else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
+        self._writers = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         self._writer = asyncio.Lock() if self.embedded else None
         self._turns = 0
         self._truncating: asyncio.Task[None] | None = None
@@ -359,6 +358,8 @@ def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntr
 
 
 def _connect_sqlite(dialect: Dialect, record: object, arguments: list[str], options: object) -> Any:
+    from gateway.sqlite_driver import connect_sqlite  # noqa: PLC0415 - only where SQLite is used
+
     del record, options
     return connect_sqlite(dialect.dbapi, arguments[0], wait_seconds=WAIT_SECONDS)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import registry, sqlite
+from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 
@@ -156,7 +156,7 @@ class HotStatement:
     @cached_property
     def on_sqlite(self) -> _Text:
         """Return the text for SQLite."""
-        return _Text(self.clause("sqlite"), sqlite.dialect(paramstyle="qmark"))
+        return _Text(self.clause("sqlite"), registry.load("sqlite")(paramstyle="qmark"))
 
     @cached_property
     def on_postgresql(self) -> _Text:

@@ -15,7 +15,6 @@ import aiosqlite
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.util import await_only
 
-BEGIN_WRITING = "BEGIN IMMEDIATE"
 _ROWS_AT_ONCE = 64
 
 T = TypeVar("T")

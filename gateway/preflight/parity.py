@@ -28,7 +28,7 @@ from gateway.registry.connection import (
     TimestampUnit,
 )
 from gateway.registry.model import Question
-from gateway.registry.reader import PARSER
+from gateway.registry.reader import parser
 
 SCHEMA = Path(__file__).resolve().parents[2] / "openapi" / "c06-response.xsd"
 """Beside the package, both in the repository and in an installed wheel."""
@@ -247,7 +247,7 @@ def _payload_of(dialect: Dialect, wrapped: Mapping[str, Any], content: bytes) ->
 
 def _payload(content: bytes) -> etree._Element | None:
     # With the hardened parser of the first reading: these are the same untrusted bytes.
-    root = etree.fromstring(content.removeprefix(BOM_UTF8).strip(), PARSER)
+    root = etree.fromstring(content.removeprefix(BOM_UTF8).strip(), parser())
     body = root.find(f"{{{names.SOAP_NAMESPACE}}}Body")
     children = [] if body is None else [child for child in body if isinstance(child.tag, str)]
     return children[0] if children and str(children[0].tag).startswith(_A) else None

@@ -5,12 +5,14 @@ person's pseudonym, for no organisation, since the gateway's own operators ask. 
 pseudonym. No row has a value of a person. See docs/decisions/0055.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.audit.model import CONTENT, AuditEntry, Kind
 from gateway.dependencies import Dependencies
@@ -24,11 +26,13 @@ from gateway.errors.registry import (
 )
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.preflight.network import Resolve, resolve_by_system
-from gateway.preflight.parity import Observation
 from gateway.procedures.fields import Operation
 from gateway.registry.client import Transport
 from gateway.registry.connection import Connection
 from gateway.registry.model import Claim, Question
+
+if TYPE_CHECKING:
+    from gateway.preflight.parity import Observation
 
 ORIGIN = "preflight"
 """The origin in a question's audit rows: no portal asked."""

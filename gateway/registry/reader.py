@@ -13,16 +13,20 @@ send it. Input that costs more than its length is limited before libxml2 reads i
 limits the size of both.
 """
 
+from __future__ import annotations
+
 import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from typing import Any, TypeAlias
-
-from lxml import etree
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.edge.strict_json import NotStrictJson, read_object
 from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.registry import wire as names
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 Tree: TypeAlias = str | dict[str, "Tree"] | list["Tree"]
 Branch: TypeAlias = Mapping[str, Tree]
@@ -120,10 +124,15 @@ MAX_TAG = 4096
 # From `<` to the tag's own `>`: a `>` in quotes belongs to a value.
 _TAG = re.compile(rb"""(?:[^"'>]|"[^"]*"|'[^']*')*+""")
 
-# The encoding is set here, so that the parser ignores the declaration.
-PARSER = etree.XMLParser(
-    encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
-)  # fmt: skip
+
+@cache
+def parser() -> etree.XMLParser:
+    """Return the parser of answers. The encoding is set here, so that it ignores the declaration."""
+    from lxml import etree  # noqa: PLC0415 - 5 MiB that a process needs at its first answer in XML
+
+    return etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
+    )  # fmt: skip
 
 
 def parse_envelope(raw: bytes) -> dict[str, Tree]:
@@ -131,9 +140,11 @@ def parse_envelope(raw: bytes) -> dict[str, Tree]:
 
     The payload's own attributes become members, like its elements.
     """
+    from lxml import etree  # noqa: PLC0415 - as in `parser`
+
     body = _checked(raw)
     try:
-        root = etree.fromstring(body, PARSER)
+        root = etree.fromstring(body, parser())
     except (etree.XMLSyntaxError, ValueError):  # the parser's text may quote a value
         raise RegistryAnswerInvalid("not well-formed XML") from None
     if root.tag != _ENVELOPE:
@@ -239,6 +250,8 @@ def _with_attributes(payload: etree._Element, tree: Tree) -> Tree:
 
 def _fault(fault: etree._Element) -> Tree:
     """Return a fault's code, and the codes in its detail, of any namespace."""
+    from lxml import etree  # noqa: PLC0415 - as in `parser`
+
     found: dict[str, Tree] = {}
     for child in fault:
         local = etree.QName(child).localname if isinstance(child.tag, str) else ""
