@@ -8,7 +8,7 @@ same ones meanwhile; other groups don't wait for it. A record that must change s
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from gateway.enquiries.model import Origin, Verdict, Verification
 from gateway.enquiries.person_store import list_alike, note_numbers
 from gateway.errors import GatewayError
 from gateway.errors.requests import VerificationInvalidated
+from gateway.registry.model import Question
 
 
 class MustRunAlone(Exception):
@@ -37,18 +38,19 @@ class MustRunAlone(Exception):
 class Asking:
     """An enquiry to commit before its question. `key` is the one of identical questions, `since` the enquiry's begin.
 
-    `entry` is the template of the question's rows; None: only a live verification is wanted. `not_before`: verifications
-    before it don't count, for an enquiry that wants a fresh answer and shares another's question. `alike` are all
-    pseudonyms of the citizen; None: not looked for yet.
+    `make_question` makes the question and the template of its rows, if it is asked: the commit sets them as `asked`.
+    None: only a live verification is wanted. `not_before`: verifications before it don't count, for an enquiry that wants
+    a fresh answer and shares another's question. `alike` are all pseudonyms of the citizen; None: not looked for yet.
     """
 
     deps: Dependencies
     enquiry: AuthorisedEnquiry
     key: str = ""
     since: datetime | None = None
-    entry: AuditEntry | None = None
+    make_question: Callable[[], tuple[Question, AuditEntry]] | None = None
     not_before: datetime | None = None
     alike: frozenset[str] | None = None
+    asked: tuple[Question, AuditEntry] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,7 +105,7 @@ async def _apply_enquiries(transaction: DriverTransaction, records: Sequence[Hot
     for record, error in zip(records, ended, strict=True):
         record.failed = error
     left = await _reuse(transaction, [record for record in records if record.failed is None], now)
-    await _take_leases(transaction, deps, [record for record in left if record.value.entry is not None], now)
+    await _take_leases(transaction, deps, [record for record in left if record.value.make_question], now)
 
 
 async def _find_enquiry_locks(
@@ -116,7 +118,7 @@ async def _find_enquiry_locks(
     for value, found in zip(values, alike, strict=True):
         value.alike = found
         keys.update(citizen_lock(value.enquiry.number, subject) for subject in found)
-    accounts = {_account(value.enquiry): value.enquiry.place for value in values if value.entry is not None}
+    accounts = {_account(value.enquiry): value.enquiry.place for value in values if value.make_question}
     return keys | await budgets.find_account_locks(transaction, values[0].deps, accounts)
 
 
@@ -143,7 +145,7 @@ async def _reuse(
     left: list[HotRecord[Asking]] = []
     asked: list[HotRecord[Asking]] = []
     for record in records:
-        is_fresh = record.value.enquiry.fresh and record.value.entry is not None
+        is_fresh = record.value.enquiry.fresh and record.value.make_question is not None
         (left if is_fresh else asked).append(record)
     if not asked:
         return left
@@ -249,11 +251,11 @@ async def _take_leases(
     taken: dict[str, QuestionLease] = {}
     for (key, record), want, state, error in zip(first.items(), wanted, states, refused, strict=True):
         record.failed = error
-        if error is None and record.value.entry is not None:
+        if error is None and record.value.make_question:
             reservation = want.reservation
             taken[key] = QuestionLease(key=key, act=reservation.act, lease_ends_at=reservation.ends_at)
-            entry = record.value.entry.copy_with(at=now, kind=Kind.INTENDED)
-            record.entries = [with_state(entry, state)]
+            record.value.asked = _, entry = record.value.make_question()
+            record.entries = [with_state(entry.copy_with(at=now, kind=Kind.INTENDED), state)]
     await budget_store.upsert_leases(transaction, list(taken.values()))
     for record in others:
         record.result, record.failed = taken.get(record.value.key), first[record.value.key].failed

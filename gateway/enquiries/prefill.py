@@ -120,7 +120,8 @@ def _read_failure(task: asyncio.Task[Prefill]) -> None:
 
 async def _ask_and_deliver(deps: Dependencies, prefill: AuthorisedPrefill) -> Prefill:
     fields = [name for name in prefill.request.fields if name not in prefill.under_correction]
-    questions = [new_question(deps, prefill, operation) for operation in needed_operations(fields)]
+    begun = deps.clock.monotonic()
+    questions = [new_question(prefill, each, begun=begun) for each in needed_operations(fields)]
     if questions:
         async with refusals_recorded(deps, prefill.entry):
             await deps.audit.submit(_INTENTS, _Intent(deps=deps, prefill=prefill, questions=questions))

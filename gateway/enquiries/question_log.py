@@ -46,8 +46,8 @@ log = structlog.get_logger("gateway.enquiries")
 T = TypeVar("T")
 
 
-def new_question(deps: Dependencies, enquiry: AuthorisedEnquiry, operation: Operation) -> Question:
-    """Return a question of an enquiry, with a new request code and the connection's deadline from now on."""
+def new_question(enquiry: AuthorisedEnquiry, operation: Operation, *, begun: float) -> Question:
+    """Return a question of an enquiry, with a new request code and the connection's deadline from `begun` on."""
     connection = enquiry.client.connection
     question = Question(
         profile=enquiry.place.profile,
@@ -58,7 +58,7 @@ def new_question(deps: Dependencies, enquiry: AuthorisedEnquiry, operation: Oper
         service_code=enquiry.procedure.service_code,
         officer=enquiry.request.initiated_by.officer or connection.officer,
         claim=enquiry.claim,
-        deadline=deps.clock.monotonic() + connection.deadline_ms / 1000,
+        deadline=begun + connection.deadline_ms / 1000,
     )
     # One that can't be written is refused when it is sent, so that its rows say why.
     with suppress(FieldsError):

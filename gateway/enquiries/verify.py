@@ -214,11 +214,12 @@ async def _reuse_or_ask(
     """Commit the enquiry, then answer by reuse, by the question, or by an identical question's answer."""
     since = enquiry.entry.at
     while True:
-        question = new_question(deps, enquiry, Operation.AUTHENTICATE)
-        entry = question_entry(enquiry, question)
-        asking = Asking(deps=deps, enquiry=enquiry, key=key, since=since, entry=entry)
+        make = partial(_make_question, enquiry, begun=deps.clock.monotonic())
+        asking = Asking(deps=deps, enquiry=enquiry, key=key, since=since, make_question=make)
         found = await _commit(deps, enquiry, asking)
         if found is None:
+            assert asking.asked is not None  # the commit has set it
+            question, entry = asking.asked
             singleflight.begin(key, fresh=enquiry.fresh)
             asked = _put_question(deps, enquiry, question, entry, key)
             verification = await released_on_outage(deps, key, entry.act, asked)
@@ -238,6 +239,11 @@ async def _reuse_or_ask(
             return shared
 
 
+def _make_question(enquiry: AuthorisedEnquiry, *, begun: float) -> tuple[Question, AuditEntry]:
+    question = new_question(enquiry, Operation.AUTHENTICATE, begun=begun)
+    return question, question_entry(enquiry, question)
+
+
 async def _commit(
     deps: Dependencies, enquiry: AuthorisedEnquiry, asking: Asking
 ) -> Verification | QuestionLease | None:
@@ -248,11 +254,11 @@ async def _commit(
     """
     found: Verification | QuestionLease | None
     async with refusals_recorded(deps, enquiry.entry):
-        if not enquiry.claim_keys.others or asking.entry is None:
+        if not enquiry.claim_keys.others or asking.make_question is None:
             found = await deps.audit.submit(ENQUIRIES, asking)
             return found
         if not enquiry.fresh:
-            found = await deps.audit.submit(ENQUIRIES, replace(asking, entry=None))
+            found = await deps.audit.submit(ENQUIRIES, replace(asking, make_question=None))
             if found is not None:
                 return found
 
