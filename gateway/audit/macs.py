@@ -8,7 +8,6 @@ The mark says how many rows the audit had when its first evidence key was made, 
 have no MAC, and no later row may be without one. See docs/decisions/0093.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,13 +29,13 @@ class EntryMacs:
     """Makes MACs with the newest evidence key and checks those of every key."""
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
-        self._keys: dict[str, _Keyed] = {}
+        self._keys: dict[str, Key] = {}
         self._newest = ""
         self.use(keys)
 
     def use(self, keys: Iterable[Key]) -> None:
         """Use these keys from now on, in place of the former ones."""
-        found = {str(key.serial): _Keyed(key) for key in keys}
+        found = {str(key.serial): key for key in keys}
         self._keys, self._newest = found, max(found, key=int, default="")
 
     def make(self, *, entry: int, month: str, leaf: str) -> str:
@@ -59,37 +58,17 @@ class EntryMacs:
         mac = (stored or "").rpartition(" ")[2]
         return mark if mark is not None and self._is_right(mac, _mark_text(mark), now) else None
 
-    def _make(self, text: bytes) -> str:
+    def _make(self, text: str) -> str:
         if not self._keys:
             raise RuntimeError("the audit has no evidence key: open the vault before the first record")
-        return f"{self._newest}.{self._keys[self._newest].digest(text)}"
+        return f"{self._newest}.{self._keys[self._newest].mac(text)}"
 
-    def _is_right(self, mac: str | None, text: bytes, now: datetime | None) -> bool:
+    def _is_right(self, mac: str | None, text: str, now: datetime | None) -> bool:
         serial, _, found = (mac or "").partition(".")
-        keyed = self._keys.get(serial)
-        if keyed is None or not (now is None or keyed.key.is_accepted(now)):
+        key = self._keys.get(serial)
+        if key is None or not (now is None or key.is_accepted(now)):
             return False
-        return found.isascii() and compare_digest(found, keyed.digest(text))
-
-
-class _Keyed:
-    """A key of 32 bytes, with the first block of both of HMAC's hashes computed (RFC 2104 §4).
-
-    The same as `hmac.new(key).copy()`, which takes 1.08 µs a MAC where this takes 0.66 µs.
-    """
-
-    def __init__(self, key: Key) -> None:
-        padded = key.material.ljust(hashlib.sha256().block_size, b"\x00")
-        self.key = key
-        self._inner = hashlib.sha256(bytes(each ^ 0x36 for each in padded))
-        self._outer = hashlib.sha256(bytes(each ^ 0x5C for each in padded))
-
-    def digest(self, text: bytes) -> str:
-        """Return the HMAC-SHA-256 of a text in hexadecimal."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text)
-        outer.update(inner.digest())
-        return outer.hexdigest()
+        return found.isascii() and compare_digest(found, key.mac(text))
 
 
 def parse_mark(stored: str | None) -> AuditMark | None:
@@ -101,9 +80,9 @@ def parse_mark(stored: str | None) -> AuditMark | None:
 _MARK = re.compile(r"(0|[1-9][0-9]{0,17}) ([0-9a-f]{64}|) [0-9]+\.[0-9a-f]{64}")
 
 
-def _entry_text(entry: int, month: str, leaf: str) -> bytes:
-    return f"entry\n{entry}\n{month}\n{leaf}".encode()
+def _entry_text(entry: int, month: str, leaf: str) -> str:
+    return f"entry\n{entry}\n{month}\n{leaf}"
 
 
-def _mark_text(mark: AuditMark) -> bytes:
-    return f"mark\n{mark.rows}\n{mark.leaf}".encode()
+def _mark_text(mark: AuditMark) -> str:
+    return f"mark\n{mark.rows}\n{mark.leaf}"

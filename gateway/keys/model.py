@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import re
 from collections import OrderedDict
@@ -79,6 +78,29 @@ class KeyState(StrEnum):
     RETIRED = "retired"
 
 
+class KeyedHash:
+    """HMAC-SHA-256 under one key, with the first block of both of its hashes computed (RFC 2104 §4).
+
+    `hmac.digest` looks OpenSSL's digest up at each call, and takes twice as long for a short text.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, material: bytes) -> None:
+        size = hashlib.sha256().block_size
+        short = material if len(material) <= size else hashlib.sha256(material).digest()
+        padded = short.ljust(size, b"\x00")
+        self._inner = hashlib.sha256(bytes(each ^ 0x36 for each in padded))
+        self._outer = hashlib.sha256(bytes(each ^ 0x5C for each in padded))
+
+    def digest(self, text: str) -> str:
+        """Return the HMAC of a text in hexadecimal."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """One key of one profile, None for a key of the audit. `material` is 32 bytes, for a pair a private EC P-256 JWK as JSON.
@@ -97,6 +119,10 @@ class Key:
     serves_from: datetime
     accepted_until: datetime | None = None
     bound: bool = True
+    _keyed: KeyedHash = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_keyed", KeyedHash(self.material))  # the class is frozen
 
     def is_accepted(self, now: datetime) -> bool:
         """Return whether what this key made is accepted."""
@@ -125,7 +151,7 @@ class Key:
 
     def mac(self, text: str) -> str:
         """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""
-        return hmac.digest(self.material, text.encode(), "sha256").hex()
+        return self._keyed.digest(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

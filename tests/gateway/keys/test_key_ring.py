@@ -1,6 +1,7 @@
 """The key ring: made once, the same for every worker, opened by one master key, and never shown."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from gateway.audit.use_cases import begin_evidence
 from gateway.database import Database, open_database
 from gateway.errors.operators import MasterKeyWrong, StateWrong
 from gateway.identifiers import Profile
-from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, PlaceKeys, Purpose, SigningRing
+from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, KeyedHash, PlaceKeys, Purpose, SigningRing
 from gateway.keys.store import keys as key_rows
 from gateway.keys.vault import by_profile, open_key_ring
 from tests.kit.clocks import HandClock
@@ -138,6 +139,13 @@ async def test_a_key_is_found_by_its_exact_id_only(database: Database, clock: Ha
     assert signing.find(own, now=now) is key
     for kid in (own.upper(), f"../{own}", "", None, 0, ["a"]):
         assert signing.find(kid, now=now) is None
+
+
+@pytest.mark.parametrize("size", [1, 32, 64, 65, 200])
+def test_a_keyed_hash_is_hmac_sha_256_of_the_standard_library(size: int) -> None:
+    material, keyed = b"m" * size, KeyedHash(b"m" * size)
+    for text in ("", "citizen|000.00.01.H26|Nguyễn", "x" * 500):
+        assert keyed.digest(text) == hmac.digest(material, text.encode(), "sha256").hex()
 
 
 async def test_pseudonyms_of_two_organisations_never_join(database: Database, clock: HandClock) -> None:
