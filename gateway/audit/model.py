@@ -126,7 +126,7 @@ _write = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", "
 
 def month_of(at: datetime) -> str:
     """Return the month (UTC, `2026-11`) of an instant."""
-    return at.astimezone(UTC).strftime("%Y-%m")
+    return at.astimezone(UTC).isoformat()[:7]
 
 
 def parse_entry(body: str) -> AuditEntry:

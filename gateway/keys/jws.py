@@ -50,11 +50,14 @@ def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> st
     private = key.private_key
     if private is None or not isinstance(private.curve, SECP256R1):
         raise ValueError("ES256 needs a private P-256 key")
-    payload = json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode()
+    payload = _write(claims).encode()
     signed = b"%s.%s" % (_header(kid, typ), _encode(payload))
     r, s = decode_dss_signature(private.sign(signed, _ECDSA))
     whole = b"%s.%s" % (signed, _encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
     return whole.decode("ascii")
+
+
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @lru_cache(maxsize=64)
