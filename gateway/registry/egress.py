@@ -3,17 +3,18 @@
 Refuses questions of the other profile or of another revision, URLs outside the connection's own, userinfo, query or
 fragment in a URL, hosts outside the connection's `hosts`, and addresses that `may_reach` refuses. An address is checked
 when a name is resolved and again when a socket is made, so that the checked address is the connected one. The transport
-is aiohttp's behind httpx's interface; it keeps no cookies, follows no redirects and ignores the environment's proxies.
+is aiohttp's behind httpx's interface; it keeps no cookies, follows no redirects, decompresses nothing and ignores the
+environment's proxies. Its failures are aiohttp's, which `http_sender.py` turns into ours.
 """
 
 import socket
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType, SocketFactoryType
-from httpx_aiohttp import AiohttpTransport
 
 from gateway.errors.operators import SettingInvalid
 from gateway.errors.requests import ProfileMismatch
@@ -27,6 +28,7 @@ PLATFORM_FOLDER = "/lgsp"
 _MAX_CONNECTIONS = 128
 # Shorter than the 5 s of common servers: a question sent into a closing connection is lost.
 _KEEPALIVE_SECONDS = 4.0
+_CHUNK = 1 << 14
 _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
 
 
@@ -117,6 +119,45 @@ def filtered_sockets(policy: EgressPolicy) -> SocketFactoryType:
     return make
 
 
+class _Transport(httpx.AsyncBaseTransport):
+    """aiohttp behind httpx's interface; the first request opens the session, in its event loop."""
+
+    def __init__(self, open_session: Callable[[], aiohttp.ClientSession]) -> None:
+        self._open = open_session
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request whose content was read; return its answer, whose body is read later."""
+        if self._session is None:
+            self._session = self._open()
+        answer = await self._session.request(
+            request.method,
+            str(request.url),
+            headers=request.headers,
+            data=request.content or None,
+            allow_redirects=False,
+        )
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer))
+
+    async def aclose(self) -> None:
+        """Close the session with its connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._answer.content.iter_chunked(_CHUNK):
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._answer.release()
+        await self._answer.wait_for_close()
+
+
 def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
     """Return a transport for this connection alone, bound to the event loop of its first request.
 
@@ -138,7 +179,8 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            timeout=aiohttp.ClientTimeout(),  # none: the deadline is in `session.py`
+            auto_decompress=False,
         )
 
-    return AiohttpTransport(verify=ssl_context, trust_env=False, client=open_session)
+    return _Transport(open_session)

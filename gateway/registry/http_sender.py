@@ -72,8 +72,6 @@ class HttpSender:
                 return await _read(response, answered)
             finally:
                 await response.aclose()
-        except httpx.ConnectTimeout as exc:  # httpx-aiohttp raises it for a dropped connection too
-            raise RegistryUnavailable from exc
         except httpx.TimeoutException as exc:
             raise RegistryTimeout from exc
         except aiohttp.ClientResponseError as exc:

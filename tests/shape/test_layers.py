@@ -26,7 +26,6 @@ OUTER_LIBRARIES = {
     "pydantic",
     "sqlalchemy",
     "httpx",
-    "httpx_aiohttp",
     "aiohttp",
     "typer",
     "uvicorn",

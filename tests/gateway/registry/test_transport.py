@@ -1,4 +1,4 @@
-"""The real transport over loopback sockets: every failure of httpx-aiohttp and aiohttp becomes an error of ours."""
+"""The real transport over loopback sockets: every failure of aiohttp becomes an error of ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
