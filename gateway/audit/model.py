@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from gateway.audit.state import State
+from gateway.audit.state import State, write_canonical
 from gateway.identifiers import Profile
 
 GENESIS = "0" * 64
@@ -118,10 +118,7 @@ class AuditEntry:
         members = {name: value for name, value in self.__dict__.items() if value is not None and value != ()}
         members.pop("promise", None)
         members["at"] = self.at.isoformat()
-        return _write(members)
-
-
-_write = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+        return write_canonical(members)
 
 
 def month_of(at: datetime) -> str:

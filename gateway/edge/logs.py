@@ -95,7 +95,7 @@ class _JsonHandler(logging.StreamHandler[Any]):
         self.acquire()
         try:
             self.stream.write(f"{json.dumps(line)}\n")
-            self.flush()
+            self.stream.flush()
         except OSError:  # as logging does: a line that can't be written stops no request
             pass
         finally:

@@ -14,6 +14,7 @@ import platform
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -58,6 +59,7 @@ class Metrics:
             ("profile", "procedure", "origin", "verdict"),
             registry=self.registry,
         )
+        self._of_verifications = cache(self._verifications.labels)
         self._ended = Counter(
             "gateway_connections_ended",
             "Connections closed with an incomplete request, or with an answer unread.",
@@ -87,7 +89,7 @@ class Metrics:
 
     def count_verification(self, *, profile: str, procedure: str, origin: str, verdict: str) -> None:
         """Count an answered verification; `procedure` is a slug of the catalogue."""
-        self._verifications.labels(profile, procedure, origin, verdict).inc()
+        self._of_verifications(profile, procedure, origin, verdict).inc()
 
     def count_ended(self, reason: str) -> None:
         """Count a connection that the server closed, by a problem's code or another reason."""

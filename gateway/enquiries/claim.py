@@ -41,6 +41,8 @@ MAX_MARKS = 30
 """Limit of combining marks in a row: UAX #15 §12, Stream-Safe Text Format. No language needs as many."""
 
 _REMOVED_BY_FOLD = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_SHOWN = re.compile(r"[ -~\u00a0-\u024f\u1e00-\u1eff]*")
+"""Composed letters and signs of Latin, as nearly all names have them: none of them hides text or is a mark."""
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -102,6 +104,8 @@ def parse_birth_year(year: int, *, today: date) -> int:
 
 def refuse_hidden(text: str) -> None:
     """Raise `ValueError` for characters that hide text from an officer, and for too many marks on one letter."""
+    if _SHOWN.fullmatch(text):
+        return
     marks = 0
     for character in text:
         if unicodedata.category(character) in _REFUSED_CATEGORIES and character not in _REMOVED_BY_FOLD:

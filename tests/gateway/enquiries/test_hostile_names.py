@@ -1,9 +1,11 @@
 """Threat 28: a name is text. A name with hidden characters is refused; any other name is sent as plain text."""
 
 import json
+import unicodedata
 
 import pytest
 
+from gateway.enquiries.claim import refuse_hidden
 from tests.kit.scene import AN, Portal, Scene
 
 HARMLESS = {
@@ -77,3 +79,16 @@ async def test_threat_28_a_long_name_with_marks_is_the_same_name_in_any_normal_f
     again = await portal.verify(claim=AN | {"full_name": "Nguye\u0302\u0303n Va\u0306n An"})
 
     assert (first.json()["id"], again.status_code) == (again.json()["id"], 200)
+
+
+def test_threat_28_exactly_the_characters_that_hide_text_and_runs_of_marks_are_refused() -> None:
+    hide_nothing = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+    for character in map(chr, range(0x3000)):
+        hides = unicodedata.category(character)[0] == "C" or unicodedata.category(character) in {"Zl", "Zp"}
+        expected = (hides and character not in hide_nothing) or unicodedata.combining(character) > 0
+        try:
+            refuse_hidden(31 * character)
+        except ValueError:
+            assert expected, hex(ord(character))
+        else:
+            assert not expected, hex(ord(character))
