@@ -61,10 +61,11 @@ def locked(folder: Path) -> Iterator[Path]:
     """Hold the folder for one `make serve`; yield the lock's file, which says what runs there.
 
     Raises:
-        StartFailed: another process holds it, or this user can't write there.
+        StartFailed: another process holds it, this user can't write there, or others have files there.
     """
-    make_private_folder(folder)
     path = folder / LOCK
+    _check_own(folder)
+    make_private_folder(folder)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -81,6 +82,14 @@ def locked(folder: Path) -> Iterator[Path]:
         file.truncate(0)
         yield path
         file.truncate(0)
+
+
+def _check_own(folder: Path) -> None:
+    """Raise `StartFailed` for a folder such as /tmp, which would be closed to its other users."""
+    if folder.is_dir() and folder.stat().st_mode & 0o077 and any(folder.iterdir()):
+        raise StartFailed(
+            f"{folder} has files, and others may use it: name a new --folder, or close this one: chmod 700 {folder}"
+        )
 
 
 def check_ports(folder: Path, ports: Ports) -> None:

@@ -98,3 +98,20 @@ def test_a_folder_whose_lock_can_not_be_written_is_refused_with_its_name(tmp_pat
         locked(tmp_path),
     ):
         pass
+
+
+def test_a_folder_with_files_that_others_may_use_is_refused_and_stays_open(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "theirs.txt").write_text("not of make serve", encoding="utf-8")
+    with (
+        pytest.raises(StartFailed, match=r"name a new --folder, or close this one: chmod 700 "),
+        locked(shared),
+    ):
+        pass
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+    shared.chmod(0o700)
+    with locked(shared):
+        assert (shared / "serve.lock").exists()
