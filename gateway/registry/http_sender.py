@@ -72,6 +72,8 @@ class HttpSender:
                 return await _read(response, answered)
             finally:
                 await response.aclose()
+        except httpx.ConnectTimeout as exc:  # nothing was sent
+            raise RegistryUnavailable from exc
         except httpx.TimeoutException as exc:
             raise RegistryTimeout from exc
         except aiohttp.ClientResponseError as exc:

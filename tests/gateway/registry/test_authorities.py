@@ -62,10 +62,10 @@ async def seen(connection: Connection) -> PreflightCheck:
 async def send(connection: Connection) -> None:
     """Send a packet by the transport of service; the double hears it and says nothing."""
     transport = open_transport(connection)
-    patience = {"timeout": httpx.Timeout(0.3).as_dict()}
     try:
-        request = httpx.Request("POST", f"{connection.registry_url}/x", content=b"hello", extensions=patience)
-        await transport.handle_async_request(request)
+        async with asyncio.timeout(0.3):
+            request = httpx.Request("POST", f"{connection.registry_url}/x", content=b"hello")
+            await transport.handle_async_request(request)
     except (httpx.TransportError, OSError, aiohttp.ClientError):
         pass
     finally:
