@@ -6,7 +6,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.state import write_canonical
 from gateway.edge.strict_json import parse_object
 from gateway.enquiries.idempotency_store import canonical
 
@@ -68,9 +67,3 @@ def test_bodies_that_the_strict_reader_reads_alike_have_one_text() -> None:
     spellings = (b'{"a":"\\u1ec5","b":[1,2]}', '{ "b" : [ 1 , 2 ] , "a" : "ễ" }'.encode())
 
     assert len({canonical(parse_object(spelling)) for spelling in spellings}) == 1
-
-
-@given(OBJECTS)
-def test_the_text_that_the_audit_hashes_is_that_of_the_standard_library(found: dict[str, Any]) -> None:
-    expected = json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    assert write_canonical(found) == expected
