@@ -5,6 +5,7 @@
 An existing file is not changed. Needs joserfc. The gateway gets only the public file.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -13,16 +14,19 @@ from pathlib import Path
 from joserfc.jwk import ECKey
 
 
-def main(arguments: list[str]) -> int:
-    """Write the private key and print the public one; return 1 if the file exists already, 2 for wrong usage."""
-    if len(arguments) != 1:
-        print("usage: make_key.py PRIVATE_FILE > PUBLIC_FILE", file=sys.stderr)
-        return 2
+def main() -> int:
+    """Write the private key and print the public one; return 1 if the file can't be made."""
+    parser = argparse.ArgumentParser(
+        description="Write a new private key to a file of yours alone, and print its public key.",
+        epilog="example: python examples/python/make_key.py portal.jwk.json > portal.public.jwk.json",
+    )
+    parser.add_argument("file", type=Path, help="where the private JWK goes; an existing file is not changed")
+    file = parser.parse_args().file
     key = ECKey.generate_key("P-256")
     try:
-        _write_private(Path(arguments[0]), json.dumps(key.as_dict(private=True)))
+        _write_private(file, json.dumps(key.as_dict(private=True)))
     except OSError as error:
-        print(f"failed: {arguments[0]}: {error.strerror}", file=sys.stderr)
+        print(f"failed: {file}: {error.strerror}", file=sys.stderr)
         return 1
     print(json.dumps(key.as_dict(private=False)))
     return 0
@@ -34,4 +38,4 @@ def _write_private(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

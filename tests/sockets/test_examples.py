@@ -121,6 +121,14 @@ def test_an_existing_key_file_is_never_overwritten(tmp_path: Path) -> None:
     assert private.read_text(encoding="utf-8") == "precious"
 
 
+def test_a_question_for_help_makes_no_key_file(tmp_path: Path) -> None:
+    command = [sys.executable, str(PYTHON / "make_key.py"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "example: python examples/python/make_key.py" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failing_python_walk_prints_its_reason_in_one_line(scene: Scene, official_key: Path) -> None:
     unknown = in_python("walk.py", scene.official.issuer, "acc_unknown", official_key)
     assert unknown.returncode == 1
