@@ -109,6 +109,13 @@ async def as_caller(call: Call, portal: Portal, operators: Operators, **more: An
 
 
 @pytest.fixture
+async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
+    """A gateway whose audit has no row yet: the calls for its checkpoint are only then not found."""
+    async with open_scene(settings_for(database_url, mock), mock, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def operators(scene: Scene) -> Operators:
     """Two operators who are signed in."""
     return Operators(
