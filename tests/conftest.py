@@ -11,6 +11,7 @@ from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from fastapi.dependencies import models as fastapi_models
 from hypothesis import HealthCheck, settings
 
@@ -160,6 +161,14 @@ class CompiledStatements(dict[tuple[Any, ...], Any]):
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
         super().__setitem__((key[0].name, *key[1:]), compiled)
 
+
+# By default an exception is printed with every local variable, which takes seconds. Programs set up logs of their own.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 COMPILED = CompiledStatements()
 

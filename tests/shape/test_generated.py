@@ -45,12 +45,20 @@ def test_each_row_of_the_coverage_names_a_test_that_exists() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.fixture
-def coverage(tmp_path: Path) -> Path:
-    """A copy of the coverage in which the rows of moved tests are already updated."""
-    file = tmp_path / "coverage.json"
+@pytest.fixture(scope="module")
+def updated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The coverage, in which the rows of moved tests are already updated."""
+    file = tmp_path_factory.mktemp("updated") / "coverage.json"
     file.write_bytes(COVERAGE.read_bytes())
     _write_coverage(file)
+    return file.read_bytes()
+
+
+@pytest.fixture
+def coverage(updated: bytes, tmp_path: Path) -> Path:
+    """A copy of it."""
+    file = tmp_path / "coverage.json"
+    file.write_bytes(updated)
     return file
 
 

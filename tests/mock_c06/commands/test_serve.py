@@ -214,11 +214,17 @@ def read_to_the_end(wire: socket.socket, came: bytearray) -> None:
 
 
 def send_at_once(base: str, path: str, calls: int) -> list[httpx.Response]:
+    """Send calls, a hundred at a time: httpx looks through all that wait for a connection each time that one is free."""
+
     async def send() -> list[httpx.Response]:
-        limits = httpx.Limits(max_connections=100)
-        patience = httpx.Timeout(60, pool=None)  # waiting for a turn in the own pool says nothing of the mock
-        async with httpx.AsyncClient(base_url=base, limits=limits, timeout=patience) as client:
-            return await asyncio.gather(*(client.post(path) for _ in range(calls)))
+        turns = asyncio.Semaphore(100)
+        async with httpx.AsyncClient(base_url=base, timeout=60) as client:
+
+            async def call() -> httpx.Response:
+                async with turns:
+                    return await client.post(path)
+
+            return await asyncio.gather(*(call() for _ in range(calls)))
 
     return asyncio.run(send())
 
