@@ -22,7 +22,6 @@ from statistics import quantiles
 from typing import Any
 
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from benchmarks.kept import keep, machine
 from tests.kit.groups import make_place
@@ -153,7 +152,7 @@ def _callers(running: Running, account: dict[str, str], people: Sequence[dict[st
 async def _call_all(
     load: Load, running: Running, account: dict[str, str], people: Sequence[dict[str, Any]]
 ) -> None:
-    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=60) as http:
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=CALLERS), timeout=60) as http:
         await asyncio.gather(*(_call(load, http, running, account, person) for person in people))
 
 
