@@ -20,6 +20,7 @@ from gateway.oauth.store import spent_ids
 from gateway.operators.model import Role
 from gateway.web import build_app
 from tests.attacks.raw import ask, listening
+from tests.kit.clocks import HandClock
 from tests.kit.edge import Echo
 from tests.kit.operators import SESSIONS, signed_in
 from tests.kit.scene import ASSERTION_TYPE, BASE, Portal, Scene
@@ -44,6 +45,12 @@ async def spent(scene: Scene) -> int:
     """Return how many ids of proofs and assertions are stored."""
     async with scene.gateway.deps.database.read() as connection:
         return int((await connection.execute(sa.select(sa.func.count()).select_from(spent_ids))).scalar_one())
+
+
+@pytest.fixture(autouse=True)
+def whole_minute(clock: HandClock) -> None:
+    """Begin at the first second of a minute: refusals are counted by the minute."""
+    clock.advance(60 - clock.now().second)
 
 
 async def test_threat_50_refused_token_requests_leave_one_row_per_minute_and_kind(scene: Scene) -> None:
