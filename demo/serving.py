@@ -52,8 +52,14 @@ class Ports:
 
     def named(self) -> dict[str, int]:
         """Return the ports by what listens there."""
-        ports = (self.gateway, self.mock, self.official, self.control, self.login, self.portal)
-        return dict(zip(OPTIONS, ports, strict=True))
+        return {
+            "gateway": self.gateway,
+            "mock registry": self.mock,
+            "mock registry (official)": self.official,
+            "mock control": self.control,
+            "national login": self.login,
+            "test portal": self.portal,
+        }
 
 
 @contextmanager
@@ -86,7 +92,11 @@ def locked(folder: Path) -> Iterator[Path]:
 
 def _check_own(folder: Path) -> None:
     """Raise `StartFailed` for a folder such as /tmp, which would be closed to its other users."""
-    if folder.is_dir() and folder.stat().st_mode & 0o077 and any(folder.iterdir()):
+    try:
+        is_shared = folder.is_dir() and folder.stat().st_mode & 0o077 and any(folder.iterdir())
+    except OSError as error:
+        raise StartFailed(f"{folder} can't be read ({error.strerror}): use another --folder") from None
+    if is_shared:
         raise StartFailed(
             f"{folder} has files, and others may use it: name a new --folder, or close this one: chmod 700 {folder}"
         )
@@ -151,25 +161,23 @@ def keep_accounts(programs: Programs, folder: Path, ports: Ports) -> tuple[Porta
     known = {each["client_id"] for each in programs.gateway("accounts", "list") if each["state"] == "active"}
     sandbox, official = kept.get("sandbox", {}), kept.get("official", {})
     key = _keep_key(folder / KEY)
-    if sandbox.get("client_id") not in known:
-        sandbox = _members(make_account(programs, "sandbox", wide=True))
+    # Official first: a refused one leaves no account behind.
     if official.get("client_id") not in known:
         official = _members(_make_official(programs, folder, key))
+    if sandbox.get("client_id") not in known:
+        sandbox = _members(make_account(programs, "sandbox", wide=True))
     found = {"mock_ports": [ports.mock, ports.official], "sandbox": sandbox, "official": official}
     _write_private(folder / ACCOUNTS, json.dumps(found, indent=2) + "\n")
     return PortalAccount(**sandbox), PortalAccount(**official, key=key)
 
 
 def _make_official(programs: Programs, folder: Path, key: ECKey) -> PortalAccount:
-    try:
-        return make_account(programs, "official", key=key, wide=True)
-    except StartFailed as refused:
-        if "there are operators" not in str(refused):
-            raise
+    if programs.gateway("operators", "list"):
         raise StartFailed(
             f"{folder / ACCOUNTS} names no official account of the store, and since there are operators only they "
             f"make one: put that file back, or remove {folder} to begin anew"
-        ) from None
+        )
+    return make_account(programs, "official", key=key, wide=True)
 
 
 def _members(account: PortalAccount) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from demo.processes import Programs, StartFailed
-from demo.store import KEY, KEY_FILE, URL, is_file, is_server
+from demo.store import KEY, KEY_FILE, SQLITE, URL, is_file, is_server
 
 _MIGRATED = "SELECT to_regclass('revisions') IS NOT NULL"
 _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
@@ -48,13 +48,13 @@ def copied(programs: Programs) -> Iterator[Mapping[str, str]]:
     PostgreSQL copies a database that nobody uses: the gateway is stopped meanwhile.
     """
     settings = programs.gateway_settings
-    url = settings.get(URL, "sqlite:///var/gateway.db")
+    url = settings.get(URL, f"{SQLITE}var/gateway.db")
     if not is_server({URL: url}):
         (programs.folder / "copy").mkdir(mode=0o700)
         programs.gateway("backup", "copy/gateway.db")
-        beside = (programs.folder / url.removeprefix("sqlite:///")).with_name("master.key")
+        beside = (programs.folder / url.removeprefix(SQLITE)).with_name("master.key")
         keys = {} if KEY in settings or KEY_FILE in settings else {KEY_FILE: str(beside)}
-        yield {URL: f"sqlite:///{programs.folder / 'copy' / 'gateway.db'}", **keys}
+        yield {URL: f"{SQLITE}{programs.folder / 'copy' / 'gateway.db'}", **keys}
         return
     name, former = f"dancu_demo_{secrets.token_hex(4)}", urlsplit(url).path.removeprefix("/")
     server = urlunsplit(urlsplit(url)._replace(path="/postgres"))

@@ -42,4 +42,4 @@ def today(clock: Clock) -> date:
 
 def rfc3339(instant: datetime) -> str:
     """Write an instant as RFC 3339 in UTC, whole seconds, ending in `Z`."""
-    return f"{instant.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
+    return f"{instant.astimezone(UTC).isoformat()[:19]}Z"

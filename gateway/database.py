@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from gateway.background import start_task
 from gateway.driver import (
+    BEGIN_WRITING,
     PRAGMAS,
     Driver,
     DriverTransaction,
@@ -107,7 +108,7 @@ class Database:
         # On PostgreSQL a reader's statements need no transaction: READ COMMITTED gives them no common snapshot, and this way
         # BEGIN and ROLLBACK aren't sent.
         self._readers = engine if self.embedded else engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writers = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
         self._writer = asyncio.Lock() if self.embedded else None
         self._turns = 0
         self._truncating: asyncio.Task[None] | None = None

@@ -223,6 +223,7 @@ class Driver(Reader, Protocol):
         """Close the connections."""
 
 
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 """FULL: a commit is on the disk before an answer is sent. secure_delete: deleted keys are overwritten."""
 _BUSY_POLL_S = 0.002
@@ -269,7 +270,7 @@ class SqliteDriver:
         ends = loop.time() + self._wait
         while True:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(BEGIN_WRITING)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > ends:
                     raise

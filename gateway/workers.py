@@ -3,8 +3,8 @@
 The supervisor has only the socket open. It checks settings, schema and master key before the first worker starts,
 restarts a worker that dies while the others continue, and stops all of them at SIGINT or SIGTERM. At SIGHUP it renews them:
 each worker's successor, a new process with the program now on the disk, answers before the worker ends. A worker stops when
-the supervisor ends. A worker gets the settings through a pipe, not by argv or the environment, so that all workers have
-the same. Why processes and one socket: docs/decisions/0029. Why the first ones are copies: docs/decisions/0123.
+the supervisor ends. All workers have the supervisor's settings: a copy has them, a later worker gets them through a pipe, not
+by argv or the environment. Why processes and one socket: docs/decisions/0029. Why the first ones are copies: docs/decisions/0123.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def serve(
 ) -> None:
     """Answer until SIGINT or SIGTERM, and `drain_s` longer; requests under way are finished.
 
+    An error in an event loop ends the command, as in `run`.
+
     Raises:
-        StateWrong: the port is taken, the store allows only one worker, or no worker can start.
-        SettingInvalid, MasterKeyWrong, SchemaOld
+        StateWrong: the port is taken, the store allows only one worker, or a process can't be created.
     """
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise StateWrong(f"--workers {workers}: SQLite serves one worker; use --workers 1, or PostgreSQL")
@@ -66,7 +67,7 @@ def serve(
             )
             run(alone, loop_factory=loop_factory())
             return
-        with _metrics_folder(settings) as folder, _lifeline() as ends:
+        with _metrics_folder(settings) as folder, _lifeline() as lifeline:
             arguments = _WorkerArguments(
                 settings=settings, clock=clock, base=base, listener=listener, metrics=folder, drain_s=drain_s
             )
@@ -75,12 +76,15 @@ def serve(
             gc.collect()
             gc.freeze()  # a collection would write to each object, and a copy shares what neither process writes to
             for worker in group:
-                worker.copy(*ends)
+                worker.copy(lifeline)
             run(_supervise(arguments, group, checked), loop_factory=loop_factory())
 
 
 async def _check(arguments: _WorkerArguments, workers: Sequence[_Worker]) -> Gateway:
-    """Return the gateway, opened and closed, after all that the workers do before they answer."""
+    """Return the gateway, opened and closed, after all that the workers do before they answer.
+
+    Its metrics' port is opened too: a taken one is refused before a worker is created.
+    """
     opened = open_gateway(
         arguments.settings,
         clock=arguments.clock,
@@ -137,16 +141,18 @@ class _WorkerArguments:
     drain_s: float
 
 
-def _work(arguments: _WorkerArguments, number: int, report: Pipe, *ends: int) -> None:
+def _work(
+    arguments: _WorkerArguments, number: int, report: Pipe, copied: tuple[int, int] | None = None
+) -> None:
     """Run a worker in its own process. Sends None through `report` when it answers, else why it can't.
 
-    `ends` are those of a copy's lifeline: the sentinel's other end is in each later copy too.
+    `copied` is a copy's lifeline. It can't use the sentinel of multiprocessing, which later copies hold open.
     """
     set_up_logs(form=arguments.settings.log_format, level=arguments.settings.log_level, worker=number)
     supervisor = parent_process()
     lifeline = supervisor.sentinel if supervisor else None
-    if ends:
-        lifeline, other_end = ends
+    if copied is not None:
+        lifeline, other_end = copied
         os.close(other_end)
     work = answer(
         arguments.settings,
@@ -181,13 +187,13 @@ class _Worker:
         self._copied: Pipe | None = None
         self._changing = asyncio.Lock()
 
-    def copy(self, *ends: int) -> None:
+    def copy(self, lifeline: tuple[int, int]) -> None:
         """Create the first process, which `start` waits for: a copy of this one, where the system allows that.
 
         To be called while no event loop and no thread runs. Raises `StateWrong`.
         """
         if sys.platform == "linux":
-            self._copied = self._create(get_context("fork"), *ends)
+            self._copied = self._create(get_context("fork"), lifeline)
 
     async def start(self) -> None:
         """Start a process, unless one answers, and return when it does. Raises `StateWrong` with the reason if it can't."""
@@ -216,11 +222,11 @@ class _Worker:
                 raise StateWrong(f"worker {self.number} did not end in {END_SECONDS:.0f} s: killed")
             await asyncio.sleep(0.05)
 
-    def _create(self, context: ForkContext | SpawnContext, *ends: int) -> Pipe:
+    def _create(self, context: ForkContext | SpawnContext, copied: tuple[int, int] | None = None) -> Pipe:
         """Create the next process, and return where it says that it answers. Raises `StateWrong`."""
         report, sender = context.Pipe(duplex=False)
         process = context.Process(
-            target=_work, args=(self._arguments, self.number, sender, *ends), daemon=True
+            target=_work, args=(self._arguments, self.number, sender, copied), daemon=True
         )
         try:
             with sender, _signals_blocked():
@@ -276,26 +282,20 @@ class _Worker:
 
 
 async def _supervise(arguments: _WorkerArguments, workers: Sequence[_Worker], checked: Gateway) -> None:
-    async with _gathered_metrics(arguments, workers):
-        await _supervise_workers(arguments, workers, checked)
-
-
-async def _supervise_workers(
-    arguments: _WorkerArguments, workers: Sequence[_Worker], checked: Gateway
-) -> None:
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
     renewing = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, renewing.set)
-    working = asyncio.ensure_future(_run_all(workers, checked, arguments.clock, renewing))
-    stop = asyncio.ensure_future(ending.wait())
-    await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
-    working.cancel()
-    stop.cancel()
-    arguments.listener.close()  # else callers would wait at a socket that accepts no connection
-    kept, _ = await asyncio.gather(working, stop, return_exceptions=True)
-    ended = await asyncio.gather(*(worker.end() for worker in workers), return_exceptions=True)
+    async with _gathered_metrics(arguments, workers):
+        working = asyncio.ensure_future(_run_all(workers, checked, arguments.clock, renewing))
+        stop = asyncio.ensure_future(ending.wait())
+        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+        working.cancel()
+        stop.cancel()
+        arguments.listener.close()  # else callers would wait at a socket that accepts no connection
+        kept, _ = await asyncio.gather(working, stop, return_exceptions=True)
+        ended = await asyncio.gather(*(worker.end() for worker in workers), return_exceptions=True)
     for result in (kept, *ended):
         if isinstance(result, Exception):
             raise result

@@ -77,7 +77,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record answers only if the option asks for it."""
+    """Print exceptions without their local variables, which takes seconds. Record answers only if the option asks for it."""
+    processors = structlog.get_config()["processors"][:-1]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, plain])  # the programs set up logs of their own
     if config.getoption("--contract-coverage"):
         SEEN.listen()
 
@@ -156,19 +159,16 @@ class CompiledStatements(dict[tuple[Any, ...], Any]):
     """Statements that SQLAlchemy compiled, for all engines of a database: each has a dialect of its own, but all are alike."""
 
     def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
-        return super().get((key[0].name, *key[1:]), default)
+        return super().get(_name_dialect(key), default)
 
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
-        super().__setitem__((key[0].name, *key[1:]), compiled)
+        super().__setitem__(_name_dialect(key), compiled)
 
 
-# By default an exception is printed with every local variable, which takes seconds. Programs set up logs of their own.
-structlog.configure(
-    processors=[
-        *structlog.get_config()["processors"][:-1],
-        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
+def _name_dialect(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    dialect, *others = key
+    return dialect.name, dialect.driver, *others
+
 
 COMPILED = CompiledStatements()
 

@@ -152,7 +152,7 @@ def main() -> int:
         key = read_key(arguments.key)
         with httpx.Client(timeout=30) as http:
             walk(Gateway(http, arguments.issuer, arguments.client_id, key))
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         print(f"failed: {arguments.issuer} gave no answer ({error})", file=sys.stderr)
         return 1
     except (StepFailed, JoseError, ValueError) as error:

@@ -12,6 +12,7 @@ from gateway.audit.checkpoints import Checkpoint, NoteInvalid, parse_checkpoint
 from gateway.audit.model import AuditHead
 from gateway.audit.proofs import find_checkpoint
 from gateway.audit.verify import Known
+from gateway.clock import rfc3339
 from gateway.database import Database
 from gateway.errors.operators import StateWrong
 from gateway.settings import Settings
@@ -63,7 +64,7 @@ async def read_kept(
             raise StateWrong(f"{witness}: the witness follows another log, {found.checkpoint.origin}")
         known.append(found.checkpoint)
         size, name = found.checkpoint.size, found.cosignature.name
-        at = datetime.fromtimestamp(found.cosignature.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = rfc3339(datetime.fromtimestamp(found.cosignature.time, UTC))
         lines.append(f"witness: {name} cosigned row {size} at {at}")
         members["witness"] = {"name": name, "size": size, "at": at}
     return KeptCheckpoints(known=known, lines=lines, members=members)

@@ -74,7 +74,7 @@ async def _icon() -> Response:
 
 
 async def _openapi(request: Request) -> Response:
-    return _pages_of(request).written.answer(request)
+    return _pages_of(request).openapi.answer(request)
 
 
 async def _docs(request: Request) -> Response:
@@ -110,7 +110,7 @@ class OpenPages:
         return list_problems(self._base)
 
     @cached_property
-    def written(self) -> "_Written":
+    def openapi(self) -> "_Written":
         """Return the OpenAPI document as JSON."""
         text = json.dumps(self._document(), ensure_ascii=False, separators=(",", ":"))
         return _Written(text.encode(), "application/json", {})

@@ -41,7 +41,7 @@ MAX_MARKS = 30
 """Limit of combining marks in a row: UAX #15 §12, Stream-Safe Text Format. No language needs as many."""
 
 _REMOVED_BY_FOLD = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-_SHOWN = re.compile(r"[ -~\u00a0-\u024f\u1e00-\u1eff]*")
+_SHOWN = re.compile(r"[ -~\u00a0-\u00ac\u00ae-\u024f\u1e00-\u1eff]*")
 """Composed letters and signs of Latin, as nearly all names have them: none of them hides text or is a mark."""
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

@@ -38,7 +38,7 @@ class MustRunAlone(Exception):
 class Asking:
     """An enquiry to commit before its question. `key` is the one of identical questions, `since` the enquiry's begin.
 
-    `make_question` makes the question and the template of its rows, if it is asked: the commit sets them as `asked`.
+    `make_question` makes the question and the template of its rows, which are the record's result if it is to be asked.
     None: only a live verification is wanted. `not_before`: verifications before it don't count, for an enquiry that wants
     a fresh answer and shares another's question. `alike` are all pseudonyms of the citizen; None: not looked for yet.
     """
@@ -50,7 +50,6 @@ class Asking:
     make_question: Callable[[], tuple[Question, AuditEntry]] | None = None
     not_before: datetime | None = None
     alike: frozenset[str] | None = None
-    asked: tuple[Question, AuditEntry] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +104,9 @@ async def _apply_enquiries(transaction: DriverTransaction, records: Sequence[Hot
     for record, error in zip(records, ended, strict=True):
         record.failed = error
     left = await _reuse(transaction, [record for record in records if record.failed is None], now)
-    await _take_leases(transaction, deps, [record for record in left if record.value.make_question], now)
+    await _take_leases(
+        transaction, deps, [record for record in left if record.value.make_question is not None], now
+    )
 
 
 async def _find_enquiry_locks(
@@ -118,7 +119,9 @@ async def _find_enquiry_locks(
     for value, found in zip(values, alike, strict=True):
         value.alike = found
         keys.update(citizen_lock(value.enquiry.number, subject) for subject in found)
-    accounts = {_account(value.enquiry): value.enquiry.place for value in values if value.make_question}
+    accounts = {
+        _account(value.enquiry): value.enquiry.place for value in values if value.make_question is not None
+    }
     return keys | await budgets.find_account_locks(transaction, values[0].deps, accounts)
 
 
@@ -251,10 +254,10 @@ async def _take_leases(
     taken: dict[str, QuestionLease] = {}
     for (key, record), want, state, error in zip(first.items(), wanted, states, refused, strict=True):
         record.failed = error
-        if error is None and record.value.make_question:
+        if error is None and record.value.make_question is not None:
             reservation = want.reservation
             taken[key] = QuestionLease(key=key, act=reservation.act, lease_ends_at=reservation.ends_at)
-            record.value.asked = _, entry = record.value.make_question()
+            record.result = _, entry = record.value.make_question()
             record.entries = [with_state(entry.copy_with(at=now, kind=Kind.INTENDED), state)]
     await budget_store.upsert_leases(transaction, list(taken.values()))
     for record in others:

@@ -217,9 +217,8 @@ async def _reuse_or_ask(
         make = partial(_make_question, enquiry, begun=deps.clock.monotonic())
         asking = Asking(deps=deps, enquiry=enquiry, key=key, since=since, make_question=make)
         found = await _commit(deps, enquiry, asking)
-        if found is None:
-            assert asking.asked is not None  # the commit has set it
-            question, entry = asking.asked
+        if isinstance(found, tuple):
+            question, entry = found
             singleflight.begin(key, fresh=enquiry.fresh)
             asked = _put_question(deps, enquiry, question, entry, key)
             verification = await released_on_outage(deps, key, entry.act, asked)
@@ -246,21 +245,23 @@ def _make_question(enquiry: AuthorisedEnquiry, *, begun: float) -> tuple[Questio
 
 async def _commit(
     deps: Dependencies, enquiry: AuthorisedEnquiry, asking: Asking
-) -> Verification | QuestionLease | None:
+) -> Verification | QuestionLease | tuple[Question, AuditEntry]:
     """Commit an enquiry with its group; a question alone while look-up keys rotate, since its rows are rekeyed first.
 
     Raises:
         TokenInvalid, AccountSuspended, OfficerNotGranted, ProfileSuspended, EnquiryBudgetSpent, Overloaded
     """
-    found: Verification | QuestionLease | None
+    found: Verification | QuestionLease | tuple[Question, AuditEntry]
     async with refusals_recorded(deps, enquiry.entry):
         if not enquiry.claim_keys.others or asking.make_question is None:
             found = await deps.audit.submit(ENQUIRIES, asking)
             return found
         if not enquiry.fresh:
-            found = await deps.audit.submit(ENQUIRIES, replace(asking, make_question=None))
-            if found is not None:
-                return found
+            live: Verification | None = await deps.audit.submit(
+                ENQUIRIES, replace(asking, make_question=None)
+            )
+            if live is not None:
+                return live
 
         async def rekey(transaction: Transaction) -> None:
             await budgets.rekey(transaction, enquiry.claim_keys)

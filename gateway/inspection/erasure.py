@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.audit.erasures import write_ranges
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, Kind, month_of
 from gateway.audit.state import State
 from gateway.audit.state_store import read_digests
 from gateway.database import Transaction
@@ -73,7 +73,7 @@ async def erase_entries(
     """
     actor = await _eraser(gateway)
     end = _cutoff(gateway.deps.clock.now(), months)
-    before, rows = end.strftime("%Y-%m"), 0
+    before, rows = month_of(end), 0
     if rehearsal:
         async with gateway.deps.database.read() as connection:
             rows = await count_erasable(connection, KINDS, Period(None, end))

@@ -18,6 +18,7 @@ from typing import IO, Any
 from gateway.audit import tree_store
 from gateway.audit.checkpoints import key_line, parse_checkpoint
 from gateway.audit.proofs import encode
+from gateway.audit.state import write_canonical
 from gateway.audit.tree import TILE_HEIGHT, SubtreeRoot, node_hash, prove_inclusion
 from gateway.database import Transaction
 from gateway.errors.operators import AlreadyExists, OperationError, Unknown
@@ -145,7 +146,7 @@ def _line(row: Mapping[str, Any]) -> str:
     if row["body"] is None:
         return json.dumps({name: own[name] for name in ("row", "leaf")}) + "\n"
     members = json.loads(row["body"])
-    if json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":")) != row["body"]:
+    if write_canonical(members) != row["body"]:
         own["body"] = row["body"]
     return json.dumps(own | members, ensure_ascii=False) + "\n"
 

@@ -250,11 +250,9 @@ def _with_attributes(payload: etree._Element, tree: Tree) -> Tree:
 
 def _fault(fault: etree._Element) -> Tree:
     """Return a fault's code, and the codes in its detail, of any namespace."""
-    from lxml import etree  # noqa: PLC0415 - as in `parser`
-
     found: dict[str, Tree] = {}
     for child in fault:
-        local = etree.QName(child).localname if isinstance(child.tag, str) else ""
+        local = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
         if local == names.FAULT_CODE:
             found[local] = child.text or ""
         elif local == names.FAULT_DETAIL:

@@ -22,6 +22,7 @@ from gateway.registry.connection import Connection
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 _REMEDY = "name a PEM file of the authorities to trust, or leave the setting out"
 
@@ -132,10 +133,7 @@ def _read(certificate: str) -> x509.Certificate:
         raise SettingInvalid(_NOT_PEM) from None
 
 
-def _spki(key: object) -> bytes:
+def _spki(key: PublicKeyTypes) -> bytes:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as `_read`
 
-    encoded: bytes = key.public_bytes(  # type: ignore[attr-defined]  # every kind of public key has it
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return encoded
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

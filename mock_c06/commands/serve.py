@@ -178,8 +178,8 @@ def _bind_login(port: int | None, *, beside: tuple[int, int, int]) -> socket.soc
 
     if port is None and beside != USUAL_PORTS:
         return None
-    usual = "--login-port of serve, or without a login: with another --port"
-    return bind(LOOPBACK, LOGIN_PORT if port is None else port, option=usual)
+    option = "--login-port (of mock-c06 serve; any other --port starts without a login)"
+    return bind(LOOPBACK, LOGIN_PORT if port is None else port, option=option)
 
 
 def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:

@@ -9,25 +9,23 @@ import pytest
 
 from demo.processes import StartFailed
 from demo.serving import OPTIONS, Ports, check_kept, check_ports, locked
+from tests.kit.programs import find_free_ports
 
 
-def read_ports(gateway: int, *others: int) -> Ports:
+def make_ports(gateway: int, *others: int) -> Ports:
     mock, official, control, login, portal = others
     return Ports(mock=mock, official=official, control=control, login=login, gateway=gateway, portal=portal)
 
 
 def find_free(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return found
+    first = find_free_ports(count)
+    return list(range(first, first + count))
 
 
 def test_only_the_options_of_taken_ports_are_named_each_with_a_free_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         gateway, portal = first.getsockname()[1], second.getsockname()[1]
-        ports = read_ports(gateway, *find_free(4), portal)
+        ports = make_ports(gateway, *find_free(4), portal)
         with pytest.raises(StartFailed) as refused:
             check_ports(tmp_path, ports)
         named = re.fullmatch(r'.*SERVE="--port (\d+) --portal-port (\d+)"', str(refused.value))
@@ -42,19 +40,20 @@ def test_only_the_options_of_taken_ports_are_named_each_with_a_free_port(tmp_pat
 def test_another_registry_port_is_named_with_another_folder_where_a_store_is_kept(tmp_path: Path) -> None:
     (tmp_path / "accounts.json").write_text('{"mock_ports": [1, 2]}', encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = read_ports(find_free(1)[0], taken.getsockname()[1], *find_free(4))
+        gateway, *others = find_free(5)
+        ports = make_ports(gateway, taken.getsockname()[1], *others)
         with pytest.raises(StartFailed, match=r'SERVE="--folder var/second --mock-port \d+"$'):
             check_ports(tmp_path, ports)
 
 
 def test_two_equal_ports_are_refused_by_the_names_of_their_options(tmp_path: Path) -> None:
-    ports = read_ports(9000, 9001, 9002, 9003, 9000, 9004)
+    ports = make_ports(9000, 9001, 9002, 9003, 9000, 9004)
     with pytest.raises(StartFailed, match=r"^--port and --login-port are both 9000: "):
         check_ports(tmp_path, ports)
 
 
 def test_each_port_has_the_option_that_the_command_has() -> None:
-    named = read_ports(1, 2, 3, 4, 5, 6).named()
+    named = make_ports(1, 2, 3, 4, 5, 6).named()
     assert {OPTIONS[what]: port for what, port in named.items()} == {
         "--port": 1,
         "--mock-port": 2,
@@ -70,7 +69,7 @@ def test_the_ports_of_a_kept_store_are_named_as_options(tmp_path: Path) -> None:
     with pytest.raises(
         StartFailed, match="use --mock-port 8100 --official-port 8110, another --folder, or remove"
     ):
-        check_kept(tmp_path, read_ports(1, 2, 3, 4, 5, 6))
+        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6))
 
 
 def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> 
     with pytest.raises(
         StartFailed, match=f"^{tmp_path}/accounts.json can't be read as JSON: .*remove {tmp_path} "
     ):
-        check_kept(tmp_path, read_ports(1, 2, 3, 4, 5, 6))
+        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6))
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/x"])

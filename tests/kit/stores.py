@@ -74,7 +74,7 @@ NOT_DURABLE = {
     "full_page_writes": "off",
     "max_wal_size": "128MB",
 }
-MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+MEMORY, MIN_FREE = Path("/dev/shm"), 4 << 30
 """Where files are in memory, and how much must be free there: a database is copied in a tenth of the time."""
 
 _numbers = itertools.count()
@@ -136,7 +136,7 @@ def running_postgresql(search_path: str | None = None, *, durable: bool = False)
 def _find_memory(programs: Path) -> Path | None:
     """Return the folder in memory if there is room for the servers of all workers; copied programs may not run there."""
     usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and PACKAGE not in programs.parts
-    return MEMORY if usable and shutil.disk_usage(MEMORY).free >= ROOM else None
+    return MEMORY if usable and shutil.disk_usage(MEMORY).free >= MIN_FREE else None
 
 
 @contextmanager

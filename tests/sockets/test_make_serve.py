@@ -168,7 +168,7 @@ def test_the_accounts_stay_from_start_to_start_and_other_registry_ports_are_refu
     folder, ports = tmp_path / "serve", free_ports()
     with served(folder, ports) as first:
         pass
-    named = os.path.relpath(folder / "var" / "gateway.db", ROOT)  # as the README exports it
+    named = os.path.relpath(folder / "var" / "gateway.db", ROOT)  # a relative path of the caller
     with served(folder, ports, GATEWAY_DATABASE_URL=f"sqlite:///{named}") as second:
         assert me(second)["state"] == "active"
     assert sorted(folder.rglob("gateway.db")) == [folder / "var" / "gateway.db"]
@@ -191,6 +191,7 @@ def test_lost_accounts_of_a_store_with_operators_are_refused_with_the_remedy(tmp
 
         with pytest.raises(StartFailed) as refused:
             keep_accounts(programs, tmp_path, ports)
+        assert programs.gateway("accounts", "list") == []
 
     assert str(refused.value).startswith(f"{tmp_path / 'accounts.json'} names no official account")
     assert str(refused.value).endswith(f"put that file back, or remove {tmp_path} to begin anew")

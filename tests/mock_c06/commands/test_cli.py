@@ -50,7 +50,7 @@ def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
     assert "Nguyễn Văn An" in run_mock("personas", LC_ALL="C").stdout.decode("utf-8")
 
 
-def test_each_person_is_listed_with_the_expected_answer() -> None:
+def test_each_person_is_listed_with_the_expected_verdict() -> None:
     people = json.loads(run_mock("personas", "--json").stdout)
     below = [
         lines.split("\n    ")[1] for lines in re.split(r"\n(?=\S)", run_mock("personas").stdout.decode())
