@@ -104,9 +104,8 @@ async def _apply_enquiries(transaction: DriverTransaction, records: Sequence[Hot
     for record, error in zip(records, ended, strict=True):
         record.failed = error
     left = await _reuse(transaction, [record for record in records if record.failed is None], now)
-    await _take_leases(
-        transaction, deps, [record for record in left if record.value.make_question is not None], now
-    )
+    wanted = [record for record in left if record.value.make_question is not None]
+    await _take_leases(transaction, deps, wanted, now)
 
 
 async def _find_enquiry_locks(
