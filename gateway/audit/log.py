@@ -1,9 +1,9 @@
 """The writer of the audit. A record returns when its rows and its change are durable.
 
-A *hot* record hands over a value. The writer takes all records that have arrived during the last commit, never waits for
-more, and applies a whole group with one statement per table (`submit`, docs/decisions/0077). A *cold* record hands over a
-function, which runs alone under the audit's lock (`commit`). Hot groups of any workers share that lock: a cold change runs
-beside no other change, so that what it reads is still true when it writes.
+A *hot* record hands over a value. The writer takes all records that have arrived during the last commit, and under load those
+of the next moment (docs/decisions/0125); it applies a whole group with one statement per table (`submit`, docs/decisions/0077).
+A *cold* record hands over a function, which runs alone under the audit's lock (`commit`). Hot groups of any workers share that
+lock: a cold change runs beside no other change, so that what it reads is still true when it writes.
 
 A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
 each record is committed by itself. A group whose transaction ended before its commit (a deadlock, a lost connection) is committed
@@ -37,6 +37,8 @@ GROUP = 512
 WAITING = 1024
 """Limit of the records that wait for their commit; a further one is refused unless it is mandatory."""
 
+GATHER_SECONDS = 0.005
+"""How long the writer waits for more records after a group of several: a commit costs nearly the same for one as for ten."""
 
 UNMERGED = 65_536
 """Limit of the committed entries whose rows are looked for; with more, the sequencer has stopped, which is an alarm."""
@@ -112,6 +114,7 @@ class AuditLog:
         self._hot: deque[HotRecord[Any]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._hot_writer: asyncio.Task[None] | None = None
+        self._is_crowded = False
         self.groups = 0
         self.records = 0
         self.appended = 0
@@ -204,11 +207,14 @@ class AuditLog:
     async def _drain_hot(self) -> None:
         while self._hot:
             group: list[HotRecord[Any]] = []
-            # Cold changes that still wait in the queue come first: a suspension among them applies to these records.
-            if self._jobs:
-                await asyncio.wait([self._jobs[-1].settled])
             try:
+                if self._is_crowded:
+                    await asyncio.sleep(GATHER_SECONDS)
+                # Cold changes that still wait in the queue come first: a suspension among them applies to these records.
+                if self._jobs:
+                    await asyncio.wait([self._jobs[-1].settled])
                 await self._write_hot(group)
+                self._is_crowded = len(group) > 1
             except BaseException as error:  # also if it is cancelled, each caller gets a result
                 for record in group or self._take(group):
                     record.failed = error if isinstance(error, Exception) else Overloaded()

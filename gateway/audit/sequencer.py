@@ -12,6 +12,7 @@ docs/decisions/0078 and 0093.
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 
@@ -92,7 +93,10 @@ class Sequencer:
         self._signed = signed
 
     async def run(self) -> bool:
-        """Run passes until no entry waits but refused ones; False if another process is at it.
+        """Run passes until each entry that waited has its row, but refused ones; False if another process is at it.
+
+        What is committed meanwhile waits for the next call: under load there would be no end, and a pass costs as much for
+        a few entries as for thousands.
 
         Raises:
             AuditBroken: the stored rows don't continue the last signed checkpoint.
@@ -107,10 +111,10 @@ class Sequencer:
             async with self._database.write() as connection:
                 if not await tree_store.try_lock(connection):
                     return False
-                merged, signed = await self._merge(connection)
-            self.merged += merged
-            self._signed = signed or self._signed
-            if not merged:
+                done = await self._merge(connection)
+            self.merged += done.merged
+            self._signed = done.signed or self._signed
+            if not done.has_more:
                 return True
 
     async def try_run(self, audit: AuditLog | None = None) -> bool:
@@ -159,11 +163,11 @@ class Sequencer:
         for entry in committed.keys() - waiting:
             del audit.unmerged[entry]
 
-    async def _merge(self, connection: Transaction) -> tuple[int, tuple[int, str] | None]:
-        """Run one pass; return how many entries it merged, and what it signed: the size and its last leaf."""
+    async def _merge(self, connection: Transaction) -> "_Pass":
+        """Run one pass."""
         former = await tree_store.find_last_checkpoint(connection)
         last = await tree_store.last_row(connection)
-        waiting = await self._list_genuine(connection)
+        waiting, has_more = await self._list_genuine(connection)
         keys = await self._vault.read_checkpoint_keys(connection)
         tree, known = _open_tree(former, Signers(keys.keys))
         if last < tree.size:
@@ -184,7 +188,7 @@ class Sequencer:
         if tree.size != last + len(waiting):
             raise AuditBroken(f"row {tree.size + 1}: missing")
         if tree.size == before:
-            return 0, None
+            return _Pass(merged=0, signed=None, has_more=False)
         now = self._clock.now()
         signed = sign_checkpoint(
             origin=known.origin if known else origin_of(self._base),
@@ -194,10 +198,11 @@ class Sequencer:
         )
         await tree_store.insert_subtrees(connection, tree.completed)
         await tree_store.insert_checkpoint(connection, tree=tree, note=signed.note, at=now, former=former)
-        return len(waiting), await find_leaf(connection, tree.size)
+        signed_leaf = await find_leaf(connection, tree.size)
+        return _Pass(merged=len(waiting), signed=signed_leaf, has_more=has_more)
 
-    async def _list_genuine(self, connection: Transaction) -> list[tuple[int, str]]:
-        """Return id and leaf of waiting entries with a right MAC, in order, `MOST` at most."""
+    async def _list_genuine(self, connection: Transaction) -> tuple[list[tuple[int, str]], bool]:
+        """Return id and leaf of waiting entries with a right MAC, in order, `MOST` at most; and whether more may wait."""
         after = tree_store.BEFORE_ALL
         while page := await tree_store.list_waiting(connection, after=after, most=MOST):
             # After the entries: a key that was made meanwhile may have authenticated them.
@@ -210,9 +215,9 @@ class Sequencer:
                     refused.add(each.entry)
             self._refuse(refused - genuine.keys())
             if genuine:
-                return list(genuine.items())
+                return list(genuine.items()), len(page) == MOST
             after = page[-1].entry
-        return []
+        return [], False
 
     async def _read_macs(self, connection: Transaction) -> EntryMacs:
         if (missing := await find_missing_key(connection)) is not None:
@@ -257,6 +262,14 @@ class Sequencer:
         if stalled and not self._stall_told and work is not None:
             log.error("audit_stalled", entry=work.first, seconds=int(self.stalled_seconds))
         self._stall_told = stalled
+
+
+class _Pass(NamedTuple):
+    """What a pass did: how many entries it merged, the size and the last leaf that it signed, and whether more may wait."""
+
+    merged: int
+    signed: tuple[int, str] | None
+    has_more: bool
 
 
 def _is_genuine(each: WaitingEntry, macs: EntryMacs, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.audit.checkpoints import NoteInvalid, Signers, key_line, parse_checkpoint
 from gateway.audit.log import AuditLog
-from gateway.audit.sequencer import sequencing
+from gateway.audit.sequencer import MOST, sequencing
 from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees
 from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
@@ -133,6 +133,36 @@ async def test_several_sequencers_and_writers_at_once_merge_each_entry_once(data
         for name in range(workers):  # what a writer wrote one after another is in that order
             assert [act for act in acts if act.startswith(f"{name}/")] == [f"{name}/{n}" for n in range(25)]
         assert sum(log.sequencer.merged for log in logs) == found.rows
+
+
+async def test_a_call_makes_one_pass_while_others_go_on_to_commit(signed: SignedLog) -> None:
+    stop, signed_notes = asyncio.Event(), 0
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal signed_notes
+        signed_notes += statement.startswith("INSERT INTO audit_checkpoints")
+
+    async def write_on() -> None:
+        while not stop.is_set():
+            await signed.log.record(entry())
+
+    sa.event.listen(signed.database.engine.sync_engine, "before_cursor_execute", look)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(32):
+            group.create_task(write_on())
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            await signed.sequencer.run()
+        stop.set()
+    assert 1 <= signed_notes <= 10
+    await signed.sign()
+    assert (await signed.verify()).waiting == 0
+
+
+async def test_a_call_merges_all_that_waited_however_many(signed: SignedLog) -> None:
+    await signed.log.record(*(entry() for _ in range(MOST + 1)))
+    assert await signed.sequencer.run()
+    assert (await signed.verify()).waiting == 0
 
 
 async def test_a_reader_of_a_committed_entry_writes_a_later_row(signed: SignedLog) -> None:
