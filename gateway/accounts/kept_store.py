@@ -2,14 +2,15 @@
 
 Each commit that changes accounts, credentials, officers, organisations or revoked tokens increments the version of callers
 (triggers of migration 0018, so SQL by hand counts too). What was kept under another version is not used. On SQLite the
-version is read at each call. On PostgreSQL it is read again after each notification, after each commit of this worker that
-changed one of these tables, and at the latest after `MAX_AGE_S`; while the connection that listens is down, nothing is
-kept. docs/performance.md lists each kept thing, what ends it, how soon, and the test. See docs/decisions/0091.
+version is read at each call, once for all calls of a turn of the event loop. On PostgreSQL it is read again after each
+notification, after each commit of this worker that changed one of these tables, and at the latest after `MAX_AGE_S`; while the
+connection that listens is down, nothing is kept. docs/performance.md lists each kept thing, what ends it, how soon, and the test. See docs/decisions/0091.
 """
 
 import asyncio
 import contextlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ import structlog
 from gateway.background import start_task
 from gateway.database import Database, metadata
 from gateway.deployment import EPOCH, deployment
-from gateway.driver import HotStatement, connect_postgres
+from gateway.driver import HotStatement, Row, connect_postgres
 
 MAX_KEPT = 8192
 """Limit of the kept values; those that were not used for the longest time are dropped first."""
@@ -103,15 +104,21 @@ def open_kept(database: Database) -> Kept:
 
 
 class SqliteVersions:
-    """Reads the version at each call: one statement of microseconds in this thread."""
+    """Reads the version once for all calls in the same turn of the event loop, in which no caller can know of a later change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rows: Sequence[Row] | None = None
 
     async def read(self) -> int | None:
         """As `Versions.read`."""
-        rows = await self._database.fetch(_READ, {})
-        return rows[0][0] if rows else None
+        if self._rows is None:
+            self._rows = await self._database.fetch(_READ, {})
+            asyncio.get_running_loop().call_soon(self._forget)
+        return self._rows[0][0] if self._rows else None
+
+    def _forget(self) -> None:
+        self._rows = None
 
     async def wait(self) -> None:
         """As `Versions.wait`."""

@@ -99,11 +99,17 @@ def lease_length(enquiry: AuthorisedEnquiry) -> timedelta:
     return timedelta(milliseconds=enquiry.client.connection.deadline_ms, seconds=_GRACE_S)
 
 
-def new_verification(deps: Dependencies, enquiry: AuthorisedEnquiry, verdict: Verdict) -> Verification:
-    """Return a new verification with the registry's verdict; a confirmed one has its claim sealed."""
+def new_verification(
+    deps: Dependencies, enquiry: AuthorisedEnquiry, verdict: Verdict, *, source: Verification | None = None
+) -> Verification:
+    """Return a new verification with the registry's verdict; a confirmed one has its claim sealed.
+
+    With a `source` it is derived from that one's root and has its times.
+    """
     now, keys, organisation = deps.clock.now(), enquiry.place.keys, enquiry.caller.account.organisation
     id_, confirmed, claim = new_identifier("ver"), verdict is Verdict.CONFIRMED, enquiry.claim_keys
     sealed, wrapped = seal_claim(keys, id_, enquiry.claim, now=now) if confirmed else (None, None)
+    ends_at = now + timedelta(seconds=enquiry.place.policy.reuse_seconds) if confirmed else None
     return Verification(
         id=VerificationId(id_),
         profile=enquiry.place.profile,
@@ -114,10 +120,10 @@ def new_verification(deps: Dependencies, enquiry: AuthorisedEnquiry, verdict: Ve
         dossier=enquiry.request.dossier,
         subject_role=enquiry.request.subject_role,
         verdict=verdict,
-        origin=Origin.REGISTRY,
-        derived_from=None,
-        verified_at=now,
-        expires_at=now + timedelta(seconds=enquiry.place.policy.reuse_seconds) if confirmed else None,
+        origin=Origin.REUSE if source else Origin.REGISTRY,
+        derived_from=source.root if source else None,
+        verified_at=source.verified_at if source else now,
+        expires_at=source.expires_at if source else ends_at,
         state=VerificationState.LIVE,
         subject=enquiry.entry.citizen or "",
         subject_key=enquiry.entry.citizen_key or "",

@@ -9,7 +9,7 @@ same ones meanwhile; other groups don't wait for it. A record that must change s
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.audit.log import HotChange, HotRecord
@@ -168,7 +168,7 @@ async def _reuse(
             left.append(record)
             continue
         if not _is_for(best, enquiry):
-            best = derive(record.value.deps, enquiry, best)
+            best = new_verification(record.value.deps, enquiry, Verdict.CONFIRMED, source=best)
             by_claim[best.client_id, best.claim_key].append(best)
             derived.append(record)
         record.result = best
@@ -205,17 +205,6 @@ def _find_best(
 
 def _is_for(verification: Verification, enquiry: AuthorisedEnquiry) -> bool:
     return verification.is_for(enquiry.procedure.slug, enquiry.request.dossier, enquiry.request.subject_role)
-
-
-def derive(deps: Dependencies, enquiry: AuthorisedEnquiry, source: Verification) -> Verification:
-    """Return a new verification derived from a root: its id and seal are new, its times are the root's."""
-    return replace(
-        new_verification(deps, enquiry, Verdict.CONFIRMED),
-        origin=Origin.REUSE,
-        derived_from=source.root,
-        verified_at=source.verified_at,
-        expires_at=source.expires_at,
-    )
 
 
 def _reused_entry(enquiry: AuthorisedEnquiry, found: Verification, now: datetime) -> AuditEntry:
