@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from portal.clock import VIETNAM, parse_instant
+from portal.services.code_lists import find_english
 
 LANGUAGES = ("vi", "en")
 MIME = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".woff2": "font/woff2",
@@ -122,7 +123,8 @@ def _write_parts(value: Mapping[str, Any], language: str) -> str:
     if "ward_code" in value:
         return str(value.get("detail") or value.get("ward_code") or value.get("province_code") or "—")
     if "code" in value:
-        return str(value.get("label") or value["code"] or "—")
+        english = find_english(str(value.get("code_list")), str(value["code"])) if language == "en" else None
+        return english or str(value.get("label") or value["code"] or "—")
     parts = [str(value.get("full_name") or "")]
     if value.get("birth_year"):
         parts.append(str(value["birth_year"]))

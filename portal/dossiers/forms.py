@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from portal.normal_forms import compose, fold
@@ -162,7 +163,9 @@ def _check_number(key: str, control: Control, typed: Mapping[str, str]) -> Check
 
 def _check_code(key: str, control: Control, typed: Mapping[str, str]) -> Checked:
     text = fold(typed[key].strip()[:MAX_TEXT])
-    found = next((each for each in control.codes if text in {fold(each.label), each.code.lower()}), None)
+    by_name = (each for each in control.codes if text in {fold(each.label), fold(each.of("en"))})
+    by_code = (each for each in control.codes if text == each.code.lower())
+    found = next(chain(by_name, by_code), None)  # Áo is Austria, and not the code of Angola
     if found is None:
         return Checked(error=Text("Hãy chọn một mục trong danh sách.", "Choose an entry of the list."))
     return Checked(value={"code": found.code, "label": found.label, "code_list": control.list_name})

@@ -13,23 +13,43 @@ UNITS = "units-2025-07"
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code and its label."""
+    """A code, its label, and its English name where that differs."""
 
     code: str
     label: str
+    english: str | None = None
+
+    def of(self, language: str) -> str:
+        """Return its name in a language."""
+        return self.english or self.label if language == "en" else self.label
+
+
+def _read(file: str) -> str:
+    return resources.files("portal.services").joinpath("lists", file).read_text(encoding="utf-8")
 
 
 @cache
 def read_codes(name: str) -> tuple[Code, ...]:
     """Return a short list in its order."""
-    text = resources.files("portal.services").joinpath("lists", f"{name}.toml").read_text(encoding="utf-8")
-    return tuple(Code(code, label) for code, label in tomllib.loads(text)["codes"].items())
+    labels = tomllib.loads(_read(f"{name}.toml"))["codes"]
+    return tuple(Code(code, label, find_english(name, code)) for code, label in labels.items())
+
+
+def find_english(name: str, code: str) -> str | None:
+    """Return the English name of a code of a list; None if its label serves both languages."""
+    return _english().get(name, {}).get(code)
+
+
+@cache
+def _english() -> dict[str, dict[str, str]]:
+    lists = tomllib.loads(_read("english.toml"))
+    del lists["source"]
+    return lists
 
 
 @cache
 def _units() -> tuple[tuple[Code, ...], dict[str, tuple[Code, ...]]]:
-    text = resources.files("portal.services").joinpath("lists", f"{UNITS}.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    rows = [line.split("\t") for line in _read(f"{UNITS}.tsv").splitlines()[1:]]
     wards: dict[str, list[Code]] = {}
     for code, name, parent in rows:
         if parent:

@@ -61,6 +61,21 @@ async def test_a_birth_is_registered_with_only_the_childs_data_typed(scene: Scen
     assert "từ CSDLQG về dân cư, lúc" in visit.text
 
 
+async def test_a_form_in_english_has_english_codes_and_takes_them(scene: Scene, visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    await verify_all(scene, visit)
+    await visit.open(f"{visit.url.path}?lang=en")
+    assert visit.page.xpath("//label[@for='requester.child_gender-2']/text()") == ["Female"]
+    assert "Viet Nam" in visit.page.xpath("//datalist[@id='iso3166-1']/option/@value")
+    assert "Việt Nam" not in visit.page.xpath("//p[@class='value']/text()")
+    await visit.send("/to-khai", CHILD | {"requester.child_nationality": "viet nam"}, button="act=review")
+    assert visit.url.path.endswith("/xem-lai"), visit.text
+    values = visit.page.xpath("//span[@class='value']/text()")
+    assert {"Female", "Viet Nam"} <= set(values)
+    await visit.open(f"{visit.url.path}?lang=vi")
+    assert {"Nữ", "Việt Nam"} <= set(visit.page.xpath("//span[@class='value']/text()"))
+
+
 async def test_a_second_service_of_the_same_citizen_asks_the_registry_nothing(
     scene: Scene, visit: Visit
 ) -> None:

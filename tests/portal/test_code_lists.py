@@ -1,6 +1,8 @@
 """The portal's code lists are the gateway's: the same codes and labels, and each field asked by its own list."""
 
+import tomllib
 from datetime import date
+from importlib import resources
 
 import pytest
 
@@ -8,7 +10,8 @@ from gateway.procedures.catalogue import load_catalogue
 from gateway.procedures.fields import codes_of
 from gateway.procedures.model import FieldType, FormField
 from gateway.procedures.units import load_units
-from portal.dossiers.forms import Control, control_of
+from portal.dossiers.forms import Control, check_typed, control_of
+from portal.pages import write_value
 from portal.services.code_lists import UNITS, provinces, read_codes, wards
 
 FIELDS: dict[str, FormField] = {
@@ -27,6 +30,39 @@ def control(field: FormField) -> Control:
 @pytest.mark.parametrize("name", LISTS)
 def test_a_short_list_has_the_codes_and_labels_of_the_gateway_in_its_order(name: str) -> None:
     assert [(each.code, each.label) for each in read_codes(name)] == [*codes_of(name).items()]
+
+
+@pytest.mark.parametrize("field", [name for name, field in FIELDS.items() if field.code_list is not None])
+def test_what_a_citizen_types_in_either_language_means_the_code_of_that_name(field: str) -> None:
+    """Áo, in Vietnamese, is Austria, although AO is the code of Angola."""
+    asked = control(FIELDS[field])
+    for each in asked.codes:
+        for typed in (each.label, each.label.upper(), each.of("en")):
+            checked = check_typed(field, asked, {field: typed})
+            assert checked.value == {"code": each.code, "label": each.label, "code_list": asked.list_name}
+
+
+def test_every_english_name_belongs_to_a_code_and_differs_from_its_label() -> None:
+    text = resources.files("portal.services").joinpath("lists", "english.toml").read_text(encoding="utf-8")
+    for name, english in tomllib.loads(text).items():
+        if name != "source":
+            assert {code: label for code, label in codes_of(name).items() if english.get(code) == label} == {}
+            assert english.keys() <= codes_of(name).keys()
+
+
+def test_a_code_is_shown_in_the_language_of_the_page() -> None:
+    male = {"code": "1", "label": "Nam", "code_list": "gender"}
+    kinh = {"code": "01", "label": "Kinh", "code_list": "ethnic-qd121"}
+    child = {
+        "full_name": "TRẦN VĂN CON",
+        "relation": {"code": "CH03", "label": "Con", "code_list": "relation-mock"},
+    }
+    assert [write_value(each, "vi") for each in (male, kinh, child)] == ["Nam", "Kinh", "TRẦN VĂN CON, Con"]
+    assert [write_value(each, "en") for each in (male, kinh, child)] == [
+        "Male",
+        "Kinh",
+        "TRẦN VĂN CON, Child",
+    ]
 
 
 def test_the_units_of_an_address_are_those_of_the_gateway() -> None:
