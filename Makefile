@@ -25,10 +25,10 @@ serve: install ## keep mock, gateway and test portal up; Ctrl-C ends all; SERVE=
 	@$(BIN)/python -m demo serve $(SERVE)
 
 # A test takes twice its time under coverage, which therefore counts one case of each second fast one, by name: a lower bound. The rest
-# waits for programs as often as for the processor: three at once.
+# waits for programs more often than for the processor: four at once on two cores.
 test: install browser ## run the whole suite; print line and branch coverage of a part of its fast tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not counted"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not counted"
 	@echo "test: ok (whole suite)"
 
 check: lint ## run every checker and the fast tests
