@@ -1,7 +1,7 @@
 """The writer of the audit. A record returns when its rows and its change are durable.
 
-A *hot* record hands over a value. The writer takes all records that have arrived during the last commit, and under load those
-of the next moment (docs/decisions/0125); it applies a whole group with one statement per table (`submit`, docs/decisions/0077).
+A *hot* record hands over a value. The writer takes all records that have arrived during the last commit, on PostgreSQL under load
+those of the next moment too (docs/decisions/0125); it applies a whole group with one statement per table (`submit`, docs/decisions/0077).
 A *cold* record hands over a function, which runs alone under the audit's lock (`commit`). Hot groups of any workers share that
 lock: a cold change runs beside no other change, so that what it reads is still true when it writes.
 
@@ -38,7 +38,7 @@ WAITING = 1024
 """Limit of the records that wait for their commit; a further one is refused unless it is mandatory."""
 
 GATHER_SECONDS = 0.005
-"""How long the writer waits for more records after a group of several: a commit costs nearly the same for one as for ten."""
+"""How long the writer waits for more records after a group of several on PostgreSQL, where one costs nearly as much as ten."""
 
 UNMERGED = 65_536
 """Limit of the committed entries whose rows are looked for; with more, the sequencer has stopped, which is an alarm."""
@@ -214,7 +214,7 @@ class AuditLog:
                 if self._jobs:
                     await asyncio.wait([self._jobs[-1].settled])
                 await self._write_hot(group)
-                self._is_crowded = len(group) > 1
+                self._is_crowded = len(group) > 1 and not self._database.embedded
             except BaseException as error:  # also if it is cancelled, each caller gets a result
                 for record in group or self._take(group):
                     record.failed = error if isinstance(error, Exception) else Overloaded()
