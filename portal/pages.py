@@ -79,6 +79,7 @@ def render(
         say=lambda found: found.of(language) if isinstance(found, Text) else found,
         instant=lambda found: write_instant(found, language),
         day=lambda found: write_day(found, language),
+        typed_day=lambda found: write_day(found, "vi"),  # the form that the hint names in both languages
         shown=lambda found: write_value(found, language),
     )  # fmt: skip
     return HTMLResponse(text, status_code=status, headers=dict(headers or {}))

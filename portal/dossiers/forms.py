@@ -235,8 +235,8 @@ def check_claim(typed: Mapping[str, str], *, day: date) -> tuple[dict[str, str],
         checked = check_typed("born", control_of("birth_date", day=day), {"born": born})
         if checked.error:
             errors["born"] = Text(
-                "Viết ngày sinh như 31/01/1990; chỉ biết năm thì viết 4 chữ số.",
-                "Write the birth date as 31/01/1990; if only the year is known, its 4 digits.",
+                "Viết ngày sinh như 31/01/1990; chỉ viết 4 chữ số của năm nếu giấy tờ chỉ ghi năm.",
+                "Write the birth date as 31/01/1990; the 4 digits of the year only if your papers have only that.",
             )
         else:
             claim["birth_date"] = str(checked.value)

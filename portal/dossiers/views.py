@@ -80,13 +80,16 @@ def _step(visitor: Visitor, dossier: Dossier, role: Role, typed: dict[str, str] 
     }
     own = role.name == "requester" and not visitor.is_officer
     what, do = explain(person.trouble["code"]) if person.trouble else (None, None)
+    # After a trouble the number may be corrected, and another person's consent is another one.
+    needs_consent = not person.has_consent(bare_number(shown["number"]))
     return {
         "role": role,
         "person": person,
         "claim": shown,
         "own_number": own,
         "may_be_self": may_be_self(dossier, role),
-        "asks_consent": role.name != "requester" and not person.has_consent(bare_number(shown["number"])),
+        "asks_consent": role.name != "requester" and (needs_consent or bool(person.trouble)),
+        "needs_consent": needs_consent,
         "may_be_absent": role.name in MAY_BE_ABSENT,
         "what": what,
         "do": do,

@@ -120,15 +120,16 @@ async def _show(visitor: Acting, dossier_id: str) -> Response:
     if dossier.submitted_at is not None:
         return visitor.page("submitted.html", **summarise(visitor, dossier, service))
     if dossier.consent_at is None:
-        return visitor.page("consent.html", dossier=dossier, service=service)
+        return visitor.page("consent.html", dossier=dossier, service=service, is_refused=False)
     return show_dossier(visitor, dossier, service)
 
 
 async def _consent(visitor: Acting, dossier_id: str) -> Response:
-    dossier, _, form = await _load_open(visitor, dossier_id)
-    if text_of(form, "agreed") == "1":
-        dossier.consent_at = rfc3339(visitor.portal.clock.now())
-        await _save(visitor, dossier)
+    dossier, service, form = await _load_open(visitor, dossier_id)
+    if text_of(form, "agreed") != "1":
+        return visitor.page("consent.html", status=422, dossier=dossier, service=service, is_refused=True)
+    dossier.consent_at = rfc3339(visitor.portal.clock.now())
+    await _save(visitor, dossier)
     return visitor.go(f"/ho-so/{dossier.id}")
 
 

@@ -123,6 +123,34 @@ async def test_an_error_stands_beside_its_field_and_what_was_typed_stays(scene: 
     assert typed == ["Nguyễn Thị Mai"]
 
 
+async def test_enter_in_a_field_of_the_form_leads_to_the_review(visit: Visit) -> None:
+    """A browser presses the form's first button."""
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    (form,) = (each for each in visit.page.forms if each.get("action").endswith("/to-khai"))
+    first = form.xpath(".//button")[0]
+    assert (first.get("name"), first.get("value")) == ("act", "review")
+
+
+async def test_consent_without_the_tick_says_what_is_missing(visit: Visit) -> None:
+    await visit.sign_in(back="/dich-vu/khai-sinh")
+    await visit.press("Bắt đầu")
+    await visit.press("Đồng ý và tiếp tục")
+    assert visit.status == 422
+    assert "Hãy đánh dấu vào ô trên nếu đồng ý" in visit.text
+
+
+async def test_a_corrected_number_can_be_consented_to_in_the_same_form(scene: Scene, visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    wife = WIFE | {"born": await born_of(scene, WIFE["number"])}
+    await visit.send("/xac-thuc/mother", wife | {"full_name": "Lê Thị Khác"})
+    box = "//input[@id='mother-consent']"
+    assert visit.page.xpath(f"{box}/@value") == ["1"]
+    assert visit.page.xpath(f"{box}/@required") == []  # the same number needs no second consent
+    await visit.send("/xac-thuc/mother", wife)
+    assert visit.page.xpath("//article[@id='mother']//strong[text()='Đã xác thực']")
+
+
 async def test_a_citizen_verifies_only_themselves_as_the_requester(scene: Scene, visit: Visit) -> None:
     await start(visit, "ho-chieu", person="le-thi-dung")
     token = visit.page.xpath("//input[@name='csrf']/@value")[0]
