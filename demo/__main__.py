@@ -22,7 +22,7 @@ from demo.scene import Scene, set_up
 from demo.serving import SECOND, Ports, check_kept, check_ports, describe, keep_accounts, locked
 from demo.settings import caller_environment, caller_settings
 from demo.steps import MainJob, StepFailed
-from demo.store import choose_store
+from demo.store import choose_store, name_store
 from demo.used_store import unused
 from demo.witness_steps import Witnessed
 from portal.gateway_client import GatewayClient, TokenRefused
@@ -95,7 +95,7 @@ def serve(
     try:
         make_private_folder(VAR)
         with locked(folder) as lock:
-            check_kept(folder, ports)
+            check_kept(folder, ports, name_store(caller_settings("GATEWAY_"), folder))
             check_ports(folder, ports)
             _serve_in(folder, lock, ports)
     except StartFailed as error:
@@ -117,7 +117,7 @@ def _serve_in(folder: Path, lock: Path, ports: Ports) -> None:
             programs,
             store,
             ports=(ports.mock, ports.official, ports.control, ports.login, ports.gateway),
-            accounts=lambda running: keep_accounts(running, folder, ports),
+            accounts=lambda running: keep_accounts(running, folder, ports, name_store(store, folder)),
         )
         where = {what: f"http://127.0.0.1:{number}" for what, number in ports.named().items()}
         lines = [f"process {os.getpid()}", *(f"{what} {address}" for what, address in where.items())]

@@ -144,10 +144,14 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def check_kept(folder: Path, ports: Ports) -> None:
-    """Raise `StartFailed` if the folder's store was made for a registry on other ports."""
-    kept = _read(folder).get("mock_ports")
-    own = [ports.mock, ports.official]
+def check_kept(folder: Path, ports: Ports, store: str) -> None:
+    """Raise `StartFailed` if the folder's accounts are of another store, or its store was made for other registry ports."""
+    found = _read(folder)
+    if found.get("store", store) != store:
+        raise StartFailed(
+            f"{folder} keeps the accounts of {found['store']}, and not of {store}: use that store, or a --folder for each"
+        )
+    kept, own = found.get("mock_ports"), [ports.mock, ports.official]
     if kept is not None and kept != own:
         raise StartFailed(
             f"{folder} keeps a store whose registry is on the ports {kept[0]} and {kept[1]}: use "
@@ -155,7 +159,9 @@ def check_kept(folder: Path, ports: Ports) -> None:
         )
 
 
-def keep_accounts(programs: Programs, folder: Path, ports: Ports) -> tuple[PortalAccount, PortalAccount]:
+def keep_accounts(
+    programs: Programs, folder: Path, ports: Ports, store: str
+) -> tuple[PortalAccount, PortalAccount]:
     """Return the sandbox and the official account of an earlier start; make those that the store doesn't have."""
     kept = _read(folder)
     known = {each["client_id"] for each in programs.gateway("accounts", "list") if each["state"] == "active"}
@@ -166,7 +172,12 @@ def keep_accounts(programs: Programs, folder: Path, ports: Ports) -> tuple[Porta
         official = _members(_make_official(programs, folder, key))
     if sandbox.get("client_id") not in known:
         sandbox = _members(make_account(programs, "sandbox", wide=True))
-    found = {"mock_ports": [ports.mock, ports.official], "sandbox": sandbox, "official": official}
+    found = {
+        "store": store,
+        "mock_ports": [ports.mock, ports.official],
+        "sandbox": sandbox,
+        "official": official,
+    }
     _write_private(folder / ACCOUNTS, json.dumps(found, indent=2) + "\n")
     return PortalAccount(**sandbox), PortalAccount(**official, key=key)
 

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from demo.processes import make_private_folder
 
@@ -29,6 +30,15 @@ def choose_store(var: Path, caller: Mapping[str, str]) -> Mapping[str, str]:
     elif KEY not in given and is_server(given):
         given[KEY_FILE] = str(_keep_key(var / "demo.master.key"))
     return given
+
+
+def name_store(settings: Mapping[str, str], folder: Path) -> str:
+    """Return the path of the store's file, or host and name of its database: its URL without user and password."""
+    if is_server(settings):
+        found = urlsplit(settings[URL])
+        return f"{found.hostname or ''}{f':{found.port}' if found.port else ''}{found.path}"
+    own = settings[URL].removeprefix(SQLITE) if is_file(settings) else str(folder / "var" / "gateway.db")
+    return str(Path(own).resolve())
 
 
 def is_file(settings: Mapping[str, str]) -> bool:

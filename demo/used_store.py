@@ -18,6 +18,7 @@ from demo.store import KEY, KEY_FILE, SQLITE, URL, is_file, is_server
 
 _MIGRATED = "SELECT to_regclass('revisions') IS NOT NULL"
 _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
+_MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
 @contextmanager
@@ -30,6 +31,11 @@ def unused(store: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     if is_file(store):
         yield {name: value for name, value in store.items() if name != URL}
         return
+    if is_server(store) and not _tell(store[URL], _MAY_CREATE):
+        raise StartFailed(
+            "PostgreSQL: this user may create no database, and the demo makes a copy of its own for the last step: "
+            "ALTER ROLE its name CREATEDB"
+        )
     if not is_server(store) or not (_tell(store[URL], _MIGRATED) and _tell(store[URL], _USED)):
         yield store
         return

@@ -30,7 +30,9 @@ def make_private_folder(path: Path) -> None:
         return  # /var is the system's
     if path == OWN_FOLDER and mode & _OTHER_USERS and _is_owned(path):
         path.chmod(0o700)
-    elif mode & _EVERYBODY and not mode & stat.S_ISVTX:
+    elif (
+        mode & _EVERYBODY and not mode & stat.S_ISVTX and len(path.absolute().parts) > 2
+    ):  # /etc is the system's too
         log.warning("folder_open_to_others", folder=str(path), remedy=f"chmod o= {path}")
 
 

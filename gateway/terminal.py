@@ -57,7 +57,7 @@ COLUMNS = 80
 _REMEDIES: Mapping[type[GatewayError], str] = {
     SameOperator: "you proposed this change: another operator has to do this",
     DiffChanged: "the change differs from the one that you saw: run its preflight again, and read it again",
-    NotFound: "there is no such change: gateway profiles history",
+    NotFound: "there is no such change, and no such profile: gateway profiles history, gateway profiles list",
 }
 """The texts of errors whose remedy is a command."""
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gateway.profiles.model import Gateway
 
 ClientIdArgument = Annotated[
-    str, typer.Argument(metavar="CLIENT_ID", help="Or 8 characters that only its id begins with.")
+    str, typer.Argument(metavar="CLIENT_ID", help="Its id, such as acc_…, or 8 characters after `acc_`.")
 ]
 OfficersFile = Annotated[Path | None, typer.Option(help="Officers' ids, a line each.")]
 Result = TypeVar("Result")

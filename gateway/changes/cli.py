@@ -22,7 +22,7 @@ Commands = Callable[..., "ChangeCommands"]
 """Loads `ChangeCommands`; the arguments: whether to print JSON, and whether to write nothing."""
 
 ChangeId = Annotated[
-    str, typer.Argument(metavar="CHANGE", help="Its id, such as chg_…, or its first 8 characters.")
+    str, typer.Argument(metavar="CHANGE", help="Its id, such as chg_…, or 8 characters after `chg_`.")
 ]
 ProfileName = Annotated[Profile, typer.Argument(metavar="PROFILE", help="sandbox or official.")]
 Why = Annotated[str | None, typer.Option("--reason", help="For the evidence; no person's data.")]

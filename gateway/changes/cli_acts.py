@@ -38,6 +38,7 @@ from gateway.operators.token_file import operator_of
 from gateway.profiles.model import Gateway
 from gateway.profiles.state import get_profile
 from gateway.terminal import (
+    fail,
     find_id,
     print_json,
     read_json_file,
@@ -128,6 +129,10 @@ class ChangeCommands(ReadCommands):
             if typed := members.get("diff_hash"):
                 shown = (await lifecycle.get_change(gateway, found)).diff_hash
                 members["diff_hash"] = find_id(typed, [shown] if shown else [])
+                if len(typed) < len(shown) and members["diff_hash"] != shown:
+                    fail(
+                        f"diff_hash: {typed} is not of this change: read gateway profiles show {change} again"
+                    )
             given = _parse(body, members, gateway).model_dump()
             return shape_change(await use_case(gateway, by, found, *given.values()))
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.profiles.model import Gateway
 
 DiscrepancyArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Its id, such as dis_…, or its first 8 characters.")
+    str, typer.Argument(metavar="ID", help="Its id, such as dis_…, or 8 characters after `dis_`.")
 ]
 _RESOLVE_EXAMPLE = """\b
 Example:

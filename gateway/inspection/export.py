@@ -67,13 +67,13 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
     """Write the files of a verifiable export into a new folder.
 
     Raises:
-        AlreadyExists: the folder has one of the files.
+        AlreadyExists: the folder has files.
         ExportFailed: it can't be written.
         Unknown: the period has no row.
         AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
     """
-    if any((folder / name).exists() for name in FILES):
-        raise AlreadyExists(f"{folder}: has an export already: name another folder")
+    if _has_files(folder):
+        raise AlreadyExists(f"{folder}: has files already: name a new folder")
     await _merge(gateway)
     async with gateway.deps.database.walk() as connection:
         found = await find_rows(connection, period)
@@ -95,6 +95,10 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
         except OSError as error:
             raise ExportFailed(f"{folder}: can't be written ({error.strerror})") from None
     return export
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _create(path: Path) -> IO[str]:

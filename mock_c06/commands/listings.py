@@ -28,12 +28,16 @@ def personas_command(as_json: AsJson = False) -> None:
     people = [persona_json(persona) for persona in load_personas()]
     rows = [
         (
-            f"{p['slug']}  {p['citizen_id'] or p['id_card_number']}  {p['full_name']}",
+            "  ".join([p["slug"], p["citizen_id"] or p["id_card_number"], _birth(p), p["full_name"]]),
             f"{'confirmed' if p['expect']['confirmed'] else 'not confirmed'}: {p['why']}",
         )
         for p in people
     ]
     _print(people, rows, as_json=as_json)
+
+
+def _birth(persona: Any) -> str:
+    return str(persona["birth_date"] or persona["birth_year"])
 
 
 def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from demo.processes import StartFailed
 from demo.serving import OPTIONS, Ports, check_kept, check_ports, locked
+from demo.store import name_store
 from tests.kit.programs import find_free_ports
 
 
@@ -69,7 +70,28 @@ def test_the_ports_of_a_kept_store_are_named_as_options(tmp_path: Path) -> None:
     with pytest.raises(
         StartFailed, match="use --mock-port 8100 --official-port 8110, another --folder, or remove"
     ):
-        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6))
+        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6), "/kept/gateway.db")
+
+
+def test_the_accounts_of_another_store_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text(json.dumps({"store": "/kept/gateway.db"}), encoding="utf-8")
+    check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6), "/kept/gateway.db")
+    with pytest.raises(
+        StartFailed,
+        match=r"the accounts of /kept/gateway.db, and not of localhost/city: use that store, or a",
+    ):
+        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6), "localhost/city")
+
+
+def test_a_store_is_named_without_its_user_and_password(tmp_path: Path) -> None:
+    server = {"GATEWAY_DATABASE_URL": "postgresql://ai:secret@db.example:5433/city?sslmode=require"}
+    assert name_store(server, tmp_path) == "db.example:5433/city"
+    own = tmp_path / "var" / "gateway.db"
+    assert (
+        name_store({}, tmp_path)
+        == name_store({"GATEWAY_DATABASE_URL": f"sqlite:///{own}"}, tmp_path)
+        == str(own)
+    )
 
 
 def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -77,7 +99,7 @@ def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> 
     with pytest.raises(
         StartFailed, match=f"^{tmp_path}/accounts.json can't be read as JSON: .*remove {tmp_path} "
     ):
-        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6))
+        check_kept(tmp_path, make_ports(1, 2, 3, 4, 5, 6), "/kept/gateway.db")
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/x"])

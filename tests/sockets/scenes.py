@@ -43,7 +43,7 @@ def serving_scene(folder: Path) -> Iterator[Scene]:
     """Keep mock, gateway and the two accounts of `make serve` running; their files go to `folder`."""
     ports = Ports(mock=0, official=0, control=0, login=0, gateway=0, portal=0)
     with Programs(folder) as programs:
-        yield set_up(programs, {}, accounts=lambda running: keep_accounts(running, folder, ports))
+        yield set_up(programs, {}, accounts=lambda running: keep_accounts(running, folder, ports, "own"))
 
 
 def run_here(command: Sequence[str | Path], **environment: str) -> "subprocess.CompletedProcess[str]":

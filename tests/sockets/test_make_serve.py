@@ -190,7 +190,7 @@ def test_lost_accounts_of_a_store_with_operators_are_refused_with_the_remedy(tmp
         programs.gateway_says("operators", "enrol", ADMIN, said=said)
 
         with pytest.raises(StartFailed) as refused:
-            keep_accounts(programs, tmp_path, ports)
+            keep_accounts(programs, tmp_path, ports, "a store")
         assert programs.gateway("accounts", "list") == []
 
     assert str(refused.value).startswith(f"{tmp_path / 'accounts.json'} names no official account")

@@ -113,10 +113,7 @@ def test_an_export_is_printed_as_lines_or_written_as_a_folder(gateway: Commands,
     written = gateway("audit", "export", "--out", "may", "--json").json()
     assert written == {"folder": "may", "first": 1, "last": 2, "tree_size": 2}
     assert (tmp_path / "may" / "rows.ndjson").read_text(encoding="utf-8") == printed.out
-    assert (
-        gateway("audit", "export", "--out", "may").reason()
-        == "may: has an export already: name another folder"
-    )
+    assert gateway("audit", "export", "--out", "may").reason() == "may: has files already: name a new folder"
     assert (
         gateway("audit", "export", "--out", "/dev/null/may")
         .reason()

@@ -168,7 +168,10 @@ def test_a_malformed_diff_hash_is_refused_by_its_form(staff: Staff, diff_hash: s
 def test_an_unknown_change_is_refused_with_where_to_look(staff: Staff) -> None:
     for act in ("show", "preflight", "activate", "reject", "rollback"):
         reason = staff.approver("profiles", act, "chg_nobody").reason()
-        assert reason == "there is no such change: gateway profiles history"
+        assert (
+            reason
+            == "there is no such change, and no such profile: gateway profiles history, gateway profiles list"
+        )
 
 
 def test_a_proposal_is_rejected_by_proposer_or_approver_with_its_reason(staff: Staff) -> None:
