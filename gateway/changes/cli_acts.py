@@ -35,6 +35,7 @@ from gateway.errors.requests import JsonInvalid, RequestInvalid
 from gateway.identifiers import Profile
 from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
+from gateway.preflight.report import NOT_TRIED
 from gateway.profiles.model import Gateway
 from gateway.profiles.state import get_profile
 from gateway.terminal import (
@@ -111,9 +112,11 @@ class ChangeCommands(ReadCommands):
             print_json(found)
         else:
             for check in found["checks"]:
-                typer.echo(f"{'pass' if check['passed'] else 'FAIL'}  {check['name']} ({check['ms']} ms)")
+                skipped = check["detail"].startswith(NOT_TRIED)
+                verdict = "pass" if check["passed"] else "skip" if skipped else "FAIL"
+                typer.echo(f"{verdict}  {check['name']} ({check['ms']} ms)")
                 indent(check["detail"])
-                if not check["passed"]:
+                if verdict == "FAIL":
                     indent(f"remedy: {check['remedy']}")
             typer.echo(f"preflight: {'passed' if found['passed'] else 'failed'}; change: {found['state']}")
             typer.echo(f"diff_hash: {found['diff_hash']}")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 
 PARITY = "parity:"
+NOT_TRIED = "not tried"
+"""What the detail of a line begins with that waits for an earlier one."""
 
 BEFORE_LOGIN = {
     "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
@@ -107,7 +109,7 @@ class Report:
         names = tuple(expected)
         for name in names:
             if name not in self._lines:
-                detail = f"not tried: {self._reason or 'no answer decided it'}"
+                detail = f"{NOT_TRIED}: {self._reason or 'no answer decided it'}"
                 self.failed(name, detail, "correct what failed before, then run the preflight again")
         others = [check for name, check in self._lines.items() if name not in names]
         checks = (*(self._lines[name] for name in names), *others)

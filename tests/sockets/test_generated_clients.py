@@ -173,6 +173,7 @@ def test_the_example_in_typescript_compiles_and_fills_a_form(compiled: Path, sce
     lines = done.stdout.splitlines()
     assert lines[0].startswith("verified: confirmed, origin ")
     assert lines[1:3] == ["filled: full_name NGUYỄN VĂN AN", "filled: birth_date 1990-01-31"]
+    assert lines[3] in (ROOT / "docs" / "portal-developers.md").read_text(encoding="utf-8").splitlines()
     assert lines[4:] == ["next procedure: confirmed, origin reuse", "receipt: valid for ket-hon"]
 
 

@@ -118,6 +118,12 @@ def test_a_change_without_a_preflight_is_neither_approved_nor_activated(staff: S
     assert staff.proposer("profiles", "activate", sandbox["id"]).reason() == remedy
 
 
+def test_a_hash_that_is_not_of_the_change_is_refused_as_such(staff: Staff) -> None:
+    change = staff.propose("official")
+    reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", "deadbeef").reason()
+    assert reason == f"diff_hash: deadbeef is not of this change: read gateway profiles show {change['id']} again"
+
+
 def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change(staff: Staff) -> None:
     change = staff.propose("official", c06_secret=WRONG)
     before = asked(staff, "official")
@@ -125,6 +131,8 @@ def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change
     assert (failed.code, failed.err) == (1, "")
     assert "FAIL  login (" in failed.out
     assert "remedy: correct c06_user and c06_secret; C06 locks the account" in failed.out
+    assert "skip  operation_003 (" in failed.out
+    assert "remedy: correct what failed before" not in failed.out
     assert "preflight: failed; change: proposed\n" in failed.out
     assert asked(staff, "official") == before + 1
 
