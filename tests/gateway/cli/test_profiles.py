@@ -121,7 +121,10 @@ def test_a_change_without_a_preflight_is_neither_approved_nor_activated(staff: S
 def test_a_hash_that_is_not_of_the_change_is_refused_as_such(staff: Staff) -> None:
     change = staff.propose("official")
     reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", "deadbeef").reason()
-    assert reason == f"diff_hash: deadbeef is not of this change: read gateway profiles show {change['id']} again"
+    assert (
+        reason
+        == f"diff_hash: deadbeef is not of this change: read gateway profiles show {change['id']} again"
+    )
 
 
 def test_threat_10_a_failed_preflight_exits_1_with_remedies_and_stops_the_change(staff: Staff) -> None:
