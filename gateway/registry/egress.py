@@ -15,6 +15,8 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType, SocketFactoryType
+from aiohttp.connector import Connection as PooledConnection
+from aiohttp.tracing import Trace
 
 from gateway.errors.operators import SettingInvalid
 from gateway.errors.requests import ProfileMismatch
@@ -119,6 +121,24 @@ def filtered_sockets(policy: EgressPolicy) -> SocketFactoryType:
     return make
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Sends no question on a connection on which something came without one: aiohttp would return that as its answer."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the base class has it
+    ) -> PooledConnection:
+        """Return a connection without unread bytes; close the others."""
+        for _ in range(_MAX_CONNECTIONS):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectionError
+
+
 class _Transport(httpx.AsyncBaseTransport):
     """aiohttp behind httpx's interface; the first request opens the session, in its event loop."""
 
@@ -168,7 +188,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
     ssl_context = tls_of(connection)
 
     def open_session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             limit=_MAX_CONNECTIONS,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             resolver=FilteringResolver(policy, aiohttp.ThreadedResolver()),

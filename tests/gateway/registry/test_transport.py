@@ -92,6 +92,31 @@ async def test_two_questions_share_one_connection_and_send_only_the_needed_heade
     }
 
 
+async def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next_question() -> None:
+    connections = 0
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await _packet(reader)
+        if connections > 1:
+            writer.write(_http("200 OK", verdict("0")))
+            return
+        writer.write(_http("200 OK", verdict()))
+        await writer.drain()
+        await asked.wait()
+        writer.write(_http("200 OK", verdict()))
+        await reader.read()
+
+    asked = asyncio.Event()
+    async with _served(speak) as registry:
+        assert await registry.confirm(question()) is True
+        asked.set()
+        await asyncio.sleep(0.1)  # what was sent in vain has arrived
+        assert await registry.confirm(question()) is False
+    assert connections == 2
+
+
 @pytest.mark.parametrize(
     ("content", "failure"),
     [
