@@ -49,8 +49,6 @@ def set_up_logs(*, form: Literal["json", "console"], level: str, worker: int | N
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if worker is not None:
-        shared.append(partial(_add_worker, number=worker))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -61,6 +59,8 @@ def set_up_logs(*, form: Literal["json", "console"], level: str, worker: int | N
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.ExceptionRenderer(_format_error),
     ]
+    if worker is not None:  # here: a copy of the supervisor has loggers whose own processors are fixed
+        finish.append(partial(_add_worker, number=worker))
     members = {} if worker is None else {"worker": worker}
     handler = _JsonHandler(members) if form == "json" else logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -87,6 +87,19 @@ def test_threat_37_workers_exit_when_their_supervisor_is_killed(
     assert len(place.events("supervisor_gone")) == 2
 
 
+def test_each_log_line_of_a_worker_has_its_number_also_of_a_logger_that_the_supervisor_used(
+    mock: Served, postgresql_server: Server, tmp_path: Path
+) -> None:
+    place = make_place(mock, postgresql_server, tmp_path)
+    with place.serving():
+        pass  # it makes the first revision, so that the settings are ignored from now on
+    with place.serving(workers=2):
+        pass
+    ignored = place.events("settings_ignored")
+    assert [line.get("worker") for line in ignored[:1]] == [None]  # the supervisor looks at them first
+    assert {line.get("worker") for line in ignored[1:]} == {0, 1}
+
+
 def test_a_group_that_can_not_start_says_why_before_it_starts_a_worker(
     postgresql_server: Server, tmp_path: Path
 ) -> None:
