@@ -10,7 +10,7 @@ docs/decisions/0078 and 0093.
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ IDLE_SECONDS = 5.0
 """How often a worker that has appended nothing looks for entries of others: a worker that was killed may have left some."""
 
 MOST = 4_096
-"""Limit of the entries of one pass, and of the refused entries that are logged."""
+"""A pass reads no further page of entries after so many; also the size of a page, and the limit of refused entries that are logged."""
 
 _NAMED = 20
 """How many lost entries the row that records them names; the log names more."""
@@ -202,22 +202,25 @@ class Sequencer:
         return _Pass(merged=len(waiting), signed=signed_leaf, has_more=has_more)
 
     async def _list_genuine(self, connection: Transaction) -> tuple[list[tuple[int, str]], bool]:
-        """Return id and leaf of waiting entries with a right MAC, in order, `MOST` at most; and whether more may wait."""
-        after = tree_store.BEFORE_ALL
-        while page := await tree_store.list_waiting(connection, after=after, most=MOST):
-            # After the entries: a key that was made meanwhile may have authenticated them.
-            macs = await self._read_macs(connection)
-            now, genuine, refused = self._clock.now(), dict[int, str](), set[int]()
-            for each in page:
-                if _is_genuine(each, macs, now):
-                    genuine[each.entry] = each.leaf
-                else:
-                    refused.add(each.entry)
-            self._refuse(refused - genuine.keys())
-            if genuine:
-                return list(genuine.items()), len(page) == MOST
-            after = page[-1].entry
-        return [], False
+        """Return id and leaf of waiting entries with a right MAC, in order; and whether there may be more.
+
+        More than `MOST` come with the last page, and twice as many at most. Rows of strangers count for nothing.
+        """
+        genuine = dict[int, str]()
+        async with aclosing(tree_store.walk_waiting(connection, most=MOST)) as pages:
+            async for page in pages:
+                # After the entries: a key that was made meanwhile may have authenticated them.
+                macs = await self._read_macs(connection)
+                now, refused = self._clock.now(), set[int]()
+                for each in page:
+                    if _is_genuine(each, macs, now):
+                        genuine[each.entry] = each.leaf
+                    else:
+                        refused.add(each.entry)
+                self._refuse(refused - genuine.keys())
+                if len(genuine) >= MOST:
+                    return list(genuine.items()), True
+        return list(genuine.items()), False
 
     async def _read_macs(self, connection: Transaction) -> EntryMacs:
         if (missing := await find_missing_key(connection)) is not None:

@@ -4,7 +4,7 @@ See docs/decisions/0078.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -43,6 +43,7 @@ _PAGE_OF_WAITING = (
     .limit(_LIMIT)
     .subquery()
 )
+_WAITING_IDS = sa.select(audit_waiting.c.entry).order_by(audit_waiting.c.entry)
 _WAITING = (
     sa.select(_PAGE_OF_WAITING, audit_entries.c.month, audit_entries.c.leaf, audit_entries.c.mac)
     .outerjoin_from(_PAGE_OF_WAITING, audit_entries, _PAGE_OF_WAITING.c.entry == audit_entries.c.id)
@@ -160,6 +161,19 @@ async def list_waiting(connection: AsyncConnection, *, after: int, most: int) ->
         WaitingEntry(entry, has_row, month or "", leaf or "", mac or "")
         for entry, has_row, month, leaf, mac in found
     ]
+
+
+async def walk_waiting(
+    connection: AsyncConnection, *, most: int
+) -> AsyncGenerator[Sequence[WaitingEntry], None]:
+    """Yield pages of waiting entries in order, without those that were committed after the first was read."""
+    async with connection.stream(_WAITING_IDS) as found:
+        async for ids in found.scalars().partitions(most):
+            here, after = set(ids), max(ids[0] - 1, BEFORE_ALL)
+            while here and (page := await list_waiting(connection, after=after, most=most)):
+                yield [each for each in page if each.entry in here]
+                after = page[-1].entry
+                here = {entry for entry in here if entry > after}
 
 
 async def find_unmerged(
