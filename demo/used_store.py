@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
+import asyncpg  # type: ignore[import-untyped]
 
 from demo.processes import Programs, StartFailed
 from demo.store import KEY, KEY_FILE, SQLITE, URL, is_file, is_server
 
+CONNECT_SECONDS = 10.0
 _MIGRATED = "SELECT to_regclass('revisions') IS NOT NULL"
 _USED = "SELECT EXISTS (SELECT 1 FROM revisions)"
 _MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
@@ -73,21 +73,18 @@ def copied(programs: Programs) -> Iterator[Mapping[str, str]]:
 
 
 def _tell(url: str, statement: str) -> bool:
-    """Run a statement and return whether its result is true."""
+    """Run a statement and return whether its result is true. The driver reads libpq's parameters of the URL."""
 
     async def work() -> bool:
-        address = url.replace("postgresql://", "postgresql+asyncpg://", 1)
-        engine = create_async_engine(address, isolation_level="AUTOCOMMIT", hide_parameters=True)
+        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
         try:
-            async with engine.connect() as connection:
-                done = await connection.execute(sa.text(statement))
-                return done.returns_rows and bool(done.scalar_one())
+            return bool(await connection.fetchval(statement))
         finally:
-            await engine.dispose()
+            await connection.close()
 
     try:
         return asyncio.run(work())
-    except (OSError, sa.exc.SQLAlchemyError) as error:
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartFailed(
             f"PostgreSQL: {type(error).__name__}: an empty database that can be reached is expected"
         ) from None

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from demo.processes import StartFailed
 from demo.store import choose_store, is_server
-from demo.used_store import unused
+from demo.used_store import _tell, unused
 from gateway.keys.model import parse_master_key
+from tests.kit.stores import Server
 
 SERVER = {"GATEWAY_DATABASE_URL": "postgresql://postgres@127.0.0.1/gateway"}
 
@@ -45,3 +47,20 @@ def test_a_relative_file_is_the_one_in_the_folder_of_the_caller(
 def test_the_demo_uses_a_file_of_its_own_instead_of_the_one_that_is_named() -> None:
     with unused({"GATEWAY_DATABASE_URL": "sqlite:////srv/gateway.db", "GATEWAY_MASTER_KEY": "k"}) as store:
         assert store == {"GATEWAY_MASTER_KEY": "k"}
+
+
+@pytest.mark.postgresql
+def test_a_used_database_of_a_server_is_left_alone_also_where_its_address_has_parameters(
+    postgresql_server: Server,
+) -> None:
+    address = f"{postgresql_server.make_database()}?sslmode=disable&application_name=demo"
+    with unused({"GATEWAY_DATABASE_URL": address}) as store:
+        assert store["GATEWAY_DATABASE_URL"] == address  # a template of the schema: no run has used it
+    _tell(address, "INSERT INTO revisions VALUES ('sandbox', 1, '{}', 'someone', now())")
+    with unused({"GATEWAY_DATABASE_URL": address}) as store:
+        own = store["GATEWAY_DATABASE_URL"]
+        assert own.endswith("?sslmode=disable&application_name=demo")
+        assert "/dancu_demo_" in own
+        assert _tell(own, "SELECT current_database() LIKE 'dancu_demo_%'")
+    with pytest.raises(StartFailed, match=r"^PostgreSQL: InvalidCatalogNameError: "):
+        _tell(own, "SELECT true")
