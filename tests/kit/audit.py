@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import sqlalchemy as sa
+
 from gateway.audit.checkpoints import Checkpoint, Signers, parse_checkpoint
 from gateway.audit.log import WAITING, AuditLog
 from gateway.audit.macs import EntryMacs
@@ -115,6 +117,34 @@ class SignedLog:
     async def trust(self) -> Trust:
         """Return the keys that a check trusts; how long entries wait isn't checked."""
         return replace(await read_trust(self.database, self.vault, now=self.clock.now()), now=None)
+
+    def watch_passes(self) -> list[str]:
+        """Return a list that gets a statement for each pass that signs a checkpoint from now on."""
+        seen: list[str] = []
+
+        def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO audit_checkpoints"):
+                seen.append(statement)
+
+        sa.event.listen(self.database.engine.sync_engine, "before_cursor_execute", look)
+        return seen
+
+    async def count_passes(self, *, calls: int) -> int:
+        """Return how many passes sign a checkpoint in this number of calls, while others go on to commit."""
+        stop, passes = asyncio.Event(), self.watch_passes()
+
+        async def write_on() -> None:
+            while not stop.is_set():
+                await self.log.record(entry())
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(32):
+                group.create_task(write_on())
+            for _ in range(calls):
+                await asyncio.sleep(0.02)
+                await self.sequencer.run()
+            stop.set()
+        return len(passes)
 
     async def signers(self) -> Signers:
         async with self.database.read() as connection:

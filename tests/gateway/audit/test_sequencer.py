@@ -15,13 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.audit.checkpoints import NoteInvalid, Signers, key_line, parse_checkpoint
 from gateway.audit.log import AuditLog
 from gateway.audit.sequencer import MOST, sequencing
-from gateway.audit.store import (
-    audit_checkpoints,
-    audit_entries,
-    audit_rows,
-    audit_subtrees,
-    audit_waiting,
-)
+from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees
 from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
 from gateway.audit.tree import verify_consistency, verify_inclusion
@@ -141,79 +135,16 @@ async def test_several_sequencers_and_writers_at_once_merge_each_entry_once(data
         assert sum(log.sequencer.merged for log in logs) == found.rows
 
 
-async def count_passes(signed: SignedLog, calls: int) -> int:
-    """Return how many passes sign a checkpoint in this number of calls, while others go on to commit."""
-    stop, signed_notes = asyncio.Event(), 0
-
-    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        nonlocal signed_notes
-        signed_notes += statement.startswith("INSERT INTO audit_checkpoints")
-
-    async def write_on() -> None:
-        while not stop.is_set():
-            await signed.log.record(entry())
-
-    sa.event.listen(signed.database.engine.sync_engine, "before_cursor_execute", look)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(32):
-            group.create_task(write_on())
-        for _ in range(calls):
-            await asyncio.sleep(0.02)
-            await signed.sequencer.run()
-        stop.set()
-    return signed_notes
-
-
 async def test_a_call_makes_one_pass_while_others_go_on_to_commit(signed: SignedLog) -> None:
-    assert 1 <= await count_passes(signed, calls=10) <= 10
+    assert 1 <= await signed.count_passes(calls=10) <= 10
     await signed.sign()
     assert (await signed.verify()).waiting == 0
-
-
-async def test_rows_that_strangers_put_before_the_others_leave_no_pass_with_one_entry(
-    signed: SignedLog,
-) -> None:
-    async with signed.database.write() as connection:
-        strangers = [{"entry": number} for number in (-(2**63), *range(2 - MOST, 0))]
-        await connection.execute(sa.insert(audit_waiting), strangers)
-    await signed.log.record(*(entry() for _ in range(100)))
-    signed_notes = 0
-
-    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        nonlocal signed_notes
-        signed_notes += statement.startswith("INSERT INTO audit_checkpoints")
-
-    sa.event.listen(signed.database.engine.sync_engine, "before_cursor_execute", look)
-    assert await signed.sequencer.run()
-    assert (signed_notes, signed.sequencer.merged) == (1, 100)
-
-
-async def test_rows_that_strangers_let_wait_make_a_call_no_longer_under_load(signed: SignedLog) -> None:
-    async with signed.database.write() as connection:
-        strangers = [{"entry": (1 << 60) + number} for number in range(MOST)]
-        await connection.execute(sa.insert(audit_waiting), strangers)
-    async with asyncio.timeout(60):
-        assert 1 <= await count_passes(signed, calls=3) <= 3
 
 
 async def test_a_call_merges_all_that_waited_however_many(signed: SignedLog) -> None:
     await signed.log.record(*(entry() for _ in range(MOST + 1)))
     assert await signed.sequencer.run()
     assert (await signed.verify()).waiting == 0
-
-
-async def test_an_entry_that_a_stranger_stored_in_two_months_lets_none_of_the_others_wait(
-    signed: SignedLog,
-) -> None:
-    await signed.log.record(*(entry() for _ in range(MOST + 1)))
-    async with signed.database.write() as connection:
-        first = (
-            await connection.execute(sa.select(audit_entries).order_by(audit_entries.c.id).limit(1))
-        ).one()
-        await connection.execute(sa.insert(audit_entries).values(first._asdict() | {"month": "2026-12"}))
-    assert await signed.sequencer.run()
-    async with signed.database.read() as connection:
-        assert await connection.scalar(sa.select(sa.func.count()).select_from(audit_waiting)) == 0
 
 
 async def test_a_reader_of_a_committed_entry_writes_a_later_row(signed: SignedLog) -> None:
