@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from demo.processes import Programs, StartFailed, make_private_folder
@@ -198,7 +199,12 @@ def _members(account: PortalAccount) -> dict[str, Any]:
 
 def _keep_key(path: Path) -> ECKey:
     if path.exists():
-        return ECKey.import_key(json.loads(path.read_text(encoding="utf-8")))
+        try:
+            return ECKey.import_key(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, JoseError):
+            raise StartFailed(
+                f"{path} is not the key of the official account: put it back, or remove {path.parent}"
+            ) from None
     key = ECKey.generate_key("P-256")
     _write_private(path, json.dumps(key.as_dict(private=True)) + "\n")
     return key
@@ -207,11 +213,11 @@ def _keep_key(path: Path) -> ECKey:
 def _read(folder: Path) -> Mapping[str, Any]:
     path = folder / ACCOUNTS
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError):
-        raise StartFailed(
-            f"{path} can't be read as JSON: put it back, or remove {folder} to begin anew"
-        ) from None
+        found = None
+    if not isinstance(found, dict):
+        raise StartFailed(f"{path} can't be read as JSON: put it back, or remove {folder} to begin anew")
     return found
 
 

@@ -94,8 +94,9 @@ def test_a_store_is_named_without_its_user_and_password(tmp_path: Path) -> None:
     )
 
 
-def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / "accounts.json").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("damaged", ["{", "[]", "7"])
+def test_a_damaged_file_of_accounts_is_named_with_the_remedy(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "accounts.json").write_text(damaged, encoding="utf-8")
     with pytest.raises(
         StartFailed, match=f"^{tmp_path}/accounts.json can't be read as JSON: .*remove {tmp_path} "
     ):
