@@ -133,9 +133,7 @@ class ChangeCommands(ReadCommands):
                 shown = (await lifecycle.get_change(gateway, found)).diff_hash
                 members["diff_hash"] = find_id(typed, [shown] if shown else [])
                 if len(typed) < len(shown) and members["diff_hash"] != shown:
-                    fail(
-                        f"diff_hash: {typed} is not of this change: read gateway profiles show {change} again"
-                    )
+                    fail(f"diff_hash: {typed} is another change's: read gateway profiles show {change} again")
             given = _parse(body, members, gateway).model_dump()
             return shape_change(await use_case(gateway, by, found, *given.values()))
 

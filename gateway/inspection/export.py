@@ -72,8 +72,7 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
         Unknown: the period has no row.
         AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
     """
-    if _has_files(folder):
-        raise AlreadyExists(f"{folder}: has files already: name a new folder")
+    _require_new(folder)
     await _merge(gateway)
     async with gateway.deps.database.walk() as connection:
         found = await find_rows(connection, period)
@@ -97,8 +96,12 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
     return export
 
 
-def _has_files(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
+def _require_new(folder: Path) -> None:
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise AlreadyExists(f"{folder}: has files already: name a new folder")
+    except OSError as error:
+        raise ExportFailed(f"{folder}: can't be read ({error.strerror})") from None
 
 
 def _create(path: Path) -> IO[str]:

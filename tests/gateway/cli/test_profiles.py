@@ -122,8 +122,7 @@ def test_a_hash_that_is_not_of_the_change_is_refused_as_such(staff: Staff) -> No
     change = staff.propose("official")
     reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", "deadbeef").reason()
     assert (
-        reason
-        == f"diff_hash: deadbeef is not of this change: read gateway profiles show {change['id']} again"
+        reason == f"diff_hash: deadbeef is another change's: read gateway profiles show {change['id']} again"
     )
 
 
