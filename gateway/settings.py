@@ -226,12 +226,19 @@ def _read_secret_file(variable: str, path: str) -> str:
         ) from None
 
 
+_PLAIN = {
+    "extra_forbidden": "no such setting",
+    "int_parsing": "a whole number is expected",
+    "float_parsing": "a number is expected",
+    "bool_parsing": "true or false is expected",
+}
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         # A part of a list has a number, which is no part of the setting's name.
         variable = PREFIX + "_".join(part for part in problem["loc"] if isinstance(part, str)).upper()
-        expected = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
-        expected = expected.removeprefix("Value error, ")
+        expected = _PLAIN.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
         lines.append(f"{variable.rstrip('_')}: {expected}")
     return "; ".join(lines)

@@ -127,7 +127,7 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
                 await database.close()
 
         before, after = run(work())
-        told = f"{after} (unchanged)" if before == after else f"{before} → {after}"
+        told = f"{after} (unchanged)" if before == after else f"{before or 'none'} → {after}"
         note = f"\n{NOTHING_WRITTEN}" if dry_run else ""
         print_result({"before": before, "after": after}, f"schema: {told}{note}", as_json=as_json)
 

@@ -133,7 +133,7 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
         ("GATEWAY_SANDBOX_REUSE_SECONDS", "0", "greater than or equal to 1"),
         ("GATEWAY_SANDBOX_REUSE", "always", "'account' or 'dossier'"),
         ("GATEWAY_SANDBOX_NETWORKS", "10.0.0.0/99", "10.0.0.0/99"),
-        ("GATEWAY_SANDBOX_DEADLINE_MS", "soon", "valid integer"),
+        ("GATEWAY_SANDBOX_DEADLINE_MS", "soon", "a whole number is expected"),
         ("GATEWAY_SANDBOX_SERVICE_CODES", "{", "EOF while parsing"),
         ("GATEWAY_SANDBOX_ADAPTER", json.dumps({"secret_key": SECRET}), "Field required"),
         ("GATEWAY_SANDBOX_EXPIRES_ON", "31/01/2027", "valid date"),

@@ -201,7 +201,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(gateway: Commands, tmp_path: Pa
 
 def test_migrating_twice_says_what_changed_and_what_did_not(tmp_path: Path) -> None:
     gateway = Commands(tmp_path)
-    assert gateway("migrate").out == f"schema: None → {NEWEST}\n"
+    assert gateway("migrate").out == f"schema: none → {NEWEST}\n"
     assert gateway("migrate").out == f"schema: {NEWEST} (unchanged)\n"
 
 

@@ -118,6 +118,11 @@ def test_a_change_without_a_preflight_is_neither_approved_nor_activated(staff: S
     assert staff.proposer("profiles", "activate", sandbox["id"]).reason() == remedy
 
 
+def test_a_dry_run_of_a_proposal_prints_no_hash_that_the_change_will_not_have(staff: Staff) -> None:
+    done = staff.proposer("profiles", "set-policy", "sandbox", "--reuse-seconds", "900", "--dry-run")
+    assert done.out == "dry run: change_proposed:set_policy sandbox\ndry run: nothing is written\n"
+
+
 def test_a_hash_that_is_not_of_the_change_is_refused_as_such(staff: Staff) -> None:
     change = staff.propose("official")
     reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", "deadbeef").reason()
