@@ -239,7 +239,7 @@ async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) 
     for entry in audit.would_record:
         about = entry.client_id or entry.organisation or (entry.profile and entry.profile.value) or ""
         # A change has another hash when it is proposed indeed: its id and time are in it.
-        outcome = ":".join(part for part in entry.outcome.split(":") if not _HASH.fullmatch(part))
+        outcome = ":".join(part for part in (entry.outcome or "").split(":") if not _HASH.fullmatch(part))
         typer.echo(f"dry run: {outcome} {about}".rstrip())
     typer.echo(NOTHING_WRITTEN)
     raise typer.Exit
