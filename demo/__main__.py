@@ -95,9 +95,10 @@ def serve(
     try:
         make_private_folder(VAR)
         with locked(folder) as lock:
-            check_kept(folder, ports, name_store(caller_settings("GATEWAY_"), folder))
+            name = name_store(caller_settings("GATEWAY_"), folder)
+            check_kept(folder, ports, name)
             check_ports(folder, ports)
-            _serve_in(folder, lock, ports)
+            _serve_in(folder, lock, ports, name)
     except StartFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -108,7 +109,7 @@ def serve(
     raise typer.Exit(1)
 
 
-def _serve_in(folder: Path, lock: Path, ports: Ports) -> None:
+def _serve_in(folder: Path, lock: Path, ports: Ports, name: str) -> None:
     caller = caller_settings("GATEWAY_")
     store = {**caller, **choose_store(VAR, caller)}
     with Programs(folder, say=lambda stage: typer.echo(f"{stage} …", err=True)) as programs:
@@ -117,7 +118,7 @@ def _serve_in(folder: Path, lock: Path, ports: Ports) -> None:
             programs,
             store,
             ports=(ports.mock, ports.official, ports.control, ports.login, ports.gateway),
-            accounts=lambda running: keep_accounts(running, folder, ports, name_store(store, folder)),
+            accounts=lambda running: keep_accounts(running, folder, ports, name),
         )
         where = {what: f"http://127.0.0.1:{number}" for what, number in ports.named().items()}
         lines = [f"process {os.getpid()}", *(f"{what} {address}" for what, address in where.items())]
