@@ -1,6 +1,7 @@
 """The demo's programs with the gateway under a profiler, a module of this package that two signals control.
 
-SIGUSR1 begins a measurement, SIGUSR2 ends it and writes the result to the file in the profiler's arguments.
+BEGIN begins a measurement, END ends it and writes the result to the file in the profiler's arguments. They are real-time
+signals, since the server uses SIGHUP and SIGUSR1 itself.
 """
 
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from demo.processes import Programs
 
 ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = signal.SIGRTMIN, signal.SIGRTMIN + 1
+RESULT_SECONDS = 10
 
 
 class ProfiledPrograms(Programs):
@@ -33,11 +36,14 @@ class ProfiledPrograms(Programs):
     def begin(self) -> None:
         """Begin a measurement."""
         self._result.unlink(missing_ok=True)
-        os.kill(self._measured, signal.SIGUSR1)
+        os.kill(self._measured, BEGIN)
 
     def end(self) -> Path:
         """End the measurement; return the file with the result."""
-        os.kill(self._measured, signal.SIGUSR2)
+        os.kill(self._measured, END)
+        until = time.monotonic() + RESULT_SECONDS
         while not self._result.exists():
+            if time.monotonic() > until:
+                raise RuntimeError(f"the profiled gateway wrote no result within {RESULT_SECONDS} s")
             time.sleep(0.05)
         return self._result

@@ -1,8 +1,8 @@
 """`python -m benchmarks.traced OUT serve …`: the gateway's commands with a tracer of calls on the main thread.
 
-Between SIGUSR1 and SIGUSR2 each call of a function of `gateway/` is recorded, one line for each: file and function.
+Between BEGIN and END (`profiled.py`) each call of a function of `gateway/` is recorded, one line for each: file and function.
 A resumed coroutine is not a new call; comprehensions belong to their function. Calls in the store's threads are not
-recorded, and neither are those of tasks that already run at SIGUSR1: the server's ticks and the background tasks. A
+recorded, and neither are those of tasks that already run at BEGIN: the server's ticks and the background tasks. A
 request has its own tasks.
 """
 
@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import gateway
+from benchmarks.profiled import BEGIN, END
 from gateway.__main__ import main
 
 PACKAGE = str(Path(gateway.__file__).parent)
@@ -21,7 +22,7 @@ _PARTS_OF_A_FUNCTION = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 
 
 def trace_into(out: Path) -> None:
-    """Install the signal handlers; tracing begins at SIGUSR1."""
+    """Install the signal handlers; tracing begins at BEGIN."""
     called: dict[
         int, FrameType
     ] = {}  # with the frames themselves, since an id is unique only while its frame exists
@@ -54,8 +55,8 @@ def trace_into(out: Path) -> None:
         aside.write_text("".join(lines), encoding="utf-8")
         aside.rename(out)
 
-    signal.signal(signal.SIGUSR1, begin)
-    signal.signal(signal.SIGUSR2, end)
+    signal.signal(BEGIN, begin)
+    signal.signal(END, end)
 
 
 if __name__ == "__main__":
