@@ -3,8 +3,8 @@
 SQLAlchemy writes the text of a statement once; each run then costs no pool, no greenlet and no compilation. A whole group
 of records is one statement: a list is one parameter (`is_one_of`), rows are written by `run`. See docs/decisions/0077.
 
-SQLite's statements run in the event loop's thread, since each takes microseconds; the commit, which waits for the disk, has
-its own. PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
+SQLite's statements run in the event loop's thread, since each takes microseconds; the commit waits for the disk in its own.
+PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -89,7 +90,7 @@ def _is_instant(type_: object) -> bool:
 
 
 def _write_texts(value: Iterable[str]) -> str:
-    return json.dumps(list(value))
+    return to_json(list(value)).decode()
 
 
 class _Text:
@@ -97,12 +98,11 @@ class _Text:
 
     def __init__(self, clause: Any, dialect: sa.Dialect) -> None:
         compiled = clause.compile(dialect=dialect)
-        self.text = str(compiled)
+        self.text, self._order = str(compiled), compiled.positiontup
         self._defaults = {name: value for name, value in compiled.params.items() if value is not None}
         on_sqlite = dialect.name == "sqlite"
-        self._names = [
-            (name, self._writer(compiled.binds[name].type, on_sqlite)) for name in compiled.positiontup
-        ]
+        writers = ((name, self._writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
+        self._writers = [(name, write) for name, write in writers if write is not None]
         columns = list(getattr(clause, "selected_columns", ())) or list(getattr(clause, "_returning", ()))
         self._instants = [
             place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)
@@ -117,9 +117,11 @@ class _Text:
         return _write_instant if on_sqlite and _is_instant(type_) else None
 
     def arguments(self, members: Members) -> list[Any]:
-        """Return the parameters in the text's order. Raises `KeyError` for a missing one."""
-        values = {**self._defaults, **members} if self._defaults else members
-        return [values[name] if write is None else write(values[name]) for name, write in self._names]
+        """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one."""
+        values = {**self._defaults, **members}
+        for name, write in self._writers:
+            values[name] = write(values[name])
+        return [values[name] for name in self._order]
 
     def rows(self, found: Sequence[Row]) -> Sequence[Row]:
         """Return rows with their instants read."""
@@ -187,7 +189,7 @@ class DriverTransaction(Reader, Protocol):
     async def lock(self, keys: Iterable[int]) -> None:
         """Take advisory locks until the transaction ends, in one order for all callers; SQLite has one writer anyway.
 
-        To be called once in a transaction: locks of a second call could be taken in another order.
+        To be called once in a transaction: a second call could take locks in another order.
         """
 
 
@@ -335,7 +337,7 @@ class PostgresDriver:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         try:
-            async with asyncio.timeout(self._wait):
+            async with asyncio.timeout(self._wait if self._free.locked() else None):
                 await self._free.acquire()
         except TimeoutError:
             raise sa.exc.TimeoutError("no connection was free") from None  # not the server's fault

@@ -157,8 +157,8 @@ class AuditLog:
         self._hot.append(record)
         if self._hot_writer is None or self._hot_writer.done():
             self._hot_writer = start_task(self._drain_hot())
-        # A cancelled caller doesn't cancel its record: the evidence must be complete.
-        return await asyncio.shield(record.settled)
+        # A cancelled caller only cancels its wait: the record stays in the queue, since the evidence must be complete.
+        return await record.settled
 
     async def submit_alone(
         self, change: HotChange[V], value: V, *, before: Change[None], mandatory: bool = False

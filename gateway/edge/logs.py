@@ -5,7 +5,6 @@ which contain addresses, are left out. A traceback has files, lines and classes,
 person's data.
 """
 
-import json
 import logging
 import sys
 import traceback
@@ -16,6 +15,7 @@ from functools import partial
 from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 
 REQUEST_IDS: ContextVar[Mapping[str, str]] = ContextVar("request_ids")
 """The ids of the request under way, which every log line of its task has."""
@@ -94,7 +94,7 @@ class _JsonHandler(logging.StreamHandler[Any]):
         }
         self.acquire()
         try:
-            self.stream.write(f"{json.dumps(line)}\n")
+            self.stream.write(f"{to_json(line).decode()}\n")
             self.stream.flush()
         except OSError:  # as logging does: a line that can't be written stops no request
             pass

@@ -32,7 +32,7 @@ from gateway.enquiries.claim import (
     open_claim,
     seal_claim,
 )
-from gateway.enquiries.evidence import Template, of_call, refusals_recorded
+from gateway.enquiries.evidence import of_call, refusals_recorded
 from gateway.enquiries.model import (
     Enquiry,
     Origin,
@@ -57,7 +57,10 @@ _GRACE_S = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisedEnquiry:
-    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows."""
+    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows.
+
+    `has_own_login`: the claimed person has signed in themselves, since the claim is about the number of the ID token.
+    """
 
     place: Place
     caller: Caller
@@ -72,12 +75,7 @@ class AuthorisedEnquiry:
     rights: Rights
     entry: AuditEntry
     fresh: bool = False
-
-    @property
-    def has_own_login(self) -> bool:
-        """Return whether the claimed person has signed in themselves: the claim is about the number of the ID token."""
-        citizen = self.caller.citizen
-        return citizen is not None and citizen.citizen_id == self.claim.citizen_id
+    has_own_login: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +151,10 @@ async def authorise_enquiry(
         citizen=number.pseudonyms[0],
         citizen_key=place.keys.current(Purpose.PSEUDONYM).kid,
     )
-    async with refusals_recorded(deps, entry) as template:
-        procedure, role = await _check_request(deps, place, caller, enquiry, template, at="prefill.fields")
+    async with refusals_recorded(deps, entry) as refusals:
+        procedure, role = await _check_request(deps, place, caller, enquiry, refusals, at="prefill.fields")
         client = get_client(place)
-    folded = fold_claim(enquiry.claim)
+    folded, citizen = fold_claim(enquiry.claim), caller.citizen
     return AuthorisedEnquiry(
         place=place,
         caller=caller,
@@ -165,12 +163,13 @@ async def authorise_enquiry(
         role=role,
         request=enquiry,
         fresh=enquiry.fresh,
+        has_own_login=citizen is not None and citizen.citizen_id == enquiry.claim.citizen_id,
         claim=enquiry.claim,
         folded=folded,
-        claim_keys=_key_claim(place, caller, folded, template.entry),
+        claim_keys=_key_claim(place, caller, folded, refusals.entry),
         number=number,
-        rights=Rights(caller, officer=template.entry.officer),
-        entry=template.entry,
+        rights=Rights(caller, officer=refusals.entry.officer),
+        entry=refusals.entry,
     )
 
 
@@ -182,11 +181,11 @@ async def authorise_prefill(
     Raises:
         FieldsError, GrantError, VerificationError, ProfileError, NotFound
     """
-    async with refusals_recorded(deps, _open_entry(deps, place, caller, request)) as template:
-        procedure, role = await _check_request(deps, place, caller, request, template, at="fields")
+    async with refusals_recorded(deps, _open_entry(deps, place, caller, request)) as refusals:
+        procedure, role = await _check_request(deps, place, caller, request, refusals, at="fields")
         verification = await _open_verification(deps, place, caller, request, procedure)
         client = get_client(place)
-    entry = template.entry.copy_with(
+    entry = refusals.entry.copy_with(
         verification=verification.id,
         citizen=verification.subject,
         citizen_key=verification.subject_key,
@@ -226,7 +225,13 @@ def _open_entry(
 
 
 async def _check_request(
-    deps: Dependencies, place: Place, caller: Caller, request: PortalRequest, template: Template, *, at: str
+    deps: Dependencies,
+    place: Place,
+    caller: Caller,
+    request: PortalRequest,
+    refusals: refusals_recorded,
+    *,
+    at: str,
 ) -> tuple[Procedure, SubjectRole]:
     """Return the procedure and role, if they and the fields are known and granted, and the officer is the account's.
 
@@ -235,11 +240,11 @@ async def _check_request(
         ScopeMissing (fields at all, sensitive ones), ProcedureNotGranted, SubjectRoleNotGranted, FieldNotGranted,
         OfficerNotGranted: the first that applies, with the errors of all.
     """
-    day = template.entry.at.astimezone(vietnam()).date()
+    day = refusals.entry.at.astimezone(vietnam()).date()
     procedure, role = find_procedure(
         deps.catalogue, day, request.procedure, request.subject_role, request.fields, at=at
     )
-    template.entry = template.entry.copy_with(
+    refusals.entry = refusals.entry.copy_with(
         procedure=procedure.slug,
         subject_role=role.name,
         legal_basis=procedure.legal_basis_on(day),
@@ -250,7 +255,7 @@ async def _check_request(
         errors += [NO_OFFICER] if officer is None else []
         # Not recorded in the row of a refusal.
         if not errors:
-            template.entry = template.entry.copy_with(officer=officer)
+            refusals.entry = refusals.entry.copy_with(officer=officer)
     if errors:
         raise refusal_of(caller, request.fields, errors)
     return procedure, role

@@ -90,12 +90,15 @@ class Spent:
         for volume in self.volumes.values():
             volume.used += 1
 
-    def is_far(self, place: Place, client_id: str, *, from_part: float = 1.0) -> bool:
-        """Return whether every budget of answered enquiries, and of wrong claims, has more than `FAR` left of this part."""
+    def is_far(self, place: Place, client_id: str) -> bool:
+        """Return whether every budget of answered enquiries, and of wrong claims, has more than `FAR` left."""
+        has_few_wrong = place.policy.budget_account_hour - self.wrong > FAR
+        return has_few_wrong and self.has_left(place, client_id, FAR)
+
+    def has_left(self, place: Place, client_id: str, more: int, *, of_part: float = 1.0) -> bool:
+        """Return whether every budget of answered enquiries has more than `more` left of a part of its limit."""
         limits = place.policy.limits_of(client_id)
-        return place.policy.budget_account_hour - self.wrong > FAR and all(
-            limit * from_part - self.volumes[name].used > FAR for name, limit in limits.items()
-        )
+        return all(limit * of_part - self.volumes[name].used > more for name, limit in limits.items())
 
 
 async def read_spent(reader: Reader, deps: Dependencies, account: Account, *, now: datetime) -> Spent:
@@ -125,11 +128,12 @@ def _find_spent_volumes(
 async def raise_alarms(deps: Dependencies, place: Place, client_id: str) -> None:
     """Store and log an alarm for each budget of answered enquiries that is used by four fifths, once a window.
 
-    To be called after each answer. While a budget is far from that, it asks the store once a second at most.
+    To be called after each answer. It asks the store once a second at most, while the questions of this worker can't have used
+    that much; where other workers ask too, while every budget is far from it.
     """
     account, now = (place.profile.value, client_id), deps.clock.now()
-    spent = _find_fresh(deps, account)
-    if spent is not None and spent.is_far(place, client_id, from_part=ALARM_AT):
+    spent, more = _find_fresh(deps, account), 0 if deps.database.embedded else FAR
+    if spent is not None and spent.has_left(place, client_id, more, of_part=ALARM_AT):
         return
     spent = await read_spent(deps.database, deps, account, now=now)
     for budget, limit in place.policy.limits_of(client_id).items():
@@ -178,20 +182,16 @@ def _seconds_until(at: datetime, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedReservation:
-    """A reservation that is wanted, with its place and its citizen's number; a prefill has no number.
+    """A reservation that is wanted, with its account, its place and its citizen's number; a prefill has no number.
 
     `alike` are all pseudonyms of the citizen; None: not looked for yet.
     """
 
+    account: Account
     reservation: Reservation
     place: Place
     number: Number | None = None
     alike: frozenset[str] | None = None
-
-    @property
-    def account(self) -> Account:
-        """Return profile and client id."""
-        return self.reservation.profile, self.reservation.client_id
 
 
 async def reserve(

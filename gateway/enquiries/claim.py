@@ -20,6 +20,8 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from pydantic_core import to_json
+
 from gateway.enquiries.model import Verification
 from gateway.errors.requests import ClaimInvalid, VerificationExpired
 from gateway.identifiers import Profile
@@ -197,7 +199,7 @@ def seal_claim(keys: PlaceKeys, verification_id: str, claim: Claim, *, now: date
         "birth_year": claim.birth_year,
     }
     owner = f"verification/{verification_id}"
-    return seal_with_data_key(keys, json.dumps(members).encode(), owner=owner, part="claim", now=now)
+    return seal_with_data_key(keys, to_json(members), owner=owner, part="claim", now=now)
 
 
 def open_claim(keys: PlaceKeys, verification: Verification) -> Claim:

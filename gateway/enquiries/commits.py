@@ -272,7 +272,11 @@ def _wanted(asking: Asking, now: datetime) -> WantedReservation:
         own_login=enquiry.has_own_login or None,
     )
     return WantedReservation(
-        reservation=reservation, place=enquiry.place, number=enquiry.number, alike=asking.alike
+        account=_account(enquiry),
+        reservation=reservation,
+        place=enquiry.place,
+        number=enquiry.number,
+        alike=asking.alike,
     )
 
 

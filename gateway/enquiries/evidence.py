@@ -1,8 +1,7 @@
 """Audit entries of one call: a template with caller, purpose and citizen, from which each row is made."""
 
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -17,16 +16,6 @@ from gateway.procedures.fields import Operation
 from gateway.profiles.model import Place
 
 log = structlog.get_logger("gateway.verifications")
-
-
-@dataclass(slots=True)
-class Template:
-    """The entry from which the rows of a call are made; it is replaced when more is known.
-
-    It has only known names, never a caller's text, which could be a person's number.
-    """
-
-    entry: AuditEntry
 
 
 def of_call(deps: Dependencies, place: Place, caller: Caller, **members: Any) -> AuditEntry:
@@ -56,25 +45,27 @@ def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
     )
 
 
-class refusals_recorded:  # noqa: N801 - it reads as a function: `async with refusals_recorded(deps, entry)`
-    """Records a refusal that the block raises, in a separate transaction, from the present template.
+class refusals_recorded:  # noqa: N801 - it reads as a function: `async with refusals_recorded(deps, entry) as refusals`
+    """Records a refusal that the block raises, in a separate transaction. Failures of the registry already have rows.
 
-    Failures of the registry are not recorded here: they already have rows.
+    `entry` is the template of the row; it is replaced when more is known. It has only known names, never a caller's text,
+    which could be a person's number.
     """
 
-    def __init__(self, deps: Dependencies, entry: AuditEntry) -> None:
-        self._deps = deps
-        self._template = Template(entry)
+    __slots__ = ("_deps", "entry")
 
-    async def __aenter__(self) -> Template:
-        return self._template
+    def __init__(self, deps: Dependencies, entry: AuditEntry) -> None:
+        self._deps, self.entry = deps, entry
+
+    async def __aenter__(self) -> Self:
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, GatewayError) and not isinstance(error, RegistryError):
-            entry, now = self._template.entry, self._deps.clock.now()
-            await self._deps.audit.record(entry.copy_with(at=now, kind=Kind.REFUSED, outcome=error.code))
+            row = self.entry.copy_with(at=self._deps.clock.now(), kind=Kind.REFUSED, outcome=error.code)
+            await self._deps.audit.record(row)
 
 
 def raise_alarm(error: GatewayError, operation: Operation) -> None:

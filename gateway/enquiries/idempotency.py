@@ -179,19 +179,19 @@ async def replay_verification(
         TokenInvalid, AccountSuspended, ProfileSuspended: a right of the call has ended.
     """
     authorised = await authorise_enquiry(deps, place, caller, enquiry)
-    async with refusals_recorded(deps, authorised.entry) as template:
+    async with refusals_recorded(deps, authorised.entry) as refusals:
         found = await get_verification(deps, place, caller, kept["id"])
         rights = authorised.rights
         if found.verdict is Verdict.CONFIRMED:
             check_live(found, deps.clock.now())
             rights = replace(rights, verification=found.id)
-        template.entry = of_verification(authorised.entry, found)
+        refusals.entry = of_verification(authorised.entry, found)
         outcome: str = found.verdict.value
         filled: tuple[str, ...] = ()
         if form := kept["prefill"]:
             outcome, filled = form["id"], _list_filled(form)
             _refuse_disputed(filled, await list_under_correction(deps, place, found), found.id)
-        await _record_replay(deps, template.entry, rights, outcome=outcome, fields=filled)
+        await _record_replay(deps, refusals.entry, rights, outcome=outcome, fields=filled)
 
 
 async def replay_prefill(

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
+from pydantic_core import to_json
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256")
 MAX_LENGTH = 8192
@@ -50,14 +51,10 @@ def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> st
     private = key.private_key
     if private is None or not isinstance(private.curve, SECP256R1):
         raise ValueError("ES256 needs a private P-256 key")
-    payload = _write(claims).encode()
-    signed = b"%s.%s" % (_header(kid, typ), _encode(payload))
+    signed = b"%s.%s" % (_header(kid, typ), _encode(to_json(claims)))
     r, s = decode_dss_signature(private.sign(signed, _ECDSA))
     whole = b"%s.%s" % (signed, _encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
     return whole.decode("ascii")
-
-
-_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @lru_cache(maxsize=64)

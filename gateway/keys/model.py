@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -119,10 +120,11 @@ class Key:
     serves_from: datetime
     accepted_until: datetime | None = None
     bound: bool = True
-    _keyed: KeyedHash = field(init=False, repr=False, compare=False)
+    mac: Callable[[str], str] = field(init=False, repr=False, compare=False)
+    """Returns the HMAC-SHA-256 of a text in hexadecimal."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_keyed", KeyedHash(self.material))  # the class is frozen
+        object.__setattr__(self, "mac", KeyedHash(self.material).digest)  # the class is frozen
 
     def is_accepted(self, now: datetime) -> bool:
         """Return whether what this key made is accepted."""
@@ -148,10 +150,6 @@ class Key:
         from joserfc.jwk import ECKey  # noqa: PLC0415 - a command that signs nothing loads no library for it
 
         return ECKey.import_key(json.loads(self.material), {"kid": self.kid, "alg": alg, "use": use})
-
-    def mac(self, text: str) -> str:
-        """Return a keyed HMAC-SHA-256 of `text` in hexadecimal."""
-        return self._keyed.digest(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ The login lockout is in `session.py`.
 
 import asyncio
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from enum import StrEnum
 from math import ceil
@@ -156,7 +156,7 @@ class RegistryClient:
         self.id = new_identifier("link")
         self.profile = connection.profile
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.durations: dict[str, Durations] = {}
+        self.durations: defaultdict[str, Durations] = defaultdict(Durations)
         self.under_way = 0
         self.login_refused = False
         self.clock_skew: float | None = None
@@ -194,8 +194,7 @@ class RegistryClient:
             raise
         finally:
             self.under_way -= 1
-            durations = self.durations.setdefault(question.operation.value, Durations())
-            durations.add(self._clock.monotonic() - begun)
+            self.durations[question.operation.value].add(self._clock.monotonic() - begun)
         self.counts[question.operation.value, "answered"] += 1
         return answer
 
