@@ -29,16 +29,14 @@ from gateway.driver import (
     PRAGMAS,
     Driver,
     DriverTransaction,
-    HotStatement,
-    Members,
     PostgresDriver,
-    Row,
     SqliteDriver,
     connect_postgres,
 )
 from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.private_files import make_private_file
 from gateway.storage.outages import Cause, Outages, is_conflict
+from gateway.storage.statements import HotStatement, Members, Row
 
 Transaction = AsyncConnection
 """The argument of the functions of stores: a connection inside a transaction that `Database` opened."""
@@ -166,6 +164,7 @@ class Database:
             async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
                 is_open = True
                 yield transaction
+                await transaction.flush()
                 is_open = False
         except Exception as error:  # the driver's, of any kind
             if (outage := self._find_outage(error, before_commit=is_open)) is None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database import Database, metadata
-from gateway.driver import HotStatement
+from gateway.storage.statements import HotStatement
 
 deployment = sa.Table(
     "deployment",

@@ -1,7 +1,7 @@
 """Hot statements, run on the database's own driver: sqlite3 or asyncpg.
 
-SQLAlchemy writes the text of a statement once; each run then costs no pool, no greenlet and no compilation. A whole group
-of records is one statement: a list is one parameter (`is_one_of`), rows are written by `run`. See docs/decisions/0077.
+A run costs no pool, no greenlet and no compilation (`storage/statements.py`). A whole group of records is one statement for each
+table: a list is one parameter, rows are written by `run`. See docs/decisions/0077 and 0126.
 
 SQLite's statements run in the event loop's thread, since each takes microseconds; the commit waits for the disk in its own.
 PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
@@ -9,161 +9,18 @@ PostgreSQL has a few connections per worker, without a ping; a lost one is repla
 
 import asyncio
 import hashlib
-import importlib
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from pydantic_core import to_json
-from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.ext.compiler import compiles
 
-Row = Sequence[Any]
-"""The columns of one row, in the statement's order."""
-
-Members = Mapping[str, Any]
-"""The parameters of one run, by name."""
-
-
-class _Texts(sa.TypeDecorator[Any]):
-    """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        """Return the type on a database."""
-        return sa.ARRAY(sa.String()) if dialect.name == "postgresql" else sa.Text()
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        """Write the list, where SQLAlchemy runs the statement."""
-        return list(value) if dialect.name == "postgresql" else _write_texts(value)
-
-
-class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy's own functions do
-    """The condition that a text column has one of the texts of a list parameter."""
-
-    inherit_cache = False
-    type = sa.Boolean()
-
-    def __init__(self, column: sa.ColumnElement[str], name: str) -> None:
-        self.column = column
-        self.texts: sa.BindParameter[Any] = sa.bindparam(name, type_=_Texts())
-
-    def self_group(self, against: Any = None) -> Any:
-        """Return itself: SQLAlchemy would write `… = 1` for SQLite, which no index answers."""
-        del against
-        return self
-
-
-@compiles(is_one_of, "sqlite")
-def _on_sqlite(element: is_one_of, compiler: Any, **options: Any) -> str:
-    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
-    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - both texts are the compiler's own
-
-
-@compiles(is_one_of, "postgresql")
-def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
-    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
-    return f"{column} = ANY({texts})"
-
-
-def _write_instant(value: datetime | None) -> str | None:
-    """Return an instant as SQLAlchemy stores it in SQLite, without an offset."""
-    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
-
-
-def _read_instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _is_instant(type_: object) -> bool:
-    return isinstance(type_, sa.TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
-
-
-def _write_texts(value: Iterable[str]) -> str:
-    return to_json(list(value)).decode()
-
-
-class _Text:
-    """A statement's text for one database, and how its parameters and columns are converted."""
-
-    def __init__(self, clause: Any, dialect: sa.Dialect) -> None:
-        compiled = clause.compile(dialect=dialect)
-        self.text, self._order = str(compiled), compiled.positiontup
-        self._defaults = {name: value for name, value in compiled.params.items() if value is not None}
-        on_sqlite = dialect.name == "sqlite"
-        writers = ((name, self._writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
-        self._writers = [(name, write) for name, write in writers if write is not None]
-        columns = list(getattr(clause, "selected_columns", ())) or list(getattr(clause, "_returning", ()))
-        self._instants = [
-            place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)
-        ]
-
-    @staticmethod
-    def _writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
-        if isinstance(type_, _Texts):
-            return _write_texts if on_sqlite else list
-        if isinstance(type_, sa.JSON):
-            return json.dumps
-        return _write_instant if on_sqlite and _is_instant(type_) else None
-
-    def arguments(self, members: Members) -> list[Any]:
-        """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one."""
-        values = {**self._defaults, **members}
-        for name, write in self._writers:
-            values[name] = write(values[name])
-        return [values[name] for name in self._order]
-
-    def rows(self, found: Sequence[Row]) -> Sequence[Row]:
-        """Return rows with their instants read."""
-        if not self._instants or not found:
-            return found
-        rows = [list(row) for row in found]
-        for place in self._instants:
-            for row in rows:
-                row[place] = _read_instant(row[place])
-        return rows
-
-
-def insert_of(dialect: str) -> Any:
-    """Return the `insert` of a database, which has ON CONFLICT; PostgreSQL's dialect is loaded where it is used."""
-    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
-
-
-class HotStatement:
-    """A statement whose text SQLAlchemy writes once per database, at its first run.
-
-    `postgresql` is PostgreSQL's own form of it, where the two have no common one; `from_insert` makes it from `insert_of`.
-    """
-
-    def __init__(self, clause: Any = None, *, postgresql: Any = None, from_insert: Any = None) -> None:
-        self._clauses = {"sqlite": clause, "postgresql": clause if postgresql is None else postgresql}
-        self._from_insert = from_insert
-
-    def clause(self, dialect: str) -> Any:
-        """Return the clause for a database, which SQLAlchemy runs too."""
-        if self._from_insert is not None and self._clauses[dialect] is None:
-            self._clauses[dialect] = self._from_insert(insert_of(dialect))
-        return self._clauses[dialect]
-
-    @cached_property
-    def on_sqlite(self) -> _Text:
-        """Return the text for SQLite."""
-        return _Text(self.clause("sqlite"), registry.load("sqlite")(paramstyle="qmark"))
-
-    @cached_property
-    def on_postgresql(self) -> _Text:
-        """Return the text for PostgreSQL."""
-        return _Text(self.clause("postgresql"), registry.load("postgresql.asyncpg")())
+from gateway.storage.statements import HotStatement, Members, Row, RowsText, StatementText, join_writes
 
 
 def lock_key(*parts: str) -> int:
@@ -184,7 +41,10 @@ class DriverTransaction(Reader, Protocol):
     embedded: bool
 
     async def run(self, statement: HotStatement, rows: Sequence[Members]) -> None:
-        """Run a statement once for each of these parameters, in order, as one message."""
+        """Write these rows, each of them once. It may wait until the next statement that reads, or writes the same table."""
+
+    async def flush(self) -> None:
+        """Send the writes that still wait."""
 
     async def lock(self, keys: Iterable[int]) -> None:
         """Take advisory locks until the transaction ends, in one order for all callers; SQLite has one writer anyway.
@@ -210,6 +70,9 @@ class ConnectionTransaction:
         """As `DriverTransaction.run`."""
         if rows:
             await self._connection.execute(statement.clause(self._dialect), [dict(row) for row in rows])
+
+    async def flush(self) -> None:
+        """As `DriverTransaction.flush`: none waits."""
 
     async def lock(self, keys: Iterable[int]) -> None:
         """Take none: a cold change runs alone."""
@@ -302,11 +165,14 @@ class _SqliteTransaction:
         if rows:
             self._connection.executemany(text.text, [text.arguments(row) for row in rows])
 
+    async def flush(self) -> None:
+        pass
+
     async def lock(self, keys: Iterable[int]) -> None:
         del keys
 
 
-def _fetch(connection: sqlite3.Connection, text: _Text, members: Members) -> Sequence[Row]:
+def _fetch(connection: sqlite3.Connection, text: StatementText, members: Members) -> Sequence[Row]:
     return text.rows(connection.execute(text.text, text.arguments(members)).fetchall())
 
 
@@ -380,19 +246,32 @@ class PostgresDriver:
 
 
 class _PostgresTransaction:
+    """Writes of different tables wait, and are sent as one statement."""
+
     embedded = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._writes: dict[str, tuple[RowsText, Sequence[Members]]] = {}
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
+        await self.flush()
         text = statement.on_postgresql
         return text.rows(await self._connection.fetch(text.text, *text.arguments(members)))
 
     async def run(self, statement: HotStatement, rows: Sequence[Members]) -> None:
-        text = statement.on_postgresql
         if rows:
-            await self._connection.executemany(text.text, [text.arguments(row) for row in rows])
+            text = statement.rows_on_postgresql
+            if text.table in self._writes:
+                await self.flush()
+            self._writes[text.table] = text, rows
+
+    async def flush(self) -> None:
+        writes, self._writes = self._writes.values(), {}
+        if writes:
+            joined = join_writes(tuple(text.text for text, _ in writes))
+            arrays = [array for text, rows in writes for array in text.arguments(rows)]
+            await self._connection.execute(joined, *arrays)
 
     async def lock(self, keys: Iterable[int]) -> None:
         if ordered := sorted(set(keys)):

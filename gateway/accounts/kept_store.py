@@ -19,7 +19,8 @@ import structlog
 from gateway.background import start_task
 from gateway.database import Database, metadata
 from gateway.deployment import EPOCH, deployment
-from gateway.driver import HotStatement, Row, connect_postgres
+from gateway.driver import connect_postgres
+from gateway.storage.statements import HotStatement, Row
 
 MAX_KEPT = 8192
 """Limit of the kept values; those that were not used for the longest time are dropped first."""

@@ -13,7 +13,8 @@ from gateway.accounts.model import Account
 from gateway.accounts.store import account_of, accounts
 from gateway.audit.log import HotChange, HotRecord
 from gateway.database import Database, Instant, metadata
-from gateway.driver import DriverTransaction, HotStatement, lock_key
+from gateway.driver import DriverTransaction, lock_key
+from gateway.storage.statements import HotStatement
 
 spent_ids = sa.Table(
     "spent_ids",

@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.database import Instant, Transaction, metadata
-from gateway.driver import insert_of
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
@@ -32,6 +31,7 @@ from gateway.profiles.revisions import (
     unseal_secret,
     write_document,
 )
+from gateway.storage.statements import insert_of
 
 WINDOWS = {"confirmed_hour": timedelta(hours=1), "confirmed_day": timedelta(days=1)}
 """The window of each budget of answered enquiries; an alarm is shown, and not raised again, for one window."""

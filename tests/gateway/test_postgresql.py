@@ -5,8 +5,9 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from gateway.driver import HotStatement
+from gateway.database import Database
 from gateway.errors.registry import StoreUnavailable
+from gateway.storage.statements import HotStatement
 from tests.kit.stores import Server, opened, running_postgresql
 
 
@@ -56,3 +57,78 @@ async def _names_of_connections(url: str) -> set[str]:
         pooled = (await reader.execute(sa.text("SELECT current_setting('application_name')"))).scalar_one()
         (hot,) = await database.fetch(names, {})
         return {str(pooled), str(hot[0])}
+
+
+_some = sa.Table(
+    "some", sa.MetaData(), sa.Column("key", sa.String(4), primary_key=True), sa.Column("value", sa.JSON)
+)
+_others = sa.Table("others", sa.MetaData(), sa.Column("key", sa.String(4), primary_key=True))
+_ADD, _ADD_OTHER = HotStatement(sa.insert(_some)), HotStatement(sa.insert(_others))
+_CHANGE = HotStatement(
+    sa.update(_some).where(_some.c.key == sa.bindparam("own_key")).values(value=sa.bindparam("value"))
+)
+_DELETE = HotStatement(sa.delete(_some).where(_some.c.key == sa.bindparam("own_key")))
+_LATEST = sa.text(
+    "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+)
+_LIST = HotStatement(sa.select(_some.c.key, sa.cast(_some.c.value, sa.String)).order_by(_some.c.key))
+
+
+async def _write_some(database: Database) -> list[tuple[str, str]]:
+    """Write rows of two tables in one transaction; return those of the first as it reads them."""
+    async with database.write() as transaction:
+        for table in (_some, _others):
+            await transaction.run_sync(table.create)
+    async with database.transaction(shared_lock=1) as hot:
+        await hot.run(_ADD, [{"key": key, "value": [key]} for key in "abcd"])
+        await hot.run(_ADD_OTHER, [{"key": "x"}, {"key": "y"}])
+        await hot.run(_CHANGE, [{"own_key": "b", "value": ["new"]}, {"own_key": "c", "value": None}])
+        await hot.run(_DELETE, [{"own_key": "a"}, {"own_key": "none"}])
+        return [tuple(row) for row in await hot.fetch(_LIST, {})]
+
+
+@pytest.mark.postgresql
+def test_writes_that_wait_for_one_message_keep_their_order_in_each_table(postgresql_server: Server) -> None:
+    url = postgresql_server.make_database()
+
+    async def run() -> tuple[list[tuple[str, str]], int]:
+        async with opened(url) as database:
+            found = await _write_some(database)
+            async with database.read() as reader:
+                others = (await reader.execute(sa.select(sa.func.count()).select_from(_others))).scalar_one()
+            return found, others
+
+    assert asyncio.run(run()) == ([("b", '["new"]'), ("c", "null"), ("d", '["d"]')], 2)
+
+
+@pytest.mark.postgresql
+def test_a_text_longer_than_its_column_is_refused_and_not_cut(postgresql_server: Server) -> None:
+    url = postgresql_server.make_database()
+
+    async def run() -> None:
+        async with opened(url) as database:
+            await _write_some(database)
+            async with database.transaction(shared_lock=1) as hot:
+                await hot.run(_ADD, [{"key": "fffff", "value": []}])
+
+    with pytest.raises(Exception, match="value too long"):
+        asyncio.run(run())
+
+
+@pytest.mark.postgresql
+def test_writes_of_several_tables_are_one_statement_for_the_server(postgresql_server: Server) -> None:
+    url = postgresql_server.make_database()
+
+    async def run() -> str:
+        async with opened(url) as database:
+            await _write_some(database)
+            async with database.transaction(shared_lock=1) as hot:
+                await hot.run(_ADD, [{"key": "e", "value": []}])
+                await hot.run(_ADD_OTHER, [{"key": "z"}])
+                await hot.flush()
+                async with database.read() as other:
+                    return str((await other.execute(_LATEST)).scalar_one())
+
+    query = asyncio.run(run())
+    assert query.startswith("WITH")
+    assert query.count("INSERT INTO") == 2

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.database import WAIT_SECONDS, Database, Transaction, open_database
-from gateway.driver import HotStatement
 from gateway.errors.registry import Overloaded
 from gateway.sqlite_driver import SqliteConnection
+from gateway.storage.statements import HotStatement
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.database import Database, open_database
-from gateway.driver import HotStatement
 from gateway.keys.sealing import seal
 from gateway.keys.store import list_keys
 from gateway.schema import migrate
+from gateway.storage.statements import HotStatement
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 

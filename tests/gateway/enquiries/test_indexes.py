@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.driver import HotStatement
 from gateway.enquiries.budget_store import SPENT
 from gateway.enquiries.store import REUSABLE
 from gateway.settings import Settings
+from gateway.storage.statements import HotStatement
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.scene import open_scene, settings_for

@@ -1,0 +1,213 @@
+"""Texts of hot statements, which SQLAlchemy writes once for each database (docs/decisions/0077, 0126).
+
+A list is one parameter (`is_one_of`). A statement that writes has a second text on PostgreSQL, for any number of rows at once: each
+parameter is then an array with one value for each row.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import to_json
+from sqlalchemy.dialects import registry
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import replacement_traverse
+
+Row = Sequence[Any]
+"""The columns of one row, in the statement's order."""
+
+Members = Mapping[str, Any]
+"""The parameters of one run, by name."""
+
+
+class _Texts(sa.TypeDecorator[Any]):
+    """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Return the type on a database."""
+        return sa.ARRAY(sa.String()) if dialect.name == "postgresql" else sa.Text()
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Write the list, where SQLAlchemy runs the statement."""
+        return list(value) if dialect.name == "postgresql" else _write_texts(value)
+
+
+class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy's own functions do
+    """The condition that a text column has one of the texts of a list parameter."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[str], name: str) -> None:
+        self.column = column
+        self.texts: sa.BindParameter[Any] = sa.bindparam(name, type_=_Texts())
+
+    def self_group(self, against: Any = None) -> Any:
+        """Return itself: SQLAlchemy would write `… = 1` for SQLite, which no index answers."""
+        del against
+        return self
+
+
+@compiles(is_one_of, "sqlite")
+def _on_sqlite(element: is_one_of, compiler: Any, **options: Any) -> str:
+    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - both texts are the compiler's own
+
+
+@compiles(is_one_of, "postgresql")
+def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
+    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
+    return f"{column} = ANY({texts})"
+
+
+def _write_instant(value: datetime | None) -> str | None:
+    """Return an instant as SQLAlchemy stores it in SQLite, without an offset."""
+    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
+
+
+def _read_instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _is_instant(type_: object) -> bool:
+    return isinstance(type_, sa.TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
+
+
+def _write_texts(value: Iterable[str]) -> str:
+    return to_json(list(value)).decode()
+
+
+class StatementText:
+    """A statement's text for one database, and how its parameters and columns are converted."""
+
+    def __init__(self, clause: Any, dialect: sa.Dialect) -> None:
+        compiled = clause.compile(dialect=dialect)
+        self.text, self._order = str(compiled), compiled.positiontup
+        self._defaults = {name: value for name, value in compiled.params.items() if value is not None}
+        on_sqlite = dialect.name == "sqlite"
+        writers = ((name, self._writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
+        self._writers = [(name, write) for name, write in writers if write is not None]
+        columns = list(getattr(clause, "selected_columns", ())) or list(getattr(clause, "_returning", ()))
+        self._instants = [
+            place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)
+        ]
+
+    @staticmethod
+    def _writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
+        if isinstance(type_, _Texts):
+            return _write_texts if on_sqlite else list
+        if isinstance(type_, sa.JSON):
+            return json.dumps
+        return _write_instant if on_sqlite and _is_instant(type_) else None
+
+    def arguments(self, members: Members) -> list[Any]:
+        """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one."""
+        values = {**self._defaults, **members}
+        for name, write in self._writers:
+            values[name] = write(values[name])
+        return [values[name] for name in self._order]
+
+    def rows(self, found: Sequence[Row]) -> Sequence[Row]:
+        """Return rows with their instants read."""
+        if not self._instants or not found:
+            return found
+        rows = [list(row) for row in found]
+        for place in self._instants:
+            for row in rows:
+                row[place] = _read_instant(row[place])
+        return rows
+
+
+class RowsText:
+    """A writing statement's text on PostgreSQL, for any number of rows: each parameter is an array."""
+
+    def __init__(self, clause: Any, dialect: sa.Dialect) -> None:
+        single = clause.compile(dialect=dialect)
+        columns = [sa.column(name, _of_an_array(single.binds[name].type)) for name in single.positiontup]
+        arrays = (sa.bindparam(column.name, type_=sa.ARRAY(column.type)) for column in columns)
+        rows = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
+        if isinstance(clause, sa.Insert):
+            clause = clause.from_select([column.name for column in columns], sa.select(*rows.c))
+        else:
+
+            def replace(element: Any, **_: Any) -> Any:
+                is_parameter = isinstance(element, sa.BindParameter) and element.key in rows.c
+                return rows.c[element.key] if is_parameter else None
+
+            clause = replacement_traverse(clause, {}, replace)
+        compiled = clause.compile(dialect=dialect)
+        self.table, self.text = clause.table.name, str(compiled)
+        self._names = [(name, isinstance(rows.c[name].type, sa.JSON)) for name in compiled.positiontup]
+
+    def arguments(self, rows: Sequence[Members]) -> list[list[Any]]:
+        """Return an array for each parameter. Raises `KeyError` for a missing one."""
+        return [
+            [json.dumps(row[name]) if is_json else row[name] for row in rows] for name, is_json in self._names
+        ]
+
+
+def _of_an_array(type_: Any) -> Any:
+    """Return a type for an array's elements. A text has no length: a cast would cut a long one instead of refusing it."""
+    return sa.String() if isinstance(type_, sa.String) else type_
+
+
+@lru_cache(maxsize=256)
+def join_writes(texts: tuple[str, ...]) -> str:
+    """Return one statement that runs these, each of which writes another table; their parameters follow one another."""
+    if len(texts) == 1:
+        return texts[0]
+    parts, before = [], 0
+    for number, text in enumerate(texts):
+        pieces = _PARAMETER.split(text)  # every second one is a parameter's number
+        pieces[1::2] = [f"${int(found) + before}" for found in pieces[1::2]]
+        parts.append(f"write_{number} AS ({''.join(pieces)})")
+        before += len(set(pieces[1::2]))
+    return f"WITH {', '.join(parts)} SELECT 1"
+
+
+_PARAMETER = re.compile(r"\$([0-9]+)")
+
+
+def insert_of(dialect: str) -> Any:
+    """Return the `insert` of a database, which has ON CONFLICT; PostgreSQL's dialect is loaded where it is used."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
+
+
+class HotStatement:
+    """A statement whose text SQLAlchemy writes once per database, at its first run.
+
+    `postgresql` is PostgreSQL's own form of it, where the two have no common one; `from_insert` makes it from `insert_of`.
+    """
+
+    def __init__(self, clause: Any = None, *, postgresql: Any = None, from_insert: Any = None) -> None:
+        self._clauses = {"sqlite": clause, "postgresql": clause if postgresql is None else postgresql}
+        self._from_insert = from_insert
+
+    def clause(self, dialect: str) -> Any:
+        """Return the clause for a database, which SQLAlchemy runs too."""
+        if self._from_insert is not None and self._clauses[dialect] is None:
+            self._clauses[dialect] = self._from_insert(insert_of(dialect))
+        return self._clauses[dialect]
+
+    @cached_property
+    def on_sqlite(self) -> StatementText:
+        """Return the text for SQLite."""
+        return StatementText(self.clause("sqlite"), registry.load("sqlite")(paramstyle="qmark"))
+
+    @cached_property
+    def on_postgresql(self) -> StatementText:
+        """Return the text for PostgreSQL."""
+        return StatementText(self.clause("postgresql"), registry.load("postgresql.asyncpg")())
+
+    @cached_property
+    def rows_on_postgresql(self) -> RowsText:
+        """Return the text for any number of rows on PostgreSQL, of a statement that writes."""
+        return RowsText(self.clause("postgresql"), registry.load("postgresql.asyncpg")())
