@@ -5,14 +5,11 @@ ended, so that nothing else runs while it is measured. The cost of a request is 
 tree, the database included; it depends less on other load of the machine than the rate does.
 """
 
-import argparse
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +24,7 @@ from typing import Any
 import httpx
 
 from benchmarks import peers, subjects
+from benchmarks.command import make_parser, working_folder
 from benchmarks.goals import compare, judge
 from benchmarks.kept import keep, machine
 from benchmarks.ours import ASKED, KINDS, GatewayStore, copy_store, make_pattern
@@ -78,12 +76,7 @@ class Options:
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench",
-        description=(__doc__ or "").partition(":")[2].strip(),
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, examples=EXAMPLES)
     parser.add_argument(
         "--only", action="append", default=[], metavar="TEXT", help="only these; may be repeated"
     )
@@ -118,13 +111,10 @@ class Progress:
 def main() -> None:
     """Run everything, print the table, keep the result."""
     options = read_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that all children end too
-    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
     load = [os.getloadavg()]
     try:
         find_wrk()
-        with ExitStack() as stack:
+        with working_folder("bench") as folder, ExitStack() as stack:
             mock = stack.enter_context(serving_mock("--population", str(POPULATION), "--seed", SEED))
             chosen, missing = _choose(options, mock, folder, stack)
             if not chosen:
@@ -139,8 +129,6 @@ def main() -> None:
                     path = keep(f"bench-{options.label}" if options.label else "bench", result)
     except (ToolMissing, WrongAnswers, RuntimeError) as error:
         sys.exit(f"error: {error}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print_table(result)
     print(f"written to {path}")
     if progress.failed:

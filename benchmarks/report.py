@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import make_parser
 from benchmarks.kept import RESULTS
 
 PAGE = RESULTS.parent.parent / "docs" / "performance.md"
@@ -153,6 +154,7 @@ def write_page(text: str, before: Mapping[str, Any], after: Mapping[str, Any]) -
 
 def main() -> None:
     """Write the page."""
+    make_parser(__doc__).parse_args()
     after = find_newest()
     if not after:
         raise SystemExit("error: no result in benchmarks/results/: run make bench first")

@@ -6,10 +6,7 @@ function with the number of its calls, `--order` lists the calls in order; neith
 docs/performance.md.
 """
 
-import argparse
 import asyncio
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,8 +16,9 @@ from typing import Any
 
 import httpx
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep
-from benchmarks.profiled import ROOT, ProfiledPrograms
+from benchmarks.profiled import ProfiledPrograms
 from demo.scene import Scene, set_up
 from portal.gateway_client import GatewayClient
 
@@ -41,18 +39,16 @@ class Walk:
 
 def main() -> None:
     """Measure each kind, print and store the counts."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
+    parser = make_parser(__doc__)
     parser.add_argument("--calls", action="store_true", help="list the functions, the most called first")
     parser.add_argument("--order", action="store_true", help="list the calls in their order")
     options = parser.parse_args()
-    (ROOT / "var").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="steps-", dir=ROOT / "var"))
-    try:
-        with ProfiledPrograms(folder, profiler="benchmarks.traced") as programs:
-            scene = set_up(programs, {"GATEWAY_LOG_LEVEL": "warning"})
-            called = asyncio.run(_measure(programs, scene))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        working_folder("steps") as folder,
+        ProfiledPrograms(folder, profiler="benchmarks.traced") as programs,
+    ):
+        scene = set_up(programs, {"GATEWAY_LOG_LEVEL": "warning"})
+        called = asyncio.run(measure(programs, scene, WARM, TRIES))
     print("one request inside gateway/   files  functions  calls  changes of room")
     walks = {kind: read_walk(lines) for kind, lines in called.items()}
     for kind, walk in walks.items():
@@ -72,10 +68,11 @@ def main() -> None:
         print(f"written to {path}")
 
 
-async def _measure(programs: ProfiledPrograms, scene: Scene) -> dict[str, list[str]]:
+async def measure(programs: ProfiledPrograms, scene: Scene, warm: int, tries: int) -> dict[str, list[str]]:
+    """Return the calls of each kind of request: those of the request that made the fewest of `tries`."""
     async with GatewayClient(scene.sandbox) as portal:
         token = (await portal.token())["access_token"]
-    bodies = _make_bodies(scene, WARM + TRIES)
+    bodies = _make_bodies(scene, warm + tries)
     asked = [body | {"fresh": True} for body in bodies]
     base, headers = f"{scene.sandbox.issuer}/v1", {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as http:
@@ -87,9 +84,9 @@ async def _measure(programs: ProfiledPrograms, scene: Scene) -> dict[str, list[s
             for body, receipt in zip(bodies, receipts, strict=True)
         ]
         return {
-            "verification, asked": await _walk(programs, http, f"{base}/verifications", asked),
-            "verification, reused": await _walk(programs, http, f"{base}/verifications", bodies),
-            "prefill": await _walk(programs, http, f"{base}/prefills", prefills),
+            "verification, asked": await _walk(programs, http, f"{base}/verifications", asked, warm),
+            "verification, reused": await _walk(programs, http, f"{base}/verifications", bodies, warm),
+            "prefill": await _walk(programs, http, f"{base}/prefills", prefills, warm),
         }
 
 
@@ -105,13 +102,17 @@ def _make_bodies(scene: Scene, count: int) -> list[dict[str, Any]]:
 
 
 async def _walk(
-    programs: ProfiledPrograms, http: httpx.AsyncClient, address: str, bodies: Sequence[Mapping[str, Any]]
+    programs: ProfiledPrograms,
+    http: httpx.AsyncClient,
+    address: str,
+    bodies: Sequence[Mapping[str, Any]],
+    warm: int,
 ) -> list[str]:
-    """Return the calls of the request that made the fewest."""
-    for body in bodies[:WARM]:
+    """Return the calls of the request after the first `warm` ones that made the fewest."""
+    for body in bodies[:warm]:
         (await http.post(address, json=body)).raise_for_status()
     walks = []
-    for body in bodies[WARM:]:
+    for body in bodies[warm:]:
         programs.begin()
         await asyncio.sleep(0.1)
         (await http.post(address, json=body)).raise_for_status()

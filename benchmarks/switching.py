@@ -9,8 +9,6 @@ question after it wait among their requests.
 """
 
 import asyncio
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep, machine
 from tests.kit.groups import make_place
 from tests.kit.programs import (
@@ -41,8 +40,7 @@ from tests.kit.scene import AGENCY, enquiry
 from tests.kit.staff import OpsClient, enrol_operators, issue_account, revision_of, sign_in_operators
 from tests.kit.stores import PostgresqlMissing, running_postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
-SWITCHES = 50
+SWITCHES, QUICK = 50, 3
 CALLERS = 64
 WORKERS = 4
 PATIENCE_S = 120
@@ -91,33 +89,43 @@ class Load:
 
 def main() -> None:
     """Measure on both kinds of store, print and store the figures."""
-    (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "var"))
+    parser = make_parser(__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} switches, and store nothing")
+    quick = parser.parse_args().quick
+    switches = QUICK if quick else SWITCHES
+    with working_folder("switching") as folder:
+        found = _measure_stores(folder, switches)
+    print(f"{switches} switches of a connection under {CALLERS} callers; {machine()}")
+    _report(found)
+    if not quick:
+        kept = {"callers": CALLERS, "switches": switches, "figures": found}
+        print(f"written to {keep('switching', kept)}")
+
+
+def _measure_stores(folder: Path, switches: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     try:
         with serving_mock() as mock:
             (folder / "sqlite").mkdir()
             place = place_beside(mock, folder / "sqlite")
             place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
-            found["1 worker, SQLite"] = _run(mock, place, workers=1)
+            found["1 worker, SQLite"] = _run(mock, place, switches, workers=1)
         with serving_mock() as mock, running_postgresql() as server:
             server.make_template()
             (folder / "postgresql").mkdir()
             place = make_place(mock, server, folder / "postgresql")
-            found[f"{WORKERS} workers, PostgreSQL"] = _run(mock, place, workers=WORKERS)
+            found[f"{WORKERS} workers, PostgreSQL"] = _run(mock, place, switches, workers=WORKERS)
     except PostgresqlMissing as missing:
         print(f"no PostgreSQL here, one kind of store only: {missing}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    _report(found)
+    return found
 
 
-def _run(mock: Served, place: Place, *, workers: int) -> dict[str, float]:
+def _run(mock: Served, place: Place, switches: int, *, workers: int) -> dict[str, float]:
     operators, account = enrol_operators(place), place.make_account()
     with place.serving(workers=workers) as running:
         desk = sign_in_operators(operators, running)
         with _callers(running, account, find_people(mock)[:CALLERS]) as load:
-            began = [_switch(mock, desk, load, number) for number in range(SWITCHES)]
+            began = [_switch(mock, desk, load, number) for number in range(switches)]
     return _measure(mock, place, began, load, workers=workers).to_json()
 
 
@@ -211,15 +219,12 @@ def _measure(
 
 
 def _report(found: dict[str, dict[str, float]]) -> None:
-    print(f"{SWITCHES} switches of a connection under {CALLERS} callers; {machine()}")
     for name, figures in found.items():
         print(
             f"  {name:<21} until each worker uses it: p50 {figures['p50_ms']:.0f} ms, p99 {figures['p99_ms']:.0f} ms "
             f"(from the commit {figures['from_commit_p50_ms']:.0f} and {figures['from_commit_p99_ms']:.0f} ms); "
             f"{figures['failed']:.0f} of {figures['requests']:.0f} requests failed"
         )
-    path = keep("switching", {"callers": CALLERS, "switches": SWITCHES, "figures": found})
-    print(f"written to {path}")
 
 
 if __name__ == "__main__":

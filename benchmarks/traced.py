@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import gateway
+from benchmarks.command import make_parser
 from benchmarks.profiled import BEGIN, END
 from gateway.__main__ import main
 
@@ -60,5 +61,8 @@ def trace_into(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    trace_into(Path(sys.argv.pop(1)))
+    parser = make_parser(__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file of the calls, written at END")
+    trace_into(parser.parse_args(sys.argv[1:2]).out)
+    del sys.argv[1]
     main()

@@ -1,30 +1,26 @@
-"""Measure `gateway audit verify` and the sequencer: rows a second, and memory, on both databases.
+"""`python -m benchmarks.verify_audit`: rows a second of `gateway audit verify` and of the sequencer, and memory.
 
-A log of the rows is made, its rows are given, then it is verified. The goals: 50,000 rows a second, and no more memory after
+On both databases a log of the rows is made, its rows are given, then it is verified. The goals: 50,000 rows a second, and no more memory after
 all rows than after a tenth of them. Rows per CPU second depend less on other load of the machine than the rate does.
-
-Run: python -m benchmarks.verify_audit [--rows 200000] [--only sqlite]; part of `make bench`.
 """
 
-import argparse
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep
 from benchmarks.processes import read_largest_mib
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.state_check import STEP
-from gateway.audit.store import audit_entries, audit_waiting, entry_values
+from gateway.audit.store import audit_entries, audit_promises, audit_waiting, entry_values
 from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.clock import SystemClock
@@ -66,13 +62,16 @@ def _entry(number: int) -> AuditEntry:
 
 async def _fill(database: Database, rows: int, macs: EntryMacs) -> None:
     for start in range(0, rows, _GROUP):
-        entries = [
-            entry_values(number + 1, _entry(number), macs)
-            for number in range(start, min(rows, start + _GROUP))
+        recorded = [_entry(number) for number in range(start, min(rows, start + _GROUP))]
+        entries = [entry_values(id_, entry, macs) for id_, entry in enumerate(recorded, start + 1)]
+        promises = [
+            {"verification": entry.verification, "entry": values["id"], "leaf": values["leaf"]}
+            for entry, values in zip(recorded, entries, strict=True)
         ]
         async with database.write() as connection:
             await connection.execute(sa.insert(audit_entries), entries)
             await connection.execute(sa.insert(audit_waiting), [{"entry": each["id"]} for each in entries])
+            await connection.execute(sa.insert(audit_promises), promises)
 
 
 async def measure(url: str, rows: int) -> dict[str, float]:
@@ -95,6 +94,7 @@ async def measure(url: str, rows: int) -> dict[str, float]:
         trust = await read_trust(database, vault, now=clock.now())
         began = _now()
         found = await verify_audit(database, trust=trust, progress=note_memory)
+        note_memory("audit rows", rows, rows)
         figures |= _rates("verify", rows, began)
     finally:
         await database.close()
@@ -132,16 +132,16 @@ def _print(database: str, figures: Mapping[str, float]) -> None:
 
 def main() -> None:
     """Measure on each database, print the figures and keep them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.verify_audit")
+    parser = make_parser(__doc__)
     parser.add_argument("--rows", type=int, default=200_000, help="rows of the log (default 200,000)")
     parser.add_argument("--only", choices=("sqlite", "postgresql"), help="one database")
     options = parser.parse_args()
     if options.rows < STEP:
         parser.error(f"--rows is at least {STEP}")
     found: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with working_folder("verify-audit") as folder, ExitStack() as stack:
         if options.only != "postgresql":
-            url = f"sqlite:///{Path(folder) / 'gateway.db'}"
+            url = f"sqlite:///{folder / 'gateway.db'}"
             found["SQLite"] = asyncio.run(measure(url, options.rows))
         if options.only != "sqlite":
             try:

@@ -8,6 +8,7 @@ has a table for each. `python -m tools.fit_population` takes ten seconds;
 `mock-c06 population report` shows what comes of it. The targets: data/census.toml, docs/mock-population.md.
 """
 
+import argparse
 import tomllib
 from bisect import bisect_right
 from collections import defaultdict
@@ -207,4 +208,5 @@ def choose() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tools.fit_population", description=__doc__).parse_args()
     (DATA / "strata.tsv").write_text(choose(), encoding="utf-8")

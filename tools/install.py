@@ -8,6 +8,7 @@ Why uv, and why inside the project: docs/decisions/0020.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.util
 import os
@@ -38,6 +39,7 @@ class InstallFailed(Exception):
 
 def main() -> int:
     """Bring `.venv` up to date; return 0, or 1 after one line with the reason."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     try:
         _install(_interpreter())
     except InstallFailed as failure:

@@ -6,6 +6,7 @@ no serial number). Licences are left out, since a lock has none.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -46,4 +47,6 @@ def main(folder: Path = OUT) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:2])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=OUT, help="where to write (.cache/sbom)")
+    sys.exit(main(parser.parse_args().folder))

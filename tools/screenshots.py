@@ -1,8 +1,10 @@
 """`make screenshots`: start mock, gateway and test portal, walk through them in Chromium, write `docs/images/*.png`."""
 
+import argparse
 import asyncio
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -134,6 +136,8 @@ async def run(scene: Scene, url: str) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python tools/screenshots.py", description=__doc__).parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the programs end too
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Programs(Path(folder)) as programs:
         scene = set_up(programs, {})

@@ -8,15 +8,21 @@ import sys
 import httpx
 import uvicorn
 
+from benchmarks.command import make_parser
 from benchmarks.naive.app import Registry, build_app
 
 if __name__ == "__main__":
-    url, user, agency, database, port, *shared = sys.argv[1:]
+    parser = make_parser(__doc__)
+    for name in ("url", "user", "agency", "database"):
+        parser.add_argument(name, metavar=name.upper())
+    parser.add_argument("port", type=int, metavar="PORT")
+    parser.add_argument("--shared", action="store_true", help="one HTTP client for all questions")
+    given = parser.parse_args()
     secret, token_key = sys.stdin.read().split()
     app = build_app(
-        Registry(url=url, user=user, secret=secret, agency=agency),
-        database=database,
+        Registry(url=given.url, user=given.user, secret=secret, agency=given.agency),
+        database=given.database,
         token_key=token_key.encode(),
-        client=httpx.Client(trust_env=False) if shared else None,
+        client=httpx.Client(trust_env=False) if given.shared else None,
     )
-    uvicorn.run(app, port=int(port), log_level="warning", access_log=False)
+    uvicorn.run(app, port=given.port, log_level="warning", access_log=False)

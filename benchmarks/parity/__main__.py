@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from benchmarks.command import make_parser
 from benchmarks.parity.combinations import DIALECT, make_rows, switches_of
 from benchmarks.parity.job import Judgement, Known, Step, run_job
 from benchmarks.parity.page import judge, write_page
@@ -28,6 +29,7 @@ PAGE = ROOT / "docs" / "parity.md"
 
 def main() -> int:
     """Run all combinations and write the page."""
+    make_parser(__doc__).parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     results = asyncio.run(run_all(make_rows()))
     for number, (row, steps) in enumerate(results, 1):
