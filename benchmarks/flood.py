@@ -15,6 +15,8 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -238,6 +240,7 @@ def _flood(base: str, headers: Mapping[str, str], *, paced: bool) -> Iterator[Ca
 
 def _run_flood(base: str, headers: dict[str, str], paced: bool, pipe: Connection) -> None:
     os.nice(BEHIND)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends this process
     pipe.send(asyncio.run(_flood_until_stopped(base, headers, paced, pipe)))
 
 
@@ -319,6 +322,7 @@ def _hostile_registry() -> Iterator[str]:
 def _serve_bombs(pipe: Connection) -> None:
     """Answer every request after a second with 60,000 attributes."""
     os.nice(BEHIND)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the flood
     answer = bomb()
 
     class _Handler(BaseHTTPRequestHandler):
@@ -337,7 +341,13 @@ def _serve_bombs(pipe: Connection) -> None:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+    class _Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Print nothing of a connection that the gateway has ended."""
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         pipe.send(f"http://127.0.0.1:{server.server_address[1]}")
         server.serve_forever()
 

@@ -13,8 +13,11 @@ import typer
 
 from portal.errors import StartRefused
 from witness.errors import NoteInvalid
-from witness.notes import VerifierKey, parse_checkpoint, parse_keys
+from witness.notes import MOST_NOTE, VerifierKey, parse_checkpoint, parse_keys
 from witness.proofs import Proved, parse_proof, verify_proof
+
+_MOST = 2 * MOST_NOTE
+"""Limit of a file's characters: a proof is a note and at most 63 hashes."""
 
 
 def verify_files(
@@ -78,6 +81,10 @@ def _read_leaf(receipt: str) -> bytes:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_MOST + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise StartRefused(f"{path}: can't be read ({type(error).__name__})") from None
+    if len(text) > _MOST:
+        raise StartRefused(f"{path}: over {_MOST} characters: no proof, key or receipt is so long")
+    return text

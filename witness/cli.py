@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -76,6 +77,9 @@ def serve_command(
       witness serve --gateway https://gateway.example --key witness.key
       witness serve --gateway http://127.0.0.1:8000 --key witness.key --interval 1
     """
+    _require_address(gateway)
+    if not math.isfinite(interval):
+        raise StartRefused("--interval is a number of seconds")
     _log_to_stderr()
     cosigner = open_key(key, name)
     keys = [] if log_key is None else _read_log_keys(log_key)
@@ -86,6 +90,16 @@ def serve_command(
         has_alarm = asyncio.run(_serve(gateway, cosigner, file, keys, interval, listener))
     if has_alarm:
         raise typer.Exit(1)
+
+
+def _require_address(gateway: str) -> None:
+    """Refuse what no request can be sent to. Raises `StartRefused`."""
+    try:
+        address = httpx.URL(gateway)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise StartRefused("--gateway: expected an address such as https://gateway.example")
 
 
 def open_key(path: Path, name: str | None) -> Cosigner:

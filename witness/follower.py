@@ -34,6 +34,9 @@ from witness.tree import Edge
 _TRIES = 2
 """How often the tiles are read before they count as wrong: one answer may have been damaged on its way."""
 
+CHECK_S = 60.0
+"""Limit of one check with all its answers: a log that trickles is not followed, and the state must say so."""
+
 log = logging.getLogger("witness")
 
 
@@ -64,12 +67,13 @@ class Witness:
         *,
         now: Callable[[], int],
         keys: Sequence[VerifierKey] = (),
+        limit: float = CHECK_S,
     ) -> None:
         self.record = file.read()
         self.state, self.reason = State.STARTING, ""
         self.checks = dict.fromkeys(State, 0)
         self._client, self._cosigner, self._file, self._now = client, cosigner, file, now
-        self._given = tuple(keys)
+        self._given, self._limit = tuple(keys), limit
         if self.record.fork is not None:
             self._settle(State.FORKED, self.record.fork.reason)
 
@@ -93,7 +97,10 @@ class Witness:
         if self.state is State.FORKED:
             return
         try:
-            await self._cosign(await self._client.fetch_checkpoint())
+            async with asyncio.timeout(self._limit):
+                await self._cosign(await self._client.fetch_checkpoint())
+        except TimeoutError:
+            self._settle(State.UNREACHABLE, f"its answers took over {self._limit:g} s together")
         except LogUnreachable as error:
             self._settle(State.UNREACHABLE, str(error))
         except (CheckpointRefused, NoteInvalid) as error:

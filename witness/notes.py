@@ -23,6 +23,7 @@ MOST_NOTE = 65_536
 
 _SIGNATURE = "\N{EM DASH} "
 _NAME = re.compile(r"[^\s+]{1,255}")
+_LONGEST_ORIGIN = 255
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _PRIVATE = "PRIVATE+KEY+"
@@ -85,7 +86,7 @@ class Signed:
 def parse_key(text: str) -> VerifierKey:
     """Read a `vkey` of one of the two algorithms. Raises `NoteInvalid`."""
     parts = text.split("+", 2)
-    if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
+    if len(parts) != 3 or not _is_name(parts[0]):
         raise NoteInvalid("not a key; expected name+id+base64, as /key shows it")
     name, key_id, content = parts[0], parts[1], decode(parts[2])
     if len(content) != 1 + HASH_BYTES or content[0] not in tuple(Algorithm):
@@ -108,7 +109,7 @@ def parse_checkpoint(note: str) -> Checkpoint:
         raise NoteInvalid("not a signed note")
     text += "\n"
     lines = text.split("\n")
-    if len(lines) < 4 or "" in lines[:-1] or not _SIZE.fullmatch(lines[1]):
+    if len(lines) < 4 or "" in lines[:-1] or not _is_origin(lines[0]) or not _SIZE.fullmatch(lines[1]):
         raise NoteInvalid("not a checkpoint; expected origin, size and root")
     root = decode(lines[2])
     if len(root) != HASH_BYTES:
@@ -151,7 +152,7 @@ class Cosigner:
     """A witness's key. It is stored as one line, as signers of notes have it."""
 
     def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise NoteInvalid(f"{name!r}: a name of 1 to 255 characters is expected, without spaces and +")
         self._private = private
         public = private.public_key().public_bytes_raw()
@@ -193,10 +194,19 @@ def decode(text: str) -> bytes:
         raise NoteInvalid("not base64") from None
 
 
+def _is_name(text: str) -> bool:
+    """Return whether a text is a signer's name; it is printed, so that it must not steer a terminal."""
+    return text.isprintable() and _NAME.fullmatch(text) is not None
+
+
+def _is_origin(line: str) -> bool:
+    return line.isprintable() and len(line) <= _LONGEST_ORIGIN
+
+
 def _parse_signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(_SIGNATURE).partition(" ")
     content = decode(encoded)
-    if not line.startswith(_SIGNATURE) or not _NAME.fullmatch(name) or len(content) < 5:
+    if not line.startswith(_SIGNATURE) or not _is_name(name) or len(content) < 5:
         raise NoteInvalid("not a signed note; a signature line is malformed")
     return Signature(name=name, key_id=content[:4], value=content[4:])
 

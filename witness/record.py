@@ -76,7 +76,7 @@ class RecordFile:
             )
         except FileNotFoundError:
             return Record()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, NoteInvalid):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, NoteInvalid):
             raise StartRefused(
                 f"{self._path}: not a witness's record; put it back, since without it a fork from before is not seen"
             ) from None

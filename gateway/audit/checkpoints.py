@@ -23,6 +23,8 @@ _PUBLIC_BYTES = 32
 _MAX_NOTE = 16_384
 _SIGNATURE = "\N{EM DASH} "
 _NAME = re.compile(r"[^\s+]{1,200}")
+_LATEST = 253_402_300_799
+"""The last second of the year 9999: later times can't be shown."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 _NOTE = re.compile(r"^(?:[^\n]{1,1000}\n){3,16}\n(?:\N{EM DASH} [^\n]{1,8000}\n){1,32}", re.MULTILINE)
 
@@ -73,7 +75,7 @@ def parse_checkpoint(note: str) -> Checkpoint:
     """Read a note; its signatures are not checked. Raises `NoteInvalid`."""
     text, _ = _parts(note)
     lines = text.split("\n")
-    if len(lines) < 4 or lines[-1] or not _NAME.fullmatch(lines[0]) or not _SIZE.fullmatch(lines[1]):
+    if len(lines) < 4 or lines[-1] or not _is_name(lines[0]) or not _SIZE.fullmatch(lines[1]):
         raise NoteInvalid
     root = _decode(lines[2])
     if len(root) != hashlib.sha256().digest_size:
@@ -134,7 +136,7 @@ def check_cosignature(checkpoint: Checkpoint, witness: str) -> Cosignature:
     name, _, rest = witness.partition("+")
     content = _decode(rest.partition("+")[2])
     public = content[1:]
-    if content[:1] != _COSIGNATURE or len(public) != _PUBLIC_BYTES:
+    if content[:1] != _COSIGNATURE or len(public) != _PUBLIC_BYTES or not _is_name(name):
         raise NoteInvalid
     text, lines = _parts(checkpoint.note)
     for line in lines:
@@ -148,8 +150,15 @@ def check_cosignature(checkpoint: Checkpoint, witness: str) -> Cosignature:
             Ed25519PublicKey.from_public_bytes(public).verify(signed[12:], message.encode())
         except InvalidSignature:
             raise NoteInvalid from None
+        if time > _LATEST:
+            raise NoteInvalid
         return Cosignature(name=name, time=time)
     raise NoteInvalid
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a text is a signer's name; it is printed, so that it must not steer a terminal."""
+    return text.isprintable() and _NAME.fullmatch(text) is not None
 
 
 def _key_id(name: str, public: bytes, algorithm: bytes = _ED25519) -> bytes:

@@ -17,6 +17,8 @@ from gateway.errors.operators import OperationError
 
 MAX_BYTES = 64 << 20
 MAX_ENTRIES = 200_000
+_MAX_PARTS = 20 * MAX_ENTRIES
+"""Limit of objects, arrays and members, counted before they are parsed: an empty object takes 20 times its text in memory."""
 
 TOKEN = "token"  # noqa: S105 - the operation of a login's entry
 
@@ -42,6 +44,17 @@ class JournalInvalid(OperationError):
     """The file isn't a provider's log; says where and what is expected."""
 
 
+class _Repeated(Exception):
+    """A member is there twice, so that two readers of the log could see two contents."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _Repeated("a member is there twice")
+    return members
+
+
 def read_journal(path: Path) -> list[LoggedCall]:
     """Return the calls of a file, without logins.
 
@@ -57,6 +70,8 @@ def read_journal(path: Path) -> list[LoggedCall]:
         raise JournalInvalid(f"{path}: over {MAX_BYTES >> 20} MiB: export a shorter period")
     if not raw.strip():
         raise JournalInvalid(f"{path}: empty")
+    if sum(map(raw.count, (b"{", b"[", b","))) > _MAX_PARTS:
+        raise JournalInvalid(f"{path}: over {MAX_ENTRIES} entries: export a shorter period")
     found = []
     for place, members in enumerate(_parse(path, raw), start=1):
         if place > MAX_ENTRIES:
@@ -76,7 +91,9 @@ def _parse(path: Path, raw: bytes) -> Iterator[Any]:
     except UnicodeDecodeError:
         raise JournalInvalid(f"{path}: not UTF-8") from None
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_unique)
+    except _Repeated as error:
+        raise JournalInvalid(f"{path}: {error}") from None
     except (ValueError, RecursionError):
         yield from _parse_lines(path, text)
         return
@@ -96,7 +113,9 @@ def _parse_lines(path: Path, text: str) -> Iterator[Any]:
         if not line.strip():
             continue
         try:
-            yield json.loads(line)
+            yield json.loads(line, object_pairs_hook=_unique)
+        except _Repeated as error:
+            raise JournalInvalid(f"{path}: line {number}: {error}") from None
         except (ValueError, RecursionError):
             raise JournalInvalid(f"{path}: line {number}: not JSON") from None
 

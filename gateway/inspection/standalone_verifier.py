@@ -6,8 +6,8 @@ hash, computed from salt and content; each row's path to the checkpoint's root; 
 is missing; the hash chain of rows that have one. The keys below came with the export: compare them with
 `/.well-known/audit/key`, or give a key that you got another way: `python verify.py --key VKEY`.
 
-A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; a row whose
-entry was erased has only `row` and `leaf`. Source: RFC 9162 §2.1, C2SP tlog-checkpoint and signed-note.
+A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; or `body`, the text
+that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`. Source: RFC 9162 §2.1, C2SP tlog-checkpoint and signed-note.
 """
 
 import argparse
@@ -32,6 +32,7 @@ FIRST, LAST = 1, 0
 _OWN = {"row", "leaf", "salt", "body", "previous", "hash", "digest"}
 _ED25519 = b"\x01"
 _LONGEST = 1 << 20
+"""Limit of a line, and of the checkpoint, in characters."""
 
 
 class Bad(Exception):
@@ -58,14 +59,16 @@ def main() -> int:
 
 def verify(folder: Path, keys: list[str]) -> tuple[int, bytes, int]:
     """Return the checkpoint's size and root, and the number of rows. Raises `Bad`."""
-    size, root = _read_checkpoint((folder / "checkpoint").read_text(encoding="utf-8"), keys)
+    for name in ("checkpoint", "rows.ndjson", "proofs.ndjson"):
+        if not (folder / name).is_file():  # a pipe or a device would have no end
+            raise Bad(f"{name}: not a file")
+    with (folder / "checkpoint").open(encoding="utf-8") as file:
+        size, root = _read_checkpoint(file.read(_LONGEST), keys)
     number, chained = FIRST - 1, ""
     for row, proof in zip_longest(_lines(folder / "rows.ndjson"), _lines(folder / "proofs.ndjson")):
         number += 1
         try:
-            chained = _check_row(
-                number, json.loads(row or "{}"), json.loads(proof or "{}"), size, root, chained
-            )
+            chained = _check_row(number, _parse(row or "{}"), _parse(proof or "{}"), size, root, chained)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Bad(f"row {number}: can't be read") from None
     if number != LAST:
@@ -77,6 +80,18 @@ def _lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         while line := file.readline(_LONGEST):
             yield line
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Return a JSON object; one with a name twice would have another content for another reader. Raises `ValueError`."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(members := dict(pairs)) < len(pairs):
+            raise ValueError
+        return members
+
+    found: dict[str, Any] = json.loads(text, object_pairs_hook=unique)
+    return found
 
 
 def _check_row(
@@ -101,7 +116,10 @@ def _check_leaf(row: dict[str, Any], chained: str) -> str:
     name, leaf = f"row {row['row']}", row["leaf"]
     if set(row) == {"row", "leaf"}:
         return ""  # its entry was erased
-    body = row.get("body") or _canonical({key: row[key] for key in row if key not in _OWN})
+    members = {key: row[key] for key in row if key not in _OWN}
+    body = row.get("body") or _canonical(members)
+    if "body" in row and _parse(body) != members:
+        raise Bad(f"{name}: its members are not those of its body")
     salted = f"{row.get('salt') or ''}\n{body}".encode()
     if "hash" not in row:
         computed = hashlib.sha256(b"\x00" + salted).hexdigest()

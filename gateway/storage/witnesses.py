@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 10.0
 
 _MOST = 65_536
+_PLAIN = {"accept-encoding": "identity"}  # a compressed answer could grow without limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +77,10 @@ async def _fetch(client: "httpx.AsyncClient", url: str, *, also: int = 200) -> s
     import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
 
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url) as answer:
+        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url, headers=_PLAIN) as answer:
             content = bytearray()
-            async for part in answer.aiter_bytes():
+            assert isinstance(answer.stream, httpx.AsyncByteStream)  # of an asynchronous client
+            async for part in answer.stream:  # as sent
                 content += part
                 if len(content) > _MOST:
                     raise StateWrong(f"{url}: not a witness's answer")
@@ -92,6 +94,7 @@ async def _fetch(client: "httpx.AsyncClient", url: str, *, also: int = 200) -> s
 def read_text(path: Path) -> str:
     """Return a file's text. Raises `StateWrong`."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MOST)
     except OSError as error:
         raise StateWrong(f"{path}: {error.strerror}") from None

@@ -1,8 +1,10 @@
 """What a witness's cosignature is good for: proofs that anyone checks offline, and a gateway's check of its own log."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -29,6 +31,7 @@ from witness.web import build_app
 
 __all__ = ["stand"]
 ADDRESS = "http://witness.test"
+ZIPPED = {"content-encoding": "gzip"}
 
 
 @asynccontextmanager
@@ -162,6 +165,16 @@ async def test_a_proof_that_shows_less_is_refused_with_the_reason(
     assert files.verify("--key", "witness.vkey").startswith("not a proof")
 
 
+@pytest.mark.parametrize("option", ["--key", "--receipt", "--checkpoint"])
+async def test_a_file_without_an_end_is_read_to_a_limit_and_refused(
+    scene: Scene, stand: Stand, tmp_path: Path, option: str
+) -> None:
+    _, receipt, proof = await prove(scene, stand)
+    files = Files(tmp_path, stand, receipt, proof)
+    reason = files.verify("--key", "witness.vkey", option, "/dev/zero")
+    assert reason == "over 131072 characters: no proof, key or receipt is so long"
+
+
 async def test_a_proof_that_is_not_cosigned_is_checked_with_the_witnesss_own_checkpoint(
     scene: Scene, stand: Stand, tmp_path: Path
 ) -> None:
@@ -240,6 +253,23 @@ async def test_the_check_wants_the_cosigned_checkpoint_in_the_log(
         await check(scene, str(note), str(key))
 
 
+@pytest.mark.parametrize(
+    ("name", "time"), [("witness.example", 2**62), ("witness\x1b[2J", 1_650_000_000)], ids=["time", "name"]
+)
+async def test_a_witness_with_an_impossible_time_or_a_steering_name_is_refused(
+    scene: Scene, stand: Stand, tmp_path: Path, name: str, time: int
+) -> None:
+    await stand.check(3)
+    cosigner = Cosigner("witness.example", Ed25519PrivateKey.generate())
+    cosigner.key = replace(cosigner.key, name=name)
+    note, key = tmp_path / "note", tmp_path / "key"
+    published = parse_checkpoint(await stand.published())
+    note.write_text(cosigner.cosign(published, log=stand.witness.record.keys, now=time), encoding="utf-8")
+    key.write_text(f"{cosigner.key}\n", encoding="utf-8")
+    with pytest.raises(StateWrong, match="not a checkpoint that this witness has cosigned"):
+        await check(scene, str(note), str(key))
+
+
 async def test_a_witness_is_read_with_its_own_key_or_a_kept_one(stand: Stand) -> None:
     await stand.check(3)
     for key in (None, f"{stand.witness.key}\n"):
@@ -271,6 +301,7 @@ async def test_a_witness_that_found_a_fork_ends_the_check_and_is_logged_once(
         (httpx.Response(200, json=[1]), "not a witness"),
         (httpx.Response(404), "answers with status 404"),
         (httpx.Response(200, text="x" * 70_000), "not a witness's answer"),
+        (httpx.Response(200, content=gzip.compress(b'{"state": 1}'), headers=ZIPPED), "not a witness"),
     ],
 )
 async def test_another_program_at_the_witnesss_address_is_refused(

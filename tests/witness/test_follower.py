@@ -324,6 +324,21 @@ async def test_a_log_that_cannot_be_read_is_unreachable_and_nothing_is_lost(
     assert await stand.check() is State.FOLLOWING
 
 
+async def test_a_log_that_trickles_its_tiles_is_unreachable_and_not_followed(stand: Stand) -> None:
+    async def trickle() -> Any:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b""
+
+    await stand.check(3)
+    stand.way.instead = lambda request: (
+        httpx.Response(200, content=trickle()) if "tile" in request.url.path else None
+    )
+    stand.witness = stand.start(limit=0.2)
+    assert await stand.check(4) is State.UNREACHABLE
+    assert stand.witness.reason == "its answers took over 0.2 s together"
+
+
 async def test_a_checkpoint_that_is_no_note_is_refused(stand: Stand) -> None:
     stand.way.instead = lambda _request: httpx.Response(200, text="<html>")
     assert await stand.check(3) is State.REFUSED
@@ -336,7 +351,7 @@ async def test_a_record_that_cannot_be_written_shows_no_cosignature(scene: Scene
     assert stand.witness.record.note == ""
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"fork": null, "size": 3}', "\x00"])
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "[" * 100_000, '{"fork": null, "size": 3}', "\x00"])
 def test_a_damaged_record_stops_the_start(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "record"
     file.write_text(damage, encoding="utf-8")

@@ -1,6 +1,7 @@
 """Notes, keys, cosignatures and proofs: the specification's examples, and no text that breaks a parser."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -122,12 +123,19 @@ def test_a_stored_key_is_read_back_and_names_no_other() -> None:
         "", "\n", "\n\n", checkpoint_text(), NOTE[:-1], NOTE + "\n", NOTE.replace("\n1\n", "\n01\n"), NOTE.replace("\n1\n", "\n-1\n"),
         NOTE.replace("\n1\n", "\n\n"), NOTE.replace("log.example\n1", "\n1"), NOTE.replace("cnJy", "cn!y"), NOTE.replace("cnJy", ""),
         NOTE.replace("\N{EM DASH} ", "- "), NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log example"), NOTE + "x\n",
-        NOTE.replace("1\n", "1\r\n"), NOTE.replace("log", "l\x00g"), NOTE.replace("\n1\n", f"\n1{'0' * 18}\n"), NOTE + "y" * 70_000,
+        NOTE.replace("1\n", "1\r\n"), NOTE.replace("log", "l\x00g"), NOTE.replace("log.example\n1", "log\x9b2J\n1"),
+        NOTE.replace("log.example\n1", "l" * 256 + "\n1"), NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log\u202eexample"), NOTE.replace("\n1\n", f"\n1{'0' * 18}\n"), NOTE + "y" * 70_000,
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_checkpoint_is_refused_as_such(note: str) -> None:
     with pytest.raises(NoteInvalid):
         parse_checkpoint(note)
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", "log\x9b31m", "log\u202eexample", "log\x7f"])
+def test_a_name_that_could_steer_a_terminal_is_no_name_of_a_key(name: str) -> None:
+    with pytest.raises(NoteInvalid, match=r"^not a key; expected name\+id\+base64"):
+        parse_key(str(replace(log_key(), name=name)))
 
 
 @given(st.text(alphabet=st.sampled_from("\N{EM DASH} \nlog.ex1+0=/ABab\x00é"), max_size=300))

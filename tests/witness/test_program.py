@@ -73,6 +73,9 @@ def test_a_second_witness_with_the_same_key_is_refused(tmp_path: Path) -> None:
         (("--key", "no/such/folder"), "", "error: no/such/folder: can't be made (No such file or directory)"),
         (("--key", "new", "--log-key", "file"), "x", "error: not a key; expected name+id+base64, as /key shows it"),
         (("--key", "new", "--log-key", "none"), "", "error: none: can't be read (FileNotFoundError)"),
+        (("--key", "new", "--gateway", "http://[::1"), "", "error: --gateway: expected an address such as https://"),
+        (("--key", "new", "--gateway", "gateway.example"), "", "error: --gateway: expected an address such as https://"),
+        (("--key", "new", "--interval", "nan"), "", "error: --interval is a number of seconds"),
         (("--key", "new", "--name", "a b"), "", "error: 'a b': a name of 1 to 255 characters is expected"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ import ast
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -160,6 +161,20 @@ def pretend_erased(folder: Path) -> None:
     write(folder, lines)
 
 
+def show_other_members(folder: Path) -> None:
+    """Give row 4 its hashed text as `body`, and show another outcome beside it."""
+    lines = read(folder)
+    lines[3] |= {"body": canonical(lines[3]), "outcome": "not_confirmed"}
+    write(folder, lines)
+
+
+def name_a_member_twice(folder: Path) -> None:
+    """Give row 4 another outcome before its own: some readers of JSON take the first."""
+    lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
+    lines[3] = '{"outcome": "not_confirmed", ' + lines[3].removeprefix("{")
+    (folder / ROWS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def break_line(folder: Path) -> None:
     """Write row 4 as something else than JSON."""
     lines = (folder / ROWS).read_text(encoding="utf-8").splitlines()
@@ -177,6 +192,8 @@ def break_line(folder: Path) -> None:
         (cut_off, "row 4: missing"),
         (swap, "row 4: not in the tree of the checkpoint"),
         (pretend_erased, "row 4: not in the tree of the checkpoint"),
+        (show_other_members, "row 4: its members are not those of its body"),
+        (name_a_member_twice, "row 4: can't be read"),
         (break_line, "row 4: can't be read"),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
@@ -196,6 +213,26 @@ async def test_a_row_after_the_last_one_is_not_of_the_export(exported: Path) -> 
     code, said = check(exported)
     assert code == 1
     assert said.startswith(f"bad: row {number}: ")
+
+
+@pytest.mark.parametrize("name", ["checkpoint", ROWS, PROOFS])
+async def test_a_device_or_a_pipe_in_place_of_a_file_is_refused_and_not_read(
+    exported: Path, name: str
+) -> None:
+    (exported / name).unlink()
+    (exported / name).symlink_to("/dev/zero")
+    assert check(exported) == (1, f"bad: {name}: not a file")
+    (exported / name).unlink()
+    os.mkfifo(exported / name)
+    assert check(exported) == (1, f"bad: {name}: not a file")
+
+
+async def test_an_entry_whose_text_is_not_canonical_verifies_with_its_members(exported: Path) -> None:
+    row = read(exported)[3]
+    members = {name: value for name, value in row.items() if name not in {"row", "leaf", "salt"}}
+    body = json.dumps(members)
+    row |= {"body": body, "leaf": leaf_hash(salt=row["salt"], body=body)}
+    assert standalone_verifier._check_leaf(row, "") == ""
 
 
 async def test_a_checkpoint_that_another_key_signed_is_refused(exported: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.identifiers import Profile
-from gateway.inspection.journal import MAX_BYTES, JournalInvalid, read_journal
+from gateway.inspection.journal import MAX_BYTES, MAX_ENTRIES, JournalInvalid, read_journal
 from gateway.inspection.period import Period
 from gateway.inspection.reconcile import KINDS, Reconciliation, reconcile
 from gateway.inspection.reconcile_report import (
@@ -231,6 +231,12 @@ def test_a_log_is_read_as_an_object_an_array_or_lines(tmp_path: Path, written: s
         (json.dumps([GOOD | {"body_sha256": "A" * 64}]), "entry 1: body_sha256: expected"),
         (json.dumps([GOOD | {"outcome": None}]), "entry 1: outcome: expected"),
         (json.dumps([GOOD | {"n": True}]), "entry 1: n: expected"),
+        (
+            json.dumps([GOOD]).replace('"outcome"', '"outcome": "refused", "outcome"'),
+            "a member is there twice",
+        ),
+        (json.dumps(GOOD) + '\n{"n": 1, "n": 2}\n', "line 2: a member is there twice"),
+        (f"[{'{},' * (20 * MAX_ENTRIES // 2)}{{}}]", "over 200000 entries"),
     ],
 )
 def test_a_malformed_log_is_refused_as_a_whole_with_the_entry(
