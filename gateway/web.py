@@ -26,6 +26,7 @@ from gateway.collector import GatewayCollector
 from gateway.console import open_web
 from gateway.console import web as console_web
 from gateway.console.open_web import OpenPages
+from gateway.console.responses import problem_page, wants_page
 from gateway.discrepancies import web as discrepancies_web
 from gateway.edge import health
 from gateway.edge.direct import Respond, find_direct_routes
@@ -52,6 +53,9 @@ from gateway.profiles.state import describe_enquiries, describe_profiles
 from gateway.registry.egress import open_transport
 from gateway.reports import web as reports_web
 from gateway.reports.use_cases import KeptReports
+
+_OF_PROGRAMS = frozenset({*Profile, OPERATORS, ".well-known"})
+"""The first segments of paths that have no page: their problems are JSON whatever the caller accepts."""
 
 
 def build_app(
@@ -186,6 +190,7 @@ def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:
             request_id=request.state.request_id,
             metadata_url=resource if profile else None,
             challenge=first in {OPERATORS, REPORTS},
+            write=problem_page if first not in _OF_PROGRAMS and wants_page(request) else None,
         )
 
     @app.exception_handler(GatewayError)

@@ -112,6 +112,8 @@ def write_value(value: Any, language: str) -> str:
     """Write a field's value as a person reads it: text, day, code, address, relative or several people."""
     if value is None or value == "":
         return "—"
+    if isinstance(value, Text):
+        return value.of(language)
     if isinstance(value, list):
         return "; ".join(write_value(each, language) for each in value) or "—"
     if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 if TYPE_CHECKING:
@@ -46,6 +47,18 @@ def render(
     """Return a page."""
     text = _environment().get_template(template).render(stylesheet=STYLESHEET, **values)
     return HTMLResponse(text, status_code=status, headers={**HEADERS, **(headers or {})})
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether the caller is a browser: it names HTML in `Accept`, and no browser sends `Authorization` here."""
+    headers = request.headers
+    return "text/html" in headers.get("accept", "") and "authorization" not in headers
+
+
+def problem_page(members: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """Return a problem's members as a page; `headers` are the problem's own."""
+    shown = {**headers, "Vary": "Accept"}
+    return render("refused.html", status=members["status"], headers=shown, found=members)
 
 
 @cache

@@ -5,7 +5,7 @@ person. Pydantic's messages are for programmers ("Input should be a valid string
 text here, and each text of our own validators has its Vietnamese one; a text without one gets its problem's title.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -95,6 +95,10 @@ def _challenge(error: GatewayError) -> str | None:
     return None
 
 
+Write = Callable[[Mapping[str, Any], Mapping[str, str]], Response]
+"""Returns the answer of a problem's members and headers."""
+
+
 def problem_response(
     error: GatewayError,
     *,
@@ -102,16 +106,17 @@ def problem_response(
     request_id: str,
     metadata_url: str | None = None,
     challenge: bool = False,
+    write: Write | None = None,
 ) -> Response:
-    """Return an error as `application/problem+json`; parameters as in `_headers`."""
+    """Return an error as `write` writes it, by default `application/problem+json`; parameters as in `_headers`."""
     body = _body(error, base=base, request_id=request_id)
     headers = {"Cache-Control": "no-store"} if metadata_url is None else {}
-    return JSONResponse(
-        body,
-        status_code=body["status"],
-        media_type=MEDIA_TYPE,
-        headers=headers | _headers(error, metadata_url=metadata_url, challenge=challenge),
-    )
+    headers |= _headers(error, metadata_url=metadata_url, challenge=challenge)
+    return (write or _as_json)(body, headers)
+
+
+def _as_json(members: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    return JSONResponse(members, status_code=members["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
 _PLAIN: Mapping[str, str] = {

@@ -63,7 +63,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         elif written is ReportFormat.HTML:
             typer.echo(report_page(report, load_catalogue(), language.value))
         else:
-            typer.echo(report_text(report, language.value))
+            typer.echo(report_text(report, load_catalogue(), language.value))
 
     return app
 

@@ -1,11 +1,15 @@
-"""The figures of a report: JSON, CSV and lines of text. The page is in page.py."""
+"""The figures of a report: JSON, CSV and lines of text. The page is in page.py.
+
+JSON and CSV are for programs and name a service by its slug; text and page by its name in the catalogue.
+"""
 
 import csv
 import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gateway.procedures.catalogue import Catalogue
 from gateway.reports.model import Measured, Services, WeeklyReport
 from gateway.reports.words import Language, word
 
@@ -106,12 +110,13 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
         yield from (("enquiries", slug, measure, n, _AUDIT) for measure, n in counts.items())
 
 
-def report_text(report: WeeklyReport, language: Language) -> str:
+def report_text(report: WeeklyReport, catalogue: Catalogue, language: Language) -> str:
     """Return the report in lines of at most 80 columns."""
+    names = service_names(catalogue, language)
     lines = [f"{word('title', language)}", f"{word('week', language)} {report.week}", ""]
-    lines += _wrap(services_lines(report, language))
+    lines += _wrap(services_lines(report, names, language))
     lines += ["", f"{word('measured', language)}:"]
-    lines += _wrap(measured_lines(report.measured, language))
+    lines += _wrap(measured_lines(report.measured, names, language))
     return "\n".join(lines)
 
 
@@ -120,14 +125,30 @@ def _wrap(labelled: list[tuple[str, str]]) -> Iterator[str]:
         yield from textwrap.wrap(f"{label}: {value}", COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
-def services_lines(report: WeeklyReport, language: Language) -> list[tuple[str, str]]:
+Names = Mapping[str, str]
+"""The name of each service, by slug."""
+
+
+def service_names(catalogue: Catalogue, language: Language) -> Names:
+    """Return the names; in English with the Vietnamese one, by which forms and sources know the service."""
+    if language == "vi":
+        return {each.slug: each.name_vi for each in catalogue.procedures}
+    return {each.slug: f"{each.name_en} ({each.name_vi})" for each in catalogue.procedures}
+
+
+def _listed(slugs: Iterable[str], names: Names, language: Language) -> str:
+    # Names have commas. A slug of an old entry may have left the catalogue.
+    return "; ".join(names.get(slug, slug) for slug in slugs) or word("none", language)
+
+
+def services_lines(report: WeeklyReport, names: Names, language: Language) -> list[tuple[str, str]]:
     """Return label and value of each figure of the sources."""
     services = report.services
     if services is None:
         return [(word("week", language), word("no_source", language))]
     members = _services_json(services)
     all_of, march, may = members["services"], members["march"], members["may"]
-    waiting = ", ".join(march["waiting"]) or word("none", language)
+    waiting = _listed(march["waiting"], names, language)
     return [
         (word("as_of", language), str(services.as_of)),
         (
@@ -136,7 +157,7 @@ def services_lines(report: WeeklyReport, language: Language) -> list[tuple[str, 
         ),
         (word("march_provided", language), f"{march['provided']}/{march['due']}"),
         (word("march_connected", language), f"{march['connected']}/{march['due']}"),
-        (word("march_waiting", language), f"{len(march['waiting'])}/{march['due']} ({waiting})"),
+        (word("march_waiting", language), f"{len(march['waiting'])}/{march['due']} – {waiting}"),
         (word("may_level_4", language), f"{may['level_4']}/{may['due']}"),
     ]
 
@@ -145,17 +166,16 @@ def _percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
-def measured_lines(measured: Measured, language: Language) -> list[tuple[str, str]]:
+def measured_lines(measured: Measured, names: Names, language: Language) -> list[tuple[str, str]]:
     """Return label and value of each figure of the audit."""
-    none = word("none", language)
     latency = measured.latency_ms
     lines = [(word(name, language), str(n)) for name, n in enquiries_json(measured).items()]
     lines += [
         (word("reuse_share", language), _percent(measured.reuse_share)),
         (word("questions", language), str(measured.reused)),
         (word("fields", language), str(measured.fields_spared)),
-        (word("connected", language), ", ".join(measured.connected) or none),
-        (word("tested", language), ", ".join(measured.tested) or none),
+        (word("connected", language), _listed(measured.connected, names, language)),
+        (word("tested", language), _listed(measured.tested, names, language)),
     ]
     if latency["p50"] is not None:
         lines.append((word("latency", language), f"{latency['p50']}, {latency['p95']}"))

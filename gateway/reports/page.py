@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.procedures.catalogue import Catalogue
-from gateway.reports.figures import measured_lines, services_lines
+from gateway.reports.figures import measured_lines, service_names, services_lines
 from gateway.reports.model import Measured, Week, WeeklyReport
 from gateway.reports.words import Language, word
 
@@ -29,7 +29,7 @@ table + table { margin-top: 2mm } a { color: var(--link) } nav { margin-bottom: 
 @media screen and (max-width: 60rem) { .columns { display: block } .services td, .services th { white-space: normal } }
 @media screen and (max-width: 40rem) { th, td { overflow-wrap: anywhere } .services { font-size: .8125rem } .services th, .services td { padding-right: .35rem } }
 @page { size: A4; margin: 9mm }
-@media print { nav { display: none } body { margin: 0; padding: 0; max-width: none } tr, svg { break-inside: avoid } }
+@media print { nav { display: none } body { margin: 0; padding: 0; max-width: none } :lang(en) .services { font-size: 6.8pt; line-height: 1.2 } tr, svg { break-inside: avoid } }
 """
 _WIDTH, _BASE, _LEFT = 560, 120, 36
 _ASKED, _REUSED = "#4a86b5", "#b87503"  # three to one against both papers
@@ -58,7 +58,7 @@ def report_page(
 
     With `newest`, the present week, it links to other weeks and the other language.
     """
-    names = {each.slug: each.name_en if language == "en" else each.name_vi for each in catalogue.procedures}
+    names = service_names(catalogue, language)
     services, by = report.services, report.measured.by
     return _template().render(
         language=language,
@@ -67,8 +67,8 @@ def report_page(
         stylesheet=stylesheet,
         style=STYLESHEET,
         links=_links(report.week, newest, language) if newest else (),
-        services_lines=services_lines(report, language),
-        measured_lines=measured_lines(report.measured, language),
+        services_lines=services_lines(report, names, language),
+        measured_lines=measured_lines(report.measured, names, language),
         chart=_draw_chart(report.weeks),
         groups={
             name: [(key, *_counts(found)) for key, found in by[name].items()]

@@ -9,7 +9,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from gateway.console.responses import HEADERS, answer_stylesheet
+from gateway.console.responses import HEADERS, answer_stylesheet, wants_page
 from gateway.console.web import ask_to_sign_in, find_operator
 from gateway.edge.openapi_operations import OPERATOR, security_of_api
 from gateway.edge.responses import refuses
@@ -122,7 +122,7 @@ async def _may_read(request: Request) -> bool:
         return True
     if await find_operator(request) is not None:
         return True
-    if "text/html" in request.headers.get("accept", ""):
+    if wants_page(request):
         return False
     raise TokenMissing
 

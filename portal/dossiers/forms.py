@@ -43,11 +43,17 @@ _OPTIONAL = {
     "tax_code", "social_insurance_number", "father", "mother", "spouse", "representative", "household_members",
     "id_card_number", "religion", "blood_type",
 }  # fmt: skip
+_FATHER, _MOTHER, _CHILD = Text("Cha", "Father"), Text("Mẹ", "Mother"), Text("Con", "Child")
+_WIFE, _HUSBAND = Text("Vợ", "Wife"), Text("Chồng", "Husband")
+_RELATIVE = Text("Người thân thích khác", "Another relative")
 _SUGGESTED = {
-    "relation_to_child": ("Cha", "Mẹ", "Ông", "Bà", "Người thân thích khác"),
-    "relation_to_deceased": ("Vợ", "Chồng", "Con", "Cha", "Mẹ", "Người thân thích khác"),
-    "relation_to_head": ("Vợ", "Chồng", "Con", "Cha", "Mẹ", "Cháu", "Ở nhờ, ở thuê"),
-}
+    "relation_to_child": (_FATHER, _MOTHER, Text("Ông", "Grandfather"), Text("Bà", "Grandmother"), _RELATIVE),
+    "relation_to_deceased": (_WIFE, _HUSBAND, _CHILD, _FATHER, _MOTHER, _RELATIVE),
+    "relation_to_head": (
+        _WIFE, _HUSBAND, _CHILD, _FATHER, _MOTHER, Text("Cháu", "Grandchild, nephew or niece"),
+        Text("Ở nhờ, ở thuê", "Lodger or tenant"),
+    ),
+}  # fmt: skip
 _PATTERNS = {
     "citizen_id": (r"[0-9]{12}", Text("Số định danh gồm đúng 12 chữ số.", "A personal number has exactly 12 digits.")),
     "id_card_number": (r"[0-9]{9}", Text("Số CMND gồm đúng 9 chữ số.", "An identity card number has exactly 9 digits.")),
@@ -65,7 +71,7 @@ class Control:
     required: bool
     codes: tuple[Code, ...] = ()
     list_name: str | None = None
-    suggested: tuple[str, ...] = ()
+    suggested: tuple[Text, ...] = ()
     pattern: str | None = None
     least: str | None = None
     most: str | None = None
@@ -131,7 +137,8 @@ def _check_text(key: str, control: Control, typed: Mapping[str, str]) -> Checked
     name = key.rpartition(".")[2]
     if control.pattern and not re.fullmatch(control.pattern, text):
         return Checked(error=_PATTERNS[name][1])
-    return Checked(value=text)
+    suggested = (each for each in control.suggested if fold(text) in {fold(each.vi), fold(each.en)})
+    return Checked(value=next(suggested, text))
 
 
 def _check_date(key: str, control: Control, typed: Mapping[str, str]) -> Checked:

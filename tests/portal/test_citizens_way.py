@@ -44,6 +44,22 @@ async def verify_all(scene: Scene, visit: Visit) -> None:
     await visit.send("/xac-thuc/mother", wife)
 
 
+async def test_the_english_form_suggests_relations_in_english_and_its_review_says_them(
+    scene: Scene, visit: Visit
+) -> None:
+    await start(visit, "khai-sinh")
+    await verify_all(scene, visit)
+    form = visit.url.path
+    for language, others, relation in (("en", ["Father", "Mother"], "Mother"), ("vi", ["Cha", "Mẹ"], "Mẹ")):
+        await visit.open(f"{form}?lang={language}")
+        offered = visit.page.xpath("//datalist[@id='requester.relation_to_child-list']/option/@value")
+        assert offered[:2] == others
+        await visit.send("/to-khai", CHILD | {"requester.relation_to_child": "Mother"}, button="act=review")
+        assert visit.url.path.endswith("/xem-lai"), visit.text
+        told = visit.page.xpath("//dd/span[@class='value']/text()")
+        assert relation in told
+
+
 async def test_a_birth_is_registered_with_only_the_childs_data_typed(scene: Scene, visit: Visit) -> None:
     await start(visit, "khai-sinh")
     await verify_all(scene, visit)

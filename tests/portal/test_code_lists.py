@@ -89,3 +89,15 @@ def test_a_field_of_the_catalogue_is_asked_with_a_control_of_its_type() -> None:
         if control(field).kind not in kinds.get(field.type, {"text", "long", "number"})
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["relation_to_child", "relation_to_deceased", "relation_to_head"])
+def test_a_suggested_relation_is_offered_and_shown_in_the_language_of_the_page(name: str) -> None:
+    asked = control(FIELDS[name])
+    assert len(asked.suggested) >= 5
+    for each in asked.suggested:
+        assert each.vi != each.en
+        for typed in (each.vi, each.en.upper()):
+            checked = check_typed(name, asked, {name: typed})
+            assert [write_value(checked.value, language) for language in ("vi", "en")] == [each.vi, each.en]
+    assert check_typed(name, asked, {name: "Bạn của cha"}).value == "Bạn của cha"

@@ -152,5 +152,6 @@ async def test_the_sessions_cookie_opens_no_operators_call(viewer: Person, brows
 
 
 async def test_a_sign_in_in_another_form_than_a_browsers_is_not_read(browser: Browser) -> None:
-    answer = await browser.http.post("/console/login", json={"name": "lan.xem"})
+    headers = {"Accept": "*/*"}
+    answer = await browser.http.post("/console/login", json={"name": "lan.xem"}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")

@@ -1,5 +1,6 @@
 """Pages outside the profiles: health, what a problem means, the API's document."""
 
+import html
 import re
 import shutil
 from pathlib import Path
@@ -93,6 +94,41 @@ async def test_an_unknown_code_is_not_found_and_not_echoed(scene: Scene, code: s
     answer = await scene.http.get(f"/problems/{code}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "<script>" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/problems/nothing", 404, "not_found"),
+        ("GET", "/console/nowhere", 404, "not_found"),
+        ("GET", "/console/logout", 405, "method_not_allowed"),
+        ("POST", "/", 405, "method_not_allowed"),
+        ("POST", "/console/login", 415, "media_type_unsupported"),
+    ],
+)
+async def test_a_browser_gets_a_problem_as_a_page_and_a_program_as_json(
+    scene: Scene, method: str, path: str, status: int, code: str
+) -> None:
+    browsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    page = await scene.http.request(method, path, headers={"Accept": browsers})
+    told = await scene.http.request(method, path)
+
+    problem = told.json()
+    assert told.headers["content-type"] == "application/problem+json"
+    assert (told.status_code, problem["code"]) == (status, code)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert page.headers.get("allow") == told.headers.get("allow")
+    for text in ("title", "title_vi", "detail", "detail_vi"):
+        assert html.escape(problem[text]) in page.text
+    assert f"/problems/{code}" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/sandbox/v1/verifications", "/ops/v1/accounts", "/.well-known/nothing"])
+async def test_paths_of_programs_answer_json_whatever_the_caller_accepts(scene: Scene, path: str) -> None:
+    refused = await scene.http.get(path, headers={"Accept": "text/html"})
+    assert refused.headers["content-type"] == "application/problem+json"
 
 
 def test_every_code_of_the_contract_has_a_row() -> None:

@@ -27,7 +27,7 @@ async def test_a_token_with_the_scope_reads_the_seeds_figures(scene: Scene) -> N
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["cache-control"] == "no-store"
-    for figure in ("17/25 (68 %)", "14/14", "11/14", "3/14 (khai-sinh, khai-tu, ket-hon)", "3/11"):
+    for figure in ("17/25 (68 %)", "14/14", "11/14", "3/14 – Đăng ký khai sinh", "3/11"):
         assert figure in page.text
 
 
@@ -92,6 +92,43 @@ async def test_a_wrong_parameter_is_named_and_not_echoed(scene: Scene, query: st
     assert refused.json()["errors"][0]["field"].startswith("query.")
     assert query not in refused.text
     assert refused.json()["errors"][0]["detail_vi"] != "Yêu cầu không hợp lệ"
+
+
+@pytest.mark.parametrize(
+    ("query", "named", "texts"),
+    [
+        (
+            "week=2022-W99",
+            "query.week",
+            (
+                "viết một tuần có trong lịch theo dạng 2022-W17",
+                "write a week of the calendar as 2022-W17",
+            ),
+        ),
+        ("lang=fr", "query.lang", ("vi hoặc en", "vi or en")),
+        (
+            "x=1",
+            "query.0",
+            ("tham số bị lặp lại hoặc không có", "the parameter is repeated or not known"),
+        ),
+    ],
+)
+async def test_a_browser_reads_what_is_wrong_with_a_parameter_as_a_page_in_both_languages(
+    scene: Scene, query: str, named: str, texts: tuple[str, str]
+) -> None:
+    viewer = await signed_in(scene, "lan.xem", Role.VIEWER)
+    async with open_browser(scene) as browser:
+        login = await browser.open(SEED)
+        fields = {"name": viewer.name, "password": "ba con voi di choi", "totp": viewer.next_code()}
+        await browser.send(login, fields)
+        refused = await browser.open(f"/reports/?{query}")
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert refused.headers["vary"] == "Accept"
+    page = html.fromstring(refused.content)
+    assert page.xpath("//h1/text()")[0].strip() == "Yêu cầu không hợp lệ"
+    item = page.xpath("string(//main//li)")
+    assert all(text in item for text in (named, *texts))
+    assert page.xpath("//main//a/@href") == ["/problems/request_invalid", "/"]
 
 
 async def test_the_page_shows_the_present_week_with_a_chart_and_a_table_beside_it(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -128,12 +129,36 @@ async def test_text_and_page_say_the_seeds_figures_in_both_languages() -> None:
         ("en", "Services at level 3 or 4"),
     )
     for language, words in spoken:
-        text = report_text(report, language)
+        text = report_text(report, load_catalogue(), language)
         page = report_page(report, load_catalogue(), language)
         assert f"{words}: 17/25 (68 %)" in text
         assert max(len(line) for line in text.splitlines()) <= 80
         assert f"{words}</th><td" in page
         assert all(figure in page for figure in ("17/25 (68 %)", "14/14", "11/14", "3/11"))
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+async def test_text_and_page_name_each_service_in_their_language_and_show_no_slug(
+    scene: Scene, portal: Portal, language: Language
+) -> None:
+    await verified(portal)
+    report = await of_this_week(scene)
+    assert report.measured.tested == ("khai-sinh",)
+    catalogue = load_catalogue()
+    page = html.document_fromstring(
+        report_page(report, catalogue, language, stylesheet="/reports/report.css")
+    )
+    shown = page.xpath("string(//main)")
+    text = " ".join(report_text(report, catalogue, language).split())
+    tested = {
+        "vi": "Dịch vụ đã chạy thử: Đăng ký khai sinh",
+        "en": "Services tested on sandbox: Birth registration (Đăng ký khai sinh)",
+    }
+    assert tested[language] in text
+    for each in catalogue.procedures:
+        assert re.search(rf"\b{each.slug}\b", text + shown) is None
+        names = {"vi": each.name_vi, "en": f"{each.name_en} ({each.name_vi})"}
+        assert names[language] in shown
 
 
 async def test_the_page_has_no_script_style_attribute_or_foreign_address(
