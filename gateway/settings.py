@@ -226,19 +226,21 @@ def _read_secret_file(variable: str, path: str) -> str:
         ) from None
 
 
-_PLAIN = {
-    "extra_forbidden": "no such setting",
-    "int_parsing": "a whole number is expected",
-    "float_parsing": "a number is expected",
-    "bool_parsing": "true or false is expected",
-}
-
-
 def _explain(error: ValidationError) -> str:
+    # No start without an error needs the answers to callers.
+    from gateway.edge.problem_answers import in_plain_words  # noqa: PLC0415 - as said
+
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         # A part of a list has a number, which is no part of the setting's name.
-        variable = PREFIX + "_".join(part for part in problem["loc"] if isinstance(part, str)).upper()
-        expected = _PLAIN.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
-        lines.append(f"{variable.rstrip('_')}: {expected}")
+        named = [part for part in problem["loc"] if isinstance(part, str)]
+        deep = 2 if named[:1] in ([profile.value] for profile in Profile) else 1
+        variable = (PREFIX + "_".join(named[:deep]).upper()).rstrip("_")
+        kind, inner = problem["type"], named[deep:]
+        if kind == "extra_forbidden":
+            expected = "no such member" if inner else "no such setting"
+        else:
+            expected = in_plain_words(kind, problem["msg"], problem.get("ctx", {}))
+            expected += "" if kind in {"value_error", "missing"} else " is expected"
+        lines.append(": ".join([variable, *inner, expected]))
     return "; ".join(lines)

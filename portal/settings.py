@@ -152,11 +152,24 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     return {name: value or "" for name, value in found.items()}
 
 
+_WORDS = {
+    "extra_forbidden": "no such setting",
+    "missing": "it must be set",
+    "string_too_short": "it must not be empty",
+    "int_parsing": "a whole number is expected",
+    "greater_than_equal": "{ge} or more is expected",
+    "less_than_equal": "{le} or less is expected",
+    "bool_parsing": "true or false is expected",
+    "literal_error": "{expected} is expected",
+}
+"""What is expected where pydantic finds an error of this type: its own messages are for programmers."""
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-        messages = {"extra_forbidden": "no such setting", "missing": "it must be set"}
-        expected = messages.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
+        words = _WORDS.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
+        expected = words.format_map(problem.get("ctx", {})) if problem["type"] in _WORDS else words
         lines.append(f"{variable}: {expected}" if problem["loc"] else expected)
     return "; ".join(lines)

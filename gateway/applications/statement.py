@@ -94,8 +94,14 @@ def read_statement(path: Path) -> Statement:
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return Statement.model_validate(document)
     except ValidationError as error:
+        # The template needs no answers to callers.
+        from gateway.edge.problem_answers import in_plain_words  # noqa: PLC0415 - as said
+
         first = error.errors(include_url=False, include_input=False)[0]
         member = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(f"{member}: {first['msg'].removeprefix('Value error, ')}") from None
+        words = in_plain_words(first["type"], first["msg"], first.get("ctx", {}))
+        if first["type"] == "string_pattern_mismatch":  # the application's id is the only one
+            words = "at most 64 of A-Z a-z 0-9 . _ / -"
+        raise ValueError(f"{member}: {words}") from None
     except (ValueError, RecursionError):
         raise ValueError("a TOML, or .json, file is expected, as --template prints it") from None

@@ -121,6 +121,7 @@ def _as_json(members: Mapping[str, Any], headers: Mapping[str, str]) -> Response
 
 _PLAIN: Mapping[str, str] = {
     "missing": "this member is required",
+    "extra_forbidden": "no such member",
     "string_type": "a text",
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
@@ -129,7 +130,9 @@ _PLAIN: Mapping[str, str] = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "list_type": "a list",
     "too_short": "at least {min_length} items",
     "too_long": "at most {max_length} items",
@@ -196,7 +199,7 @@ _UNITS = (
 
 def in_plain_words(kind: str, message: str, context: Mapping[str, Any]) -> str:
     """Return what is expected where Pydantic found an error of this kind; our own messages are plain already."""
-    words = _PLAIN.get(kind)
+    words = "a date written YYYY-MM-DD" if kind.startswith("date_") else _PLAIN.get(kind)
     if words is not None:
         return words.format_map(dict(context))
     return message.removeprefix("Value error, ")

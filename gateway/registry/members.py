@@ -41,7 +41,12 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def _parse_json(value: object) -> object:
     """Return the value that a JSON text encodes; any other value unchanged."""
-    return from_json(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return from_json(value)
+    except ValueError:
+        raise ValueError('a JSON object is expected, such as {"name": "value"}') from None
 
 
 def split_url(value: str) -> SplitResult | None:

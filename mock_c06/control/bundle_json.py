@@ -12,7 +12,7 @@ from mock_c06.accounts.bundles import Bundle, Readiness, read_key, verify_bundle
 from mock_c06.accounts.issuing import Application
 from mock_c06.accounts.jose import thumbprint
 from mock_c06.accounts.model import Dialect, Environment
-from mock_c06.control.validation import ControlBody
+from mock_c06.control.validation import ControlBody, in_plain_words
 from mock_c06.errors import BundleInvalid
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -190,7 +190,7 @@ class BundleBody(_StrictBody):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             location = ".".join(str(part) for part in ("document", *first["loc"]))
-            raise BundleInvalid(location, first["msg"]) from None
+            raise BundleInvalid(location, in_plain_words(first)) from None
         sha256 = verify_bundle(self.document, self.signature)
         evidence = read.evidence
         return Bundle(

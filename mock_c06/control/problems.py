@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from mock_c06.control.validation import ValidationDetail, validation_message
+from mock_c06.control.validation import ValidationDetail, in_plain_words, validation_message
 from mock_c06.errors import (
     AccountInvalid,
     AccountUnknown,
@@ -88,7 +88,7 @@ def _message(error: ValidationDetail, body: Any) -> tuple[str, str]:
     if error["loc"][0] == "body":
         return validation_message(error, body, within=1)
     # A query or a path is flat: after the name comes at most the name of a union's variant.
-    return ".".join(error["loc"][1:2]), error["msg"].removeprefix("Value error, ")
+    return ".".join(error["loc"][1:2]), in_plain_words(error)
 
 
 def problem(

@@ -21,6 +21,7 @@ from mock_c06.control.faults_web import FaultBody, plan_json
 from mock_c06.control.journal_web import entry_json
 from mock_c06.control.life_events import applied_event_json
 from mock_c06.control.people_json import person_json
+from mock_c06.control.validation import in_plain_words
 from mock_c06.errors import ControlError, RecordingTooLong, StartRefused
 from mock_c06.journal.journal import Entry
 from mock_c06.people.model import LifeStatus, Person
@@ -134,8 +135,8 @@ def _reading(member: str) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        inner = ".".join(str(part) for part in error.errors()[0]["loc"])
-        complaint = error.errors()[0]["msg"]
+        first = error.errors(include_url=False)[0]
+        inner, complaint = ".".join(map(str, first["loc"])), in_plain_words(first)
         raise StartRefused(f"the recording's {member} cannot be read: {inner}: {complaint}") from error
     except KeyError as error:
         raise StartRefused(f"the recording's {member} cannot be read: {error.args[0]} is missing") from error

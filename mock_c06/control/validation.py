@@ -60,13 +60,65 @@ def parse_kind_name(written: Any, *, kinds: Mapping[str, FaultKind] = KINDS) -> 
     if isinstance(written, str) and written in kinds:
         return written
     *names, last = (f"'{name}'" for name in kinds)
-    raise PydanticCustomError(
-        "enum", "Input should be {expected}", {"expected": f"{', '.join(names)} or {last}"}
-    )
+    raise PydanticCustomError("enum", "{expected}", {"expected": f"{', '.join(names)} or {last}"})
 
 
 KindName = Annotated[str, BeforeValidator(parse_kind_name), Field(json_schema_extra={"enum": [*KINDS]})]
 ValidationDetail = Mapping[str, Any]
+
+_NUMBER, _WHOLE, _FLAG = "a number is expected", "a whole number is expected", "true or false is expected"
+_OBJECT, _LIST = "an object with named members is expected", "a list is expected"
+_WORDS: Mapping[str, str] = {
+    "missing": "this member is missing",
+    "extra_forbidden": "no such member",
+    "string_type": "a text is expected",
+    "string_too_short": "at least {min_length} character(s) expected",
+    "string_too_long": "at most {max_length} characters expected",
+    "int_type": _WHOLE, "int_parsing": _WHOLE, "int_from_float": _WHOLE,
+    "float_type": _NUMBER, "float_parsing": _NUMBER, "finite_number": _NUMBER,
+    "bool_type": _FLAG, "bool_parsing": _FLAG,
+    "list_type": _LIST, "tuple_type": _LIST,
+    "dict_type": _OBJECT, "model_type": _OBJECT, "model_attributes_type": _OBJECT,
+    "too_short": "at least {min_length} item(s) expected",
+    "too_long": "at most {max_length} item(s) expected",
+    "greater_than": "more than {gt} is expected",
+    "greater_than_equal": "{ge} or more is expected",
+    "less_than": "less than {lt} is expected",
+    "less_than_equal": "{le} or less is expected",
+    "enum": "one of {expected} is expected",
+    "literal_error": "one of {expected} is expected",
+    "timezone_aware": "write a time with its offset, such as 2022-04-27T01:00:00Z",
+}  # fmt: skip
+"""What is expected where pydantic finds an error of this type: its own messages are for programmers in Python."""
+
+_DIGITS = re.compile(r"\^\(?\[0-9\](?:\{(\d+)\}(?:\|\[0-9\]\{(\d+)\})?)?\)?\$")
+
+
+def in_plain_words(error: ValidationDetail) -> str:
+    """Return what is expected in place of a wrong value; the messages of our own validators are plain already."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return _words_of(context["pattern"])
+    if kind == "missing" and error["msg"] != "Field required":
+        return str(error["msg"])
+    if kind.startswith("date_"):
+        return "a day of the calendar is expected, such as 1990-01-31"
+    if kind.startswith("datetime_"):
+        return "an instant is expected, such as 2022-04-27T01:00:00Z"
+    if kind == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    return _WORDS.get(kind, "a value of another form is expected").format_map(context)
+
+
+def _words_of(pattern: str) -> str:
+    if found := _DIGITS.fullmatch(pattern):
+        counts = " or ".join(sorted(filter(None, found.groups()), key=int)) or "1"
+        return f"{counts} digit{'' if counts == '1' else 's'} expected"
+    return (
+        "2 capital letters expected"
+        if pattern == "^[A-Z]{2}$"
+        else f"a text that matches {pattern} is expected"
+    )
 
 
 def validation_message(error: ValidationDetail, sent: Any, *, within: int = 0) -> tuple[str, str]:
@@ -78,11 +130,11 @@ def validation_message(error: ValidationDetail, sent: Any, *, within: int = 0) -
             return "", f"no valid JSON: {error['ctx']['error']}"
         case "union_tag_invalid":
             tags = re.findall(r"'(\w+)'", error["ctx"]["expected_tags"])
-            complaint = f"Input should be one of {', '.join(tags)}"
+            complaint = f"one of {', '.join(tags)} is expected"
             return ".".join([*where, error["ctx"]["discriminator"].strip("'")]), complaint
         case "union_tag_not_found":
-            return ".".join([*where, error["ctx"]["discriminator"].strip("'")]), "Field required"
-    return ".".join(where), error["msg"].removeprefix("Value error, ")
+            return ".".join([*where, error["ctx"]["discriminator"].strip("'")]), _WORDS["missing"]
+    return ".".join(where), in_plain_words(error)
 
 
 def _as_written(error: ValidationDetail, sent: Any, within: int) -> list[str]:

@@ -1,6 +1,8 @@
 """Settings: one reader, named refusals, no secret ever repeated."""
 
+import contextlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
-from gateway.settings import Settings, read_settings
+from gateway.settings import ProfileSettings, Settings, read_settings
 
 SECRET = "correct-horse-battery"  # a value that must never be seen again
 BROKEN = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -130,13 +132,17 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
         ("GATEWAY_PUBLIC_URL", "http://gateway.example:123456", "http or https address"),
         ("GATEWAY_PUBLIC_URL", "http://[::1", "http or https address"),
         ("GATEWAY_LOG_FORMAT", "xml", "'json' or 'console'"),
-        ("GATEWAY_SANDBOX_REUSE_SECONDS", "0", "greater than or equal to 1"),
+        ("GATEWAY_SANDBOX_REUSE_SECONDS", "0", ": 1 or more is expected"),
         ("GATEWAY_SANDBOX_REUSE", "always", "'account' or 'dossier'"),
         ("GATEWAY_SANDBOX_NETWORKS", "10.0.0.0/99", "10.0.0.0/99"),
         ("GATEWAY_SANDBOX_DEADLINE_MS", "soon", "a whole number is expected"),
-        ("GATEWAY_SANDBOX_SERVICE_CODES", "{", "EOF while parsing"),
-        ("GATEWAY_SANDBOX_ADAPTER", json.dumps({"secret_key": SECRET}), "Field required"),
-        ("GATEWAY_SANDBOX_EXPIRES_ON", "31/01/2027", "valid date"),
+        ("GATEWAY_SANDBOX_SERVICE_CODES", "{", ": a JSON object is expected, such as"),
+        (
+            "GATEWAY_SANDBOX_ADAPTER",
+            json.dumps({"secret_key": SECRET}),
+            "ADAPTER: access_key: this member is required",
+        ),
+        ("GATEWAY_SANDBOX_EXPIRES_ON", "31/01/2027", "a date written YYYY-MM-DD"),
     ],
 )
 def test_a_malformed_variable_is_named_with_what_is_expected(
@@ -145,6 +151,33 @@ def test_a_malformed_variable_is_named_with_what_is_expected(
     reason = refusal(SOAP | {variable: value})
     assert reason.startswith(variable)
     assert expected in reason
+
+
+LIBRARY = re.compile(
+    r"[Ii]nput|should|[Vv]alue error|[Ff]ield required|pydantic|valid (string|integer|list|date)"
+)
+
+
+def _variables() -> list[str]:
+    both = {"sandbox", "official"}
+    return [
+        *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields if name not in both),
+        *(
+            f"GATEWAY_SANDBOX_{name.upper()}"
+            for name in ProfileSettings.model_fields
+            if name != "authorities"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("variable", [name for name in _variables() if not name.endswith("_FILE")])
+def test_no_reason_is_a_message_of_the_library_that_checks_settings(variable: str) -> None:
+    for value in ("", "x", "-1", "99999999", "{", "[1]", '{"a": 1}'):
+        with contextlib.suppress(SettingInvalid):
+            read(SOAP | {variable: value})
+            continue
+        reason = refusal(SOAP | {variable: value})
+        assert LIBRARY.search(reason) is None, (value, reason)
 
 
 @pytest.mark.parametrize("missing", ["C06_USER", "C06_SECRET", "AGENCY", "OFFICER"])

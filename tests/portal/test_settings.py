@@ -22,8 +22,11 @@ RIGHT = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_PRIVATE_KEY_FILE": "key.pem"}
     [
         ({"PORTAL_TRUSTED_PROXIES": "10.0.0.300"}, "PORTAL_TRUSTED_PROXIES: networks such as 10.0.0.0/8"),
         ({"PORTAL_TRUSTED_PROXY": "10.0.0.0/8"}, "PORTAL_TRUSTED_PROXY: no such setting"),
-        ({"PORTAL_TEST_PAGE_PUBLIC": "perhaps"}, "PORTAL_TEST_PAGE_PUBLIC"),
-        ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE"),
+        ({"PORTAL_TEST_PAGE_PUBLIC": "perhaps"}, "PORTAL_TEST_PAGE_PUBLIC: true or false is expected"),
+        ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE: 1 or more is expected"),
+        ({"PORTAL_RETENTION_DAYS": "9999"}, "PORTAL_RETENTION_DAYS: 3650 or less is expected"),
+        ({"PORTAL_PROFILE": "test"}, "PORTAL_PROFILE: 'sandbox' or 'official' is expected"),
+        ({"PORTAL_LOGIN_CLIENT_ID": ""}, "PORTAL_LOGIN_CLIENT_ID: it must not be empty"),
         ({"PORTAL_CLIENT_SECRET_FILE": "secret"}, "one of the two"),
         ({"PORTAL_PROFILE": "official", "PORTAL_MOCK_CONTROL_URL": "http://127.0.0.1:1"}, "or neither"),
         ({"PORTAL_PROFILE": "official", "PORTAL_SUSPENDED_CLIENT_ID": "acc_y"}, "belongs to sandbox"),

@@ -76,7 +76,7 @@ def test_the_schema_knows_the_row_and_the_mocks_own_schema_does_not() -> None:
     own = OAS31Validator(FaultBody.model_json_schema(by_alias=True))
     teapot, empty = {"kind": "teapot", "at": "mid"}, {"kind": "empty", "at": "mid"}
     assert [wider.is_valid(teapot), own.is_valid(teapot), wider.is_valid(empty)] == [True, False, False]
-    with pytest.raises(ValidationError, match=r"Input should be 'latency', .* or 'duplicate_refused'"):
+    with pytest.raises(ValidationError, match=r"'latency', .* or 'duplicate_refused'"):
         FaultBody.model_validate({"kind": "teapot"})
 
 

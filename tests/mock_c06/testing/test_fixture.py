@@ -168,7 +168,7 @@ def test_a_claim_about_a_silent_run_says_so(c06: C06) -> None:
     [
         (lambda c06: c06.journal.never("XacThuc"), "no operation XacThuc: there are XacThucThongTinCongDan"),
         (lambda c06: c06.person("nguyen-van-ann"), "no person nguyen-van-ann: near are nguyen-van-an"),
-        (lambda c06: c06.fault("explode"), "kind: Input should be"),
+        (lambda c06: c06.fault("explode"), "kind: one of 'latency'"),
         (lambda c06: c06.event("death", "001090000999"), "no such person in this run"),
         (lambda c06: c06.account("nobody"), "no such account"),
     ],
