@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import logging
+import os
 import re
 import sys
 import textwrap
@@ -333,12 +334,13 @@ def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; a long last column is wrapped at 80 characters."""
+    """Print aligned columns, one row a line; only a terminal has a long last column wrapped, at its width."""
+    columns = (os.get_terminal_size(1).columns or COLUMNS) if sys.stdout.isatty() else None
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
     indent = sum(widths) + 2 * len(widths)
     for *cells, last in [header, *rows]:
         lead = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True))
-        for line in textwrap.wrap(last, max(COLUMNS - indent, 16)) or [""]:
+        for line in (textwrap.wrap(last, max(columns - indent, 16)) if columns else None) or [last]:
             typer.echo(f"{lead}{line}".rstrip())
             lead = " " * indent
 

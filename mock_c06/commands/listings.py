@@ -1,6 +1,8 @@
 """`mock-c06 personas`, `accounts`, `faults` and `parity`: what the mock has, as tables or JSON."""
 
 import json
+import os
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -106,11 +108,13 @@ def parity_command(as_json: AsJson = False) -> None:
 
 
 def _print(value: Sequence[Any], rows: Sequence[tuple[str, str]], *, as_json: bool) -> None:
-    """Print the JSON array, or each row as a line and an indented text below it, in 80 columns."""
+    """Print the JSON array, or each row as a line and an indented text below it, which a terminal has wrapped."""
     if as_json:
         print(json.dumps(value, ensure_ascii=False, indent=2))
         return
+    # A pipe or a file gets whole lines, which programs read.
+    columns = (os.get_terminal_size(1).columns or COLUMNS) if sys.stdout.isatty() else None
     for line, below in rows:
-        print(line if len(line) <= COLUMNS else f"{line[: COLUMNS - 1]}…")
-        for wrapped in textwrap.wrap(below, COLUMNS - 4, break_on_hyphens=False):
-            print(f"    {wrapped}")
+        print(line)
+        for part in textwrap.wrap(below, columns - 4, break_on_hyphens=False) if columns else [below]:
+            print(f"    {part}")

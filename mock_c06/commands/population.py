@@ -90,7 +90,7 @@ def sample_command(
     else:
         for each in people:
             born = each.person.birth_date or each.person.birth_year
-            typer.echo(f"{each.person.citizen_id}  {born!s:<10}  {each.person.full_name}"[:80])
+            typer.echo(f"{each.person.citizen_id}  {born!s:<10}  {each.person.full_name}")
     if len(people) < count:
         looked_at = min(population, _LOOKED_AT)
         raise StartRefused(

@@ -45,6 +45,22 @@ def type_at_terminal(
     return out.decode(), shown.decode()
 
 
+def show_at_terminal(folder: Path, *arguments: str, columns: int) -> str:
+    """Return what a command prints at a terminal of this width."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    command = [sys.executable, "-m", "gateway", *arguments]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=folder, env=BARE) as program:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # a terminal whose other end is closed
+            while more := os.read(ours, 1024):
+                shown += more
+        assert program.wait(timeout=60) == 0
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
 def _wait_for(terminal: int, words: bytes) -> bytes:
     """Return what a program shows at its terminal, up to where it says these words and is ready to read."""
     shown = b""

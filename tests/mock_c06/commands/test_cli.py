@@ -60,10 +60,15 @@ def test_each_person_is_listed_with_the_expected_verdict() -> None:
     assert set(answers) == {"confirmed", "not confirmed"}
 
 
-def test_tables_keep_to_eighty_columns_and_no_escapes() -> None:
+def test_lists_in_a_pipe_have_whole_lines_and_no_escapes() -> None:
+    people = json.loads(run_mock("personas", "--json").stdout)
     printed = "".join(run_mock(table).stdout.decode() for table in ("personas", "accounts", "faults"))
-    assert max(len(line) for line in printed.splitlines()) <= 80
+    lines = printed.splitlines()
+    for person in people:
+        assert any(line.startswith(person["slug"]) and line.endswith(person["full_name"]) for line in lines)
+        assert any(line.endswith(f": {person['why']}") for line in lines)
     assert "\x1b" not in printed
+    assert "…" not in printed
 
 
 def test_each_kind_of_fault_is_listed_with_what_it_does() -> None:
