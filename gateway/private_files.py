@@ -16,6 +16,7 @@ OWN_FOLDER = Path("var")
 
 _OTHER_USERS = 0o077
 _EVERYBODY = 0o007
+_OTHERS_MAY_READ = 0o044
 
 log = structlog.get_logger("gateway.private_folder")
 
@@ -48,6 +49,16 @@ def tighten_secret(path: Path) -> None:
     """Remove other users' rights from an existing file with a secret, if this user owns it."""
     if path.is_file():
         _remove_rights(path, _OTHER_USERS)
+
+
+def warn_if_readable(path: Path) -> None:
+    """Warn if other users may read a file with the master key. A container's secret has mode 0444, so it is no refusal."""
+    if path.stat().st_mode & _OTHERS_MAY_READ:
+        log.warning(
+            "master_key_open_to_others",
+            file=str(path),
+            remedy=f"chmod go= {path}; a container's secret may stay",
+        )
 
 
 def sync_to_disk(path: Path) -> None:

@@ -5,6 +5,7 @@ connection answers `profile_unconfigured`. No connection setting of `official` h
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -217,13 +218,20 @@ def _nest(variables: Mapping[str, str]) -> dict[str, object]:
 
 def _read_secret_file(variable: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        content = Path(path).read_text(encoding="utf-8").strip()
+        mode = Path(path).stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         # The value may be the secret itself, by mistake: the reason names the folder and not the file.
         raise SettingInvalid(
             f"{variable}: can't read the file it names ({type(error).__name__}): make that file with the secret alone, "
             f"readable by this user; a relative name is looked up in {Path.cwd()}"
         ) from None
+    if variable == f"{PREFIX}MASTER_KEY_FILE" and mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingInvalid(
+            f"{variable}: other users can write the file it names, and so replace the key: chmod go-w that file, and "
+            "compare it with your copy of the key"
+        )
+    return content
 
 
 def _explain(error: ValidationError) -> str:

@@ -40,7 +40,10 @@ send() {
 # fetch_token [FORM MEMBER]: print a token; a member such as authorization_details=… narrows it.
 fetch_token() {
   local answer
-  [ -n "${CLIENT_ID:-}" ] && [ -n "${CLIENT_SECRET:-}" ] || fail 'set CLIENT_ID and CLIENT_SECRET'
+  if [ -z "${CLIENT_ID:-}" ] || [ -z "${CLIENT_SECRET:-}" ]; then
+    echo 'set CLIENT_ID and CLIENT_SECRET to what make serve prints: export CLIENT_ID=acc_… CLIENT_SECRET=…' >&2
+    exit 2
+  fi
   answer=$(send 200 "$ISSUER/oauth2/token" --data grant_type=client_credentials ${1:+--data-urlencode "$1"} \
     --config <(printf 'user = "%s:%s"\n' "$CLIENT_ID" "$CLIENT_SECRET")) || exit 1
   member access_token <<<"$answer"

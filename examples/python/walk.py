@@ -142,7 +142,10 @@ def _now() -> int:
 def main() -> int:
     """Read the arguments and do all steps."""
     parser = argparse.ArgumentParser(
-        description="From a token to a filled form, with private_key_jwt and DPoP."
+        description="From a token to a filled form, with private_key_jwt and DPoP.",
+        usage="%(prog)s ISSUER CLIENT_ID PRIVATE_KEY_FILE\n"
+        "make serve prints the account of official and the file of its key; ISSUER is its address, for example:\n"
+        "  %(prog)s http://127.0.0.1:8000/official acc_… var/serve/official-key.jwk.json",
     )
     parser.add_argument("issuer", help="such as http://127.0.0.1:8000/official")
     parser.add_argument("client_id", help="as `gateway accounts create` printed it")

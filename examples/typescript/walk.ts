@@ -2,7 +2,11 @@
 // ISSUER, CLIENT_ID and CLIENT_SECRET are those of `make serve`. See docs/portal-developers.md.
 import type { components, paths } from "./gateway.js";
 
-declare const process: { env: Record<string, string | undefined>; exitCode: number | undefined };
+declare const process: {
+  env: Record<string, string | undefined>;
+  exitCode: number | undefined;
+  exit(code: number): never;
+};
 
 type Schemas = components["schemas"];
 type Post = {
@@ -24,20 +28,22 @@ class Refused extends Error {
   }
 }
 
-const issuer = setting("ISSUER");
+const [issuer, clientId, clientSecret] = [setting("ISSUER"), setting("CLIENT_ID"), setting("CLIENT_SECRET")];
 const profile = issuer.endsWith("/official") ? "official" : "sandbox";
 const base = issuer.slice(0, -profile.length - 1);
 
 function setting(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`set ${name} as make serve prints it`);
-  return value;
+  if (value) return value;
+  console.error(`${name} is not set: set it to what make serve prints, then try again:`);
+  console.error("ISSUER=http://127.0.0.1:8000/sandbox CLIENT_ID=acc_… CLIENT_SECRET=… npm run --silent walk");
+  process.exit(2);
 }
 
 async function fetchToken(): Promise<string> {
   const answer = await fetch(`${issuer}/oauth2/token`, {
     method: "POST",
-    headers: { Authorization: `Basic ${btoa(`${setting("CLIENT_ID")}:${setting("CLIENT_SECRET")}`)}` },
+    headers: { Authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
     body: new URLSearchParams({ grant_type: "client_credentials" }),
   });
   if (answer.status !== 200) throw new Error(`${issuer}/oauth2/token: expected 200, got ${answer.status}`);

@@ -37,9 +37,12 @@ def _add_serve(app: typer.Typer, open_gateway: OpenGateway) -> None:
         and sandbox are programs of their own, so that load on one doesn't slow the other: on one
         PostgreSQL, or each with a SQLite database of its own.
         """
+        from gateway.private_files import warn_if_readable
         from gateway.workers import serve
 
         settings = open_gateway.settings(serving=True)
+        if settings.master_key_file is not None:
+            warn_if_readable(settings.master_key_file)
         if profile is not None:
             settings = settings.model_copy(update={"serve_profile": profile})
         try:

@@ -16,7 +16,7 @@ from gateway.audit.erasures import write_ranges
 from gateway.audit.model import LOCAL, AuditEntry, Kind, month_of
 from gateway.audit.state import State
 from gateway.audit.state_store import read_digests
-from gateway.database import Transaction
+from gateway.database import Transaction, open_database
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import new_identifier
 from gateway.inspection.period import Period
@@ -43,6 +43,9 @@ KINDS = (
 CARRIED = "state_carried"
 """The outcome of rows that carry digests on."""
 
+LOCK_SECONDS = 5.0
+"""How long PostgreSQL waits for the table's lock before it writes the table anew."""
+
 _BATCH = 2_000
 _STATE = 500
 
@@ -60,7 +63,12 @@ class Erased:
 
 
 async def erase_entries(
-    gateway: Gateway, *, months: int, rewrite: bool = False, rehearsal: bool = False
+    gateway: Gateway,
+    *,
+    months: int,
+    rewrite: bool = False,
+    rehearsal: bool = False,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> Erased:
     """Erase the entries that are older than the present month and `months` before it, the oldest first.
 
@@ -68,7 +76,7 @@ async def erase_entries(
     erase. A `rehearsal` counts the entries that have a row, and erases none.
 
     Raises:
-        StateWrong: there are operators, and nobody is signed in here.
+        StateWrong: there are operators, and nobody is signed in here; or the erased entries' table could not be locked.
         RoleMissing: the signed-in operator is neither a data-protection officer nor an admin.
     """
     actor = await _eraser(gateway)
@@ -105,10 +113,19 @@ async def erase_entries(
     if database.embedded:
         on_disk = not await database.truncate_journal()
     else:
-        async with database.read() as connection:  # outside a transaction, as VACUUM must be
-            await vacuum_entries(connection, full=rewrite)
+        await _vacuum(gateway, full=rewrite, lock_seconds=lock_seconds)
         on_disk = not rewrite
     return Erased(rows=rows, before=before, on_disk=on_disk)
+
+
+async def _vacuum(gateway: Gateway, *, full: bool, lock_seconds: float) -> None:
+    # Connections of its own: the gateway's end a statement after a few seconds, and a large table takes minutes.
+    database = open_database(gateway.settings.database_url)
+    try:
+        async with database.read() as connection:  # outside a transaction, as VACUUM must be
+            await vacuum_entries(connection, full=full, lock_seconds=lock_seconds)
+    finally:
+        await database.close()
 
 
 async def _eraser(gateway: Gateway) -> str:

@@ -9,13 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.model import Kind
 from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows
 from gateway.enquiries.person_store import renamed_numbers
+from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.inspection.period import Period
+from gateway.storage.outages import Cause, find_cause
 
 _SLACK = timedelta(days=1)
 """By how much a clock may have been wrong."""
@@ -198,9 +201,22 @@ async def delete_entries(connection: AsyncConnection, numbers: Sequence[int]) ->
         await connection.execute(sa.delete(audit_entries).where(audit_entries.c.id.in_(some)))
 
 
-async def vacuum_entries(connection: AsyncConnection, *, full: bool) -> None:
-    """On PostgreSQL, free the place of deleted entries; `full` writes the table anew under an exclusive lock."""
-    await connection.execute(sa.text(f"VACUUM {'(FULL) ' if full else ''}audit_entries"))
+async def vacuum_entries(connection: AsyncConnection, *, full: bool, lock_seconds: float) -> None:
+    """On PostgreSQL, free the place of deleted entries; `full` writes the table anew under an exclusive lock.
+
+    Raises:
+        StateWrong: others kept the table locked for `lock_seconds`.
+    """
+    await connection.execute(sa.text(f"SET lock_timeout = '{int(lock_seconds * 1000)}ms'"))
+    try:
+        await connection.execute(sa.text(f"VACUUM {'(FULL) ' if full else ''}audit_entries"))
+    except DBAPIError as error:
+        if find_cause(error) is not Cause.LOCKED:
+            raise
+        raise StateWrong(
+            f"could not lock the table of entries in {lock_seconds:g} s, since other connections use it. The entries are "
+            "erased; the table is not written anew. Try again in a quiet hour, or while the gateway is stopped"
+        ) from error
 
 
 async def map_oldest(connection: AsyncConnection, profile: Profile, organisation: str) -> Mapping[str, str]:

@@ -118,3 +118,19 @@ def test_threat_15_the_demo_keeps_its_stores_and_keys_private_too(tmp_path: Path
     assert mode(Path(chosen["GATEWAY_MASTER_KEY_FILE"])) == 0o600
     make_for_the_demo(folder / "serve")
     assert mode(folder / "serve") == 0o700
+
+
+@pytest.mark.parametrize(("rights", "warned"), [(0o600, False), (0o444, True), (0o640, True)])
+def test_threat_15_a_master_key_that_others_may_read_is_a_warning_when_the_gateway_starts(
+    tmp_path: Path, rights: int, warned: bool
+) -> None:
+    gateway = Commands(tmp_path)
+    assert gateway("keys", "make-master", "own.key").code == 0
+    (tmp_path / "own.key").chmod(rights)
+
+    served = gateway("serve", "--host", "203.0.113.1", GATEWAY_MASTER_KEY_FILE="own.key")
+    listed = gateway("organisations", "list", GATEWAY_MASTER_KEY_FILE="own.key")
+
+    assert served.code == 1  # not an address of this machine
+    assert ("master_key_open_to_others" in served.err) is warned
+    assert "master_key_open_to_others" not in listed.err

@@ -278,3 +278,23 @@ def test_no_secret_shows_in_the_settings_repr() -> None:
     assert SECRET not in repr(settings)
     assert SECRET not in repr(settings.sandbox.connection(Profile.SANDBOX))
     assert settings.sandbox.registry_url == "http://127.0.0.1:8100"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_master_key_that_other_users_may_read_is_taken(tmp_path: Path, mode: int) -> None:
+    key = tmp_path / "key"
+    key.write_text("k" * 43, encoding="utf-8")
+    key.chmod(mode)
+    assert read({"GATEWAY_MASTER_KEY_FILE": str(key)}).master_key_file == key
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_master_key_that_other_users_may_write_stops_the_start_and_says_what_to_do(
+    tmp_path: Path, mode: int
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(SECRET, encoding="utf-8")
+    key.chmod(mode)
+    assert refusal({"GATEWAY_MASTER_KEY_FILE": str(key)}).startswith(
+        "GATEWAY_MASTER_KEY_FILE: other users can write the file it names, and so replace the key: chmod go-w"
+    )

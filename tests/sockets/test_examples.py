@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,38 @@ def test_the_refusals_in_curl_are_those_that_the_script_names(scene: Scene) -> N
         "422 receipt_invalid",
         "403 profile_mismatch",
     ]
+
+
+ON_THE_PAGE = re.findall(
+    r"gateway (accounts create dvctt(?: |[^\n\\]|\\\n)*)",
+    (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"),
+)
+
+
+def test_the_deploy_page_creates_an_account_of_sandbox_twice() -> None:
+    assert len(ON_THE_PAGE) == 2
+
+
+@pytest.mark.parametrize("command", ON_THE_PAGE)
+def test_an_account_as_the_deploy_page_creates_it_is_enough_for_the_guides_program(
+    scene: Scene, command: str
+) -> None:
+    arguments = command.replace("\\\n", " ").replace("dvctt", f"page-{len(command)}")
+    account = scene.programs.gateway(*shlex.split(arguments))
+    done = in_curl("walk.sh", scene, CLIENT_ID=account["client_id"], CLIENT_SECRET=account["client_secret"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("ledger: ")
+
+
+def test_an_example_without_its_account_says_what_to_set_and_exits_with_two() -> None:
+    need_curl()
+    in_bash = run_here([CURL / "walk.sh"], CLIENT_ID="", CLIENT_SECRET="")
+    assert (in_bash.returncode, in_bash.stdout) == (2, "")
+    assert in_bash.stderr.startswith("set CLIENT_ID and CLIENT_SECRET to what make serve prints")
+    without = in_python("walk.py")
+    assert (without.returncode, without.stdout) == (2, "")
+    assert "walk.py http://127.0.0.1:8000/official acc_… var/serve/official-key.jwk.json" in without.stderr
+    assert "required: issuer, client_id, key" in without.stderr
 
 
 @pytest.mark.parametrize("script", ["walk.sh", "refusals.sh"])

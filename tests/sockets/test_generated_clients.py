@@ -177,6 +177,18 @@ def test_the_example_in_typescript_compiles_and_fills_a_form(compiled: Path, sce
     assert lines[4:] == ["next procedure: confirmed, origin reuse", "receipt: valid for ket-hon"]
 
 
+@pytest.mark.parametrize("missing", ["ISSUER", "CLIENT_ID", "CLIENT_SECRET"])
+def test_the_example_in_typescript_names_a_variable_that_is_missing_and_how_to_set_it(
+    compiled: Path, missing: str
+) -> None:
+    given = {"ISSUER": "http://127.0.0.1:9/sandbox", "CLIENT_ID": "acc_any", "CLIENT_SECRET": "any"}
+    done = run_here(["node", compiled / "walk.js"], **(given | {missing: ""}))
+    assert (done.returncode, done.stdout) == (2, "")
+    first, example = done.stderr.splitlines()
+    assert first.startswith(f"{missing} is not set: set it to what make serve prints")
+    assert f"{missing}=" in example
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -166,6 +166,19 @@ async def test_threat_57_what_was_erased_is_gone_from_the_files_once_they_are_wr
     assert (await check_state(scene)).audit.erased.rows == erased.rows
 
 
+async def test_a_rewrite_says_that_it_could_not_lock_the_table_and_works_when_tried_again(
+    scene: Scene, old: int
+) -> None:
+    if scene.gateway.deps.database.embedded:
+        pytest.skip("only PostgreSQL writes the table anew")
+    async with scene.gateway.deps.database.walk() as reader:
+        await reader.execute(sa.select(audit_entries.c.id))
+        with pytest.raises(StateWrong, match=r"could not lock the table .* Try again in a quiet hour"):
+            await erase_entries(scene.gateway, months=12, rewrite=True, lock_seconds=0.1)
+    again = await erase_entries(scene.gateway, months=12, rewrite=True)
+    assert (again.rows, again.on_disk) == (0, False)
+
+
 async def test_threat_57_an_erasure_says_so_while_a_reader_keeps_what_was_erased_on_the_disk(
     scene: Scene, old: int
 ) -> None:

@@ -20,6 +20,7 @@ from mock_c06.testing.scene import C06
 from tests.kit.clocks import StillClock
 from tests.kit.programs import MOCK_BARE
 from tests.kit.source import ROOT
+from tests.sockets.scenes import need_curl
 
 pytestmark = pytest.mark.sockets
 PAGE = (ROOT / "docs" / "mock-clients.md").read_text(encoding="utf-8")
@@ -43,6 +44,36 @@ def test_the_zeep_program_of_the_page_prints_the_household_with_names(c06: C06, 
         [sys.executable, program], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert (ended.returncode, ended.stdout) == (0, found[2]), ended.stderr
+
+
+@pytest.mark.parametrize(("name", "agree"), [("NGUYENVANAN", 1), ("NGUYENVANBA", 0)])
+def test_the_call_with_curl_of_the_page_gets_the_answer_that_it_shows(
+    c06: C06, tmp_path: Path, name: str, agree: int
+) -> None:
+    need_curl()
+    found = re.search(
+        r"^```bash\n(# verify\.sh.*?)^```\n.*?^```xml\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL
+    )
+    assert found is not None
+    script = tmp_path / "verify.sh"
+    script.write_text(found[1].replace("NGUYENVANAN", name), encoding="utf-8")
+    account = c06.account("dvctt-hanoi")
+    environment = MOCK_BARE | {
+        "C06_URL": c06.url(),
+        "C06_USER": account["user"],
+        "C06_SECRET": account["secret"],
+    }
+    ended = subprocess.run(
+        ["bash", script],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == found[2].replace(">1<", f">{agree}<")
 
 
 HEADER = re.findall(r"^```\n(Basic \S+)\n```$", PAGE, re.MULTILINE)
