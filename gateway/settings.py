@@ -153,8 +153,8 @@ class Settings(Strict):
     witness_key: str | None = None  # its vkey, instead of the one that it shows
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     metrics_host: IpAddress = "127.0.0.1"
-    sandbox: ProfileSettings = ProfileSettings()
-    official: ProfileSettings = ProfileSettings()
+    sandbox: ProfileSettings = Field(default_factory=ProfileSettings)
+    official: ProfileSettings = Field(default_factory=ProfileSettings)
 
     def of(self, profile: Profile) -> ProfileSettings:
         """Return the settings of one profile."""

@@ -165,7 +165,19 @@ def test_the_garbage_collector_never_looks_through_what_a_command_has_loaded(sto
     assert frozen > looked_through
 
 
-LEFT_OUT = {"pydantic.v1", "pygments", "rich", "sqlalchemy.orm"}
+def test_the_models_of_the_settings_are_built_once_and_not_also_each_by_itself(tmp_path: Path) -> None:
+    shown = """
+from gateway.settings import ProfileSettings, Settings, read_settings
+read_settings({})
+print(Settings.__pydantic_complete__, ProfileSettings.__pydantic_complete__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", shown], capture_output=True, cwd=tmp_path, env=BARE, check=True
+    )
+    assert done.stdout.split() == [b"True", b"False"]
+
+
+LEFT_OUT = {"pydantic.plugin._loader", "pydantic.v1", "pygments", "rich", "sqlalchemy.orm"}
 """What libraries load and the gateway never uses."""
 
 _SERVING = """
