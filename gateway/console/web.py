@@ -40,6 +40,8 @@ _BUSY = ("Hệ thống đang bận. Hãy thử lại sau ít phút.", "The syste
 def build_router() -> APIRouter:
     """Return the routes; they are pages, so the OpenAPI document leaves them out."""
     router = APIRouter(include_in_schema=False)
+    for path in ("/console", "/console/"):
+        router.add_api_route(path, _go_to_sign_in, methods=["GET"])
     router.add_api_route(LOGIN, _show, methods=["GET"])
     router.add_api_route(LOGIN, _sign_in, methods=["POST"])
     router.add_api_route("/console/logout", _sign_out, methods=["POST"])
@@ -65,6 +67,10 @@ def ask_to_sign_in(request: Request) -> Response:
     query = request.scope["query_string"].decode("latin-1")
     back = request.scope["path"] + (f"?{query}" if query else "")
     return RedirectResponse(f"{LOGIN}?next={quote(back, safe='/')}", status_code=303, headers=_no_store())
+
+
+async def _go_to_sign_in() -> Response:
+    return RedirectResponse(LOGIN, status_code=303, headers=_no_store())
 
 
 async def _show(request: Request) -> Response:

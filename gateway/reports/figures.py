@@ -6,7 +6,7 @@ JSON and CSV are for programs and name a service by its slug; text and page by i
 import csv
 import io
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.procedures.catalogue import Catalogue
@@ -136,19 +136,22 @@ def service_names(catalogue: Catalogue, language: Language) -> Names:
     return {each.slug: f"{each.name_en} ({each.name_vi})" for each in catalogue.procedures}
 
 
-def _listed(slugs: Iterable[str], names: Names, language: Language) -> str:
+def _listed(slugs: Sequence[str], names: Names, language: Language, most: int | None) -> str:
     # Names have commas. A slug of an old entry may have left the catalogue.
-    return "; ".join(names.get(slug, slug) for slug in slugs) or word("none", language)
+    listed = "; ".join(names.get(slug, slug) for slug in slugs) or word("none", language)
+    return f"{len(slugs)}/{len(names)}" if most is not None and len(listed) > most else listed
 
 
-def services_lines(report: WeeklyReport, names: Names, language: Language) -> list[tuple[str, str]]:
-    """Return label and value of each figure of the sources."""
+def services_lines(
+    report: WeeklyReport, names: Names, language: Language, *, most: int | None = None
+) -> list[tuple[str, str]]:
+    """Return label and value of each figure of the sources; a list of services longer than `most` characters is only counted."""
     services = report.services
     if services is None:
         return [(word("week", language), word("no_source", language))]
     members = _services_json(services)
     all_of, march, may = members["services"], members["march"], members["may"]
-    waiting = _listed(march["waiting"], names, language)
+    waiting = _listed(march["waiting"], names, language, most)
     return [
         (word("as_of", language), str(services.as_of)),
         (
@@ -166,16 +169,18 @@ def _percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
-def measured_lines(measured: Measured, names: Names, language: Language) -> list[tuple[str, str]]:
-    """Return label and value of each figure of the audit."""
+def measured_lines(
+    measured: Measured, names: Names, language: Language, *, most: int | None = None
+) -> list[tuple[str, str]]:
+    """Return label and value of each figure of the audit; `most` as in `services_lines`."""
     latency = measured.latency_ms
     lines = [(word(name, language), str(n)) for name, n in enquiries_json(measured).items()]
     lines += [
         (word("reuse_share", language), _percent(measured.reuse_share)),
         (word("questions", language), str(measured.reused)),
         (word("fields", language), str(measured.fields_spared)),
-        (word("connected", language), _listed(measured.connected, names, language)),
-        (word("tested", language), _listed(measured.tested, names, language)),
+        (word("connected", language), _listed(measured.connected, names, language, most)),
+        (word("tested", language), _listed(measured.tested, names, language, most)),
     ]
     if latency["p50"] is not None:
         lines.append((word("latency", language), f"{latency['p50']}, {latency['p95']}"))

@@ -25,12 +25,15 @@ table { border-collapse: collapse; width: 100% } th, td { text-align: left; padd
 thead th { font-weight: 600 } td.number { text-align: right; font-variant-numeric: tabular-nums }
 .services { font-size: 7.5pt } .services th, .services td { padding: .15mm 1.5mm .15mm 0 } .services td, .weeks th { white-space: nowrap } .weeks thead th + th { text-align: right } .sources { font-size: 7.5pt; margin: 2mm 0 0; padding-left: 4mm } svg { width: 100%; height: auto }
 table + table { margin-top: 2mm } a { color: var(--link) } nav { margin-bottom: 3mm; font-size: 1rem; line-height: 2 }
-@media screen { body { font-size: 1rem; line-height: 1.5; max-width: 68rem; padding: 0 1rem } h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem } .services, .sources { font-size: .875rem } th, td, .services th, .services td { padding: .3rem .6rem .3rem 0 } .columns { gap: 0 2.5rem } }
+@media screen { .columns tbody th { width: 58% } body { font-size: 1rem; line-height: 1.5; max-width: 68rem; padding: 0 1rem } h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 1.6rem 0 .4rem } .services, .sources { font-size: .875rem } th, td, .services th, .services td { padding: .3rem .6rem .3rem 0 } .columns { gap: 0 2.5rem } }
 @media screen and (max-width: 60rem) { .columns { display: block } .services td, .services th { white-space: normal } }
 @media screen and (max-width: 40rem) { th, td { overflow-wrap: anywhere } .services { font-size: .8125rem } .services th, .services td { padding-right: .35rem } }
 @page { size: A4; margin: 9mm }
 @media print { nav { display: none } body { margin: 0; padding: 0; max-width: none } :lang(en) .services { font-size: 6.8pt; line-height: 1.2 } tr, svg { break-inside: avoid } }
 """
+_LONGEST = 70
+"""Characters of a list of services on the page, which only counts more of them: its sheet has no place for 25 names."""
+
 _WIDTH, _BASE, _LEFT = 560, 120, 36
 _ASKED, _REUSED = "#4a86b5", "#b87503"  # three to one against both papers
 
@@ -59,6 +62,7 @@ def report_page(
     With `newest`, the present week, it links to other weeks and the other language.
     """
     names = service_names(catalogue, language)
+    short = {each.slug: each.name_en if language == "en" else each.name_vi for each in catalogue.procedures}
     services, by = report.services, report.measured.by
     return _template().render(
         language=language,
@@ -67,8 +71,8 @@ def report_page(
         stylesheet=stylesheet,
         style=STYLESHEET,
         links=_links(report.week, newest, language) if newest else (),
-        services_lines=services_lines(report, names, language),
-        measured_lines=measured_lines(report.measured, names, language),
+        services_lines=services_lines(report, short, language, most=_LONGEST),
+        measured_lines=measured_lines(report.measured, short, language, most=_LONGEST),
         chart=_draw_chart(report.weeks),
         groups={
             name: [(key, *_counts(found)) for key, found in by[name].items()]

@@ -5,6 +5,8 @@ with the census, and check it.
 """
 
 import json
+import re
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,14 +28,28 @@ _LOOKED_AT = 2_000_000
 _MAX_SAMPLE = 100_000
 _SEED = "1"
 
+
+def _parse_size(least: int) -> Callable[[object], int]:
+    def parse(written: object) -> int:
+        size = int(str(written)) if re.fullmatch(r"[0-9]{1,9}", str(written)) else -1
+        if not least <= size <= MAX_PEOPLE:
+            raise typer.BadParameter(f"a whole number from {least} to {MAX_PEOPLE} is expected")
+        return size
+
+    return parse
+
+
 Population = Annotated[
     int,
     typer.Option(
-        min=0, max=MAX_PEOPLE, help="Number of generated people, besides the catalogue; 0 by default."
+        parser=_parse_size(0), metavar="N",
+        help=f"Number of generated people, besides the catalogue; 0 by default, at most {MAX_PEOPLE}.",
     ),
-]
+]  # fmt: skip
 People = Annotated[Path | None, typer.Option(help="Your own people, in every run: TOML, JSON or CSV.")]
-_Size = Annotated[int, typer.Option(min=1, max=MAX_PEOPLE, help="Size of the population, as given to serve.")]
+_Size = Annotated[
+    int, typer.Option(parser=_parse_size(1), metavar="N", help="Size of the population, as given to serve.")
+]
 PopulationSeed = Annotated[str, typer.Option(help="Seed of the population, as given to serve.")]
 _EXAMPLES = """The generated population.
 

@@ -151,6 +151,12 @@ async def test_the_sessions_cookie_opens_no_operators_call(viewer: Person, brows
     assert (answer.status_code, answer.json()["code"]) == (401, "token_missing")
 
 
+@pytest.mark.parametrize("path", ["/console", "/console/"])
+async def test_the_console_without_a_page_leads_to_the_sign_in(browser: Browser, path: str) -> None:
+    answer = await browser.open(path)
+    assert (answer.status_code, answer.url.path) == (200, "/console/login")
+
+
 async def test_a_sign_in_in_another_form_than_a_browsers_is_not_read(browser: Browser) -> None:
     headers = {"Accept": "*/*"}
     answer = await browser.http.post("/console/login", json={"name": "lan.xem"}, headers=headers)

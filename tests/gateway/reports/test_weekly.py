@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -159,6 +160,18 @@ async def test_text_and_page_name_each_service_in_their_language_and_show_no_slu
         assert re.search(rf"\b{each.slug}\b", text + shown) is None
         names = {"vi": each.name_vi, "en": f"{each.name_en} ({each.name_vi})"}
         assert names[language] in shown
+
+
+async def test_a_list_of_many_services_is_whole_in_the_text_and_counted_on_the_page(scene: Scene) -> None:
+    catalogue, report = load_catalogue(), await of_this_week(scene)
+    slugs = tuple(each.slug for each in catalogue.procedures)
+    used = replace(report, measured=replace(report.measured, tested=slugs))
+    text = " ".join(report_text(used, catalogue, "vi").split())
+    names = [each.name_vi for each in catalogue.procedures]
+    assert "; ".join(names) in text
+    page = html.document_fromstring(report_page(used, catalogue, "vi"))
+    shown = page.xpath("string(//th[. = 'Dịch vụ đã chạy thử']/following-sibling::td)")
+    assert shown == "25/25"
 
 
 async def test_the_page_has_no_script_style_attribute_or_foreign_address(

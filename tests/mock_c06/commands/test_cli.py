@@ -181,6 +181,15 @@ def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None
     assert b"Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize("size", ["x", "-5", "1.5", "105000001"])
+def test_a_population_that_is_no_number_of_people_is_refused_in_plain_words(size: str) -> None:
+    for least, command in ((0, ["serve"]), (1, ["population", "sample"])):
+        refused = run_mock(*command, "--population", size)
+        assert refused.returncode == 2
+        said = refused.stderr.decode().splitlines()[-1]
+        assert said.endswith(f"'--population': a whole number from {least} to 105000000 is expected")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
