@@ -188,7 +188,7 @@ def log_url(database_url: str) -> str:
     return database_url
 
 
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @settings(

@@ -20,9 +20,12 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from gateway.audit.store import audit_entries
 from gateway.database import Transaction
+from mock_c06.commands.main import app
+from mock_c06.errors import MockError
 from tests.kit.commands import BARE, Commands
 from tests.kit.scene import AGENCY
 from tests.kit.stores import opened
@@ -53,6 +56,22 @@ def run_mock(*arguments: str, stdin: str = "", **environment: str) -> "subproces
         env=MOCK_BARE | environment,
         timeout=30,
         check=False,
+    )
+
+
+def run_mock_here(
+    *arguments: str, stdin: str = "", **environment: str
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command in this process, which takes a tenth of the time: unless it serves, it prints the same there."""
+    bare: dict[str, str | None] = dict.fromkeys(name for name in os.environ if name not in MOCK_BARE)  # noqa: TID251 - as for a child
+    done = CliRunner().invoke(app, arguments, input=stdin.encode(), env=bare | environment)
+    reason = b""
+    if isinstance(done.exception, MockError):
+        reason = f"mock-c06: {done.exception}\n".encode()
+    elif done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(
+        arguments, done.exit_code, done.stdout_bytes, done.stderr_bytes + reason
     )
 
 

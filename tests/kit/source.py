@@ -4,8 +4,9 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,7 @@ class Source:
                     yield node.lineno, f"{node.module}.{alias.name}"
 
 
+@cache
 def read_python(*folders: str) -> tuple[Source, ...]:
     """Read every Python file under these folders of the project; without an argument, every one of the project."""
     return tuple(
@@ -75,13 +77,23 @@ def read_python(*folders: str) -> tuple[Source, ...]:
     )
 
 
-def read_text_files() -> Iterator[Source]:
-    """Read every text file of the repository; files that are not UTF-8 are left out."""
+@cache
+def read_text_files() -> tuple[Source, ...]:
+    """Read every text file of the repository; files that are not UTF-8 are left out.
+
+    Kept, with what is parsed of them, until `forget_sources`.
+    """
+    sources = []
     for path in sorted(_walk(ROOT)):
-        try:
-            yield Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            continue
+        with suppress(UnicodeDecodeError):
+            sources.append(Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")))
+    return tuple(sources)
+
+
+def forget_sources() -> None:
+    """Let go of all texts and trees: a garbage collection that walks through them takes long."""
+    read_python.cache_clear()
+    read_text_files.cache_clear()
 
 
 def _walk(folder: Path) -> Iterator[Path]:

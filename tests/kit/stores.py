@@ -15,15 +15,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.database import Database, open_database
 from gateway.keys.sealing import seal
@@ -86,10 +85,12 @@ class PostgresqlMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A running server on a loopback port, with its process id."""
+    """A running server on a loopback port, with its process id, and one connection that makes and drops databases."""
 
     port: int
     pid: int
+    runner: asyncio.Runner = field(repr=False)
+    connection: asyncpg.Connection = field(repr=False)
 
     def url(self, name: str) -> str:
         """Return a database's URL as settings take it."""
@@ -99,22 +100,26 @@ class Server:
         """Make a database, migrated unless another template is named, and return its URL."""
         name = f"gateway_{next(_numbers)}"
         copied = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
-        asyncio.run(_execute(self.url("postgres"), copied))
+        self._execute(copied)
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Drop a database of this server, with the connections that are left."""
         name = url.rpartition("/")[2]
-        asyncio.run(_execute(self.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def list_databases(self) -> list[str]:
         """Return the names of the existing databases."""
-        return asyncio.run(_fetch(self.url("postgres"), "SELECT datname FROM pg_database"))
+        found = self.runner.run(self.connection.fetch("SELECT datname FROM pg_database"))
+        return [str(row["datname"]) for row in found]
 
     def make_template(self) -> None:
         """Make the database that the others are cloned from, with the real migrations."""
-        asyncio.run(_execute(self.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
+        self._execute(f"CREATE DATABASE {TEMPLATE}")
         asyncio.run(migrate_store(self.url(TEMPLATE)))
+
+    def _execute(self, statement: str) -> None:
+        self.runner.run(self.connection.execute(statement))
 
 
 @contextmanager
@@ -163,8 +168,12 @@ def _started(programs: Path, folder: Path, user: str | None, more: Mapping[str, 
             [programs / "postgres", "-D", data, *arguments], user=user, cwd=folder, stdout=log, stderr=log
         )
         try:
-            _wait(port, process)
-            yield Server(port=port, pid=process.pid)
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                connection = _connect_when_ready(runner, port, process)
+                try:
+                    yield Server(port=port, pid=process.pid, runner=runner, connection=connection)
+                finally:
+                    connection.terminate()
         finally:
             process.terminate()
             process.wait(20)
@@ -202,26 +211,17 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _connect_when_ready(
+    runner: asyncio.Runner, port: int, process: "subprocess.Popen[bytes]"
+) -> asyncpg.Connection:
+    """Return a session as soon as one can be opened: the port listens for a while before it can."""
     for _ in range(300):
         if process.poll() is not None:
             raise RuntimeError("PostgreSQL ended at start")
-        if asyncio.run(_answers(port)):
-            return
+        with suppress(OSError, asyncpg.PostgresError):
+            return runner.run(asyncpg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres"))
         time.sleep(0.05)
     raise RuntimeError("PostgreSQL did not answer within 15 s")
-
-
-async def _answers(port: int) -> bool:
-    """Say whether a session can be opened: the port listens for a while before it can."""
-    engine = create_async_engine(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres")
-    try:
-        async with engine.connect():
-            return True
-    except (OSError, DBAPIError):
-        return False
-    finally:
-        await engine.dispose()
 
 
 async def migrate_store(url: str) -> None:
@@ -239,20 +239,3 @@ async def unbind_keys(database: Database, master: bytes) -> None:
             # As text, since the audit's observer refuses statements.
             change = sa.text("UPDATE keys SET sealed = :sealed WHERE kid = :kid")
             await connection.execute(change, {"kid": key.kid, "sealed": sealed})
-
-
-async def _fetch(url: str, query: str) -> list[str]:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
-    async with engine.connect() as connection:
-        found = [str(value) for value in (await connection.execute(sa.text(query))).scalars()]
-    await engine.dispose()
-    return found
-
-
-async def _execute(url: str, statement: str) -> None:
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1), isolation_level="AUTOCOMMIT"
-    )
-    async with engine.connect() as connection:
-        await connection.execute(sa.text(statement))
-    await engine.dispose()

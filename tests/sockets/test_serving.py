@@ -5,28 +5,40 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.kit.commands import Commands
-from tests.kit.programs import Place, Served, log_in, place_beside, plan_fault
+from tests.kit.programs import Place, Running, Served, log_in, place_beside, plan_fault
 from tests.kit.scene import enquiry
 from tests.sockets.load import steady_load
 
 
-def test_the_start_prints_its_addresses_and_their_registries(place: Place) -> None:
-    with place.serving() as running:
-        assert running.lines == (
-            f"gateway: {running.address}",
-            f"sandbox: {running.address}/sandbox (connected, test data)",
-            f"official: {running.address}/official (no connection configured)",
-        )
-        assert httpx.URL(running.address).host == "127.0.0.1"
-        ready = httpx.get(f"{running.address}/readyz")
-        assert ready.json()["profiles"] == {"sandbox": "ready", "official": "unconfigured"}
-        assert "server" not in ready.headers
+@pytest.fixture(scope="module")
+def shared(mock: Served, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The place of a gateway that several tests use: a start takes seconds."""
+    return place_beside(mock, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def running(shared: Place) -> Iterator[Running]:
+    with shared.serving() as found:
+        yield found
+
+
+def test_the_start_prints_its_addresses_and_their_registries(running: Running) -> None:
+    assert running.lines == (
+        f"gateway: {running.address}",
+        f"sandbox: {running.address}/sandbox (connected, test data)",
+        f"official: {running.address}/official (no connection configured)",
+    )
+    assert httpx.URL(running.address).host == "127.0.0.1"
+    ready = httpx.get(f"{running.address}/readyz")
+    assert ready.json()["profiles"] == {"sandbox": "ready", "official": "unconfigured"}
+    assert "server" not in ready.headers
 
 
 def test_a_first_start_makes_store_and_key_for_the_owner_only(mock: Served, tmp_path: Path) -> None:
@@ -128,10 +140,9 @@ def _takes_connections(address: str) -> bool:
     return False
 
 
-def test_an_oversized_body_is_answered_before_the_connection_is_closed(place: Place) -> None:
-    with place.serving() as running:
-        answer = httpx.post(f"{running.address}/sandbox/v1/verifications", content=b"x" * 3_000_000)
-        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+def test_an_oversized_body_is_answered_before_the_connection_is_closed(running: Running) -> None:
+    answer = httpx.post(f"{running.address}/sandbox/v1/verifications", content=b"x" * 3_000_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize(
@@ -145,16 +156,17 @@ def test_an_oversized_body_is_answered_before_the_connection_is_closed(place: Pl
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
 )
-def test_malformed_requests_are_refused_and_the_server_continues(place: Place, request_text: str) -> None:
-    with place.serving() as running:
-        address = httpx.URL(running.address)
-        with socket.create_connection((address.host, address.port or 0), timeout=10) as line:
-            line.sendall(request_text.encode())
-            status = line.recv(4096).split(b" ")[1]
-        assert status in {b"200", b"400", b"404", b"405"}
-        assert httpx.get(f"{running.address}/livez").status_code == 200
-    assert "Traceback" not in place.log()
-    assert '"internal"' not in place.log()
+def test_malformed_requests_are_refused_and_the_server_continues(
+    shared: Place, running: Running, request_text: str
+) -> None:
+    address = httpx.URL(running.address)
+    with socket.create_connection((address.host, address.port or 0), timeout=10) as line:
+        line.sendall(request_text.encode())
+        status = line.recv(4096).split(b" ")[1]
+    assert status in {b"200", b"400", b"404", b"405"}
+    assert httpx.get(f"{running.address}/livez").status_code == 200
+    assert "Traceback" not in shared.log()
+    assert '"internal"' not in shared.log()
 
 
 def test_a_start_that_fails_prints_its_reason_in_one_line(tmp_path: Path) -> None:
@@ -164,8 +176,8 @@ def test_a_start_that_fails_prints_its_reason_in_one_line(tmp_path: Path) -> Non
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"can't listen on 127.0.0.1 port {port}" in gateway.program("serve", "--port", port).reason()
-    assert gateway.program("serve", "--workers", "2").reason().startswith("--workers 2: SQLite serves one")
+    assert gateway("serve", "--workers", "2").reason().startswith("--workers 2: SQLite serves one")
     for host in ("0.0.0.0", "::", "0"):
-        reason = gateway.program("serve", "--host", host, "--port", "0").reason()
+        reason = gateway("serve", "--host", host, "--port", "0").reason()
         assert reason == f"--host {host} listens on all addresses: set GATEWAY_PUBLIC_URL to what callers use"
     assert not (tmp_path / "var").exists()

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from mock_c06 import __version__
 from mock_c06.commands.main import app
-from tests.kit.programs import run_mock
+from tests.kit.programs import run_mock, run_mock_here
 
 CLAIM = {"citizen_id": "001090000123", "full_name": "nguyễn văn an", "birth_date": "1990-01-31"}
 
@@ -51,9 +51,9 @@ def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
 
 
 def test_each_person_is_listed_with_the_expected_verdict() -> None:
-    people = json.loads(run_mock("personas", "--json").stdout)
+    people = json.loads(run_mock_here("personas", "--json").stdout)
     below = [
-        lines.split("\n    ")[1] for lines in re.split(r"\n(?=\S)", run_mock("personas").stdout.decode())
+        lines.split("\n    ")[1] for lines in re.split(r"\n(?=\S)", run_mock_here("personas").stdout.decode())
     ]
     answers = ["confirmed" if person["expect"]["confirmed"] else "not confirmed" for person in people]
     assert [line.partition(":")[0] for line in below] == answers
@@ -61,8 +61,8 @@ def test_each_person_is_listed_with_the_expected_verdict() -> None:
 
 
 def test_lists_in_a_pipe_have_whole_lines_and_no_escapes() -> None:
-    people = json.loads(run_mock("personas", "--json").stdout)
-    printed = "".join(run_mock(table).stdout.decode() for table in ("personas", "accounts", "faults"))
+    people = json.loads(run_mock_here("personas", "--json").stdout)
+    printed = "".join(run_mock_here(table).stdout.decode() for table in ("personas", "accounts", "faults"))
     lines = printed.splitlines()
     for person in people:
         assert any(line.startswith(person["slug"]) and line.endswith(person["full_name"]) for line in lines)
@@ -72,16 +72,16 @@ def test_lists_in_a_pipe_have_whole_lines_and_no_escapes() -> None:
 
 
 def test_each_kind_of_fault_is_listed_with_what_it_does() -> None:
-    kinds = json.loads(run_mock("faults", "--json").stdout)
-    lines = run_mock("faults").stdout.decode().splitlines()
+    kinds = json.loads(run_mock_here("faults", "--json").stdout)
+    lines = run_mock_here("faults").stdout.decode().splitlines()
     assert lines[0::2] == kinds
     assert all(line.startswith("    ") and line.strip() for line in lines[1::2])
 
 
 def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
-    plain, again = (run_mock("accounts", "--json").stdout for _ in range(2))
-    seeded = run_mock("accounts", "--json", "--seed", "7").stdout
-    overridden = run_mock("accounts", "--json", "--seed", "9", MOCK_C06_SECRET_SEED="7").stdout
+    plain, again = (run_mock_here("accounts", "--json").stdout for _ in range(2))
+    seeded = run_mock_here("accounts", "--json", "--seed", "7").stdout
+    overridden = run_mock_here("accounts", "--json", "--seed", "9", MOCK_C06_SECRET_SEED="7").stdout
     assert plain == again
     assert plain != seeded
     assert seeded == overridden
@@ -89,7 +89,7 @@ def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
 
 
 def test_the_catalogue_passes_its_own_check() -> None:
-    checked = run_mock("selfcheck")
+    checked = run_mock_here("selfcheck")
     assert checked.returncode == 0
     assert checked.stdout.decode().endswith("0 complaints\n")
 
@@ -104,7 +104,7 @@ def test_the_catalogue_passes_its_own_check() -> None:
     ],
 )
 def test_explain_names_the_part_that_differs(change: dict[str, str], differs: list[str]) -> None:
-    told = run_mock("explain", "--json", stdin=json.dumps(CLAIM | change))
+    told = run_mock_here("explain", "--json", stdin=json.dumps(CLAIM | change))
     assert told.returncode == 0
     assert json.loads(told.stdout)["differs"] == differs
 
@@ -128,12 +128,12 @@ def test_explain_reads_the_rule_as_the_switches_say(
     switches: tuple[str, ...], change: dict[str, object], differs: list[str]
 ) -> None:
     arguments = [part for name in switches for part in ("--switch", name)]
-    told = run_mock("explain", "--json", *arguments, stdin=json.dumps(CLAIM | change))
+    told = run_mock_here("explain", "--json", *arguments, stdin=json.dumps(CLAIM | change))
     assert (told.returncode, json.loads(told.stdout)["differs"]) == (0, differs)
 
 
 def test_explain_refuses_a_switch_that_is_none_in_one_line() -> None:
-    refused = run_mock("explain", "--switch", "loud", stdin=json.dumps(CLAIM))
+    refused = run_mock_here("explain", "--switch", "loud", stdin=json.dumps(CLAIM))
     assert refused.returncode == 1
     assert refused.stderr.decode() == "mock-c06: switch loud: no such switch: see mock-c06 parity\n"
 
@@ -142,12 +142,12 @@ def test_explain_knows_the_people_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "people.toml"
     file.write_text('[[people]]\ncitizen_id = "001090000990"\nfull_name = "Phạm Mới"\nbirth_year = 1990\n')
     claim = {"citizen_id": "001090000990", "full_name": "pham moi", "birth_year": 1990}
-    told = run_mock("explain", "--json", "--people", str(file), stdin=json.dumps(claim))
+    told = run_mock_here("explain", "--json", "--people", str(file), stdin=json.dumps(claim))
     assert json.loads(told.stdout) == {"differs": [], "status": ["living"]}
 
 
 def test_explain_says_the_status_in_words() -> None:
-    told = run_mock("explain", stdin=json.dumps(CLAIM)).stdout.decode()
+    told = run_mock_here("explain", stdin=json.dumps(CLAIM)).stdout.decode()
     assert told == "differs: nothing\nstatus: living\n"
 
 
@@ -165,7 +165,7 @@ def test_explain_says_the_status_in_words() -> None:
     ],
 )
 def test_a_claim_that_cannot_be_read_is_one_line_that_names_the_member(stdin: str, told: str) -> None:
-    refused = run_mock("explain", stdin=stdin)
+    refused = run_mock_here("explain", stdin=stdin)
     said = refused.stderr.decode()
     assert (refused.returncode, said.count("\n")) == (1, 1)
     assert said.startswith(f"mock-c06: stdin: {told}")
@@ -208,21 +208,21 @@ def test_people_that_cannot_be_are_refused_in_one_line_naming_the_member(
 ) -> None:
     file = tmp_path / "people.json"
     file.write_text(text, encoding="utf-8")
-    refused = run_mock("serve", "--people", str(file))
+    refused = run_mock_here("serve", "--people", str(file))
     said = refused.stderr.decode()
     assert (refused.returncode, said.count("\n")) == (1, 1)
     assert said.startswith(f"mock-c06: people {file}: {told}")
 
 
 def test_threat_43_a_public_address_is_refused_unless_allowed() -> None:
-    refused = run_mock("serve", "--host", "0.0.0.0")
+    refused = run_mock_here("serve", "--host", "0.0.0.0")
     assert refused.returncode == 1
     assert b"--allow-public" in refused.stderr
     assert refused.stderr.count(b"\n") == 1
 
 
 def test_threat_43_an_official_looking_host_is_refused_even_where_public_ones_are_allowed() -> None:
-    refused = run_mock("serve", "--host", "csdl.tinh.gov.vn", "--allow-public")
+    refused = run_mock_here("serve", "--host", "csdl.tinh.gov.vn", "--allow-public")
     assert refused.returncode == 1
     assert refused.stderr.decode() == (
         "mock-c06: csdl.tinh.gov.vn looks like an official name: a mock does not listen there\n"
@@ -242,7 +242,7 @@ def test_a_certificate_that_can_not_be_shown_is_one_line_and_exit_one(
     file = tmp_path / "registry.pem"
     if content is not None:
         file.write_text(content, encoding="utf-8")
-    refused = run_mock("serve", "--certificate", str(file))
+    refused = run_mock_here("serve", "--certificate", str(file))
     expected = "a PEM file with certificate, chain and key (no password) is expected"
     assert refused.returncode == 1
     assert refused.stderr.decode() == f"mock-c06: --certificate {file}: {expected}\n"

@@ -5,15 +5,15 @@ import json
 import httpx
 import pytest
 
-from tests.kit.programs import run_mock, serving_mock
+from tests.kit.programs import run_mock, run_mock_here, serving_mock
 
 
 def test_a_sample_is_an_array_in_the_catalogues_shape() -> None:
-    told = run_mock(
+    told = run_mock_here(
         "population", "sample", "--where", "age>80", "--count", "50", "--json", "--population", "100000"
     )
     people = json.loads(told.stdout)
-    catalogue = json.loads(run_mock("personas", "--json").stdout)
+    catalogue = json.loads(run_mock_here("personas", "--json").stdout)
     assert told.returncode == 0
     assert len({person["citizen_id"] for person in people}) == 50
     assert {tuple(person) for person in people} == {tuple(person) for person in catalogue}
@@ -22,26 +22,26 @@ def test_a_sample_is_an_array_in_the_catalogues_shape() -> None:
 
 
 def test_a_sample_is_a_table_in_eighty_columns_without_json() -> None:
-    told = run_mock("population", "sample", "--count", "200", "--population", "5000").stdout.decode()
+    told = run_mock_here("population", "sample", "--count", "200", "--population", "5000").stdout.decode()
     assert len(told.splitlines()) == 200
     assert max(len(line) for line in told.splitlines()) <= 80
 
 
 def test_a_condition_that_cannot_be_read_is_wrong_usage_and_names_the_fields() -> None:
-    told = run_mock("population", "sample", "--where", "height>170")
+    told = run_mock_here("population", "sample", "--where", "height>170")
     assert told.returncode == 2
     assert b"has_id_card" in told.stderr
     assert b"Traceback" not in told.stderr
 
 
 def test_too_few_people_are_printed_and_end_in_one_line_and_exit_one() -> None:
-    told = run_mock("population", "sample", "--where", "age>130", "--population", "1000", "--json")
+    told = run_mock_here("population", "sample", "--where", "age>130", "--population", "1000", "--json")
     assert (told.returncode, json.loads(told.stdout)) == (1, [])
     assert told.stderr.decode().startswith("mock-c06: only 0 of 10 found among 1000")
 
 
 def test_a_report_is_printed_in_eighty_columns_with_its_sources() -> None:
-    told = run_mock("population", "report", "--population", "3000", "--seed", "7").stdout.decode()
+    told = run_mock_here("population", "report", "--population", "3000", "--seed", "7").stdout.decode()
     assert "population 3000, seed 7: all 3000 records read," in told
     assert "boys per 100 girls, ages 0 to 4" in told
     assert "Tổng điều tra dân số và nhà ở năm 2019" in told
@@ -57,23 +57,27 @@ def test_processes_with_other_hash_seeds_print_the_same_report_in_each_form() ->
 
 
 def test_a_form_of_the_report_that_is_none_is_wrong_usage() -> None:
-    assert run_mock("population", "report", "--format", "pdf").returncode == 2
+    assert run_mock_here("population", "report", "--format", "pdf").returncode == 2
 
 
 def test_selfcheck_looks_at_everybody_of_a_small_population() -> None:
-    told = run_mock("selfcheck", "--population", "500", "--seed", "7").stdout.decode()
+    told = run_mock_here("selfcheck", "--population", "500", "--seed", "7").stdout.decode()
     assert told.startswith("population: all 500 records")
     assert told.endswith("and 500 generated, 0 complaints\n")
 
 
 def test_explain_knows_the_generated_people_of_its_seed() -> None:
     place = ("--population", "5000", "--seed", "7")
-    sampled = run_mock("population", "sample", "--where", "not year_only", "--count", "1", "--json", *place)
+    sampled = run_mock_here(
+        "population", "sample", "--where", "not year_only", "--count", "1", "--json", *place
+    )
     (person,) = json.loads(sampled.stdout)
     claim = {name: person[name] for name in ("citizen_id", "full_name", "birth_date")}
-    told = run_mock("explain", "--json", *place, stdin=json.dumps(claim))
+    told = run_mock_here("explain", "--json", *place, stdin=json.dumps(claim))
     assert json.loads(told.stdout)["differs"] == []
-    assert json.loads(run_mock("explain", "--json", stdin=json.dumps(claim)).stdout)["differs"] == ["number"]
+    assert json.loads(run_mock_here("explain", "--json", stdin=json.dumps(claim)).stdout)["differs"] == [
+        "number"
+    ]
 
 
 @pytest.mark.parametrize("population", ["-1", "105000001", "many"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.kit.programs import EPHEMERAL, MOCK_BARE, MOCK_COMMAND, run_mock, serving_mock
+from tests.kit.programs import EPHEMERAL, MOCK_BARE, MOCK_COMMAND, run_mock, run_mock_here, serving_mock
 
 pytestmark = pytest.mark.sockets
 CALLS = (b"", b"not xml", b"<a/>", b"not xml")
@@ -30,9 +30,9 @@ def test_a_run_recorded_by_one_program_is_replayed_by_another(tmp_path: Path) ->
         httpx.post(f"{served.control}/runs/mine/faults", json=fault, headers=headers)
         answered = send_all(served.test)
         arguments = ("record", "--run", "mine", "--control", served.control, "--out", str(out))
-        recorded = run_mock(*arguments, MOCK_C06_CONTROL_TOKEN=served.token)
-        wrong = run_mock(*arguments, MOCK_C06_CONTROL_TOKEN="wrong")
-        nameless = run_mock(*arguments[:2], "none", *arguments[3:], MOCK_C06_CONTROL_TOKEN=served.token)
+        recorded = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN=served.token)
+        wrong = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN="wrong")
+        nameless = run_mock_here(*arguments[:2], "none", *arguments[3:], MOCK_C06_CONTROL_TOKEN=served.token)
     assert recorded.returncode == 0, recorded.stderr
     assert b"4 calls" in recorded.stdout
     assert (wrong.returncode, b"refuses the token" in wrong.stderr) == (1, True)
@@ -68,7 +68,7 @@ def test_a_run_recorded_by_one_program_is_replayed_by_another(tmp_path: Path) ->
 def test_what_cannot_be_recorded_or_replayed_is_one_line_and_exit_one(
     arguments: tuple[str, ...], reason: bytes
 ) -> None:
-    refused = run_mock(*arguments)
+    refused = run_mock_here(*arguments)
     assert refused.returncode == 1
     assert reason in refused.stderr
     assert refused.stderr.count(b"\n") == 1
@@ -76,7 +76,7 @@ def test_what_cannot_be_recorded_or_replayed_is_one_line_and_exit_one(
 
 def test_a_control_face_that_is_not_there_is_one_line() -> None:
     arguments = ("record", "--run", "x", "--out", "y", "--control", "http://127.0.0.1:9")
-    refused = run_mock(*arguments, MOCK_C06_CONTROL_TOKEN="t")
+    refused = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN="t")
     assert refused.stderr.decode() == (
         "mock-c06: no control face answers at http://127.0.0.1:9: start mock-c06 serve, or name with --control the "
         "address that it printed\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.kit.programs import Served, run_mock, serving_mock
+from tests.kit.programs import Served, run_mock_here, serving_mock
 
 pytestmark = pytest.mark.sockets
 BAD = (
@@ -30,7 +30,7 @@ def served() -> Iterator[Served]:
 def report(served: Served, *arguments: str, token: str | None = None) -> tuple[int, str, str]:
     """Run the command against the mock."""
     command = ("report", "--control", served.control, *arguments)
-    ended = run_mock(*command, MOCK_C06_CONTROL_TOKEN=served.token if token is None else token)
+    ended = run_mock_here(*command, MOCK_C06_CONTROL_TOKEN=served.token if token is None else token)
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_reported_is_one_line_and_exit_one(
 
 def test_the_journal_is_exported_as_the_control_face_gives_it(served: Served, tmp_path: Path) -> None:
     settings = {"MOCK_C06_CONTROL_TOKEN": served.token}
-    printed = run_mock("journal", "export", "--control", served.control, **settings)
+    printed = run_mock_here("journal", "export", "--control", served.control, **settings)
     assert (printed.returncode, printed.stderr) == (0, b"")
     exported = json.loads(printed.stdout)
     answer = httpx.get(
@@ -103,13 +103,13 @@ def test_the_journal_is_exported_as_the_control_face_gives_it(served: Served, tm
     assert exported == {"run": "default", "entries": answer.json()["entries"]}
     assert len(exported["entries"]) == 1
     file = tmp_path / "c06.json"
-    written = run_mock("journal", "export", "--control", served.control, "--out", str(file), **settings)
+    written = run_mock_here("journal", "export", "--control", served.control, "--out", str(file), **settings)
     assert (written.stdout, file.read_bytes()) == (b"", printed.stdout)
 
 
 def test_the_journal_of_an_unknown_run_or_account_is_refused_in_one_line(served: Served) -> None:
     settings = {"MOCK_C06_CONTROL_TOKEN": served.token}
     for wrong in (("--run", "nothing"), ("--account", "nobody")):
-        refused = run_mock("journal", "export", "--control", served.control, *wrong, **settings)
+        refused = run_mock_here("journal", "export", "--control", served.control, *wrong, **settings)
         assert (refused.returncode, refused.stdout) == (1, b"")
         assert refused.stderr.count(b"\n") == 1

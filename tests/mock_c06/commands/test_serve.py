@@ -214,10 +214,10 @@ def read_to_the_end(wire: socket.socket, came: bytearray) -> None:
 
 
 def send_at_once(base: str, path: str, calls: int) -> list[httpx.Response]:
-    """Send calls, a hundred at a time: httpx looks through all that wait for a connection each time that one is free."""
+    """Send calls, twenty at a time: httpx looks through all connections for each that waits, each time that one is free."""
 
     async def send() -> list[httpx.Response]:
-        turns = asyncio.Semaphore(100)
+        turns = asyncio.Semaphore(20)
         async with httpx.AsyncClient(base_url=base, timeout=60) as client:
 
             async def call() -> httpx.Response:

@@ -11,7 +11,7 @@ import pytest
 
 from mock_c06.login.reasons import REMEDIES, LoginFailure
 from tests.kit.clocks import StillClock
-from tests.kit.programs import run_mock
+from tests.kit.programs import run_mock_here
 from tests.mock_c06.callers import PlatformClient, SoapPortal, envelope
 
 OPERATION = "XacThucThongTinCongDan"
@@ -202,10 +202,10 @@ def test_the_command_explains_a_login_from_its_input(accounts: dict[str, dict[st
         "authorization": signed(accounts["dvctt-hanoi"], "1650990000123", "http://127.0.0.1:8100/soap"),
         "timestamp": "1650990000123",
     }
-    ended = run_mock("explain", stdin=json.dumps(login))
+    ended = run_mock_here("explain", stdin=json.dumps(login))
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.decode().splitlines()[0] == "login: stale"
-    as_json = run_mock("explain", "--json", stdin=json.dumps(login | {"timestamp": "1650990000124"}))
+    as_json = run_mock_here("explain", "--json", stdin=json.dumps(login | {"timestamp": "1650990000124"}))
     assert json.loads(as_json.stdout)["reason"] == "secret"
 
 
