@@ -189,21 +189,23 @@ def test_the_example_in_typescript_names_a_variable_that_is_missing_and_how_to_s
     assert f"{missing}=" in example
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        '{ receipt: "x" }',
-        '{ ...act, verification: "v", receipt: "x" }',
-        '{ ...act, verification: "v", initiated_by: { kind: "officer" } }',
-    ],
+WRONG = (
+    '{ receipt: "x" }',
+    '{ ...act, verification: "v", receipt: "x" }',
+    '{ ...act, verification: "v", initiated_by: { kind: "officer" } }',
 )
-def test_a_body_in_typescript_without_what_it_needs_does_not_compile(compiled: Path, wrong: str) -> None:
+
+
+def test_a_body_in_typescript_without_what_it_needs_does_not_compile(compiled: Path) -> None:
+    """Each wrong body is on a line of its own, below a right one."""
+    bodies = [
+        f'export const body{line}: components["schemas"]["PrefillBody"] = {body};\n'
+        for line, body in enumerate(('{ ...act, receipt: "x" }', *WRONG), 4)
+    ]
     (compiled / "wrong.ts").write_text(
         'import type { components } from "./gateway.js";\n'
         'const act = { procedure: "a", dossier: "b", subject_role: "c", fields: ["d"],\n'
-        '  initiated_by: { kind: "citizen" as const } };\n'
-        'export const right: components["schemas"]["PrefillBody"] = { ...act, receipt: "x" };\n'
-        f'export const body: components["schemas"]["PrefillBody"] = {wrong};\n',
+        '  initiated_by: { kind: "citizen" as const } };\n' + "".join(bodies),
         encoding="utf-8",
     )
     options = (
@@ -217,4 +219,4 @@ def test_a_body_in_typescript_without_what_it_needs_does_not_compile(compiled: P
     )
     done = in_npm(compiled, "exec", "--", "tsc", *options, "--module", "ES2022", "wrong.ts")
     found = re.findall(r"^wrong\.ts\((\d+),", done.stdout, re.MULTILINE)
-    assert set(found) == {"5"}, done.stdout
+    assert set(found) == {"5", "6", "7"}, done.stdout

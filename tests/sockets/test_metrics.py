@@ -71,9 +71,7 @@ def test_another_address_than_loopback_serves_the_metrics_only_if_it_is_set(
         assert httpx.get(f"http://127.0.0.3:{port}/metrics").status_code == 200
         with pytest.raises(httpx.ConnectError):
             read_metrics(port)
-    refused = Commands(tmp_path).program(
-        "serve", "--port", "0", **more | {"GATEWAY_METRICS_HOST": "metrics.local"}
-    )
+    refused = Commands(tmp_path)("serve", "--port", "0", **more | {"GATEWAY_METRICS_HOST": "metrics.local"})
     assert refused.reason().startswith("GATEWAY_METRICS_HOST: an IP address of this host is expected")
 
 
