@@ -4,7 +4,8 @@ import asyncio
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -21,6 +22,9 @@ from tests.kit.answers_seen import SEEN
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Portal, Scene, make_mock, open_scene, settings_for
 from tests.kit.stores import BOTH, PostgresqlMissing, Server, fresh_store, migrate_store, running_postgresql
+
+# At import, jsonschema makes a parser of IRIs in seconds, in each worker: no schema of ours has that format.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # as Python marks a module that is not installed
 
 settings.register_profile(
     "project", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -65,6 +69,60 @@ NEVER_COUNTED = (
     "witness",
 )
 """Tests that cost minutes under coverage, or that run little of the two programs in their own process."""
+
+SQLITE_ALONE = (
+    "attacks/test_egress.py",
+    "attacks/test_folding.py",
+    "attacks/test_free_ids.py",
+    "attacks/test_free_texts.py",
+    "attacks/test_heads_and_trailers.py",
+    "attacks/test_host_takeover.py",
+    "attacks/test_lockout.py",
+    "attacks/test_mock_bodies.py",
+    "attacks/test_normalisation.py",
+    "attacks/test_registry_surprises.py",
+    "attacks/test_unknown_clients.py",
+    "contract/test_errors_of_a_class.py",
+    "contract/test_order_of_checks.py",
+    "contract/test_rates.py",
+    "contract/test_schemathesis.py",
+    "gateway/citizens/test_tokens.py",
+    "gateway/edge/test_bounds.py",
+    "gateway/edge/test_direct.py",
+    "gateway/edge/test_docs_page.py",
+    "gateway/edge/test_logs.py",
+    "gateway/edge/test_open_pages.py",
+    "gateway/edge/test_order.py",
+    "gateway/edge/test_paths.py",
+    "gateway/edge/test_plain_problems.py",
+    "gateway/edge/test_trace_context.py",
+    "gateway/enquiries/test_bad_input.py",
+    "gateway/enquiries/test_equal_refusals.py",
+    "gateway/enquiries/test_hostile_names.py",
+    "gateway/enquiries/test_idempotency_keys.py",
+    "gateway/enquiries/test_officers.py",
+    "gateway/enquiries/test_prefill_registry_faults.py",
+    "gateway/enquiries/test_provoked_failures.py",
+    "gateway/enquiries/test_refused_fields.py",
+    "gateway/enquiries/test_registry_faults.py",
+    "gateway/oauth/test_access_tokens.py",
+    "gateway/oauth/test_fence.py",
+    "gateway/oauth/test_guessing.py",
+    "gateway/oauth/test_metadata.py",
+    "gateway/oauth/test_narrowing.py",
+    "gateway/oauth/test_served_profile.py",
+    "gateway/oauth/test_token_requests.py",
+    "gateway/preflight/test_refused_login.py",
+    "gateway/procedures/test_web.py",
+    "gateway/profiles/test_one_profile.py",
+    "gateway/registry/test_breaker.py",
+    "gateway/reports/test_page.py",
+    "witness/test_follower.py",
+)
+"""Tests about what is read, refused or shown before or after the store: `--every-case` runs them on PostgreSQL too.
+
+The statements that they send are those of the other tests of their folders, which run on both stores.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -115,8 +173,9 @@ def _test_of(item: pytest.Item) -> str:
     return item.nodeid.partition("[")[0]
 
 
-def _is_in(path: Path, places: Iterable[str]) -> bool:
-    return any(path.is_relative_to(TESTS / place) for place in places)
+def _is_in(path: Path, places: tuple[str, ...]) -> bool:
+    """Say whether a file or folder is one of these places of `tests`, or in one; as text, since it is asked for each test."""
+    return f"{path}/".startswith(tuple(f"{TESTS}/{place}/" for place in places))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -125,7 +184,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     seen: set[str] = set()
     for item in items:
-        if item.path.is_relative_to(TESTS / "sockets"):
+        if _is_in(item.path, ("sockets",)):
             item.add_marker("sockets")
             item.add_marker(pytest.mark.timeout(SOCKETS_TIMEOUT))
         slow = item.get_closest_marker("postgresql") or item.get_closest_marker("sockets")
@@ -142,13 +201,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, run the first case of a test with many: the cases vary the request, not the store."""
+    """On PostgreSQL, run the first case of a test with many, since the cases vary the request, and nothing of `SQLITE_ALONE`."""
     seen: set[str] = set()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         on_postgresql = item.get_closest_marker("postgresql") is not None
-        (left_out if on_postgresql and _test_of(item) in seen else kept).append(item)
+        spared = _test_of(item) in seen or _is_in(item.path, SQLITE_ALONE)
+        (left_out if on_postgresql and spared else kept).append(item)
         if on_postgresql:
             seen.add(_test_of(item))
     config.hook.pytest_deselected(items=left_out)
