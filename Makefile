@@ -24,7 +24,7 @@ demo: install ## run the main job once over real sockets, and say what each step
 serve: install ## keep mock, gateway and test portal up; Ctrl-C ends all; SERVE="--port 9000" chooses ports, --help names all
 	@$(BIN)/python -m demo serve $(SERVE)
 
-# A test takes twice its time under coverage, which therefore counts one case of each second fast one, by name: a lower bound. The rest
+# A test takes twice its time under coverage, which therefore counts one case of most fast ones: a lower bound. The rest
 # waits for programs more often than for the processor: four at once on two cores.
 test: install browser ## run the whole suite; print line and branch coverage of a part of its fast tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
