@@ -133,22 +133,22 @@ def main() -> None:
         print(f"written to {keep('flood', kept)}")
 
 
-def measure(row: Row, folder: Path, *, rounds: int) -> Measured:
-    """Serve as the row says, and measure `rounds` times the calls without and with the flood."""
+def measure(row: Row, folder: Path, *, rounds: int, asked: int = ASKED) -> Measured:
+    """Serve as the row says, and measure `rounds` times `asked` calls without and with the flood."""
     with (
         serving_mock() as mock,
         _hostile_registry() as hostile,
         _serving(row, mock, hostile, folder) as (official, log_in_at_sandbox),
     ):
-        asyncio.run(_ask(official, ASKED))  # the first calls include one-time work
+        asyncio.run(_ask(official, asked))  # the first calls include one-time work
         measured: list[tuple[list[float], list[float]]] = []
         met: Counter[str] = Counter()
         for _ in range(rounds):
-            quiet = asyncio.run(_ask(official, ASKED))
+            quiet = asyncio.run(_ask(official, asked))
             with log_in_at_sandbox() as portal:
                 base, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
             with _flood(base, headers, paced=row.paced) as answered:
-                flooded = asyncio.run(_ask(official, ASKED))
+                flooded = asyncio.run(_ask(official, asked))
             measured.append((quiet, flooded))
             met.update(answered())
     return Measured(rounds=measured, met=met)
