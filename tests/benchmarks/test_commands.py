@@ -44,7 +44,7 @@ def _find_named() -> set[str]:
     """Return the programs of both folders that documents, docstrings and the Makefile name."""
     found = set()
     for source in read_text_files():
-        found |= set(re.findall(r"python -m (benchmarks\.\w+)", source.text))
+        found |= set(re.findall(r"python -m (benchmarks\.[a-z_]+)", source.text))
         found |= set(re.findall(r"python (tools/\w+\.py)", source.text))
         found |= {f"tools/{name}.py" for name in re.findall(r"python -m tools\.(\w+)", source.text)}
     (more,) = re.findall(
