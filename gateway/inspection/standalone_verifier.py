@@ -7,7 +7,8 @@ is missing; the hash chain of rows that have one. The keys below came with the e
 `/.well-known/audit/key`, or give a key that you got another way: `python verify.py --key VKEY`.
 
 A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; or `body`, the text
-that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`. Source: RFC 9162 §2.1, C2SP tlog-checkpoint and signed-note.
+that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`. Source: RFC 9162 §2.1,
+C2SP tlog-checkpoint and signed-note.
 """
 
 import argparse
