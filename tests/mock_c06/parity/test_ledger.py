@@ -129,5 +129,5 @@ def test_the_command_prints_the_ledger_as_an_array_or_a_table() -> None:
     as_json, table = run_mock("parity", "--json"), run_mock("parity")
     assert [each["id"] for each in json.loads(as_json.stdout)] == [b.id for b in load_ledger()]
     lines = table.stdout.decode().splitlines()
-    assert max(map(len, lines)) <= 80
+    assert {line.split()[0] for line in lines if not line.startswith(" ")} >= {b.id for b in load_ledger()}
     assert any(line.startswith("timestamp-unit  sourced  switch seconds") for line in lines)
