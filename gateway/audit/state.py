@@ -7,12 +7,10 @@ NULL in existing rows, since the digest leaves NULL out. See docs/decisions/0074
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
-
-from pydantic_core import to_json
 
 BASELINE = "state_baseline"
 """The outcome of baseline rows, which name what an older version of the gateway left."""
@@ -101,15 +99,8 @@ NOT_COVERED: Mapping[str, str] = {
 """The tables that the audit doesn't cover, each with the reason."""
 
 
-def write_canonical(value: object) -> str:
-    """Return the JSON that is hashed: names in order, no spaces, no escapes that JSON doesn't need."""
-    return to_json(_in_order(value)).decode()
-
-
-def _in_order(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: each if type(each) is str else _in_order(each) for name, each in sorted(value.items())}
-    return [_in_order(each) for each in value] if isinstance(value, list | tuple) else value
+write_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+"""Returns the JSON that is hashed: names in order, no spaces, no escapes that JSON doesn't need."""
 
 
 def row_name(table: str, key: tuple[object, ...]) -> str:

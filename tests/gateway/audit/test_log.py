@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind
-from gateway.audit.state import write_canonical
 from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.use_cases import list_enquiries
 from gateway.audit.verify import verify_audit
@@ -57,16 +56,6 @@ def test_a_body_is_one_json_text_that_says_what_was_recorded(
     }
     assert members == {name: value for name, value in expected.items() if value is not None}
     assert body == made.canonical()
-
-
-_PLAIN = st.none() | st.booleans() | st.integers() | st.text()
-_VALUES = st.recursive(_PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one), max_leaves=12)
-
-
-@given(_VALUES)
-def test_the_json_that_is_hashed_is_the_same_text_as_that_of_pythons_own_encoder(value: object) -> None:
-    stored_before = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    assert write_canonical(value) == stored_before
 
 
 async def test_rows_that_were_recorded_verify_and_count(database_url: str) -> None:
