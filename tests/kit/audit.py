@@ -142,6 +142,7 @@ class SignedLog:
                 group.create_task(write_on())
             for _ in range(calls):
                 await asyncio.sleep(0.02)
+                await self.log.record(entry())  # on a slow machine the others may not have committed yet
                 await self.sequencer.run()
             stop.set()
         return len(passes)
