@@ -145,12 +145,8 @@ class Database:
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
         """Run a hot statement that reads, on the driver. Raises `StoreUnavailable`, `Overloaded` like `read`."""
-        try:
+        with self._outages_told():
             return await self._driver.fetch(statement, members)
-        except Exception as error:  # the driver's, of any kind
-            if (outage := self._find_outage(error)) is None:
-                raise
-            raise outage from error
 
     @asynccontextmanager
     async def transaction(self, *, shared_lock: int) -> AsyncIterator[DriverTransaction]:
@@ -159,39 +155,28 @@ class Database:
         On PostgreSQL it has the advisory lock `shared_lock` together with others of its kind, and waits for a transaction that
         has it alone. Raises `StoreUnavailable`, `Overloaded` like `read`.
         """
-        is_open = False
-        try:
+        with self._outages_told():
             async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
-                is_open = True
-                yield transaction
-                await transaction.flush()
-                is_open = False
-        except Exception as error:  # the driver's, of any kind
-            if (outage := self._find_outage(error, before_commit=is_open)) is None:
-                raise
-            raise outage from error
-        self.outages.works()
+                with self._outages_told(before_commit=True):
+                    yield transaction
+                    await transaction.flush()
+            self.outages.works()
 
     @contextmanager
     def _outages_told(self, *, before_commit: bool = False) -> Iterator[None]:
         """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays.
 
-        `before_commit` as in `_find_outage`.
+        `before_commit`: only around what a transaction does before its COMMIT is sent.
         """
         try:
             yield
-        except Exception as error:  # SQLAlchemy's, of any kind
-            if (outage := self._find_outage(error, before_commit=before_commit)) is None:
+        except Exception as error:  # SQLAlchemy's or the driver's, of any kind
+            if (outage := self.outages.describe(error)) is None:
                 raise
+            if isinstance(outage, StoreUnavailable):
+                is_lost = before_commit and outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
+                outage.rolled_back = is_lost or is_conflict(error)
             raise outage from error
-
-    def _find_outage(self, error: Exception, *, before_commit: bool = False) -> Overloaded | None:
-        """Return the outage behind an error, None for another one. `before_commit`: it came before COMMIT was sent."""
-        outage = self.outages.describe(error)
-        if isinstance(outage, StoreUnavailable):
-            is_lost = before_commit and outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
-            outage.rolled_back = is_lost or is_conflict(error)
-        return outage
 
     def _check_file(self) -> None:
         """Raise `OSError` if the store's file is gone: open connections would read and write a deleted file."""

@@ -57,10 +57,7 @@ _GRACE_S = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisedEnquiry:
-    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows.
-
-    `has_own_login`: the claimed person has signed in themselves, since the claim is about the number of the ID token.
-    """
+    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows."""
 
     place: Place
     caller: Caller
@@ -75,7 +72,12 @@ class AuthorisedEnquiry:
     rights: Rights
     entry: AuditEntry
     fresh: bool = False
-    has_own_login: bool = False
+
+    @property
+    def has_own_login(self) -> bool:
+        """Return whether the claimed person has signed in themselves: the claim is about the number of the ID token."""
+        citizen = self.caller.citizen
+        return citizen is not None and citizen.citizen_id == self.claim.citizen_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,7 @@ async def authorise_enquiry(
     async with refusals_recorded(deps, entry) as refusals:
         procedure, role = await _check_request(deps, place, caller, enquiry, refusals, at="prefill.fields")
         client = get_client(place)
-    folded, citizen = fold_claim(enquiry.claim), caller.citizen
+    folded = fold_claim(enquiry.claim)
     return AuthorisedEnquiry(
         place=place,
         caller=caller,
@@ -163,7 +165,6 @@ async def authorise_enquiry(
         role=role,
         request=enquiry,
         fresh=enquiry.fresh,
-        has_own_login=citizen is not None and citizen.citizen_id == enquiry.claim.citizen_id,
         claim=enquiry.claim,
         folded=folded,
         claim_keys=_key_claim(place, caller, folded, refusals.entry),

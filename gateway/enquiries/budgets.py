@@ -182,16 +182,20 @@ def _seconds_until(at: datetime, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedReservation:
-    """A reservation that is wanted, with its account, its place and its citizen's number; a prefill has no number.
+    """A reservation that is wanted, with its place and its citizen's number; a prefill has no number.
 
     `alike` are all pseudonyms of the citizen; None: not looked for yet.
     """
 
-    account: Account
     reservation: Reservation
     place: Place
     number: Number | None = None
     alike: frozenset[str] | None = None
+
+    @property
+    def account(self) -> Account:
+        """Return profile and client id."""
+        return self.reservation.profile, self.reservation.client_id
 
 
 async def reserve(

@@ -272,11 +272,7 @@ def _wanted(asking: Asking, now: datetime) -> WantedReservation:
         own_login=enquiry.has_own_login or None,
     )
     return WantedReservation(
-        account=_account(enquiry),
-        reservation=reservation,
-        place=enquiry.place,
-        number=enquiry.number,
-        alike=asking.alike,
+        reservation=reservation, place=enquiry.place, number=enquiry.number, alike=asking.alike
     )
 
 

@@ -168,8 +168,7 @@ def _wanted(prefill: AuthorisedPrefill, now: datetime) -> budgets.WantedReservat
         claim_key="",
         ends_at=now + lease_length(prefill),
     )
-    account = (reservation.profile, reservation.client_id)
-    return budgets.WantedReservation(account=account, reservation=reservation, place=prefill.place)
+    return budgets.WantedReservation(reservation=reservation, place=prefill.place)
 
 
 async def _find_intent_locks(
