@@ -55,22 +55,22 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def _draw(turn: Turn, kind: str, people: int, database: str, asked: argparse.Namespace, folder: Path) -> int:
+def _draw(turn: Turn, kind: str, people: int, database: str, wanted: argparse.Namespace, folder: Path) -> int:
     """Sample a load about the first people of the file, and write its graph; return how many requests were sent."""
     stacks, program = folder / "stacks.txt", Path(sys.executable).with_name("py-spy")
     options = (
-        f"--duration {asked.seconds} --rate {SAMPLES_PER_SECOND} --format raw --function --output {stacks}"
+        f"--duration {wanted.seconds} --rate {SAMPLES_PER_SECOND} --format raw --function --output {stacks}"
     )
     command = [str(program), "record", "--pid", str(turn.trees["server"]), *options.split()]
     with ThreadPoolExecutor(1) as beside:
-        load = beside.submit(send, turn.calls[kind], seconds=WARM_S + asked.seconds + 2, count=people)
+        load = beside.submit(send, turn.calls[kind], seconds=WARM_S + wanted.seconds + 2, count=people)
         time.sleep(WARM_S)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         sent = load.result().sent
     if done.returncode != 0:
         raise RuntimeError(f"py-spy: {done.stderr.strip()}")
     tree = read_stacks(stacks, root="gateway")
-    path = DOCS / "-".join(word for word in ("flame", asked.label, database.lower(), f"{kind}.svg") if word)
+    path = DOCS / "-".join(word for word in ("flame", wanted.label, database.lower(), f"{kind}.svg") if word)
     path.write_text(draw(tree, title=f"a verification {kind}, gateway on {database}"), encoding="utf-8")
     print(f"written to {path.relative_to(ROOT)}: {tree.samples} samples")
     return sent

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.processes import ROOT
 from demo.processes import Programs
 
-ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = signal.SIGRTMIN, signal.SIGRTMIN + 1
 RESULT_SECONDS = 10
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.verify_audit`: rows a second of `gateway audit verify` and of the sequencer, and memory.
 
-On both databases a log of the rows is made, its rows are given, then it is verified. The goals: 50,000 rows a second, and no more memory after
-all rows than after a tenth of them. Rows per CPU second depend less on other load of the machine than the rate does.
+On both databases a log of the rows is made, its rows are given, then it is verified. The goals: 50,000 rows a second, and no more
+memory after all rows than after a tenth of them. Rows per CPU second depend less on other load of the machine than the rate does.
 """
 
 import asyncio

@@ -3,7 +3,8 @@
 A run costs no pool, no greenlet and no compilation (`storage/statements.py`). A whole group of records is one statement for each
 table: a list is one parameter, rows are written by `run`. See docs/decisions/0077 and 0126.
 
-SQLite's statements run in the event loop's thread, since each takes microseconds; the commit waits for the disk in its own.
+SQLite's statements run in the event loop's thread, since each takes microseconds; the commit, which waits for the disk, runs in a
+thread of its own.
 PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
 """
 
@@ -203,7 +204,7 @@ class PostgresDriver:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         try:
-            async with asyncio.timeout(self._wait if self._free.locked() else None):
+            async with asyncio.timeout(self._wait):
                 await self._free.acquire()
         except TimeoutError:
             raise sa.exc.TimeoutError("no connection was free") from None  # not the server's fault

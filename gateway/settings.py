@@ -242,7 +242,7 @@ def _explain(error: ValidationError) -> str:
     for problem in error.errors(include_input=False, include_url=False):
         # A part of a list has a number, which is no part of the setting's name.
         named = [part for part in problem["loc"] if isinstance(part, str)]
-        deep = 2 if named[:1] in ([profile.value] for profile in Profile) else 1
+        deep = 2 if named and named[0] in frozenset(Profile) else 1
         variable = (PREFIX + "_".join(named[:deep]).upper()).rstrip("_")
         kind, inner = problem["type"], named[deep:]
         if kind == "extra_forbidden":

@@ -169,7 +169,7 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-        words = _WORDS.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
-        expected = words.format_map(problem.get("ctx", {})) if problem["type"] in _WORDS else words
+        words, said = _WORDS.get(problem["type"]), problem["msg"].removeprefix("Value error, ")
+        expected = said if words is None else words.format_map(problem.get("ctx", {}))
         lines.append(f"{variable}: {expected}" if problem["loc"] else expected)
     return "; ".join(lines)

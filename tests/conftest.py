@@ -164,6 +164,10 @@ The statements that they send are those of the other tests of their folders, whi
 """
 
 
+for _place in (*COUNTED_WHOLE, *HALF_COUNTED, *NEVER_COUNTED, *SQLITE_ALONE):
+    assert (TESTS / _place).exists(), f"tests/conftest.py names {_place}, which is not there"
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the option of `tools/contract_coverage.py`; load the mock's plugin if it is not installed."""
     pluginmanager.import_plugin("pytester")

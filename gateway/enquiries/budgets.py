@@ -128,8 +128,8 @@ def _find_spent_volumes(
 async def raise_alarms(deps: Dependencies, place: Place, client_id: str) -> None:
     """Store and log an alarm for each budget of answered enquiries that is used by four fifths, once a window.
 
-    To be called after each answer. It asks the store once a second at most, while the questions of this worker can't have used
-    that much; where other workers ask too, while every budget is far from it.
+    To be called after each answer. It skips the store for a second after a read, as long as no budget can have reached four
+    fifths. Where other workers ask too, it skips the store only if every budget is far from that.
     """
     account, now = (place.profile.value, client_id), deps.clock.now()
     spent, more = _find_fresh(deps, account), 0 if deps.database.embedded else FAR

@@ -44,7 +44,7 @@ CARRIED = "state_carried"
 """The outcome of rows that carry digests on."""
 
 LOCK_SECONDS = 5.0
-"""How long PostgreSQL waits for the table's lock before it writes the table anew."""
+"""How long PostgreSQL waits for the lock of the table, to free the place of its entries or to write it anew."""
 
 _BATCH = 2_000
 _STATE = 500

@@ -44,17 +44,6 @@ class JournalInvalid(OperationError):
     """The file isn't a provider's log; says where and what is expected."""
 
 
-class _Repeated(Exception):
-    """A member is there twice, so that two readers of the log could see two contents."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise _Repeated("a member is there twice")
-    return members
-
-
 def read_journal(path: Path) -> list[LoggedCall]:
     """Return the calls of a file, without logins.
 
@@ -91,9 +80,7 @@ def _parse(path: Path, raw: bytes) -> Iterator[Any]:
     except UnicodeDecodeError:
         raise JournalInvalid(f"{path}: not UTF-8") from None
     try:
-        found = json.loads(text, object_pairs_hook=_unique)
-    except _Repeated as error:
-        raise JournalInvalid(f"{path}: {error}") from None
+        found = _loads(text, str(path))
     except (ValueError, RecursionError):
         yield from _parse_lines(path, text)
         return
@@ -108,14 +95,27 @@ def _parse(path: Path, raw: bytes) -> Iterator[Any]:
     yield from found
 
 
+def _loads(text: str, where: str) -> Any:
+    """Parse JSON. Raises `ValueError`, `RecursionError`, and `JournalInvalid` for a member that is there twice.
+
+    Two readers of such a log could see two contents.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            raise JournalInvalid(f"{where}: a member is there twice")
+        return members
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
 def _parse_lines(path: Path, text: str) -> Iterator[Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            yield json.loads(line, object_pairs_hook=_unique)
-        except _Repeated as error:
-            raise JournalInvalid(f"{path}: line {number}: {error}") from None
+            yield _loads(line, f"{path}: line {number}")
         except (ValueError, RecursionError):
             raise JournalInvalid(f"{path}: line {number}: not JSON") from None
 

@@ -129,17 +129,21 @@ Names = Mapping[str, str]
 """The name of each service, by slug."""
 
 
-def service_names(catalogue: Catalogue, language: Language) -> Names:
-    """Return the names; in English with the Vietnamese one, by which forms and sources know the service."""
+def service_names(catalogue: Catalogue, language: Language, *, both: bool = True) -> Names:
+    """Return the names; in English, with `both`, also the Vietnamese one, by which forms and sources know the service."""
     if language == "vi":
         return {each.slug: each.name_vi for each in catalogue.procedures}
-    return {each.slug: f"{each.name_en} ({each.name_vi})" for each in catalogue.procedures}
+    return {
+        each.slug: f"{each.name_en} ({each.name_vi})" if both else each.name_en
+        for each in catalogue.procedures
+    }
 
 
-def _listed(slugs: Sequence[str], names: Names, language: Language, most: int | None) -> str:
+def _listed(slugs: Sequence[str], names: Names, language: Language, most: int | None) -> str | None:
+    """Return the names of services; None if they are longer than `most` characters."""
     # Names have commas. A slug of an old entry may have left the catalogue.
     listed = "; ".join(names.get(slug, slug) for slug in slugs) or word("none", language)
-    return f"{len(slugs)}/{len(names)}" if most is not None and len(listed) > most else listed
+    return None if most is not None and len(listed) > most else listed
 
 
 def services_lines(
@@ -152,6 +156,7 @@ def services_lines(
     members = _services_json(services)
     all_of, march, may = members["services"], members["march"], members["may"]
     waiting = _listed(march["waiting"], names, language, most)
+    counted = f"{len(march['waiting'])}/{march['due']}"
     return [
         (word("as_of", language), str(services.as_of)),
         (
@@ -160,7 +165,7 @@ def services_lines(
         ),
         (word("march_provided", language), f"{march['provided']}/{march['due']}"),
         (word("march_connected", language), f"{march['connected']}/{march['due']}"),
-        (word("march_waiting", language), f"{len(march['waiting'])}/{march['due']} – {waiting}"),
+        (word("march_waiting", language), counted if waiting is None else f"{counted} – {waiting}"),
         (word("may_level_4", language), f"{may['level_4']}/{may['due']}"),
     ]
 
@@ -179,9 +184,10 @@ def measured_lines(
         (word("reuse_share", language), _percent(measured.reuse_share)),
         (word("questions", language), str(measured.reused)),
         (word("fields", language), str(measured.fields_spared)),
-        (word("connected", language), _listed(measured.connected, names, language, most)),
-        (word("tested", language), _listed(measured.tested, names, language, most)),
     ]
+    for name, slugs in (("connected", measured.connected), ("tested", measured.tested)):
+        listed = _listed(slugs, names, language, most)
+        lines.append((word(name, language), f"{len(slugs)}/{len(names)}" if listed is None else listed))
     if latency["p50"] is not None:
         lines.append((word("latency", language), f"{latency['p50']}, {latency['p95']}"))
     if measured.failures:

@@ -62,7 +62,7 @@ def report_page(
     With `newest`, the present week, it links to other weeks and the other language.
     """
     names = service_names(catalogue, language)
-    short = {each.slug: each.name_en if language == "en" else each.name_vi for each in catalogue.procedures}
+    short = service_names(catalogue, language, both=False)
     services, by = report.services, report.measured.by
     return _template().render(
         language=language,

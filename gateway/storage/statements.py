@@ -1,7 +1,7 @@
 """Texts of hot statements, which SQLAlchemy writes once for each database (docs/decisions/0077, 0126).
 
-A list is one parameter (`is_one_of`). A statement that writes has a second text on PostgreSQL, for any number of rows at once: each
-parameter is then an array with one value for each row.
+A list is one parameter (`is_one_of`). A statement that writes has a second text on PostgreSQL, for any number of rows at once:
+each parameter is then an array with one value for each row.
 """
 
 import importlib
@@ -85,6 +85,14 @@ def _write_texts(value: Iterable[str]) -> str:
     return to_json(list(value)).decode()
 
 
+def _find_writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
+    if isinstance(type_, _Texts):
+        return _write_texts if on_sqlite else list
+    if isinstance(type_, sa.JSON):
+        return json.dumps
+    return _write_instant if on_sqlite and _is_instant(type_) else None
+
+
 class StatementText:
     """A statement's text for one database, and how its parameters and columns are converted."""
 
@@ -93,20 +101,12 @@ class StatementText:
         self.text, self._order = str(compiled), compiled.positiontup
         self._defaults = {name: value for name, value in compiled.params.items() if value is not None}
         on_sqlite = dialect.name == "sqlite"
-        writers = ((name, self._writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
+        writers = ((name, _find_writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
         self._writers = [(name, write) for name, write in writers if write is not None]
         columns = list(getattr(clause, "selected_columns", ())) or list(getattr(clause, "_returning", ()))
         self._instants = [
             place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)
         ]
-
-    @staticmethod
-    def _writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
-        if isinstance(type_, _Texts):
-            return _write_texts if on_sqlite else list
-        if isinstance(type_, sa.JSON):
-            return json.dumps
-        return _write_instant if on_sqlite and _is_instant(type_) else None
 
     def arguments(self, members: Members) -> list[Any]:
         """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one."""
@@ -145,12 +145,12 @@ class RowsText:
             clause = replacement_traverse(clause, {}, replace)
         compiled = clause.compile(dialect=dialect)
         self.table, self.text = clause.table.name, str(compiled)
-        self._names = [(name, isinstance(rows.c[name].type, sa.JSON)) for name in compiled.positiontup]
+        self._names = [(name, _find_writer(rows.c[name].type, False)) for name in compiled.positiontup]
 
     def arguments(self, rows: Sequence[Members]) -> list[list[Any]]:
         """Return an array for each parameter. Raises `KeyError` for a missing one."""
         return [
-            [json.dumps(row[name]) if is_json else row[name] for row in rows] for name, is_json in self._names
+            [row[name] if write is None else write(row[name]) for row in rows] for name, write in self._names
         ]
 
 
@@ -169,7 +169,7 @@ def join_writes(texts: tuple[str, ...]) -> str:
         pieces = _PARAMETER.split(text)  # every second one is a parameter's number
         pieces[1::2] = [f"${int(found) + before}" for found in pieces[1::2]]
         parts.append(f"write_{number} AS ({''.join(pieces)})")
-        before += len(set(pieces[1::2]))
+        before = max(int(found[1:]) for found in pieces[1::2])
     return f"WITH {', '.join(parts)} SELECT 1"
 
 

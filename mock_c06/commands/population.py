@@ -31,10 +31,10 @@ _SEED = "1"
 
 def _parse_size(least: int) -> Callable[[object], int]:
     def parse(written: object) -> int:
-        size = int(str(written)) if re.fullmatch(r"[0-9]{1,9}", str(written)) else -1
-        if not least <= size <= MAX_PEOPLE:
+        text = str(written)
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= MAX_PEOPLE:
             raise typer.BadParameter(f"a whole number from {least} to {MAX_PEOPLE} is expected")
-        return size
+        return int(text)
 
     return parse
 

@@ -23,7 +23,10 @@ for name in json.load(sys.stdin):
     sys.argv, printed, code = [name, "--help"], io.StringIO(), None
     with contextlib.redirect_stdout(printed):
         try:
-            runpy.run_path(name, run_name="__main__") if name.endswith(".py") else runpy.run_module(name, run_name="__main__", alter_sys=True)
+            if name.endswith(".py"):
+                runpy.run_path(name, run_name="__main__")
+            else:
+                runpy.run_module(name, run_name="__main__", alter_sys=True)
         except SystemExit as ended:
             code = ended.code or 0
     print(json.dumps([name, code, printed.getvalue()]))
@@ -59,7 +62,7 @@ def test_every_benchmark_and_tool_that_is_named_is_a_program() -> None:
     assert named - programs == set()
 
 
-def test_every_benchmark_and_tool_answers_help_and_does_nothing_else() -> None:
+def test_every_benchmark_and_tool_answers_help_with_its_usage() -> None:
     programs = sorted(_find_programs())
     done = subprocess.run(
         [sys.executable, "-c", _ASK_FOR_HELP],

@@ -73,7 +73,7 @@ async def test_threat_6_a_flood_of_wrong_secrets_is_slowed_or_refused_at_each_en
         assert answer.json()["error"] == "temporarily_unavailable"
         assert 1 <= int(answer.headers["retry-after"]) <= 8
         assert answer.headers["cache-control"] == "no-store"
-    counted = Counter[str]()  # a row for each minute, and the clock's may end meanwhile
+    counted = Counter[str]()  # rows are per minute, and a minute may end during the test
     for row in rows:
         counted[row["outcome"]] += row["count"] if row["kind"] == "refused" else 0
     assert +counted == {"invalid_client": len(slowed), "temporarily_unavailable": len(refused)}

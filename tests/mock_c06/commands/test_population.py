@@ -21,7 +21,7 @@ def test_a_sample_is_an_array_in_the_catalogues_shape() -> None:
     assert all(person["birth_year"] <= 1945 for person in people)
 
 
-def test_a_sample_is_a_table_in_eighty_columns_without_json() -> None:
+def test_a_sample_without_json_is_a_table_of_one_line_a_person() -> None:
     told = run_mock_here("population", "sample", "--count", "200", "--population", "5000").stdout.decode()
     assert len(told.splitlines()) == 200
     assert max(len(line) for line in told.splitlines()) <= 80
