@@ -12,11 +12,11 @@ from lxml import etree, html
 from gateway.clock import today
 from gateway.identifiers import Profile
 from gateway.procedures.catalogue import load_catalogue
-from gateway.reports.figures import report_csv, report_json, report_text
+from gateway.reports.figures import report_csv, report_json, report_text, service_names, services_lines
 from gateway.reports.model import Week, WeeklyReport, parse_week
 from gateway.reports.page import STYLESHEET, report_page
 from gateway.reports.use_cases import make_weekly_report
-from gateway.reports.words import Language
+from gateway.reports.words import Language, word
 from tests.kit.enquiries import verified
 from tests.kit.scene import Portal, Scene
 
@@ -172,6 +172,12 @@ async def test_a_list_of_many_services_is_whole_in_the_text_and_counted_on_the_p
     page = html.document_fromstring(report_page(used, catalogue, "vi"))
     shown = page.xpath("string(//th[. = 'Dịch vụ đã chạy thử']/following-sibling::td)")
     assert shown == "25/25"
+
+
+async def test_a_list_of_waiting_services_that_is_too_long_leaves_its_own_count_alone() -> None:
+    report, names = await make_weekly_report(None, SEED), service_names(load_catalogue(), "vi")
+    found = dict(services_lines(report, names, "vi", most=10))
+    assert found[word("march_waiting", "vi")] == "3/14"
 
 
 async def test_the_page_has_no_script_style_attribute_or_foreign_address(
