@@ -107,8 +107,17 @@ async def read_spent(reader: Reader, deps: Dependencies, account: Account, *, no
     members = {"profile": profile, "client_id": client_id, "hour": now - HOUR}
     (row,) = await reader.fetch(SPENT, members | volume_windows(now))
     named = dict(zip(SPENT_COLUMNS, row, strict=True))
-    spent = Spent(wrong=named["wrong"], volumes=to_volumes(named), read_at=deps.clock.monotonic())
-    deps.spending[account] = spent
+    return Spent(wrong=named["wrong"], volumes=to_volumes(named), read_at=deps.clock.monotonic())
+
+
+async def _read_and_keep(
+    transaction: DriverTransaction, deps: Dependencies, account: Account, *, now: datetime
+) -> Spent:
+    """Return what an account has used, and keep it for a second, with what this worker reserves meanwhile.
+
+    It is read in a group's transaction: beside one, it would lack the reservations of a group that is being committed.
+    """
+    spent = deps.spending[account] = await read_spent(transaction, deps, account, now=now)
     return spent
 
 
@@ -128,8 +137,8 @@ def _find_spent_volumes(
 async def raise_alarms(deps: Dependencies, place: Place, client_id: str) -> None:
     """Store and log an alarm for each budget of answered enquiries that is used by four fifths, once a window.
 
-    To be called after each answer. It skips the store for a second after a read, as long as no budget can have reached four
-    fifths. Where other workers ask too, it skips the store only if every budget is far from that.
+    To be called after each answer. It skips the store for a second after a question's read, as long as no budget can have
+    reached four fifths. Where other workers ask too, it skips the store only if every budget is far from that.
     """
     account, now = (place.profile.value, client_id), deps.clock.now()
     spent, more = _find_fresh(deps, account), 0 if deps.database.embedded else FAR
@@ -228,7 +237,7 @@ async def find_account_locks(
     for account, place in places.items():
         spent = _find_fresh(deps, account)
         if spent is None:
-            spent = await read_spent(transaction, deps, account, now=now)
+            spent = await _read_and_keep(transaction, deps, account, now=now)
         if not spent.is_far(place, account[1]):
             near.add(lock_key("account", *account))
     return near
@@ -241,7 +250,7 @@ async def _read_all_spent(
     for account, place in {each.account: each.place for each in wanted}.items():
         spent = _find_fresh(deps, account)
         if spent is None or not spent.is_far(place, account[1]):
-            spent = await read_spent(transaction, deps, account, now=now)
+            spent = await _read_and_keep(transaction, deps, account, now=now)
         found[account] = spent
     return found
 
