@@ -119,7 +119,7 @@ def _check_leaf(row: dict[str, Any], chained: str) -> str:
         return ""  # its entry was erased
     members = {key: row[key] for key in row if key not in _OWN}
     body = row.get("body") or _canonical(members)
-    if "body" in row and _parse(body) != members:
+    if "body" in row and _canonical(_parse(body)) != _canonical(members):  # 1 == 1.0 == True in Python
         raise Bad(f"{name}: its members are not those of its body")
     salted = f"{row.get('salt') or ''}\n{body}".encode()
     if "hash" not in row:

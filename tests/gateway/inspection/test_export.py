@@ -235,6 +235,14 @@ async def test_an_entry_whose_text_is_not_canonical_verifies_with_its_members(ex
     assert standalone_verifier._check_leaf(row, "") == ""
 
 
+@pytest.mark.parametrize("shown", [1, 1.0])
+def test_a_member_equal_only_for_python_is_not_the_members_of_the_text(shown: float) -> None:
+    body = '{"act": true}'
+    row = {"row": 1, "salt": "5a", "body": body, "leaf": leaf_hash(salt="5a", body=body), "act": shown}
+    with pytest.raises(standalone_verifier.Bad, match="its members are not those of its body"):
+        standalone_verifier._check_leaf(row, "")
+
+
 async def test_a_checkpoint_that_another_key_signed_is_refused(exported: Path) -> None:
     text, _, signature = (exported / "checkpoint").read_text(encoding="utf-8").partition("\n\n")
     origin, size, _ = text.split("\n")
