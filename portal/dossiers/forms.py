@@ -137,7 +137,8 @@ def _check_text(key: str, control: Control, typed: Mapping[str, str]) -> Checked
     name = key.rpartition(".")[2]
     if control.pattern and not re.fullmatch(control.pattern, text):
         return Checked(error=_PATTERNS[name][1])
-    suggested = (each for each in control.suggested if fold(text) in {fold(each.vi), fold(each.en)})
+    # Not folded: `ba`, a father, would become `bà`, a grandmother.
+    suggested = (each for each in control.suggested if text.lower() in {each.vi.lower(), each.en.lower()})
     return Checked(value=next(suggested, text))
 
 

@@ -101,3 +101,10 @@ def test_a_suggested_relation_is_offered_and_shown_in_the_language_of_the_page(n
             checked = check_typed(name, asked, {name: typed})
             assert [write_value(checked.value, language) for language in ("vi", "en")] == [each.vi, each.en]
     assert check_typed(name, asked, {name: "Bạn của cha"}).value == "Bạn của cha"
+
+
+@pytest.mark.parametrize("word", ["Ba", "ba", "Cháu dâu", "Vo", "Me"])
+def test_a_relation_with_other_tone_marks_is_another_word_and_stays_as_typed(word: str) -> None:
+    # In the South `ba` is the father, and the suggested `bà` a grandmother.
+    for name in ("relation_to_child", "relation_to_deceased", "relation_to_head"):
+        assert check_typed(name, control(FIELDS[name]), {name: word}).value == word
