@@ -1,11 +1,17 @@
 """The suite's own PostgreSQL, where the machine has none: the locked package's programs do."""
 
 import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from gateway.database import Database
+from gateway.driver import DriverTransaction
 from gateway.errors.registry import StoreUnavailable
 from gateway.storage.statements import HotStatement
 from tests.kit.stores import Server, opened, running_postgresql
@@ -132,3 +138,58 @@ def test_writes_of_several_tables_are_one_statement_for_the_server(postgresql_se
     query = asyncio.run(run())
     assert query.startswith("WITH")
     assert query.count("INSERT INTO") == 2
+
+
+_DELETE_OTHER = HotStatement(sa.delete(_others).where(_others.c.key == sa.bindparam("own_key")))
+_LIST_OTHERS = HotStatement(sa.select(_others.c.key).order_by(_others.c.key))
+_NAMES = {
+    _ADD: ("key", "value"),
+    _CHANGE: ("own_key", "value"),
+    _DELETE: ("own_key",),
+    _ADD_OTHER: ("key",),
+    _DELETE_OTHER: ("own_key",),
+}
+_VALUES: Sequence[Any] = (None, [], "NULL", {"a": '{"b","c"}'}, ["\\", "\u1ebf\U0001f600"], 1.5, True)
+
+
+async def _run_any_order(url: str, seed: int) -> list[Any]:
+    """Run writes and reads in a random order, in transactions of which some fail; return all that is read."""
+    chance = random.Random(seed)
+    seen: list[Any] = []
+    async with opened(url) as database:
+        async with database.write() as transaction:
+            for table in (_some, _others):
+                await transaction.run_sync(table.create)
+        for _ in range(12):
+            with suppress(LookupError):
+                async with database.transaction(shared_lock=1) as hot:
+                    for _ in range(chance.randrange(1, 10)):
+                        await _run_step(hot, chance)
+                        if chance.random() < 0.2:
+                            seen.append([tuple(row) for row in await hot.fetch(_LIST, {})])
+                    if chance.random() < 0.2:
+                        raise LookupError
+            seen += [[tuple(row) for row in await database.fetch(each, {})] for each in (_LIST, _LIST_OTHERS)]
+    return seen
+
+
+async def _run_step(hot: DriverTransaction, chance: random.Random) -> None:
+    """Add, change or delete rows; those that are added are deleted first, so that no key is there twice."""
+    statements = chance.choice(
+        [(_DELETE, _ADD), (_CHANGE,), (_DELETE,), (_DELETE_OTHER, _ADD_OTHER), (_DELETE_OTHER,)]
+    )
+    keys = chance.sample("abcdef", chance.randrange(5))
+    rows = [{"key": key, "own_key": key, "value": chance.choice(_VALUES)} for key in keys]
+    for statement in statements:
+        names = _NAMES[statement]
+        await hot.run(statement, [{name: row[name] for name in names} for row in rows])
+
+
+@pytest.mark.postgresql
+def test_any_order_of_writes_and_reads_leaves_the_same_rows_as_on_sqlite(
+    postgresql_server: Server, tmp_path: Path
+) -> None:
+    for seed in range(3):
+        found = asyncio.run(_run_any_order(postgresql_server.make_database(), seed))
+        assert found == asyncio.run(_run_any_order(f"sqlite:///{tmp_path / str(seed)}", seed))
+        assert any(found)
