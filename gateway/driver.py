@@ -5,13 +5,13 @@ table: a list is one parameter, rows are written by `run`. See docs/decisions/00
 
 SQLite's statements run in the event loop's thread, since each takes microseconds; the commit, which waits for the disk, runs in a
 thread of its own.
-PostgreSQL has a few connections per worker, without a ping; a lost one is replaced when it fails.
+PostgreSQL has a few connections per worker, without a ping; one that the server closed is replaced.
 """
 
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.storage.outages import Cause, find_cause
 from gateway.storage.statements import HotStatement, Members, Row, RowsText, StatementText, join_writes
 
 
@@ -190,6 +191,9 @@ async def connect_postgres(dsn: str, *, wait_seconds: float, statement_seconds: 
     )
 
 
+_CLOSED_BY_SERVER = frozenset({Cause.UNREACHABLE, Cause.RESTARTING})
+
+
 class PostgresDriver:
     """A few connections of one worker, the latest used first. One that was lost, or failed, is replaced."""
 
@@ -202,22 +206,35 @@ class PostgresDriver:
         self._idle: list[Any] = []
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self, first: Callable[[Any], Awaitable[Any]]) -> AsyncIterator[tuple[Any, Any]]:
+        """Yield a connection, and what the first statement on it returned."""
         try:
             async with asyncio.timeout(self._wait):
                 await self._free.acquire()
         except TimeoutError:
             raise sa.exc.TimeoutError("no connection was free") from None  # not the server's fault
         try:
-            connection = self._take_idle() or await self._connect()
+            connection, result = await self._start(first)
             try:
-                yield connection
+                yield connection, result
             except BaseException:  # of any kind, also a cancellation
                 connection.terminate()  # it may be lost, or in the middle of a statement
                 raise
             self._idle.append(connection)
         finally:
             self._free.release()
+
+    async def _start(self, first: Callable[[Any], Awaitable[Any]]) -> tuple[Any, Any]:
+        """Run a first statement, which changes nothing: again where it shows that the server had closed an idle connection."""
+        while True:
+            idle = self._take_idle()
+            connection = idle or await self._connect()
+            try:
+                return connection, await first(connection)
+            except BaseException as error:  # of any kind, also a cancellation
+                connection.terminate()
+                if idle is None or find_cause(error) not in _CLOSED_BY_SERVER:
+                    raise
 
     def _take_idle(self) -> Any | None:
         while self._idle:
@@ -229,14 +246,14 @@ class PostgresDriver:
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
         """As `Driver.fetch`."""
         text = statement.on_postgresql
-        async with self._connection() as connection:
-            return text.rows(await connection.fetch(text.text, *text.arguments(members)))
+        async with self._connection(lambda it: it.fetch(text.text, *text.arguments(members))) as (_, rows):
+            return text.rows(rows)
 
     @asynccontextmanager
     async def transaction(self, *, shared_lock: int) -> AsyncIterator[DriverTransaction]:
         """As `Driver.transaction`."""
-        async with self._connection() as connection:
-            await connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock_shared({shared_lock})")
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock_shared({shared_lock})"
+        async with self._connection(lambda it: it.execute(begin)) as (connection, _):
             yield _PostgresTransaction(connection)
             await connection.execute("COMMIT")
 

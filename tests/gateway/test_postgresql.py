@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,30 @@ def test_any_order_of_writes_and_reads_leaves_the_same_rows_as_on_sqlite(
         found = asyncio.run(_run_any_order(postgresql_server.make_database(), seed))
         assert found == asyncio.run(_run_any_order(f"sqlite:///{tmp_path / str(seed)}", seed))
         assert any(found)
+
+
+@pytest.mark.postgresql
+def test_idle_connections_that_the_server_closed_are_replaced(postgresql_server: Server) -> None:
+    url = postgresql_server.make_database()
+
+    async def run() -> list[int]:
+        async with opened(url) as database:
+            numbers = []
+            for _ in range(2):
+                (row,) = await database.fetch(_ONE, {})
+                numbers.append(row[0])
+                # In another thread, so that this loop can't notice it before the next statement.
+                with ThreadPoolExecutor(1) as thread:
+                    thread.submit(asyncio.run, _ask(url, _END_OTHERS)).result()
+                async with database.transaction(shared_lock=1) as transaction:
+                    numbers += [row[0] for row in await transaction.fetch(_ONE, {})]
+                with ThreadPoolExecutor(1) as thread:
+                    thread.submit(asyncio.run, _ask(url, _END_OTHERS)).result()
+            return numbers
+
+    assert asyncio.run(run()) == [1, 1, 1, 1]
+
+
+_ONE = HotStatement(sa.select(sa.literal(1)))
+_END_OTHERS = """SELECT string_agg(pg_terminate_backend(pid)::text, ',') FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()"""
