@@ -18,7 +18,7 @@ import httpx
 from benchmarks.processes import ROOT, read_largest_mib
 from benchmarks.subjects import FORM, Turn
 from benchmarks.wrk import Call
-from gateway.database import database_path
+from gateway.storage.database import database_path
 from tests.kit.programs import Place, Running, Served, log_in, place_beside, store_of
 from tests.kit.scene import AGENCY, MASTER_KEY
 from tests.kit.stores import Server

@@ -10,7 +10,7 @@ from gateway.__main__ import main
 from gateway.audit import store
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry
-from gateway.driver import DriverTransaction
+from gateway.storage.driver import DriverTransaction
 
 
 async def append_nothing(

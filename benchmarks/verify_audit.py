@@ -24,10 +24,10 @@ from gateway.audit.store import audit_entries, audit_promises, audit_waiting, en
 from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.clock import SystemClock
-from gateway.database import Database, open_database
 from gateway.identifiers import Profile
 from gateway.keys.vault import Vault
 from gateway.schema import migrate
+from gateway.storage.database import Database, open_database
 from tests.kit.stores import PostgresqlMissing, running_postgresql
 
 _GROUP = 5_000

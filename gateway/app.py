@@ -16,7 +16,6 @@ from gateway.audit.refusals import Refusals
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.use_cases import begin_evidence
 from gateway.clock import Clock
-from gateway.database import WAIT_SECONDS, Database, database_path, open_database
 from gateway.dependencies import Dependencies
 from gateway.deployment import find_base, record_base
 from gateway.errors.operators import SettingInvalid, StateWrong, StoreMissing
@@ -34,6 +33,7 @@ from gateway.profiles.store import read_states, reseal_secrets
 from gateway.schema import migrate, require_current, require_store
 from gateway.settings import DEFAULT_BASE, Settings
 from gateway.storage.checkpoint_copies import open_copies
+from gateway.storage.database import WAIT_SECONDS, Database, database_path, open_database
 from gateway.storage.heads import find_head_file, require_not_older
 
 if TYPE_CHECKING:

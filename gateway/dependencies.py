@@ -13,7 +13,7 @@ from gateway.accounts.kept_store import Kept
 from gateway.audit.log import AuditLog
 from gateway.audit.refusals import Refusals
 from gateway.clock import Clock
-from gateway.database import Database
+from gateway.storage.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable

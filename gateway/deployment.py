@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database import Database, metadata
+from gateway.storage.database import Database, metadata
 from gateway.storage.statements import HotStatement
 
 deployment = sa.Table(

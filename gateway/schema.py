@@ -16,9 +16,9 @@ import sqlalchemy as sa
 import structlog
 
 from gateway.clock import Clock, SystemClock
-from gateway.database import Database, database_path, metadata, open_database
 from gateway.deployment import deployment, find_oldest_program, record_oldest_program
 from gateway.errors.operators import SchemaOld, StateWrong, StoreMissing
+from gateway.storage.database import Database, database_path, metadata, open_database
 
 if TYPE_CHECKING:
     from gateway.settings import Settings

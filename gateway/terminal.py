@@ -50,9 +50,9 @@ from gateway.identifiers import has_long_number
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.database import Database
     from gateway.profiles.model import Gateway
     from gateway.settings import Settings
+    from gateway.storage.database import Database
 
 COLUMNS = 80
 
@@ -113,7 +113,7 @@ class OpenGateway:
 
     def has_store(self) -> bool:
         """Return whether there is a store to read; a server's is taken to be there."""
-        from gateway.database import database_path
+        from gateway.storage.database import database_path
 
         url = self.settings().database_url
         return not url.startswith("sqlite") or database_path(url).exists()

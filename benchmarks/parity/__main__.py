@@ -19,8 +19,8 @@ from benchmarks.parity.job import Judgement, Known, Step, run_job
 from benchmarks.parity.page import judge, write_page
 from benchmarks.parity.pairwise import Row
 from benchmarks.parity.scene import open_scene
-from gateway.database import open_database
 from gateway.schema import migrate
+from gateway.storage.database import open_database
 from mock_c06.parity.ledger import load_ledger
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -52,8 +52,8 @@ from gateway.terminal import (
 
 if TYPE_CHECKING:
     from gateway.accounts.use_cases import IssuedCredential
-    from gateway.database import Database
     from gateway.profiles.model import Gateway
+    from gateway.storage.database import Database
 
 PublicKeyFile = Annotated[
     Path | None, typer.Option("--public-key", help="JWK or JWK Set with the account's public keys.")

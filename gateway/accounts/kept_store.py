@@ -17,9 +17,9 @@ import sqlalchemy as sa
 import structlog
 
 from gateway.background import start_task
-from gateway.database import Database, metadata
 from gateway.deployment import EPOCH, deployment
-from gateway.driver import connect_postgres
+from gateway.storage.database import Database, metadata
+from gateway.storage.driver import connect_postgres
 from gateway.storage.statements import HotStatement, Row
 
 MAX_KEPT = 8192

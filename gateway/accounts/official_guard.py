@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from gateway.accounts.model import Account
 from gateway.audit.log import Change
 from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import RoleMissing
 from gateway.identifiers import Profile
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import WORKING_ROLES, permit_of
 from gateway.profiles.switching import actor_of, check_host_act, kind_of, new_act_entry
+from gateway.storage.database import Transaction
 
 _BY_CHANGE = (
     "there are operators: on official a proposer proposes this change and a second person approves it; sign in "

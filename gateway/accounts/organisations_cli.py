@@ -22,7 +22,7 @@ from gateway.terminal import (
 
 if TYPE_CHECKING:
     from gateway.accounts.model import Organisation
-    from gateway.database import Database
+    from gateway.storage.database import Database
 
 _ORGANISATION = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}")
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.grants import Grants, parse_grants
 from gateway.accounts.model import Account, AccountKey, AccountState, Credentials, Organisation, SecretDigest
-from gateway.database import Instant, metadata
 from gateway.errors.operators import AlreadyExists
 from gateway.identifiers import ClientId, OrganisationId, Profile
+from gateway.storage.database import Instant, metadata
 
 organisations = sa.Table(
     "organisations",

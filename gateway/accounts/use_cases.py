@@ -17,7 +17,6 @@ from gateway.accounts.grants import ANY, Grants
 from gateway.accounts.model import Account, AccountState, Credentials, Organisation, SecretDigest
 from gateway.accounts.official_guard import PROMOTE, act_on_account
 from gateway.audit.model import LOCAL, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, Profile, new_identifier
@@ -26,6 +25,7 @@ from gateway.operators.model import Operator
 from gateway.operators.use_cases import has_operators
 from gateway.profiles.model import Place
 from gateway.profiles.switching import new_act_entry
+from gateway.storage.database import Transaction
 
 if TYPE_CHECKING:
     from gateway.procedures.catalogue import Catalogue

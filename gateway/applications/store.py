@@ -9,8 +9,8 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from gateway.applications.model import Application
-from gateway.database import Instant, Transaction, metadata
 from gateway.procedures.fields import Operation
+from gateway.storage.database import Instant, Transaction, metadata
 
 applications = sa.Table(
     "applications",

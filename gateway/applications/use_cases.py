@@ -16,7 +16,6 @@ from gateway.applications.readiness import find_missing, gather_evidence
 from gateway.applications.statement import Statement
 from gateway.audit.model import AuditEntry, Kind
 from gateway.clock import today
-from gateway.database import Transaction
 from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile, new_identifier
 from gateway.preflight.recorder import AuditRecorder, PreflightNetwork
@@ -26,6 +25,7 @@ from gateway.procedures.model import FormField, Procedure, SubjectRole
 from gateway.profiles.model import Gateway
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Dialect
 from gateway.registry.members import ConnectionMembers
+from gateway.storage.database import Transaction
 
 
 async def make_application(

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from gateway.audit.proofs import Inclusion
     from gateway.audit.report import AuditReport, StateReport
     from gateway.audit.verify import Trust
-    from gateway.database import Database
     from gateway.profiles.model import Gateway
     from gateway.settings import Settings
+    from gateway.storage.database import Database
 
     _Found = tuple[AuditReport | StateReport, KeptCheckpoints]
 

@@ -13,10 +13,10 @@ from gateway.audit.model import AuditHead
 from gateway.audit.proofs import find_checkpoint
 from gateway.audit.verify import Known
 from gateway.clock import rfc3339
-from gateway.database import Database
 from gateway.errors.operators import StateWrong
 from gateway.settings import Settings
 from gateway.storage.checkpoint_copies import find_checkpoint_file, read_copies
+from gateway.storage.database import Database
 from gateway.storage.witnesses import read_text, read_witness
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -21,9 +21,9 @@ from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry
 from gateway.audit.state_store import begin_marks, watch_statements
 from gateway.background import start_task
-from gateway.database import CHANGES, Database, Transaction
-from gateway.driver import ConnectionTransaction, DriverTransaction
 from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.database import CHANGES, Database, Transaction
+from gateway.storage.driver import ConnectionTransaction, DriverTransaction
 from gateway.storage.outages import is_outage
 
 T = TypeVar("T")

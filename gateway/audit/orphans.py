@@ -12,7 +12,7 @@ from gateway import deployment
 from gateway.audit import store
 from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind, parse_entry
-from gateway.database import Database, Transaction
+from gateway.storage.database import Database, Transaction
 
 OUTCOME = "outcome_unknown"
 

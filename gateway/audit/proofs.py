@@ -18,10 +18,10 @@ from gateway.audit.tree import (
     prove_inclusion,
     verify_inclusion,
 )
-from gateway.database import Database
 from gateway.errors import FieldError
 from gateway.errors.registry import ProofPending
 from gateway.errors.requests import NotFound, RequestInvalid
+from gateway.storage.database import Database
 
 TILE_WIDTH = 1 << TILE_HEIGHT
 

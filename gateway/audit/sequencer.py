@@ -33,7 +33,6 @@ from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
 from gateway.background import run_in_background
 from gateway.clock import Clock
-from gateway.database import Database, Transaction
 from gateway.deployment import find_mark
 from gateway.errors.operators import AuditBroken
 from gateway.errors.registry import Overloaded
@@ -41,6 +40,7 @@ from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.keys.store import find_missing_key
 from gateway.keys.vault import Vault
+from gateway.storage.database import Database, Transaction
 
 PASS_SECONDS = 0.5
 """How long an entry waits for its row at most, while no other worker's pass is under way."""

@@ -14,9 +14,9 @@ from gateway.audit import state_store
 from gateway.audit.model import Kind, month_of
 from gateway.audit.state import ADOPTED, BASELINE, COVERED, Covered
 from gateway.audit.store import INDEXED, PROMISED, find_false_promise, list_promised
-from gateway.database import Transaction
 from gateway.deployment import parse_entry_id
 from gateway.errors.operators import AuditBroken
+from gateway.storage.database import Transaction
 
 Progress = Callable[[str, int, int | None], None]
 """Called every `STEP` with a name, how many of these were checked, and of how many if that is known."""

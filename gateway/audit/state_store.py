@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.audit.model import AuditEntry
 from gateway.audit.state import COVERED, row_digest, row_name
-from gateway.database import Database, Instant, Transaction, metadata
+from gateway.storage.database import Database, Instant, Transaction, metadata
 
 _OPTION = "state_marks"
 _UNRECORDED = "unrecorded"

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry, Kind, leaf_hash, month_of
-from gateway.database import Instant, RowNumber, metadata
-from gateway.driver import DriverTransaction
 from gateway.identifiers import Profile
+from gateway.storage.database import Instant, RowNumber, metadata
+from gateway.storage.driver import DriverTransaction
 from gateway.storage.statements import HotStatement, is_one_of
 
 INDEXED = ("profile", "organisation", "citizen", "kind", "request_code", "client_id", "request_id")

@@ -15,12 +15,12 @@ from gateway.audit.macs import AuditMark, EntryMacs
 from gateway.audit.model import LOCAL, AuditEntry, Kind
 from gateway.audit.state import ADOPTED, BASELINE, COVERED, State
 from gateway.audit.state_store import begin_marks, watch_statements
-from gateway.database import Database, Transaction
-from gateway.driver import ConnectionTransaction
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile, new_identifier
 from gateway.keys.model import Key
 from gateway.keys.vault import ResealKeys
+from gateway.storage.database import Database, Transaction
+from gateway.storage.driver import ConnectionTransaction
 
 LEDGER_KINDS = (
     Kind.ANSWERED,

@@ -41,11 +41,11 @@ from gateway.audit.state_check import (
 from gateway.audit.store import list_erasures
 from gateway.audit.tree import TILE_HEIGHT, Frontier
 from gateway.audit.tree_store import StoredCheckpoint
-from gateway.database import Database, Transaction
 from gateway.errors.operators import AuditBroken
 from gateway.keys.model import Purpose
 from gateway.keys.store import find_missing_key
 from gateway.keys.vault import Vault
+from gateway.storage.database import Database, Transaction
 
 Known = Checkpoint | AuditHead
 """What was kept elsewhere: a checkpoint, or the head of the chain as before schema 0017."""

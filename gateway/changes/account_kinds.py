@@ -22,13 +22,13 @@ from gateway.changes.kind import KindOfChange, PreflightOptions, one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.requests import ProposalBody
 from gateway.changes.rules import invalid_member
-from gateway.database import Transaction
 from gateway.errors.operators import AlreadyExists, StateWrong
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import ClientId, OrganisationId, Profile, new_identifier
 from gateway.operators.model import Operator
 from gateway.preflight.report import Preflight
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
 
 
 class _AccountKind(KindOfChange):

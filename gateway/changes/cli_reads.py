@@ -34,10 +34,10 @@ from gateway.terminal import (
 )
 
 if TYPE_CHECKING:
-    from gateway.database import Database, Transaction
     from gateway.edge.responses import Answer
     from gateway.identifiers import Profile
     from gateway.profiles.model import Gateway
+    from gateway.storage.database import Database, Transaction
 
 _INDENT = " " * 6
 

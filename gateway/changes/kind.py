@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.changes.model import Change, DiffLine
 from gateway.changes.requests import ProposalBody
-from gateway.database import Transaction
 from gateway.operators.model import Operator
 from gateway.preflight.report import Preflight, PreflightCheck
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
 
 if TYPE_CHECKING:
     from gateway.preflight.recorder import PreflightNetwork

@@ -15,7 +15,6 @@ from gateway.changes.profile_kinds import ResumeProfile, SetPolicy
 from gateway.changes.requests import ProposalBody
 from gateway.changes.revision_kind import ActivateRevision
 from gateway.changes.rules import invalid_member
-from gateway.database import Transaction
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import OperatorName
 from gateway.operators.model import Operator, OperatorState, Role, parse_name
@@ -23,6 +22,7 @@ from gateway.operators.store import find_record
 from gateway.operators.use_cases import admit_operator, change_role, require_another_admin
 from gateway.preflight.report import Preflight
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
 
 
 class ChangeOperator(KindOfChange):

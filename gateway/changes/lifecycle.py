@@ -15,7 +15,6 @@ from gateway.changes.kinds import KINDS
 from gateway.changes.model import Change, ChangeKind, ChangeState, change_entry, hash_diff
 from gateway.changes.preflight_budget import begin_run
 from gateway.changes.rules import refusals_recorded
-from gateway.database import Transaction
 from gateway.errors.operators import DiffChanged, StateWrong
 from gateway.errors.requests import NotFound
 from gateway.identifiers import Profile
@@ -29,6 +28,7 @@ from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision, Suspension
 from gateway.profiles.store import open_revision, read_state
 from gateway.profiles.switching import new_act_entry, return_to_former, suspend
+from gateway.storage.database import Transaction
 
 
 async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reason: str | None) -> None:

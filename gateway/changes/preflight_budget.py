@@ -12,10 +12,10 @@ from math import ceil
 from gateway.audit.model import AuditEntry
 from gateway.changes import store
 from gateway.changes.model import Change
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import PreflightBudgetSpent
 from gateway.identifiers import Profile, new_identifier
+from gateway.storage.database import Transaction
 
 QUESTIONS_AN_HOUR = 20
 """Questions about a profile's test identity; every operation is one."""

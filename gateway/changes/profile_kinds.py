@@ -15,7 +15,6 @@ from gateway.changes.requests import PolicyBody, ProposalBody
 from gateway.changes.revision_kind import preflight_revision
 from gateway.changes.rules import invalid_member
 from gateway.clock import rfc3339
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.operators.model import Operator
 from gateway.preflight.report import Preflight
@@ -24,6 +23,7 @@ from gateway.profiles.connections import policy_of
 from gateway.profiles.model import Gateway, Policy
 from gateway.profiles.revisions import PolicyChange
 from gateway.profiles.switching import resume, set_policy
+from gateway.storage.database import Transaction
 
 
 class SetPolicy(KindOfChange):

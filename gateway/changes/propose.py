@@ -15,7 +15,6 @@ from gateway.changes.kinds import KINDS
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState, change_entry
 from gateway.changes.requests import ProposalBody
 from gateway.changes.rules import invalid_member, refusals_recorded
-from gateway.database import Transaction
 from gateway.errors import FieldError
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.errors.requests import RequestInvalid
@@ -27,6 +26,7 @@ from gateway.profiles.connections import check_connection
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import Revision, StatedVolume
 from gateway.registry.members import ConnectionMembers
+from gateway.storage.database import Transaction
 
 Document = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
 """Stores what belongs to a proposal, such as a revision, and returns the document."""

@@ -16,7 +16,6 @@ from gateway.changes.kind import KindOfChange, PreflightOptions
 from gateway.changes.model import OPEN, Change, ChangeState, DiffLine, compare
 from gateway.changes.preflight_budget import charge_questions, require_questions
 from gateway.changes.store import list_changes
-from gateway.database import Transaction
 from gateway.errors import FieldError
 from gateway.errors.operators import PreflightFailed, StateWrong
 from gateway.identifiers import Profile, other_than
@@ -29,6 +28,7 @@ from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import MASK, Revision, list_secrets, masked
 from gateway.profiles.switching import activate_revision
+from gateway.storage.database import Transaction
 
 READY = (ChangeState.PREFLIGHTED, ChangeState.APPROVED)
 _OTHER_MASK = "(sealed, another)"

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from gateway.audit.model import LOCAL, Kind
 from gateway.changes.model import FRESH, OPEN, Change, ChangeState
-from gateway.database import Transaction
 from gateway.errors import FieldError
 from gateway.errors.operators import OperatorError, PreflightFailed, RoleMissing, SameOperator, StateWrong
 from gateway.errors.requests import RequestInvalid
@@ -20,6 +19,7 @@ from gateway.operators.model import Operator, Role
 from gateway.operators.two_people import are_one_person
 from gateway.profiles.model import Gateway
 from gateway.profiles.switching import new_act_entry
+from gateway.storage.database import Transaction
 
 ACTORS = (Role.PROPOSER, Role.APPROVER)
 

@@ -11,9 +11,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from gateway.changes.model import Change, ChangeKind, ChangeState, DiffLine
-from gateway.database import Instant, Transaction, metadata
 from gateway.identifiers import Profile
 from gateway.preflight.report import Preflight, PreflightCheck
+from gateway.storage.database import Instant, Transaction, metadata
 
 preflight_runs = sa.Table(
     "preflight_runs",

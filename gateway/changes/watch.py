@@ -26,7 +26,6 @@ from gateway.changes.model import OPEN, Change, ChangeState, change_entry
 from gateway.changes.preflight_budget import GATEWAY_ACTOR
 from gateway.changes.revision_kind import preflight_revision
 from gateway.changes.store import WatchCounter, read_counters, write_counter
-from gateway.database import Transaction
 from gateway.errors import GatewayError
 from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
@@ -38,6 +37,7 @@ from gateway.profiles.revisions import Suspension
 from gateway.profiles.state import find_registry_client
 from gateway.profiles.switching import suspend
 from gateway.registry.client import RegistryClient
+from gateway.storage.database import Transaction
 
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 5.0

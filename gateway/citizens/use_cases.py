@@ -15,7 +15,6 @@ from gateway.accounts.model import Organisation
 from gateway.accounts.store import list_organisations
 from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.use_cases import LEDGER_MOST
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries.checks import Rights, check_rights
 from gateway.enquiries.claim import key_number
@@ -25,6 +24,7 @@ from gateway.enquiries.receipts import list_rows_about
 from gateway.keys.model import Purpose
 from gateway.oauth.model import Caller, PresentCitizen
 from gateway.profiles.model import Place
+from gateway.storage.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

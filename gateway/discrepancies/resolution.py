@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.audit.model import AuditEntry
-from gateway.database import Transaction
 from gateway.discrepancies.use_cases import ID
-from gateway.driver import ConnectionTransaction
 from gateway.enquiries import prefill_store
 from gateway.enquiries.model import Discrepancy, DiscrepancyPage, DiscrepancyState, Page, Verification
 from gateway.enquiries.store import find_verification
@@ -24,6 +22,8 @@ from gateway.operators.model import HOST, Operator, RequestSource, Role, operato
 from gateway.operators.sessions import require_role
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
+from gateway.storage.driver import ConnectionTransaction
 
 ROLES = (Role.DATA_PROTECTION, Role.APPROVER)
 """The roles that read and resolve discrepancies."""

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries import prefill_store
 from gateway.enquiries.checks import Rights, check_rights
@@ -33,6 +32,7 @@ from gateway.keys.sealing import seal_with_data_key
 from gateway.normal_forms import normalise, refuse_long
 from gateway.oauth.model import Caller
 from gateway.profiles.model import Place
+from gateway.storage.database import Transaction
 
 MAX_NOTE = 500
 ID = re.compile(r"dis_[a-z2-7]{25}")

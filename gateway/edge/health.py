@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from gateway.background import start_task
-from gateway.database import Database, Transaction
 from gateway.deployment import record_probe
 from gateway.edge.problems import Internal
 from gateway.edge.responses import Answer, refuses
 from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.database import Database, Transaction
 from gateway.storage.outages import Cause
 
 

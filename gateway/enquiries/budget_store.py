@@ -14,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database import Instant, metadata
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, Reader
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.store import WRONG, verifications
 from gateway.identifiers import Profile
 from gateway.profiles.store import WINDOWS
+from gateway.storage.database import Instant, metadata
+from gateway.storage.driver import DriverTransaction, Reader
 from gateway.storage.statements import HotStatement, is_one_of
 
 Account = tuple[str, str]

@@ -25,9 +25,7 @@ from typing import Any
 
 import structlog
 
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, Reader, lock_key
 from gateway.enquiries import person_store, store
 from gateway.enquiries.budget_store import (
     DAY,
@@ -54,6 +52,8 @@ from gateway.errors.requests import EnquiryBudgetSpent
 from gateway.oauth.model import Caller
 from gateway.profiles.model import Place
 from gateway.profiles.store import WINDOWS, EnquiryAlarm, replace_alarm
+from gateway.storage.database import Transaction
+from gateway.storage.driver import DriverTransaction, Reader, lock_key
 
 ALARM_AT = 0.8
 """The part of a limit that raises the alarm."""

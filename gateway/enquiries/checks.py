@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.accounts.model import AccountState
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import ConnectionTransaction, Reader
 from gateway.enquiries import store
 from gateway.enquiries.model import VerificationState
 from gateway.errors import FieldError, GatewayError
@@ -46,6 +44,8 @@ from gateway.oauth.model import Caller
 from gateway.procedures.catalogue import Catalogue
 from gateway.procedures.fields import FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation
 from gateway.procedures.model import Procedure, SubjectRole
+from gateway.storage.database import Transaction
+from gateway.storage.driver import ConnectionTransaction, Reader
 
 PREFILL_SCOPE = "prefill"
 SENSITIVE_SCOPE = "prefill.sensitive"

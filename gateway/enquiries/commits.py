@@ -14,9 +14,7 @@ from datetime import datetime
 
 from gateway.audit.log import HotChange, HotRecord
 from gateway.audit.model import AuditEntry, Kind, with_state
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import DriverTransaction, lock_key
 from gateway.enquiries import budget_store, budgets, store
 from gateway.enquiries.authorise import AuthorisedEnquiry, lease_length, new_verification
 from gateway.enquiries.budget_store import QuestionLease, Reservation
@@ -28,6 +26,8 @@ from gateway.enquiries.person_store import list_alike, note_numbers
 from gateway.errors import GatewayError
 from gateway.errors.requests import VerificationInvalidated
 from gateway.registry.model import Question
+from gateway.storage.database import Transaction
+from gateway.storage.driver import DriverTransaction, lock_key
 
 
 class MustRunAlone(Exception):

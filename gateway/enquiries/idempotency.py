@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries import idempotency_store
 from gateway.enquiries.authorise import authorise_enquiry, authorise_prefill, list_under_correction
@@ -38,6 +37,7 @@ from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.oauth.model import Caller
 from gateway.profiles.model import Place
+from gateway.storage.database import Transaction
 
 MakeAnswer = Callable[[], Awaitable[KeptAnswer]]
 CheckReplay = Callable[[KeptAnswer], Awaitable[None]]

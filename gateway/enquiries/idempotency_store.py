@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database import Instant, metadata
 from gateway.identifiers import ClientId, Profile
 from gateway.keys.model import Key
 from gateway.keys.sealing import seal, unseal
+from gateway.storage.database import Instant, metadata
 
 KEPT = timedelta(hours=24)
 """How long a key counts as used."""

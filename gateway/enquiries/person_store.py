@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from gateway.audit.state import State, row_digest, row_name
-from gateway.database import metadata
-from gateway.driver import DriverTransaction, Reader
 from gateway.enquiries.claim import ANY_HOLDER, CARD, Joined, Number, key_number
 from gateway.enquiries.model import Verification
 from gateway.enquiries.store import verifications
 from gateway.identifiers import Profile
 from gateway.keys.model import PlaceKeys, Purpose
+from gateway.storage.database import metadata
+from gateway.storage.driver import DriverTransaction, Reader
 from gateway.storage.statements import HotStatement, is_one_of
 
 MAX_HOLDINGS = 16

@@ -20,9 +20,7 @@ from itertools import islice
 from gateway.audit.log import HotChange, HotRecord
 from gateway.audit.model import AuditEntry, Kind, with_state
 from gateway.audit.state import State
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import ConnectionTransaction, DriverTransaction
 from gateway.enquiries import budget_store, budgets, person_store, prefill_store, store
 from gateway.enquiries.authorise import AuthorisedPrefill, authorise_prefill, lease_length
 from gateway.enquiries.budget_store import Reservation
@@ -44,6 +42,8 @@ from gateway.procedures.model import FormField
 from gateway.profiles.model import Place
 from gateway.registry.model import LifeStatus, NobodyFound, Question, Record, value_of
 from gateway.registry.refusals import unforeseen
+from gateway.storage.database import Transaction
+from gateway.storage.driver import ConnectionTransaction, DriverTransaction
 
 GONE = (LifeStatus.DECEASED, LifeStatus.CANCELLED)
 

@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.state import State, row_digest, row_name
-from gateway.database import Instant, metadata
-from gateway.driver import DriverTransaction, Reader
 from gateway.enquiries.model import Discrepancy, DiscrepancyPage, DiscrepancyState, Page, Trace
 from gateway.enquiries.person_store import Person
 from gateway.enquiries.store import verifications
 from gateway.errors import FieldError
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import Profile, VerificationId
+from gateway.storage.database import Instant, metadata
+from gateway.storage.driver import DriverTransaction, Reader
 from gateway.storage.statements import HotStatement, is_one_of
 
 prefills = sa.Table(

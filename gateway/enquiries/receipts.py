@@ -24,9 +24,7 @@ from gateway.audit.checkpoints import Checkpoint
 from gateway.audit.model import AuditEntry, Kind, Promise
 from gateway.audit.proofs import prove_promise
 from gateway.audit.use_cases import list_enquiries
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
-from gateway.driver import ConnectionTransaction, Reader
 from gateway.enquiries import budget_store, person_store, store
 from gateway.enquiries.checks import Rights, check_rights
 from gateway.enquiries.claim import fold_claim, key_claim, open_claim
@@ -45,6 +43,8 @@ from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws
 from gateway.keys.sealing import SealBroken
 from gateway.oauth.model import Caller
 from gateway.profiles.model import Place
+from gateway.storage.database import Transaction
+from gateway.storage.driver import ConnectionTransaction, Reader
 
 TYP = "receipt+jwt"
 _ID = re.compile(r"ver_[a-z2-7]{25}")

@@ -13,13 +13,13 @@ from gateway.accounts.store import account_officers, accounts
 from gateway.audit.model import Promise
 from gateway.audit.state import State, row_digest, row_name
 from gateway.audit.store import audit_promises
-from gateway.database import Instant, metadata
-from gateway.driver import DriverTransaction, Reader
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.model import Origin, Verdict, Verification, VerificationState
 from gateway.identifiers import Profile, VerificationId
 from gateway.oauth.store import revoked_tokens
 from gateway.profiles.store import profile_states
+from gateway.storage.database import Instant, metadata
+from gateway.storage.driver import DriverTransaction, Reader
 from gateway.storage.statements import HotStatement, Row, is_one_of
 
 verifications = sa.Table(

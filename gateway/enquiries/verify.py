@@ -15,7 +15,6 @@ from functools import partial
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.background import start_task
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, store
 from gateway.enquiries.authorise import AuthorisedEnquiry, authorise_enquiry, new_verification
@@ -48,6 +47,7 @@ from gateway.procedures.fields import Operation
 from gateway.profiles.model import Place
 from gateway.registry.model import Question
 from gateway.registry.refusals import unforeseen
+from gateway.storage.database import Transaction
 
 
 async def verify_and_prefill(

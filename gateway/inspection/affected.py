@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from gateway.accounts.store import find_account
 from gateway.audit.model import Kind
-from gateway.database import Database
 from gateway.errors.operators import Unknown
 from gateway.inspection.period import Period
 from gateway.inspection.store import map_oldest, stream_of_account
+from gateway.storage.database import Database
 
 KINDS = (Kind.ANSWERED, Kind.REUSED, Kind.DELIVERED)
 

@@ -16,7 +16,6 @@ from gateway.audit.erasures import write_ranges
 from gateway.audit.model import LOCAL, AuditEntry, Kind, month_of
 from gateway.audit.state import State
 from gateway.audit.state_store import read_digests
-from gateway.database import Transaction, open_database
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import new_identifier
 from gateway.inspection.period import Period
@@ -26,6 +25,7 @@ from gateway.operators.sessions import require_role
 from gateway.operators.token_file import operator_of
 from gateway.operators.use_cases import has_operators
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction, open_database
 
 KINDS = (
     Kind.INTENDED,

@@ -20,12 +20,12 @@ from gateway.audit.checkpoints import key_line, parse_checkpoint
 from gateway.audit.proofs import encode
 from gateway.audit.state import write_canonical
 from gateway.audit.tree import TILE_HEIGHT, SubtreeRoot, node_hash, prove_inclusion
-from gateway.database import Transaction
 from gateway.errors.operators import AlreadyExists, OperationError, Unknown
 from gateway.inspection.period import Period
 from gateway.inspection.store import find_rows, list_rows
 from gateway.private_files import make_private_folder
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
 
 FILES = ("rows.ndjson", "checkpoint", "proofs.ndjson", "verify.py")
 

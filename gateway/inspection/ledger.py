@@ -12,7 +12,6 @@ from typing import Any
 
 from gateway.audit.model import AuditEntry, Kind
 from gateway.citizens.use_cases import read_whole_ledger
-from gateway.database import Transaction
 from gateway.discrepancies.resolution import parse_reason
 from gateway.enquiries.claim import key_number
 from gateway.enquiries.model import Discrepancy
@@ -25,6 +24,7 @@ from gateway.operators.model import HOST, Operator, RequestSource, Role
 from gateway.operators.sessions import require_role
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles.model import Gateway, Place
+from gateway.storage.database import Transaction
 
 OUTCOME = "ledger"
 

@@ -21,12 +21,12 @@ from datetime import datetime, timedelta
 from gateway.audit.model import CONTENT, AuditEntry, Kind, parse_entry
 from gateway.audit.orphans import PATIENCE
 from gateway.clock import rfc3339
-from gateway.database import Database
 from gateway.identifiers import Profile, has_long_number
 from gateway.inspection.journal import LoggedCall
 from gateway.inspection.period import TOLERANCE, Period
 from gateway.inspection.store import stream_questions
 from gateway.keys.model import PlaceKeys
+from gateway.storage.database import Database
 
 ENVIRONMENTS = {Profile.SANDBOX: "test", Profile.OFFICIAL: "official"}
 """The name of a profile's environment in the provider's log."""

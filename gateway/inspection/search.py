@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.database import Database
 from gateway.inspection.period import Period
 from gateway.inspection.store import list_found
+from gateway.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

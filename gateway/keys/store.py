@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database import Instant, metadata
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import FIRST_KEYS, Key, Purpose
 from gateway.keys.sealing import SealBroken, seal, unseal
+from gateway.storage.database import Instant, metadata
 
 keys = sa.Table(
     "keys",

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock
-from gateway.database import Database, Transaction
 from gateway.deployment import read_epoch
 from gateway.errors.operators import MasterKeyWrong, SettingInvalid, StateWrong
 from gateway.identifiers import Profile, new_identifier
@@ -38,6 +37,7 @@ from gateway.keys.model import (
 )
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.private_files import sync_to_disk, tighten_secret
+from gateway.storage.database import Database, Transaction
 
 
 def load_or_make_master_key(path: Path) -> bytes:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.accounts.model import Account
 from gateway.accounts.store import account_of, accounts
 from gateway.audit.log import HotChange, HotRecord
-from gateway.database import Database, Instant, metadata
-from gateway.driver import DriverTransaction, lock_key
+from gateway.storage.database import Database, Instant, metadata
+from gateway.storage.driver import DriverTransaction, lock_key
 from gateway.storage.statements import HotStatement
 
 spent_ids = sa.Table(

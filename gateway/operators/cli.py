@@ -25,10 +25,10 @@ from gateway.terminal import (
 )
 
 if TYPE_CHECKING:
-    from gateway.database import Database
     from gateway.identifiers import OperatorName
     from gateway.operators.model import OperatorRecord
     from gateway.profiles.model import Gateway
+    from gateway.storage.database import Database
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as lan.nguyen.")]
 RoleOption = Annotated[Role, typer.Option(help="What the operator may do; one role each.")]

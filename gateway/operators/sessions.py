@@ -17,7 +17,6 @@ from enum import StrEnum
 import structlog
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.edge.throttle import LoginThrottle, NotAuthenticated, TooManyAttempts
 from gateway.errors.operators import LoginInvalid, MasterKeyWrong, RoleMissing
 from gateway.errors.registry import Overloaded
@@ -42,6 +41,7 @@ from gateway.operators.model import (
 from gateway.operators.passwords import Passwords
 from gateway.operators.totp import find_step, new_secret
 from gateway.profiles.model import Gateway
+from gateway.storage.database import Transaction
 
 TOKEN_PREFIX = "ops_"  # noqa: S105 - how every session's token begins, not a token
 

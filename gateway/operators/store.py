@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.database import Instant, Transaction, metadata
 from gateway.identifiers import OperatorName
 from gateway.keys.sealing import seal, unseal
 from gateway.operators.model import Operator, OperatorRecord, OperatorState, Role, StoredSession
+from gateway.storage.database import Instant, Transaction, metadata
 
 operators = sa.Table(
     "operators",

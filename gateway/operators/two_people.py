@@ -8,12 +8,12 @@ role, a new invitation, another setting or a lost row, one admin still can't cre
 from collections.abc import Sequence
 
 from gateway.audit.model import LOCAL, AuditEntry
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.operators import store
 from gateway.operators.model import Operator, OperatorRecord, Role, operator_entry
 from gateway.profiles.model import Gateway
 from gateway.profiles.store import list_revisions, read_state, require_two_people
+from gateway.storage.database import Transaction
 
 BOTH = frozenset({Role.PROPOSER, Role.APPROVER})
 

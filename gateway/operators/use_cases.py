@@ -13,7 +13,6 @@ from datetime import datetime
 
 from gateway import deployment
 from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.errors.operators import LoginInvalid, RoleMissing, StateWrong, Unknown
 from gateway.errors.requests import TokenInvalid
@@ -35,6 +34,7 @@ from gateway.operators.two_people import BOTH, have_both_enrolled, official_exis
 from gateway.profiles.model import Gateway
 from gateway.profiles.store import read_state
 from gateway.profiles.switching import Permit
+from gateway.storage.database import Transaction
 
 WORKING_ROLES = tuple(role for role in Role if role is not Role.VIEWER)
 """Each of these roles may remove a right on official, without a second person."""

@@ -9,7 +9,6 @@ import hmac
 from collections.abc import Collection, Iterator
 from hashlib import sha256
 
-from gateway.database import Transaction
 from gateway.identifiers import Profile, other_than
 from gateway.keys.sealing import SealBroken
 from gateway.preflight.network import Endpoint, OtherProfile, endpoint_of
@@ -17,6 +16,7 @@ from gateway.profiles import store
 from gateway.profiles.model import Gateway
 from gateway.registry.addresses import is_loopback_only, plain_host
 from gateway.registry.connection import Connection
+from gateway.storage.database import Transaction
 
 
 def as_other_profile(connection: Connection) -> OtherProfile:

@@ -11,7 +11,6 @@ from dataclasses import replace
 import structlog
 
 from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.deployment import advance_epoch
 from gateway.errors.operators import SettingInvalid
@@ -26,6 +25,7 @@ from gateway.registry.addresses import is_loopback_only
 from gateway.registry.connection import Connection
 from gateway.registry.members import ConnectionMembers, given_members
 from gateway.settings import ProfileSettings, Settings
+from gateway.storage.database import Transaction
 
 log = structlog.get_logger("gateway.profiles")
 

@@ -29,7 +29,6 @@ from pathlib import Path
 
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import LOCAL, AuditEntry
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.deployment import advance_epoch, find_mark, record_mark
 from gateway.errors.operators import AuditBroken, MasterKeyWrong, StateWrong, Unknown
@@ -40,6 +39,7 @@ from gateway.keys.sealing import SealBroken, new_key
 from gateway.keys.vault import MasterFile, make_key
 from gateway.profiles.model import Gateway, Policy
 from gateway.profiles.switching import Permit, actor_of, check_host_act, kind_of, new_act_entry
+from gateway.storage.database import Transaction
 
 LEAD = timedelta(seconds=180)
 """From a key's creation to its use: longer than a key set is cached (60 s) and than a request lasts (120 s)."""

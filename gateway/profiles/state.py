@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import Clock, today
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.profiles.model import Gateway, Place
 from gateway.profiles.revisions import ProfileState, warn_of_end
 from gateway.profiles.store import EnquiryAlarm, list_alarms, read_state
+from gateway.storage.database import Transaction
 
 if TYPE_CHECKING:
     from gateway.registry.client import RegistryClient

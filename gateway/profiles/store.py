@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.database import Instant, Transaction, metadata
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
@@ -31,6 +30,7 @@ from gateway.profiles.revisions import (
     unseal_secret,
     write_document,
 )
+from gateway.storage.database import Instant, Transaction, metadata
 from gateway.storage.statements import insert_of
 
 WINDOWS = {"confirmed_hour": timedelta(hours=1), "confirmed_day": timedelta(days=1)}

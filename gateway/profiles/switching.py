@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.database import Transaction
 from gateway.dependencies import Dependencies
 from gateway.deployment import advance_epoch, has_operators
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile, new_identifier
 from gateway.profiles import store
 from gateway.profiles.revisions import PolicyChange, ProfileState, Suspension
+from gateway.storage.database import Transaction
 
 Permit = Callable[[Transaction], Awaitable[str]]
 """Checks inside the commit that an operator may do it, and returns their name; `permit_of` makes one."""

@@ -19,10 +19,10 @@ from typing import Any
 from gateway.audit.model import AuditEntry, Kind, month_of, parse_entry
 from gateway.audit.store import stream_bodies
 from gateway.clock import Clock
-from gateway.database import Database
 from gateway.identifiers import Profile
 from gateway.procedures.fields import Operation
 from gateway.reports.model import Measured, Services, ServiceState, Week, WeeklyReport, parse_week
+from gateway.storage.database import Database
 
 _CONFIRMED, _NOT_CONFIRMED = "confirmed", "not_confirmed"
 _REPLAY = "replay"

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from gateway.database import database_path
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
 from gateway.private_files import make_private_folder, sync_to_disk
+from gateway.storage.database import database_path
 
 _PAGES_AT_ONCE = 1024
 _SIDE_FILES = ("-wal", "-shm")

@@ -23,11 +23,11 @@ from gateway.audit.proofs import find_checkpoint
 from gateway.audit.sequencer import Sequencer
 from gateway.background import run_in_background
 from gateway.clock import Clock
-from gateway.database import Database, database_path
 from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
 from gateway.private_files import make_private_file
 from gateway.settings import Settings
+from gateway.storage.database import Database, database_path
 from gateway.storage.witnesses import read_witness
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ from gateway.terminal import (
 
 if TYPE_CHECKING:
     from gateway.audit.model import AuditEntry
-    from gateway.database import Transaction
     from gateway.profiles.model import Gateway
     from gateway.storage.backups import Backup
+    from gateway.storage.database import Transaction
     from gateway.storage.heads import StoreHead
 
 Result = TypeVar("Result")
@@ -106,8 +106,8 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
     def migrate_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         """Bring the database's schema to the newest revision; make an embedded store."""
         from gateway.app import open_vault
-        from gateway.database import open_database
         from gateway.schema import NEWEST, migrate, read_revision
+        from gateway.storage.database import open_database
 
         settings = open_gateway.settings()
 

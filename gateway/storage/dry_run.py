@@ -7,7 +7,7 @@ from gateway.audit.log import AuditLog, Decision
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry
 from gateway.audit.state_store import begin_marks
-from gateway.database import Database
+from gateway.storage.database import Database
 
 T = TypeVar("T")
 

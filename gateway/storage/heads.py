@@ -18,10 +18,10 @@ import structlog
 
 from gateway.audit.store import find_leaf
 from gateway.background import run_in_background
-from gateway.database import Database, database_path
 from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
 from gateway.settings import Settings
+from gateway.storage.database import Database, database_path
 
 HEAD_SECONDS = 2.0
 """How far the file may be behind the store."""

@@ -20,13 +20,13 @@ from gateway.accounts.use_cases import (
 from gateway.applications.statement import Rate
 from gateway.audit.verify import Trust, read_trust, verify_state
 from gateway.cleanup import clean_up
-from gateway.database import Database, Instant, Transaction
 from gateway.errors.operators import AuditBroken, MasterKeyWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Operator, Role
 from gateway.operators.use_cases import permit_admin
 from gateway.profiles.key_rotation import LEAD, rotate_keys, rotate_master
+from gateway.storage.database import Database, Instant, Transaction
 from tests.attacks.people import joined, rotate_pseudonyms, shown
 from tests.kit.applications import apply, rehearse
 from tests.kit.operators import Desk, open_desk, operator_behind, signed_in

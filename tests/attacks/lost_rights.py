@@ -13,11 +13,11 @@ from gateway.accounts.model import AccountState
 from gateway.accounts.store import accounts
 from gateway.accounts.use_cases import change_state
 from gateway.audit.model import AuditEntry
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.operators.model import operator_entry
 from gateway.profiles.revisions import Suspension
 from gateway.profiles.switching import suspend
+from gateway.storage.database import Transaction
 from tests.kit.scene import Portal, Scene
 
 End = Callable[[Scene, Portal], Awaitable[None]]

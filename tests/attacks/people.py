@@ -3,7 +3,6 @@
 import httpx
 
 from gateway.audit.model import LOCAL
-from gateway.database import Transaction
 from gateway.deployment import advance_epoch
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
@@ -11,6 +10,7 @@ from gateway.keys.store import insert_key
 from gateway.keys.vault import make_key
 from gateway.operators.model import operator_entry
 from gateway.profiles.epochs import refresh
+from gateway.storage.database import Transaction
 from tests.kit.enquiries import VerifiedEnquiry, verified
 from tests.kit.scene import AN, Portal, Scene
 

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.store import audit_entries, audit_waiting, stream_bodies
 from gateway.audit.use_cases import list_enquiries
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.inspection.period import Period
 from gateway.inspection.store import list_found, stream_questions
+from gateway.storage.database import Transaction
 from tests.attacks.test_forged_evidence import broken, forge, let_wait, signed
 from tests.kit.audit import SignedLog, entry
 

@@ -31,10 +31,10 @@ from gateway.audit.store import (
 )
 from gateway.audit.tree_store import _ADVISORY_LOCK
 from gateway.audit.verify import read_trust, verify_audit
-from gateway.database import Transaction
 from gateway.deployment import deployment
 from gateway.errors.operators import AuditBroken, MasterKeyWrong, StateWrong
 from gateway.keys.model import Purpose
+from gateway.storage.database import Transaction
 from gateway.storage.heads import read_store_head
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened

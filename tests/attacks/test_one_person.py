@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from gateway.accounts.use_cases import add_organisation
 from gateway.audit.store import audit_entries
-from gateway.database import metadata
 from gateway.enquiries.person_store import MAX_HOLDINGS, holdings
 from gateway.enquiries.store import verifications
 from gateway.keys.model import Purpose
+from gateway.storage.database import metadata
 from mock_c06.app import MockRegistry
 from tests.attacks.people import joined, misnamed, rotate_pseudonyms, shown, spent
 from tests.kit.clocks import HandClock

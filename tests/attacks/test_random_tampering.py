@@ -23,10 +23,10 @@ from gateway.audit.store import (
     audit_waiting,
 )
 from gateway.audit.verify import verify_state
-from gateway.database import Database, Transaction
 from gateway.deployment import deployment
 from gateway.errors.operators import AuditBroken, MasterKeyWrong, StateWrong
 from gateway.keys.store import keys
+from gateway.storage.database import Database, Transaction
 from tests.attacks.evidence import another
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened

@@ -28,12 +28,12 @@ from gateway.audit.report import StateReport
 from gateway.audit.state import BASELINE, COVERED, NOT_COVERED, row_digest
 from gateway.audit.verify import verify_audit, verify_state
 from gateway.cleanup import clean_up
-from gateway.database import Transaction
 from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import rotate_keys
 from gateway.schema import NEWEST, all_tables, migrate
+from gateway.storage.database import Transaction
 from tests.attacks.evidence import another, find_broken, run_story, store_of, tampering, trust_of
 from tests.gateway.test_schema import config
 from tests.kit.audit import entry

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.database import WAIT_SECONDS, Database, Instant, open_database
 from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.storage.database import WAIT_SECONDS, Database, Instant, open_database
 from gateway.storage.outages import Outages
 from tests.kit.stores import Server, opened
 

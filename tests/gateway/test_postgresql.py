@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.database import Database
-from gateway.driver import DriverTransaction
 from gateway.errors.registry import StoreUnavailable
+from gateway.storage.database import Database
+from gateway.storage.driver import DriverTransaction
 from gateway.storage.statements import HotStatement
 from tests.kit.stores import Server, opened, running_postgresql
 

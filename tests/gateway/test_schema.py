@@ -16,10 +16,10 @@ from gateway.applications.store import applications
 from gateway.audit.model import GENESIS, AuditHead, row_hash
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.verify import read_trust, verify_audit
-from gateway.database import Database, metadata
 from gateway.errors.operators import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
 from gateway.settings import Settings
+from gateway.storage.database import Database, metadata
 from gateway.web import build_app
 from tests.kit.clocks import HandClock
 from tests.kit.scene import MASTER_KEY, Portal, Scene

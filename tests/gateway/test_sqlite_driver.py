@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.database import WAIT_SECONDS, Database, Transaction, open_database
 from gateway.errors.registry import Overloaded
-from gateway.sqlite_driver import SqliteConnection
+from gateway.storage.database import WAIT_SECONDS, Database, Transaction, open_database
+from gateway.storage.sqlite_driver import SqliteConnection
 from gateway.storage.statements import HotStatement
 
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from alembic import command
 from structlog.testing import capture_logs
 
-from gateway.database import Database
 from gateway.errors.operators import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, OLDEST_PROGRAM, fill_columns, migrate, require_current
+from gateway.storage.database import Database
 from tests.gateway.test_schema import config
 from tests.kit.scene import Portal, Scene
 from tests.kit.stores import opened

@@ -18,10 +18,10 @@ from gateway.audit.sequencer import Sequencer
 from gateway.audit.tree_store import find_last_checkpoint
 from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import Known, Trust, read_trust, verify_audit
-from gateway.database import Database, Transaction
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.keys.vault import Vault, make_key
+from gateway.storage.database import Database, Transaction
 from tests.kit.clocks import HandClock
 
 

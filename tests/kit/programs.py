@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from gateway.audit.store import audit_entries
-from gateway.database import Transaction
+from gateway.storage.database import Transaction
 from mock_c06.commands.main import app
 from mock_c06.errors import MockError
 from tests.kit.commands import BARE, Commands

@@ -24,10 +24,10 @@ import asyncpg  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 import sqlalchemy as sa
 
-from gateway.database import Database, open_database
 from gateway.keys.sealing import seal
 from gateway.keys.store import list_keys
 from gateway.schema import migrate
+from gateway.storage.database import Database, open_database
 from gateway.storage.statements import HotStatement
 
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))

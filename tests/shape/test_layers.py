@@ -33,7 +33,7 @@ OUTER_LIBRARIES = {
 HTTP_WORDS = {"status_code", "HTTPStatus", "HTTPException", "Request", "Response", "JSONResponse"}
 BUILT_ONCE = {
     "FastAPI": {"gateway/web.py", "mock_c06/app.py", "portal/app.py"},
-    "create_async_engine": {"gateway/database.py", "portal/store.py"},
+    "create_async_engine": {"gateway/storage/database.py", "portal/store.py"},
     "ClientSession": {"gateway/registry/egress.py"},
 }
 MAY_IMPORT = {("demo", "portal"), ("portal", "witness")}

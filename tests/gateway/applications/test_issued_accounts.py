@@ -19,7 +19,6 @@ from gateway.applications.issued import open_issued, read_issued_file, read_issu
 from gateway.applications.model import Application, Bundle, IssuedAccount
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
-from gateway.database import Transaction
 from gateway.errors.operators import StateWrong
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import Profile
@@ -30,6 +29,7 @@ from gateway.profiles.key_rotation import rotate_master
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import list_secrets
 from gateway.settings import Settings
+from gateway.storage.database import Transaction
 from mock_c06.accounts.model import Environment
 from mock_c06.accounts.ready_made import make_account
 from mock_c06.accounts.sealing import ApplicationReference, DeskSigner, Terms, seal_account

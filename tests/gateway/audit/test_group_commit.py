@@ -15,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from gateway.audit.log import WAITING, AuditLog, Change, HotChange, HotRecord
 from gateway.audit.store import audit_entries
 from gateway.audit.verify import verify_audit
-from gateway.database import Database, Transaction
 from gateway.deployment import deployment
-from gateway.driver import DriverTransaction
 from gateway.errors.registry import Overloaded, StoreUnavailable
 from gateway.errors.requests import EnquiryBudgetSpent
+from gateway.storage.database import Database, Transaction
+from gateway.storage.driver import DriverTransaction
 from gateway.storage.statements import HotStatement
 from tests.kit.audit import MACS, Held, entry, full_queue
 from tests.kit.scene import Portal, Scene

@@ -15,9 +15,9 @@ from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.use_cases import list_enquiries
 from gateway.audit.verify import verify_audit
-from gateway.database import Transaction
 from gateway.deployment import deployment
 from gateway.identifiers import Profile
+from gateway.storage.database import Transaction
 from tests.kit.audit import MACS, entry
 from tests.kit.stores import opened
 

@@ -16,9 +16,9 @@ from gateway.audit.orphans import PATIENCE, close_orphans
 from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.verify import verify_audit
 from gateway.cleanup import clean_up
-from gateway.database import Database
 from gateway.keys.model import Purpose
 from gateway.keys.vault import make_key
+from gateway.storage.database import Database
 from tests.kit.audit import MACS, entry
 from tests.kit.scene import Portal, Scene
 from tests.kit.stores import opened

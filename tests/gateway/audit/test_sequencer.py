@@ -20,8 +20,8 @@ from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
 from gateway.audit.tree import verify_consistency, verify_inclusion
 from gateway.audit.tree_store import subtree_reader
-from gateway.database import Database
 from gateway.errors.operators import AuditBroken
+from gateway.storage.database import Database
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened
 

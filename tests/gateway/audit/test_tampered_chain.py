@@ -13,9 +13,9 @@ from alembic.config import Config
 from gateway.audit.model import AuditHead, chained_leaf_hash, entry_digest, row_hash
 from gateway.audit.store import audit_entries, audit_rows
 from gateway.audit.tree_store import find_last_checkpoint
-from gateway.database import Database, Transaction
 from gateway.errors.operators import AuditBroken
 from gateway.schema import MIGRATIONS, migrate
+from gateway.storage.database import Database, Transaction
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened, unbind_keys
 

@@ -23,11 +23,11 @@ from gateway.audit.store import (
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import PAGE, find_last_checkpoint
 from gateway.audit.verify import Trust, verify_audit
-from gateway.database import Transaction
 from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.keys.vault import make_key
+from gateway.storage.database import Transaction
 from tests.kit.audit import MACS, SignedLog, entry
 from tests.kit.stores import opened
 

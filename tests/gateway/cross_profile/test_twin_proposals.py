@@ -8,9 +8,9 @@ import pytest
 
 from gateway.changes import store
 from gateway.changes.model import ChangeState
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.preflight.report import Preflight
+from gateway.storage.database import Transaction
 from mock_c06.app import MockRegistry
 from tests.gateway.cross_profile.world import Network
 from tests.kit.audit import entry

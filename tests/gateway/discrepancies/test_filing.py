@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.verify import verify_audit
-from gateway.database import metadata
 from gateway.enquiries.prefill_store import discrepancies, prefills
 from gateway.identifiers import Profile
 from gateway.keys.sealing import unseal_with_data_key
+from gateway.storage.database import metadata
 from tests.kit.enquiries import (
     CARD,
     LOOK_UP,

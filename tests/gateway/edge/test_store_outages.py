@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.database import database_path
+from gateway.storage.database import database_path
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Portal, Scene, open_scene, settings_for

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.database import metadata
 from gateway.enquiries.idempotency import answer_once
 from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest, idempotent_requests, open_envelope
 from gateway.errors.registry import Overloaded
@@ -19,6 +18,7 @@ from gateway.errors.requests import IdempotencyInProgress
 from gateway.identifiers import ClientId, Profile
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.keys.sealing import SealBroken
+from gateway.storage.database import metadata
 from tests.gateway.enquiries.test_nothing_stored import SECRETS
 from tests.kit.enquiries import CARD, CARD_FIELDS, KEY, LEASE_S, code, post, prefill, rows, store_away, verify
 from tests.kit.scene import Portal, Scene, enquiry

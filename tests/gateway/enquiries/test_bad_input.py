@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.clock import today
-from gateway.database import metadata
+from gateway.storage.database import metadata
 from tests.kit.clocks import HandClock
 from tests.kit.scene import AN, Portal, Scene, enquiry
 

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from gateway.database import metadata
+from gateway.storage.database import metadata
 from tests.kit.enquiries import CARD, CARD_FIELDS, values, verified
 from tests.kit.scene import Portal, Scene
 

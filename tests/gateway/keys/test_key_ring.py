@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.use_cases import begin_evidence
-from gateway.database import Database, open_database
 from gateway.errors.operators import MasterKeyWrong, StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, KeyedHash, PlaceKeys, Purpose, SigningRing
 from gateway.keys.store import keys as key_rows
 from gateway.keys.vault import by_profile, open_key_ring
+from gateway.storage.database import Database, open_database
 from tests.kit.clocks import HandClock
 
 MASTER, OTHER = b"k" * 32, b"o" * 32

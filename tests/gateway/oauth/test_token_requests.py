@@ -8,10 +8,10 @@ from joserfc.jwk import ECKey
 from gateway.accounts.model import SecretDigest
 from gateway.accounts.store import insert_secret
 from gateway.audit.model import LOCAL
-from gateway.database import Transaction
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import operator_entry
+from gateway.storage.database import Transaction
 from tests.kit.forging import read, refusal
 from tests.kit.scene import ASSERTION_TYPE, BASE, Portal, Scene
 

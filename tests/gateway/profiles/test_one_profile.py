@@ -18,7 +18,6 @@ from joserfc.jwk import ECKey
 from gateway.audit import store as audit
 from gateway.changes.watch import check_watched
 from gateway.clock import today
-from gateway.database import WAIT_SECONDS, open_database
 from gateway.edge.metrics import Metrics, metrics_page
 from gateway.errors.registry import StoreUnavailable
 from gateway.identifiers import Profile
@@ -27,6 +26,7 @@ from gateway.profiles.store import list_revisions, revisions
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.model import Registry
+from gateway.storage.database import WAIT_SECONDS, open_database
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from gateway.audit.model import AuditEntry
 from gateway.clock import today
-from gateway.database import Transaction
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.errors.requests import ProfileMismatch
 from gateway.identifiers import Profile
@@ -32,6 +31,7 @@ from gateway.profiles.revisions import (
 )
 from gateway.profiles.switching import activate_revision, resume, return_to_former, suspend
 from gateway.registry.members import ConnectionMembers
+from gateway.storage.database import Transaction
 from mock_c06.app import MockRegistry
 from tests.kit.audit import entry
 from tests.kit.clocks import HandClock

@@ -24,7 +24,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from gateway.background import start_task
-from gateway.driver import (
+from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.private_files import make_private_file
+from gateway.storage.driver import (
     BEGIN_WRITING,
     PRAGMAS,
     Driver,
@@ -33,8 +35,6 @@ from gateway.driver import (
     SqliteDriver,
     connect_postgres,
 )
-from gateway.errors.registry import Overloaded, StoreUnavailable
-from gateway.private_files import make_private_file
 from gateway.storage.outages import Cause, Outages, is_conflict
 from gateway.storage.statements import HotStatement, Members, Row
 
@@ -358,7 +358,7 @@ def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntr
 
 
 def _connect_sqlite(dialect: Dialect, record: object, arguments: list[str], options: object) -> Any:
-    from gateway.sqlite_driver import connect_sqlite  # noqa: PLC0415 - only where SQLite is used
+    from gateway.storage.sqlite_driver import connect_sqlite  # noqa: PLC0415 - only where SQLite is used
 
     del record, options
     return connect_sqlite(dialect.dbapi, arguments[0], wait_seconds=WAIT_SECONDS)
