@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from gateway.errors.operators import SettingInvalid
+from gateway.errors.validation import in_plain_words
 from gateway.identifiers import Profile
 from gateway.registry.addresses import is_loopback
 from gateway.registry.members import ConnectionMembers, HttpUrl, Strict, given_members, split_url
@@ -235,9 +236,6 @@ def _read_secret_file(variable: str, path: str) -> str:
 
 
 def _explain(error: ValidationError) -> str:
-    # No start without an error needs the answers to callers.
-    from gateway.edge.problem_answers import in_plain_words  # noqa: PLC0415 - as said
-
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         # A part of a list has a number, which is no part of the setting's name.

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from gateway.errors.validation import in_plain_words
 from gateway.identifiers import parse_line
 from gateway.registry.members import Strict
 
@@ -94,9 +95,6 @@ def read_statement(path: Path) -> Statement:
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return Statement.model_validate(document)
     except ValidationError as error:
-        # The template needs no answers to callers.
-        from gateway.edge.problem_answers import in_plain_words  # noqa: PLC0415 - as said
-
         first = error.errors(include_url=False, include_input=False)[0]
         member = ".".join(map(str, first["loc"])) or "the file"
         words = in_plain_words(first["type"], first["msg"], first.get("ctx", {}))

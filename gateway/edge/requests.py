@@ -17,7 +17,6 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from gateway.clock import Clock, today
-from gateway.edge.problem_answers import in_plain_words
 from gateway.edge.responses import Check
 from gateway.edge.strict_json import parse_object
 from gateway.errors import FieldError, GatewayError
@@ -29,6 +28,7 @@ from gateway.errors.requests import (
     NotAcceptable,
     RequestInvalid,
 )
+from gateway.errors.validation import in_plain_words
 from gateway.identifiers import NO_LONG_NUMBER, UUID, is_uuid, refuse_long_number
 
 HEADER = "Idempotency-Key"

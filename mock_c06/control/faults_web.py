@@ -135,7 +135,7 @@ class FaultBody(ControlBody):
     account: str | None = Field(default=None, description="Only calls of the account with this name.")
     citizen_id: str | None = Field(
         default=None,
-        pattern=r"^([0-9]{12}|[0-9]{9})$",
+        pattern=r"^([0-9]{9}|[0-9]{12})$",
         description="Only calls about this number, 12 or 9 digits.",
     )
     times: _Position | None = Field(

@@ -55,7 +55,11 @@ class _EventBody(ControlBody):
         """Refuse two numbers and none; a malformed `id_card_number` has a refusal of its own."""
         if "id_card_number" in info.data and (number is None) is (info.data["id_card_number"] is None):
             # As pydantic names a missing member, so that the refusal names one that nobody wrote.
-            raise PydanticCustomError("missing", "exactly one of citizen_id and id_card_number is required")
+            raise PydanticCustomError(
+                "missing",
+                "{required}",
+                {"required": "exactly one of citizen_id and id_card_number is required"},
+            )
         return number
 
     def replaced(self, _world: World) -> tuple[str, ...]:

@@ -91,34 +91,33 @@ _WORDS: Mapping[str, str] = {
 }  # fmt: skip
 """What is expected where pydantic finds an error of this type: its own messages are for programmers in Python."""
 
-_DIGITS = re.compile(r"\^\(?\[0-9\](?:\{(\d+)\}(?:\|\[0-9\]\{(\d+)\})?)?\)?\$")
+_PATTERNS: Mapping[str, str] = {
+    "^[0-9]$": "1 digit expected",
+    "^[0-9]{2}$": "2 digits expected",
+    "^[0-9]{3}$": "3 digits expected",
+    "^[0-9]{5}$": "5 digits expected",
+    "^[0-9]{9}$": "9 digits expected",
+    "^[0-9]{12}$": "12 digits expected",
+    "^([0-9]{9}|[0-9]{12})$": "9 or 12 digits expected",
+    "^[A-Z]{2}$": "2 capital letters expected",
+}
 
 
 def in_plain_words(error: ValidationDetail) -> str:
     """Return what is expected in place of a wrong value; the messages of our own validators are plain already."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "string_pattern_mismatch":
-        return _words_of(context["pattern"])
-    if kind == "missing" and error["msg"] != "Field required":
-        return str(error["msg"])
+        pattern = context["pattern"]
+        return _PATTERNS.get(pattern, f"a text that matches {pattern} is expected")
     if kind.startswith("date_"):
         return "a day of the calendar is expected, such as 1990-01-31"
     if kind.startswith("datetime_"):
         return "an instant is expected, such as 2022-04-27T01:00:00Z"
+    if kind == "missing" and "required" in context:
+        return str(context["required"])
     if kind == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
     return _WORDS.get(kind, "a value of another form is expected").format_map(context)
-
-
-def _words_of(pattern: str) -> str:
-    if found := _DIGITS.fullmatch(pattern):
-        counts = " or ".join(sorted(filter(None, found.groups()), key=int)) or "1"
-        return f"{counts} digit{'' if counts == '1' else 's'} expected"
-    return (
-        "2 capital letters expected"
-        if pattern == "^[A-Z]{2}$"
-        else f"a text that matches {pattern} is expected"
-    )
 
 
 def validation_message(error: ValidationDetail, sent: Any, *, within: int = 0) -> tuple[str, str]:

@@ -1,0 +1,106 @@
+"""What is expected in place of a wrong value, in both languages.
+
+Pydantic's messages are for programmers ("Input should be a valid string"), so each kind of its errors has a plain text here,
+and each text of our own validators has its Vietnamese one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_PLAIN: Mapping[str, str] = {
+    "missing": "this member is required",
+    "extra_forbidden": "no such member",
+    "string_type": "a text",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "a text of another form; see openapi.json",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "too_short": "at least {min_length} items",
+    "too_long": "at most {max_length} items",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "literal_error": "one of {expected}",
+    "enum": "one of {expected}",
+    "model_type": "a JSON object",
+    "model_attributes_type": "a JSON object",
+    "dict_type": "a JSON object",
+    "string_unicode": "a text in UTF-8",
+}
+
+_VIETNAMESE: tuple[tuple[str, str], ...] = (
+    ("this member is required", "thành phần này là bắt buộc"),
+    ("a text of another form", "chuỗi không đúng dạng; xem openapi.json"),
+    ("a text in UTF-8", "một chuỗi UTF-8"),
+    ("a text", "một chuỗi"),
+    ("a whole number from ", "một số nguyên từ "),
+    ("a whole number", "một số nguyên"),
+    ("a number", "một số"),
+    ("true or false", "true hoặc false"),
+    ("a list", "một danh sách"),
+    ("a JSON object", "một đối tượng JSON"),
+    ("one of ", "một trong các giá trị "),
+    ("12 digits, as printed on the card", "12 chữ số như trên thẻ căn cước"),
+    ("9 digits, as printed on the card", "9 chữ số như trên chứng minh nhân dân"),
+    ("a date written YYYY-MM-DD", "ngày viết theo dạng YYYY-MM-DD"),
+    ("a day that exists in the calendar", "một ngày có thật"),
+    ("a day that is not in the future", "một ngày không ở tương lai"),
+    ("a day in ", "một ngày từ năm "),
+    ("a year from ", "một năm từ "),
+    (
+        "no control, bidirectional or unassigned characters",
+        "không có ký tự điều khiển, ký tự đổi hướng chữ hoặc ký tự chưa có trong Unicode",
+    ),
+    ("write a week of the calendar as 2022-W17", "viết một tuần có trong lịch theo dạng 2022-W17"),
+    ("the parameter is repeated or not known", "tham số bị lặp lại hoặc không có"),
+    ("vi or en", "vi hoặc en"),
+    ("exactly one of citizen_id and id_card_number", "đúng một trong citizen_id và id_card_number"),
+    ("exactly one of birth_date and birth_year", "đúng một trong birth_date và birth_year"),
+    ("exactly one of receipt and verification", "đúng một trong receipt và verification"),
+    ("an id for an officer, none for a citizen", "có id nếu là cán bộ, không có nếu là công dân"),
+    ("each field once", "mỗi trường một lần"),
+    (
+        "no run of nine or more digits",
+        "không có dãy từ 9 chữ số trở lên, cũng không có 9 hoặc 12 chữ số chia thành nhóm: đó có thể là số định danh",
+    ),
+    ("at least ", "ít nhất "),
+    ("at most ", "nhiều nhất "),
+)
+_UNITS = (
+    (" characters", " ký tự"),
+    (" items", " mục"),
+    (" marks on one letter", " dấu trên một chữ"),
+    (" or more", " trở lên"),
+    (" or less", " trở xuống"),
+    (" to this year", " đến năm nay"),
+    (" or later", " trở đi"),
+    (" to ", " đến "),
+    (" or ", " hoặc "),
+)
+
+
+def in_plain_words(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    """Return what is expected where Pydantic found an error of this kind; our own messages are plain already."""
+    words = "a date written YYYY-MM-DD" if kind.startswith("date_") else _PLAIN.get(kind)
+    if words is not None:
+        return words.format_map(dict(context))
+    return message.removeprefix("Value error, ")
+
+
+def in_vietnamese(words: str) -> str | None:
+    """Return what is expected in Vietnamese; None without a translation."""
+    for start, meaning in _VIETNAMESE:
+        if words.startswith(start):
+            rest = words.removeprefix(start)
+            if start.endswith(" "):
+                for unit, translated in _UNITS:
+                    rest = rest.replace(unit, translated)
+                return meaning + rest
+            return meaning
+    return None
