@@ -43,7 +43,8 @@ from gateway.keys.vault import Vault
 from gateway.storage.database import Database, Transaction
 
 PASS_SECONDS = 0.5
-"""How long an entry waits for its row at most, while no other worker's pass is under way."""
+"""How often a worker looks whether entries wait. An entry has its row after twice as long: a worker that sees another one's new
+checkpoint leaves the next pass to it."""
 
 IDLE_SECONDS = 5.0
 """How often a worker that has appended nothing looks for entries of others: a worker that was killed may have left some."""
@@ -53,6 +54,9 @@ MOST = 4_096
 
 _NAMED = 20
 """How many lost entries the row that records them names; the log names more."""
+
+FOLLOWED = 8
+"""How many passes in a row a worker leaves to another one, before it looks at the tree itself."""
 
 STALLED_SECONDS = 60
 """An entry that waits longer is an alarm."""
@@ -91,12 +95,15 @@ class Sequencer:
         self._stalled_at: tuple[int, datetime] | None = None
         self._stall_told = False
         self._signed = signed
+        self._seen_signed = 0
+        self._followed = 0
 
-    async def run(self) -> bool:
+    async def run(self, *, follow: bool = False) -> bool:
         """Run passes until each entry that waited has its row, but refused ones; False if another process is at it.
 
         What is committed meanwhile waits for the next call: under load there would be no end, and a pass costs as much for
-        a few entries as for thousands.
+        a few entries as for thousands. So of several workers one is enough: with `follow` the call leaves the pass to another
+        process that has signed since the last call, `FOLLOWED` times in a row at most.
 
         Raises:
             AuditBroken: the stored rows don't continue the last signed checkpoint.
@@ -106,25 +113,36 @@ class Sequencer:
             async with self._database.read() as connection:
                 work = await tree_store.find_work(connection)
             self._note(work)
-            if work is None:
+            if work.is_done:
+                self._seen_signed = work.signed
                 return True
+            if follow and self._is_led(work):
+                return False
             async with self._database.write() as connection:
                 if not await tree_store.try_lock(connection):
                     return False
                 done = await self._merge(connection)
             self.merged += done.merged
             self._signed = done.signed or self._signed
+            self._seen_signed = self._signed[0] if self._signed else 0
             if not done.has_more:
                 return True
 
-    async def try_run(self, audit: AuditLog | None = None) -> bool:
+    def _is_led(self, work: Work) -> bool:
+        """Return whether another process has signed since this one looked last."""
+        is_led = work.signed > self._seen_signed and self._followed < FOLLOWED
+        self._seen_signed = work.signed
+        self._followed = self._followed + 1 if is_led else 0
+        return is_led
+
+    async def try_run(self, audit: AuditLog | None = None, *, follow: bool = False) -> bool:
         """As `run`; an error is logged, and counts as done unless the store may soon work again.
 
         Then look for the row of each entry that `audit` has committed. One that neither waits nor has a row was deleted between
         its commit and its row: it is logged, counted in `lost`, and recorded, so that `audit verify` names it.
         """
         try:
-            is_done = await self.run()
+            is_done = await self.run(follow=follow)
             if audit is not None:
                 await self._record_lost(audit)
         except Overloaded:
@@ -251,10 +269,10 @@ class Sequencer:
                 f"row {last}: has no checkpoint, and is not the last row from before schema 0025"
             )
 
-    def _note(self, work: Work | None) -> None:
+    def _note(self, work: Work) -> None:
         """Notice that the same entry waits for long; say so once."""
         now = self._clock.now()
-        if work is None or work.first is None or work.last is None:
+        if work.first is None or work.last is None:
             self._stalled_at = None
         elif self._stalled_at is None or work.first > self._stalled_at[0]:
             self._stalled_at = work.last, now
@@ -262,7 +280,7 @@ class Sequencer:
             0.0 if self._stalled_at is None else (now - self._stalled_at[1]).total_seconds()
         )
         stalled = self.stalled_seconds > STALLED_SECONDS
-        if stalled and not self._stall_told and work is not None:
+        if stalled and not self._stall_told:
             log.error("audit_stalled", entry=work.first, seconds=int(self.stalled_seconds))
         self._stall_told = stalled
 
@@ -310,5 +328,5 @@ async def _run_forever(sequencer: Sequencer, audit: AuditLog, every: float, idle
         appended, now = audit.appended, loop.time()
         if appended != settled or now - looked_at >= idle:
             looked_at = now
-            settled = appended if await sequencer.try_run(audit) else -1
+            settled = appended if await sequencer.try_run(audit, follow=True) else -1
         await asyncio.sleep(every)

@@ -24,6 +24,7 @@ from gateway.audit.store import (
     audit_waiting,
 )
 from gateway.audit.tree import TILE_HEIGHT, Frontier, SubtreeRoot, root_of
+from gateway.storage.statements import is_one_of
 
 PAGE = 2_048
 
@@ -33,7 +34,7 @@ _LAST_ROW = sa.select(sa.func.coalesce(sa.func.max(audit_rows.c.row), 0))
 _LAST_SIZE = sa.select(sa.func.coalesce(sa.func.max(audit_checkpoints.c.size), 0))
 _FIRST_WAITING = sa.select(sa.func.min(audit_waiting.c.entry)).scalar_subquery()
 _LAST_WAITING = sa.select(sa.func.max(audit_waiting.c.entry)).scalar_subquery()
-_WORK = sa.select(_FIRST_WAITING, _LAST_WAITING, _LAST_ROW.scalar_subquery() > _LAST_SIZE.scalar_subquery())
+_WORK = sa.select(_FIRST_WAITING, _LAST_WAITING, _LAST_ROW.scalar_subquery(), _LAST_SIZE.scalar_subquery())
 _HAS_ROW = sa.exists(sa.select(audit_rows.c.row).where(audit_rows.c.entry == audit_waiting.c.entry))
 _LIMIT, _AFTER = sa.bindparam("most", type_=sa.Integer), sa.bindparam("after", type_=sa.BigInteger)
 _PAGE_OF_WAITING = (
@@ -50,7 +51,7 @@ _WAITING = (
     .order_by(_PAGE_OF_WAITING.c.entry)
 )
 _MERGE = sa.insert(audit_rows)
-_DELETE_MERGED = sa.delete(audit_waiting).where(audit_waiting.c.entry == sa.bindparam("merged"))
+_DELETE_MERGED = sa.delete(audit_waiting).where(is_one_of(audit_waiting.c.entry, "merged"))
 _AUTHENTICATE = (
     sa.update(audit_entries)
     .where(audit_entries.c.id == sa.bindparam("entry"), audit_entries.c.month == sa.bindparam("of_month"))
@@ -100,11 +101,8 @@ _CHECK_WAITING = (
     .order_by(audit_waiting.c.entry)
     .limit(_LIMIT)
 )
-_SOME: sa.BindParameter[Any] = sa.bindparam("some", expanding=True)
-_WAITING_OF = sa.select(audit_waiting.c.entry).where(audit_waiting.c.entry.in_(_SOME))
-_PLACED = sa.select(audit_rows.c.entry, audit_rows.c.leaf).where(audit_rows.c.entry.in_(_SOME))
-_CHUNK = 500
-"""Limit of the variables of one statement."""
+_WAITING_OF = sa.select(audit_waiting.c.entry).where(is_one_of(audit_waiting.c.entry, "some"))
+_PLACED = sa.select(audit_rows.c.entry, audit_rows.c.leaf).where(is_one_of(audit_rows.c.entry, "some"))
 
 BEFORE_ALL = -(2**63)
 """Below every id and row number, also those that somebody inserted."""
@@ -123,17 +121,23 @@ class StoredCheckpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """The first and the last id of the waiting entries, None if none waits; and whether rows have no checkpoint yet."""
+    """The first and the last id of the waiting entries, None if none waits; how many rows there are, and how many are signed."""
 
     first: int | None
     last: int | None
-    unsigned: bool
+    rows: int
+    signed: int
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether a pass has nothing to do."""
+        return self.first is None and self.rows <= self.signed
 
 
-async def find_work(connection: AsyncConnection) -> Work | None:
-    """Return what a pass has to do, None if nothing."""
-    first, last, unsigned = (await connection.execute(_WORK)).one()
-    return None if first is None and not unsigned else Work(first=first, last=last, unsigned=unsigned)
+async def find_work(connection: AsyncConnection) -> Work:
+    """Return what a pass has to do."""
+    first, last, rows, signed = (await connection.execute(_WORK)).one()
+    return Work(first=first, last=last, rows=rows, signed=signed)
 
 
 async def try_lock(connection: AsyncConnection) -> bool:
@@ -180,14 +184,11 @@ async def find_unmerged(
     connection: AsyncConnection, committed: Mapping[int, str]
 ) -> tuple[set[int], set[int]]:
     """Return which committed entries, by id and leaf hash, still wait for their row, and which neither wait nor have one."""
-    waiting, lost, ids = set[int](), set[int](), list(committed)
-    for start in range(0, len(ids), _CHUNK):
-        some = {"some": ids[start : start + _CHUNK]}
-        # First those that wait: one that gets its row between the two statements is in the second.
-        waits = set((await connection.execute(_WAITING_OF, some)).scalars())
-        placed = {each.entry: each.leaf for each in await connection.execute(_PLACED, some)}
-        lost |= {each for each in some["some"] if each not in waits and placed.get(each) != committed[each]}
-        waiting |= waits
+    some = {"some": list(committed)}
+    # First those that wait: one that gets its row between the two statements is in the second.
+    waiting = set((await connection.execute(_WAITING_OF, some)).scalars())
+    placed = {each.entry: each.leaf for each in await connection.execute(_PLACED, some)}
+    lost = {each for each in committed if each not in waiting and placed.get(each) != committed[each]}
     return waiting, lost
 
 
@@ -197,7 +198,7 @@ async def merge(connection: AsyncConnection, entries: Sequence[tuple[int, str]],
         {"row": row, "entry": entry, "leaf": leaf} for row, (entry, leaf) in enumerate(entries, after + 1)
     ]
     await connection.execute(_MERGE, rows)
-    await connection.execute(_DELETE_MERGED, [{"merged": entry} for entry, _ in entries])
+    await connection.execute(_DELETE_MERGED, {"merged": [entry for entry, _ in entries]})
 
 
 async def authenticate_waiting(connection: AsyncConnection, macs: EntryMacs) -> None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.sql.visitors import InternalTraversal, replacement_traverse
 
 Row = Sequence[Any]
 """The columns of one row, in the statement's order."""
@@ -25,30 +25,39 @@ Members = Mapping[str, Any]
 """The parameters of one run, by name."""
 
 
-class _Texts(sa.TypeDecorator[Any]):
-    """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
+class _List(sa.TypeDecorator[Any]):
+    """A list of texts or numbers as one parameter: an array on PostgreSQL, JSON on SQLite."""
 
     impl = sa.Text
     cache_ok = True
 
+    def __init__(self, of: Any) -> None:
+        super().__init__()
+        self.of = of
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """Return the type on a database."""
-        return sa.ARRAY(sa.String()) if dialect.name == "postgresql" else sa.Text()
+        return sa.ARRAY(self.of) if dialect.name == "postgresql" else sa.Text()
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
         """Write the list, where SQLAlchemy runs the statement."""
-        return list(value) if dialect.name == "postgresql" else _write_texts(value)
+        return list(value) if dialect.name == "postgresql" else _write_list(value)
 
 
 class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy's own functions do
-    """The condition that a text column has one of the texts of a list parameter."""
+    """The condition that a column has one of the texts, or numbers, of a list parameter."""
 
-    inherit_cache = False
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012 - as SQLAlchemy declares what a key of its cache of statements contains
+        ("column", InternalTraversal.dp_clauseelement),
+        ("list", InternalTraversal.dp_clauseelement),
+    ]
     type = sa.Boolean()
 
-    def __init__(self, column: sa.ColumnElement[str], name: str) -> None:
+    def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
         self.column = column
-        self.texts: sa.BindParameter[Any] = sa.bindparam(name, type_=_Texts())
+        of = sa.String() if isinstance(column.type, sa.String) else column.type
+        self.list: sa.BindParameter[Any] = sa.bindparam(name, type_=_List(of))
 
     def self_group(self, against: Any = None) -> Any:
         """Return itself: SQLAlchemy would write `… = 1` for SQLite, which no index answers."""
@@ -58,14 +67,14 @@ class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy'
 
 @compiles(is_one_of, "sqlite")
 def _on_sqlite(element: is_one_of, compiler: Any, **options: Any) -> str:
-    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
-    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - both texts are the compiler's own
+    column, some = compiler.process(element.column, **options), compiler.process(element.list, **options)
+    return f"{column} IN (SELECT value FROM json_each({some}))"  # noqa: S608 - both texts are the compiler's own
 
 
 @compiles(is_one_of, "postgresql")
 def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
-    column, texts = compiler.process(element.column, **options), compiler.process(element.texts, **options)
-    return f"{column} = ANY({texts})"
+    column, some = compiler.process(element.column, **options), compiler.process(element.list, **options)
+    return f"{column} = ANY({some})"
 
 
 def _write_instant(value: datetime | None) -> str | None:
@@ -81,13 +90,13 @@ def _is_instant(type_: object) -> bool:
     return isinstance(type_, sa.TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
 
 
-def _write_texts(value: Iterable[str]) -> str:
+def _write_list(value: Iterable[str] | Iterable[int]) -> str:
     return to_json(list(value)).decode()
 
 
 def _find_writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
-    if isinstance(type_, _Texts):
-        return _write_texts if on_sqlite else list
+    if isinstance(type_, _List):
+        return _write_list if on_sqlite else list
     if isinstance(type_, sa.JSON):
         return json.dumps
     return _write_instant if on_sqlite and _is_instant(type_) else None

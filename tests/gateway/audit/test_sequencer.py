@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.audit.checkpoints import NoteInvalid, Signers, key_line, parse_checkpoint
 from gateway.audit.log import AuditLog
-from gateway.audit.sequencer import MOST, sequencing
+from gateway.audit.sequencer import FOLLOWED, MOST, sequencing
 from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees
 from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
@@ -240,6 +240,24 @@ async def test_the_background_gives_a_row_within_a_second(signed: SignedLog) -> 
                 break
             await asyncio.sleep(0.02)
         assert (await signed.verify()).waiting == 0
+
+
+async def test_a_worker_follows_another_that_signs_and_takes_over_when_it_stops(signed: SignedLog) -> None:
+    follower = signed.new_sequencer()
+    await signed.log.record(entry())
+    await follower.run()
+    for number in range(1, FOLLOWED + 2):
+        await signed.log.record(entry(act=f"led {number}"))
+        await signed.sign()
+        await signed.log.record(entry(act=f"waits {number}"))
+        assert await follower.run(follow=True) is (number > FOLLOWED)  # then it looks itself
+    await signed.log.record(entry(act="led"))
+    await signed.sign()
+    await signed.log.record(entry(act="left"))
+    assert await follower.run(follow=True) is False
+    assert await follower.run(follow=True)  # nobody has signed since
+    assert (await acts_in_order(signed.database))[-1] == "left"
+    assert (await signed.verify()).waiting == 0
 
 
 async def test_the_background_finds_what_another_process_left(signed: SignedLog) -> None:
