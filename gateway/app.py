@@ -5,7 +5,7 @@ Importing builds nothing. Tests call the same function with another clock or reg
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ async def open_gateway(
             kept=open_kept(database),
         )
         clients = ClientPool(open_registry, only=settings.serve_profile)
-        sequencer = Sequencer(database, vault, clock, base=public, signed=_find_signed(settings))
+        sequencer = Sequencer(database, vault, clock, base=public, find_signed=_signed_finder(settings))
         try:
             unapproved: list[Revision | None] = []
             if clients.can_open:
@@ -106,13 +106,17 @@ async def open_gateway(
         await database.close()
 
 
-def _find_signed(settings: Settings) -> tuple[int, str] | None:
-    """Return the row that the head beside the master key names; None without one, or if it can't be read."""
+def _signed_finder(settings: Settings) -> Callable[[], tuple[int, str] | None]:
+    """Return what returns the row that the head beside the master key names; None without one, or if it can't be read."""
     file = find_head_file(settings)
-    with suppress(StateWrong):  # a server refuses to start with it, and names it
-        head = None if file is None else file.read()
-        return None if head is None or not head.rows else (head.rows, head.leaf)
-    return None
+
+    def find_signed() -> tuple[int, str] | None:
+        with suppress(StateWrong):  # a server refuses to start with it, and names it
+            head = None if file is None else file.read()
+            return None if head is None or not head.rows else (head.rows, head.leaf)
+        return None
+
+    return find_signed
 
 
 async def _close(deps: Dependencies, clients: ClientPool, sequencer: Sequencer) -> None:

@@ -10,6 +10,7 @@ docs/decisions/0078 and 0093.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from typing import NamedTuple
@@ -69,8 +70,9 @@ class Sequencer:
 
     `merged` counts the rows that it has given, `refused` the waiting entries without a right MAC that it has seen, `lost` the
     entries of this process that were deleted before they had a row.
-    `stalled_seconds`: how long it has seen the same entry wait, 0 if none does. `signed` are the number and the leaf of a row
-    that is known to be signed, such as the head beside the master key.
+    `stalled_seconds`: how long it has seen the same entry wait, 0 if none does. `find_signed` returns the number and the leaf of
+    a row that any process is known to have signed, such as the head beside the master key; it is called in every pass, since
+    another worker may have signed what this one has not seen.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Sequencer:
         clock: Clock,
         *,
         base: str,
-        signed: tuple[int, str] | None = None,
+        find_signed: Callable[[], tuple[int, str] | None] = lambda: None,
     ) -> None:
         self.merged = 0
         self.refused = 0
@@ -94,7 +96,8 @@ class Sequencer:
         self._told: set[int] = set()
         self._stalled_at: tuple[int, datetime] | None = None
         self._stall_told = False
-        self._signed = signed
+        self._signed: tuple[int, str] | None = None
+        self._find_signed = find_signed
         self._seen_signed = 0
         self._followed = 0
 
@@ -253,12 +256,11 @@ class Sequencer:
             log.error("audit_entry_refused", entry=entry, reason="no right MAC, or a row already")
 
     async def _check_grown(self, connection: Transaction, former: StoredCheckpoint | None) -> None:
-        """Check that the tree has what this process knows to be signed. Raises `AuditBroken`."""
-        if self._signed is None:
-            return
-        size, _ = self._signed
-        if former is None or former.size < size or await find_leaf(connection, size) != self._signed:
-            raise AuditBroken(f"row {size}: missing, or differs from what was signed")
+        """Check that the tree has what this process or another one has signed. Raises `AuditBroken`."""
+        for signed in filter(None, (self._signed, self._find_signed())):
+            size, _ = signed
+            if former is None or former.size < size or await find_leaf(connection, size) != signed:
+                raise AuditBroken(f"row {size}: missing, or differs from what was signed")
 
     async def _check_marked(self, connection: Transaction, last: int) -> None:
         """Check that rows without a checkpoint are those that the first evidence key adopted. Raises `AuditBroken`."""

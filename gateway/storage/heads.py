@@ -1,7 +1,8 @@
-"""The audit's head in a file beside the master key: it shows at start that the store went back in time.
+"""The audit's head in a file beside the master key: it shows that the store went back in time.
 
 A backup that is restored, or a replica that took over too early, undoes revocations, suspensions and spent budgets, and
-nothing in the store shows it. The file is outside the store and its backups, so its head is then ahead of the store's.
+nothing in the store shows it. The file is outside the store and its backups, so its head is then ahead of the store's. A start
+is then refused; while a server runs, the head stays as it is, the log says `store_went_back`, and no checkpoint is signed.
 Without a file (a master key without a file, a folder that can't be written) nothing is checked, and the start says so.
 """
 
@@ -124,11 +125,16 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
     while True:
         try:
             with suppress(Overloaded):
-                head = await read_store_head(database)
                 known = file.read()  # another worker may have written a later one
-                if head != kept and (known is None or known.rows < head.rows):
-                    file.write(head)
-                kept, troubled = head, False
+                head = await read_store_head(database)
+                if known is not None and await read_store_head(database, known.rows) != known:
+                    if not troubled:
+                        log.error("store_went_back", file=str(file.path), seen=known.rows, rows=head.rows)
+                    troubled = True
+                else:
+                    if head != kept and (known is None or known.rows < head.rows):
+                        file.write(head)
+                    kept, troubled = head, False
         except (OSError, StateWrong) as error:
             if not troubled:
                 log.warning("head_not_kept", file=str(file.path), error=type(error).__name__)

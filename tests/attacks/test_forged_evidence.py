@@ -375,7 +375,11 @@ async def test_threat_38_a_log_that_is_sorted_anew_without_an_entry_is_not_signe
     with pytest.raises(AuditBroken, match=r"^row 6: missing, or differs from what was signed$"):
         await signed.sequencer.run()
     later = Sequencer(
-        signed.database, signed.vault, signed.clock, base="https://gateway.example/", signed=head
+        signed.database,
+        signed.vault,
+        signed.clock,
+        base="https://gateway.example/",
+        find_signed=lambda: head,
     )
     with pytest.raises(AuditBroken, match=r"^row 6: missing, or differs from what was signed$"):
         await later.run()

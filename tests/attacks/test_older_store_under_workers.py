@@ -1,0 +1,121 @@
+"""Threat 38: a store goes back in time under running workers, as after a failover to a replica that was behind.
+
+A worker that has signed nothing since its start doesn't know by itself that the store had more rows.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from gateway.audit.sequencer import Sequencer
+from gateway.audit.store import (
+    audit_checkpoints,
+    audit_entries,
+    audit_rows,
+    audit_subtrees,
+    audit_waiting,
+)
+from gateway.errors.operators import AuditBroken
+from gateway.storage.heads import HeadFile, StoreHead, follow_head, read_store_head
+from tests.kit.audit import SignedLog, entry
+from tests.kit.stores import opened
+
+TABLES = (audit_entries, audit_rows, audit_waiting, audit_checkpoints, audit_subtrees)
+Backup = Sequence[tuple[sa.Table, Sequence[dict[str, Any]]]]
+
+
+@pytest.fixture
+async def signed(database_url: str) -> AsyncIterator[SignedLog]:
+    """A log of six rows with a signed checkpoint."""
+    async with opened(database_url) as found:
+        log = await SignedLog.open(found)
+        await log.log.record(*(entry(act=f"act_{number}") for number in range(6)))
+        await log.sign()
+        yield log
+
+
+async def back_up(signed: SignedLog) -> Backup:
+    async with signed.database.read() as connection:
+        return [
+            (table, [dict(row) for row in (await connection.execute(sa.select(table))).mappings()])
+            for table in TABLES
+        ]
+
+
+async def go_back(signed: SignedLog, backup: Backup) -> None:
+    async with signed.database.write() as connection:
+        for table, rows in backup:
+            await connection.execute(sa.delete(table))
+            if rows:
+                await connection.execute(sa.insert(table), rows)
+
+
+async def test_threat_38_a_worker_signs_no_older_store_that_another_worker_had_signed_further(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    file = HeadFile(path=tmp_path / "audit-head")
+    file.write(await read_store_head(signed.database))
+
+    def find_signed() -> tuple[int, str] | None:
+        head = file.read()
+        return None if head is None else (head.rows, head.leaf)
+
+    idle = Sequencer(
+        signed.database, signed.vault, signed.clock, base="https://gateway.example/", find_signed=find_signed
+    )
+    await idle.run()
+    backup = await back_up(signed)
+    await signed.log.record(entry(act="revoked"), entry(act="suspended"))
+    await signed.sign()
+    file.write(await read_store_head(signed.database))
+
+    await go_back(signed, backup)
+    await signed.log.record(entry(act="after"))
+    with pytest.raises(AuditBroken, match=r"^row 8: missing, or differs from what was signed$"):
+        await idle.run()
+
+
+async def test_threat_38_a_store_that_went_back_never_replaces_the_head_even_once_it_has_more_rows(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    file = HeadFile(path=tmp_path / "audit-head")
+    backup = await back_up(signed)
+    await signed.log.record(entry(act="revoked"), entry(act="suspended"))
+    await signed.sign()
+    newer = await read_store_head(signed.database)
+    file.write(newer)
+
+    await go_back(signed, backup)
+    await signed.log.record(*(entry(act=f"other_{number}") for number in range(5)))
+    await signed.new_sequencer().run()
+    with capture_logs() as lines:
+        async with follow_head(signed.database, file):
+            await _until_told(lines)
+    assert file.read() == newer
+    assert (await read_store_head(signed.database)).rows == 11
+
+
+async def test_the_head_follows_a_store_that_has_the_row_which_the_file_names(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    file = HeadFile(path=tmp_path / "audit-head")
+    file.write(await read_store_head(signed.database))
+    await signed.log.record(entry(act="later"))
+    await signed.sign()
+    async with follow_head(signed.database, file), asyncio.timeout(10):
+        while json.loads(file.path.read_text(encoding="utf-8"))["rows"] != 7:  # noqa: ASYNC110 - it announces nothing
+            await asyncio.sleep(0.01)
+    assert file.read() == await read_store_head(signed.database)
+    assert file.read() != StoreHead(rows=0, leaf="")
+
+
+async def _until_told(lines: Sequence[Any]) -> None:
+    async with asyncio.timeout(10):
+        while not any(line["event"] == "store_went_back" for line in lines):  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.01)
