@@ -154,8 +154,9 @@ async def _verify(visitor: Acting, dossier_id: str, role: str) -> Response:
     try:
         visitor.portal.verifications.count(visitor.owner)
     except TooOften as refusal:
-        person.claim = claim
-        await _save(visitor, dossier)
+        if person.mode != "registry":  # what the registry confirmed is about the former claim
+            person.claim = claim
+            await _save(visitor, dossier)
         return show_dossier(
             visitor,
             dossier,

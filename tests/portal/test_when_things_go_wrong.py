@@ -6,7 +6,7 @@ import pytest
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
-from tests.kit.portal import RunningPortal, Visit, open_portal, open_visit
+from tests.kit.portal import PORTAL, RunningPortal, Visit, open_portal, open_visit
 from tests.kit.scene import Scene
 from tests.portal.test_citizens_way import start
 
@@ -184,3 +184,20 @@ async def test_too_many_verifications_of_one_visitor_wait_and_keep_the_claim(
         assert visit.status == 429
         assert int(visit.headers["retry-after"]) >= 1
         assert visit.page.xpath("//input[@id='requester-name']/@value") == ["Nguyễn Văn An"]
+
+
+async def test_a_claim_that_was_not_asked_is_never_shown_as_the_one_that_agreed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """A second tab still has the form of a person whom the first one has verified."""
+    async with open_portal(scene, tmp_path, verification_rate=1) as app, open_visit(app) as visit:
+        path = await start(visit, "ho-chieu")
+        token = {"csrf": visit.page.xpath("//input[@name='csrf']/@value")[0]}
+        await visit.send("/xac-thuc/requester")
+        assert "Đã xác thực" in visit.text
+        sent = token | {"full_name": "Một Người Khác", "born": "1960"}
+        answer = await visit.http.post(f"{PORTAL}{path}/xac-thuc/requester", data=sent)
+        assert answer.status_code == 429
+        await visit.open(path)
+        assert "Đã xác thực" in visit.text
+        assert "Một Người Khác" not in visit.text
