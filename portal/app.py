@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -100,7 +101,7 @@ def build_app(
         app.router.routes += (
             router.build_router().routes
         )  # `include_router` would build each route a second time
-    for raised in (PortalError, HTTPException, Exception):
+    for raised in (PortalError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(raised, _explain)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return PagePolicy(app, over_tls=portal.over_tls)
@@ -190,4 +191,5 @@ _PAGES: Mapping[type[Exception], tuple[int, str]] = {
     FormForged: (403, "forged.html"),
     OfficerUnknown: (403, "officer_unknown.html"),
     GatewayUnreachable: (503, "unreachable.html"),
+    ClientDisconnect: (413, "failed.html"),  # as `PagePolicy` ends a body that grows too large
 }

@@ -165,7 +165,7 @@ def parse_csv(content: bytes) -> WorldBody:
         for row in reader:
             if None in row:
                 raise PersonIncomplete("people", f"line {reader.line_num} has more cells than the header")
-            written = _nested({name: cell for name, cell in row.items() if cell})
+            written = _nested({name: cell for name, cell in row.items() if cell}, reader.line_num)
             people.append(_read_person(written, len(people), reader.line_num))
     except csv.Error as error:
         raise PersonIncomplete("people", f"line {reader.line_num} is no CSV: {error}") from error
@@ -180,12 +180,15 @@ def _read_person(written: dict[str, Any], position: int, line: int) -> PersonBod
         raise PersonIncomplete(f"people.{position}.{member}", f"line {line}: {detail}") from error
 
 
-def _nested(row: dict[str, str]) -> dict[str, Any]:
+def _nested(row: dict[str, str], line: int) -> dict[str, Any]:
     person: dict[str, Any] = {}
     for name, cell in row.items():
         outer, dot, inner = name.strip().partition(".")
         if dot:
-            person.setdefault(outer, {})[inner] = cell
+            members = person.setdefault(outer, {})
+            if not isinstance(members, dict):
+                raise PersonIncomplete(f"people.{outer}", f"line {line} has a value and members of it")
+            members[inner] = cell
         else:
             person[outer] = _typed(outer, cell)
     return person
@@ -193,6 +196,6 @@ def _nested(row: dict[str, str]) -> dict[str, Any]:
 
 def _typed(name: str, cell: str) -> Any:
     """Return a cell as JSON would have it: a year is a number, `alive` is true or false, everything else is text."""
-    if name == "birth_year" and cell.isascii() and cell.isdigit():
+    if name == "birth_year" and cell.isascii() and cell.isdigit() and len(cell) < 10:
         return int(cell)
     return {"true": True, "false": False}.get(cell.lower(), cell) if name == "alive" else cell

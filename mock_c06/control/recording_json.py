@@ -71,6 +71,7 @@ def parse_recording(text: bytes) -> dict[str, Any]:
         recording = json.loads(text)
         content = {name: value for name, value in recording.items() if name != "sha256"}
         known = recording["format"] == FORMAT
+        is_whole = isinstance(recording["run"], str) and "population" in recording
         unchanged = recording["sha256"] == _digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StartRefused("not a recording of mock-c06") from error
@@ -78,6 +79,8 @@ def parse_recording(text: bytes) -> dict[str, Any]:
         raise StartRefused(f"a recording of another format: expected {FORMAT}")
     if not unchanged:
         raise StartRefused("the recording was changed: its digest differs")
+    if not is_whole:
+        raise StartRefused("the recording lacks its run or its population")
     return dict(recording)
 
 
@@ -192,6 +195,8 @@ def _recorded_call_json(call: RecordedCall) -> dict[str, Any]:
 
 
 def _recorded_call(written: dict[str, Any], entry: Entry) -> RecordedCall:
+    if not isinstance(written["key"], str):
+        raise TypeError
     changed = {
         "headers": tuple((name, value) for name, value in written["headers"]),
         "packed": base64.b64decode(written["packed"], validate=True),

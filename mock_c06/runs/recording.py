@@ -66,5 +66,11 @@ def pack(body: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """Return the original body; raises `zlib.error`."""
-    return zlib.decompress(packed[1:]) if packed[:1] == _DEFLATED else packed[1:]
+    """Return the original body; raises `zlib.error`, also for one of more than `MAX_BYTES`, which a small file can hold."""
+    if packed[:1] != _DEFLATED:
+        return packed[1:]
+    reader = zlib.decompressobj()
+    body = reader.decompress(packed[1:], MAX_BYTES)
+    if not reader.eof:
+        raise zlib.error
+    return body

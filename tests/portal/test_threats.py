@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -169,4 +170,18 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(visit: Visit) 
     answer = await visit.http.post(
         f"{PORTAL}/thoat", content=b"x" * 70_000, headers={"Content-Type": "text/plain"}
     )
+    assert answer.status_code == 413
+
+
+async def test_threat_50_a_body_that_grows_over_the_limit_ends_without_a_traceback_in_the_log(
+    visit: Visit,
+) -> None:
+    """An error that leaves the app is a traceback of the server for each request of a stranger."""
+
+    async def grow() -> AsyncIterator[bytes]:
+        for _ in range(70):
+            yield b"a" * 1_000
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await visit.http.post(f"{PORTAL}/thoat", content=grow(), headers=headers)
     assert answer.status_code == 413

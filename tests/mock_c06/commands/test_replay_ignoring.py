@@ -1,6 +1,8 @@
 """A replay that ignores named members, says the nearest recorded question, and names what it cannot read."""
 
+import base64
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from mock_c06.commands.replay import build_replay
+from mock_c06.control.recording_json import _digest, parse_recording, recording_text
 from mock_c06.errors import StartRefused
+from mock_c06.runs.recording import MAX_BYTES
 from mock_c06.settings import Settings
 from tests.kit.clocks import StillClock
 from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
@@ -103,6 +107,10 @@ def _spoil(path: str, value: Any) -> Change:
     return change
 
 
+_BOMB = base64.b64encode(b"z" + zlib.compress(bytes(MAX_BYTES + 1), 1)).decode()
+"""A few hundred kB that unpack to more than a whole recording may have."""
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -112,6 +120,8 @@ def _spoil(path: str, value: Any) -> Change:
         (_spoil("world.0.person.status", None), r"world\.0 cannot be read: status is missing"),
         (_spoil("journal.1.outcome", "great"), r"journal\.1 cannot be read: outcome: "),
         (_spoil("calls.0.packed", "%%"), r"calls\.0 cannot be read"),
+        (_spoil("calls.0.packed", _BOMB), r"calls\.0 cannot be read"),
+        (_spoil("calls.0.key", []), r"calls\.0 cannot be read"),
         (_spoil("calls.2.entry", 99), r"calls\.2 cannot be read: 99 is missing"),
         (_spoil("clock.now", "never"), "clock cannot be read"),
         (_spoil("plan.faults", 3), "plan cannot be read"),
@@ -125,3 +135,13 @@ async def test_a_recording_that_can_not_be_read_names_its_member(
     change(spoilt)
     with pytest.raises(StartRefused, match=named):
         replay_of(spoilt, clock)
+
+
+async def test_a_recording_that_lacks_its_run_or_its_population_is_not_replayed(
+    recording: dict[str, Any],
+) -> None:
+    for change in (_spoil("run", 7), _spoil("population", None)):
+        spoilt = {name: value for name, value in recording.items() if name != "sha256"}
+        change(spoilt)
+        with pytest.raises(StartRefused, match="lacks its run or its population"):
+            parse_recording(recording_text(spoilt | {"sha256": _digest(spoilt)}).encode())

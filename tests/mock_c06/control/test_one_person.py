@@ -138,6 +138,8 @@ async def test_people_of_a_csv_file_are_put_into_the_run(
         (b"citizen_id,nickname\n001090000777,A\n", "people.0.nickname", "line 2: "),
         (b"citizen_id\n001090000777,A B\n", "people", "line 2 has more cells"),
         (b"citizen_id\n\xff\n", "people", "UTF-8"),
+        (b"citizen_id,birth_year\n001090000777," + b"9" * 5_000, "people.0.birth_year", "line 2: "),
+        (b"citizen_id,father,father.full_name\n001090000777,A,B\n", "people.father", "line 2 has a value"),
     ],
 )
 async def test_a_row_that_is_not_valid_is_named_and_nobody_is_put(
