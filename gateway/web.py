@@ -184,14 +184,17 @@ def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:
         known = getattr(request.state, "known", False)  # a known caller's refusal has its own audit row
         if isinstance(error, CallerError) and find_problem(error).status == 401 and not known:
             refusals.count(profile, error.code, address=request.client.host if request.client else "")
-        return problem_response(
+        negotiated = first not in _OF_PROGRAMS
+        response = problem_response(
             error,
             base=base,
             request_id=request.state.request_id,
             metadata_url=resource if profile else None,
             challenge=first in {OPERATORS, REPORTS},
-            write=problem_page if first not in _OF_PROGRAMS and wants_page(request) else None,
+            write=problem_page if negotiated and wants_page(request) else None,
         )
+        response.headers.update({"Vary": "Accept"} if negotiated else {})
+        return response
 
     @app.exception_handler(GatewayError)
     async def gateway_error(request: Request, error: GatewayError) -> Response:

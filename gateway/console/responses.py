@@ -57,8 +57,7 @@ def wants_page(request: Request) -> bool:
 
 def problem_page(members: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     """Return a problem's members as a page; `headers` are the problem's own."""
-    shown = {**headers, "Vary": "Accept"}
-    return render("refused.html", status=members["status"], headers=shown, found=members)
+    return render("refused.html", status=members["status"], headers=headers, found=members)
 
 
 @cache

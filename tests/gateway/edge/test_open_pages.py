@@ -119,6 +119,7 @@ async def test_a_browser_gets_a_problem_as_a_page_and_a_program_as_json(
     assert (told.status_code, problem["code"]) == (status, code)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert page.headers.get("allow") == told.headers.get("allow")
+    assert page.headers["vary"] == told.headers["vary"] == "Accept"
     for text in ("title", "title_vi", "detail", "detail_vi"):
         assert html.escape(problem[text]) in page.text
     assert f"/problems/{code}" in page.text
