@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.clock import Clock, today
-from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_result
+from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_result, print_table
 
 if TYPE_CHECKING:
     from gateway.procedures.catalogue import Catalogue
@@ -53,10 +53,11 @@ def _add_list(app: typer.Typer, clock: Clock) -> None:
         if as_json:
             print_json([_summary(procedure, day) for procedure in procedures])
             return
-        for procedure in procedures:
-            name = textwrap.shorten(procedure.name_vi, 42, placeholder=" …")
-            code = procedure.code_on(day) or "-"
-            typer.echo(f"{procedure.number:>2}  {procedure.slug:<22}{code:<10}{name}")
+        rows = [
+            (str(procedure.number), procedure.slug, procedure.code_on(day) or "-", procedure.name_vi)
+            for procedure in procedures
+        ]
+        print_table(("NO", "SLUG", "CODE", "NAME"), rows)
 
 
 def _add_show(app: typer.Typer, clock: Clock) -> None:

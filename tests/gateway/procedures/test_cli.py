@@ -46,10 +46,12 @@ def test_lint_names_file_and_place_in_one_line(
     assert result.stderr.count("\n") == 1
 
 
-def test_list_prints_a_line_a_service_within_80_columns(terminal: CliRunner, commands: typer.Typer) -> None:
-    lines = terminal.invoke(commands, ["list"]).stdout.splitlines()
-    assert len(lines) == 25
-    assert max(map(len, lines)) <= 80
+def test_list_prints_a_line_a_service_with_its_whole_name(terminal: CliRunner, commands: typer.Typer) -> None:
+    header, *lines = terminal.invoke(commands, ["list"]).stdout.splitlines()
+    names = [each["name_vi"] for each in json.loads(terminal.invoke(commands, ["list", "--json"]).stdout)]
+    assert header.split() == ["NO", "SLUG", "CODE", "NAME"]
+    assert len(lines) == len(names) == 25
+    assert all(line.endswith(name) for line, name in zip(lines, names, strict=True))
     assert lines[8].split() == ["9", "khai-sinh", "1.001193", "Đăng", "ký", "khai", "sinh"]
 
 
