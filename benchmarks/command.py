@@ -12,15 +12,21 @@ from pathlib import Path
 from benchmarks.processes import ROOT
 
 
-def make_parser(described: str | None, *, examples: str = "") -> argparse.ArgumentParser:
-    """Return a parser whose help is a module's docstring, which begins with the command in backquotes and a colon."""
+def make_parser(described: str | None, *, examples: str = "", quick: str = "") -> argparse.ArgumentParser:
+    """Return a parser whose help is a module's docstring, which begins with the command in backquotes and a colon.
+
+    With `quick`, which says how much it measures, the command has the option `--quick` and stores nothing then.
+    """
     _, command, text = (described or "").split("`", 2)
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=" ".join(command.split()[:3]),
         description=text.removeprefix(":").strip(),
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    if quick:
+        parser.add_argument("--quick", action="store_true", help=f"{quick}, and store nothing")
+    return parser
 
 
 @contextmanager

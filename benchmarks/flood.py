@@ -117,9 +117,8 @@ class Measured:
 
 def main() -> None:
     """Measure each row, print the ratios, store the figures."""
-    parser = make_parser(__doc__)
+    parser = make_parser(__doc__, quick="one round of each row")
     parser.add_argument("--separate", action="store_true", help="only a process for each profile")
-    parser.add_argument("--quick", action="store_true", help="one round of each row, and store nothing")
     options = parser.parse_args()
     rows = [row for row in ROWS if row.separate or not options.separate]
     rounds = QUICK if options.quick else ROUNDS

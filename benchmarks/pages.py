@@ -124,9 +124,7 @@ async def measure(scene: Scene, portal: str, times: int) -> Figures:
 
 def main() -> None:
     """Measure, print and store."""
-    parser = make_parser(__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} times each, and store nothing")
-    quick = parser.parse_args().quick
+    quick = make_parser(__doc__, quick=f"{QUICK} times each").parse_args().quick
     times = QUICK if quick else TIMES
     with working_folder("pages") as folder, Programs(folder) as programs:
         scene = set_up(programs, {})

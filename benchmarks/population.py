@@ -90,9 +90,8 @@ def _report(figures: Mapping[int, Mapping[str, float]], look_ups: int) -> None:
 
 def main() -> None:
     """Measure the three sizes, print and store the ratios."""
-    parser = make_parser(__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} look-ups each, and store nothing")
-    look_ups = QUICK if parser.parse_args().quick else LOOK_UPS
+    quick = make_parser(__doc__, quick=f"{QUICK} look-ups each").parse_args().quick
+    look_ups = QUICK if quick else LOOK_UPS
     GeneratedPopulation(count=1, seed=SEED)  # the data files are read once in a process, for any size
     _report(_measure(look_ups), look_ups)
 

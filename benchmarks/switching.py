@@ -89,9 +89,7 @@ class Load:
 
 def main() -> None:
     """Measure on both kinds of store, print and store the figures."""
-    parser = make_parser(__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} switches, and store nothing")
-    quick = parser.parse_args().quick
+    quick = make_parser(__doc__, quick=f"{QUICK} switches").parse_args().quick
     switches = QUICK if quick else SWITCHES
     with working_folder("switching") as folder:
         found = _measure_stores(folder, switches)
