@@ -31,7 +31,8 @@ from tests.kit.scene import AGENCY
 from tests.kit.stores import opened
 
 MOCK_COMMAND = (sys.executable, "-m", "mock_c06")
-MOCK_BARE = {name: value for name, value in os.environ.items() if not name.startswith("MOCK_C06_")}  # noqa: TID251 - a child's environment
+ENVIRONMENT = os.environ  # noqa: TID251 - a child's environment
+MOCK_BARE = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("MOCK_C06_")}
 EPHEMERAL = ("--port", "0", "--official-port", "0", "--control-port", "0")
 
 
@@ -63,7 +64,7 @@ def run_mock_here(
     *arguments: str, stdin: str = "", **environment: str
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run a command in this process, which takes a tenth of the time: unless it serves, it prints the same there."""
-    bare: dict[str, str | None] = dict.fromkeys(name for name in os.environ if name not in MOCK_BARE)  # noqa: TID251 - as for a child
+    bare: dict[str, str | None] = dict.fromkeys(name for name in ENVIRONMENT if name not in MOCK_BARE)
     done = CliRunner().invoke(app, arguments, input=stdin.encode(), env=bare | environment)
     reason = b""
     if isinstance(done.exception, MockError):

@@ -28,8 +28,10 @@ COSIGNED = """example.com/behind-the-sofa
 20852163
 CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 
-\N{EM DASH} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
-\N{EM DASH} witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==
+\N{EM DASH} example.com/behind-the-sofa \
+Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+\N{EM DASH} witness.example.com/w1 \
+jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==
 """
 LOG = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 WITNESS = Cosigner("witness.example", Ed25519PrivateKey.from_private_bytes(b"w" * 32))
@@ -120,11 +122,14 @@ def test_a_stored_key_is_read_back_and_names_no_other() -> None:
 @pytest.mark.parametrize(
     "note",
     [
-        "", "\n", "\n\n", checkpoint_text(), NOTE[:-1], NOTE + "\n", NOTE.replace("\n1\n", "\n01\n"), NOTE.replace("\n1\n", "\n-1\n"),
-        NOTE.replace("\n1\n", "\n\n"), NOTE.replace("log.example\n1", "\n1"), NOTE.replace("cnJy", "cn!y"), NOTE.replace("cnJy", ""),
-        NOTE.replace("\N{EM DASH} ", "- "), NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log example"), NOTE + "x\n",
-        NOTE.replace("1\n", "1\r\n"), NOTE.replace("log", "l\x00g"), NOTE.replace("log.example\n1", "log\x9b2J\n1"),
-        NOTE.replace("log.example\n1", "l" * 256 + "\n1"), NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log\u202eexample"), NOTE.replace("\n1\n", f"\n1{'0' * 18}\n"), NOTE + "y" * 70_000,
+        "", "\n", "\n\n", checkpoint_text(), NOTE[:-1], NOTE + "\n", NOTE + "x\n", NOTE + "y" * 70_000,
+        NOTE.replace("\n1\n", "\n01\n"), NOTE.replace("\n1\n", "\n-1\n"), NOTE.replace("\n1\n", "\n\n"),
+        NOTE.replace("\n1\n", f"\n1{'0' * 18}\n"), NOTE.replace("1\n", "1\r\n"),
+        NOTE.replace("cnJy", "cn!y"), NOTE.replace("cnJy", ""), NOTE.replace("\N{EM DASH} ", "- "),
+        NOTE.replace("log.example\n1", "\n1"), NOTE.replace("log.example\n1", "log\x9b2J\n1"),
+        NOTE.replace("log.example\n1", "l" * 256 + "\n1"), NOTE.replace("log", "l\x00g"),
+        NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log example"),
+        NOTE.replace("\N{EM DASH} log.example", "\N{EM DASH} log\u202eexample"),
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_checkpoint_is_refused_as_such(note: str) -> None:
@@ -193,7 +198,10 @@ def test_a_proof_under_a_cosigned_checkpoint_names_row_leaf_and_signers() -> Non
         (proof_text(cosigned_note(), b"x" * 32), [WITNESS.key], None, "doesn't lead to the checkpoint's root"),
         (proof_text(cosigned_note(), b"x"), [WITNESS.key], None, "has no leaf hash"),
         (proof_text(cosigned_note()).replace("index 0", "index 1"), [WITNESS.key], LEAF, "doesn't lead"),
-        (proof_text(cosigned_note()).replace("index 0", f"index 0\n{base64.b64encode(LEAF).decode()}"), [WITNESS.key], LEAF, "too long"),
+        (
+            proof_text(cosigned_note()).replace("index 0", f"index 0\n{base64.b64encode(LEAF).decode()}"),
+            [WITNESS.key], LEAF, "too long",
+        ),
     ],
 )  # fmt: skip
 def test_a_proof_that_lacks_a_part_is_refused_by_its_name(
