@@ -74,6 +74,22 @@ def test_the_vietnamese_readme_is_linked_near_the_top() -> None:
     assert "(README.vi.md)" in "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:6])
 
 
+BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("what", [r"`([^`]+)`", r"\]\(([^)]+)\)"], ids=["code", "links"])
+def test_both_readmes_show_the_same_blocks_code_and_links(what: str) -> None:
+    english, vietnamese = (
+        (ROOT / document).read_text(encoding="utf-8") for document in ("README.md", "README.vi.md")
+    )
+    assert BLOCK.findall(english)[1:] == BLOCK.findall(vietnamese)[1:]  # the first is the picture
+    named = [
+        {" ".join(found.split()) for found in re.findall(what, BLOCK.sub("", text))}
+        for text in (english, vietnamese)
+    ]
+    assert named[0] - {"README.vi.md"} == named[1] - {"README.md"}
+
+
 def test_the_readme_shows_the_last_line_of_make_test() -> None:
     target = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest: ")[2].partition("\n\n")[0]
     last_line = target.splitlines()[-1].strip().removeprefix('@echo "').removesuffix('"')
