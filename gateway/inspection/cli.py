@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.audit import cli as audit_cli
+from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile
 from gateway.inspection import ledger_cli
 from gateway.inspection.period import MOST, TOLERANCE, Period, parse_instant
@@ -154,7 +155,10 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         async def work() -> FoundRows:
             async with open_gateway() as gateway:
-                return await search(gateway.deps.database, equals, period=period, before=before, most=limit)
+                found = await search(gateway.deps.database, equals, period=period, before=before, most=limit)
+                if not found.rows:
+                    await _require_known(gateway, account, procedure)
+                return found
 
         found = run(work())
         if as_json:
@@ -164,6 +168,16 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
             print_table(header, [_summary(row) for row in found.rows])
         if found.before is not None:
             typer.echo(f"there are more rows: go on with --before {found.before}", err=True)
+
+
+async def _require_known(gateway: Gateway, account: str, procedure: str) -> None:
+    """Raise `Unknown` for an account or a procedure that does not exist: a misspelt one has no rows either."""
+    from gateway.accounts.use_cases import get_account
+
+    if account:
+        await get_account(gateway.deps, account)
+    if procedure and procedure not in {each.slug for each in gateway.deps.load_catalogue().procedures}:
+        raise Unknown("--procedure: no such service; `gateway procedures list` names them")
 
 
 def _summary(row: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from gateway.reports.model import Week, WeeklyReport
 
 
+_NO_STORE = (
+    "there is no store here, so nothing was measured: go to the gateway's folder, or set GATEWAY_DATABASE_URL"
+)
+
+
 class ReportFormat(StrEnum):
     """The forms of the report."""
 
@@ -76,6 +81,7 @@ async def _make(open_gateway: OpenGateway, week: Week) -> WeeklyReport:
     from gateway.reports.use_cases import make_weekly_report
 
     if not open_gateway.has_store():
+        typer.echo(_NO_STORE, err=True)
         return await make_weekly_report(None, week)
     async with open_gateway() as gateway:
         return await make_weekly_report(gateway.deps.database, week)

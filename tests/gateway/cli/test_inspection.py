@@ -104,6 +104,16 @@ def test_a_search_prints_rows_and_where_more_are(gateway: Commands) -> None:
     assert gateway("audit", "search", "--outcome", "nothing", "--json").json() == []
 
 
+def test_a_search_for_an_account_or_a_procedure_that_does_not_exist_says_so(gateway: Commands) -> None:
+    client_id = gateway.account("--all-fields")["client_id"]
+    reason = gateway("audit", "search", "--account", "acc_nobody").reason()
+    assert reason == "account acc_nobody does not exist: gateway accounts list"
+    wrong = gateway("audit", "search", "--procedure", "001090000123").reason()
+    assert wrong == "--procedure: no such service; `gateway procedures list` names them"
+    known = ("--account", client_id, "--procedure", "khai-sinh")
+    assert gateway("audit", "search", *known, "--json").json() == []
+
+
 def test_an_export_is_printed_as_lines_or_written_as_a_folder(gateway: Commands, tmp_path: Path) -> None:
     gateway.account("--all-fields")
     printed = gateway("audit", "export")
