@@ -32,12 +32,13 @@ from gateway.edge.responses import Answer
 from gateway.edge.strict_json import parse_object
 from gateway.errors.operators import SettingInvalid
 from gateway.errors.requests import JsonInvalid, RequestInvalid
-from gateway.identifiers import Profile
+from gateway.identifiers import Profile, has_long_number
 from gateway.operators.model import Operator
 from gateway.operators.token_file import operator_of
 from gateway.preflight.report import NOT_TRIED
 from gateway.profiles.model import Gateway
 from gateway.profiles.state import get_profile
+from gateway.registry.members import ConnectionMembers
 from gateway.terminal import (
     fail,
     find_id,
@@ -204,9 +205,17 @@ def read_revision_file(path: Path) -> dict[str, Any]:
     """Return a revision's members; `{file}` and `{stdin}` are replaced by the secrets that they refer to.
 
     Raises:
-        SettingInvalid: the file, or a file that it names, can't be read; the error never repeats content.
+        SettingInvalid: the file, or a file that it names, can't be read, or it has a member that a revision has not;
+            the error never repeats a value.
     """
     document = _read_document(path)
+    for name in document:
+        # The API names no unknown member, which may be a person's number: it says the position.
+        named = name.isidentifier() and not has_long_number(name)
+        if named and name not in ConnectionMembers.model_fields:
+            raise SettingInvalid(
+                f"{path}: {name}: a revision has no such member; docs/go-official.md lists them"
+            )
     return {name: _fetch(value, name, path.parent) for name, value in document.items()}
 
 
