@@ -54,6 +54,8 @@ def get_of_run(
         reason = {**_REASONS, **reasons}.get(
             answer.status_code, f"the control face answered {answer.status_code}"
         )
+        if answer.status_code == 404 and "no such account" in answer.text:
+            reason = "no such account: mock-c06 accounts lists them"
         raise StartRefused(f"run {run}: {reason}")
     return answer
 
@@ -117,7 +119,6 @@ journal_app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_WRONG_CALLS = {422: "no such account in this run"}
 
 
 @journal_app.callback()
@@ -142,7 +143,7 @@ def export_command(
       gateway audit reconcile --journal c06.json
     """
     narrow = {name: value for name, value in (("account", account), ("environment", environment)) if value}
-    answer = get_of_run(control, run, "/journal", reasons=_WRONG_CALLS, params=narrow)
+    answer = get_of_run(control, run, "/journal", reasons=_WRONG_ACCOUNT, params=narrow)
     text = json.dumps({"run": run, "entries": answer.json()["entries"]}, ensure_ascii=False, indent=1) + "\n"
     if out is None:
         print(text, end="")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import Field
 
+from mock_c06.control.accounts_json import NamedAccounts
 from mock_c06.control.token import guarded_router
 from mock_c06.control.validation import ControlBody
 from mock_c06.report.checks import make_card
@@ -23,7 +24,7 @@ class ReportQuery(ControlBody):
     format: _Format | None = None
 
 
-def report_routes(runs: Runs) -> APIRouter:
+def report_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     """Make the routes."""
     router = guarded_router("report")
 
@@ -34,7 +35,9 @@ def report_routes(runs: Runs) -> APIRouter:
         accept: Annotated[str, Header()] = "",
     ) -> Response:
         """Return the report card of the client that asked in this run, of one `account` if it is named."""
-        card = make_card(runs.get(run), account=wanted.account)
+        found = runs.get(run)
+        accounts.verify(found, [("account", wanted.account)])
+        card = make_card(found, account=wanted.account)
         match wanted.format or _preferred(accept):
             case "html":
                 return HTMLResponse(card_html(card), headers=_POLICY)

@@ -81,7 +81,7 @@ def install_control(app: FastAPI, deps: ControlDependencies) -> None:
         _clock_routes(runs),
         fault_routes(runs, accounts),
         journal_routes(runs, accounts),
-        report_routes(runs),
+        report_routes(runs, accounts),
         event_routes(runs),
         _catalogue_routes(deps),
         *desk_routers(deps.desk),

@@ -81,6 +81,7 @@ def test_a_report_in_two_forms_at_once_is_wrong_usage(served: Served, tmp_path: 
     ("arguments", "token", "reason"),
     [
         (("--run", "none"), None, "run none: no such run"),
+        (("--account", "nobody"), None, "no such account: mock-c06 accounts lists them"),
         (("--json",), "wrong", "the control face refuses the token"),
         (("--html", "/nowhere/card.html"), None, "can't write"),
     ],
@@ -109,7 +110,12 @@ def test_the_journal_is_exported_as_the_control_face_gives_it(served: Served, tm
 
 def test_the_journal_of_an_unknown_run_or_account_is_refused_in_one_line(served: Served) -> None:
     settings = {"MOCK_C06_CONTROL_TOKEN": served.token}
-    for wrong in (("--run", "nothing"), ("--account", "nobody")):
+    for wrong, reason in (
+        (("--run", "nothing"), b"no such run"),
+        (("--account", "nobody"), b"no such account"),
+        (("--account", "no body"), b"no such account"),
+    ):
         refused = run_mock_here("journal", "export", "--control", served.control, *wrong, **settings)
         assert (refused.returncode, refused.stdout) == (1, b"")
         assert refused.stderr.count(b"\n") == 1
+        assert reason in refused.stderr

@@ -126,4 +126,4 @@ async def test_a_card_of_one_account_leaves_the_others_habits_out(
     await bad.ask(VERDICT, BODIES["pascal"] | {"HoVaTen": "Nguyễn Văn An"})
     assert (await verdicts(control, account="dvctt-lgsp-camel"))["name_folded"] == "right"
     assert (await verdicts(control, account="dvctt-lgsp-pascal"))["name_folded"] == "wrong"
-    assert (await verdicts(control, account="nobody"))["name_folded"] == "not_seen"
+    assert (await verdicts(control, account="dvctt-hanoi"))["name_folded"] == "not_seen"
