@@ -37,7 +37,7 @@ check: lint ## run every checker and the fast tests
 lint: install ## run every checker, and no test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(OURS)
+	$(BIN)/mypy -n 2 $(OURS)
 	$(BIN)/lint-imports
 
 fuzz: install ## run the property tests on 2,000 new examples each; a failure prints how to repeat it
