@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 from fastapi.dependencies import models as fastapi_models
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
 
 from mock_c06.app import MockRegistry
@@ -25,6 +27,9 @@ from tests.kit.stores import BOTH, PostgresqlMissing, Server, fresh_store, migra
 
 # At import, jsonschema makes a parser of IRIs in seconds, in each worker: no schema of ours has that format.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # as Python marks a module that is not installed
+
+# httpx reads the certificates of all authorities for each client, 10 ms of the processor; no test needs them.
+httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined]  # imported there
 
 settings.register_profile(
     "project", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -216,8 +221,9 @@ def _test_of(item: pytest.Item) -> str:
     return item.nodeid.partition("[")[0]
 
 
+@cache
 def _is_in(path: Path, places: tuple[str, ...]) -> bool:
-    """Say whether a file or folder is one of these places of `tests`, or in one; as text, since it is asked for each test."""
+    """Say whether a file or folder is one of these places of `tests`, or in one."""
     return f"{path}/".startswith(tuple(f"{TESTS}/{place}/" for place in places))
 
 

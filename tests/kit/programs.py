@@ -290,7 +290,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.02)
+        time.sleep(0.05)  # a condition often asks a program, beside those that start
 
 
 _OF_A_WORKER = 1000

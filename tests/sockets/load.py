@@ -35,14 +35,17 @@ class Load:
 
 @contextmanager
 def steady_load(
-    running: Running, account: Mapping[str, str], *, callers: int = 6, name: str = "HN"
+    running: Running, account: Mapping[str, str], *, callers: int = 6, name: str = "HN", pause_s: float = 0
 ) -> Iterator[Load]:
-    """Verify the same citizen in new dossiers, by several callers, until the block ends."""
+    """Verify the same citizen in new dossiers, by several callers, until the block ends.
+
+    A pause after each answer leaves the processor to programs that start meanwhile.
+    """
     load = Load()
     with log_in(running, account) as portal:
         address, headers = str(portal.base_url), {"Authorization": portal.headers["authorization"]}
     threads = [
-        threading.Thread(target=_call, args=(load, address, headers, f"{name}-{number}"))
+        threading.Thread(target=_call, args=(load, address, headers, f"{name}-{number}", pause_s))
         for number in range(callers)
     ]
     for thread in threads:
@@ -55,10 +58,10 @@ def steady_load(
             thread.join(60)
 
 
-def _call(load: Load, address: str, headers: Mapping[str, str], dossier: str) -> None:
+def _call(load: Load, address: str, headers: Mapping[str, str], dossier: str, pause_s: float) -> None:
     number = 0
     with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as portal:
-        while not load.over.is_set():
+        while not load.over.wait(pause_s):
             number += 1
             body = enquiry(dossier=f"{dossier}-{number}", fresh=number % 3 == 0)
             try:

@@ -27,11 +27,13 @@ from tests.kit.stores import Server, opened
 from tests.sockets.load import steady_load
 
 WORKERS = 2
+PAUSE_S = 0.05
+"""A caller's pause between requests, in seconds: else callers take half of the processor from workers that start."""
 
 
 def connect_anew(running: Running, over: threading.Event, seen: list[str]) -> None:
     """Open a connection for each request, and note every outcome."""
-    while not over.is_set():
+    while not over.wait(PAUSE_S / 2):
         try:
             seen.append(str(httpx.get(f"{running.address}/livez", timeout=30, trust_env=False).status_code))
         except httpx.HTTPError as error:
@@ -57,7 +59,7 @@ def test_threat_37_a_second_generation_of_workers_answers_before_the_first_ends_
         over, seen = threading.Event(), list[str]()
         newcomer = threading.Thread(target=connect_anew, args=(running, over, seen))
         newcomer.start()
-        with steady_load(running, make_account(place), callers=3) as load:
+        with steady_load(running, make_account(place), callers=3, pause_s=PAUSE_S) as load:
             load.wait_for(30)
             os.kill(supervisor, signal.SIGHUP)
             wait_for(lambda: bool(place.events("workers_renewed")))
@@ -149,14 +151,17 @@ def test_threat_37_the_version_before_serves_on_through_the_migration_and_beside
     upgraded = replace(place, settings={**place.settings, "PYTHONPATH": str(tmp_path / "installed")})
     former = replace(place, settings={**place.settings, "PYTHONPATH": str(tmp_path / "former")})
     with upgraded.serving(workers=WORKERS) as running:
-        with steady_load(running, account, callers=3) as load:
+        with steady_load(running, account, callers=3, pause_s=PAUSE_S) as load:
             load.wait_for(20)
             install_next_version(tmp_path / "installed")
             migrated = run_gateway(upgraded, "migrate")
             load.wait_for(20)
             os.kill(running.process.pid, signal.SIGHUP)
             wait_for(lambda: bool(place.events("workers_renewed")))
-            with former.serving(workers=WORKERS) as beside, steady_load(beside, account, name="OLD") as old:
+            with (
+                former.serving(workers=WORKERS) as beside,
+                steady_load(beside, account, name="OLD", pause_s=PAUSE_S) as old,
+            ):
                 old.wait_for(20)
                 load.wait_for(20)
         verified = run_gateway(upgraded, "audit", "verify", "--state")
