@@ -111,6 +111,8 @@ class ReadCommands:
         if self.as_json:
             print_json(found)
             return
+        if not found:
+            typer.echo("no changes")
         for change in found:
             about = f"{change['kind']}, {change['profile'] or 'no profile'}"
             typer.echo(f"{change['id']}  {about}: {change['state']}")

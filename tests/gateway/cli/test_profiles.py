@@ -330,7 +330,9 @@ def test_the_list_warns_of_credentials_that_end_soon(staff: Staff, days: int, to
 
 
 def test_history_shows_who_did_what_in_one_profile_or_all(staff: Staff) -> None:
-    official, sandbox = staff.switched("official"), staff.propose("sandbox")
+    official = staff.switched("official")
+    assert staff.gateway("profiles", "history", "sandbox").out == "no changes\n"
+    sandbox = staff.propose("sandbox")
     staff.proposer("profiles", "reject", sandbox["id"], "--reason", "a try")
     everything = staff.gateway("profiles", "history", "--json").json()
     assert [each["id"] for each in everything] == [sandbox["id"], official["id"]]
