@@ -157,7 +157,7 @@ def test_the_affected_of_an_unknown_account_are_refused_and_of_an_unused_one_nob
 
 def test_a_ledger_needs_a_signed_in_officer_a_number_by_stdin_and_a_reason(gateway: Commands) -> None:
     number, why = "001090000123\n", "Đơn số 12"
-    assert "no operator is signed in" in gateway("audit", "ledger", "--reason", why, stdin=number).reason()
+    assert "there is no operator yet" in gateway("audit", "ledger", "--reason", why, stdin=number).reason()
     first = ("operators", "create", "lan", "--role", "admin", "--bootstrap", "--json")
     sign_in(gateway, "lan", gateway(*first).json()["one_time_code"])
     refused = gateway("audit", "ledger", "--reason", why, stdin=number).reason()

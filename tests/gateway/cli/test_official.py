@@ -109,7 +109,7 @@ def test_an_issued_file_is_opened_only_by_a_signed_in_operator(gateway: Commands
     assert gateway("official", "open", "--file", "i.json").reason() == "i.json: No such file or directory"
     (tmp_path / "i.json").write_text("{}", encoding="utf-8")
     reason = gateway("official", "open", "--file", "i.json").reason()
-    assert reason == "no operator is signed in here: gateway login NAME"
+    assert reason == "there is no operator yet: gateway operators create NAME --role admin --bootstrap"
 
 
 def test_eight_characters_of_an_applications_hash_are_enough_for_a_proposal(staff: Staff) -> None:
