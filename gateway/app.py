@@ -5,8 +5,9 @@ Importing builds nothing. Tests call the same function with another clock or reg
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.accounts.kept_store import open_kept
@@ -34,7 +35,7 @@ from gateway.schema import migrate, require_current, require_store
 from gateway.settings import DEFAULT_BASE, Settings
 from gateway.storage.checkpoint_copies import open_copies
 from gateway.storage.database import WAIT_SECONDS, Database, database_path, open_database
-from gateway.storage.heads import find_head_file, require_not_older
+from gateway.storage.heads import HeadFile, find_head_file, require_not_older
 
 if TYPE_CHECKING:
     from gateway.procedures.catalogue import Catalogue
@@ -81,7 +82,9 @@ async def open_gateway(
             kept=open_kept(database),
         )
         clients = ClientPool(open_registry, only=settings.serve_profile)
-        sequencer = Sequencer(database, vault, clock, base=public, find_signed=_signed_finder(settings))
+        sequencer = Sequencer(
+            database, vault, clock, base=public, find_signed=partial(_find_signed, find_head_file(settings))
+        )
         try:
             unapproved: list[Revision | None] = []
             if clients.can_open:
@@ -106,17 +109,12 @@ async def open_gateway(
         await database.close()
 
 
-def _signed_finder(settings: Settings) -> Callable[[], tuple[int, str] | None]:
-    """Return what returns the row that the head beside the master key names; None without one, or if it can't be read."""
-    file = find_head_file(settings)
-
-    def find_signed() -> tuple[int, str] | None:
-        with suppress(StateWrong):  # a server refuses to start with it, and names it
-            head = None if file is None else file.read()
-            return None if head is None or not head.rows else (head.rows, head.leaf)
-        return None
-
-    return find_signed
+def _find_signed(file: HeadFile | None) -> tuple[int, str] | None:
+    """Return the row that the head beside the master key names; None without one, or if it can't be read."""
+    with suppress(StateWrong):  # a server refuses to start with it, and names it
+        head = None if file is None else file.read()
+        return None if head is None or not head.rows else (head.rows, head.leaf)
+    return None
 
 
 async def _close(deps: Dependencies, clients: ClientPool, sequencer: Sequencer) -> None:

@@ -126,8 +126,9 @@ class Sequencer:
                     return False
                 done = await self._merge(connection)
             self.merged += done.merged
-            self._signed = done.signed or self._signed
-            self._seen_signed = self._signed[0] if self._signed else 0
+            if done.signed is not None:
+                self._signed = done.signed
+                self._seen_signed, _ = done.signed
             if not done.has_more:
                 return True
 

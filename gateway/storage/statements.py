@@ -56,8 +56,7 @@ class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy'
 
     def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
         self.column = column
-        of = sa.String() if isinstance(column.type, sa.String) else column.type
-        self.list: sa.BindParameter[Any] = sa.bindparam(name, type_=_List(of))
+        self.list: sa.BindParameter[Any] = sa.bindparam(name, type_=_List(_of_an_array(column.type)))
 
     def self_group(self, against: Any = None) -> Any:
         """Return itself: SQLAlchemy would write `… = 1` for SQLite, which no index answers."""

@@ -10,10 +10,8 @@ from gateway.identifiers import Profile
 from gateway.inspection.period import Period
 from gateway.inspection.store import list_found, stream_questions
 from gateway.storage.database import Transaction
-from tests.attacks.test_forged_evidence import broken, forge, let_wait, signed
+from tests.attacks.test_forged_evidence import broken, forge, let_wait
 from tests.kit.audit import SignedLog, entry
-
-__all__ = ["signed"]
 
 
 @pytest.mark.parametrize("waits", [False, True])

@@ -5,7 +5,6 @@ Each attack computes every hash that needs no key, as an attacker would.
 
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -37,17 +36,6 @@ from gateway.keys.model import Purpose
 from gateway.storage.database import Transaction
 from gateway.storage.heads import read_store_head
 from tests.kit.audit import SignedLog, entry
-from tests.kit.stores import opened
-
-
-@pytest.fixture
-async def signed(database_url: str) -> AsyncIterator[SignedLog]:
-    """A log of six rows with a signed checkpoint."""
-    async with opened(database_url) as found:
-        log = await SignedLog.open(found)
-        await log.log.record(*(entry(act=f"act_{number}") for number in range(6)))
-        await log.sign()
-        yield log
 
 
 async def forge(connection: Transaction, number: int, *, month: str = "2026-01", **members: Any) -> None:

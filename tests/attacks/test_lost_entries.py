@@ -1,7 +1,5 @@
 """Threat 38: an entry that is deleted between its commit and its row is missed by the process that committed it."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
@@ -10,17 +8,6 @@ from gateway.audit.store import audit_entries, audit_waiting
 from gateway.audit.verify import verify_audit
 from gateway.errors.operators import AuditBroken
 from tests.kit.audit import SignedLog, entry
-from tests.kit.stores import opened
-
-
-@pytest.fixture
-async def signed(database_url: str) -> AsyncIterator[SignedLog]:
-    """A log of six rows with a signed checkpoint."""
-    async with opened(database_url) as found:
-        log = await SignedLog.open(found)
-        await log.log.record(*(entry(act=f"act_{number}") for number in range(6)))
-        await log.sign()
-        yield log
 
 
 async def delete_entry(signed: SignedLog, number: int) -> None:

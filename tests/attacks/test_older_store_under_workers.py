@@ -5,7 +5,7 @@ A worker that has signed nothing since its start doesn't know by itself that the
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,9 @@ from gateway.audit.store import (
 from gateway.errors.operators import AuditBroken
 from gateway.storage.heads import HeadFile, StoreHead, follow_head, read_store_head
 from tests.kit.audit import SignedLog, entry
-from tests.kit.stores import opened
 
 TABLES = (audit_entries, audit_rows, audit_waiting, audit_checkpoints, audit_subtrees)
 Backup = Sequence[tuple[sa.Table, Sequence[dict[str, Any]]]]
-
-
-@pytest.fixture
-async def signed(database_url: str) -> AsyncIterator[SignedLog]:
-    """A log of six rows with a signed checkpoint."""
-    async with opened(database_url) as found:
-        log = await SignedLog.open(found)
-        await log.log.record(*(entry(act=f"act_{number}") for number in range(6)))
-        await log.sign()
-        yield log
 
 
 async def back_up(signed: SignedLog) -> Backup:
