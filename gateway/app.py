@@ -19,7 +19,7 @@ from gateway.audit.use_cases import begin_evidence
 from gateway.clock import Clock
 from gateway.dependencies import Dependencies
 from gateway.deployment import find_base, record_base
-from gateway.errors.operators import SettingInvalid, StateWrong, StoreMissing
+from gateway.errors.operators import SettingInvalid, StoreMissing
 from gateway.errors.registry import Overloaded
 from gateway.keys.model import parse_master_key
 from gateway.keys.store import reseal_keys
@@ -35,7 +35,7 @@ from gateway.schema import migrate, require_current, require_store
 from gateway.settings import DEFAULT_BASE, Settings
 from gateway.storage.checkpoint_copies import open_copies
 from gateway.storage.database import WAIT_SECONDS, Database, database_path, open_database
-from gateway.storage.heads import HeadFile, find_head_file, require_not_older
+from gateway.storage.heads import find_head_file, find_signed, require_not_older
 
 if TYPE_CHECKING:
     from gateway.procedures.catalogue import Catalogue
@@ -61,14 +61,14 @@ async def open_gateway(
         SettingInvalid, MasterKeyWrong, SchemaOld, StoreMissing (without `create`), StateWrong (the store went back or lost a key)
     """
     vault = open_vault(settings, create=create)
-    database = _open_database(settings)
+    database, head_file = _open_database(settings), find_head_file(settings)
     try:
         if database.embedded:
             await migrate(database, clock)
         else:
             await require_current(database)
         if base is not None:
-            await require_not_older(database, find_head_file(settings))
+            await require_not_older(database, head_file)
         rings = await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
         audit = AuditLog(database, EntryMacs(rings.evidence))
@@ -83,7 +83,7 @@ async def open_gateway(
         )
         clients = ClientPool(open_registry, only=settings.serve_profile)
         sequencer = Sequencer(
-            database, vault, clock, base=public, find_signed=partial(_find_signed, find_head_file(settings))
+            database, vault, clock, base=public, find_signed=partial(find_signed, head_file)
         )
         try:
             unapproved: list[Revision | None] = []
@@ -107,14 +107,6 @@ async def open_gateway(
             await _close(deps, clients, sequencer)
     finally:
         await database.close()
-
-
-def _find_signed(file: HeadFile | None) -> tuple[int, str] | None:
-    """Return the row that the head beside the master key names; None without one, or if it can't be read."""
-    with suppress(StateWrong):  # a server refuses to start with it, and names it
-        head = None if file is None else file.read()
-        return None if head is None or not head.rows else (head.rows, head.leaf)
-    return None
 
 
 async def _close(deps: Dependencies, clients: ClientPool, sequencer: Sequencer) -> None:

@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -52,9 +53,13 @@ class Defect:
 def main(arguments: Sequence[str]) -> int:
     """Plant each defect; 0 where all were noticed, 1 where one survived or could not be planted, 2 for wrong usage."""
     asked = _parse(arguments)
-    defects = [defect for defect in read_defects()[asked.first - 1 :] if asked.only in defect.name]
+    defects = {
+        place: defect
+        for place, defect in enumerate(read_defects(), start=1)
+        if place >= asked.first and asked.only in defect.name
+    }
     if asked.list:
-        print("\n".join(defect.name for defect in defects))
+        print("\n".join(f"{place:>3} {defect.name}" for place, defect in defects.items()))
         return 0
     if not defects:
         print("no such defect: see --list", file=sys.stderr)
@@ -67,11 +72,12 @@ def main(arguments: Sequence[str]) -> int:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(AT_ONCE):
             copies.put(Copy(Path(folder) / str(number)))
-        running = {pool.submit(_plant_in_one_of, copies, defect): defect for defect in defects}
+        running = {pool.submit(_plant_in_one_of, copies, defects[place]): place for place in defects}
         for number, done in enumerate(as_completed(running), start=1):
-            reason = done.result()
+            reason, place = done.result(), running[done]
             survived += reason is not None
-            print(f"{number}/{len(defects)} {running[done].name}: {reason or 'noticed'}", flush=True)
+            found = f"{place:>3} {defects[place].name}: {reason or 'noticed'}"
+            print(f"{number}/{len(defects)} {found}", flush=True)
     print(f"mutants: {len(defects) - survived} of {len(defects)} defects noticed")
     return 1 if survived else 0
 
@@ -107,19 +113,18 @@ class Copy:
         whole = file.read_text(encoding="utf-8")
         if whole.count(defect.before) != 1:
             return f"cannot be planted: its text occurs {whole.count(defect.before)} times in {defect.file}"
-        planted_at = file.stat().st_mtime + 2
-        file.write_text(whole.replace(defect.before, defect.after), encoding="utf-8")
-        os.utime(file, (planted_at, planted_at))  # compiled modules are kept by second and size
+        _write(file, whole.replace(defect.before, defect.after))
         try:
             code, printed = self._run([f"tests/{path}" for path in defect.tests], defect)
         finally:
-            file.write_text(whole, encoding="utf-8")
-            os.utime(file, (planted_at + 2, planted_at + 2))
+            _write(file, whole)
         if code != _FAILED:
             return "SURVIVED: its tests pass" if code == 0 else f"its tests did not run (exit code {code})"
         failed = _FAILED_TEST.findall(printed)
+        if not failed:
+            return "a test failed, but printed no name"
         code, _ = self._run(failed, defect)
-        return None if failed and code == 0 else f"its test fails without it too: {failed}"
+        return None if code == 0 else f"its test fails without it too: {failed}"
 
     def _run(self, tests: Sequence[str], defect: Defect) -> tuple[int | str, str]:
         """Return pytest's exit code and what it printed; the copy comes before the installed project on the import path."""
@@ -135,6 +140,12 @@ class Copy:
         except subprocess.TimeoutExpired:
             return f"none within {TIMEOUT_S} s", ""
         return done.returncode, done.stdout
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    # Python knows a compiled module by the second and the size of its source.
+    Path(cache_from_source(str(file))).unlink(missing_ok=True)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

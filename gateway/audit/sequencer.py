@@ -57,7 +57,7 @@ _NAMED = 20
 """How many lost entries the row that records them names; the log names more."""
 
 FOLLOWED = 8
-"""How many passes in a row a worker leaves to another one, before it looks at the tree itself."""
+"""How many passes in a row a worker leaves to another one, before it runs one itself."""
 
 STALLED_SECONDS = 60
 """An entry that waits longer is an alarm."""
@@ -116,10 +116,10 @@ class Sequencer:
             async with self._database.read() as connection:
                 work = await tree_store.find_work(connection)
             self._note(work)
+            is_led = self._is_led(work)
             if work.is_done:
-                self._seen_signed = work.signed
                 return True
-            if follow and self._is_led(work):
+            if follow and is_led:
                 return False
             async with self._database.write() as connection:
                 if not await tree_store.try_lock(connection):
@@ -194,7 +194,7 @@ class Sequencer:
         tree, known = _open_tree(former, Signers(keys.keys))
         if last < tree.size:
             raise AuditBroken(f"row {last + 1}: missing, a signed checkpoint has {tree.size} rows")
-        await self._check_grown(connection, former)
+        await self._check_grown(connection)
         # Only the rows of a chain, which the migration of the schema left, have no checkpoint before their first pass.
         if last > tree.size and (former or await tree_store.has_unchained(connection, after=tree.size)):
             raise AuditBroken(f"row {tree.size + 1}: was inserted outside the audit, no checkpoint has it")
@@ -256,12 +256,14 @@ class Sequencer:
             self.refused += 1
             log.error("audit_entry_refused", entry=entry, reason="no right MAC, or a row already")
 
-    async def _check_grown(self, connection: Transaction, former: StoredCheckpoint | None) -> None:
-        """Check that the tree has what this process or another one has signed. Raises `AuditBroken`."""
+    async def _check_grown(self, connection: Transaction) -> None:
+        """Check that the store has the rows that this process and another one have signed. Raises `AuditBroken`.
+
+        The head's row may have no checkpoint yet, if it is of the chain; the pass refuses other rows without one.
+        """
         for signed in filter(None, (self._signed, self._find_signed())):
-            size, _ = signed
-            if former is None or former.size < size or await find_leaf(connection, size) != signed:
-                raise AuditBroken(f"row {size}: missing, or differs from what was signed")
+            if await find_leaf(connection, signed[0]) != signed:
+                raise AuditBroken(f"row {signed[0]}: missing, or differs from what was signed")
 
     async def _check_marked(self, connection: Transaction, last: int) -> None:
         """Check that rows without a checkpoint are those that the first evidence key adopted. Raises `AuditBroken`."""

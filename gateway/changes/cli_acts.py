@@ -205,14 +205,12 @@ def read_revision_file(path: Path) -> dict[str, Any]:
     """Return a revision's members; `{file}` and `{stdin}` are replaced by the secrets that they refer to.
 
     Raises:
-        SettingInvalid: the file, or a file that it names, can't be read, or it has a member that a revision has not;
-            the error never repeats a value.
+        SettingInvalid: the file, or a file that it names, can't be read, or has an unknown member; the error never repeats a value.
     """
     document = _read_document(path)
-    for name in document:
-        # The API names no unknown member, which may be a person's number: it says the position.
-        named = name.isidentifier() and not has_long_number(name)
-        if named and name not in ConnectionMembers.model_fields:
+    for name in sorted(document.keys() - ConnectionMembers.model_fields.keys()):
+        # Other names may be a person's number: the API then refuses them by their position.
+        if name.isidentifier() and not has_long_number(name):
             raise SettingInvalid(
                 f"{path}: {name}: a revision has no such member; docs/go-official.md lists them"
             )

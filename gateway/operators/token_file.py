@@ -21,7 +21,7 @@ TOKEN_FILE = OWN_FOLDER / "operator-token"
 
 
 async def operator_of(gateway: Gateway) -> Operator:
-    """Return the signed-in operator. Raises `StateWrong` if nobody is signed in, or can be, or the session has ended."""
+    """Return the signed-in operator. Raises `StateWrong` if there is no operator, none is signed in, or the session has ended."""
     operator = await find_operator(gateway)
     if operator is None and not await has_operators(gateway.deps):
         raise StateWrong("there is no operator yet: gateway operators create NAME --role admin --bootstrap")

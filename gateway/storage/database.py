@@ -35,7 +35,7 @@ from gateway.storage.driver import (
     SqliteDriver,
     connect_postgres,
 )
-from gateway.storage.outages import Cause, Outages, is_conflict
+from gateway.storage.outages import CONNECTION_LOST, Cause, Outages, is_conflict
 from gateway.storage.statements import HotStatement, Members, Row
 
 Transaction = AsyncConnection
@@ -174,7 +174,7 @@ class Database:
             if (outage := self.outages.describe(error)) is None:
                 raise
             if isinstance(outage, StoreUnavailable):
-                is_lost = before_commit and outage.cause in {Cause.UNREACHABLE, Cause.RESTARTING}
+                is_lost = before_commit and outage.cause in CONNECTION_LOST
                 outage.rolled_back = is_lost or is_conflict(error)
             raise outage from error
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.storage.outages import Cause, find_cause
+from gateway.storage.outages import CONNECTION_LOST, find_cause
 from gateway.storage.statements import HotStatement, Members, Row, RowsText, StatementText, join_writes
 
 
@@ -191,9 +191,6 @@ async def connect_postgres(dsn: str, *, wait_seconds: float, statement_seconds: 
     )
 
 
-_CLOSED_BY_SERVER = frozenset({Cause.UNREACHABLE, Cause.RESTARTING})
-
-
 class PostgresDriver:
     """A few connections of one worker, the latest used first. One that was lost, or failed, is replaced."""
 
@@ -233,7 +230,7 @@ class PostgresDriver:
                 return connection, await first(connection)
             except BaseException as error:  # of any kind, also a cancellation
                 connection.terminate()
-                if idle is None or find_cause(error) not in _CLOSED_BY_SERVER:
+                if idle is None or find_cause(error) not in CONNECTION_LOST:
                     raise
 
     def _take_idle(self) -> Any | None:

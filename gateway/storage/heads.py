@@ -109,9 +109,33 @@ async def require_not_older(database: Database, file: HeadFile | None) -> None:
     )
 
 
+def find_signed(file: HeadFile | None) -> tuple[int, str] | None:
+    """Return number and leaf of the row that the file names; None without one, or if the file can't be read."""
+    with suppress(StateWrong):  # a start is refused with it, and `follow_head` logs `head_not_kept`
+        head = None if file is None else file.read()
+        return (head.rows, head.leaf) if head is not None and head.rows else None
+    return None
+
+
 def follow_head(database: Database, file: HeadFile | None) -> AbstractAsyncContextManager[None]:
     """Keep the store's head in the file while a block runs."""
     return run_in_background(_follow(database, file))
+
+
+async def _keep_head(database: Database, file: HeadFile) -> bool:
+    """Write the store's head into the file; return False if the store lacks the row that the file names.
+
+    Raises:
+        OSError, StateWrong: the file can't be read or written.
+    """
+    known = file.read()  # another worker may have written a later one
+    head = await read_store_head(database)
+    if head == known:
+        return True
+    if known is not None and await read_store_head(database, known.rows) != known:
+        return False
+    file.write(head)
+    return True
 
 
 async def _follow(database: Database, file: HeadFile | None) -> None:
@@ -120,21 +144,14 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
             "head_not_kept", remedy="set GATEWAY_MASTER_KEY_FILE: a restored older store is then noticed"
         )
         return
-    kept = StoreHead(rows=-1, leaf="")
-    troubled = False
+    troubled = went_back = False
     while True:
         try:
             with suppress(Overloaded):
-                known = file.read()  # another worker may have written a later one
-                head = await read_store_head(database)
-                if known is not None and await read_store_head(database, known.rows) != known:
-                    if not troubled:
-                        log.error("store_went_back", file=str(file.path), seen=known.rows, rows=head.rows)
-                    troubled = True
-                else:
-                    if head != kept and (known is None or known.rows < head.rows):
-                        file.write(head)
-                    kept, troubled = head, False
+                was_back, went_back = went_back, not await _keep_head(database, file)
+                if went_back and not was_back:
+                    log.error("store_went_back", file=str(file.path))
+                troubled = False
         except (OSError, StateWrong) as error:
             if not troubled:
                 log.warning("head_not_kept", file=str(file.path), error=type(error).__name__)

@@ -45,6 +45,9 @@ class Cause(StrEnum):
     FAILED = "failed"
 
 
+CONNECTION_LOST = frozenset({Cause.UNREACHABLE, Cause.RESTARTING})
+"""The causes after which another connection may work."""
+
 REMEDIES = {
     Cause.DISK_FULL: "free space on the store's disk",
     Cause.READ_ONLY: "make the store writable: its file and folder, its file system, or the server's role",

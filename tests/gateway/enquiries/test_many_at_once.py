@@ -16,11 +16,12 @@ import sqlalchemy as sa
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
-from gateway.audit.verify import read_trust, verify_state
+from gateway.audit.verify import verify_state
 from gateway.enquiries.budget_store import enquiry_counts, leases, reservations
 from gateway.enquiries.store import verifications
 from gateway.storage.database import Transaction
 from mock_c06.app import MockRegistry
+from tests.attacks.evidence import trust_of
 from tests.kit.clocks import HandClock
 from tests.kit.mock_registry import PERSONAS
 from tests.kit.scene import CITIZEN, Portal, Scene, another_worker, enquiry, open_scene, settings_for
@@ -85,9 +86,9 @@ async def test_after_many_calls_at_two_workers_evidence_leases_and_budgets_agree
     async with open_scene(settings, mock, clock) as scene, another_worker(scene) as other:
         portals = [await scene.portal() for _ in range(ACCOUNTS)]
         callers, statuses = Callers(portals, other, seed), Counter[int]()
-        for portal in portals[:ROUNDS]:
+        for suspended in portals[:ROUNDS]:
             calls = (callers.call() for _ in range(AT_ONCE))
-            answers = await asyncio.gather(*calls, _suspend_and_resume(scene, portal))
+            answers = await asyncio.gather(*calls, _suspend_and_resume(scene, suspended))
             statuses.update(answer.status_code for answer in answers if answer is not None)
         await _check(scene)
     assert {200, 201, 429} <= statuses.keys()
@@ -95,7 +96,7 @@ async def test_after_many_calls_at_two_workers_evidence_leases_and_budgets_agree
 
 
 async def _check(scene: Scene) -> None:
-    """Check what is stored."""
+    """Check that no reservation and no open lease is left, no budget is exceeded, and each question has one answer in the audit."""
     async with scene.gateway.deps.database.read() as connection:
         assert (await connection.execute(sa.select(reservations))).all() == []
         assert (await connection.execute(sa.select(leases).where(leases.c.landed_at.is_(None)))).all() == []
@@ -120,8 +121,7 @@ async def _check(scene: Scene) -> None:
 
     deps = scene.gateway.deps
     await scene.gateway.sequencer.run()
-    trust = await read_trust(deps.database, scene.gateway.vault, now=scene.clock.now())
-    await verify_state(deps.database, trust=trust)
+    await verify_state(deps.database, trust=await trust_of(scene))
 
 
 async def _read(connection: Transaction, key: Any, value: Any, *where: Any) -> Sequence[Any]:
