@@ -103,6 +103,23 @@ async def test_the_head_follows_a_store_that_has_the_row_which_the_file_names(
             await asyncio.sleep(0.01)
 
 
+async def test_the_head_comes_back_after_a_slower_worker_has_put_an_older_one_in_its_place(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    file = HeadFile(path=tmp_path / "audit-head")
+    older = await read_store_head(signed.database)
+    await signed.log.record(entry(act="later"))
+    await signed.sign()
+    newest = await read_store_head(signed.database)
+    async with follow_head(signed.database, file), asyncio.timeout(10):
+        while not file.path.exists():  # noqa: ASYNC110 - it announces nothing
+            await asyncio.sleep(0.01)
+        assert file.read() == newest
+        file.write(older)  # what the other worker had read before
+        while file.read() != newest:  # noqa: ASYNC110 - it announces nothing
+            await asyncio.sleep(0.01)
+
+
 async def _until_told(lines: Sequence[Any]) -> None:
     async with asyncio.timeout(10):
         while not any(line["event"] == "store_went_back" for line in lines):  # noqa: ASYNC110 - a log has no event

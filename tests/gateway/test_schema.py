@@ -15,6 +15,7 @@ from gateway.app import open_gateway
 from gateway.applications.store import applications
 from gateway.audit.model import GENESIS, AuditHead, row_hash
 from gateway.audit.sequencer import Sequencer
+from gateway.audit.store import find_leaf
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.errors.operators import SchemaOld, StateWrong
 from gateway.schema import MIGRATIONS, NEWEST, migrate, require_current
@@ -99,7 +100,11 @@ async def _sign_and_verify(scene: Scene, head: AuditHead) -> None:
     database, vault = scene.gateway.deps.database, scene.gateway.vault
     await unbind_keys(database, vault.master)
     rings = await vault.open(database, scene.clock)
-    sequencer = Sequencer(database, vault, scene.clock, base="https://gateway.example/")
+    async with database.read() as connection:
+        kept = await find_leaf(connection)  # a server keeps the head of the store, also before its first pass
+    sequencer = Sequencer(
+        database, vault, scene.clock, base="https://gateway.example/", find_signed=lambda: kept
+    )
     assert await sequencer.run()
     found = await verify_audit(
         database, trust=await read_trust(database, vault, now=scene.clock.now()), known=[head]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway.audit.checkpoints import NoteInvalid, Signers, key_line, parse_checkpoint
 from gateway.audit.log import AuditLog
 from gateway.audit.sequencer import FOLLOWED, MOST, sequencing
-from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees
+from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees, audit_waiting
 from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
 from gateway.audit.tree import verify_consistency, verify_inclusion
@@ -258,6 +258,20 @@ async def test_a_worker_follows_another_that_signs_and_takes_over_when_it_stops(
     assert await follower.run(follow=True)  # nobody has signed since
     assert (await acts_in_order(signed.database))[-1] == "left"
     assert (await signed.verify()).waiting == 0
+
+
+async def test_a_pass_that_signs_nothing_lets_no_worker_wait_for_one_that_does_not_sign(
+    signed: SignedLog,
+) -> None:
+    await signed.log.record(entry())
+    await signed.sign()
+    idle = signed.new_sequencer()
+    async with signed.database.write() as connection:
+        await connection.execute(sa.insert(audit_waiting), [{"entry": 1}])  # it has a row, and is refused
+    await idle.run()
+    await signed.log.record(entry(act="alone"))
+    assert await idle.run(follow=True)
+    assert (await acts_in_order(signed.database))[-1] == "alone"
 
 
 async def test_the_background_finds_what_another_process_left(signed: SignedLog) -> None:
