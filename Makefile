@@ -27,7 +27,9 @@ serve: install ## keep mock, gateway and test portal up; Ctrl-C ends all; SERVE=
 # A test takes twice its time under coverage, which therefore counts one case of most fast ones: a lower bound. The rest
 # waits for programs more often than for the processor: four at once on two cores.
 test: install browser ## run the whole suite; print line and branch coverage of a part of its fast tests
+	@echo "test: part 1 of 2, a quarter of the tests, with coverage; each part is silent for a minute while it collects its tests"
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@echo "test: part 2 of 2, the others"
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not counted"
 	@echo "test: ok (whole suite)"
 
