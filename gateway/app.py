@@ -61,14 +61,14 @@ async def open_gateway(
         SettingInvalid, MasterKeyWrong, SchemaOld, StoreMissing (without `create`), StateWrong (the store went back or lost a key)
     """
     vault = open_vault(settings, create=create)
-    database, head_file = _open_database(settings), find_head_file(settings)
+    database, head = _open_database(settings), find_head_file(settings)
     try:
         if database.embedded:
             await migrate(database, clock)
         else:
             await require_current(database)
         if base is not None:
-            await require_not_older(database, head_file)
+            await require_not_older(database, head)
         rings = await vault.open(database, clock)
         public = settings.public_url or await _settle_base(database, base)
         audit = AuditLog(database, EntryMacs(rings.evidence))
@@ -82,9 +82,7 @@ async def open_gateway(
             kept=open_kept(database),
         )
         clients = ClientPool(open_registry, only=settings.serve_profile)
-        sequencer = Sequencer(
-            database, vault, clock, base=public, find_signed=partial(find_signed, head_file)
-        )
+        sequencer = Sequencer(database, vault, clock, base=public, find_signed=partial(find_signed, head))
         try:
             unapproved: list[Revision | None] = []
             if clients.can_open:
