@@ -178,9 +178,8 @@ async def _explain(request: Request, error: Exception) -> Response:
     if isinstance(error, TooManyDossiers):
         return visitor.page("too_many.html", status=409, limit=error.limit)
     if isinstance(error, HTTPException):
-        return visitor.page(
-            "missing.html" if error.status_code == 404 else "failed.html", status=error.status_code
-        )
+        template = "missing.html" if error.status_code == 404 else "failed.html"
+        return visitor.page(template, status=error.status_code, headers=error.headers)
     status, template = _PAGES.get(type(error), (500, "failed.html"))
     return visitor.page(template, status=status)
 
@@ -191,5 +190,5 @@ _PAGES: Mapping[type[Exception], tuple[int, str]] = {
     FormForged: (403, "forged.html"),
     OfficerUnknown: (403, "officer_unknown.html"),
     GatewayUnreachable: (503, "unreachable.html"),
-    ClientDisconnect: (413, "failed.html"),  # as `PagePolicy` ends a body that grows too large
+    ClientDisconnect: (400, "failed.html"),  # nobody reads it
 }

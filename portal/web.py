@@ -4,8 +4,9 @@ Cookies are HttpOnly and SameSite=Lax, and `__Host-` with Secure where the porta
 new at each sign-in. A form's token is derived from the visitor's cookie, so strangers leave no row. Threat 41.
 """
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +31,10 @@ from portal.settings import Settings
 from portal.store import Store
 
 MAX_BODY = 64 * 1024
+
+BODY_SECONDS = 15.0
+"""How long the whole body of a form may take; a visitor on a slow line needs a second or two."""
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -270,10 +276,10 @@ def local_path(text: str) -> str:
 
 
 class PagePolicy:
-    """Middleware: headers of every answer, HEAD as the GET of its page, and the limit on a body's size, before reading it."""
+    """Middleware: headers of every answer, HEAD as the GET of its page, and the limits of a body."""
 
-    def __init__(self, app: ASGIApp, *, over_tls: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, over_tls: bool, body_seconds: float = BODY_SECONDS) -> None:
+        self._app, self._body_seconds = app, body_seconds
         self._headers = _HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if over_tls else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -297,16 +303,25 @@ class PagePolicy:
         if scope["method"] != "GET" and (not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY):
             await Response("413", status_code=413)(scope, receive, send_marked)
             return
-        await self._app(scope, _bounded(receive), send_marked)
+        await self._app(scope, _bounded(receive, self._body_seconds), send_marked)
 
 
-def _bounded(receive: Receive) -> Callable[[], Awaitable[Message]]:
-    seen = 0
+def _bounded(receive: Receive, seconds: float) -> Receive:
+    """Return what receives a body of `MAX_BODY` bytes at most, in so many seconds. It raises `HTTPException` (413, 408)."""
+    seen, whole = 0, False
+    ends = asyncio.get_running_loop().time() + seconds
 
     async def read() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, whole
+        try:
+            async with asyncio.timeout_at(None if whole else ends):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         seen += len(message.get("body", b""))
-        return message if seen <= MAX_BODY else {"type": "http.disconnect"}
+        if seen > MAX_BODY:
+            raise HTTPException(413, headers={"Connection": "close"})
+        whole = not message.get("more_body", False)
+        return message
 
     return read

@@ -12,10 +12,12 @@ import json
 import os
 import tempfile
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import structlog
+from pydantic import Field, TypeAdapter
 
 from gateway.audit.store import find_leaf
 from gateway.background import run_in_background
@@ -34,8 +36,11 @@ log = structlog.get_logger("gateway.store")
 class StoreHead:
     """The number of the last audit row that has its place in the tree, and its leaf hash; 0 and "" before the first."""
 
-    rows: int
+    rows: Annotated[int, Field(ge=0, lt=2**63)]
     leaf: str
+
+
+_STORED = TypeAdapter(StoreHead)
 
 
 async def read_store_head(database: Database, row: int | None = None) -> StoreHead:
@@ -54,11 +59,10 @@ class HeadFile:
     def read(self) -> StoreHead | None:
         """Return the head; None without a file. Raises `StateWrong` for a file that holds none."""
         try:
-            members = json.loads(self.path.read_text(encoding="utf-8"))
-            return StoreHead(rows=int(members["rows"]), leaf=str(members["leaf"]))
+            return _STORED.validate_json(self.path.read_bytes(), strict=True)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             raise StateWrong(
                 f"{self.path.absolute()} holds no audit head: restore it, or delete it if you know why it changed"
             ) from None
@@ -68,7 +72,7 @@ class HeadFile:
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"rows": head.rows, "leaf": head.leaf}, file)
+                json.dump(asdict(head), file)
             Path(name).replace(self.path)
         except OSError:
             Path(name).unlink(missing_ok=True)
@@ -144,20 +148,18 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
             "head_not_kept", remedy="set GATEWAY_MASTER_KEY_FILE: a restored older store is then noticed"
         )
         return
-    troubled = went_back = False
+    went_back, told = False, ""
     while True:
         try:
             with suppress(Overloaded):
                 was_back, went_back = went_back, not await _keep_head(database, file)
                 if went_back and not was_back:
                     log.error("store_went_back", file=str(file.path))
-                troubled = False
-        except (OSError, StateWrong) as error:
-            if not troubled:
-                log.warning("head_not_kept", file=str(file.path), error=type(error).__name__)
-            troubled = True
-        except Exception:  # the outermost edge of a task: it must not end in silence
-            log.exception("head_not_kept")
+                told = ""
+        except Exception as error:  # the outermost edge of a task: it must not end
+            if told != (told := type(error).__name__):
+                unexpected = not isinstance(error, OSError | StateWrong)
+                log.warning("head_not_kept", file=str(file.path), error=told, exc_info=unexpected)
         await asyncio.sleep(HEAD_SECONDS)
 
 

@@ -120,7 +120,27 @@ async def test_the_head_comes_back_after_a_slower_worker_has_put_an_older_one_in
             await asyncio.sleep(0.01)
 
 
-async def _until_told(lines: Sequence[Any]) -> None:
+async def _until_told(lines: Sequence[Any], event: str = "store_went_back") -> None:
     async with asyncio.timeout(10):
-        while not any(line["event"] == "store_went_back" for line in lines):  # noqa: ASYNC110 - a log has no event
+        while not any(line["event"] == event for line in lines):  # noqa: ASYNC110 - a log has no event
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("text", ["", '{"rows": 1e999, "leaf": ""}', "\xff"])
+async def test_a_head_that_can_t_be_read_is_told_once_and_a_store_that_went_back_after_it_is_mended(
+    signed: SignedLog, tmp_path: Path, text: str
+) -> None:
+    file = HeadFile(path=tmp_path / "audit-head")
+    backup = await back_up(signed)
+    await signed.log.record(entry(act="revoked"))
+    await signed.sign()
+    newer = await read_store_head(signed.database)
+    await go_back(signed, backup)
+    file.path.write_text(text, encoding="latin-1")
+    with capture_logs() as lines:
+        async with follow_head(signed.database, file):
+            await _until_told(lines, "head_not_kept")
+            file.write(newer)
+            await _until_told(lines)
+    assert [line["event"] for line in lines] == ["head_not_kept", "store_went_back"]
+    assert find_signed(file) == (newer.rows, newer.leaf)

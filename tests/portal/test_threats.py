@@ -1,5 +1,6 @@
 """Threat 41 at the portal: forged forms, script in values, framing, open redirects, fixation, cookies, stored data."""
 
+import asyncio
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portal.web import PagePolicy
 from tests.kit.portal import PORTAL, Visit, open_portal, open_visit
 from tests.kit.scene import Scene
 from tests.portal.test_citizens_way import start
@@ -185,3 +187,18 @@ async def test_threat_50_a_body_that_grows_over_the_limit_ends_without_a_traceba
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = await visit.http.post(f"{PORTAL}/thoat", content=grow(), headers=headers)
     assert answer.status_code == 413
+
+
+async def test_threat_36_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(30)
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with open_portal(scene, tmp_path) as portal:
+        policy = PagePolicy(portal.app._app, over_tls=False, body_seconds=0.1)  # type: ignore[attr-defined]  # the policy's inner app
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(policy), base_url=PORTAL) as http:
+            answer = await http.post("/thoat", content=trickle(), headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
