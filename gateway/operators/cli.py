@@ -103,12 +103,14 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
         --print-secret the TOTP code that the authenticator shows for the secret:
         a wrong one changes nothing.
         """
+        from asyncio import sleep
         from concurrent.futures import ThreadPoolExecutor
 
         from gateway.operators.passwords import Passwords, parse_new_password
         from gateway.operators.totp import draw_qr, new_secret, to_base32, to_uri
         from gateway.operators.use_cases import enrol
 
+        run_in_store(open_gateway, lambda _: sleep(0))  # without a store, refuse before asking for secrets
         wanted, new = _read_name(name), new_secret()
         uri = to_uri(to_base32(new), name=name)
         if print_secret:

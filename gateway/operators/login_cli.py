@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.clock import rfc3339
-from gateway.terminal import AsJson, OpenGateway, new_typer, print_result, read_secrets, run_in_gateway
+from gateway.terminal import (
+    AsJson,
+    OpenGateway,
+    new_typer,
+    print_result,
+    read_secrets,
+    run_in_gateway,
+    run_in_store,
+)
 
 if TYPE_CHECKING:
     from gateway.operators.model import Operator, Session
@@ -29,6 +37,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         The token is stored in ./var/operator-token, for its owner only, and ends
         after 30 minutes without a command. GATEWAY_OPERATOR_TOKEN has precedence.
         """
+        from asyncio import sleep
         from concurrent.futures import ThreadPoolExecutor
 
         from gateway.edge.throttle import LoginThrottle
@@ -37,6 +46,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         from gateway.operators.sessions import login
         from gateway.operators.token_file import TOKEN_FILE, write_token
 
+        run_in_store(open_gateway, lambda _: sleep(0))  # without a store, refuse before asking for secrets
         password, totp = read_secrets("password", "TOTP code")
         tried = Login(name=name, password=password, totp=totp)
 

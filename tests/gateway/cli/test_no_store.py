@@ -23,6 +23,8 @@ READING: list[tuple[str, ...]] = [
 ]
 WRITING: list[tuple[str, ...]] = [
     ("accounts", "suspend", "acc_nobody"),
+    ("login", "lan.nguyen"),
+    ("operators", "enrol", "lan.nguyen"),
     ("keys", "rotate", "token"),
 ]
 
