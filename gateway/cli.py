@@ -1,13 +1,14 @@
 """`gateway`: the root command, and the table of all commands. A command's module is loaded when the command is used."""
 
-from collections.abc import Mapping
-from typing import Annotated
+import importlib
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from gateway import __version__
 from gateway.clock import Clock, SystemClock
-from gateway.terminal import OpenGateway, Row, new_root
+from gateway.terminal import Group, OpenGateway, new_typer
 
 _HELP = """Verification gateway to the national population database.
 
@@ -21,6 +22,17 @@ Examples:
   gateway login lan.nguyen
   gateway audit verify
 """
+
+
+class Row(NamedTuple):
+    """A command of the table: the module that has it, and its line of the help.
+
+    The module has `build_cli(open_gateway)`: the group with the row's name, or one that has the command with it.
+    """
+
+    module: str
+    help: str
+
 
 _COMMANDS: Mapping[str, Row] = {
     "serve": Row("gateway.edge.cli", "Serve portals until Ctrl-C."),
@@ -49,9 +61,52 @@ _COMMANDS: Mapping[str, Row] = {
 }
 
 
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name; a module is loaded when one of its commands is looked up."""
+
+    rows = _COMMANDS
+
+    def __init__(self, open_gateway: OpenGateway) -> None:
+        self._open_gateway = open_gateway
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            module = importlib.import_module(self.rows[name].module)
+            group: Any = typer.main.get_group(module.build_cli(self._open_gateway))
+            group.name = name
+            self._loaded[name] = group.commands.get(name, group)
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 def build_cli(clock: Clock | None = None) -> typer.Typer:
-    """Return all commands."""
-    app = new_root(_HELP, _COMMANDS, OpenGateway(clock or SystemClock()))
+    """Return all commands; the help of the root reads the table alone."""
+    commands = _Commands(OpenGateway(clock or SystemClock()))
+
+    class Root(Group):
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            self.commands = commands
+
+        def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+            return list(_COMMANDS)
+
+        def list_rows(self, ctx: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - as in the class above
+            return [(name, row.help) for name, row in _COMMANDS.items()]
+
+    app = new_typer(_HELP, root=Root)
     app.callback()(_root)
     return app
 

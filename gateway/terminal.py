@@ -7,7 +7,6 @@ are loaded when it runs, so that `--help` loads none (docs/decisions/0100).
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import logging
 import os
@@ -19,15 +18,13 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
-    Iterator,
     Mapping,
-    MutableMapping,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -55,6 +52,8 @@ if TYPE_CHECKING:
     from gateway.storage.database import Database
 
 COLUMNS = 80
+_SENTENCE = 500
+"""Characters of a sentence of help at most."""
 
 _REMEDIES: Mapping[type[GatewayError], str] = {
     SameOperator: "you proposed this change: another operator has to do this",
@@ -119,70 +118,27 @@ class OpenGateway:
         return not url.startswith("sqlite") or database_path(url).exists()
 
 
-class Row(NamedTuple):
-    """A command in the table of its program: the module that has it, and its line of the help."""
+class Group(TyperGroup):
+    """A group of commands whose help has the first sentence of each whole, on several lines where it is long."""
 
-    module: str
-    help: str
+    def list_rows(self, ctx: Any) -> list[tuple[str, str]]:
+        """Return name and line of help of each command."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        return [(name, command.get_short_help_str(_SENTENCE)) for name, command in commands if command]
 
-
-class _Commands(MutableMapping[str, Any]):
-    """The commands by name; a module is loaded when one of its commands is looked up."""
-
-    def __init__(self, rows: Mapping[str, Row], open_gateway: OpenGateway) -> None:
-        self.rows = rows
-        self._open_gateway = open_gateway
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            module = importlib.import_module(self.rows[name].module)
-            group: Any = typer.main.get_group(module.build_cli(self._open_gateway))
-            group.name = name
-            self._loaded[name] = group.commands.get(name, group)
-        return self._loaded[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the section of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self.list_rows(ctx))
 
 
-def new_root(help_text: str, rows: Mapping[str, Row], open_gateway: OpenGateway) -> typer.Typer:
-    """Return a program whose commands are loaded when they are used; its help reads the table alone.
-
-    A row's module has `build_cli(open_gateway)`: the group with the row's name, or one that has the command with it.
-    """
-
-    class LazyGroup(TyperGroup):
-        def __init__(self, **attributes: Any) -> None:
-            super().__init__(**attributes)
-            self.commands = _Commands(rows, open_gateway)
-
-        def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
-            return list(rows)
-
-        def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
-            with formatter.section("Commands"):
-                formatter.write_dl([(name, row.help) for name, row in rows.items()])
-
-    return new_typer(help_text, cls=LazyGroup)
-
-
-def new_typer(help_text: str, *, cls: type[TyperGroup] | None = None) -> typer.Typer:
-    """Return a command group in the style of all commands."""
+def new_typer(help_text: str, *, root: type[Group] | None = None) -> typer.Typer:
+    """Return a command group in the style of all commands; `root` is the class of the outermost one."""
     return typer.Typer(
-        cls=cls,
+        cls=root or Group,
         help=help_text,
         no_args_is_help=True,
-        add_completion=cls is not None,  # the root alone
+        add_completion=root is not None,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )

@@ -48,6 +48,7 @@ def test_help_exits_zero_fits_80_columns_and_leaves_show_an_example(path: Sequen
     if path in LEAVES or not path:
         assert "Example" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
+    assert "...\n" not in result.output.partition("\n")[2]  # a sentence that was cut
 
 
 def test_the_version_is_printed_as_one_line(gateway: Commands) -> None:
