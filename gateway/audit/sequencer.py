@@ -10,7 +10,7 @@ docs/decisions/0078 and 0093.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from gateway.audit.checkpoints import (
 from gateway.audit.log import AuditLog
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import LOCAL, LOST, AuditEntry, Kind
-from gateway.audit.store import find_leaf
+from gateway.audit.store import find_leaf, find_leaves
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
 from gateway.background import run_in_background
@@ -100,6 +100,7 @@ class Sequencer:
         self._find_signed = find_signed
         self._seen_signed = 0
         self._followed = 0
+        self._placed: Mapping[int, str] = {}
 
     async def run(self, *, follow: bool = False) -> bool:
         """Run passes until each entry that waited has its row, but refused ones; False if another process is at it.
@@ -112,6 +113,7 @@ class Sequencer:
             AuditBroken: the stored rows don't continue the last signed checkpoint.
             Overloaded, MasterKeyWrong
         """
+        self._placed = {}
         while True:
             async with self._database.read() as connection:
                 work = await tree_store.find_work(connection)
@@ -125,7 +127,8 @@ class Sequencer:
                 if not await tree_store.try_lock(connection):
                     return False
                 done = await self._merge(connection)
-            self.merged += done.merged
+            self._placed = {**self._placed, **done.placed}
+            self.merged += len(done.placed)
             if done.signed is not None:
                 self._signed = done.signed
                 self._seen_signed, _ = done.signed
@@ -161,6 +164,9 @@ class Sequencer:
         return True
 
     async def _record_lost(self, audit: AuditLog) -> None:
+        for entry, leaf in self._placed.items():
+            if audit.unmerged.get(entry) == leaf:
+                del audit.unmerged[entry]
         if not audit.unmerged:
             return
         committed = dict(audit.unmerged)
@@ -200,17 +206,16 @@ class Sequencer:
             raise AuditBroken(f"row {tree.size + 1}: was inserted outside the audit, no checkpoint has it")
         if last > tree.size:
             await self._check_marked(connection, last)
+        before, leaf = tree.size, ""
+        while tree.size < last and (leaves := await tree_store.list_leaves(connection, after=tree.size)):
+            leaf = await _extend(tree, leaves)
+        if tree.size != last:
+            raise AuditBroken(f"row {tree.size + 1}: missing")
         if waiting:
             await tree_store.merge(connection, waiting, after=last)
-        before = tree.size
-        while leaves := await tree_store.list_leaves(connection, after=tree.size):
-            for leaf in leaves:
-                tree.append(leaf)
-            await asyncio.sleep(0)
-        if tree.size != last + len(waiting):
-            raise AuditBroken(f"row {tree.size + 1}: missing")
+            leaf = await _extend(tree, [bytes.fromhex(each) for _, each in waiting])
         if tree.size == before:
-            return _Pass(merged=0, signed=None, has_more=False)
+            return _Pass(placed={}, signed=None, has_more=False)
         now = self._clock.now()
         signed = sign_checkpoint(
             origin=known.origin if known else origin_of(self._base),
@@ -220,8 +225,7 @@ class Sequencer:
         )
         await tree_store.insert_subtrees(connection, tree.completed)
         await tree_store.insert_checkpoint(connection, tree=tree, note=signed.note, at=now, former=former)
-        signed_leaf = await find_leaf(connection, tree.size)
-        return _Pass(merged=len(waiting), signed=signed_leaf, has_more=has_more)
+        return _Pass(placed=dict(waiting), signed=(tree.size, leaf), has_more=has_more)
 
     async def _list_genuine(self, connection: Transaction) -> tuple[list[tuple[int, str]], bool]:
         """Return id and leaf of waiting entries with a right MAC, in order; and whether there may be more.
@@ -261,8 +265,10 @@ class Sequencer:
 
         The head's row may have no checkpoint yet, if it is of the chain; the pass refuses other rows without one.
         """
-        for signed in filter(None, (self._signed, self._find_signed())):
-            if await find_leaf(connection, signed[0]) != signed:
+        signed_rows = {signed for signed in (self._signed, self._find_signed()) if signed is not None}
+        found = await find_leaves(connection, [row for row, _ in signed_rows]) if signed_rows else {}
+        for signed in sorted(signed_rows):
+            if found.get(signed[0]) != signed[1]:
                 raise AuditBroken(f"row {signed[0]}: missing, or differs from what was signed")
 
     async def _check_marked(self, connection: Transaction, last: int) -> None:
@@ -291,11 +297,22 @@ class Sequencer:
 
 
 class _Pass(NamedTuple):
-    """What a pass did: how many entries it merged, the size and the last leaf that it signed, and whether more may wait."""
+    """What a pass did: the entries that got a row, by id and leaf, the size and the last leaf that it signed, and whether more
+    may wait.
+    """
 
-    merged: int
+    placed: Mapping[int, str]
     signed: tuple[int, str] | None
     has_more: bool
+
+
+async def _extend(tree: Frontier, leaves: Sequence[bytes]) -> str:
+    """Append leaf hashes to the tree, and let others work meanwhile; return the last one in hexadecimal."""
+    for leaf in leaves:
+        tree.append(leaf)
+        if tree.size % tree_store.PAGE == 0:
+            await asyncio.sleep(0)
+    return leaves[-1].hex()
 
 
 def _is_genuine(each: WaitingEntry, macs: EntryMacs, now: datetime) -> bool:

@@ -171,6 +171,11 @@ async def walk_waiting(
     connection: AsyncConnection, *, most: int
 ) -> AsyncGenerator[Sequence[WaitingEntry], None]:
     """Yield pages of waiting entries in order, without those that were committed after the first was read."""
+    page = await list_waiting(connection, after=BEFORE_ALL, most=most)
+    if len(page) < most:  # this statement has seen them all, at one instant
+        if page:
+            yield page
+        return
     async with connection.stream(_WAITING_IDS) as found:
         async for ids in found.scalars().partitions(most):
             here, after = set(ids), max(ids[0] - 1, BEFORE_ALL)
