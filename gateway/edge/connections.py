@@ -188,9 +188,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Stop the waiting time: the request is complete."""
+        """Stop the waiting time: the request is complete. `state["is_complete"]` says so to the middleware."""
         self._outside_body = 0
         self._limiter.stop_waiting(self)
+        self.cycle.scope["state"]["is_complete"] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -125,7 +125,8 @@ class EdgeMiddleware:
         try:
             body: bytes | None = b""
             if _check_head(scope):
-                body = await _read_body(receive, self._body_seconds)
+                is_complete = "is_complete" in scope["state"]
+                body = await _read_body(receive, None if is_complete else self._body_seconds)
             scope["state"]["body"] = body
         except (HeadersTooLarge, BodyTooLarge, BodySlow) as error:
             await self._refuse(error, scope, send)
@@ -260,8 +261,8 @@ def _check_head(scope: Scope) -> bool:
     return framed or scope["method"] != "GET"
 
 
-async def _read_body(receive: Receive, seconds: float) -> bytes:
-    """Read the body. Raises `BodyTooLarge`, `BodySlow`."""
+async def _read_body(receive: Receive, seconds: float | None) -> bytes:
+    """Read the body; None: it has come, and needs no timer. Raises `BodyTooLarge`, `BodySlow`."""
     body, more = bytearray(), True
     try:
         async with asyncio.timeout(seconds):
