@@ -27,12 +27,17 @@ from gateway.storage.database import Transaction
 from mock_c06.commands.main import app
 from mock_c06.errors import MockError
 from tests.kit.commands import BARE, Commands
+from tests.kit.forks import Copy, start_copy
 from tests.kit.scene import AGENCY
 from tests.kit.stores import opened
 
 MOCK_COMMAND = (sys.executable, "-m", "mock_c06")
 ENVIRONMENT = os.environ  # noqa: TID251 - a child's environment
 MOCK_BARE = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("MOCK_C06_")}
+UNDER_TEST = "PYTEST_VERSION" in ENVIRONMENT
+"""Whether copies may be started: a benchmark measures the real programs."""
+
+Process = subprocess.Popen[str] | Copy
 EPHEMERAL = ("--port", "0", "--official-port", "0", "--control-port", "0")
 
 
@@ -40,7 +45,7 @@ EPHEMERAL = ("--port", "0", "--official-port", "0", "--control-port", "0")
 class Served:
     """A running mock, with the values that it printed."""
 
-    process: "subprocess.Popen[str]"
+    process: Process
     lines: tuple[str, ...]
     test: str
     official: str
@@ -79,13 +84,18 @@ def run_mock_here(
 @contextmanager
 def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iterator[Served]:
     """Keep a mock running; end it by its process id."""
-    process = subprocess.Popen(
-        [*command, "serve", *EPHEMERAL, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=MOCK_BARE,
-    )
+    process: Process
+    if command == MOCK_COMMAND and UNDER_TEST:
+        serve = ["serve", *EPHEMERAL, *arguments]
+        process = start_copy("mock_c06", serve, environment=MOCK_BARE, folder=Path.cwd())
+    else:
+        process = subprocess.Popen(
+            [*command, "serve", *EPHEMERAL, *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=MOCK_BARE,
+        )
     with _printed(process, 4) as lines:
         announced = dict(line.split(": ", 1) for line in lines)
         control, _, token = announced["control"].partition(" token=")
@@ -100,7 +110,7 @@ def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iter
 
 
 @contextmanager
-def _printed(process: "subprocess.Popen[str]", count: int) -> Iterator[tuple[str, ...]]:
+def _printed(process: Process, count: int) -> Iterator[tuple[str, ...]]:
     """Yield the first lines that a program prints; end it by its process id."""
     assert process.stdout is not None
     try:
@@ -116,7 +126,7 @@ def _printed(process: "subprocess.Popen[str]", count: int) -> Iterator[tuple[str
 class Running:
     """A `gateway serve`, with the values that it printed."""
 
-    process: "subprocess.Popen[str]"
+    process: Process
     address: str
     lines: tuple[str, ...]
 
@@ -152,19 +162,31 @@ class Place:
         `module` runs the gateway's commands: `gateway`, or a benchmark's own around it. `within`: a command that becomes
         the gateway, such as `unshare`. `options` are further ones of `serve`.
         """
-        command = [*within, sys.executable, "-m", module, "serve", "--port", str(port)]
+        serve = ["serve", "--port", str(port), "--workers", str(workers), *options]
+        environment = {**BARE, **self.settings}
+        process: Process
         with (self.folder / "gateway.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, "--workers", str(workers), *options],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                cwd=self.folder,
-                env={**BARE, **self.settings},
-            )
+            if self._is_usual(module, within):
+                process = start_copy(
+                    module, serve, environment=environment, folder=self.folder, log=log.fileno()
+                )
+            else:
+                process = subprocess.Popen(
+                    [*within, sys.executable, "-m", module, *serve],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    encoding="utf-8",
+                    cwd=self.folder,
+                    env=environment,
+                )
         with _printed(process, 3) as lines:
             yield Running(process=process, address=lines[0].removeprefix("gateway: "), lines=lines)
+
+    def _is_usual(self, module: str, within: Sequence[str]) -> bool:
+        """Return whether a copy does the same: variables that are not the gateway's may be Python's own."""
+        others = [name for name in self.settings if not name.startswith("GATEWAY_")]
+        return (UNDER_TEST, module, within, others) == (True, "gateway", (), [])
 
     def log(self) -> str:
         """Return what the gateway logged so far."""
