@@ -123,6 +123,7 @@ NEVER_COUNTED = (
 SQLITE_ALONE = (
     "attacks/test_egress.py",
     "attacks/test_folding.py",
+    "attacks/test_four_eyes.py",
     "attacks/test_free_texts.py",
     "attacks/test_heads_and_trailers.py",
     "attacks/test_host_takeover.py",
@@ -134,7 +135,13 @@ SQLITE_ALONE = (
     "contract/test_order_of_checks.py",
     "contract/test_rates.py",
     "contract/test_schemathesis.py",
+    "gateway/applications/test_issued_accounts.py",
+    "gateway/changes/test_official_switch.py",
+    "gateway/changes/test_other_changes.py",
+    "gateway/citizens/test_own_ledger.py",
     "gateway/citizens/test_tokens.py",
+    "gateway/console/test_sign_in.py",
+    "gateway/discrepancies/test_filing.py",
     "gateway/edge/test_bounds.py",
     "gateway/edge/test_direct.py",
     "gateway/edge/test_docs_page.py",
@@ -147,11 +154,17 @@ SQLITE_ALONE = (
     "gateway/enquiries/test_bad_input.py",
     "gateway/enquiries/test_equal_refusals.py",
     "gateway/enquiries/test_hostile_names.py",
+    "gateway/enquiries/test_prefill.py",
     "gateway/enquiries/test_prefill_registry_faults.py",
     "gateway/enquiries/test_provoked_failures.py",
+    "gateway/enquiries/test_receipts.py",
     "gateway/enquiries/test_refused_fields.py",
     "gateway/enquiries/test_registry_faults.py",
+    "gateway/enquiries/test_verify_and_prefill.py",
     "gateway/oauth/test_access_tokens.py",
+    "gateway/oauth/test_account_states.py",
+    "gateway/oauth/test_dpop.py",
+    "gateway/oauth/test_fence.py",
     "gateway/oauth/test_guessing.py",
     "gateway/oauth/test_metadata.py",
     "gateway/oauth/test_narrowing.py",
@@ -159,13 +172,14 @@ SQLITE_ALONE = (
     "gateway/oauth/test_token_requests.py",
     "gateway/preflight/test_refused_login.py",
     "gateway/procedures/test_web.py",
+    "gateway/profiles/test_one_profile.py",
     "gateway/registry/test_breaker.py",
     "gateway/reports/test_page.py",
     "witness/test_follower.py",
 )
 """Tests about what is read, refused or shown before or after the store: `--every-case` runs them on PostgreSQL too.
 
-The statements that they send are those of the other tests of their folders, which run on both stores.
+The gateway's statements that they send are those of other tests, which run on both stores.
 """
 
 
