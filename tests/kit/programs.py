@@ -34,9 +34,6 @@ from tests.kit.stores import opened
 MOCK_COMMAND = (sys.executable, "-m", "mock_c06")
 ENVIRONMENT = os.environ  # noqa: TID251 - a child's environment
 MOCK_BARE = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("MOCK_C06_")}
-UNDER_TEST = "PYTEST_VERSION" in ENVIRONMENT
-"""Whether copies may be started: a benchmark measures the real programs."""
-
 Process = subprocess.Popen[str] | Copy
 EPHEMERAL = ("--port", "0", "--official-port", "0", "--control-port", "0")
 
@@ -81,11 +78,16 @@ def run_mock_here(
     )
 
 
+def may_copy() -> bool:
+    """Return whether copies are started: a benchmark measures the real programs, and coverage counts nothing else."""
+    return "PYTEST_VERSION" in ENVIRONMENT and "COVERAGE_PROCESS_CONFIG" not in ENVIRONMENT
+
+
 @contextmanager
 def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iterator[Served]:
     """Keep a mock running; end it by its process id."""
     process: Process
-    if command == MOCK_COMMAND and UNDER_TEST:
+    if command == MOCK_COMMAND and may_copy():
         serve = ["serve", *EPHEMERAL, *arguments]
         process = start_copy("mock_c06", serve, environment=MOCK_BARE, folder=Path.cwd())
     else:
@@ -186,7 +188,7 @@ class Place:
     def _is_usual(self, module: str, within: Sequence[str]) -> bool:
         """Return whether a copy does the same: variables that are not the gateway's may be Python's own."""
         others = [name for name in self.settings if not name.startswith("GATEWAY_")]
-        return (UNDER_TEST, module, within, others) == (True, "gateway", (), [])
+        return may_copy() and (module, within, others) == ("gateway", (), [])
 
     def log(self) -> str:
         """Return what the gateway logged so far."""
