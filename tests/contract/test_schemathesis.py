@@ -182,7 +182,7 @@ def _with_scope(form: Any, scope: str | None) -> Any:
 
 Check = Callable[[Case[Any], Stage], None]
 
-EXAMPLES, SCENARIOS, STEPS = 8, 12, 6
+EXAMPLES, SCENARIOS, STEPS = 5, 8, 6
 CHECKS = {
     "positive_data_acceptance": {"enabled": False},  # a name can be well-formed and unknown: 422
     "ignored_auth": {"enabled": False},  # calls without the session's token; test_every_answer.py covers them

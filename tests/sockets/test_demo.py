@@ -17,6 +17,7 @@ from demo.processes import Programs
 from demo.report import Report
 from demo.scene import set_up
 from demo.steps import MainJob, StepFailed
+from demo.used_store import unused
 from portal.gateway_client import GatewayClient
 from tests.kit.scene import MASTER_KEY
 from tests.kit.source import ROOT
@@ -65,16 +66,17 @@ def test_the_demo_shows_eighteen_steps_and_leaves_no_process_or_file() -> None:
 
 
 @pytest.mark.postgresql
-def test_the_demo_runs_twice_on_the_same_postgresql_and_leaves_one_database(
+def test_the_demo_runs_on_postgresql_and_leaves_one_database_that_the_next_run_leaves_alone(
     postgresql_server: Server,
 ) -> None:
     url = postgresql_server.make_database(template="template1")  # without any table: the demo migrates it
     own = {"PATH": "/usr/bin:/bin", "GATEWAY_DATABASE_URL": url, "GATEWAY_MASTER_KEY": MASTER_KEY}
-    for _ in range(2):
-        done = subprocess.run(COMMAND, cwd=ROOT, env=own, capture_output=True, timeout=240, check=False)
-        assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (18 steps)", done.stdout.decode()
-        assert (done.returncode, done.stderr) == (0, b"")
+    done = subprocess.run(COMMAND, cwd=ROOT, env=own, capture_output=True, timeout=240, check=False)
+    assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (18 steps)", done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
     assert [name for name in postgresql_server.list_databases() if "demo" in name] == []
+    with unused({"GATEWAY_DATABASE_URL": url}) as store:  # an empty one, as the first was
+        assert "/dancu_demo_" in store["GATEWAY_DATABASE_URL"]
 
 
 def test_a_demo_that_is_interrupted_ends_its_programs() -> None:

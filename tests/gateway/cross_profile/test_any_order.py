@@ -373,7 +373,7 @@ class PortalsAndOperators(RuleBasedStateMachine):
 IN_FLIGHT = 6
 
 
-EXAMPLES = {"sqlite": 10, "postgresql": 3}
+EXAMPLES = {"sqlite": 7, "postgresql": 2}
 
 
 @pytest.mark.parametrize("kind", BOTH)

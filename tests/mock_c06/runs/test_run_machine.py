@@ -165,6 +165,6 @@ def machine() -> Iterator[type[RunsBesideEachOther]]:
 
 def test_runs_beside_each_other_answer_as_if_each_were_alone(machine: type[RunsBesideEachOther]) -> None:
     walks = settings(
-        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(machine, settings=walks)
