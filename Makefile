@@ -1,4 +1,5 @@
-# Everything a newcomer types. `make check` is all that CI checks before its whole suite. Only fix, lock, bench and parity change files that are kept.
+# Everything a newcomer types. `make check` is for daily work; CI runs `make lint`, `make audit` and `make test` (.ci/run). Only fix,
+# lock, bench, parity and screenshots change files under version control.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,7 +22,7 @@ install: ## make .venv with every locked package and the console scripts
 demo: install ## run the main job once over real sockets, and say what each step showed
 	@$(BIN)/python -m demo run
 
-serve: install ## keep mock, gateway and test portal up; Ctrl-C ends all; SERVE="--port 9000" chooses ports, --help names all
+serve: install ## run mock, gateway and test portal; Ctrl-C ends all; SERVE="--port 9000" chooses ports, --help names all
 	@$(BIN)/python -m demo serve $(SERVE)
 
 # A test takes twice its time under coverage, which therefore counts one case of most fast ones: a lower bound. The rest
@@ -52,7 +53,7 @@ mutants: install ## plant known defects one at a time; each must make a test fai
 audit: install ## look the locked packages up for known vulnerabilities; exit 0 only if all were looked up
 	@$(BIN)/python tools/audit.py
 
-sbom: install ## write what each program is made of (CycloneDX) into .cache/sbom/
+sbom: install ## write the components of each program (CycloneDX) into .cache/sbom/
 	@$(BIN)/python tools/sbom.py
 
 bench: install ## measure side by side (wrk), print goals, keep them in benchmarks/results/; BENCH="--quick" or --help
@@ -71,14 +72,14 @@ browser: ## install Chromium from the system's packages where it is missing and 
 screenshots: install browser ## take the pictures of the test portal into docs/images/
 	@$(BIN)/python tools/screenshots.py
 
-fix: install ## format, mend what ruff can, write what is generated anew
+fix: install ## format, fix what ruff can, write the generated files again
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/threats.py
 	$(BIN)/gateway openapi > .cache/gateway.json && mv .cache/gateway.json openapi/gateway.json
 	$(BIN)/python tools/contract_coverage.py
 
-lock: install ## resolve the dependencies anew; LOCK="--upgrade-package NAME" moves one
+lock: install ## resolve the dependencies again; LOCK="--upgrade-package NAME" moves one
 	@export UV_CACHE_DIR=.cache/uv UV_PYTHON_DOWNLOADS=never; uv=$$(ls .uv/bin/uv .uv/lib/bin/uv 2>/dev/null | head -n 1); \
 	lock() { $$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate $(LOCK) "$$@" > /dev/null; }; \
