@@ -2,8 +2,7 @@
 
 A reader of the code follows the same calls. Each kind of request is measured several times after a warm-up; the smallest
 count is used, since the others contain other work. Background tasks are left out (`traced.py`). `--calls` lists each
-function with the number of its calls, `--order` lists the calls in order; neither stores a result. Limits:
-docs/performance.md.
+function with the number of its calls, `--order` lists the calls in order; neither stores a result.
 """
 
 import asyncio
