@@ -47,7 +47,7 @@ def serve_command(
       PORTAL_CLIENT_ID=acc_… PORTAL_CLIENT_SECRET_FILE=secret.txt portal serve --port 8200
 
     \b
-    Settings, of the environment or of .env in this folder (docs/test-portal.md):
+    Settings, from the environment or .env in this folder (docs/test-portal.md):
       PORTAL_CLIENT_ID              the account at the gateway; must be set
       PORTAL_PRIVATE_KEY_FILE       its key, or on sandbox its secret:
       PORTAL_CLIENT_SECRET_FILE     one of the two must be set
@@ -60,12 +60,12 @@ def serve_command(
       PORTAL_STORE_KEY_FILE         their key; made if missing
       PORTAL_RETENTION_DAYS         days until a dossier is deleted
       PORTAL_TRUSTED_PROXIES        networks whose X-Forwarded-For counts
-      PORTAL_LOGIN_RATE             sign-ins a minute
-      PORTAL_VERIFICATION_RATE      verifications a minute and visitor
+      PORTAL_LOGIN_RATE             sign-ins a minute of one person
+      PORTAL_VERIFICATION_RATE      verifications a minute of one person
       PORTAL_MOCK_CONTROL_URL       the mock's control face, for /_test
       PORTAL_MOCK_CONTROL_TOKEN     its token
       PORTAL_SUSPENDED_CLIENT_ID    a suspended account, for /_test
-      PORTAL_TEST_PAGE_PUBLIC       serve /_test off loopback too
+      PORTAL_TEST_PAGE_PUBLIC       serve /_test at a public address too
     """
     # The libraries of the server are slow to load, and `--help` needs none.
     import uvicorn
@@ -89,7 +89,7 @@ def serve_command(
     uvicorn.Server(config).run(sockets=[listener])
 
 
-@receipts.command("verify")
+@receipts.command("verify", short_help="Check a proof of a receipt, without the gateway.")
 def verify_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The proof (C2SP tlog-proof).")],
     key: Annotated[

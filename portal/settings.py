@@ -80,7 +80,7 @@ class Settings(BaseModel):
     login_rate: int = Field(
         default=30, ge=1, description="Sign-ins a minute: of a person; failed, of a network."
     )
-    verification_rate: int = Field(default=20, ge=1, description="Verifications a minute and visitor.")
+    verification_rate: int = Field(default=20, ge=1, description="Verifications a minute of one person.")
     mock_control_url: HttpUrl | None = None
     mock_control_token: SecretStr | None = None
     suspended_client_id: str | None = Field(

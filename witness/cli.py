@@ -53,7 +53,7 @@ def _root(
     pass
 
 
-@app.command("serve")
+@app.command("serve", short_help="Follow the log and cosign its checkpoints until Ctrl-C.")
 def serve_command(
     gateway: Annotated[str, typer.Option(metavar="URL", help="The gateway's address.")],
     key: Annotated[Path, typer.Option(metavar="FILE", help="This witness's key; made if missing.")],

@@ -103,7 +103,9 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         role: Roles = None,
         field: Fields = None,
         all_fields: AllFields = False,
-        scope: Annotated[list[str] | None, typer.Option(help="Default: verify prefill.")] = None,
+        scope: Annotated[
+            list[str] | None, typer.Option(help="Repeat for more. Default: verify prefill.")
+        ] = None,
         officers_file: OfficersFile = None,
         public_key: PublicKeyFile = None,
         allow_bearer: Annotated[

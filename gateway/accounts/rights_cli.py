@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.profiles.model import Gateway
 
 Procedures = Annotated[list[str] | None, typer.Option("--procedure", help="A slug; repeat for more.")]
-AllProcedures = Annotated[bool, typer.Option("--all-procedures")]
+AllProcedures = Annotated[bool, typer.Option("--all-procedures", help="Every procedure.")]
 Roles = Annotated[list[str] | None, typer.Option("--role", help="A role; repeat for more. Default: all.")]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="A registry field; repeat for more.")]
 AllFields = Annotated[bool, typer.Option("--all-fields", help="All except ethnicity and religion.")]
@@ -76,7 +76,7 @@ def add_rights_commands(app: typer.Typer, open_gateway: OpenGateway) -> None:
         field: Fields = None,
         all_fields: AllFields = False,
         replace: Annotated[
-            bool, typer.Option("--replace", help="In place of the present grants; else beside them.")
+            bool, typer.Option("--replace", help="Replace the present grants; else they stay.")
         ] = False,
         dry_run: DryRun = False,
         as_json: AsJson = False,
@@ -104,7 +104,7 @@ def add_rights_commands(app: typer.Typer, open_gateway: OpenGateway) -> None:
     def scopes_command(
         client_id: ClientIdArgument,
         *,
-        scope: Annotated[list[str], typer.Option(help="A scope that the account has from now on; repeat.")],
+        scope: Annotated[list[str], typer.Option(help="A scope that the account then has; repeat for more.")],
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:

@@ -22,7 +22,8 @@ _APPLY_HELP = """Write the application that C06 asks for: a signed bundle and a 
 Agency, procedures, data items, operations and officers come from the store;
 FILE states the rest (--template prints one to fill in). A preflight of the
 sandbox's connection asks the test environment about a number that nobody has.
-If something is missing, each is one line, and exit 1; --draft writes it anyway.
+For each missing piece the command prints one line, then exits with 1; --draft
+writes the bundle anyway.
 """
 _APPLY_EXAMPLES = """\b
 Examples:
@@ -54,10 +55,10 @@ def _add_application(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("application", help=_APPLY_HELP, epilog=_APPLY_EXAMPLES)
     def application(
         *,
-        file: Annotated[Path | None, typer.Option(help="What is stated, TOML or .json.")] = None,
+        file: Annotated[Path | None, typer.Option(help="The statement, as TOML or JSON (.json).")] = None,
         template: Annotated[bool, typer.Option("--template", help="Print a file to fill in.")] = False,
         organisation: Annotated[
-            str | None, typer.Option(help="The applicant, if several could apply.")
+            str | None, typer.Option(help="The agency that applies, if the store has several.")
         ] = None,
         out: Annotated[Path, typer.Option(help="The bundle; the page has the same name, .html.")] = Path(
             "official-application.json"
@@ -159,7 +160,7 @@ def _add_open(app: typer.Typer, open_gateway: OpenGateway) -> None:
         *,
         file: Annotated[Path, typer.Option(help="The file from C06's desk.")],
         issuer_key: Annotated[
-            Path | None, typer.Option(help="The desk's public JWK, received by another way.")
+            Path | None, typer.Option(help="The desk's public JWK, received over another channel.")
         ] = None,
         dry_run: DryRun = False,
         as_json: AsJson = False,

@@ -63,7 +63,8 @@ def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
             typer.Option("--keyless", help="Without the master key: every hash, no signature and no MAC."),
         ] = False,
         witness: Annotated[
-            str | None, typer.Option(metavar="URL", help="A witness, or a file with its checkpoint.")
+            str | None,
+            typer.Option(metavar="URL", help="A witness's address, or a file with its checkpoint."),
         ] = None,
         witness_key: Annotated[
             Path | None,

@@ -85,7 +85,7 @@ def _entry(state: State, act: str, now: datetime) -> AuditEntry:
 async def begin_evidence(
     database: Database, transaction: Transaction, key: Key, *, reseal: ResealKeys | None
 ) -> None:
-    """AuditMark the rows that have no MAC, give the waiting entries one, and record that the older keys are sealed anew.
+    """Mark the rows that have no MAC, give the waiting entries one, and record that the older keys are sealed anew.
 
     `key` is the store's first evidence key. A new store (`reseal` None) gets a mark without rows.
 

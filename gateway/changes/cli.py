@@ -25,7 +25,7 @@ ChangeId = Annotated[
     str, typer.Argument(metavar="CHANGE", help="Its id, such as chg_…, or 8 characters after `chg_`.")
 ]
 ProfileName = Annotated[Profile, typer.Argument(metavar="PROFILE", help="sandbox or official.")]
-Why = Annotated[str | None, typer.Option("--reason", help="For the evidence; no person's data.")]
+Why = Annotated[str | None, typer.Option("--reason", help="Why; the audit keeps it. No person's data.")]
 
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
@@ -113,8 +113,12 @@ def _add_set_policy(app: typer.Typer, commands: Commands) -> None:
     def set_policy(
         profile: ProfileName,
         *,
-        reuse: Annotated[str | None, typer.Option(help="account or dossier.")] = None,
-        reuse_seconds: Annotated[int | None, typer.Option(min=1)] = None,
+        reuse: Annotated[
+            str | None, typer.Option(help="Where a verification is reused: account or dossier.")
+        ] = None,
+        reuse_seconds: Annotated[
+            int | None, typer.Option(min=1, help="How long a verification is valid.")
+        ] = None,
         account_hour: Annotated[int | None, typer.Option(min=1, help="Wrong claims an hour.")] = None,
         subject_day: Annotated[int | None, typer.Option(min=1, help="Wrong claims on one number.")] = None,
         confirmed_hour: Annotated[int | None, typer.Option(min=1, help="Answers an hour.")] = None,

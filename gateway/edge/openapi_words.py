@@ -35,13 +35,13 @@ MEMBERS: Mapping[str, str] = {
     "application": "SHA-256 of the application's bundle.",
     "approved_at": "When a second person approved it.",
     "approved_by": "Who approved it.",
-    "as_of": "When the registry's record was last changed, if it says so.",
+    "as_of": "The registry's own time of the record; null if its answer has none.",
     "at": "When it happened.",
     "aud": "The API that the token is for.",
     "auth_time": "When the person was authenticated, as the portal asserts it.",
     "authentication": "How the portal authenticated the person.",
     "authorization_details": (
-        "RFC 9396: what the account, or this token, may ask for. Entries add up, each for itself."
+        "RFC 9396: what the account, or this token, may ask for. Each entry counts by itself; entries are not combined."
     ),
     "authorization_details_types_supported": "The types of `authorization_details`.",
     "authorization_servers": "The issuers whose tokens are accepted.",
@@ -95,10 +95,10 @@ MEMBERS: Mapping[str, str] = {
     "enquiry_alarms": "Accounts that have used 80 % of a limit.",
     "enquiry_warnings": "A warning about each profile's enquiries, or null.",
     "entries": "The entries, oldest first.",
-    "epoch": "The counter of the profile's connection.",
+    "epoch": "A number that each configuration change raises.",
     "error": "The error's code.",
     "error_description": "What is wrong.",
-    "errors": "All errors of the class that the code names.",
+    "errors": "Every error of the kind that `code` names.",
     "exp": "When the token ends, in seconds since 1970.",
     "expires_at": "When it ends; null if it does not.",
     "expires_in": "In how many seconds the token ends.",
@@ -152,7 +152,7 @@ MEMBERS: Mapping[str, str] = {
     "officers": "The officers' ids.",
     "official": "Of the profile `official`.",
     "operation": "The registry's operation that returns the field.",
-    "operations": "The registry's operations that it takes.",
+    "operations": "The registry's operations that the fields need.",
     "operators": "The operators.",
     "organisation": "The agency's e-id.",
     "organisation_name": "The organisation's name.",
@@ -290,8 +290,8 @@ OPERATIONS: Mapping[str, str] = {
     ),
     "get_verification": "A verification in any state, until its retention ends.",
     "revoke_verification": (
-        "End the verification and all that were derived from the same answer of the registry. The next "
-        "enquiry asks anew."
+        "End the verification and all that derive from the same answer of the registry. For the next enquiry the registry is "
+        "asked again."
     ),
     "evaluate_fields": (
         "What the grants and scopes of this token allow for a form, without a claim and without a "
@@ -307,8 +307,8 @@ OPERATIONS: Mapping[str, str] = {
     ),
     "prefill_form": (
         "Ask the registry for the fields of a form. Send a receipt or a verification's id; the "
-        "procedure, dossier and role are repeated as guards. The answer is 200 also when the registry "
-        "gave nothing: then the citizen declares."
+        "procedure, dossier and role are repeated, and must be those of the verification. The answer is 200 also when the "
+        "registry gave nothing: then the citizen declares."
     ),
     "file_discrepancy": (
         "The citizen says that a value of the registry is wrong. Until an operator resolves it, prefills "

@@ -141,7 +141,7 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
         to: To = "",
         limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most rows that are printed.")] = 100,
         before: Annotated[
-            int | None, typer.Option(min=1, metavar="ENTRY", help="Go on before this entry.")
+            int | None, typer.Option(min=1, metavar="ENTRY", help="Continue before this entry.")
         ] = None,
         *,
         as_json: AsJson = False,
@@ -192,7 +192,8 @@ def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
         from_: From = "",
         to: To = "",
         out: Annotated[
-            Path | None, typer.Option(metavar="DIR", help="Write a new folder that verifies by itself.")
+            Path | None,
+            typer.Option(metavar="DIR", help="Write a new folder, with the program that checks it."),
         ] = None,
         *,
         as_json: AsJson = False,
@@ -270,7 +271,7 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
             bool,
             typer.Option(
                 "--rewrite",
-                help="On PostgreSQL, write the table anew, so that its files have nothing erased; enquiries wait meanwhile.",
+                help="On PostgreSQL, rewrite the table, so that its files have nothing erased; enquiries are refused meanwhile.",
             ),
         ] = False,
         dry_run: DryRun = False,
@@ -279,7 +280,7 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
         """Erase entries about citizens that are older than GATEWAY_AUDIT_RETENTION_MONTHS.
 
         Their rows and leaves stay, so every proof stays valid; the erasure is a row itself. Once there
-        are operators, a data-protection officer or an admin is signed in.
+        are operators, a data-protection officer or an admin signs in first.
         """
 
         async def erase(gateway: Gateway) -> Erased:

@@ -38,23 +38,27 @@ _ROTATE_HELP = """Make a new key of a purpose, without stopping anything.
 
 Running workers know it within a second. It is used after three minutes, when
 every cached key set has it; after a leak, in two seconds. Once there are
-operators, only a signed-in admin rotates official's keys and the master key;
-anyone on the host rotates the sandbox's (--profile sandbox).
+operators, only a signed-in admin rotates official's keys, the audit's keys
+(checkpoint, evidence) and the master key; anyone on the host rotates the
+sandbox's (--profile sandbox).
 
 \b
-token    signs access tokens; the old one is accepted until the last ends
-receipt  signs receipts; the old one stays accepted, as receipts are evidence
-lookup   finds claims; the old one is used as long as a row needs it
-pseudonym    replaces numbers of citizens in the evidence, used at once; the
-             old one still finds what it made, so no ledger is split
+token        signs access tokens; the old one is accepted until its last
+             token has expired
+receipt      signs receipts; the old one stays accepted, as receipts are
+             evidence
+lookup       finds claims; the old one is used as long as a row needs it
+pseudonym    replaces numbers of citizens in the audit; used at once; the old
+             one still finds the rows under it, so no ledger is split
 data         seals claims and notes; the old one opens what it sealed
 credential   digests of client secrets and sessions; the old one stays valid
 idempotency  finds kept answers; the old one is used for 25 hours
-issuance     opens what C06 issues; the old one opens what is under way
-application  signs applications for the official account
-checkpoint  signs the audit's checkpoints; the old one signs too for 30 days
-evidence  authenticates the audit's entries; used at once
-master   seals all the others, which are resealed at once
+issuance     opens what C06 issues; used at once; the old one opens what C06
+             sealed to it
+application  signs applications for the official account; used at once
+checkpoint   signs the audit's checkpoints; the old one signs too for 30 days
+evidence     authenticates the audit's entries; used at once
+master       seals all the others, which are resealed at once
 """
 _ROTATE_EXAMPLES = """\b
 Examples:
@@ -92,7 +96,7 @@ Leaked = Annotated[
     ),
 ]
 NewKeyFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="master, where it is a setting: 32 bytes, base64url.")
+    Path | None, typer.Option(metavar="FILE", help="For master, if it is a setting: 32 bytes, base64url.")
 ]
 
 

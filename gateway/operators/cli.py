@@ -145,7 +145,7 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
 def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("list", epilog="Example: gateway operators list --json")
     def list_all(*, as_json: AsJson = False) -> None:
-        """List the operators: role, state, and who created them."""
+        """List the operators with role and state; --json also says who created each."""
         from gateway.operators import store
 
         async def read(database: Database) -> list[OperatorRecord]:

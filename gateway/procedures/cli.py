@@ -62,7 +62,13 @@ def _add_list(app: typer.Typer, clock: Clock) -> None:
 
 def _add_show(app: typer.Typer, clock: Clock) -> None:
     @app.command(epilog="Example: gateway procedures show khai-sinh --json")
-    def show(procedure: Annotated[str, typer.Argument(metavar="SLUG")], *, as_json: AsJson = False) -> None:
+    def show(
+        procedure: Annotated[
+            str, typer.Argument(metavar="SLUG", help="Its slug, such as khai-sinh, or a mã TTHC.")
+        ],
+        *,
+        as_json: AsJson = False,
+    ) -> None:
         """Show one service by its slug or a mã TTHC valid today."""
         day = today(clock)
         found = _load().find(procedure, day)

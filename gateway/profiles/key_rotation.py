@@ -74,8 +74,8 @@ NOT_ENDED = {
 """The purposes of which a leaked key stays accepted, each with the reason."""
 
 BY_ADMIN = (
-    "there are operators: the keys of official, and the master key, are rotated by an admin who is signed in: "
-    "gateway login NAME"
+    "there are operators: the keys of official and of the audit, and the master key, are rotated by an admin who is "
+    "signed in: gateway login NAME"
 )
 
 

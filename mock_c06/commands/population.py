@@ -131,7 +131,7 @@ _WRITERS = {
 }
 
 
-@population_app.command("report")
+@population_app.command("report", short_help="Compare the generated population with the census.")
 def report_command(
     population: _Size = DEFAULT_POPULATION,
     seed: PopulationSeed = _SEED,

@@ -126,7 +126,7 @@ def _journal() -> None:
     pass
 
 
-@journal_app.command("export")
+@journal_app.command("export", short_help="Print the log of a serving mock as a provider gives it.")
 def export_command(
     run: Annotated[str, typer.Option(help="The run whose log is exported.")] = "default",
     account: Annotated[str | None, typer.Option(help="Only this account's calls.")] = None,

@@ -49,7 +49,7 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """Wrong if any entry is, not observation if there was no entry to look at."""
+        """Wrong if any entry is, not seen if there was no entry to look at."""
         if self.wrong:
             return Verdict.WRONG
         return Verdict.RIGHT if self.looked_at else Verdict.NOT_SEEN

@@ -7,9 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from mock_c06.commands.main import app as mock
+from portal.cli import app as portal
 from tests.kit.source import ROOT
 from tools.install import OLDEST, TOO_NEW
+from witness.cli import app as witness
 
 DOCUMENTS = ("README.md", "README.vi.md", "CONTRIBUTING.md")
 MODULES = {"gateway": "gateway", "mock-c06": "mock_c06"}
@@ -106,6 +111,25 @@ def test_every_make_target_in_the_documents_exists() -> None:
 def test_every_console_command_in_the_documents_exists() -> None:
     named = sorted(pair for pair in _read_commands() if pair[0] != "make")
     assert [pair for pair in named if not _runs(*pair)] == []
+
+
+@pytest.mark.parametrize(
+    ("program", "group"),
+    [
+        (mock, ()),
+        (mock, ("journal",)),
+        (mock, ("population",)),
+        (portal, ()),
+        (portal, ("receipts",)),
+        (witness, ()),
+    ],
+)
+def test_the_help_of_a_group_cuts_no_sentence_of_a_command(
+    program: typer.Typer, group: tuple[str, ...]
+) -> None:
+    _, _, commands = CliRunner().invoke(program, [*group, "--help"]).output.partition("Commands:\n")
+    assert [line for line in commands.splitlines() if line.endswith("...")] == []
+    assert commands
 
 
 def test_a_make_target_that_does_not_exist_is_found() -> None:
