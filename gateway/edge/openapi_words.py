@@ -75,7 +75,7 @@ MEMBERS: Mapping[str, str] = {
     "credential_warnings": "A warning about each profile's credentials, or null.",
     "credentials": "The account's keys and secrets, without their values.",
     "crv": "The curve of the key.",
-    "date_form": "How the registry writes dates.",
+    "date_form": "How a question writes a birth date; null: as the dialect usually does.",
     "days_left": "In how many days the credentials at the registry end.",
     "deadline_ms": "How long the gateway waits for the registry, in milliseconds.",
     "derived_from": "The verification for which the registry was asked; null if it is this one.",
