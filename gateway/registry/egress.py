@@ -9,16 +9,20 @@ environment's proxies. Its failures are aiohttp's, which `http_sender.py` turns 
 
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from ipaddress import ip_network
+from typing import Any
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import AddrInfoType, SocketFactoryType
 from aiohttp.connector import Connection as PooledConnection
 from aiohttp.tracing import Trace
 
 from gateway.errors.operators import SettingInvalid
+from gateway.errors.registry import RegistryAnswerInvalid
 from gateway.errors.requests import ProfileMismatch
 from gateway.registry.addresses import IpAddress, address_of, is_loopback, literal_of, may_reach, plain_host
 from gateway.registry.connection import Connection, Dialect, Owner
@@ -31,6 +35,11 @@ _MAX_CONNECTIONS = 128
 # Shorter than the 5 s of common servers: a question sent into a closing connection is lost.
 _KEEPALIVE_SECONDS = 4.0
 _CHUNK = 1 << 14
+_MAX_RECEIVED = (1 << 20) + (1 << 16)
+"""Bytes that may arrive for one question: the limit of a body (`http_sender.py`), its head and its framing."""
+
+_MAX_MESSAGES = 8
+"""Interim answers (1xx) and the answer to one question."""
 _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
 
 
@@ -121,8 +130,53 @@ def filtered_sockets(policy: EgressPolicy) -> SocketFactoryType:
     return make
 
 
+class _BoundedHandler(ResponseHandler):
+    """Bounds what arrives for one question, by its raw size and its number of messages.
+
+    aiohttp parses all that arrives, and uvloop reads on while more comes: interim answers without end, chunks of one byte, or
+    answers on an idle connection would keep the worker from every other request, also of the other profile.
+    """
+
+    _received = _messages = 0
+
+    def set_response_params(self, **members: Any) -> None:
+        """Begin to read the answer to the next question."""
+        self._received = self._messages = 0
+        super().set_response_params(**members)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Keep a message for the reader of the answer."""
+        self._messages += 1
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived, a piece at a time; close the connection if it is too much."""
+        self._received += len(data)
+        if self._received > _MAX_RECEIVED:
+            self._refuse()
+        for start in range(0, len(data) or 1, _CHUNK):
+            if self.exception() is not None:
+                return
+            super().data_received(data[start : start + _CHUNK])
+            if self._messages > _MAX_MESSAGES:
+                self._refuse()
+
+    def _refuse(self) -> None:
+        error, payload = RegistryAnswerInvalid("answer too large"), self._payload
+        self.set_exception(error)
+        if payload is not None:
+            payload.set_exception(error)
+            self._payload = None  # the end of the connection would replace the error
+        if self.transport is not None:
+            self.transport.abort()
+
+
 class _Connector(aiohttp.TCPConnector):
     """Sends no question on a connection on which something came without one: aiohttp would return that as its answer."""
+
+    def __init__(self, **members: Any) -> None:
+        super().__init__(**members)
+        self._factory = partial(_BoundedHandler, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
 
     async def connect(
         self,

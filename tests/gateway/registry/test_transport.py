@@ -150,6 +150,57 @@ async def test_a_peer_that_misbehaves_on_the_socket_becomes_an_error_of_ours(
             await registry.confirm(question())
 
 
+INTERIM = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "repeated"),
+    [(b"", INTERIM), (CHUNKED, b"1\r\nx\r\n"), (CHUNKED + b"1;", b"extension")],
+    ids=["interim answers", "chunks of one byte", "a chunk's extension"],
+)
+async def test_threat_46_framing_without_end_is_cut_off_by_its_size_and_not_by_the_deadline(
+    begin: bytes, repeated: bytes
+) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        writer.write(begin)
+        while True:
+            writer.write(repeated * 1024)
+            await writer.drain()
+
+    async with _served(speak) as registry:
+        with pytest.raises(RegistryAnswerInvalid, match="too large"):
+            await registry.confirm(question(within=60))
+
+
+async def test_threat_46_answers_without_end_on_an_idle_connection_close_it() -> None:
+    closed = asyncio.Event()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        writer.write(_http("200 OK", verdict()))
+        await asked.wait()
+        try:
+            while True:
+                writer.write(_http("200 OK", verdict()))
+                await writer.drain()
+        except ConnectionError:
+            closed.set()
+
+    asked = asyncio.Event()
+    async with _served(speak) as registry:
+        assert await registry.confirm(question()) is True
+        asked.set()
+        async with asyncio.timeout(3):  # aiohttp closes an idle connection after four seconds
+            await closed.wait()
+
+
+async def test_a_few_interim_answers_come_before_the_answer() -> None:
+    async with _served(_saying(INTERIM * 3 + _http("200 OK", verdict()))) as registry:
+        assert await registry.confirm(question()) is True
+
+
 async def test_threat_25_a_trickle_on_a_real_socket_ends_at_the_deadline() -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _packet(reader)
