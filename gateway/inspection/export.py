@@ -1,7 +1,8 @@
 """Export rows of the audit: as JSON lines, or as a folder that anyone can verify without the gateway.
 
 The rows of an export have no gap: from the first of the period to the last, in the order of rows. The folder has the rows,
-the signed checkpoint, an inclusion proof for each row, and a verifier of one file (`standalone_verifier.py`). An export has
+the signed checkpoint, an inclusion proof for each row, and a verifier of one file (`standalone_verifier.py`). After its last row come the
+later erasures that name rows of the export, since a row without content is evidence only with its erasure. An export has
 pseudonyms, dossiers and officers' pseudonyms: it is written for its owner only.
 """
 
@@ -22,7 +23,7 @@ from gateway.audit.state import write_canonical
 from gateway.audit.tree import TILE_HEIGHT, SubtreeRoot, node_hash, prove_inclusion
 from gateway.errors.operators import AlreadyExists, OperationError, Unknown
 from gateway.inspection.period import Period
-from gateway.inspection.store import find_rows, list_rows
+from gateway.inspection.store import find_rows, list_later_erasures, list_rows
 from gateway.private_files import make_private_folder
 from gateway.profiles.model import Gateway
 from gateway.storage.database import Transaction
@@ -130,18 +131,24 @@ async def _pages(
 
 async def _write_rows(connection: Transaction, export: Export, rows: IO[str], proofs: IO[str]) -> None:
     subtree = _tile_reader(connection)
+
+    async def write(row: Mapping[str, Any]) -> None:
+        rows.write(_line(row))
+        hashes = await prove_inclusion(row["row"] - 1, export.size, subtree)
+        proof = {
+            "row": row["row"],
+            "leaf_index": row["row"] - 1,
+            "tree_size": export.size,
+            "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
+            "hashes": encode(hashes),
+        }
+        proofs.write(json.dumps(proof) + "\n")
+
     async for page in _pages(connection, (export.first, export.last)):
         for row in page:
-            rows.write(_line(row))
-            hashes = await prove_inclusion(row["row"] - 1, export.size, subtree)
-            proof = {
-                "row": row["row"],
-                "leaf_index": row["row"] - 1,
-                "tree_size": export.size,
-                "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
-                "hashes": encode(hashes),
-            }
-            proofs.write(json.dumps(proof) + "\n")
+            await write(row)
+    for row in await list_later_erasures(connection, first=export.first, last=export.last):
+        await write(row)
 
 
 def _line(row: Mapping[str, Any]) -> str:

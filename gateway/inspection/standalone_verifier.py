@@ -3,12 +3,13 @@
 Run it in the folder of the export: `python verify.py`. It needs Python 3.11 and the package `cryptography`, and nothing of
 the gateway. Exit 0, or 1 with the first bad row. It checks: the checkpoint's signature by one of the keys; each row's leaf
 hash, computed from salt and content; each row's path to the checkpoint's root; that no row between the first and the last
-is missing; the hash chain of rows that have one. The keys below came with the export: compare them with
-`/.well-known/audit/key`, or give a key that you got another way: `python verify.py --key VKEY`.
+is missing; the hash chain of rows that have one; that an erasure names each row without content. The keys below came with the
+export, as this file did: who does not trust the sender takes the file from the gateway's source code, and gives the rows that
+they expect and a key of `/.well-known/audit/key`: `python standalone_verifier.py FOLDER --rows 1-40 --key VKEY`.
 
 A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; or `body`, the text
-that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`. Source: RFC 9162 §2.1,
-C2SP tlog-checkpoint and signed-note.
+that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`; the erasure is a later row, which
+may come after the last row of the export. Source: RFC 9162 §2.1, C2SP tlog-checkpoint and signed-note.
 """
 
 import argparse
@@ -31,6 +32,7 @@ FIRST, LAST = 1, 0
 """The rows of the export; the export fills them in."""
 
 _OWN = {"row", "leaf", "salt", "body", "previous", "hash", "digest"}
+_ERASED = "erased"
 _ED25519 = b"\x01"
 _LONGEST = 1 << 20
 """Limit of a line, and of the checkpoint, in characters."""
@@ -45,36 +47,72 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify an export of the audit.")
     parser.add_argument("folder", nargs="?", default=str(Path(__file__).resolve().parent))
     parser.add_argument("--key", action="append", metavar="VKEY", help="a key to trust instead of those here")
+    parser.add_argument(
+        "--rows", type=_range, metavar="FIRST-LAST", help="the rows to expect", default=(FIRST, LAST)
+    )
     given = parser.parse_args()
     try:
-        size, root, rows = verify(Path(given.folder), given.key or list(KEYS))
+        size, root, rows, erased = verify(Path(given.folder), given.key or list(KEYS), given.rows)
     except Bad as bad:
         sys.stdout.write(f"bad: {bad}\n")
         return 1
     except (OSError, ValueError) as error:
         sys.stdout.write(f"bad: not an export that can be read ({type(error).__name__})\n")
         return 1
-    sys.stdout.write(f"ok: {rows} rows are in the tree of {size} rows, root {root.hex()}\n")
+    counted = f"{rows} rows are in the tree of {size} rows" + (f", {erased} of them erased" if erased else "")
+    sys.stdout.write(f"ok: {counted}, root {root.hex()}\n")
     return 0
 
 
-def verify(folder: Path, keys: list[str]) -> tuple[int, bytes, int]:
-    """Return the checkpoint's size and root, and the number of rows. Raises `Bad`."""
+def _range(text: str) -> tuple[int, int]:
+    """Read `4-9`. Raises `ValueError`."""
+    first, last = text.split("-")
+    return int(first), int(last)
+
+
+def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, bytes, int, int]:
+    """Return the checkpoint's size and root, the number of rows, and how many of them were erased. Raises `Bad`."""
     for name in ("checkpoint", "rows.ndjson", "proofs.ndjson"):
         if not (folder / name).is_file():  # a pipe or a device would have no end
             raise Bad(f"{name}: not a file")
     with (folder / "checkpoint").open(encoding="utf-8") as file:
         size, root = _read_checkpoint(file.read(_LONGEST), keys)
-    number, chained = FIRST - 1, ""
+    first, last = rows
+    number, chained, empty, named = first - 1, "", list[int](), list[tuple[int, int]]()
     for row, proof in zip_longest(_lines(folder / "rows.ndjson"), _lines(folder / "proofs.ndjson")):
         number += 1
         try:
-            chained = _check_row(number, _parse(row or "{}"), _parse(proof or "{}"), size, root, chained)
+            members = _parse(row or "{}")
+            if number > last:
+                number, chained = _after(number, members), ""
+            chained = _check_row(number, members, _parse(proof or "{}"), size, root, chained)
+            if set(members) == {"row", "leaf"}:
+                empty.append(number)
+            if members.get("kind") == _ERASED:
+                named += map(_range, members.get("erased", ()))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Bad(f"row {number}: can't be read") from None
-    if number != LAST:
-        raise Bad(f"row {number + 1}: missing" if number < LAST else f"row {LAST + 1}: not of this export")
-    return size, root, LAST - FIRST + 1
+    if number < last:
+        raise Bad(f"row {number + 1}: missing")
+    _check_erased(empty, sorted(named))
+    return size, root, last - first + 1, len(empty)
+
+
+def _after(number: int, row: dict[str, Any]) -> int:
+    """Return the number of a row after the period, which is an erasure."""
+    if row.get("kind") != _ERASED or row["row"] < number:
+        raise Bad(f"row {number}: not of this export")
+    return int(row["row"])
+
+
+def _check_erased(empty: list[int], named: list[tuple[int, int]]) -> None:
+    """Check that erasures name the rows without content, in order."""
+    at = 0
+    for row in empty:
+        while at < len(named) and named[at][1] < row:
+            at += 1
+        if at == len(named) or row < named[at][0]:
+            raise Bad(f"row {row}: its content is missing, and no erasure in the export names it")
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ Ids of entries grow with time, but a clock may have been wrong: a period is sear
 a day wider on both sides, and each entry's own time decides.
 """
 
+import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.audit.erasures import parse_range
 from gateway.audit.model import Kind
 from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows
 from gateway.enquiries.person_store import renamed_numbers
@@ -145,26 +147,33 @@ async def find_rows(connection: AsyncConnection, period: Period) -> tuple[int, i
     return None if first is None else (int(first), int(last))
 
 
+_ROWS = sa.select(
+    audit_rows.c.row,
+    audit_rows.c.leaf,
+    audit_rows.c.previous,
+    audit_rows.c.hash,
+    audit_rows.c.digest,
+    audit_entries.c.salt,
+    audit_entries.c.body,
+).outerjoin_from(audit_rows, audit_entries, audit_rows.c.entry == audit_entries.c.id)
+
+
 async def list_rows(
     connection: AsyncConnection, *, first: int, last: int, most: int
 ) -> Sequence[Mapping[str, Any]]:
     """Return rows with salt and body of their entries, in order; both are None of a row whose entry was erased."""
-    query = (
-        sa.select(
-            audit_rows.c.row,
-            audit_rows.c.leaf,
-            audit_rows.c.previous,
-            audit_rows.c.hash,
-            audit_rows.c.digest,
-            audit_entries.c.salt,
-            audit_entries.c.body,
-        )
-        .outerjoin_from(audit_rows, audit_entries, audit_rows.c.entry == audit_entries.c.id)
-        .where(audit_rows.c.row >= first, audit_rows.c.row <= last)
-        .order_by(audit_rows.c.row)
-        .limit(most)
-    )
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
+    query = _ROWS.where(audit_rows.c.row >= first, audit_rows.c.row <= last).order_by(audit_rows.c.row)
+    return [dict(row) for row in (await connection.execute(query.limit(most))).mappings()]
+
+
+async def list_later_erasures(
+    connection: AsyncConnection, *, first: int, last: int
+) -> Sequence[Mapping[str, Any]]:
+    """Return the rows after `last`, as `list_rows` does, that erased entries of rows from `first` to `last`."""
+    query = _ROWS.where(audit_entries.c.kind == Kind.ERASED.value, audit_rows.c.row > last)
+    found = (await connection.execute(query.order_by(audit_rows.c.row))).mappings()
+    named = ((row, map(parse_range, json.loads(row["body"]).get("erased", ()))) for row in found)
+    return [dict(row) for row, ranges in named if any(one <= last and first <= end for one, end in ranges)]
 
 
 async def list_erasable(

@@ -1,5 +1,6 @@
 """Entries about citizens are erased by policy: leaves and proofs stay, the erasure is a row, and nothing else may be missing."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gateway.inspection.erasure import KINDS, erase_entries
 from gateway.inspection.export import export_folder
 from gateway.inspection.period import Period
 from gateway.operators.model import Role
-from tests.gateway.inspection.test_export import check
+from tests.gateway.inspection.test_export import PROOFS, check, read, write
 from tests.kit.enquiries import verified
 from tests.kit.operators import signed_in
 from tests.kit.scene import Portal, Scene
@@ -66,6 +67,29 @@ async def test_old_entries_about_citizens_go_and_everything_still_verifies(
     verify_inclusion(found.leaf, found.row - 1, found.size, found.hashes, checkpoint.root)
     await export_folder(scene.gateway, Period(), tmp_path / "export")
     assert check(tmp_path / "export")[0] == 0
+
+
+async def test_an_export_of_an_erased_period_has_the_erasures_that_name_its_rows(
+    scene: Scene, portal: Portal, tmp_path: Path
+) -> None:
+    await portal.verify()
+    await scene.portal()  # the creation of an account is not erased
+    past = Period(None, scene.clock.now() + timedelta(seconds=1))
+    scene.clock.advance(400 * DAY_S)
+    await erase_entries(scene.gateway, months=12)
+    export = await export_folder(scene.gateway, past, tmp_path / "export")
+    lines = read(tmp_path / "export")
+    (erasure,) = [line for line in lines if line.get("kind") == "erased"]
+    assert export.last < erasure["row"]
+    stripped = [line["row"] for line in lines if set(line) == {"row", "leaf"}]
+    code, said = check(tmp_path / "export")
+    assert (code, f"{len(stripped)} of them erased" in said) == (0, True)
+
+    write(tmp_path / "export", [line for line in lines if line is not erasure])
+    proofs = read(tmp_path / "export", PROOFS)
+    write(tmp_path / "export", [each for each in proofs if each["row"] != erasure["row"]], PROOFS)
+    missing = f"row {stripped[0]}: its content is missing, and no erasure in the export names it"
+    assert check(tmp_path / "export") == (1, f"bad: {missing}")
 
 
 async def test_a_rehearsed_erasure_counts_what_would_go_and_erases_nothing(scene: Scene, old: int) -> None:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,13 @@ def pretend_erased(folder: Path) -> None:
     write(folder, lines)
 
 
+def withhold(folder: Path) -> None:
+    """Leave the content of row 4 out, as if its entry had been erased."""
+    lines = read(folder)
+    lines[3] = {"row": 4, "leaf": lines[3]["leaf"]}
+    write(folder, lines)
+
+
 def show_other_members(folder: Path) -> None:
     """Give row 4 its hashed text as `body`, and show another outcome beside it."""
     lines = read(folder)
@@ -192,6 +200,7 @@ def break_line(folder: Path) -> None:
         (cut_off, "row 4: missing"),
         (swap, "row 4: not in the tree of the checkpoint"),
         (pretend_erased, "row 4: not in the tree of the checkpoint"),
+        (withhold, "row 4: its content is missing, and no erasure in the export names it"),
         (show_other_members, "row 4: its members are not those of its body"),
         (name_a_member_twice, "row 4: can't be read"),
         (break_line, "row 4: can't be read"),
@@ -213,6 +222,30 @@ async def test_a_row_after_the_last_one_is_not_of_the_export(exported: Path) -> 
     code, said = check(exported)
     assert code == 1
     assert said.startswith(f"bad: row {number}: ")
+
+
+async def test_whoever_does_not_trust_the_sender_runs_their_own_verifier(
+    exported: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(standalone_verifier.__file__, own / "verify.py")
+    key, rows = verifier_keys(exported)[0], f"1-{len(read(exported))}"
+    assert check(own, str(exported), "--key", key, "--rows", rows)[0] == 0
+    cut_off(exported)
+    assert check(own, str(exported), "--key", key, "--rows", rows) == (1, "bad: row 4: missing")
+
+
+def verifier_keys(folder: Path) -> list[str]:
+    """Return the keys that an export names."""
+    tree = ast.parse((folder / "verify.py").read_text(encoding="utf-8"))
+    (keys,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "KEYS"
+    ]
+    assert keys is not None
+    return list(ast.literal_eval(keys))
 
 
 @pytest.mark.parametrize("name", ["checkpoint", ROWS, PROOFS])
