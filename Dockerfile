@@ -1,4 +1,4 @@
-# Two images, each as nobody in particular and without the tools that built it:
+# Two images; each runs as an unprivileged user and has no build tools:
 #
 #   docker build --tag dancu-gateway .                 the gateway alone: no line of the mock, of the demo, the portal, the tests
 #   docker build --tag mock-c06 --target mock .        the mock alone: no line of the gateway, none of its packages
