@@ -7,8 +7,10 @@ The socket is bound first, so that the address is known. Listening on all addres
 import asyncio
 import contextlib
 import errno
+import fcntl
 import gc
 import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ from gateway.edge.connections import ConnectionLimiter, LimitedServer, connectio
 from gateway.edge.metrics import Metrics, metrics_page, offer_metrics, serve_metrics
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.preflight.recorder import PreflightNetwork
+from gateway.private_files import make_private_folder
 from gateway.profiles.client_pool import OpenRegistry
 from gateway.profiles.epochs import follow_epochs
 from gateway.profiles.model import Gateway
@@ -36,6 +39,7 @@ from gateway.registry.egress import open_transport
 from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.storage.checkpoint_copies import copying_checkpoints
+from gateway.storage.database import database_path
 from gateway.storage.heads import find_head_file, follow_head
 from gateway.web import build_app
 
@@ -246,6 +250,41 @@ def bind(host: str, port: int) -> socket.socket:
         raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; {remedy}") from None
     listener.listen(2048)
     return listener
+
+
+@contextlib.contextmanager
+def only_server(settings: Settings, base: str) -> Iterator[None]:
+    """Let no other process serve an embedded store while a block runs: budgets and throttles are counted in the process.
+
+    The lock is on a file beside the store, and ends with the process. Threat 56.
+
+    Raises:
+        StateWrong: another process serves the store, or the file can't be made.
+    """
+    if not settings.database_url.startswith("sqlite:///"):
+        yield
+        return
+    store = database_path(settings.database_url).resolve()
+    path = store.with_name(f"{store.name}.lock")
+    try:
+        if not store.parent.exists():
+            make_private_folder(store.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StateWrong(f"{path}: can't be written ({error.strerror})") from None
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateWrong(
+                f"{store} is served already by process {file.read(200).strip() or 'that is starting'}: "
+                "end that one first, or use PostgreSQL, which several may serve"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()} at {base}")
+        file.flush()
+        yield
+        file.truncate(0)
 
 
 def find_base(settings: Settings, host: str, listener: socket.socket) -> str:

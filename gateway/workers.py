@@ -34,7 +34,7 @@ from gateway.edge.metrics import gather_metrics, page_of, serve_metrics, socket_
 from gateway.errors import GatewayError
 from gateway.errors.operators import StateWrong
 from gateway.profiles.model import Gateway
-from gateway.server import RETIRE, announce, answer, bind, connector, find_base, loop_factory
+from gateway.server import RETIRE, announce, answer, bind, connector, find_base, loop_factory, only_server
 from gateway.settings import Settings
 from gateway.terminal import describe, run
 from gateway.web import build_app
@@ -55,17 +55,18 @@ def serve(
     An error in an event loop ends the command, as in `run`.
 
     Raises:
-        StateWrong: the port is taken, the store allows only one worker, or a process can't be created.
+        StateWrong: the port is taken, the store allows only one worker or is served already, or a process can't be created.
     """
     if workers > 1 and settings.database_url.startswith("sqlite"):
         raise StateWrong(f"--workers {workers}: SQLite serves one worker; use --workers 1, or PostgreSQL")
     with bind(host, port) as listener:
         base = find_base(settings, host, listener)
         if workers == 1:
-            alone = answer(
-                settings, clock=clock, base=base, listener=listener, started=announce, drain_s=drain_s
-            )
-            run(alone, loop_factory=loop_factory())
+            with only_server(settings, base):
+                alone = answer(
+                    settings, clock=clock, base=base, listener=listener, started=announce, drain_s=drain_s
+                )
+                run(alone, loop_factory=loop_factory())
             return
         with _metrics_folder(settings) as folder, _lifeline() as lifeline:
             arguments = _WorkerArguments(

@@ -72,6 +72,7 @@ def serve_command(
 
     from portal.app import build_app
     from portal.settings import read_settings
+    from portal.store import only_portal
 
     settings = read_settings()
     if host not in {"127.0.0.1", "localhost", "::1"} and settings.public_url is None:
@@ -79,14 +80,15 @@ def serve_command(
     listener = _bind(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     public_url = settings.public_url or address
-    served = build_app(settings, public_url=public_url)
-    config = uvicorn.Config(
-        served, lifespan="on", proxy_headers=False, ws="none", access_log=False, log_level="warning",
-        server_header=False, timeout_graceful_shutdown=10, h11_max_incomplete_event_size=64 * 1024,
-    )  # fmt: skip
-    typer.echo("TEST DATA ONLY: a test portal; every person in it is synthetic.")
-    typer.echo(f"portal: {public_url}")
-    uvicorn.Server(config).run(sockets=[listener])
+    with only_portal(settings.database_url):
+        served = build_app(settings, public_url=public_url)
+        config = uvicorn.Config(
+            served, lifespan="on", proxy_headers=False, ws="none", access_log=False, log_level="warning",
+            server_header=False, timeout_graceful_shutdown=10, h11_max_incomplete_event_size=64 * 1024,
+        )  # fmt: skip
+        typer.echo("TEST DATA ONLY: a test portal; every person in it is synthetic.")
+        typer.echo(f"portal: {public_url}")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 @receipts.command("verify", short_help="Check a proof of a receipt, without the gateway.")

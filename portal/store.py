@@ -4,8 +4,11 @@ A row says whose it is by a keyed name, and what it holds only under the key (`s
 overwritten (`secure_delete`). Sessions end after their hours, dossiers after the retention.
 """
 
+import fcntl
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from portal.dossiers.model import StoredDossier
-from portal.errors import DossierChanged, DossierGone, TooManyDossiers
+from portal.errors import DossierChanged, DossierGone, StartRefused, TooManyDossiers
 from portal.sealing import SealBroken, Sealer
 
 SESSION_HOURS = 2
@@ -160,6 +163,33 @@ class Store:
         async with self._engine.begin() as connection:
             for table in (_sessions, _dossiers):
                 await connection.execute(table.delete().where(table.c.until <= int(now.timestamp())))
+
+
+@contextmanager
+def only_portal(url: str) -> Iterator[None]:
+    """Keep other portals from the store of a `sqlite:///` URL while a block runs: each would count rates and sign-ins alone.
+
+    Raises:
+        StartRefused: another portal serves it, or its folder can't be written.
+    """
+    path = Path(url.removeprefix("sqlite:///")).resolve()
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StartRefused(f"{lock}: can't be written ({error.strerror})") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StartRefused(
+            f"{path}: another portal serves it; end that one, or set another PORTAL_DATABASE_URL"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_store(url: str, sealer: Sealer, *, retention: timedelta) -> Store:

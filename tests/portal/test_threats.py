@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portal.errors import StartRefused
+from portal.store import only_portal
 from portal.web import PagePolicy
 from tests.kit.portal import PORTAL, Visit, open_portal, open_visit
 from tests.kit.scene import Scene
@@ -202,3 +204,11 @@ async def test_threat_36_a_body_that_comes_too_slowly_is_refused_and_its_connect
         async with httpx.AsyncClient(transport=httpx.ASGITransport(policy), base_url=PORTAL) as http:
             answer = await http.post("/thoat", content=trickle(), headers=headers)
     assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+
+
+def test_threat_56_a_second_portal_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/portal.db"
+    with only_portal(url), pytest.raises(StartRefused, match="another portal serves it"), only_portal(url):
+        pytest.fail("two portals on one store")
+    with only_portal(url):  # the first one has ended
+        assert [path.name for path in tmp_path.iterdir()] == ["portal.db.lock"]

@@ -107,7 +107,7 @@ def running(home: Path, options: tuple[str, ...]) -> Iterator[str]:
         yield printed
 
 
-def test_a_second_start_in_the_folder_is_refused_and_leaves_the_first_one_working(
+def test_threat_56_a_second_start_in_the_folder_is_refused_and_leaves_the_first_one_working(
     running: str, home: Path
 ) -> None:
     reason = refused(home, free_ports())

@@ -1,6 +1,7 @@
 """`gateway serve` on real sockets: starts, restarts, signals, and what a command changes during a run."""
 
 import contextlib
+import fcntl
 import signal
 import socket
 import threading
@@ -46,6 +47,26 @@ def test_a_first_start_makes_store_and_key_for_the_owner_only(mock: Served, tmp_
         modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
     assert modes["gateway.db"] == modes["master.key"] == 0o600
     assert set(modes.values()) == {0o600}
+
+
+def test_threat_56_a_second_gateway_on_the_store_of_a_running_one_is_refused_and_named(
+    running: Running, shared: Place
+) -> None:
+    """Through a link too: two gateways would count budgets, throttles and rates each for itself."""
+    (other := shared.folder / "other").mkdir()
+    (other / "var").symlink_to(shared.folder / "var")
+    refused = Commands(other).program("serve", "--port", "0", **shared.settings)
+    assert f"is served already by process {running.process.pid} at {running.address}" in refused.reason()
+    assert httpx.get(f"{running.address}/readyz").status_code == 200
+
+
+def test_threat_56_a_gateway_that_may_not_serve_a_store_makes_no_file_of_it(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir(mode=0o700)
+    lock = tmp_path / "var" / "gateway.db.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "is served already" in Commands(tmp_path).program("serve", "--port", "0").reason()
+    assert list((tmp_path / "var").iterdir()) == [lock]
 
 
 def test_the_output_of_accounts_uses_the_address_of_the_last_serve(place: Place) -> None:
