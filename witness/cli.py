@@ -18,6 +18,7 @@ import httpx
 import typer
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from witness import __version__
 from witness.errors import NoteInvalid, StartRefused
@@ -28,6 +29,8 @@ from witness.record import RecordFile
 from witness.web import build_app
 
 NAME = "dancu-witness"
+MOST_CONNECTIONS = 256
+CONNECTION_S = 20.0
 
 app = typer.Typer(
     help="A witness of a verification gateway's signed log, for another party to run.",
@@ -161,14 +164,40 @@ async def _serve(
 
         config = uvicorn.Config(
             build_app(witness, following), lifespan="on", ws="none", access_log=False, log_level="warning",
-            proxy_headers=False, server_header=False, timeout_graceful_shutdown=5, limit_concurrency=256,
+            proxy_headers=False, server_header=False, timeout_graceful_shutdown=5,
+            http=_Protocol,
         )  # fmt: skip
         await _Server(config).serve(sockets=[listener])
     return witness.state.is_alarm
 
 
+class _Protocol(H11Protocol):
+    """One connection. Not httptools' protocol, which keeps a head of any length."""
+
+    since = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
+        """Note since when the connection is there."""
+        self.since = self.loop.time()
+        super().connection_made(transport)
+
+
 class _Server(uvicorn.Server):
-    """A server that ends quietly: uvicorn's own raises a caught signal again."""
+    """A server that ends quietly, since uvicorn's own raises a caught signal again, and whose connections end.
+
+    Each answer is ready at once, so a connection is closed after `CONNECTION_S`, and the oldest ones where there are more than
+    `MOST_CONNECTIONS`: idle connections of strangers keep nobody out.
+    """
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close old connections; uvicorn calls this ten times a second."""
+        connections = [each for each in self.server_state.connections if isinstance(each, _Protocol)]
+        oldest = sorted(connections, key=lambda each: each.since)
+        now = asyncio.get_running_loop().time()
+        overdue = sum(now - each.since > CONNECTION_S for each in oldest)
+        for each in oldest[: max(overdue, len(oldest) - MOST_CONNECTIONS)]:
+            each.transport.abort()
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """`witness serve` as a program: its key, its record, its exit codes."""
 
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -32,6 +33,28 @@ def serving(folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+@contextmanager
+def strangers(address: str, count: int) -> Iterator[list[socket.socket]]:
+    """Keep connections to a witness open that have sent half a head."""
+    url, opened = httpx.URL(address), list[socket.socket]()
+    try:
+        for _ in range(count):
+            opened.append(socket.create_connection((url.host, url.port or 80), timeout=30))
+            opened[-1].sendall(b"GET /key HTTP/1.1\r\nHost: ")
+        yield opened
+    finally:
+        for each in opened:
+            each.close()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Wait for the other side, and return whether it has closed the connection."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 def run(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -92,3 +115,16 @@ def test_a_wrong_use_exits_2_and_the_help_has_an_example(tmp_path: Path) -> None
     assert run(tmp_path).returncode == 2
     told = run(tmp_path, "--help")
     assert (told.returncode, "witness serve --gateway https://" in told.stdout) == (0, True)
+
+
+def test_threat_36_strangers_with_idle_connections_keep_nobody_from_a_witness(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, address, key), strangers(address, 300) as opened:
+        assert httpx.get(f"{address}/key").text.strip() == key
+        assert is_closed(opened[0])  # it has waited longest
+
+
+def test_threat_36_a_head_without_end_is_refused_and_not_kept_in_memory(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, address, key), strangers(address, 1) as (one,):
+        with pytest.raises(ConnectionError):
+            one.sendall(b"a" * (16 << 20))
+        assert httpx.get(f"{address}/key").text.strip() == key
