@@ -84,7 +84,8 @@ def serve_command(
         served = build_app(settings, public_url=public_url)
         config = uvicorn.Config(
             served, lifespan="on", proxy_headers=False, ws="none", access_log=False, log_level="warning",
-            server_header=False, timeout_graceful_shutdown=10, h11_max_incomplete_event_size=64 * 1024,
+            server_header=False, timeout_graceful_shutdown=10,
+            http="h11", h11_max_incomplete_event_size=64 * 1024,  # httptools keeps a head of any length
         )  # fmt: skip
         typer.echo("TEST DATA ONLY: a test portal; every person in it is synthetic.")
         typer.echo(f"portal: {public_url}")

@@ -1,6 +1,7 @@
-"""The portal's settings: an unknown or malformed one stops the start by name; one program serves both profiles."""
+"""The portal's settings and its program: a wrong setting stops the start by name; one program serves both profiles."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,21 @@ async def test_on_official_the_same_program_verifies_and_reuses_within_a_dossier
     ]
     assert await scene.journal("test") == []
     assert len(asked) == 2
+
+
+@pytest.mark.sockets
+def test_threat_36_a_head_without_end_is_refused_and_not_kept_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("synthetic", encoding="utf-8")
+    given = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_CLIENT_SECRET_FILE": "secret"}
+    command = [sys.executable, "-m", "portal", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, env=given, stdout=subprocess.PIPE, text=True) as portal:
+        try:
+            assert portal.stdout is not None
+            address = [portal.stdout.readline() for _ in range(2)][1].strip().partition(": ")[2]
+            host, _, port = address.removeprefix("http://").partition(":")
+            with socket.create_connection((host, int(port)), timeout=30) as stranger:
+                stranger.sendall(b"GET / HTTP/1.1\r\nHost: ")
+                with pytest.raises(ConnectionError):
+                    stranger.sendall(b"a" * (16 << 20))
+        finally:
+            portal.terminate()
