@@ -171,7 +171,7 @@ async def test_threat_46_framing_without_end_is_cut_off_by_its_size_and_not_by_t
 
     async with _served(speak) as registry:
         with pytest.raises(RegistryAnswerInvalid, match="too large"):
-            await registry.confirm(question(within=60))
+            await registry.confirm(question(within=10))
 
 
 async def test_threat_46_answers_without_end_on_an_idle_connection_close_it() -> None:
@@ -194,6 +194,12 @@ async def test_threat_46_answers_without_end_on_an_idle_connection_close_it() ->
         asked.set()
         async with asyncio.timeout(3):  # aiohttp closes an idle connection after four seconds
             await closed.wait()
+
+
+async def test_threat_46_more_interim_answers_than_a_few_are_refused() -> None:
+    async with _served(_saying(INTERIM * 20 + _http("200 OK", verdict()))) as registry:
+        with pytest.raises(RegistryAnswerInvalid, match="too large"):
+            await registry.confirm(question())
 
 
 async def test_a_few_interim_answers_come_before_the_answer() -> None:
