@@ -36,7 +36,7 @@ log = structlog.get_logger("gateway.store")
 class StoreHead:
     """The number of the last audit row that has its place in the tree, and its leaf hash; 0 and "" before the first."""
 
-    rows: Annotated[int, Field(ge=0, lt=2**63)]
+    rows: Annotated[int, Field(ge=0, lt=2**63)]  # PostgreSQL's bigint
     leaf: str
 
 
@@ -126,8 +126,10 @@ def follow_head(database: Database, file: HeadFile | None) -> AbstractAsyncConte
     return run_in_background(_follow(database, file))
 
 
-async def _keep_head(database: Database, file: HeadFile) -> bool:
-    """Write the store's head into the file; return False if the store lacks the row that the file names.
+async def _keep_head(database: Database, file: HeadFile) -> tuple[int, int] | None:
+    """Write the store's head into the file.
+
+    If the store lacks the row that the file names, return the numbers of that row and of the store's last one instead.
 
     Raises:
         OSError, StateWrong: the file can't be read or written.
@@ -135,11 +137,11 @@ async def _keep_head(database: Database, file: HeadFile) -> bool:
     known = file.read()  # another worker may have written a later one
     head = await read_store_head(database)
     if head == known:
-        return True
+        return None
     if known is not None and await read_store_head(database, known.rows) != known:
-        return False
+        return known.rows, head.rows
     file.write(head)
-    return True
+    return None
 
 
 async def _follow(database: Database, file: HeadFile | None) -> None:
@@ -148,19 +150,30 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
             "head_not_kept", remedy="set GATEWAY_MASTER_KEY_FILE: a restored older store is then noticed"
         )
         return
-    went_back, told = False, ""
+    path, went_back, told = str(file.path), False, ""
     while True:
         try:
-            with suppress(Overloaded):
-                was_back, went_back = went_back, not await _keep_head(database, file)
-                if went_back and not was_back:
-                    log.error("store_went_back", file=str(file.path))
-                told = ""
+            missing = await _keep_head(database, file)
+            if missing is not None and not went_back:
+                log.error("store_went_back", file=path, seen=missing[0], rows=missing[1])
+            went_back, told = missing is not None, ""
+        except Overloaded:
+            pass
         except Exception as error:  # the outermost edge of a task: it must not end
-            if told != (told := type(error).__name__):
-                unexpected = not isinstance(error, OSError | StateWrong)
-                log.warning("head_not_kept", file=str(file.path), error=told, exc_info=unexpected)
+            kind = type(error).__name__
+            if kind != told:
+                is_expected = isinstance(error, OSError | StateWrong)
+                log.warning(
+                    "head_not_kept", file=path, error=kind, remedy=_remedy(error), exc_info=not is_expected
+                )
+            told = kind
         await asyncio.sleep(HEAD_SECONDS)
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, StateWrong):
+        return str(error)
+    return "let the gateway write the file and its folder" if isinstance(error, OSError) else "report it"
 
 
 def _digest(name: str) -> str:
