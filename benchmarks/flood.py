@@ -246,7 +246,7 @@ def _run_flood(base: str, headers: dict[str, str], paced: bool, pipe: Connection
 async def _flood_until_stopped(
     base: str, headers: dict[str, str], paced: bool, pipe: Connection
 ) -> Counter[str]:
-    """Say "begun" once something was answered: with its priority, and on a busy machine, that takes many seconds."""
+    """Send "begun" after the first answer or error, which on a busy machine takes many seconds with this priority."""
     met: Counter[str] = Counter()
     requests = bodies()
     unlimited = httpx.Limits(max_connections=None)

@@ -1,7 +1,7 @@
 """`gateway`: the root command, and the table of all commands. A command's module is loaded when the command is used."""
 
 import importlib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -61,7 +61,7 @@ _COMMANDS: Mapping[str, Row] = {
 }
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """The commands by name; a module is loaded when one of its commands is looked up."""
 
     rows = _COMMANDS
@@ -78,12 +78,6 @@ class _Commands(MutableMapping[str, Any]):
             self._loaded[name] = group.commands.get(name, group)
         return self._loaded[name]
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
     def __iter__(self) -> Iterator[str]:
         return iter(self.rows)
 
@@ -93,7 +87,7 @@ class _Commands(MutableMapping[str, Any]):
 
 def build_cli(clock: Clock | None = None) -> typer.Typer:
     """Return all commands; the help of the root reads the table alone."""
-    commands = _Commands(OpenGateway(clock or SystemClock()))
+    commands: Any = _Commands(OpenGateway(clock or SystemClock()))
 
     class Root(Group):
         def __init__(self, **attributes: Any) -> None:

@@ -284,7 +284,6 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
         file.write(f"{os.getpid()} at {base}")
         file.flush()
         yield
-        file.truncate(0)
 
 
 def find_base(settings: Settings, host: str, listener: socket.socket) -> str:

@@ -119,7 +119,7 @@ class OpenGateway:
 
 
 class Group(TyperGroup):
-    """A group of commands whose help has the first sentence of each whole, on several lines where it is long."""
+    """A group whose help shows the whole first sentence of each command, on several lines if it is long."""
 
     def list_rows(self, ctx: Any) -> list[tuple[str, str]]:
         """Return name and line of help of each command."""
@@ -185,6 +185,15 @@ def run_in_store(open_gateway: OpenGateway, work: Callable[[Database], Awaitable
             return await work(database)
 
     return run(opened())
+
+
+def refuse_without_store(open_gateway: OpenGateway) -> None:
+    """End the command if there is no store that it could use, before it asks for secrets. Errors as in `run_in_store`."""
+
+    async def opened(_: Database) -> None:
+        """Opening it is the whole check."""
+
+    run_in_store(open_gateway, opened)
 
 
 async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) -> NoReturn:

@@ -172,30 +172,32 @@ def only_portal(url: str) -> Iterator[None]:
     Raises:
         StartRefused: another portal serves it, or its folder can't be written.
     """
-    path = Path(url.removeprefix("sqlite:///")).resolve()
-    lock = path.with_name(f"{path.name}.lock")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = _path_of(url).resolve()
+        lock = path.with_name(f"{path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise StartRefused(f"{lock}: can't be written ({error.strerror})") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StartRefused(
-            f"{path}: another portal serves it; end that one, or set another PORTAL_DATABASE_URL"
-        ) from None
-    try:
+        raise StartRefused(f"{url}: no lock can be made beside it ({error.strerror})") from None
+    with os.fdopen(descriptor):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartRefused(
+                f"{path}: another portal serves it; end that one, or set another PORTAL_DATABASE_URL"
+            ) from None
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _path_of(url: str) -> Path:
+    """Return the file of a `sqlite:///` URL; its folder is made for its owner only."""
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
 
 
 def open_store(url: str, sealer: Sealer, *, retention: timedelta) -> Store:
-    """Return the store of a `sqlite:///` URL; its folder is made for its owner only."""
-    path = Path(url.removeprefix("sqlite:///"))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the store of a `sqlite:///` URL."""
+    path = _path_of(url)
     path.touch(mode=0o600)
     engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
 

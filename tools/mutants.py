@@ -7,7 +7,7 @@ run again without the defect, and must pass there.
     python tools/mutants.py                all of them, two at a time
     python tools/mutants.py --only grants  those whose name contains "grants"
     python tools/mutants.py --from 52      the 52nd and those after it
-    python tools/mutants.py --list         names alone
+    python tools/mutants.py --list         numbers and names
 """
 
 import argparse
@@ -155,7 +155,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--from", type=int, default=1, dest="first", metavar="N", help="begin with the Nth defect"
     )
-    parser.add_argument("--list", action="store_true", help="print the names and plant nothing")
+    parser.add_argument(
+        "--list", action="store_true", help="print number and name of each, and plant nothing"
+    )
     return parser.parse_args(arguments)
 
 

@@ -30,7 +30,10 @@ from witness.web import build_app
 
 NAME = "dancu-witness"
 MOST_CONNECTIONS = 256
+"""More than this at once are strangers': a witness is asked now and then."""
+
 CONNECTION_S = 20.0
+"""How long a connection may last; each answer is ready at once."""
 
 app = typer.Typer(
     help="A witness of a verification gateway's signed log, for another party to run.",
@@ -183,10 +186,10 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that ends quietly, since uvicorn's own raises a caught signal again, and whose connections end.
+    """A server that ends quietly (uvicorn's own raises a caught signal again), and bounds its connections.
 
-    Each answer is ready at once, so a connection is closed after `CONNECTION_S`, and the oldest ones where there are more than
-    `MOST_CONNECTIONS`: idle connections of strangers keep nobody out.
+    A connection is closed after `CONNECTION_S`, and the oldest ones if there are more than `MOST_CONNECTIONS`, so that idle
+    connections of strangers take no place from others.
     """
 
     async def on_tick(self, counter: int) -> bool:

@@ -29,7 +29,7 @@ from gateway.audit.checkpoints import (
 from gateway.audit.log import AuditLog
 from gateway.audit.macs import EntryMacs
 from gateway.audit.model import LOCAL, LOST, AuditEntry, Kind
-from gateway.audit.store import find_leaf, find_leaves
+from gateway.audit.store import find_leaf
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
 from gateway.background import run_in_background
@@ -100,7 +100,7 @@ class Sequencer:
         self._find_signed = find_signed
         self._seen_signed = 0
         self._followed = 0
-        self._placed: Mapping[int, str] = {}
+        self._placed: dict[int, str] = {}
 
     async def run(self, *, follow: bool = False) -> bool:
         """Run passes until each entry that waited has its row, but refused ones; False if another process is at it.
@@ -118,7 +118,7 @@ class Sequencer:
             async with self._database.read() as connection:
                 work = await tree_store.find_work(connection)
             self._note(work)
-            is_led = self._is_led(work)
+            is_led = self._note_signed(work)
             if work.is_done:
                 return True
             if follow and is_led:
@@ -127,16 +127,16 @@ class Sequencer:
                 if not await tree_store.try_lock(connection):
                     return False
                 done = await self._merge(connection)
-            self._placed = {**self._placed, **done.placed}
+            self._placed |= done.placed
             self.merged += len(done.placed)
             if done.signed is not None:
                 self._signed = done.signed
-                self._seen_signed, _ = done.signed
+                self._seen_signed = done.signed[0]
             if not done.has_more:
                 return True
 
-    def _is_led(self, work: Work) -> bool:
-        """Return whether another process has signed since this one looked last."""
+    def _note_signed(self, work: Work) -> bool:
+        """Note how far the tree is signed; return whether another process has signed since, `FOLLOWED` times in a row at most."""
         is_led = work.signed > self._seen_signed and self._followed < FOLLOWED
         self._seen_signed = work.signed
         self._followed = self._followed + 1 if is_led else 0
@@ -164,9 +164,8 @@ class Sequencer:
         return True
 
     async def _record_lost(self, audit: AuditLog) -> None:
-        for entry, leaf in self._placed.items():
-            if audit.unmerged.get(entry) == leaf:
-                del audit.unmerged[entry]
+        for entry, _ in audit.unmerged.items() & self._placed.items():
+            del audit.unmerged[entry]
         if not audit.unmerged:
             return
         committed = dict(audit.unmerged)
@@ -263,12 +262,11 @@ class Sequencer:
     async def _check_grown(self, connection: Transaction) -> None:
         """Check that the store has the rows that this process and another one have signed. Raises `AuditBroken`.
 
-        The head's row may have no checkpoint yet, if it is of the chain; the pass refuses other rows without one.
+        In a store from before schema 0017 the row of the head may have no checkpoint yet; `_merge` refuses any other row
+        without one.
         """
-        signed_rows = {signed for signed in (self._signed, self._find_signed()) if signed is not None}
-        found = await find_leaves(connection, [row for row, _ in signed_rows]) if signed_rows else {}
-        for signed in sorted(signed_rows):
-            if found.get(signed[0]) != signed[1]:
+        for signed in sorted(filter(None, {self._signed, self._find_signed()})):
+            if await find_leaf(connection, signed[0]) != signed:
                 raise AuditBroken(f"row {signed[0]}: missing, or differs from what was signed")
 
     async def _check_marked(self, connection: Transaction, last: int) -> None:

@@ -106,8 +106,6 @@ _LAST_ID = sa.text(
 _NEXT_IDS = sa.text("SELECT nextval('audit_entry_ids') FROM generate_series(1, CAST(:count AS INTEGER))")
 _IDS = HotStatement(_LAST_ID, postgresql=_NEXT_IDS)
 
-_LEAVES_OF = sa.select(audit_rows.c.row, audit_rows.c.leaf).where(is_one_of(audit_rows.c.row, "rows"))
-
 ADVISORY_LOCK = 0x6175646974  # "audit"
 """The lock of PostgreSQL that a cold change takes alone, and hot groups share."""
 
@@ -173,12 +171,6 @@ async def find_leaf(connection: AsyncConnection, row: int | None = None) -> tupl
     query = sa.select(audit_rows.c.row, audit_rows.c.leaf).order_by(audit_rows.c.row.desc()).limit(1)
     found = (await connection.execute(query if row is None else query.where(audit_rows.c.row == row))).first()
     return None if found is None else (found.row, found.leaf)
-
-
-async def find_leaves(connection: AsyncConnection, rows: Sequence[int]) -> dict[int, str]:
-    """Return the leaf hashes of these rows, by their numbers; a row that is missing is left out."""
-    found = await connection.execute(_LEAVES_OF, {"rows": list(rows)})
-    return {each.row: each.leaf for each in found}
 
 
 async def find_false_promise(connection: AsyncConnection) -> str | None:

@@ -172,7 +172,7 @@ async def walk_waiting(
 ) -> AsyncGenerator[Sequence[WaitingEntry], None]:
     """Yield pages of waiting entries in order, without those that were committed after the first was read."""
     page = await list_waiting(connection, after=BEFORE_ALL, most=most)
-    if len(page) < most:  # this statement has seen them all, at one instant
+    if len(page) < most:  # less than a page: this statement has read every waiting entry
         if page:
             yield page
         return

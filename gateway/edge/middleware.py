@@ -125,8 +125,8 @@ class EdgeMiddleware:
         try:
             body: bytes | None = b""
             if _check_head(scope):
-                is_complete = "is_complete" in scope["state"]
-                body = await _read_body(receive, None if is_complete else self._body_seconds)
+                seconds = None if scope["state"].get("is_complete") else self._body_seconds
+                body = await _read_body(receive, seconds)
             scope["state"]["body"] = body
         except (HeadersTooLarge, BodyTooLarge, BodySlow) as error:
             await self._refuse(error, scope, send)
@@ -262,7 +262,7 @@ def _check_head(scope: Scope) -> bool:
 
 
 async def _read_body(receive: Receive, seconds: float | None) -> bytes:
-    """Read the body; None: it has come, and needs no timer. Raises `BodyTooLarge`, `BodySlow`."""
+    """Read the body; `seconds` is None if all of it has arrived. Raises `BodyTooLarge`, `BodySlow`."""
     body, more = bytearray(), True
     try:
         async with asyncio.timeout(seconds):

@@ -129,26 +129,27 @@ async def _pages(
         first = page[-1]["row"] + 1
 
 
+async def _exported(connection: Transaction, export: Export) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    """Yield the rows of the period, then the later erasures that name rows of it."""
+    async for page in _pages(connection, (export.first, export.last)):
+        yield page
+    yield await list_later_erasures(connection, first=export.first, last=export.last)
+
+
 async def _write_rows(connection: Transaction, export: Export, rows: IO[str], proofs: IO[str]) -> None:
     subtree = _tile_reader(connection)
-
-    async def write(row: Mapping[str, Any]) -> None:
-        rows.write(_line(row))
-        hashes = await prove_inclusion(row["row"] - 1, export.size, subtree)
-        proof = {
-            "row": row["row"],
-            "leaf_index": row["row"] - 1,
-            "tree_size": export.size,
-            "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
-            "hashes": encode(hashes),
-        }
-        proofs.write(json.dumps(proof) + "\n")
-
-    async for page in _pages(connection, (export.first, export.last)):
+    async for page in _exported(connection, export):
         for row in page:
-            await write(row)
-    for row in await list_later_erasures(connection, first=export.first, last=export.last):
-        await write(row)
+            rows.write(_line(row))
+            hashes = await prove_inclusion(row["row"] - 1, export.size, subtree)
+            proof = {
+                "row": row["row"],
+                "leaf_index": row["row"] - 1,
+                "tree_size": export.size,
+                "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
+                "hashes": encode(hashes),
+            }
+            proofs.write(json.dumps(proof) + "\n")
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ Run it in the folder of the export: `python verify.py`. It needs Python 3.11 and
 the gateway. Exit 0, or 1 with the first bad row. It checks: the checkpoint's signature by one of the keys; each row's leaf
 hash, computed from salt and content; each row's path to the checkpoint's root; that no row between the first and the last
 is missing; the hash chain of rows that have one; that an erasure names each row without content. The keys below came with the
-export, as this file did: who does not trust the sender takes the file from the gateway's source code, and gives the rows that
+export, as this file did: whoever does not trust the sender uses this file from the gateway's source code, with the rows that
 they expect and a key of `/.well-known/audit/key`: `python standalone_verifier.py FOLDER --rows 1-40 --key VKEY`.
 
 A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; or `body`, the text
@@ -52,14 +52,17 @@ def main() -> int:
     )
     given = parser.parse_args()
     try:
-        size, root, rows, erased = verify(Path(given.folder), given.key or list(KEYS), given.rows)
+        size, root, erased = verify(Path(given.folder), given.key or list(KEYS), given.rows)
     except Bad as bad:
         sys.stdout.write(f"bad: {bad}\n")
         return 1
     except (OSError, ValueError) as error:
         sys.stdout.write(f"bad: not an export that can be read ({type(error).__name__})\n")
         return 1
-    counted = f"{rows} rows are in the tree of {size} rows" + (f", {erased} of them erased" if erased else "")
+    first, last = given.rows
+    counted = f"{last - first + 1} rows are in the tree of {size} rows" + (
+        f", {erased} of them erased" if erased else ""
+    )
     sys.stdout.write(f"ok: {counted}, root {root.hex()}\n")
     return 0
 
@@ -70,15 +73,16 @@ def _range(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, bytes, int, int]:
-    """Return the checkpoint's size and root, the number of rows, and how many of them were erased. Raises `Bad`."""
+def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, bytes, int]:
+    """Return the checkpoint's size and root, and how many of the rows were erased. Raises `Bad`."""
     for name in ("checkpoint", "rows.ndjson", "proofs.ndjson"):
         if not (folder / name).is_file():  # a pipe or a device would have no end
             raise Bad(f"{name}: not a file")
     with (folder / "checkpoint").open(encoding="utf-8") as file:
         size, root = _read_checkpoint(file.read(_LONGEST), keys)
     first, last = rows
-    number, chained, empty, named = first - 1, "", list[int](), list[tuple[int, int]]()
+    number, chained = first - 1, ""
+    empty, named = list[int](), list[tuple[int, int]]()
     for row, proof in zip_longest(_lines(folder / "rows.ndjson"), _lines(folder / "proofs.ndjson")):
         number += 1
         try:
@@ -86,7 +90,7 @@ def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, b
             if number > last:
                 number, chained = _after(number, members), ""
             chained = _check_row(number, members, _parse(proof or "{}"), size, root, chained)
-            if set(members) == {"row", "leaf"}:
+            if _is_erased(members):
                 empty.append(number)
             if members.get("kind") == _ERASED:
                 named += map(_range, members.get("erased", ()))
@@ -95,7 +99,12 @@ def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, b
     if number < last:
         raise Bad(f"row {number + 1}: missing")
     _check_erased(empty, sorted(named))
-    return size, root, last - first + 1, len(empty)
+    return size, root, len(empty)
+
+
+def _is_erased(row: dict[str, Any]) -> bool:
+    """Return whether a row has no content, as after the erasure of its entry."""
+    return set(row) == {"row", "leaf"}
 
 
 def _after(number: int, row: dict[str, Any]) -> int:
@@ -153,8 +162,8 @@ def _check_row(
 def _check_leaf(row: dict[str, Any], chained: str) -> str:
     """Check a row's leaf hash; return its chain hash, "" without one."""
     name, leaf = f"row {row['row']}", row["leaf"]
-    if set(row) == {"row", "leaf"}:
-        return ""  # its entry was erased
+    if _is_erased(row):
+        return ""
     members = {key: row[key] for key in row if key not in _OWN}
     body = row.get("body") or _canonical(members)
     if "body" in row and _canonical(_parse(body)) != _canonical(members):  # 1 == 1.0 == True in Python

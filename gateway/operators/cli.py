@@ -20,6 +20,7 @@ from gateway.terminal import (
     print_list,
     print_result,
     read_secrets,
+    refuse_without_store,
     run_in_gateway,
     run_in_store,
 )
@@ -103,14 +104,13 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
         --print-secret the TOTP code that the authenticator shows for the secret:
         a wrong one changes nothing.
         """
-        from asyncio import sleep
         from concurrent.futures import ThreadPoolExecutor
 
         from gateway.operators.passwords import Passwords, parse_new_password
         from gateway.operators.totp import draw_qr, new_secret, to_base32, to_uri
         from gateway.operators.use_cases import enrol
 
-        run_in_store(open_gateway, lambda _: sleep(0))  # without a store, refuse before asking for secrets
+        refuse_without_store(open_gateway)
         wanted, new = _read_name(name), new_secret()
         uri = to_uri(to_base32(new), name=name)
         if print_secret:

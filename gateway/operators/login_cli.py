@@ -13,8 +13,8 @@ from gateway.terminal import (
     new_typer,
     print_result,
     read_secrets,
+    refuse_without_store,
     run_in_gateway,
-    run_in_store,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         The token is stored in ./var/operator-token, for its owner only, and ends
         after 30 minutes without a command. GATEWAY_OPERATOR_TOKEN has precedence.
         """
-        from asyncio import sleep
         from concurrent.futures import ThreadPoolExecutor
 
         from gateway.edge.throttle import LoginThrottle
@@ -46,7 +45,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         from gateway.operators.sessions import login
         from gateway.operators.token_file import TOKEN_FILE, write_token
 
-        run_in_store(open_gateway, lambda _: sleep(0))  # without a store, refuse before asking for secrets
+        refuse_without_store(open_gateway)
         password, totp = read_secrets("password", "TOTP code")
         tried = Login(name=name, password=password, totp=totp)
 

@@ -35,8 +35,11 @@ _MAX_CONNECTIONS = 128
 # Shorter than the 5 s of common servers: a question sent into a closing connection is lost.
 _KEEPALIVE_SECONDS = 4.0
 _CHUNK = 1 << 14
-_MAX_RECEIVED = (1 << 20) + (1 << 16)
-"""Bytes that may arrive for one question: the limit of a body (`http_sender.py`), its head and its framing."""
+MAX_ANSWER = 1 << 20
+"""Bytes of the body of an answer."""
+
+_MAX_RECEIVED = MAX_ANSWER + (1 << 16)
+"""Bytes that may arrive for one question: a body, its head and its framing."""
 
 _MAX_MESSAGES = 8
 """Interim answers (1xx) and the answer to one question."""
@@ -154,7 +157,7 @@ class _BoundedHandler(ResponseHandler):
         self._received += len(data)
         if self._received > _MAX_RECEIVED:
             self._refuse()
-        for start in range(0, len(data) or 1, _CHUNK):
+        for start in range(0, len(data) or 1, _CHUNK):  # aiohttp passes b"" to continue after a pause
             if self.exception() is not None:
                 return
             super().data_received(data[start : start + _CHUNK])

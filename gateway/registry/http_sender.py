@@ -23,10 +23,8 @@ from gateway.errors.registry import (
     RegistryUnavailable,
 )
 from gateway.registry.connection import Owner
-from gateway.registry.egress import EgressPolicy
+from gateway.registry.egress import MAX_ANSWER, EgressPolicy
 from gateway.registry.refusals import find_http_date, unforeseen
-
-MAX_ANSWER = 1 << 20
 
 _CHARSETS = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
 _ALWAYS = {"accept-encoding": "identity", "user-agent": "dancu-gateway"}

@@ -4,7 +4,7 @@ Personal data is read from stdin, never from an argument. The output has no term
 """
 
 import importlib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -55,7 +55,7 @@ _COMMANDS: Mapping[str, Row] = {
 }
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """The commands by name; a module is loaded when one of its commands is looked up."""
 
     rows = _COMMANDS
@@ -75,12 +75,6 @@ class _Commands(MutableMapping[str, Any]):
             self._loaded[name] = typer.main.get_group(one).commands[name]
         return self._loaded[name]
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
     def __iter__(self) -> Iterator[str]:
         return iter(_COMMANDS)
 
@@ -93,7 +87,8 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Commands()
+        commands: Any = _Commands()
+        self.commands = commands
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
         """Return the commands' names."""

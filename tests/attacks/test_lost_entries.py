@@ -66,7 +66,7 @@ async def test_no_entry_is_missed_that_waits_or_got_its_row_from_another_process
     assert (signed.sequencer.lost, list(signed.log.unmerged)) == (0, [9])
 
 
-async def test_threat_38_an_entry_is_missed_though_that_of_another_process_has_its_id_and_a_row(
+async def test_threat_38_a_deleted_entry_is_reported_as_lost_although_another_process_reused_its_id(
     signed: SignedLog,
 ) -> None:
     await signed.log.record(entry(act="deleted"))

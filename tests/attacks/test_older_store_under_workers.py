@@ -127,7 +127,7 @@ async def _until_told(lines: Sequence[Any], event: str = "store_went_back") -> N
 
 
 @pytest.mark.parametrize("text", ["", '{"rows": 1e999, "leaf": ""}', "\xff"])
-async def test_a_head_that_can_t_be_read_is_told_once_and_a_store_that_went_back_after_it_is_mended(
+async def test_an_unreadable_head_is_logged_once_and_a_store_that_went_back_after_the_head_is_restored(
     signed: SignedLog, tmp_path: Path, text: str
 ) -> None:
     file = HeadFile(path=tmp_path / "audit-head")

@@ -28,7 +28,6 @@ LOADED = (
     "mock_c06.server",
     "mock_c06.app",
 )
-MAIN = {"gateway": "gateway.__main__", "mock_c06": "mock_c06.__main__"}
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__])
 
@@ -116,7 +115,7 @@ def _run(
     os.environ.update(environment)  # noqa: TID251 - as above
     os.chdir(folder)
     sys.argv = [program, *arguments]
-    main = importlib.import_module(MAIN[program])
+    main = importlib.import_module(f"{program}.__main__")
     sys.modules["__main__"] = main  # a worker that a supervisor starts anew loads it first
     main.main()
 

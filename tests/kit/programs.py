@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -83,21 +83,33 @@ def may_copy() -> bool:
     return "PYTEST_VERSION" in ENVIRONMENT and "COVERAGE_PROCESS_CONFIG" not in ENVIRONMENT
 
 
+def start_program(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log: IO[bytes] | None = None,
+    as_copy: bool,
+) -> Process:
+    """Start a program whose standard error goes to `log`. `as_copy`: its command is `PYTHON -m PROGRAM …`, and a copy does the same."""
+    if as_copy and may_copy():
+        _, _, program, *arguments = command
+        number = 2 if log is None else log.fileno()
+        return start_copy(program, arguments, environment=environment, folder=folder, log=number)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8", cwd=folder, env=environment
+    )
+
+
 @contextmanager
 def serving_mock(*arguments: str, command: Sequence[str] = MOCK_COMMAND) -> Iterator[Served]:
     """Keep a mock running; end it by its process id."""
-    process: Process
-    if command == MOCK_COMMAND and may_copy():
-        serve = ["serve", *EPHEMERAL, *arguments]
-        process = start_copy("mock_c06", serve, environment=MOCK_BARE, folder=Path.cwd())
-    else:
-        process = subprocess.Popen(
-            [*command, "serve", *EPHEMERAL, *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=MOCK_BARE,
-        )
+    process = start_program(
+        [*command, "serve", *EPHEMERAL, *arguments],
+        environment=MOCK_BARE,
+        folder=Path.cwd(),
+        as_copy=command == MOCK_COMMAND,
+    )
     with _printed(process, 4) as lines:
         announced = dict(line.split(": ", 1) for line in lines)
         control, _, token = announced["control"].partition(" token=")
@@ -165,30 +177,18 @@ class Place:
         the gateway, such as `unshare`. `options` are further ones of `serve`.
         """
         serve = ["serve", "--port", str(port), "--workers", str(workers), *options]
-        environment = {**BARE, **self.settings}
-        process: Process
+        # Variables that are not the gateway's may be Python's own, which a copy would not follow.
+        is_usual = module == "gateway" and not within and all(map(_is_of_gateway, self.settings))
         with (self.folder / "gateway.log").open("ab") as log:
-            if self._is_usual(module, within):
-                process = start_copy(
-                    module, serve, environment=environment, folder=self.folder, log=log.fileno()
-                )
-            else:
-                process = subprocess.Popen(
-                    [*within, sys.executable, "-m", module, *serve],
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    encoding="utf-8",
-                    cwd=self.folder,
-                    env=environment,
-                )
+            process = start_program(
+                [*within, sys.executable, "-m", module, *serve],
+                environment={**BARE, **self.settings},
+                folder=self.folder,
+                log=log,
+                as_copy=is_usual,
+            )
         with _printed(process, 3) as lines:
             yield Running(process=process, address=lines[0].removeprefix("gateway: "), lines=lines)
-
-    def _is_usual(self, module: str, within: Sequence[str]) -> bool:
-        """Return whether a copy does the same: variables that are not the gateway's may be Python's own."""
-        others = [name for name in self.settings if not name.startswith("GATEWAY_")]
-        return may_copy() and (module, within, others) == ("gateway", (), [])
 
     def log(self) -> str:
         """Return what the gateway logged so far."""
@@ -205,6 +205,10 @@ class Place:
         arguments += ["--scope", "verify", "--scope", "prefill", "--scope", "ledger", *more]
         made: dict[str, str] = self.run("accounts", "create", "dvctt", *arguments)
         return made
+
+
+def _is_of_gateway(name: str) -> bool:
+    return name.startswith("GATEWAY_")
 
 
 def place_beside(mock: Served, folder: Path, **more: str) -> Place:

@@ -66,7 +66,7 @@ def test_the_demo_shows_eighteen_steps_and_leaves_no_process_or_file() -> None:
 
 
 @pytest.mark.postgresql
-def test_the_demo_runs_on_postgresql_and_leaves_one_database_that_the_next_run_leaves_alone(
+def test_the_demo_runs_on_postgresql_and_the_next_run_would_use_a_database_of_its_own(
     postgresql_server: Server,
 ) -> None:
     url = postgresql_server.make_database(template="template1")  # without any table: the demo migrates it
@@ -75,7 +75,7 @@ def test_the_demo_runs_on_postgresql_and_leaves_one_database_that_the_next_run_l
     assert done.stdout.decode("utf-8").splitlines()[-1] == "demo: ok (18 steps)", done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
     assert [name for name in postgresql_server.list_databases() if "demo" in name] == []
-    with unused({"GATEWAY_DATABASE_URL": url}) as store:  # an empty one, as the first was
+    with unused({"GATEWAY_DATABASE_URL": url}) as store:
         assert "/dancu_demo_" in store["GATEWAY_DATABASE_URL"]
 
 

@@ -260,7 +260,7 @@ async def test_a_worker_follows_another_that_signs_and_takes_over_when_it_stops(
     assert (await signed.verify()).waiting == 0
 
 
-async def test_a_pass_that_signs_nothing_lets_no_worker_wait_for_one_that_does_not_sign(
+async def test_a_worker_waits_for_no_other_after_its_own_pass_signed_nothing(
     signed: SignedLog,
 ) -> None:
     await signed.log.record(entry())
