@@ -11,6 +11,7 @@ import fcntl
 import gc
 import ipaddress
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -272,18 +273,29 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StateWrong(f"{path}: can't be written ({error.strerror})") from None
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StateWrong(
-                f"{store} is served already by process {file.read(200).strip() or 'that is starting'}: "
+                f"{store} is served already{_name_holder(descriptor)}: "
                 "end that one first, or use PostgreSQL, which several may serve"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()} at {base}")
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, and only the name is missing
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()} at {base}".encode())
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _name_holder(lock: int) -> str:
+    """Return " by process PID at URL" of what `only_server` wrote; whatever else stands in the file is not printed."""
+    try:
+        written = re.fullmatch(rb"([0-9]{1,10}) at (https?://[0-9A-Za-z.:\[\]-]{1,100})", os.read(lock, 200))
+    except OSError:
+        return ""
+    return f" by process {written[1].decode()} at {written[2].decode()}" if written else ""
 
 
 def find_base(settings: Settings, host: str, listener: socket.socket) -> str:

@@ -1,24 +1,20 @@
 """`witness serve`: follow a log and show its cosigned checkpoint until Ctrl-C."""
 
 import asyncio
-import contextlib
 import logging
 import math
 import os
-import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from witness import __version__
 from witness.errors import NoteInvalid, StartRefused
@@ -26,15 +22,10 @@ from witness.follower import Witness
 from witness.log_client import LogClient
 from witness.notes import Algorithm, Cosigner, VerifierKey, parse_keys
 from witness.record import RecordFile
+from witness.server import Server
 from witness.web import build_app
 
 NAME = "dancu-witness"
-MOST_CONNECTIONS = 256
-"""More than this at once are strangers': a witness is asked now and then."""
-
-CONNECTION_S = 20.0
-"""How long a connection may last; each answer is ready at once."""
-
 app = typer.Typer(
     help="A witness of a verification gateway's signed log, for another party to run.",
     no_args_is_help=True,
@@ -165,49 +156,8 @@ async def _serve(
                 with suppress(asyncio.CancelledError):
                     await task
 
-        config = uvicorn.Config(
-            build_app(witness, following), lifespan="on", ws="none", access_log=False, log_level="warning",
-            proxy_headers=False, server_header=False, timeout_graceful_shutdown=5,
-            http=_Protocol,
-        )  # fmt: skip
-        await _Server(config).serve(sockets=[listener])
+        await Server(build_app(witness, following)).serve(sockets=[listener])
     return witness.state.is_alarm
-
-
-class _Protocol(H11Protocol):
-    """One connection. Not httptools' protocol, which keeps a head of any length."""
-
-    since = 0.0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
-        """Note since when the connection is there."""
-        self.since = self.loop.time()
-        super().connection_made(transport)
-
-
-class _Server(uvicorn.Server):
-    """A server that ends quietly (uvicorn's own raises a caught signal again), and bounds its connections.
-
-    A connection is closed after `CONNECTION_S`, and the oldest ones if there are more than `MOST_CONNECTIONS`, so that idle
-    connections of strangers take no place from others.
-    """
-
-    async def on_tick(self, counter: int) -> bool:
-        """Close old connections; uvicorn calls this ten times a second."""
-        connections = [each for each in self.server_state.connections if isinstance(each, _Protocol)]
-        oldest = sorted(connections, key=lambda each: each.since)
-        now = asyncio.get_running_loop().time()
-        overdue = sum(now - each.since > CONNECTION_S for each in oldest)
-        for each in oldest[: max(overdue, len(oldest) - MOST_CONNECTIONS)]:
-            each.transport.abort()
-        return await super().on_tick(counter)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT or SIGTERM; answers under way are finished."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:

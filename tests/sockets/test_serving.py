@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import resource
 import signal
 import socket
 import threading
@@ -12,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.errors.operators import StateWrong
+from gateway.server import only_server
+from gateway.settings import Settings
 from tests.kit.commands import Commands
 from tests.kit.programs import Place, Running, Served, log_in, place_beside, plan_fault
 from tests.kit.scene import enquiry
@@ -63,10 +67,28 @@ def test_threat_56_a_second_gateway_on_the_store_of_a_running_one_is_refused_and
 def test_threat_56_a_gateway_that_may_not_serve_a_store_makes_no_file_of_it(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir(mode=0o700)
     lock = tmp_path / "var" / "gateway.db.lock"
-    with lock.open("w") as file:
+    with lock.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert "is served already" in Commands(tmp_path).program("serve", "--port", "0").reason()
+        assert "is served already: end" in Commands(tmp_path).program("serve", "--port", "0").reason()
+        file.write(b"7 at http://h\x1b[2Jno such gateway\xff")  # a stranger's; no terminal may obey it
+        file.flush()
+        assert "is served already: end" in Commands(tmp_path).program("serve", "--port", "0").reason()
     assert list((tmp_path / "var").iterdir()) == [lock]
+
+
+def test_a_lock_that_a_full_disk_leaves_empty_is_a_lock(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/gateway.db")
+    size = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, size[1]))
+    try:
+        with (
+            only_server(settings, "http://127.0.0.1:1"),
+            pytest.raises(StateWrong, match=r"is served already: end"),
+            only_server(settings, "http://127.0.0.1:2"),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, size)
 
 
 def test_the_output_of_accounts_uses_the_address_of_the_last_serve(place: Place) -> None:

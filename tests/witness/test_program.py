@@ -12,8 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 
 from witness.notes import Cosigner, parse_key
+from witness.server import MOST_CONNECTIONS, Server
 
 COMMAND = (sys.executable, "-m", "witness", "serve", "--gateway", "http://127.0.0.1:1", "--port", "0")
 
@@ -121,6 +123,24 @@ def test_threat_36_strangers_with_idle_connections_keep_nobody_from_a_witness(tm
     with serving(tmp_path) as (_, address, key), strangers(address, 300) as opened:
         assert httpx.get(f"{address}/key").text.strip() == key
         assert is_closed(opened[0])  # it has waited longest
+
+
+async def test_threat_36_connections_that_come_at_once_are_limited_before_the_server_looks_after_them() -> (
+    None
+):
+    """Its look after them, ten times a second, never comes here: this many would have used up its files."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        server = Server(PlainTextResponse("here"))
+        server.config.lifespan = "off"
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listener])
+        address = "http://{}:{}".format(*listener.getsockname())
+        with strangers(address, MOST_CONNECTIONS + 60):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(address)).text == "here"
+            assert len(server.server_state.connections) == MOST_CONNECTIONS
+        await server.shutdown(sockets=[listener])
 
 
 def test_threat_36_a_head_without_end_is_refused_and_not_kept_in_memory(tmp_path: Path) -> None:
