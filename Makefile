@@ -25,10 +25,11 @@ demo: install ## run the main job once over real sockets, and say what each step
 serve: install ## run mock, gateway and test portal; Ctrl-C ends all; SERVE="--port 9000" chooses ports, --help names all
 	@$(BIN)/python -m demo serve $(SERVE)
 
-# A test takes twice its time under coverage, which therefore counts one case of most fast ones: a lower bound. The rest
-# waits for programs more often than for the processor: four at once on two cores.
+# A test takes twice its time under coverage, which therefore counts the cheapest tests that run nearly all that every fast
+# test runs (tests/counted.txt): a lower bound. The rest waits for programs more often than for the processor: four at once on
+# two cores.
 test: install browser ## run the whole suite; print line and branch coverage of a part of its fast tests
-	@echo "test: part 1 of 2, a quarter of the tests, with coverage; each part is silent for a minute while it collects its tests"
+	@echo "test: part 1 of 2, a tenth of the tests, with coverage; part 2 is silent for a minute while it collects its tests"
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m counted --cov --cov-report=term:skip-covered --cov-fail-under=90
 	@echo "test: part 2 of 2, the others"
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not counted"

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -46,79 +45,11 @@ SOCKETS_TIMEOUT = 900
 FASTAPI_CACHES = [each for each in vars(fastapi_models).values() if hasattr(each, "cache_clear")]
 assert FASTAPI_CACHES, "FastAPI keeps its endpoints elsewhere: see pytest_runtest_logfinish"
 
-COUNTED_WHOLE = (
-    "gateway/audit/test_checkpoint_copies.py",
-    "gateway/cli/test_enrolment.py",
-    "gateway/cli/test_rights.py",
-    "gateway/inspection",
-    "gateway/preflight",
-    "gateway/registry",
-    "gateway/reports",
-)
-"""The only tests of their folders, or cheap ones: one case of each would leave too much uncounted."""
+COUNTED = frozenset((TESTS / "counted.txt").read_text(encoding="utf-8").splitlines())
+"""The tests that run under coverage, by id: the cheapest ones that run nearly all that every fast test runs. They were
+measured and chosen by `tools/choose_counted.py`."""
 
-HALF_COUNTED = ("gateway/cli", "gateway/enquiries", "mock_c06/commands", "mock_c06/generated")
-"""Folders whose tests take long: each second test, by name, runs nearly all of the code that all of them run."""
-
-NEVER_COUNTED = (
-    "attacks",
-    "benchmarks",
-    "browser",
-    "contract/test_order_of_checks.py",
-    "contract/test_rates.py",
-    "contract/test_schemathesis.py",
-    "demo",
-    "gateway/accounts/test_grants.py",
-    "gateway/changes/test_official_switch.py",
-    "gateway/changes/test_other_changes.py",
-    "gateway/cross_profile/test_any_order.py",
-    "gateway/edge/test_open_pages.py",
-    "gateway/edge/test_plain_problems.py",
-    "gateway/edge/test_store_outages.py",
-    "gateway/enquiries/test_back_off.py",
-    "gateway/enquiries/test_budgets.py",
-    "gateway/enquiries/test_canonical_json.py",
-    "gateway/enquiries/test_endings.py",
-    "gateway/enquiries/test_name_folding.py",
-    "gateway/enquiries/test_reuse.py",
-    "gateway/enquiries/test_singleflight.py",
-    "gateway/enquiries/test_verify.py",
-    "gateway/enquiries/test_verify_and_prefill.py",
-    "gateway/keys/test_sealing.py",
-    "gateway/oauth/test_access_tokens.py",
-    "gateway/oauth/test_fence.py",
-    "gateway/oauth/test_guessing.py",
-    "gateway/oauth/test_kept_callers.py",
-    "gateway/oauth/test_metadata.py",
-    "gateway/operators/test_at_rest.py",
-    "gateway/operators/test_passwords.py",
-    "gateway/profiles/test_one_profile.py",
-    "gateway/registry/test_against_the_mock.py",
-    "gateway/registry/test_faults_of_the_mock.py",
-    "gateway/registry/test_fuzz.py",
-    "gateway/registry/test_quirks_of_the_mock.py",
-    "mock_c06/clients",
-    "mock_c06/commands/test_population.py",
-    "mock_c06/control/test_control_face.py",
-    "mock_c06/faults/test_planned_faults.py",
-    "mock_c06/generated/test_determinism.py",
-    "mock_c06/generated/test_families.py",
-    "mock_c06/generated/test_names.py",
-    "mock_c06/generated/test_nation.py",
-    "mock_c06/generated/test_numbering.py",
-    "mock_c06/login/test_digest.py",
-    "mock_c06/matching/test_fold.py",
-    "mock_c06/runs/test_life_machine.py",
-    "mock_c06/runs/test_run_machine.py",
-    "mock_c06/test_alone.py",
-    "mock_c06/wire/test_any_input.py",
-    "portal",
-    "shape",
-    "sockets",
-    "tools",
-    "witness",
-)
-"""Tests whose lines cheaper tests run too, or that run little of the two programs in their own process."""
+COUNTED_FILES = {each.partition("::")[0] for each in COUNTED}
 
 SQLITE_ALONE = (
     "attacks/test_egress.py",
@@ -183,7 +114,7 @@ The gateway's statements that they send are those of other tests, which run on b
 """
 
 
-for _place in (*COUNTED_WHOLE, *HALF_COUNTED, *NEVER_COUNTED, *SQLITE_ALONE):
+for _place in SQLITE_ALONE:
     assert (TESTS / _place).exists(), f"tests/conftest.py names {_place}, which is not there"
 
 
@@ -226,8 +157,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out of the counted part what is never counted: to collect it takes as long as to run a part of it."""
-    return True if config.option.markexpr == "counted" and _is_in(collection_path, NEVER_COUNTED) else None
+    """Leave out of the counted part the files without such a test: to collect them takes as long as to run a part of it."""
+    is_file = config.option.markexpr == "counted" and collection_path.suffix == ".py"
+    return (
+        True
+        if is_file and collection_path.relative_to(TESTS.parent).as_posix() not in COUNTED_FILES
+        else None
+    )
 
 
 def _test_of(item: pytest.Item) -> str:
@@ -242,22 +178,13 @@ def _is_in(path: Path, places: tuple[str, ...]) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that start programs on real sockets by their folder. Mark for coverage the first case of each fast
-    test: see `COUNTED_WHOLE`, `HALF_COUNTED` and `NEVER_COUNTED`.
-    """
-    seen: set[str] = set()
+    """Mark the tests that start programs on real sockets by their folder, and those that run under coverage by `COUNTED`."""
     for item in items:
         if _is_in(item.path, ("sockets",)):
             item.add_marker("sockets")
             item.add_marker(pytest.mark.timeout(SOCKETS_TIMEOUT))
-        slow = item.get_closest_marker("postgresql") or item.get_closest_marker("sockets")
-        test = _test_of(item)
-        # By name, so that a new test does not change which of the others are marked.
-        left_out = test in seen or (_is_in(item.path, HALF_COUNTED) and crc32(test.encode()) % 2 == 1)
-        chosen = _is_in(item.path, COUNTED_WHOLE) or not left_out
-        if chosen and not slow and not _is_in(item.path, NEVER_COUNTED):
+        if item.nodeid in COUNTED:
             item.add_marker("counted")
-            seen.add(test)
     # One worker runs the long ones beside the short ones of the others, which then take from it what is left.
     items.sort(key=lambda item: item.get_closest_marker("sockets") is None)
     if not config.getoption("--every-case"):

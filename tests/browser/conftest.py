@@ -78,7 +78,9 @@ class Screen:
         """Fail on a violation of WCAG 2.2 AA, a sideways scroll or a complaint of the browser."""
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(AXE)
-        found = await self.page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
+        found = await self.page.evaluate(
+            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules
+        )
         violations = [
             (each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found["violations"]
         ]
