@@ -1,7 +1,7 @@
 """Follow a log: read its checkpoint, prove from the tiles that the tree only grew, cosign, and stop for ever at a fork.
 
 The log's keys are those of the first contact, or given. A later key counts once a checkpoint is signed by it and by a known key,
-as a rotation does. Source: C2SP tlog-cosignature.
+as a rotation does; once it signs alone, the keys before it are retired and never count again. Source: C2SP tlog-cosignature.
 """
 
 import asyncio
@@ -116,28 +116,37 @@ class Witness:
 
     async def _cosign(self, note: str) -> None:
         checkpoint = parse_checkpoint(note)
-        keys = await self._find_keys(checkpoint)
+        record = await self._learn_keys(checkpoint)
         edge = await self._grow(checkpoint)
-        cosigned = self._cosigner.cosign(checkpoint, log=keys, now=self._now())
-        self._keep(Record(origin=checkpoint.origin, keys=keys, edge=edge, note=cosigned))
+        cosigned = self._cosigner.cosign(checkpoint, log=record.keys, now=self._now())
+        self._keep(replace(record, origin=checkpoint.origin, edge=edge, note=cosigned))
 
-    async def _find_keys(self, checkpoint: Checkpoint) -> tuple[VerifierKey, ...]:
-        """Return the log's keys once one of the known ones signed; with them those that signed too. Raises `WitnessError`."""
-        if self.record.origin and checkpoint.origin != self.record.origin:
+    async def _learn_keys(self, checkpoint: Checkpoint) -> Record:
+        """Return the record with the keys that count after a checkpoint that one of them has signed. Raises `WitnessError`."""
+        record = self.record
+        if record.origin and checkpoint.origin != record.origin:
             raise CheckpointRefused(f"a checkpoint of another log: {checkpoint.origin}")
-        known = (*self.record.keys, *self._given)
+        known = [key for key in (*record.keys, *self._given) if key not in record.retired]
         signers = {
             (each.name, each.key_id) for each in checkpoint.signatures if each.name == checkpoint.origin
         }
-        if known and signers <= {(key.name, key.id) for key in known}:
-            published: list[VerifierKey] = []
-        else:
+        published: list[VerifierKey] = []
+        if not known or not signers <= {(key.name, key.id) for key in (*known, *record.retired)}:
             published = parse_keys(await self._client.fetch_keys())
-        signed = find_signed(checkpoint, [*known, *published])
-        keys = tuple(each.key for each in signed if each.key.algorithm is Algorithm.ED25519)
+        signed = find_signed(checkpoint, [key for key in (*known, *published) if key not in record.retired])
+        keys = [each.key for each in signed if each.key.algorithm is Algorithm.ED25519]
         if not keys or (known and not set(keys) & set(known)):
             raise CheckpointRefused(f"the checkpoint of {checkpoint.origin} is not signed by its known key")
-        return tuple(dict.fromkeys([*known, *keys]))
+        learned = list(
+            dict.fromkeys([*record.keys, *reversed(keys)])
+        )  # a log writes its newest signature first
+        newest = max(map(learned.index, keys))
+        retired = [key for key in learned[:newest] if key not in keys]
+        return replace(
+            record,
+            keys=tuple(key for key in learned if key not in retired),
+            retired=(*record.retired, *retired),
+        )
 
     async def _grow(self, checkpoint: Checkpoint) -> Edge:
         """Return the edge of the checkpoint's tree, proved to contain the cosigned one. Raises `LogShrunk`, `LogForked`."""

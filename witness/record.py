@@ -28,10 +28,14 @@ class Fork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The log's origin and keys, the right edge of its tree, and the cosigned note; empty before the first checkpoint."""
+    """The log's origin and keys, the right edge of its tree, and the cosigned note; empty before the first checkpoint.
+
+    `keys` have signed, the oldest first; `retired` are former ones, which a later key has replaced.
+    """
 
     origin: str = ""
     keys: tuple[VerifierKey, ...] = ()
+    retired: tuple[VerifierKey, ...] = ()
     edge: Edge = field(default_factory=Edge)
     note: str = ""
     fork: Fork | None = None
@@ -70,6 +74,7 @@ class RecordFile:
             return Record(
                 origin=members["origin"],
                 keys=tuple(parse_key(each) for each in members["keys"]),
+                retired=tuple(parse_key(each) for each in members.get("retired", ())),
                 edge=edge,
                 note=members["note"],
                 fork=None if fork is None else Fork(**fork),
@@ -86,6 +91,7 @@ class RecordFile:
         members = {
             "origin": record.origin,
             "keys": [str(key) for key in record.keys],
+            "retired": [str(key) for key in record.retired],
             "size": record.edge.size,
             "roots": [root.hex() for root in record.edge.roots],
             "note": record.note,

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gateway.audit.checkpoints import sign_checkpoint
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.store import (
     audit_checkpoints,
@@ -215,11 +216,41 @@ async def test_a_rotated_key_is_learned_while_both_sign_and_alone_afterwards(
 ) -> None:
     await stand.check(3)
     await rotate_audit_key(scene.gateway, Purpose.CHECKPOINT)
-    for seconds in (0, 200, int(CHECKPOINT_OVERLAP.total_seconds()) + 400):
+    for seconds, keys in ((0, 1), (200, 2), (int(CHECKPOINT_OVERLAP.total_seconds()) + 400, 1)):
         scene.clock.advance(seconds)
         await fill(scene, 1)
         assert await stand.check() is State.FOLLOWING, stand.witness.reason
-    assert len(stand.witness.record.keys) == 2
+        assert len(stand.witness.record.keys) == keys
+
+
+@pytest.mark.parametrize("first_contact", ["before the rotation", "while both sign"])
+async def test_a_former_key_counts_no_more_once_a_later_one_has_signed_alone(
+    scene: Scene, stand: Stand, first_contact: str
+) -> None:
+    """Whoever stole it could otherwise show the witness rows that the log never had."""
+    async with scene.gateway.deps.database.read() as transaction:
+        stolen = await scene.gateway.vault.read_audit_keys(transaction, Purpose.CHECKPOINT)
+    former = parse_keys((await scene.http.get("/.well-known/audit/key")).text)
+    if first_contact == "before the rotation":
+        await stand.check(3)
+    await rotate_audit_key(scene.gateway, Purpose.CHECKPOINT)
+    for seconds in (200, CHECKPOINT_OVERLAP.total_seconds() + 400):
+        scene.clock.advance(seconds)
+        await fill(scene, 1)
+        assert await stand.check() is State.FOLLOWING
+    note = stand.witness.record.note
+
+    stand.start(keys=former)  # they are in the operator's file still
+    shown = parse_checkpoint(note)
+    forged = sign_checkpoint(origin=shown.origin, size=shown.size, root=shown.root, keys=stolen.keys).note
+    stand.way.instead = lambda request: (
+        httpx.Response(200, text=forged) if request.url.path.endswith("checkpoint") else None
+    )
+    assert await stand.check() is State.REFUSED
+    assert "is not signed by its known key" in stand.witness.reason
+    assert stand.witness.record.note == note
+    stand.way.instead = lambda _request: None
+    assert await stand.check() is State.FOLLOWING
 
 
 async def test_a_rotation_that_was_missed_is_refused_until_the_new_key_is_given(
