@@ -123,7 +123,8 @@ class AuditEntry:
 
 def month_of(at: datetime) -> str:
     """Return the month (UTC, `2026-11`) of an instant."""
-    return at.astimezone(UTC).isoformat()[:7]
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.year:04}-{utc.month:02}"
 
 
 def parse_entry(body: str) -> AuditEntry:
