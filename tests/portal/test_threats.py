@@ -177,6 +177,17 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(visit: Visit) 
     assert answer.status_code == 413
 
 
+async def test_threat_46_a_form_that_names_an_encoding_of_its_own_is_refused_before_it_is_decoded(
+    visit: Visit,
+) -> None:
+    """Python decodes 60 kB of punycode in a second, and no other visitor is answered meanwhile."""
+    await visit.open("/")
+    parts = b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n' + b"a" * 60_000 + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
+    answer = await visit.http.post(f"{PORTAL}/thoat", content=parts, headers=headers)
+    assert answer.status_code == 415
+
+
 async def test_threat_50_a_body_that_grows_over_the_limit_ends_without_a_traceback_in_the_log(
     visit: Visit,
 ) -> None:
