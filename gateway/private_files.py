@@ -45,6 +45,14 @@ def make_private_file(path: Path) -> None:
     _remove_rights(path, _EVERYBODY)
 
 
+def open_lock(store: Path) -> int:
+    """Open the file beside an embedded store on which `serve` and `restore` have a lock (flock). Raises `OSError`."""
+    if not store.parent.exists():
+        make_private_folder(store.parent)
+    path = store.with_name(f"{store.name}.lock")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
 def tighten_secret(path: Path) -> None:
     """Remove other users' rights from an existing file with a secret, if this user owns it."""
     if path.is_file():

@@ -30,7 +30,7 @@ from gateway.edge.connections import ConnectionLimiter, LimitedServer, connectio
 from gateway.edge.metrics import Metrics, metrics_page, offer_metrics, serve_metrics
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.preflight.recorder import PreflightNetwork
-from gateway.private_files import make_private_folder
+from gateway.private_files import open_lock
 from gateway.profiles.client_pool import OpenRegistry
 from gateway.profiles.epochs import follow_epochs
 from gateway.profiles.model import Gateway
@@ -266,13 +266,10 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
         yield
         return
     store = database_path(settings.database_url).resolve()
-    path = store.with_name(f"{store.name}.lock")
     try:
-        if not store.parent.exists():
-            make_private_folder(store.parent)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = open_lock(store)
     except OSError as error:
-        raise StateWrong(f"{path}: can't be written ({error.strerror})") from None
+        raise StateWrong(f"{error.filename}: can't be written ({error.strerror})") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,16 +4,18 @@ A backup is one file, without the master key: whoever has both can read all secr
 aside and never deletes it. See https://sqlite.org/backup.html
 """
 
+import fcntl
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
-from gateway.private_files import make_private_folder, sync_to_disk
+from gateway.private_files import make_private_folder, open_lock, sync_to_disk
 from gateway.storage.database import database_path
 
 _PAGES_AT_ONCE = 1024
@@ -93,17 +95,39 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
     target = database_path(url)
     make_private_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    try:
-        _copy(file, part)
-        sync_to_disk(part)
-        moved_to = _move_aside(target, now)
-        part.rename(target)
-    finally:
+    with _alone(target):
         part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            _copy(file, part)
+            sync_to_disk(part)
+            moved_to = _move_aside(target, now)
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
     sync_to_disk(target.parent)
     return Backup(file=target, size=target.stat().st_size, schema=schema, moved_to=moved_to)
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep `serve` and other restores from the store while a block runs. Raises `StateWrong` if one of them has it."""
+    try:
+        descriptor = open_lock(target.resolve())
+    except OSError as error:
+        raise StateWrong(f"{error.filename}: can't be written ({error.strerror})") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateWrong(_in_use(target)) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(target: Path) -> str:
+    return f"{target.absolute()} is in use: stop the gateway first"
 
 
 def _copy(source: Path, target: Path) -> str:
@@ -143,16 +167,26 @@ def _move_aside(target: Path, now: datetime) -> Path | None:
         if not isinstance(error, sqlite3.OperationalError):
             mode = "delete"  # damaged: it is moved as it is
         else:
-            raise StateWrong(f"{target.absolute()} is in use: stop the gateway first") from None
+            raise StateWrong(_in_use(target)) from None
     if mode != "delete":
-        raise StateWrong(f"{target.absolute()} is in use: stop the gateway first")
-    aside = target.with_name(f"{target.name}.before-restore-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+        raise StateWrong(_in_use(target))
+    aside = _free_name(target, now)
     target.rename(aside)
     for suffix in _SIDE_FILES:
         side = target.with_name(target.name + suffix)
         if side.exists():
             side.rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+def _free_name(target: Path, now: datetime) -> Path:
+    """Return where the present store goes: a rename replaces what has the name, such as the store of a restore just before."""
+    second = now.astimezone(UTC)
+    while True:
+        aside = target.with_name(f"{target.name}.before-restore-{second:%Y%m%dT%H%M%SZ}")
+        if not aside.exists():
+            return aside
+        second += timedelta(seconds=1)
 
 
 def _read_only(file: Path) -> str:

@@ -1,15 +1,18 @@
 """`gateway backup`, `restore` and `accept-older-store` on a real store."""
 
+import fcntl
 import json
 import shutil
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.storage.backups import restore
 from tests.kit.commands import Commands
 
 
@@ -72,6 +75,31 @@ def test_a_store_that_a_program_has_open_is_not_replaced(gateway: Commands, tmp_
         other.execute("SELECT count(*) FROM deployment").fetchone()
         assert "is in use: stop the gateway first" in gateway("restore", "copy.db").reason()
     assert sorted(path.name for path in (tmp_path / "var").iterdir() if "restor" in path.name) == []
+
+
+def test_two_restores_in_one_second_keep_both_stores_that_they_replaced(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    """A rename replaces what has the name: the second restore deleted the store that the first one had kept."""
+    gateway("backup", "empty.db")
+    gateway("organisations", "add", "000.00.01.H26", "Hà Nội")
+    url, now = f"sqlite:///{tmp_path / 'var' / 'gateway.db'}", datetime(2026, 11, 28, tzinfo=UTC)
+    moved = [restore(url, tmp_path / "empty.db", now=now).moved_to for _ in range(2)]
+    assert moved[0] is not None
+    with closing(sqlite3.connect(moved[0])) as former:
+        assert former.execute("SELECT count(*) FROM organisations").fetchone() == (1,)
+    assert len(set(moved)) == 2
+
+
+def test_threat_56_a_store_is_not_replaced_while_it_is_served_or_restored(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    """A server between its start and its first query has no file open, and neither has a restore between two steps."""
+    gateway("backup", "copy.db")
+    with (tmp_path / "var" / "gateway.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is in use: stop the gateway first" in gateway("restore", "copy.db").reason()
+    assert gateway("restore", "copy.db").code == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"not a store", b"SQLite format 3\0" + b"\xff" * 5000])
