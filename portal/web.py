@@ -164,8 +164,12 @@ class Visitor:
 
     @property
     def owner(self) -> str:
-        """Return under whom dossiers are found: the login's subject."""
-        return str(self.session["sub"])
+        """Return under whom dossiers are found: the login's subject; for the desk's dossiers, with the officer's id.
+
+        A login may give a person one subject for both. As a citizen they are not checked to be an officer still.
+        """
+        subject = str(self.session["sub"])
+        return f"{subject}\n{self.session['officer_id']}" if self.is_officer else subject
 
     def page(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any

@@ -81,3 +81,22 @@ async def test_a_citizen_has_no_desk_and_an_officer_no_citizens_dossier(visit: V
     await visit.sign_in("officer:can.bo.01")
     await visit.open(path)
     assert visit.status == 404
+
+
+async def test_the_desks_dossiers_are_not_found_by_the_same_person_as_a_citizen(
+    scene: Scene, visit: Visit, portal_app: RunningPortal
+) -> None:
+    """A login may have one subject for a person, who signs in as an officer or as a citizen."""
+    await visit.sign_in("officer:can.bo.01", back="/dich-vu/ho-chieu")
+    await visit.press("Bắt đầu")
+    dossier = visit.url.path
+    store = portal_app.app._app.state.portal.store  # type: ignore[attr-defined]  # the policy's inner app
+    session = await store.find_session(visit.http.cookies["visitor"], scene.clock.now())
+    del session["officer_id"]
+    secret = await store.open_session(session | {"citizen_id": "001090000123"}, scene.clock.now())
+    visit.http.cookies.clear()
+    visit.http.cookies.set("visitor", secret)
+
+    assert dossier.startswith("/ho-so/")
+    assert (await visit.open(dossier)).status == 404
+    assert dossier not in [str(each) for each in (await visit.open("/ho-so")).page.xpath("//a/@href")]
