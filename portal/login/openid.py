@@ -29,6 +29,9 @@ STARTED_S = 600
 """Seconds from the start of a sign-in to the login's answer."""
 
 _LEEWAY_S = 30
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_MALFORMED = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+"""What JSON of another shape than expected raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,22 +101,23 @@ class OpenIdLogin:
         return await self._verify(id_token, kept["nonce"], str(members.get("access_token", ""))), id_token
 
     async def _verify(self, id_token: str, nonce: str, access_token: str) -> dict[str, Any]:
-        keys = KeySet.import_key_set(await self._get((await self._find_endpoints())["jwks_uri"]))  # type: ignore[arg-type]  # checked inside
+        found: Any = await self._get((await self._find_endpoints())["jwks_uri"])
         expected = {
             "iss": {"essential": True, "value": self._issuer},
             "aud": {"essential": True, "value": self._client_id},
         }
         now = int(self._clock.now().timestamp())
         try:
-            token = jwt.decode(id_token, keys, algorithms=["ES256"])
+            token = jwt.decode(id_token, KeySet.import_key_set(found), algorithms=["ES256"])
             claims = CodeIDToken(
                 token.claims, token.header, expected,
                 {"nonce": nonce, "client_id": self._client_id, "max_age": MAX_AGE_S, "access_token": access_token},
             )  # fmt: skip
             claims.validate(now=now, leeway=_LEEWAY_S)
-        except (JoseError, ValueError) as error:
+            signed_in_at = int(claims["auth_time"])
+        except (JoseError, *_MALFORMED) as error:
             raise SignInRefused(f"the ID token isn't valid ({type(error).__name__})") from None
-        if now - int(claims["auth_time"]) > MAX_AGE_S + _LEEWAY_S:
+        if now - signed_in_at > MAX_AGE_S + _LEEWAY_S:
             raise SignInRefused("the sign-in is too long ago")
         if not ({"citizen_id", "officer_id"} & set(claims)):
             raise SignInRefused("the ID token names neither a citizen nor an officer")
@@ -125,17 +129,19 @@ class OpenIdLogin:
             found = await self._get(f"{self._issuer}/.well-known/openid-configuration")
             if found.get("issuer") != self._issuer:
                 raise SignInRefused("the login names another issuer")
+            if not all(isinstance(found.get(name), str) for name in _ENDPOINTS):
+                raise SignInRefused("the login doesn't say where it is asked")
             self._metadata = found
         return self._metadata
 
     async def _get(self, address: str) -> dict[str, Any]:
         try:
             return dict((await self._http.get(address)).raise_for_status().json())
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, *_MALFORMED) as error:
             raise SignInRefused(f"the login can't be reached ({type(error).__name__})") from None
 
     async def _post(self, address: str, form: dict[str, str]) -> dict[str, Any]:
         try:
             return dict((await self._http.post(address, data=form)).raise_for_status().json())
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, *_MALFORMED) as error:
             raise SignInRefused(f"the login gave no token ({type(error).__name__})") from None
