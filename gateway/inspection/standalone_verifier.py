@@ -94,7 +94,7 @@ def verify(folder: Path, keys: list[str], rows: tuple[int, int]) -> tuple[int, b
                 empty.append(number)
             if members.get("kind") == _ERASED:
                 named += map(_range, members.get("erased", ()))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise Bad(f"row {number}: can't be read") from None
     if number < last:
         raise Bad(f"row {number + 1}: missing")

@@ -66,7 +66,7 @@ def _require_no_alarm(source: str, text: str) -> None:
         state = members["state"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StateWrong(f"{source}: not a witness") from None
-    if state in {"forked", "shrunk"}:
+    if state in ("forked", "shrunk"):  # a tuple: another program's state may be of any type
         raise StateWrong(
             f"{source}: the witness has found the log {state}: {str(members.get('reason'))[:200]!r}"
         )

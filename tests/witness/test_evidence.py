@@ -299,6 +299,7 @@ async def test_a_witness_that_found_a_fork_ends_the_check_and_is_logged_once(
     [
         (httpx.Response(200, text="<html>"), "not a witness"),
         (httpx.Response(200, json=[1]), "not a witness"),
+        (httpx.Response(200, json={"state": []}), "not a checkpoint"),
         (httpx.Response(404), "answers with status 404"),
         (httpx.Response(200, text="x" * 70_000), "not a witness's answer"),
         (httpx.Response(200, content=gzip.compress(b'{"state": 1}'), headers=ZIPPED), "not a witness"),

@@ -215,6 +215,13 @@ async def test_a_changed_export_exits_1_with_the_first_bad_row(
     assert check(exported) == (1, f"bad: {said}")
 
 
+async def test_a_row_whose_number_is_not_finite_is_bad_and_no_traceback(exported: Path) -> None:
+    """JSON has no such number, and Python reads one."""
+    with (exported / ROWS).open("a", encoding="utf-8") as file:
+        file.write('{"row": Infinity, "kind": "erased"}\n')
+    assert check(exported) == (1, f"bad: row {len(read(exported))}: can't be read")
+
+
 async def test_a_row_after_the_last_one_is_not_of_the_export(exported: Path) -> None:
     lines, proofs = read(exported), read(exported, PROOFS)
     number = len(lines) + 1
