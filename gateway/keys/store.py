@@ -4,10 +4,14 @@ So nobody without the master key can give a key another place, or a leaked one a
 not sealed to its serial and times until the store is opened; see docs/decisions/0093.
 """
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,6 +68,24 @@ async def end_key(connection: AsyncConnection, key: Key, *, master: bytes) -> No
 async def list_kids(connection: AsyncConnection) -> Sequence[str]:
     """Return the id of every key."""
     return (await connection.execute(sa.select(keys.c.kid))).scalars().all()
+
+
+def list_other_stores(folder: Path, kids: Collection[str]) -> list[Path]:
+    """Return the embedded stores of a folder that have keys, and none of these: no backup or earlier state of one store."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and (found := _read_kids(path)) and found.isdisjoint(kids)
+    ]
+
+
+def _read_kids(path: Path) -> set[str]:
+    """Return the ids of the keys in an SQLite file; none of any other file."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as other:
+            return {kid for (kid,) in other.execute("SELECT kid FROM keys")}
+    except sqlite3.Error:
+        return set()
 
 
 async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:

@@ -260,7 +260,8 @@ async def rotate_master(
     no key file.
 
     Raises:
-        StateWrong: `given` is missing, not expected, or the present key; or there are operators, and no permit.
+        StateWrong: `given` is missing, not expected, or the present key; or there are operators, and no permit; or another store
+            has the same key file.
         RoleMissing, TokenInvalid: the permit's operator may not do this.
         MasterKeyWrong: another process rotated it meanwhile.
     """
@@ -269,6 +270,8 @@ async def rotate_master(
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
         actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
+        if vault.file is not None:
+            await _require_only_store(transaction, vault.file)
         try:
             resealed = await vault.reseal(transaction, master=master)
         except SealBroken:
@@ -303,6 +306,16 @@ def _choose_master_key(gateway: Gateway, given: bytes | None) -> bytes:
     if given is not None and hmac.compare_digest(given, gateway.vault.master):
         raise StateWrong("the new key is the present one: give another key")
     return given or new_key()
+
+
+async def _require_only_store(transaction: Transaction, file: MasterFile) -> None:
+    """Raise `StateWrong` if another store's keys are in the key file's folder: nothing could open them any more."""
+    others = store.list_other_stores(file.path.parent, await store.list_kids(transaction))
+    if others:
+        raise StateWrong(
+            f"{others[0]} is another store under {file.path}, and could not be opened any more: "
+            "move it to a folder of its own, with a copy of the key"
+        )
 
 
 def _write_next(file: MasterFile, master: bytes) -> None:

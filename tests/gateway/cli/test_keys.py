@@ -130,6 +130,24 @@ def test_the_key_file_of_a_sqlite_store_is_replaced_by_the_command(gateway: Comm
     assert file.read_text().strip() not in words
 
 
+def test_a_master_key_is_not_replaced_while_another_store_is_sealed_under_it(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    """Stores of one folder share its key file: after a rotation for one, nothing could open the other any more."""
+    other = {"GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/var/official.db"}
+    gateway("organisations", "add", "000.00.01.H26", "Hà Nội")
+    gateway("backup", "var/backup.db")  # of this store: it needs the former key, which the docs say to keep
+    assert gateway("migrate", **other).code == 0
+    assert gateway("organisations", "add", "000.00.01.H26", "Hà Nội", **other).code == 0
+
+    refused = gateway("keys", "rotate", "master").reason()
+
+    assert refused.startswith("var/official.db is another store under var/master.key")
+    assert gateway("keys", "list", **other).code == 0
+    (tmp_path / "var" / "official.db").rename(tmp_path / "official.db")
+    assert gateway("keys", "rotate", "master").code == 0
+
+
 def test_a_master_key_that_is_a_setting_is_given_by_file(gateway: Commands, tmp_path: Path) -> None:
     (tmp_path / "new.key").write_text(NEW + "\n")
     before = gateway("keys", "list", "--json", GATEWAY_MASTER_KEY=PRESENT).json()
