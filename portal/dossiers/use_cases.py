@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.clock import Clock, parse_instant, rfc3339
 from portal.dossiers.model import Dossier, Person
-from portal.errors import GatewayUnreachable
+from portal.errors import DossierChanged, GatewayUnreachable
 from portal.gateway_client import Answer, GatewayClient
 from portal.services.catalogue import Role, Service, ask
 
@@ -29,6 +29,9 @@ async def verify_person(
     """Verify a person and fill their fields in one trip; the outcome is in the dossier's person.
 
     `id_token` is the person's own login, None where it is not theirs or not recent.
+
+    Raises:
+        DossierChanged: the same press was sent before and is under way; its outcome is the dossier's.
     """
     person = dossier.people[role.name]
     person.claim = claim
@@ -47,6 +50,8 @@ async def verify_person(
         answer = await ask(gateway.verify(enquiry, idempotency_key=attempt, id_token=id_token))
     except GatewayUnreachable:
         answer = Answer(status=503, members={"code": "gateway_unreachable"}, headers={})
+    if answer.members.get("code") == "idempotency_in_progress":
+        raise DossierChanged
     if answer.status not in {200, 201}:
         person.trouble = _trouble(answer, clock)
     elif answer.members["verdict"] != "confirmed":

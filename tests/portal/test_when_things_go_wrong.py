@@ -1,5 +1,6 @@
 """Each failure has a page state that keeps what was typed, says what happened and lets the citizen declare by hand."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,19 @@ async def test_a_claim_that_was_not_asked_is_never_shown_as_the_one_that_agreed(
         await visit.open(path)
         assert "Đã xác thực" in visit.text
         assert "Một Người Khác" not in visit.text
+
+
+async def test_a_button_pressed_twice_asks_once_and_the_first_press_keeps_its_outcome(
+    scene: Scene, visit: Visit
+) -> None:
+    """Without a script a browser sends both; the second one's refusal was stored over the first one's verification."""
+    path = await start(visit, "ho-chieu")
+    (form,) = [each for each in visit.page.forms if "/xac-thuc/" in each.get("action")]
+    fields = dict(form.form_values())
+    await scene.control.post("/runs/default/faults", json={"kind": "latency", "delay_ms": 300})
+    pressed = [visit.http.post(f"{PORTAL}{path}/xac-thuc/requester", data=fields) for _ in range(2)]
+    answers = await asyncio.gather(*pressed)
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    await visit.open(path)
+    assert "Đã xác thực" in visit.text
+    assert [each["operation"] for each in await scene.journal()].count("XacThucThongTinCongDan") == 1
