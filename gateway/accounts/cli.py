@@ -178,7 +178,7 @@ def _add_rotate(app: typer.Typer, open_gateway: OpenGateway) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        """Issue a new secret (the old one works for 7 days), or set new public keys (the old ones end).
+        """Issue a new secret, or set new public keys: former keys end, a former secret in 7 days.
 
         For an official account, once there are operators, a signed-in proposer
         proposes the keys with it, and a second person approves.

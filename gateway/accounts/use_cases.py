@@ -217,7 +217,7 @@ def find_unknown(catalogue: Catalogue, grants: Grants) -> tuple[str, str] | None
 async def rotate_credential(
     deps: Dependencies, place: Place, account: Account, *, public_keys: Sequence[dict[str, Any]] = ()
 ) -> IssuedCredential:
-    """Issue a new secret or set new public keys; the former secret is accepted for `SECRET_OVERLAP`, older ones end.
+    """Issue a new secret or set new public keys; either way the former secret is accepted for `SECRET_OVERLAP`, older ones end.
 
     Raises:
         StateWrong: the account is revoked, or official without a new key; or there are operators, and on official it
@@ -232,10 +232,10 @@ async def rotate_credential(
     secret = None if public_keys else secrets.token_urlsafe(32)
 
     async def change(transaction: Transaction) -> None:
+        await store.expire_secrets(transaction, account.client_id, now=now, at=now + SECRET_OVERLAP)
         if secret is None:
             await replace_keys(transaction, account, public_keys, at=now)
             return
-        await store.expire_secrets(transaction, account.client_id, now=now, at=now + SECRET_OVERLAP)
         await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, at=now))
 
     await act_on_account(deps, account, "credential_rotated", change)

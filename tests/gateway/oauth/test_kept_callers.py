@@ -153,6 +153,24 @@ async def test_a_secret_that_was_replaced_works_until_its_end_and_no_longer(
     assert refusal(await portal.ask_token()) == (401, "invalid_client")
 
 
+async def test_a_secret_ends_as_well_when_a_key_takes_its_place(
+    scene: Scene, portal: Portal, elsewhere: Portal
+) -> None:
+    """Nothing else ends a secret: an account that had moved to a key, say after a leak, kept it without end."""
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    account = await get_account(deps, portal.client_id)
+    key = ECKey.generate_key("P-256")
+    await rotate_credential(deps, place, account, public_keys=[key.as_dict(private=False)])
+    assert (await portal.ask_token()).status_code == 200
+
+    scene.clock.advance(8 * 86_400)
+
+    assert (
+        refusal(await portal.ask_token()) == refusal(await elsewhere.ask_token()) == (401, "invalid_client")
+    )
+    assert [kind for kind, _ in await list_credentials(deps, account)] == ["private_key_jwt"]
+
+
 async def test_threat_6_a_wrong_secret_of_a_kept_client_is_refused_like_an_unknown_client(
     elsewhere: Portal,
 ) -> None:
