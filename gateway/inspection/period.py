@@ -1,5 +1,6 @@
 """A period of time that a command is about, as `--from` and `--to` give it."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 from gateway.audit.model import month_of
@@ -7,6 +8,9 @@ from gateway.clock import vietnam
 
 TOLERANCE = timedelta(minutes=5)
 """By how much the clocks of the two logs of a question may differ."""
+
+_YEARS = range(1900, 2200)
+"""The years of a period; near the years 1 and 9999 an instant has no day before or after it."""
 
 MOST = 1_000
 """The most rows that a search returns at once."""
@@ -40,13 +44,13 @@ def parse_instant(text: str) -> datetime:
     Raises:
         ValueError: it is neither, with what is expected.
     """
-    try:
+    with suppress(ValueError, OverflowError):
         if len(text) == len("2022-05-14"):
-            day = date.fromisoformat(text)
-            return datetime.combine(day, time(), vietnam()).astimezone(UTC)
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is not None:
+            found = datetime.combine(date.fromisoformat(text), time(), vietnam())
+        else:
+            found = datetime.fromisoformat(text)
+        if found.tzinfo is not None and found.year in _YEARS:
             return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("a day such as 2022-05-14, or an instant such as 2022-05-14T01:00:00Z")
+    raise ValueError(
+        "a day such as 2022-05-14, or an instant such as 2022-05-14T01:00:00Z, from 1900 to 2199"
+    )

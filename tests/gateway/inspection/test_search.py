@@ -68,6 +68,14 @@ async def test_a_period_is_found_among_many_days(scene: Scene) -> None:
     assert len((await search(database, {"outcome": "confirmed"}, period=Period(None, days[7]))).rows) == 7
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "0001-01-02", "0001-01-01T00:00:00Z", "9999-12-31", "9999-12-31T23:59:59Z"]
+)
+def test_an_instant_that_has_no_day_before_or_after_it_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="from 1900 to 2199"):
+        parse_instant(text)
+
+
 async def test_an_entry_of_a_clock_that_was_hours_off_is_found_by_its_own_time(scene: Scene) -> None:
     before = scene.clock.now()
     await (await scene.portal()).verify()
