@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SECRET_OVERLAP = timedelta(days=7)
 """For how long the former secret is accepted after a rotation."""
 
+_CHANGED = "{} was changed by someone else just now: read it again"
 _KEY_NEEDED = "an official account proves itself by private_key_jwt: give --public-key jwks.json"
 
 
@@ -175,7 +176,7 @@ async def change_state(
 
     async def change(transaction: Transaction) -> None:
         if not await store.update_state(transaction, client_id, state, former=account.state):
-            raise StateWrong(f"{client_id} was changed by someone else just now: read it again")
+            raise StateWrong(_CHANGED.format(client_id))
 
     await act_on_account(deps, account, f"account_{state.value}", change, by=by)
     return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
@@ -187,12 +188,15 @@ async def change_rights(
     """Replace an account's grants and scopes; its live tokens end.
 
     Raises:
-        StateWrong: it is revoked; or there are operators, and on official it needs a change.
+        StateWrong: it is revoked, or was changed since it was read; or there are operators, and on official it needs a change.
     """
     if account.state is AccountState.REVOKED:
         raise StateWrong(f"{account.client_id} is revoked")
 
     async def change(transaction: Transaction) -> None:
+        present = await store.find_account(transaction, account.client_id)
+        if present is None or present.grant_epoch != account.grant_epoch:
+            raise StateWrong(_CHANGED.format(account.client_id))
         await store.update_rights(transaction, account.client_id, grants=grants, scopes=scopes)
 
     await act_on_account(deps, account, "rights_changed", change)

@@ -14,6 +14,7 @@ from gateway.accounts.use_cases import (
     NewAccount,
     add_officers,
     add_organisation,
+    change_rights,
     change_state,
     create_account,
     disable_officers,
@@ -123,6 +124,18 @@ async def test_a_sandbox_account_may_use_bearer_and_an_official_one_not(scene: S
 
     assert (await _account(scene, sandbox)).bearer_allowed
     assert not (await _account(scene, official)).bearer_allowed
+
+
+async def test_rights_that_were_narrowed_meanwhile_are_not_given_back(scene: Scene, portal: Portal) -> None:
+    """A command adds to the grants that it has read: those may have been replaced since."""
+    deps, read = scene.gateway.deps, await _account(scene, portal)
+    narrow = make_grant(["ket-hon"], ["*"], ["full_name"])
+    await change_rights(deps, read, grants=narrow, scopes=read.scopes)
+
+    with pytest.raises(StateWrong, match="was changed by someone else just now"):
+        await change_rights(deps, read, grants=read.grants, scopes=["verify"])
+
+    assert (await _account(scene, portal)).grants == narrow
 
 
 async def test_after_a_rotation_two_secrets_work_for_a_while(scene: Scene, portal: Portal) -> None:
