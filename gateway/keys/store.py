@@ -36,6 +36,7 @@ keys = sa.Table(
     sa.UniqueConstraint("profile", "purpose", "serial"),
 )
 _INSERT = sa.insert(keys)
+_SIDE_FILES = ("-wal", "-shm", "-journal", ".lock")
 _BOTH = "both"
 """The stored profile of a key that is both profiles'."""
 
@@ -70,12 +71,19 @@ async def list_kids(connection: AsyncConnection) -> Sequence[str]:
     return (await connection.execute(sa.select(keys.c.kid))).scalars().all()
 
 
-def list_other_stores(folder: Path, kids: Collection[str]) -> list[Path]:
-    """Return the embedded stores of a folder that have keys, and none of these: no backup or earlier state of one store."""
+def list_other_stores(own: Path, kids: Collection[str]) -> list[Path]:
+    """Return the embedded stores beside one that have keys, and none of these: no backup or earlier state of that store.
+
+    Its own files are not opened: to close one would end this process' locks on it (POSIX; sqlite.org/howtocorrupt.html §2.2).
+    """
     return [
         path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and (found := _read_kids(path)) and found.isdisjoint(kids)
+        for path in sorted(own.parent.iterdir())
+        if path.is_file()
+        and not path.name.endswith(_SIDE_FILES)
+        and not path.samefile(own)
+        and (found := _read_kids(path))
+        and found.isdisjoint(kids)
     ]
 
 

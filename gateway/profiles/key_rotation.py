@@ -39,7 +39,7 @@ from gateway.keys.sealing import SealBroken, new_key
 from gateway.keys.vault import MasterFile, make_key
 from gateway.profiles.model import Gateway, Policy
 from gateway.profiles.switching import Permit, actor_of, check_host_act, kind_of, new_act_entry
-from gateway.storage.database import Transaction
+from gateway.storage.database import Transaction, database_path
 
 LEAD = timedelta(seconds=180)
 """From a key's creation to its use: longer than a key set is cached (60 s) and than a request lasts (120 s)."""
@@ -271,7 +271,8 @@ async def rotate_master(
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
         actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
         if vault.file is not None:
-            await _require_only_store(transaction, vault.file)
+            own = database_path(gateway.settings.database_url)
+            await _require_only_store(transaction, vault.file, own)
         try:
             resealed = await vault.reseal(transaction, master=master)
         except SealBroken:
@@ -308,9 +309,9 @@ def _choose_master_key(gateway: Gateway, given: bytes | None) -> bytes:
     return given or new_key()
 
 
-async def _require_only_store(transaction: Transaction, file: MasterFile) -> None:
-    """Raise `StateWrong` if another store's keys are in the key file's folder: nothing could open them any more."""
-    others = store.list_other_stores(file.path.parent, await store.list_kids(transaction))
+async def _require_only_store(transaction: Transaction, file: MasterFile, own: Path) -> None:
+    """Raise `StateWrong` if the key file's folder has another store: nothing could open its keys any more."""
+    others = store.list_other_stores(own, await store.list_kids(transaction))
     if others:
         raise StateWrong(
             f"{others[0]} is another store under {file.path}, and could not be opened any more: "
