@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
@@ -18,7 +21,7 @@ from gateway.errors.operators import MasterKeyWrong, StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, Purpose
 from gateway.keys.store import keys as key_rows
-from gateway.keys.store import reseal_keys
+from gateway.keys.store import list_other_stores, reseal_keys
 from gateway.keys.vault import MasterFile, load_or_make_master_key
 from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import rotate_keys, rotate_master
@@ -320,3 +323,17 @@ async def test_nothing_opens_with_the_former_key_in_any_file_of_an_embedded_stor
 
     assert len(sealed) == len(FIRST_KEYS)
     assert not any(each in disk for each in sealed)
+
+
+def test_the_look_for_other_stores_keeps_this_process_locks_on_its_own(tmp_path: Path) -> None:
+    """To close a file ends all POSIX locks that the process has on it: then others write at the same time."""
+    own = tmp_path / "gateway.db"
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    with closing(sqlite3.connect(own, isolation_level=None)) as store:
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("CREATE TABLE keys (kid TEXT)")
+        store.execute("BEGIN IMMEDIATE")
+        store.execute("INSERT INTO keys VALUES ('key_own')")
+        assert list_other_stores(own, ["key_own"]) == []
+        done = subprocess.run([sys.executable, "-c", other, own], capture_output=True, check=False)
+    assert b"database is locked" in done.stderr
