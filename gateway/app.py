@@ -34,7 +34,7 @@ from gateway.profiles.store import read_states, reseal_secrets
 from gateway.schema import migrate, require_current, require_store
 from gateway.settings import DEFAULT_BASE, Settings
 from gateway.storage.checkpoint_copies import open_copies
-from gateway.storage.database import WAIT_SECONDS, Database, database_path, open_database
+from gateway.storage.database import WAIT_SECONDS, Database, find_store_file, open_database
 from gateway.storage.heads import find_head_file, find_signed, require_not_older
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def _open_database(settings: Settings) -> Database:
 
 def open_vault(settings: Settings, *, create: bool) -> Vault:
     """Return the vault with the master key; raises as `open_gateway`."""
-    embedded = settings.database_url.startswith("sqlite:///")
-    if embedded and not create:
-        require_store(database_path(settings.database_url))
+    store = find_store_file(settings.database_url)
+    if store is not None and not create:
+        require_store(store)
     if settings.master_key is not None:
         master = parse_master_key(settings.master_key.get_secret_value())
         named = settings.master_key_file
@@ -158,11 +158,11 @@ def open_vault(settings: Settings, *, create: bool) -> Vault:
         return Vault(
             master, file=None, sealed=SEALED_UNDER_MASTER, begin=begin_evidence, setting_file=setting_file
         )
-    if not embedded:
+    if store is None:
         raise SettingInvalid(
             "GATEWAY_MASTER_KEY (or _FILE) is required with PostgreSQL: 32 bytes as base64url"
         )
-    folder = database_path(settings.database_url).parent
+    folder = store.parent
     try:
         make_private_folder(folder)
         path = folder / "master.key"

@@ -18,7 +18,7 @@ import structlog
 from gateway.clock import Clock, SystemClock
 from gateway.deployment import deployment, find_oldest_program, record_oldest_program
 from gateway.errors.operators import SchemaOld, StateWrong, StoreMissing
-from gateway.storage.database import Database, database_path, metadata, open_database
+from gateway.storage.database import Database, find_store_file, metadata, open_database
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -145,8 +145,9 @@ _INDEXES = sa.text(
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Database]:
     """Open an existing store for the block, without its keys. Raises `StoreMissing`, `SchemaOld`."""
-    if settings.database_url.startswith("sqlite:///"):
-        require_store(database_path(settings.database_url))
+    file = find_store_file(settings.database_url)
+    if file is not None:
+        require_store(file)
     database = open_database(settings.database_url)
     try:
         await require_current(database)

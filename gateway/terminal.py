@@ -112,10 +112,10 @@ class OpenGateway:
 
     def has_store(self) -> bool:
         """Return whether there is a store to read; a server's is taken to be there."""
-        from gateway.storage.database import database_path
+        from gateway.storage.database import find_store_file
 
-        url = self.settings().database_url
-        return not url.startswith("sqlite") or database_path(url).exists()
+        file = find_store_file(self.settings().database_url)
+        return file is None or file.exists()
 
 
 class Group(TyperGroup):

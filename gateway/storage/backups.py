@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
 from gateway.private_files import make_private_folder, open_lock, sync_to_disk
-from gateway.storage.database import database_path
+from gateway.storage.database import find_store_file
 
 _PAGES_AT_ONCE = 1024
 _SIDE_FILES = ("-wal", "-shm")
@@ -63,9 +63,9 @@ def back_up(url: str, file: Path) -> Backup:
 
 def check_backup(url: str, file: Path) -> Path:
     """Return the store's file if it can be copied to a new file. Raises as `back_up`."""
-    if not url.startswith("sqlite:///"):
+    source = find_store_file(url)
+    if source is None:
         raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
-    source = database_path(url)
     if not source.is_file() or not source.stat().st_size:
         raise Unknown(f"no store at {source.absolute()}: nothing to back up")
     if file.exists():
@@ -75,13 +75,17 @@ def check_backup(url: str, file: Path) -> Path:
     return source
 
 
-def check_restore(url: str, file: Path) -> str:
-    """Return the schema's revision of an intact backup. Raises as `restore`; it doesn't see whether the store is in use."""
-    if not url.startswith("sqlite:///"):
+def check_restore(url: str, file: Path) -> tuple[Path, str]:
+    """Return the store's file, and the schema's revision of an intact backup.
+
+    Raises as `restore`; it doesn't see whether the store is in use.
+    """
+    target = find_store_file(url)
+    if target is None:
         raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
     if not file.is_file():
         raise Unknown(f"{file}: no such file")
-    return _check(file)
+    return target, _check(file)
 
 
 def restore(url: str, file: Path, *, now: datetime) -> Backup:
@@ -91,8 +95,7 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
         StateWrong: the store is PostgreSQL or in use, or the file is no intact backup.
         Unknown: there is no such file.
     """
-    schema = check_restore(url, file)
-    target = database_path(url)
+    target, schema = check_restore(url, file)
     make_private_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")
     with _alone(target):

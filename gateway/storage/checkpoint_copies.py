@@ -27,7 +27,7 @@ from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
 from gateway.private_files import make_private_file
 from gateway.settings import Settings
-from gateway.storage.database import Database, database_path
+from gateway.storage.database import Database, find_store_file
 from gateway.storage.witnesses import read_witness
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ log = structlog.get_logger("gateway.audit")
 
 def find_checkpoint_file(settings: Settings) -> Path | None:
     """Return the file of copies: the setting, else `checkpoints.log` beside an embedded store, else None."""
-    if settings.checkpoint_file is not None or not settings.database_url.startswith("sqlite:///"):
+    store = find_store_file(settings.database_url)
+    if settings.checkpoint_file is not None or store is None:
         return settings.checkpoint_file
-    return database_path(settings.database_url).with_name("checkpoints.log")
+    return store.with_name("checkpoints.log")
 
 
 def open_copies(settings: Settings) -> "CheckpointCopies":

@@ -68,7 +68,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         settings, now = open_gateway.settings(), open_gateway.clock.now()
         if dry_run:
-            schema = _attempt(lambda: check_restore(settings.database_url, file))
+            _, schema = _attempt(lambda: check_restore(settings.database_url, file))
             _say_dry(f"{file} (schema {schema}) is intact and would become the store")
         made = _attempt(lambda: restore(settings.database_url, file, now=now))
         _print(made, "restored", as_json=as_json)
@@ -107,16 +107,15 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
         """Bring the database's schema to the newest revision; make an embedded store."""
         from gateway.app import open_vault
         from gateway.schema import NEWEST, migrate, read_revision
-        from gateway.storage.database import open_database
+        from gateway.storage.database import find_store_file, open_database
 
         settings = open_gateway.settings()
 
         async def work() -> tuple[str | None, str | None]:
             if dry_run and not open_gateway.has_store():
                 return None, NEWEST
-            if not dry_run and (
-                settings.master_key is not None or settings.database_url.startswith("sqlite:///")
-            ):
+            file = find_store_file(settings.database_url)
+            if not dry_run and (settings.master_key is not None or file is not None):
                 open_vault(settings, create=True)
             database = open_database(settings.database_url)
             try:

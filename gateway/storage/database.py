@@ -300,8 +300,8 @@ def open_database(url: str, *, statement_seconds: float | None = None, connectio
     Raises:
         StoreUnavailable: the file of an embedded database can't be made.
     """
-    if url.startswith("sqlite:///"):
-        path = database_path(url)
+    path = find_store_file(url)
+    if path is not None:
         try:
             make_private_file(path)
         except OSError as error:
@@ -347,6 +347,11 @@ def _name(url: sa.URL) -> str:
 def database_path(url: str) -> Path:
     """Return the file behind a `sqlite:///` URL."""
     return Path(url.removeprefix("sqlite:///"))
+
+
+def find_store_file(url: str) -> Path | None:
+    """Return the file of an embedded store; None for a server's URL."""
+    return database_path(url) if url.startswith("sqlite:///") else None
 
 
 def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:

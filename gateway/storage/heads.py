@@ -24,7 +24,7 @@ from gateway.background import run_in_background
 from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
 from gateway.settings import Settings
-from gateway.storage.database import Database, database_path
+from gateway.storage.database import Database, find_store_file
 
 HEAD_SECONDS = 2.0
 """How far the file may be behind the store."""
@@ -81,8 +81,9 @@ class HeadFile:
 
 def find_head_file(settings: Settings) -> HeadFile | None:
     """Return where the head of this store is kept; None if the master key has no file and the store has no folder."""
-    if settings.database_url.startswith("sqlite:///"):
-        store = database_path(settings.database_url).absolute()
+    file = find_store_file(settings.database_url)
+    if file is not None:
+        store = file.absolute()
         if settings.master_key is None:
             return HeadFile(path=store.with_name(f"{store.name}.audit-head"))
         name = f"{store.name}.{_digest(str(store))}"
