@@ -82,7 +82,7 @@ class MeAnswer(Answer):
 
 def build_router() -> APIRouter:
     """Return the route, which every profile has."""
-    router = APIRouter(prefix="/{profile}/v1", tags=["accounts"])
+    router = APIRouter(prefix="/{profile}/v1")
     add_route(router, "GET", "/me", _get_me, "The calling account", MeAnswer)
     return router
 

@@ -4,6 +4,7 @@ Proofs are for accounts with the scope `audit.read`.
 """
 
 import re
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -20,7 +21,7 @@ from gateway.audit.proofs import (
     read_tile,
 )
 from gateway.edge.requests import Body, StrictQuery
-from gateway.edge.responses import Answer, refuses, respond
+from gateway.edge.responses import Answer, add_route, respond
 from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import NotFound, RequestInvalid
 from gateway.oauth.web import Call, Checks, gateway_of
@@ -89,65 +90,32 @@ ConsistencyAnswer: type[Answer] = create_model(
 
 def build_router() -> APIRouter:
     """Return the open routes and those of accounts."""
-    router = APIRouter(tags=["audit"])
-    for path, show, name, summary, media in (
-        ("checkpoint", _checkpoint, "get_checkpoint", "The last signed checkpoint (C2SP note)", "text/plain"),
-        (
-            "key",
-            _key,
-            "get_checkpoint_keys",
-            "The public keys of checkpoints, also retired ones",
-            "text/plain",
-        ),
-        (
-            "tile/{tile:path}",
-            _tile,
-            "get_tile",
-            "Hashes of the tree (C2SP tlog-tiles)",
-            "application/octet-stream",
-        ),
-    ):
-        router.add_api_route(
-            f"{_OPEN}/{path}",
-            show,
-            methods=["GET"],
-            operation_id=name,
-            summary=summary,
-            response_class=Response,
-            openapi_extra=refuses(NotFound, StoreUnavailable),
-            responses={200: {"content": {media: {"schema": {"type": "string"}}}}},
-        )
-    for path, show_to, name, summary, model in (
-        (
-            "checkpoints/latest",
-            _latest,
-            "get_latest_checkpoint",
-            "The last signed checkpoint",
-            CheckpointAnswer,
-        ),
-        ("proofs/inclusion", _inclusion, "prove_inclusion", "A row is in the tree", InclusionAnswer),
-        ("proofs/consistency", _consistency, "prove_consistency", "The tree only grew", ConsistencyAnswer),
-    ):
-        router.add_api_route(
-            f"/{{profile}}/v1/audit/{path}",
-            show_to,
-            methods=["GET"],
-            operation_id=name,
-            summary=summary,
-            openapi_extra=refuses(NotFound, RequestInvalid, StoreUnavailable),
-            responses={200: {"model": model}},
-        )
+    router = APIRouter()
+    add, refused = partial(add_route, router, "GET"), (NotFound, StoreUnavailable)
+    summary = "The last signed checkpoint (C2SP note)"
+    add(f"{_OPEN}/checkpoint", _get_checkpoint, summary, "text/plain", *refused)
+    summary = "The public keys of checkpoints, also retired ones"
+    add(f"{_OPEN}/key", _get_checkpoint_keys, summary, "text/plain", *refused)
+    path, summary = f"{_OPEN}/tile/{{tile:path}}", "Hashes of the tree (C2SP tlog-tiles)"
+    add(path, _get_tile, summary, "application/octet-stream", *refused)
+    prefix, for_accounts = "/{profile}/v1/audit", (NotFound, RequestInvalid, StoreUnavailable)
+    path, summary = f"{prefix}/checkpoints/latest", "The last signed checkpoint"
+    add(path, _get_latest_checkpoint, summary, CheckpointAnswer, *for_accounts)
+    path, summary = f"{prefix}/proofs/inclusion", "A row is in the tree"
+    add(path, _prove_inclusion, summary, InclusionAnswer, *for_accounts)
+    path, summary = f"{prefix}/proofs/consistency", "The tree only grew"
+    add(path, _prove_consistency, summary, ConsistencyAnswer, *for_accounts)
     return router
 
 
-async def _checkpoint(request: Request) -> Response:
+async def _get_checkpoint(request: Request) -> Response:
     found = await find_checkpoint(gateway_of(request).deps.database)
     if found is None:
         raise NotFound
     return Response(found.note, media_type="text/plain; charset=utf-8")
 
 
-async def _key(request: Request) -> Response:
+async def _get_checkpoint_keys(request: Request) -> Response:
     gateway = gateway_of(request)
     found = await find_checkpoint(gateway.deps.database)
     if found is None:
@@ -158,7 +126,7 @@ async def _key(request: Request) -> Response:
     return Response(lines, media_type="text/plain; charset=utf-8")
 
 
-async def _tile(request: Request, tile: str) -> Response:
+async def _get_tile(request: Request, tile: str) -> Response:
     """Answer `L/N` or `L/N.p/W`, N in groups of three digits, each but the last with an x before."""
     found = _TILE.fullmatch(tile)
     if found is None or int(found[1]) > _HIGHEST_LEVEL or found[1] != str(int(found[1])):
@@ -175,7 +143,9 @@ async def _tile(request: Request, tile: str) -> Response:
     return Response(hashes, media_type="application/octet-stream")
 
 
-async def _latest(call: Annotated[Call[Body], Depends(Checks(_SCOPE, StrictQuery(Body)))]) -> Response:
+async def _get_latest_checkpoint(
+    call: Annotated[Call[Body], Depends(Checks(_SCOPE, StrictQuery(Body)))],
+) -> Response:
     found = await find_checkpoint(call.deps.database)
     if found is None:
         raise NotFound
@@ -183,7 +153,7 @@ async def _latest(call: Annotated[Call[Body], Depends(Checks(_SCOPE, StrictQuery
     return respond(CheckpointAnswer(origin=found.origin, size=found.size, root=root, note=found.note))
 
 
-async def _inclusion(
+async def _prove_inclusion(
     call: Annotated[Call[RowQuery], Depends(Checks(_SCOPE, StrictQuery(RowQuery)))],
 ) -> Response:
     found, checkpoint = await prove_row(call.deps.database, call.body.row, size=call.body.tree_size)
@@ -200,7 +170,7 @@ async def _inclusion(
     )
 
 
-async def _consistency(
+async def _prove_consistency(
     call: Annotated[Call[Body], Depends(Checks(_SCOPE, StrictQuery(TreesQuery)))],
 ) -> Response:
     asked = call.body.model_dump()

@@ -59,7 +59,7 @@ _NOT_READY = (*_NOT_ALONE, DiffChanged, PreflightFailed)
 
 def build_router() -> APIRouter:
     """Return the routes on profiles and changes."""
-    router = APIRouter(prefix=PREFIX, tags=["changes"])
+    router = APIRouter(prefix=PREFIX)
     add = partial(add_route, router)
     summary = "Both profiles: state, active revision, days left, policy"
     add("GET", "/profiles", _list_profiles, summary, ProfilesAnswer)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.citizens.call_web import CitizenBearer
 from gateway.citizens.use_cases import OwnLedger, show_own_ledger
 from gateway.edge.requests import check_empty
-from gateway.edge.responses import Answer, respond
+from gateway.edge.responses import Answer, add_route, respond
 from gateway.enquiries.responses import LedgerEntry, ledger_members
 from gateway.oauth.web import Call, Checks
 
@@ -30,19 +30,12 @@ class OwnLedgerAnswer(Answer):
 def build_router() -> APIRouter:
     """Return the route, which every profile has."""
     router = APIRouter(prefix="/{profile}/v1")
-    router.add_api_route(
-        "/ledger/mine",
-        _own_ledger,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="show_own_ledger",
-        summary="All organisations' enquiries on the citizen who has signed in",
-        responses={200: {"model": OwnLedgerAnswer}},
-    )
+    summary = "All organisations' enquiries on the citizen who has signed in"
+    add_route(router, "POST", "/ledger/mine", _show_own_ledger, summary, OwnLedgerAnswer)
     return router
 
 
-async def _own_ledger(
+async def _show_own_ledger(
     call: Annotated[Call[None], Depends(Checks(CitizenBearer("ledger", required=True), check_empty))],
 ) -> Response:
     citizen = call.caller.citizen

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from gateway.console.calls import ShownProblem, list_calls, list_problems
 from gateway.console.responses import (
@@ -20,6 +20,7 @@ from gateway.console.responses import (
     read_fonts,
     render,
 )
+from gateway.edge.responses import add_route
 from gateway.errors.requests import NotFound
 
 _PAGE = "text/html; charset=utf-8"
@@ -29,7 +30,7 @@ Document = Callable[[], dict[str, Any]]
 
 def build_router() -> APIRouter:
     """Return the routes. Their pages are the application's: `app.state.open_pages`."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter()
     for path, page in (
         ("/", _home),
         (STYLESHEET, _stylesheet),
@@ -42,14 +43,8 @@ def build_router() -> APIRouter:
     router.add_api_route(
         "/openapi.json", _openapi, methods=["GET"], operation_id="get_document", summary="This document"
     )
-    router.add_api_route(
-        "/docs", _docs, methods=["GET"], operation_id="get_docs", summary="This document as a page",
-        response_class=HTMLResponse,
-    )  # fmt: skip
-    router.add_api_route(
-        "/problems/{code}", _problem, methods=["GET"], operation_id="get_problem",
-        summary="What a problem means", response_class=HTMLResponse,
-    )  # fmt: skip
+    add_route(router, "GET", "/docs", _get_docs, "This document as a page", "text/html")
+    add_route(router, "GET", "/problems/{code}", _get_problem, "What a problem means", "text/html")
     return router
 
 
@@ -77,7 +72,7 @@ async def _openapi(request: Request) -> Response:
     return _pages_of(request).openapi.answer(request)
 
 
-async def _docs(request: Request) -> Response:
+async def _get_docs(request: Request) -> Response:
     return _pages_of(request).docs.answer(request)
 
 
@@ -85,7 +80,7 @@ async def _problem_index(request: Request) -> Response:
     return _pages_of(request).index.answer(request)
 
 
-async def _problem(request: Request, code: str) -> Response:
+async def _get_problem(request: Request, code: str) -> Response:
     found = next((each for each in _pages_of(request).problems if each.code == code), None)
     if found is None:
         raise NotFound

@@ -25,7 +25,7 @@ from gateway.discrepancies.responses import (
 )
 from gateway.discrepancies.use_cases import file_discrepancy, get_own, list_own
 from gateway.edge.requests import StrictBody, StrictQuery, check_acceptable
-from gateway.edge.responses import add_route, refuses, respond
+from gateway.edge.responses import add_route, respond
 from gateway.enquiries.call_web import KeyedCall, KeyedChecks, to_kept_answer
 from gateway.enquiries.idempotency_store import KeptAnswer
 from gateway.enquiries.model import DiscrepancyState, Filing
@@ -49,19 +49,18 @@ def build_router() -> APIRouter:
 
 
 def _build_portals() -> APIRouter:
-    router = APIRouter(prefix="/{profile}/v1/discrepancies", tags=["discrepancies"])
-    router.add_api_route(
+    router = APIRouter(prefix="/{profile}/v1/discrepancies")
+    add_route(
+        router,
+        "POST",
         "",
-        _file,
-        methods=["POST"],
-        operation_id="file_discrepancy",
-        summary="Report a wrong field of the registry",
-        status_code=201,
-        openapi_extra=refuses(FieldUnknown, NotFound, RequestInvalid),
-        responses={
-            200: {"model": FiledAnswer, "description": "The same is open already: the first one"},
-            201: {"model": FiledAnswer, "description": "Filed; the citizen declares the field"},
-        },
+        _file_discrepancy,
+        "Report a wrong field of the registry",
+        FiledAnswer,
+        *(FieldUnknown, NotFound, RequestInvalid),
+        status=201,
+        description="Filed; the citizen declares the field",
+        also={200: "The same is open already: the first one"},
     )
     summary = "The account's discrepancies, the newest first"
     add_route(router, "GET", "", _list_discrepancies, summary, DiscrepanciesAnswer)
@@ -71,7 +70,7 @@ def _build_portals() -> APIRouter:
 
 
 def _build_operators() -> APIRouter:
-    router = APIRouter(prefix=f"{PREFIX}/discrepancies", tags=["discrepancies of all accounts"])
+    router = APIRouter(prefix=f"{PREFIX}/discrepancies")
     add = partial(add_route, router)
     summary = "The discrepancies of all accounts, without notes"
     add("GET", "", _list_all_discrepancies, summary, DisputedPageAnswer)
@@ -83,7 +82,7 @@ def _build_operators() -> APIRouter:
     return router
 
 
-async def _file(
+async def _file_discrepancy(
     call: Annotated[KeyedCall[DiscrepancyBody], Depends(KeyedChecks("prefill", StrictBody(DiscrepancyBody)))],
 ) -> Response:
     filing = Filing(prefill=call.body.prefill, field=call.body.field, note=call.body.note)

@@ -133,7 +133,7 @@ class Health:
 
 def build_router() -> APIRouter:
     """Return the open routes."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter()
 
     @router.get(
         "/livez",

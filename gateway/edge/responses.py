@@ -85,13 +85,26 @@ def add_route(
     path: str,
     endpoint: Callable[..., Awaitable[Response]],
     summary: str,
-    answer: type[Answer] | None,
+    answer: type[Answer] | str | None,
     *refused: type[GatewayError],
     status: int = 200,
     description: str | None = None,
+    also: Mapping[int, str] | None = None,
+    links: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a route whose operation id is its function's name; `description` is that of the answer, `refused` as in `refuses`."""
-    shown = {"model": answer, "description": description}
+    """Add a route whose operation id is its function's name, with `refused` as in `refuses`.
+
+    `answer` is the type of the body, or the media type of a text. `description` is that of the answer; `also` has those of
+    the same body with other statuses. `links` are the document's links from the body.
+    """
+    from starlette.responses import Response  # noqa: PLC0415 - as in `respond`
+
+    body = (
+        {"content": {answer: {"schema": {"type": "string"}}}}
+        if isinstance(answer, str)
+        else {"model": answer}
+    )
+    described = {**(also or {}), status: description}
     router.add_api_route(
         path,
         endpoint,
@@ -99,8 +112,9 @@ def add_route(
         operation_id=endpoint.__name__.removeprefix("_"),
         summary=summary,
         status_code=status,
+        response_class=Response,
         openapi_extra=refuses(*refused),
-        responses={status: {name: value for name, value in shown.items() if value is not None}},
+        responses={each: {**body, "description": text, "links": links} for each, text in described.items()},
     )
 
 

@@ -4,6 +4,7 @@ Each route has one dependency, `Checks` or `KeyedChecks` (`call_web.py`), which 
 """
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from gateway.citizens.call_web import CitizenBearer
 from gateway.edge.requests import StrictBody, check_acceptable, check_empty
-from gateway.edge.responses import WHOLE_BODY, refuses, respond
+from gateway.edge.responses import WHOLE_BODY, add_route, respond
 from gateway.enquiries.authorise import evaluate
 from gateway.enquiries.call_web import (
     AFTER_VERIFYING,
@@ -67,113 +68,39 @@ from gateway.oauth.web import Call, Checks, gateway_of
 def build_router() -> APIRouter:
     """Return the routes of every place."""
     router = APIRouter(prefix="/{profile}/v1")
-    _add_verifications(router)
-    _add_receipts(router)
-    _add_prefills(router)
-    return router
-
-
-def _add_verifications(router: APIRouter) -> None:
-    router.add_api_route(
+    show, act = partial(add_route, router, "GET"), partial(add_route, router, "POST")
+    act(
         "/verifications",
-        _verify,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="verify_citizen",
-        summary="Verify a citizen once",
-        status_code=201,
-        openapi_extra=refuses(
-            *REFUSED_ENQUIRIES, VerificationExpired, *REFUSED_QUESTIONS, IdempotencyAnswerGone, Overloaded
-        ),
-        responses={
-            200: {
-                "model": VerificationAnswer,
-                "description": "A live verification was reused; the registry was not asked",
-                "links": AFTER_VERIFYING,
-            },
-            201: {
-                "model": VerificationAnswer,
-                "description": "The registry was asked",
-                "links": AFTER_VERIFYING,
-            },
-        },
+        _verify_citizen,
+        "Verify a citizen once",
+        VerificationAnswer,
+        *(*REFUSED_ENQUIRIES, VerificationExpired, *REFUSED_QUESTIONS, IdempotencyAnswerGone, Overloaded),
+        status=201,
+        description="The registry was asked",
+        also={200: "A live verification was reused; the registry was not asked"},
+        links=AFTER_VERIFYING,
     )
-    router.add_api_route(
-        "/verifications/{verification_id}",
-        _get,
-        methods=["GET"],
-        tags=["verifications"],
-        operation_id="get_verification",
-        summary="One of the account's own verifications",
-        responses={200: {"model": VerificationAnswer}},
+    path, summary = "/verifications/{verification_id}", "One of the account's own verifications"
+    show(path, _get_verification, summary, VerificationAnswer)
+    summary = "End one of the account's own verifications"
+    act(f"{path}/revoke", _revoke_verification, summary, VerificationAnswer)
+    summary, refused = "Check whether fields would be refused", (*UNKNOWN_ENQUIRIES, IdempotencyAnswerGone)
+    act("/evaluations", _evaluate_fields, summary, EvaluationAnswer, *refused)
+    summary = "Check whether a receipt is still valid"
+    ended = (ReceiptInvalid, VerificationExpired, VerificationInvalidated)
+    act("/receipts/check", _check_receipt, summary, ReceiptCheckAnswer, *ended)
+    path = "/receipts/{verification_id}/proof"
+    summary = "The signed tree has the row that a receipt promises (C2SP tlog-proof)"
+    show(path, _prove_receipt, summary, "text/plain", NotFound, ProofPending, StoreUnavailable)
+    summary, refused = (
+        "The organisation's own enquiries on a citizen",
+        (ReceiptInvalid, IdempotencyAnswerGone),
     )
-    router.add_api_route(
-        "/verifications/{verification_id}/revoke",
-        _revoke,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="revoke_verification",
-        summary="End one of the account's own verifications",
-        responses={200: {"model": VerificationAnswer}},
-    )
-
-
-def _add_receipts(router: APIRouter) -> None:
-    """Add the routes that ask the registry nothing and change nothing."""
-    router.add_api_route(
-        "/evaluations",
-        _evaluate,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="evaluate_fields",
-        summary="Check whether fields would be refused",
-        openapi_extra=refuses(*UNKNOWN_ENQUIRIES, IdempotencyAnswerGone),
-        responses={200: {"model": EvaluationAnswer}},
-    )
-    router.add_api_route(
-        "/receipts/check",
-        _check,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="check_receipt",
-        summary="Check whether a receipt is still valid",
-        openapi_extra=refuses(ReceiptInvalid, VerificationExpired, VerificationInvalidated),
-        responses={200: {"model": ReceiptCheckAnswer}},
-    )
-    router.add_api_route(
-        "/receipts/{verification_id}/proof",
-        _prove,
-        methods=["GET"],
-        tags=["audit"],
-        operation_id="prove_receipt",
-        summary="The signed tree has the row that a receipt promises (C2SP tlog-proof)",
-        response_class=Response,
-        openapi_extra=refuses(NotFound, ProofPending, StoreUnavailable),
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-    )
-    router.add_api_route(
-        "/ledger",
-        _ledger,
-        methods=["POST"],
-        tags=["verifications"],
-        operation_id="show_ledger",
-        summary="The organisation's own enquiries on a citizen",
-        openapi_extra=refuses(ReceiptInvalid, IdempotencyAnswerGone),
-        responses={200: {"model": LedgerAnswer}},
-    )
-
-
-def _add_prefills(router: APIRouter) -> None:
-    router.add_api_route(
-        "/prefills",
-        _prefill,
-        methods=["POST"],
-        tags=["prefills"],
-        operation_id="prefill_form",
-        summary="Fill a form from the registry",
-        openapi_extra=refuses(*REFUSED_ENQUIRIES, *REFUSED_RECEIPTS, IdempotencyAnswerGone),
-        responses={200: {"model": PrefillAnswer, "links": {"discrepancy": _DISPUTE}}},
-    )
+    act("/ledger", _show_ledger, summary, LedgerAnswer, *refused)
+    refused = (*REFUSED_ENQUIRIES, *REFUSED_RECEIPTS, IdempotencyAnswerGone)
+    links = {"discrepancy": _DISPUTE}
+    act("/prefills", _prefill_form, "Fill a form from the registry", PrefillAnswer, *refused, links=links)
+    return router
 
 
 _DISPUTE = {
@@ -185,7 +112,7 @@ _DISPUTE = {
 }
 
 
-async def _verify(
+async def _verify_citizen(
     call: Annotated[
         KeyedCall[VerificationBody],
         Depends(KeyedChecks(CitizenBearer("verify", required=False), StrictBody(VerificationBody))),
@@ -225,14 +152,14 @@ async def _verify(
     return await call.answer(make, check_replay=check_replay)
 
 
-async def _get(
+async def _get_verification(
     call: Annotated[Call[None], Depends(Checks("verify", check_acceptable))], verification_id: str
 ) -> Response:
     found = await get_verification(call.deps, call.place, call.caller, verification_id)
     return respond(shape_verification(call.place, found, found.origin, call.deps.clock.now()))
 
 
-async def _revoke(
+async def _revoke_verification(
     call: Annotated[KeyedCall[None], Depends(KeyedChecks("verify", check_empty))], verification_id: str
 ) -> Response:
     async def make() -> KeptAnswer:
@@ -243,7 +170,7 @@ async def _revoke(
     return await call.answer(make)
 
 
-async def _evaluate(
+async def _evaluate_fields(
     call: Annotated[KeyedCall[EvaluationBody], Depends(KeyedChecks("verify", StrictBody(EvaluationBody)))],
 ) -> Response:
     async def make() -> KeptAnswer:
@@ -266,7 +193,7 @@ async def _evaluate(
     return await call.answer(make, check_replay=check_replay)
 
 
-async def _check(
+async def _check_receipt(
     call: Annotated[KeyedCall[ReceiptBody], Depends(KeyedChecks("verify", StrictBody(ReceiptBody)))],
 ) -> Response:
     async def make() -> KeptAnswer:
@@ -279,7 +206,7 @@ async def _check(
     return await call.answer(make, check_replay=check_replay)
 
 
-async def _prove(
+async def _prove_receipt(
     call: Annotated[Call[None], Depends(Checks("audit.read", check_acceptable))], verification_id: str
 ) -> Response:
     cosigned = gateway_of(call.request).copies.cosigned
@@ -287,7 +214,7 @@ async def _prove(
     return Response(proof, media_type="text/plain; charset=utf-8")
 
 
-async def _ledger(
+async def _show_ledger(
     call: Annotated[KeyedCall[ReceiptBody], Depends(KeyedChecks("ledger", StrictBody(ReceiptBody)))],
 ) -> Response:
     async def make() -> KeptAnswer:
@@ -301,7 +228,7 @@ async def _ledger(
     return await call.answer(make, check_replay=check_replay)
 
 
-async def _prefill(
+async def _prefill_form(
     call: Annotated[KeyedCall[PrefillBody], Depends(KeyedChecks("prefill", StrictBody(PrefillBody)))],
 ) -> Response:
     body = call.body

@@ -166,7 +166,7 @@ AtClient = Annotated[ClientCall, Depends(AtEndpoint())]
 
 def build_router() -> APIRouter:
     """Return the OAuth routes of every profile."""
-    router = APIRouter(tags=["oauth"])
+    router = APIRouter()
     _add_endpoints(router)
     _add_open_documents(router)
     return router

@@ -90,7 +90,7 @@ AnyOperator = Annotated[Operator, Depends(operator)]
 
 def build_router() -> APIRouter:
     """Return the routes of operators."""
-    router = APIRouter(prefix=PREFIX, tags=["operators"])
+    router = APIRouter(prefix=PREFIX)
     add = partial(add_route, router)
     refused = (LoginInvalid, RateLimited, Overloaded, StoreUnavailable)
     shown = "Signed in; the token is shown only now"

@@ -70,7 +70,7 @@ AnyCall = Annotated[Call[None], Depends(Checks(None, check_acceptable))]
 
 def build_router() -> APIRouter:
     """Return the routes of every profile."""
-    router = APIRouter(prefix="/{profile}/v1", tags=["procedures"])
+    router = APIRouter(prefix="/{profile}/v1")
     add_route(router, "GET", "/procedures", _list_procedures, "The essential services", ProceduresAnswer)
     path, summary = "/procedures/{procedure}", "One service and its forms"
     add_route(router, "GET", path, _get_procedure, summary, ProcedureAnswer)
