@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from gateway.profiles.model import Gateway
     from gateway.settings import Settings
-    from gateway.storage.database import Database
+    from gateway.storage.database import Database, Transaction
 
 COLUMNS = 80
 _SENTENCE = 500
@@ -177,12 +177,12 @@ def run_in_gateway(
     return run(opened())
 
 
-def run_in_store(open_gateway: OpenGateway, work: Callable[[Database], Awaitable[Result]]) -> Result:
-    """Open the store alone, run a command's work in it, and close it: for what needs no key, profile or catalogue."""
+def run_in_store(open_gateway: OpenGateway, query: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    """Open the store alone, run a query in it, and close it: for what needs no key, profile or catalogue."""
 
     async def opened() -> Result:
-        async with open_gateway.store() as database:
-            return await work(database)
+        async with open_gateway.store() as database, database.read() as transaction:
+            return await query(transaction)
 
     return run(opened())
 
@@ -190,10 +190,11 @@ def run_in_store(open_gateway: OpenGateway, work: Callable[[Database], Awaitable
 def refuse_without_store(open_gateway: OpenGateway) -> None:
     """End the command if there is no store that it could use, before it asks for secrets. Errors as in `run_in_store`."""
 
-    async def opened(_: Database) -> None:
-        """Opening it is the whole check."""
+    async def opened() -> None:
+        async with open_gateway.store():
+            """Opening it is the whole check."""
 
-    run_in_store(open_gateway, opened)
+    run(opened())
 
 
 async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) -> NoReturn:

@@ -53,7 +53,6 @@ from gateway.terminal import (
 if TYPE_CHECKING:
     from gateway.accounts.use_cases import IssuedCredential
     from gateway.profiles.model import Gateway
-    from gateway.storage.database import Database
 
 PublicKeyFile = Annotated[
     Path | None, typer.Option("--public-key", help="JWK or JWK Set with the account's public keys.")
@@ -140,13 +139,9 @@ def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("list", epilog="Example: gateway accounts list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the accounts."""
-        from gateway.accounts import store
+        from gateway.accounts.store import list_accounts
 
-        async def read(database: Database) -> list[Account]:
-            async with database.read() as connection:
-                return await store.list_accounts(connection)
-
-        found = [_describe(account) for account in run_in_store(open_gateway, read)]
+        found = [_describe(account) for account in run_in_store(open_gateway, list_accounts)]
         print_list(found, ("client_id", "profile", "state", "organisation", "name"), as_json=as_json)
 
     @app.command("show", epilog="Example: gateway accounts show acc_… --json")

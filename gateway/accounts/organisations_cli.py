@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,10 +19,6 @@ from gateway.terminal import (
     run_in_gateway,
     run_in_store,
 )
-
-if TYPE_CHECKING:
-    from gateway.accounts.model import Organisation
-    from gateway.storage.database import Database
 
 _ORGANISATION = re.compile(r"[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[A-Z][0-9]{2}")
 
@@ -56,13 +52,10 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     @app.command("list", epilog="Example: gateway organisations list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the agencies."""
-        from gateway.accounts import store
+        from gateway.accounts.store import list_organisations
 
-        async def read(database: Database) -> list[Organisation]:
-            async with database.read() as connection:
-                return await store.list_organisations(connection)
-
-        rows = [{"id": found.id, "name": found.name} for found in run_in_store(open_gateway, read)]
+        found = run_in_store(open_gateway, list_organisations)
+        rows = [{"id": each.id, "name": each.name} for each in found]
         print_list(rows, ("id", "name"), as_json=as_json)
 
     return app

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_table, run
+from gateway.terminal import (
+    AsJson,
+    OpenGateway,
+    fail,
+    new_typer,
+    print_json,
+    print_table,
+    run,
+    run_in_gateway,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -130,14 +139,13 @@ def _add_checkpoint(app: typer.Typer, open_gateway: OpenGateway) -> None:
         It is also copied to the file and the URL of the settings, GATEWAY_CHECKPOINT_FILE and _URL.
         """
 
-        async def work() -> Checkpoint | None:
-            async with open_gateway() as gateway:
-                made = await _make_checkpoint(gateway)
-                if made is not None:
-                    await gateway.copies.keep(made, now=gateway.deps.clock.now(), demanded=True)
-                return made
+        async def make(gateway: Gateway) -> Checkpoint | None:
+            made = await _make_checkpoint(gateway)
+            if made is not None:
+                await gateway.copies.keep(made, now=gateway.deps.clock.now(), demanded=True)
+            return made
 
-        found = run(work())
+        found = run_in_gateway(open_gateway, make)
         if found is None:
             fail("the audit has no rows yet")
         if as_json:
@@ -158,12 +166,11 @@ def _add_proof(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         from gateway.audit.proofs import encode, prove_row, write_proof
 
-        async def work() -> tuple[Inclusion, Checkpoint]:
-            async with open_gateway() as gateway:
-                await _make_checkpoint(gateway)
-                return await prove_row(gateway.deps.database, row)
+        async def prove(gateway: Gateway) -> tuple[Inclusion, Checkpoint]:
+            await _make_checkpoint(gateway)
+            return await prove_row(gateway.deps.database, row)
 
-        found, checkpoint = run(work())
+        found, checkpoint = run_in_gateway(open_gateway, prove)
         if as_json:
             members = {"row": found.row, "leaf_index": found.row - 1, "tree_size": found.size}
             hashes = {"leaf_hash": encode([found.leaf])[0], "hashes": encode(found.hashes)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from gateway.edge.responses import Answer
     from gateway.identifiers import Profile
     from gateway.profiles.model import Gateway
-    from gateway.storage.database import Database, Transaction
+    from gateway.storage.database import Transaction
 
 _INDENT = " " * 6
 
@@ -89,9 +90,8 @@ class ReadCommands:
     def show_change(self, change: str) -> None:
         """Print one change in its present state, with its last preflight for who approves it."""
 
-        async def read(database: Database) -> dict[str, Any]:
-            async with database.read() as transaction:
-                found = await store.find_change(transaction, await find_change(transaction, change))
+        async def read(transaction: Transaction) -> dict[str, Any]:
+            found = await store.find_change(transaction, await find_change(transaction, change))
             if found is None:
                 raise NotFound
             return dump(shape_one(found))
@@ -102,12 +102,8 @@ class ReadCommands:
     def list_changes(self, profile: Profile | None) -> None:
         """Print a profile's changes, or all, each with its steps."""
 
-        async def read(database: Database) -> list[dict[str, Any]]:
-            async with database.read() as transaction:
-                found = await store.list_changes(transaction, profile=profile)
-            return [dump(shape_change(change)) for change in found]
-
-        found = run_in_store(self.open_gateway, read)
+        changes = run_in_store(self.open_gateway, partial(store.list_changes, profile=profile))
+        found = [dump(shape_change(change)) for change in changes]
         if self.as_json:
             print_json(found)
             return

@@ -153,14 +153,13 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
         names = {"client_id": account, "procedure": procedure, "outcome": outcome, "request_id": request_id}
         equals = {name: value for name, value in names.items() if value}
 
-        async def work() -> FoundRows:
-            async with open_gateway() as gateway:
-                found = await search(gateway.deps.database, equals, period=period, before=before, most=limit)
-                if not found.rows:
-                    await _require_known(gateway, account, procedure)
-                return found
+        async def read(gateway: Gateway) -> FoundRows:
+            found = await search(gateway.deps.database, equals, period=period, before=before, most=limit)
+            if not found.rows:
+                await _require_known(gateway, account, procedure)
+            return found
 
-        found = run(work())
+        found = run_in_gateway(open_gateway, read)
         if as_json:
             print_json(list(found.rows))
         else:
@@ -207,14 +206,13 @@ def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         period = parse_period(from_, to)
 
-        async def work() -> Export | None:
-            async with open_gateway() as gateway:
-                if out is None:
-                    await export_rows(gateway, period, sys.stdout.write)
-                    return None
-                return await export_folder(gateway, period, out)
+        async def write(gateway: Gateway) -> Export | None:
+            if out is None:
+                await export_rows(gateway, period, sys.stdout.write)
+                return None
+            return await export_folder(gateway, period, out)
 
-        found = run(work())
+        found = run_in_gateway(open_gateway, write)
         if found is not None:
             members = {"folder": str(out), "first": found.first, "last": found.last, "tree_size": found.size}
             text = (
@@ -242,11 +240,10 @@ def _add_affected(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         period = parse_period(from_, to)
 
-        async def work() -> list[AffectedPerson]:
-            async with open_gateway() as gateway:
-                return await find_affected(gateway.deps.database, account, period)
+        async def find(gateway: Gateway) -> list[AffectedPerson]:
+            return await find_affected(gateway.deps.database, account, period)
 
-        found = run(work())
+        found = run_in_gateway(open_gateway, find)
         counts = count_affected(found)
         if as_json:
             print_json({"people": [each.members() for each in found], "counts": counts})

@@ -25,7 +25,6 @@ from gateway.terminal import (
     print_json,
     print_result,
     print_table,
-    run,
     run_in_gateway,
 )
 
@@ -113,13 +112,12 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         from gateway.keys.model import AUDIT_PURPOSES
 
-        async def work() -> list[dict[str, object]]:
-            async with open_gateway() as gateway:
-                async with gateway.deps.database.read() as transaction:
-                    own = [await gateway.vault.read_audit_keys(transaction, each) for each in AUDIT_PURPOSES]
-                return _list_keys(gateway, own)
+        async def read(gateway: Gateway) -> list[dict[str, object]]:
+            async with gateway.deps.database.read() as transaction:
+                own = [await gateway.vault.read_audit_keys(transaction, each) for each in AUDIT_PURPOSES]
+            return _list_keys(gateway, own)
 
-        _print_keys(run(work()), as_json=as_json)
+        _print_keys(run_in_gateway(open_gateway, read), as_json=as_json)
 
     _add_make_master(app)
 

@@ -27,9 +27,7 @@ from gateway.terminal import (
 
 if TYPE_CHECKING:
     from gateway.identifiers import OperatorName
-    from gateway.operators.model import OperatorRecord
     from gateway.profiles.model import Gateway
-    from gateway.storage.database import Database
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as lan.nguyen.")]
 RoleOption = Annotated[Role, typer.Option(help="What the operator may do; one role each.")]
@@ -146,15 +144,10 @@ def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("list", epilog="Example: gateway operators list --json")
     def list_all(*, as_json: AsJson = False) -> None:
         """List the operators with role and state; --json also says who created each."""
-        from gateway.operators import store
+        from gateway.operators.store import list_records
 
-        async def read(database: Database) -> list[OperatorRecord]:
-            async with database.read() as transaction:
-                return await store.list_records(transaction)
-
-        found = [record.operator for record in run_in_store(open_gateway, read)]
-        columns = ("role", "state", "created_at", "name")
-        print_list([describe(operator) for operator in found], columns, as_json=as_json)
+        found = [describe(record.operator) for record in run_in_store(open_gateway, list_records)]
+        print_list(found, ("role", "state", "created_at", "name"), as_json=as_json)
 
 
 def _add_disable(app: typer.Typer, open_gateway: OpenGateway) -> None:
