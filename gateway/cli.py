@@ -27,11 +27,12 @@ Examples:
 class Row(NamedTuple):
     """A command of the table: the module that has it, and its line of the help.
 
-    The module has `build_cli(open_gateway)`: the group with the row's name, or one that has the command with it.
+    The module's function `build` takes `OpenGateway` and returns the group with the row's name, or one that has the command.
     """
 
     module: str
     help: str
+    build: str = "build_cli"
 
 
 _COMMANDS: Mapping[str, Row] = {
@@ -41,11 +42,11 @@ _COMMANDS: Mapping[str, Row] = {
     "backup": Row("gateway.storage.cli", "Copy an embedded store while the gateway runs."),
     "restore": Row("gateway.storage.cli", "Put a backup in the store's place."),
     "accept-older-store": Row("gateway.storage.cli", "Let the gateway serve a store that went back in time."),
-    "organisations": Row("gateway.accounts.organisations_cli", "Agencies that have accounts."),
+    "organisations": Row("gateway.accounts.cli", "Agencies that have accounts.", "build_organisations_cli"),
     "accounts": Row("gateway.accounts.cli", "OAuth accounts of portals."),
     "operators": Row("gateway.operators.cli", "People who run the gateway, with one role each."),
-    "login": Row("gateway.operators.login_cli", "Sign in for at most 8 hours."),
-    "logout": Row("gateway.operators.login_cli", "End the session of the signed-in operator."),
+    "login": Row("gateway.operators.cli", "Sign in for at most 8 hours.", "build_login_cli"),
+    "logout": Row("gateway.operators.cli", "End the session of the signed-in operator.", "build_login_cli"),
     "profiles": Row("gateway.changes.cli", "Connections of the profiles: revisions, changes, suspension."),
     "official": Row("gateway.applications.cli", "The official account: apply for it, open what is issued."),
     "discrepancies": Row("gateway.discrepancies.cli", "What citizens say is wrong in the registry."),
@@ -54,7 +55,9 @@ _COMMANDS: Mapping[str, Row] = {
         "gateway.inspection.cli", "The tamper-evident record of every question, delivery and refusal."
     ),
     "privacy": Row(
-        "gateway.inspection.privacy_cli", "Which table has which data, for how long, and under which key."
+        "gateway.inspection.cli",
+        "Which table has which data, for how long, and under which key.",
+        "build_privacy_cli",
     ),
     "procedures": Row("gateway.procedures.cli", "The essential services: forms, codes, legal basis."),
     "report": Row("gateway.reports.cli", "Reports on the 25 essential services."),
@@ -72,8 +75,9 @@ class _Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
-            module = importlib.import_module(self.rows[name].module)
-            group: Any = typer.main.get_group(module.build_cli(self._open_gateway))
+            row = self.rows[name]
+            build = getattr(importlib.import_module(row.module), row.build)
+            group: Any = typer.main.get_group(build(self._open_gateway))
             group.name = name
             self._loaded[name] = group.commands.get(name, group)
         return self._loaded[name]

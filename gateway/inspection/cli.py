@@ -1,4 +1,4 @@
-"""`gateway audit`: its own commands, and what auditors do with it: reconcile, search, export, affected."""
+"""`gateway audit`: its own commands, and what auditors do with it: reconcile, search, export, affected; `gateway privacy`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gateway.terminal import (
     AsJson,
     DryRun,
     OpenGateway,
+    new_typer,
     print_json,
     print_result,
     print_table,
@@ -301,6 +302,30 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
             text += "\nthe store's files may still have their content: see docs/data-protection.md, --rewrite"
         members = {"erased": found.rows, "before": found.before, "on_disk": found.on_disk}
         print_result(members, text, as_json=as_json)
+
+
+def build_privacy_cli(_open_gateway: OpenGateway) -> typer.Typer:
+    """Return the commands on privacy."""
+    app = new_typer("Which table has which data, for how long, and under which key.")
+
+    @app.command("report", epilog="Example: gateway privacy report --json")
+    def report_command(*, as_json: AsJson = False) -> None:
+        """Print each column of each table with its class, retention and key; reads no database."""
+        from gateway.inspection.privacy import TABLES, privacy_report
+
+        if as_json:
+            print_json(privacy_report())
+            return
+        for name, table in sorted(TABLES.items()):
+            print_wrapped(f"{name}: kept {table.retention}")
+            for each, columns in table.classes.items():
+                print_wrapped(f"  {each}: {columns}")
+            for column, key in table.keys.items():
+                print_wrapped(f"  {column}: under {key}")
+            for column, kept in table.retentions.items():
+                print_wrapped(f"  {column}: kept {kept}")
+
+    return app
 
 
 def parse_period(start: str, end: str) -> Period:

@@ -37,7 +37,6 @@ class ReportLanguage(StrEnum):
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     """Return the commands. No report creates a store: without one its figures are the public ones alone."""
     app = new_typer("Reports on the 25 essential services.")
-    app.callback()(_root)
 
     @app.command(
         "weekly", epilog="Example: gateway report weekly --week 2022-W17 --format html > report.html"
@@ -71,10 +70,6 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             typer.echo(report_text(report, load_catalogue(), language.value))
 
     return app
-
-
-def _root() -> None:
-    pass
 
 
 async def _make(open_gateway: OpenGateway, week: Week) -> WeeklyReport:
