@@ -8,7 +8,6 @@ The agency signs and stamps the page: one HTML file without scripts or external 
 the file with the paper.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 from gateway.applications.model import Evidence, Wanted, WantedProcedure
 from gateway.applications.statement import Statement
+from gateway.audit.state import write_canonical
 from gateway.clock import rfc3339, vietnam
 from gateway.keys.jws import sign_detached
 from gateway.keys.model import PlaceKeys, Purpose
@@ -109,14 +109,9 @@ def sign_document(document: Mapping[str, Any], keys: PlaceKeys) -> str:
     """Return the bundle's text: the canonical JSON of the document with its signature."""
     key = keys.current(Purpose.APPLICATION)
     signature = sign_detached(
-        canonical(document).encode(), key=key.signing_key(), kid=key.kid, typ=SIGNATURE_TYPE
+        write_canonical(document).encode(), key=key.signing_key(), kid=key.kid, typ=SIGNATURE_TYPE
     )
-    return canonical({"document": document, "signature": signature})
-
-
-def canonical(value: Any) -> str:
-    """Return a value's canonical JSON text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return write_canonical({"document": document, "signature": signature})
 
 
 def _procedure(wanted: WantedProcedure) -> dict[str, Any]:

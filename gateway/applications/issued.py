@@ -17,8 +17,8 @@ from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
 from gateway.applications import store
-from gateway.applications.document import canonical
 from gateway.applications.model import IssuedAccount
+from gateway.audit.state import write_canonical
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.jws import JwsInvalid, verify_detached
@@ -77,7 +77,7 @@ def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:
     if not isinstance(signature, str):
         raise StateWrong("the file is not signed: ask C06 for one that is")
     try:
-        verify_detached(signature, canonical(rest).encode(), key=key, typ=SIGNATURE_TYPE)
+        verify_detached(signature, write_canonical(rest).encode(), key=key, typ=SIGNATURE_TYPE)
     except JwsInvalid:
         raise StateWrong(
             "the signature is not valid: the file was changed, or another issuer signed it"

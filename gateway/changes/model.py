@@ -8,7 +8,6 @@ activation; other changes are confirmed at once. See docs/decisions/0057.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.state import write_canonical
 from gateway.identifiers import Profile
 from gateway.preflight.report import Preflight
 
@@ -135,8 +135,7 @@ class Change:
 def hash_diff(change: str, profile: Profile | None, diff: Sequence[DiffLine]) -> str:
     """Return the SHA-256 over a change's id, profile and diff, as hexadecimal."""
     content = [change, profile.value if profile else None, [asdict(line) for line in diff]]
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(write_canonical(content).encode()).hexdigest()
 
 
 def change_entry(change: Change, outcome: str, *, at: datetime, actor: str) -> AuditEntry:

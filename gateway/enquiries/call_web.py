@@ -11,11 +11,12 @@ from fastapi import Header, Request
 from pydantic import WithJsonSchema
 from starlette.responses import Response
 
+from gateway.audit.state import write_canonical
 from gateway.edge.requests import HEADER, PATTERN, StrictBody, body_of, find_key
 from gateway.edge.responses import WHOLE_BODY, Answer, Check, to_json
 from gateway.edge.strict_json import parse_object
 from gateway.enquiries.idempotency import answer_once
-from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest, canonical
+from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest
 from gateway.errors import GatewayError
 from gateway.errors.registry import (
     ProfileSuspended,
@@ -76,7 +77,7 @@ class KeyedCall(Call[Parsed]):
             route=f"{self.request.method} {self.request.scope['route'].path}",
             path=self.request.scope["path"],
             key=key,
-            body=canonical(parse_object(body_of(self.request) or b"{}")),
+            body=write_canonical(parse_object(body_of(self.request) or b"{}")),
         )
         kept = await answer_once(self.deps, self.place, keyed, make=make, check_replay=check_members)
         headers = {REPLAYED: "true"} if kept.replayed else {}

@@ -11,8 +11,6 @@ whose time has passed, and only the worker with the lease stores an answer or fr
 """
 
 import hmac
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,11 +92,6 @@ class StoredRequest:
     verification: str | None = None
     answer_ends_at: datetime | None = None
     expires_at: datetime
-
-
-def canonical(members: Mapping[str, Any]) -> str:
-    """Return a JSON object as text with sorted members and no white space."""
-    return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
