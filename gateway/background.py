@@ -10,9 +10,24 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def start_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start a task in an empty context: what it logs does not belong to the request that starts it."""
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+def start_task(
+    work: Coroutine[Any, Any, T], *, kept_in: set[asyncio.Task[T]] | None = None
+) -> asyncio.Task[T]:
+    """Start a task in an empty context: what it logs does not belong to the request that starts it.
+
+    `kept_in`: the set that has the task until it ends.
+    """
+    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+    if kept_in is not None:
+        kept_in.add(task)
+        task.add_done_callback(kept_in.discard)
+    return task
+
+
+def retrieve_failure(task: asyncio.Task[Any]) -> None:
+    """Retrieve a failure that no caller waits for any more, so that asyncio doesn't warn of it."""
+    if not task.cancelled():
+        task.exception()
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from itertools import islice
 from gateway.audit.log import HotChange, HotRecord
 from gateway.audit.model import AuditEntry, Kind, with_state
 from gateway.audit.state import State
+from gateway.background import retrieve_failure
 from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, person_store, prefill_store, store
 from gateway.enquiries.authorise import AuthorisedPrefill, authorise_prefill, lease_length
@@ -108,14 +109,8 @@ async def prefill_form(deps: Dependencies, place: Place, caller: Caller, request
     prefill = await authorise_prefill(deps, place, caller, request)
     # It continues if the caller is cancelled, since asked questions must be recorded.
     asking = asyncio.create_task(_ask_and_deliver(deps, prefill))
-    asking.add_done_callback(_read_failure)
+    asking.add_done_callback(retrieve_failure)
     return await asyncio.shield(asking)
-
-
-def _read_failure(task: asyncio.Task[Prefill]) -> None:
-    """Retrieve a failure without a waiting caller, so that asyncio doesn't warn."""
-    if not task.cancelled():
-        task.exception()
 
 
 async def _ask_and_deliver(deps: Dependencies, prefill: AuthorisedPrefill) -> Prefill:

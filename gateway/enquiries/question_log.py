@@ -162,9 +162,7 @@ async def released_on_outage(deps: Dependencies, key: str, act: str, question: A
     try:
         return await question
     except Overloaded:
-        task = start_task(_release(deps, key, act))
-        deps.tasks.add(task)
-        task.add_done_callback(deps.tasks.discard)
+        start_task(_release(deps, key, act), kept_in=deps.tasks)
         raise
 
 

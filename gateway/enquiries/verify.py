@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.background import start_task
+from gateway.background import retrieve_failure, start_task
 from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, store
 from gateway.enquiries.authorise import AuthorisedEnquiry, authorise_enquiry, new_verification
@@ -108,8 +108,7 @@ class Singleflight:
         if self.tasks.get(key) is task:
             del self.tasks[key]
             self.fresh.discard(key)
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio doesn't warn of a failure without a waiting caller
+        retrieve_failure(task)
 
     async def look_again(self, deps: Dependencies, key: str) -> QuestionLease | None:
         """Return the lease of another worker's question as it is after `POLL_S`; one statement reads it for all who wait.
@@ -119,9 +118,7 @@ class Singleflight:
         """
         seen = self._watched.setdefault(key, asyncio.get_running_loop().create_future())
         if self._watching is None or self._watching.done():
-            self._watching = start_task(self._watch(deps))
-            deps.tasks.add(self._watching)
-            self._watching.add_done_callback(deps.tasks.discard)
+            self._watching = start_task(self._watch(deps), kept_in=deps.tasks)
         return await asyncio.shield(seen)
 
     async def _watch(self, deps: Dependencies) -> None:

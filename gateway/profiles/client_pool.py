@@ -71,9 +71,7 @@ class ClientPool:
 
     def retire(self, client: PooledClient) -> None:
         """Close a client after the longest request that may still use it."""
-        task = start_task(self._end(client))
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        start_task(self._end(client), kept_in=self._endings)
 
     async def close(self, client: PooledClient) -> None:
         """Close a client that no request uses."""

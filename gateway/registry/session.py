@@ -23,7 +23,7 @@ from typing import TypeAlias, TypeVar
 import httpx
 import structlog
 
-from gateway.background import start_task
+from gateway.background import retrieve_failure, start_task
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.errors.operators import SettingInvalid
@@ -138,7 +138,7 @@ class TokenCache:
             return token
         if self._fetching is None:
             self._fetching = start_task(self._run())
-            self._fetching.add_done_callback(_retrieve_failure)
+            self._fetching.add_done_callback(retrieve_failure)
         fetching = self._fetching
         try:
             # Shielded: the deadline of one question must not cancel the fetch for the others.
@@ -174,12 +174,6 @@ class TokenCache:
             self._fetching = None
         _log.info("registry_token_refreshed", profile=self._profile.value)
         return self._token
-
-
-def _retrieve_failure(task: asyncio.Task[Token]) -> None:
-    """Retrieve a failure that no caller waits for any more, so that asyncio doesn't log it."""
-    if not task.cancelled():
-        task.exception()
 
 
 class RegistrySession:
