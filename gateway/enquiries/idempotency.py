@@ -24,7 +24,6 @@ from gateway.enquiries.idempotency_store import (
     Envelope,
     KeptAnswer,
     KeyedRequest,
-    Lease,
     StoredRequest,
     open_envelope,
 )
@@ -66,7 +65,7 @@ async def answer_once(
     """
     envelope = await _find_envelope(deps, place, request)
     begun = await _begin(deps, place, envelope)
-    if isinstance(begun, Lease):
+    if isinstance(begun, str):
         return await _make_and_keep(deps, envelope, begun, make)
     await check_replay(begun)
     return replace(begun, replayed=True)
@@ -83,8 +82,8 @@ async def _find_envelope(deps: Dependencies, place: Place, request: KeyedRequest
     return open_envelope(serving, request)
 
 
-async def _begin(deps: Dependencies, place: Place, envelope: Envelope) -> Lease | KeptAnswer:
-    """Return the kept answer, or a lease for a new one."""
+async def _begin(deps: Dependencies, place: Place, envelope: Envelope) -> str | KeptAnswer:
+    """Return the kept answer, or the id of a lease for a new one."""
     for _ in range(_TRIES):
         now = deps.clock.now()
         async with deps.database.read() as connection:
@@ -94,18 +93,16 @@ async def _begin(deps: Dependencies, place: Place, envelope: Envelope) -> Lease 
             if kept is not None:
                 return kept
         deadline_ms = place.client.connection.deadline_ms if place.client is not None else 0
-        ends_at = now + timedelta(milliseconds=deadline_ms * _ROUNDS, seconds=_GRACE_S)
-        lease = Lease(id=new_identifier("lea"), ends_at=ends_at)
         held = StoredRequest(
             body_digest=envelope.body_digest,
-            lease=lease.id,
-            lease_ends_at=lease.ends_at,
+            lease=new_identifier("lea"),
+            lease_ends_at=now + timedelta(milliseconds=deadline_ms * _ROUNDS, seconds=_GRACE_S),
             expires_at=now + KEPT,
         )
         async with deps.database.write() as connection:
             taken = await idempotency_store.take(connection, envelope.slot, held, former=former)
         if taken:
-            return lease
+            return held.lease
     raise IdempotencyInProgress
 
 
@@ -126,9 +123,7 @@ def _read(envelope: Envelope, held: StoredRequest, now: datetime) -> KeptAnswer 
     return KeptAnswer(status=held.status, body=body, verification=held.verification)
 
 
-async def _make_and_keep(
-    deps: Dependencies, envelope: Envelope, lease: Lease, make: MakeAnswer
-) -> KeptAnswer:
+async def _make_and_keep(deps: Dependencies, envelope: Envelope, lease: str, make: MakeAnswer) -> KeptAnswer:
     kept = False
     try:
         answer = await make()
@@ -140,14 +135,14 @@ async def _make_and_keep(
             await _release(deps, envelope, lease)
 
 
-async def _keep(deps: Dependencies, envelope: Envelope, lease: Lease, answer: KeptAnswer) -> None:
+async def _keep(deps: Dependencies, envelope: Envelope, lease: str, answer: KeptAnswer) -> None:
     """Store the answer. Raises `IdempotencyInProgress` if the lease has ended and another worker has one."""
     now = deps.clock.now()
     async with deps.database.write() as connection:
         kept = await idempotency_store.keep(
             connection,
             envelope.slot,
-            lease.id,
+            lease,
             status=answer.status,
             sealed=envelope.seal(answer.status, answer.body),
             verification=answer.verification,
@@ -158,11 +153,11 @@ async def _keep(deps: Dependencies, envelope: Envelope, lease: Lease, answer: Ke
         raise IdempotencyInProgress
 
 
-async def _release(deps: Dependencies, envelope: Envelope, lease: Lease) -> None:
+async def _release(deps: Dependencies, envelope: Envelope, lease: str) -> None:
     """Free the key; if the store can't be reached, the lease ends by itself."""
     try:
         async with deps.database.write() as connection:
-            await idempotency_store.release_slot(connection, envelope.slot, lease.id)
+            await idempotency_store.release_slot(connection, envelope.slot, lease)
     except Overloaded:
         log.warning("lease_left", route=envelope.slot.route)
 

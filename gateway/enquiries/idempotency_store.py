@@ -73,16 +73,8 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to answer a request until `ends_at`."""
-
-    id: str
-    ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRequest:
-    """A stored request: its lease, and its sealed answer once there is one."""
+    """A stored request: the id of the lease, which is the right to answer it, and its sealed answer once there is one."""
 
     body_digest: str
     lease: str
