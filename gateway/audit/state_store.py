@@ -103,11 +103,8 @@ class Marks:
                 waiting.setdefault(table, []).append(key)
         for table, keys in waiting.items():
             self._now.update({(table, key): None for key in keys})
-            for start in range(0, len(keys), _CHUNK):
-                query = _select_rows(table, keys[start : start + _CHUNK], transaction.dialect.name)
-                for row in map(_as_written, (await transaction.execute(query)).mappings()):
-                    which = (table, _key_of(table, row))
-                    self._now[which] = row_digest(table, row)
+        async for table, key, digest in _read_rows(transaction, waiting):
+            self._now[table, key] = digest
 
 
 async def begin_marks(transaction: Transaction) -> Marks:
@@ -194,13 +191,18 @@ async def read_digests(transaction: Transaction, names: Iterable[str]) -> dict[s
             for column, part in zip(columns, parts, strict=True)
         )
         waiting.setdefault(table, []).append(key)
-    found: dict[str, str] = {}
-    for table, keys in waiting.items():
+    return {row_name(table, key): digest async for table, key, digest in _read_rows(transaction, waiting)}
+
+
+async def _read_rows(
+    transaction: Transaction, wanted: Mapping[str, Sequence[_Key]]
+) -> AsyncIterator[tuple[str, _Key, str]]:
+    """Yield table, key and digest of the wanted rows that exist."""
+    for table, keys in wanted.items():
         for start in range(0, len(keys), _CHUNK):
             query = _select_rows(table, keys[start : start + _CHUNK], transaction.dialect.name)
             for row in map(_as_written, (await transaction.execute(query)).mappings()):
-                found[row_name(table, _key_of(table, row))] = row_digest(table, row)
-    return found
+                yield table, _key_of(table, row), row_digest(table, row)
 
 
 async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tuple[str, str, bool]]:
