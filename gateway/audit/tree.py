@@ -124,45 +124,16 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     """Check an audit path (RFC 9162 §2.1.3.2). Raises `ProofInvalid`."""
     if not 0 <= index < size:
         raise ProofInvalid
-    _, found = _climb(index, size - 1, leaf, leaf, path)
-    if found != root:
-        raise ProofInvalid
-
-
-def verify_consistency(
-    former: int, size: int, path: Sequence[bytes], former_root: bytes, root: bytes
-) -> None:
-    """Check a consistency proof (RFC 9162 §2.1.4.2). Raises `ProofInvalid`."""
-    if not 0 < former <= size:
-        raise ProofInvalid
-    if former == size:
-        hashes, at, last = [former_root, *path], 0, 0
-    else:
-        hashes = list(path) if former & (former - 1) else [former_root, *path]
-        up = (former ^ (former - 1)).bit_length() - 1  # the height of the subtree that ends at `former`
-        at, last = (former - 1) >> up, (size - 1) >> up
-    if not hashes:
-        raise ProofInvalid
-    if _climb(at, last, hashes[0], hashes[0], hashes[1:]) != (former_root, root):
-        raise ProofInvalid
-
-
-def _climb(at: int, last: int, old: bytes, new: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Return the roots of the former and of the whole tree, from a node at place `at` of a level whose last place is `last`.
-
-    Raises:
-        ProofInvalid: the path is too long or too short.
-    """
+    at, last, found = index, size - 1, leaf
     for sibling in path:
         if last == 0:
             raise ProofInvalid
         if at & 1 or at == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            found = node_hash(sibling, found)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            new = node_hash(new, sibling)
+            found = node_hash(found, sibling)
         at, last = at >> 1, last >> 1
-    if last != 0:
+    if last != 0 or found != root:
         raise ProofInvalid
-    return old, new

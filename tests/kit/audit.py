@@ -1,7 +1,7 @@
-"""Audit entries to append, a log with its sequencer, and a way to keep the audit's writer busy so that records queue."""
+"""Audit entries, a log with its sequencer, a way to let records queue, and a monitor's check of a consistency proof."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from gateway.audit.macs import EntryMacs
 from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.report import AuditReport
 from gateway.audit.sequencer import Sequencer
+from gateway.audit.tree import ProofInvalid, node_hash
 from gateway.audit.tree_store import find_last_checkpoint
 from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import Known, Trust, read_trust, verify_audit
@@ -150,3 +151,42 @@ class SignedLog:
     async def signers(self) -> Signers:
         async with self.database.read() as connection:
             return Signers((await self.vault.read_checkpoint_keys(connection)).keys)
+
+
+def verify_consistency(
+    former: int, size: int, path: Sequence[bytes], former_root: bytes, root: bytes
+) -> None:
+    """Check a consistency proof (RFC 9162 §2.1.4.2). Raises `ProofInvalid`."""
+    if not 0 < former <= size:
+        raise ProofInvalid
+    if former == size:
+        hashes, at, last = [former_root, *path], 0, 0
+    else:
+        hashes = list(path) if former & (former - 1) else [former_root, *path]
+        up = (former ^ (former - 1)).bit_length() - 1  # the height of the subtree that ends at `former`
+        at, last = (former - 1) >> up, (size - 1) >> up
+    if not hashes:
+        raise ProofInvalid
+    if _climb(at, last, hashes[0], hashes[0], hashes[1:]) != (former_root, root):
+        raise ProofInvalid
+
+
+def _climb(at: int, last: int, old: bytes, new: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the roots of the former and of the whole tree, from a node at place `at` of a level whose last place is `last`.
+
+    Raises:
+        ProofInvalid: the path is too long or too short.
+    """
+    for sibling in path:
+        if last == 0:
+            raise ProofInvalid
+        if at & 1 or at == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        at, last = at >> 1, last >> 1
+    if last != 0:
+        raise ProofInvalid
+    return old, new

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from gateway.audit.checkpoints import Checkpoint, Signers, key_line, parse_checkpoint
 from gateway.audit.store import audit_rows
-from gateway.audit.tree import Frontier, verify_consistency, verify_inclusion
+from gateway.audit.tree import Frontier, verify_inclusion
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, LEAD, rotate_audit_key
 from mock_c06.app import MockRegistry
-from tests.kit.audit import entry
+from tests.kit.audit import entry, verify_consistency
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Portal, Scene, open_scene, settings_for
 

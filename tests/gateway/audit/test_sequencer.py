@@ -18,11 +18,11 @@ from gateway.audit.sequencer import FOLLOWED, MOST, sequencing
 from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees, audit_waiting
 from gateway.audit.tree import prove_consistency as prove_consistent
 from gateway.audit.tree import prove_inclusion as prove_included
-from gateway.audit.tree import verify_consistency, verify_inclusion
+from gateway.audit.tree import verify_inclusion
 from gateway.audit.tree_store import subtree_reader
 from gateway.errors.operators import AuditBroken
 from gateway.storage.database import Database
-from tests.kit.audit import SignedLog, entry
+from tests.kit.audit import SignedLog, entry, verify_consistency
 from tests.kit.stores import opened
 
 
