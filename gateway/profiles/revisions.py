@@ -31,16 +31,6 @@ SECRET_MEMBERS = (
 """Members that are sealed, each bound to its profile, revision and name; never shown."""
 
 MASK = "(sealed)"
-_SECRET_TREE: Mapping[str, Any] = {
-    "c06_secret": True,
-    "ngsp_key": True,
-    "ngsp_secret": True,
-    "client_key": True,
-    "adapter": {"access_key": True, "secret_key": True},
-    "test_identity": True,
-}
-"""`SECRET_MEMBERS` in pydantic's form."""
-
 _SEALED_IDENTITY = IdentityMembers.model_construct(citizen_id="", full_name="", birth_year=0)
 """Shows that there is a test identity, and nothing of it."""
 
@@ -180,7 +170,8 @@ def _days(count: int) -> str:
 
 def write_document(members: ConnectionMembers) -> dict[str, Any]:
     """Return the members without the secrets, by name."""
-    return members.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET_TREE)
+    secrets = _join({}, dict.fromkeys(SECRET_MEMBERS, True))
+    return members.model_dump(mode="json", exclude_defaults=True, exclude=secrets)
 
 
 def masked(members: ConnectionMembers) -> dict[str, Any]:
