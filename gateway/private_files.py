@@ -6,6 +6,7 @@ names may be shared on purpose: it is left unchanged, with a warning if everybod
 
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def open_lock(store: Path) -> int:
         make_private_folder(store.parent)
     path = store.with_name(f"{store.name}.lock")
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def replace_private_file(path: Path, text: str) -> None:
+    """Replace a file, or make it, in one step, with mode 0600; its folder exists. Raises `OSError`."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def tighten_secret(path: Path) -> None:

@@ -3,16 +3,12 @@
 `GATEWAY_OPERATOR_TOKEN` has precedence over the file. Every command checks the session, so an ended one is refused.
 """
 
-import os
-import tempfile
-from pathlib import Path
-
 from gateway.errors.operators import StateWrong
 from gateway.errors.requests import TokenInvalid
 from gateway.operators.model import Operator
 from gateway.operators.sessions import identify
 from gateway.operators.use_cases import has_operators, permit_admin
-from gateway.private_files import OWN_FOLDER, make_private_folder, tighten_secret
+from gateway.private_files import OWN_FOLDER, make_private_folder, replace_private_file, tighten_secret
 from gateway.profiles.model import Gateway
 from gateway.profiles.switching import Permit
 from gateway.settings import Settings
@@ -72,10 +68,7 @@ def write_token(token: str) -> None:
     """Write a token to the file, readable for its owner only. Raises `StateWrong` if it can't be written."""
     try:
         make_private_folder(TOKEN_FILE.parent)
-        descriptor, name = tempfile.mkstemp(dir=TOKEN_FILE.parent, prefix=TOKEN_FILE.name)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{token}\n")
-        Path(name).replace(TOKEN_FILE)  # atomic, and the mode is the new file's
+        replace_private_file(TOKEN_FILE, f"{token}\n")
     except OSError as error:
         raise StateWrong(f"{TOKEN_FILE}: can't be written ({error.strerror})") from None
 

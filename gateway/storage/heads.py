@@ -9,8 +9,6 @@ Without a file (a master key without a file, a folder that can't be written) not
 import asyncio
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from gateway.audit.store import find_leaf
 from gateway.background import run_in_background
 from gateway.errors.operators import StateWrong
 from gateway.errors.registry import Overloaded
+from gateway.private_files import replace_private_file
 from gateway.settings import Settings
 from gateway.storage.database import Database, find_store_file
 
@@ -69,14 +68,7 @@ class HeadFile:
 
     def write(self, head: StoreHead) -> None:
         """Replace the head in one step, readable by the owner only. Raises `OSError`."""
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(head), file)
-            Path(name).replace(self.path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_private_file(self.path, json.dumps(asdict(head)))
 
 
 def find_head_file(settings: Settings) -> HeadFile | None:
