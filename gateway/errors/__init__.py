@@ -1,10 +1,9 @@
 """The tree of all errors. An error has facts only: no HTTP status, no text for callers, no value of a person.
 
     GatewayError
-    ├── RequestError                    the request is malformed
-    │   ├── HttpInvalid  JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
-    │   ├── BodyTooLarge  BodySlow  HeadersTooLarge  MediaTypeUnsupported
-    │   └── FieldsError                 names fields: RequestInvalid  ClaimInvalid  FieldUnknown
+    ├── HttpInvalid  JsonInvalid  NotFound  MethodNotAllowed  NotAcceptable
+    ├── BodyTooLarge  BodySlow  HeadersTooLarge  MediaTypeUnsupported
+    ├── FieldsError                     names fields: RequestInvalid  ClaimInvalid  FieldUnknown
     │                                   FieldNotInProcedure  ProcedureUnknown  SubjectRoleUnknown
     ├── CallerError                     the caller is not known or not allowed
     │   ├── TokenMissing  TokenInvalid  TokenExpired  DpopProofInvalid
@@ -17,8 +16,7 @@
     ├── RegistryError                   the registry failed or refused
     │   └── RegistryRefused  RegistryAnswerInvalid  RegistryCredentialsRejected
     │       RegistryUnavailable  RegistryTimeout
-    ├── IdempotencyError                an Idempotency-Key that was used before
-    │   └── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
+    ├── IdempotencyConflict  IdempotencyInProgress  IdempotencyAnswerGone
     ├── ProfileError                    ProfileUnconfigured  ProfileSuspended
     ├── OperatorError                   an operator refused: LoginInvalid  RoleMissing
     │                                   SameOperator  DiffChanged  PreflightFailed

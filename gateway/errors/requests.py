@@ -7,73 +7,65 @@ from dataclasses import dataclass, field
 from gateway.errors import FieldError, GatewayError
 
 
-class IdempotencyError(GatewayError):
-    """The request's `Idempotency-Key` was used before, and no answer can be repeated now."""
-
-
 @dataclass(eq=False)
-class IdempotencyConflict(IdempotencyError, code="idempotency_conflict"):
+class IdempotencyConflict(GatewayError, code="idempotency_conflict"):
     """The key was first used with another body."""
 
     errors: tuple[FieldError, ...]
 
 
 @dataclass(eq=False)
-class IdempotencyInProgress(IdempotencyError, code="idempotency_in_progress"):
+class IdempotencyInProgress(GatewayError, code="idempotency_in_progress"):
     """The same request is being answered; `retry_after` in seconds."""
 
     retry_after: int = 1
 
 
 @dataclass(eq=False)
-class IdempotencyAnswerGone(IdempotencyError, code="idempotency_answer_gone"):
+class IdempotencyAnswerGone(GatewayError, code="idempotency_answer_gone"):
     """The request was answered, and the answer is no longer kept."""
 
     verification: str | None = field(default=None, kw_only=True)
 
 
-class RequestError(GatewayError):
-    """The request can't be read or routed."""
-
-
-class HttpInvalid(RequestError, code="http_invalid"):
+class HttpInvalid(GatewayError, code="http_invalid"):
     """The request is not well-formed HTTP/1.1."""
 
 
-class JsonInvalid(RequestError, code="json_invalid"):
+class JsonInvalid(GatewayError, code="json_invalid"):
     """The body is not one well-formed JSON object in UTF-8 with distinct names."""
 
 
-class NotFound(RequestError, code="not_found"):
+class NotFound(GatewayError, code="not_found"):
     """No such route, or nothing that this account may see."""
 
 
-class MethodNotAllowed(RequestError, code="method_not_allowed"):
+class MethodNotAllowed(GatewayError, code="method_not_allowed"):
     """The route exists for other methods."""
 
 
-class NotAcceptable(RequestError, code="not_acceptable"):
+class NotAcceptable(GatewayError, code="not_acceptable"):
     """The caller accepts no media type of our answers."""
 
 
-class BodyTooLarge(RequestError, code="body_too_large"):
+class BodyTooLarge(GatewayError, code="body_too_large"):
     """The body is larger than 64 KiB."""
 
 
-class BodySlow(RequestError, code="body_slow"):
+class BodySlow(GatewayError, code="body_slow"):
     """The body did not arrive in time."""
 
 
-class HeadersTooLarge(RequestError, code="headers_too_large"):
+class HeadersTooLarge(GatewayError, code="headers_too_large"):
     """The header section is larger than 32 KiB."""
 
 
-class MediaTypeUnsupported(RequestError, code="media_type_unsupported"):
+class MediaTypeUnsupported(GatewayError, code="media_type_unsupported"):
     """The body is not `application/json`, or is content-encoded."""
 
 
 @dataclass(eq=False)
-class FieldsError(RequestError):
+class FieldsError(GatewayError):
     """The request is well-formed JSON with invalid fields."""
 
     errors: tuple[FieldError, ...]
