@@ -13,16 +13,10 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -71,6 +65,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 NOTHING_WRITTEN = "dry run: nothing is written"
 _HASH = re.compile("[0-9a-f]{16}")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+class TextLanguage(StrEnum):
+    """The languages of texts that a command may print for others."""
+
+    VI = "vi"
+    EN = "en"
 
 
 class OpenGateway:

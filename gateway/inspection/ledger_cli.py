@@ -6,7 +6,6 @@ The number comes by stdin, since an argument is visible to every user of the mac
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from gateway.identifiers import Profile
 from gateway.terminal import (
     AsJson,
     OpenGateway,
+    TextLanguage,
     fail,
     print_json,
     print_wrapped,
@@ -33,13 +33,6 @@ Example:
       gateway audit ledger --reason 'Đơn của công dân số 12/2022'"""
 
 
-class LedgerLanguage(StrEnum):
-    """The languages of the text."""
-
-    VI = "vi"
-    EN = "en"
-
-
 def add_command(app: typer.Typer, open_gateway: OpenGateway) -> None:
     """Add the command to the group `audit`."""
 
@@ -50,7 +43,7 @@ def add_command(app: typer.Typer, open_gateway: OpenGateway) -> None:
             str, typer.Option("--reason", metavar="TEXT", help="Why; else the second line on stdin.")
         ] = "",
         profile: Annotated[Profile | None, typer.Option(help="Only this profile; default: both.")] = None,
-        language: Annotated[LedgerLanguage, typer.Option("--lang", help="Of the text.")] = LedgerLanguage.VI,
+        language: Annotated[TextLanguage, typer.Option("--lang", help="Of the text.")] = TextLanguage.VI,
         as_json: AsJson = False,
     ) -> None:
         """Print who asked about a person: all organisations, and the fields that the person disputed.

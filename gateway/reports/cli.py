@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.terminal import AsJson, OpenGateway, new_typer, print_json, run
+from gateway.terminal import AsJson, OpenGateway, TextLanguage, new_typer, print_json, run
 
 if TYPE_CHECKING:
     from gateway.reports.model import Week, WeeklyReport
@@ -27,13 +27,6 @@ class ReportFormat(StrEnum):
     HTML = "html"
 
 
-class ReportLanguage(StrEnum):
-    """The languages of the report."""
-
-    VI = "vi"
-    EN = "en"
-
-
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     """Return the commands. No report creates a store: without one its figures are the public ones alone."""
     app = new_typer("Reports on the 25 essential services.")
@@ -48,8 +41,8 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             ReportFormat, typer.Option("--format", help="The report's form.")
         ] = ReportFormat.TEXT,
         language: Annotated[
-            ReportLanguage, typer.Option("--lang", help="The language of text and page.")
-        ] = ReportLanguage.VI,
+            TextLanguage, typer.Option("--lang", help="The language of text and page.")
+        ] = TextLanguage.VI,
         as_json: AsJson = False,
     ) -> None:
         """Print a week: the services by public sources, and what this gateway's audit says of it."""
