@@ -20,7 +20,7 @@ from gateway.enquiries.prefill_store import list_disputed
 from gateway.errors.operators import OperationError
 from gateway.identifiers import Profile, new_identifier
 from gateway.keys.model import Purpose
-from gateway.operators.model import HOST, Operator, RequestSource, Role
+from gateway.operators.model import Operator, Role
 from gateway.operators.sessions import require_role
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles.model import Gateway, Place
@@ -54,7 +54,6 @@ async def inspect_ledger(
     reason: str,
     *,
     profiles: Sequence[Profile] = tuple(Profile),
-    source: RequestSource = HOST,
 ) -> WholeLedger:
     """Return everything that was asked about the person with a number, after the reading is recorded.
 
@@ -62,7 +61,7 @@ async def inspect_ledger(
         RoleMissing: the operator is not a data-protection officer; recorded.
         LedgerRefused: not a number of twelve digits, or no reason.
     """
-    await require_role(gateway, by, Role.DATA_PROTECTION, source=source)
+    await require_role(gateway, by, Role.DATA_PROTECTION)
     if not _NUMBER.fullmatch(number):
         raise LedgerRefused("the number has twelve digits")
     try:
@@ -79,7 +78,7 @@ async def inspect_ledger(
         entries += [(place.profile, each.id, each.name, row) for each, row in found.rows]
         organisations = sorted({str(each.id) for each, _ in found.rows})
         disputed += await _list_disputed(gateway, place, organisations, number)
-        rows += _rows(gateway, place, organisations, number, by=by, reason=reason, source=source)
+        rows += _rows(gateway, place, organisations, number, by=by, reason=reason)
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
         await confirm_operator(transaction, by)
@@ -90,14 +89,7 @@ async def inspect_ledger(
 
 
 def _rows(
-    gateway: Gateway,
-    place: Place,
-    organisations: Sequence[str],
-    number: str,
-    *,
-    by: Operator,
-    reason: str,
-    source: RequestSource,
+    gateway: Gateway, place: Place, organisations: Sequence[str], number: str, *, by: Operator, reason: str
 ) -> list[AuditEntry]:
     """Return a row for each organisation, or one without an organisation if none has an entry."""
     act, keys = new_identifier("act"), place.keys
@@ -107,8 +99,6 @@ def _rows(
             kind=Kind.INSPECTED,
             profile=place.profile,
             act=act,
-            request_id=source.request_id,
-            correlation_id=source.correlation_id,
             organisation=organisation or None,
             citizen=key_number(keys, organisation, number).pseudonyms[0],
             citizen_key=keys.current(Purpose.PSEUDONYM).kid,
