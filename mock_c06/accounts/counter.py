@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from mock_c06.accounts.bundles import Bundle, find_unreadiness
-from mock_c06.accounts.issuing import WORKING_DAYS, Desk, Reason, find_reasons, working_days_after
+from mock_c06.accounts.issuing import Desk, Reason, find_due_day, find_reasons
 from mock_c06.accounts.model import Status
 from mock_c06.accounts.register import Register
 from mock_c06.accounts.sealing import ApplicationReference, DeskSigner, Terms, seal_account
@@ -136,7 +136,7 @@ class Counter:
             bundle=bundle,
             state=CaseState.RECEIVED,
             received_at=now,
-            due_by=working_days_after(now.astimezone(VIETNAM).date(), WORKING_DAYS),
+            due_by=find_due_day(now),
             findings=(*find_reasons(bundle.stated), *find_unreadiness(bundle.readiness)),
         )
 

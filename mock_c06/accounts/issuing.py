@@ -113,7 +113,7 @@ class Desk:
             reasons=reasons,
             account=None if reasons else name,
             decided_at=now,
-            due_by=working_days_after(now.astimezone(VIETNAM).date(), WORKING_DAYS),
+            due_by=find_due_day(now),
         )
         if not reasons:
             self._register.put(self.make(application, name))
@@ -186,8 +186,9 @@ def _find_field_reasons(application: Application) -> Iterator[Reason]:
             yield Reason(field=where, reason="sensitive: needs a legal basis (NĐ 13/2023 Đ2 k4)")
 
 
-def working_days_after(day: date, days: int) -> date:
-    """Add working days, from the next day on; Saturdays and Sundays do not count."""
+def find_due_day(now: datetime) -> date:
+    """Return the last of the working days for an answer, from tomorrow on; Saturdays and Sundays do not count."""
+    day, days = now.astimezone(VIETNAM).date(), WORKING_DAYS
     while days:
         day += timedelta(days=1)
         days -= day.weekday() < 5

@@ -31,7 +31,6 @@ HIDES = {
 }
 NUMBERS = {"number": f"ông An {NUMBER}", "grouped": "0010-9000-0123", "other digits": "٠٠١٠٩٠٠٠٠١٢٣"}
 WRITTEN = ("contact", "agency", "officer", "x_road_client")
-ISSUED = ("c06_user",)
 BAD = {**HIDES, **NUMBERS}
 
 
