@@ -18,7 +18,7 @@ import httpx
 from benchmarks.processes import ROOT, read_largest_mib
 from benchmarks.subjects import FORM, Turn
 from benchmarks.wrk import Call
-from gateway.storage.database import database_path
+from gateway.storage.database import find_store_file
 from tests.kit.programs import Place, Running, Served, log_in, place_beside, store_of
 from tests.kit.scene import AGENCY, MASTER_KEY
 from tests.kit.stores import Server
@@ -158,7 +158,9 @@ def copy_store(
     settings = dict(pattern.place.settings)
     if pattern.server is None:
         shutil.copytree(pattern.place.folder, where, dirs_exist_ok=True)
-        _copy_rows_sqlite(database_path(store_of(Place(folder=where, settings=settings))), rows)
+        file = find_store_file(store_of(Place(folder=where, settings=settings)))
+        assert file is not None
+        _copy_rows_sqlite(file, rows)
     else:
         name = store_of(pattern.place).rpartition("/")[2]
         settings["GATEWAY_DATABASE_URL"] = pattern.server.make_database(template=name)

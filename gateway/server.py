@@ -40,7 +40,7 @@ from gateway.registry.egress import open_transport
 from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.storage.checkpoint_copies import copying_checkpoints
-from gateway.storage.database import database_path
+from gateway.storage.database import find_store_file
 from gateway.storage.heads import find_head_file, follow_head
 from gateway.web import build_app
 
@@ -262,10 +262,11 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
     Raises:
         StateWrong: another process serves the store, or the file can't be made.
     """
-    if not settings.database_url.startswith("sqlite:///"):
+    file = find_store_file(settings.database_url)
+    if file is None:
         yield
         return
-    store = database_path(settings.database_url).resolve()
+    store = file.resolve()
     try:
         descriptor = open_lock(store)
     except OSError as error:

@@ -39,7 +39,7 @@ from gateway.keys.sealing import SealBroken, new_key
 from gateway.keys.vault import MasterFile, make_key
 from gateway.profiles.model import Gateway, Policy
 from gateway.profiles.switching import Permit, actor_of, check_host_act, kind_of, new_act_entry
-from gateway.storage.database import Transaction, database_path
+from gateway.storage.database import Transaction, find_store_file
 
 LEAD = timedelta(seconds=180)
 """From a key's creation to its use: longer than a key set is cached (60 s) and than a request lasts (120 s)."""
@@ -270,8 +270,8 @@ async def rotate_master(
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
         actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
-        if vault.file is not None:
-            own = database_path(gateway.settings.database_url)
+        own = find_store_file(gateway.settings.database_url)
+        if vault.file is not None and own is not None:
             await _require_only_store(transaction, vault.file, own)
         try:
             resealed = await vault.reseal(transaction, master=master)

@@ -344,14 +344,9 @@ def _name(url: sa.URL) -> str:
     return f"{url.host}:{url.port or 5432}/{url.database}"
 
 
-def database_path(url: str) -> Path:
-    """Return the file behind a `sqlite:///` URL."""
-    return Path(url.removeprefix("sqlite:///"))
-
-
 def find_store_file(url: str) -> Path | None:
     """Return the file of an embedded store; None for a server's URL."""
-    return database_path(url) if url.startswith("sqlite:///") else None
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:

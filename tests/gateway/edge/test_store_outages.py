@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.storage.database import database_path
+from gateway.storage.database import find_store_file
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Portal, Scene, open_scene, settings_for
@@ -59,8 +59,8 @@ async def test_threat_35_a_server_that_came_back_read_only_refuses_before_anythi
 @asynccontextmanager
 async def _locked(url: str) -> AsyncIterator[None]:
     """Let another process hold the store, as a backup or a repair may."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(database_path(url), isolation_level=None)) as other:
+    if (file := find_store_file(url)) is not None:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             yield
         return
