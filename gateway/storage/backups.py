@@ -20,6 +20,8 @@ from gateway.storage.database import find_store_file
 
 _PAGES_AT_ONCE = 1024
 _SIDE_FILES = ("-wal", "-shm")
+_NEXT_KEY = "master.key.next"
+"""The new master key while a rotation is not complete (`keys/vault.py`): a start deletes it if the store doesn't need it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,12 @@ def check_restore(url: str, file: Path) -> tuple[Path, str]:
         raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
     if not file.is_file():
         raise Unknown(f"{file}: no such file")
+    coming = target.with_name(_NEXT_KEY)
+    if coming.exists():
+        raise StateWrong(
+            f"{coming} may be the only key that opens the present store: gateway keys list completes the rotation; "
+            "if that can't be, move the file away and keep it with the store"
+        )
     return target, _check(file)
 
 
@@ -92,7 +100,8 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
     """Put a backup in the place of an embedded store, which no program may have open.
 
     Raises:
-        StateWrong: the store is PostgreSQL or in use, or the file is no intact backup.
+        StateWrong: the store is PostgreSQL or in use, a rotation of its master key is not complete, or the file is no intact
+            backup.
         Unknown: there is no such file.
     """
     target, schema = check_restore(url, file)

@@ -91,6 +91,24 @@ def test_two_restores_in_one_second_keep_both_stores_that_they_replaced(
     assert len(set(moved)) == 2
 
 
+def test_a_store_is_not_replaced_while_only_the_next_master_key_may_open_it(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    """A rotation that was killed after its commit: a start on the backup would delete the key of the store that was kept."""
+    gateway("backup", "first.db")
+    former = (tmp_path / "var" / "master.key").read_bytes()
+    assert gateway("keys", "rotate", "master").code == 0
+    (tmp_path / "var" / "master.key").rename(tmp_path / "var" / "master.key.next")
+    (tmp_path / "var" / "master.key").write_bytes(former)
+
+    refused = gateway("restore", "first.db").reason()
+
+    assert "master.key.next may be the only key that opens the present store" in refused
+    assert gateway("keys", "list").code == 0  # which completes the rotation
+    assert not (tmp_path / "var" / "master.key.next").exists()
+    assert gateway("restore", "first.db").code == 0
+
+
 def test_threat_56_a_store_is_not_replaced_while_it_is_served_or_restored(
     gateway: Commands, tmp_path: Path
 ) -> None:
