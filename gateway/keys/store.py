@@ -97,12 +97,11 @@ def _read_kids(path: Path) -> set[str]:
 
 
 async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
-    """Return whether a master key opens every stored key."""
+    """Return whether a master key opens every stored key; False of a store without keys, which shows nothing."""
     try:
-        await list_keys(connection, master=master)
+        return bool(await list_keys(connection, master=master))
     except SealBroken:
         return False
-    return True
 
 
 async def reseal_keys(transaction: AsyncConnection, *, former: bytes, master: bytes) -> int:

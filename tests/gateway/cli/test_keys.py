@@ -148,6 +148,22 @@ def test_a_master_key_is_not_replaced_while_another_store_is_sealed_under_it(
     assert gateway("keys", "rotate", "master").code == 0
 
 
+def test_a_new_store_does_not_delete_the_next_key_of_another_one(gateway: Commands, tmp_path: Path) -> None:
+    """A store without keys opens with any key: it can't show that the next one is not needed."""
+    gateway("organisations", "add", "000.00.01.H26", "Hà Nội")
+    file = tmp_path / "var" / "master.key"
+    former = file.read_bytes()
+    assert gateway("keys", "rotate", "master").code == 0
+    coming = file.rename(file.with_name("master.key.next"))  # as if the rotation had been killed before
+    file.write_bytes(former)
+
+    made = gateway("organisations", "add", "000.00.01.H26", "Huế", GATEWAY_DATABASE_URL="sqlite:///var/b.db")
+
+    assert "opens this database's keys" in made.reason()
+    assert coming.exists()
+    assert gateway("keys", "list").code == 0
+
+
 def test_a_master_key_that_is_a_setting_is_given_by_file(gateway: Commands, tmp_path: Path) -> None:
     (tmp_path / "new.key").write_text(NEW + "\n")
     before = gateway("keys", "list", "--json", GATEWAY_MASTER_KEY=PRESENT).json()
