@@ -23,13 +23,12 @@ from portal.errors import StartRefused
 from tests.attacks.evidence import trust_of
 from tests.gateway.audit.test_proofs import fill
 from tests.kit.scene import Portal, Scene
-from tests.witness.test_follower import Stand, stand, wipe
+from tests.witness.stand import Stand, wipe
 from tests.witness.test_notes import cosigned_note
 from witness.follower import State
 from witness.notes import Cosigner, parse_checkpoint
 from witness.web import build_app
 
-__all__ = ["stand"]
 ADDRESS = "http://witness.test"
 ZIPPED = {"content-encoding": "gzip"}
 

@@ -2,100 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.audit.checkpoints import sign_checkpoint
-from gateway.audit.sequencer import Sequencer
-from gateway.audit.store import (
-    audit_checkpoints,
-    audit_entries,
-    audit_promises,
-    audit_rows,
-    audit_subtrees,
-    audit_waiting,
-)
-from gateway.keys.model import Purpose
-from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, rotate_audit_key
-from tests.gateway.audit.test_proofs import fill, fill_up
-from tests.kit.scene import BASE, Scene
-from tests.witness.test_notes import log_key, signed_note
+from tests.kit.scene import Scene
+from tests.witness.stand import Answer, Stand, wipe
 from witness.errors import StartRefused
-from witness.follower import State, Witness
+from witness.follower import State
 from witness.log_client import LogClient
-from witness.notes import Cosigner, find_signed, parse_checkpoint, parse_keys
+from witness.notes import find_signed, parse_checkpoint, parse_keys
 from witness.record import RecordFile
 from witness.tree import Edge, perfect_root
-
-KEY = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
-Answer = Callable[[httpx.Request], httpx.Response | None]
-
-
-class Watched(httpx.AsyncBaseTransport):
-    """The way to the log. `instead` may give another answer than the log's; `paths` are what was asked."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-        self.instead: Answer = lambda _request: None
-        self.paths: list[str] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.paths.append(request.url.path.removeprefix("/.well-known/audit/"))
-        return self.instead(request) or await self._inner.handle_async_request(request)
-
-
-class Stand:
-    """A witness of the scene's log, which can be started again with the same files."""
-
-    def __init__(self, scene: Scene, file: Path, **more: Any) -> None:
-        self.scene, self.file, self.more = scene, file, more
-        self.way = Watched(httpx.ASGITransport(scene.app))
-        self.witness = self.start()
-
-    def start(self, **more: Any) -> Witness:
-        client = LogClient(httpx.AsyncClient(transport=self.way), f"{BASE}/")
-        self.witness = Witness(
-            client, Cosigner("witness.example", KEY), RecordFile(self.file),
-            now=lambda: int(self.scene.clock.now().timestamp()), **self.more | more,
-        )  # fmt: skip
-        return self.witness
-
-    async def check(self, rows: int | None = None) -> State:
-        """Let the log have a number of rows, and check it once."""
-        if rows is not None:
-            await fill_up(self.scene, rows)
-        assert await self.new_sequencer().run()
-        await self.witness.check()
-        return self.witness.state
-
-    def new_sequencer(self) -> Sequencer:
-        """Return the sequencer of a process that has signed nothing yet, and so notices no rewritten log."""
-        gateway = self.scene.gateway
-        return Sequencer(gateway.deps.database, gateway.vault, self.scene.clock, base=gateway.deps.base)
-
-    async def published(self) -> str:
-        return (await self.scene.http.get("/.well-known/audit/checkpoint")).text
-
-
-@pytest.fixture
-def stand(scene: Scene, tmp_path: Path) -> Stand:
-    return Stand(scene, tmp_path / "witness.key.record")
-
-
-async def wipe(scene: Scene) -> None:
-    """Delete the whole log, as its operator could."""
-    tables = (audit_entries, audit_rows, audit_waiting, audit_checkpoints, audit_subtrees, audit_promises)
-    async with scene.gateway.deps.database.write() as transaction:
-        for table in tables:
-            await transaction.execute(
-                sa.delete(table).execution_options(unrecorded="the operator rewrites the log")
-            )
 
 
 async def test_a_log_that_grows_is_cosigned_at_each_size(scene: Scene, stand: Stand) -> None:
@@ -193,85 +113,6 @@ async def test_nothing_is_asked_of_a_log_after_its_fork(scene: Scene, stand: Sta
     stand.way.paths.clear()
     await stand.witness.follow(0)
     assert (stand.way.paths, stand.witness.checks[State.FORKED]) == ([], 1)
-
-
-async def test_a_rewritten_log_with_a_new_key_is_refused_and_the_old_log_followed_again(
-    scene: Scene, stand: Stand
-) -> None:
-    await stand.check(3)
-    note = stand.witness.record.note
-    forged = signed_note(f"{parse_checkpoint(note).origin}\n9\n{'A' * 43}=\n")
-    stand.way.instead = lambda request: (
-        httpx.Response(200, text=forged) if request.url.path.endswith("checkpoint") else None
-    )
-    assert await stand.check() is State.REFUSED
-    assert "is not signed by its known key" in stand.witness.reason
-    assert stand.witness.record.note == note
-    stand.way.instead = lambda _request: None
-    assert await stand.check(4) is State.FOLLOWING
-
-
-async def test_a_rotated_key_is_learned_while_both_sign_and_alone_afterwards(
-    scene: Scene, stand: Stand
-) -> None:
-    await stand.check(3)
-    await rotate_audit_key(scene.gateway, Purpose.CHECKPOINT)
-    for seconds, keys in ((0, 1), (200, 2), (int(CHECKPOINT_OVERLAP.total_seconds()) + 400, 1)):
-        scene.clock.advance(seconds)
-        await fill(scene, 1)
-        assert await stand.check() is State.FOLLOWING, stand.witness.reason
-        assert len(stand.witness.record.keys) == keys
-
-
-@pytest.mark.parametrize("first_contact", ["before the rotation", "while both sign"])
-async def test_a_former_key_counts_no_more_once_a_later_one_has_signed_alone(
-    scene: Scene, stand: Stand, first_contact: str
-) -> None:
-    """Whoever stole it could otherwise show the witness rows that the log never had."""
-    async with scene.gateway.deps.database.read() as transaction:
-        stolen = await scene.gateway.vault.read_audit_keys(transaction, Purpose.CHECKPOINT)
-    former = parse_keys((await scene.http.get("/.well-known/audit/key")).text)
-    if first_contact == "before the rotation":
-        await stand.check(3)
-    await rotate_audit_key(scene.gateway, Purpose.CHECKPOINT)
-    for seconds in (200, CHECKPOINT_OVERLAP.total_seconds() + 400):
-        scene.clock.advance(seconds)
-        await fill(scene, 1)
-        assert await stand.check() is State.FOLLOWING
-    note = stand.witness.record.note
-
-    stand.start(keys=former)  # they are in the operator's file still
-    shown = parse_checkpoint(note)
-    forged = sign_checkpoint(origin=shown.origin, size=shown.size, root=shown.root, keys=stolen.keys).note
-    stand.way.instead = lambda request: (
-        httpx.Response(200, text=forged) if request.url.path.endswith("checkpoint") else None
-    )
-    assert await stand.check() is State.REFUSED
-    assert "is not signed by its known key" in stand.witness.reason
-    assert stand.witness.record.note == note
-    stand.way.instead = lambda _request: None
-    assert await stand.check() is State.FOLLOWING
-
-
-async def test_a_rotation_that_was_missed_is_refused_until_the_new_key_is_given(
-    scene: Scene, stand: Stand
-) -> None:
-    await stand.check(3)
-    await rotate_audit_key(scene.gateway, Purpose.CHECKPOINT)
-    scene.clock.advance(CHECKPOINT_OVERLAP.total_seconds() + 600)
-    await fill(scene, 1)
-    assert await stand.check() is State.REFUSED
-    given = parse_keys((await scene.http.get("/.well-known/audit/key")).text)
-    stand.start(keys=given)
-    assert await stand.check() is State.FOLLOWING
-
-
-async def test_a_given_key_of_another_log_is_not_replaced_by_what_the_log_shows(
-    scene: Scene, stand: Stand
-) -> None:
-    origin = scene.gateway.deps.base.partition("://")[2] + "/audit"
-    stand.start(keys=[log_key(origin)])
-    assert await stand.check(3) is State.REFUSED
 
 
 def damaged(times: int) -> Answer:
