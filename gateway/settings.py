@@ -103,6 +103,9 @@ LoginIssuer = Annotated[str, AfterValidator(_login_issuer)]
 Authorities = Annotated[str | None, BeforeValidator(lambda path: read_authorities(Path(path)))]
 
 
+Limit = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
 class ProfileSettings(ConnectionMembers):
     """One profile's `GATEWAY_<PROFILE>_*`: its first connection, allowed hosts and networks, authorities, policy."""
 
@@ -110,12 +113,12 @@ class ProfileSettings(ConnectionMembers):
     networks: Networks = ()
     authorities: Authorities = Field(default=None, alias="ca_file")
     reuse: Literal["account", "dossier"] | None = None
-    reuse_seconds: int = Field(default=1800, ge=1)
-    budget_account_hour: int | None = Field(default=None, ge=1)
-    budget_subject_day: int | None = Field(default=None, ge=1)
-    budget_confirmed_hour: int | None = Field(default=None, ge=1)
-    budget_confirmed_day: int | None = Field(default=None, ge=1)
-    rate_per_second: int | None = Field(default=None, ge=1)
+    reuse_seconds: int = Field(default=1800, ge=1, le=86_400)
+    budget_account_hour: Limit | None = None
+    budget_subject_day: Limit | None = None
+    budget_confirmed_hour: Limit | None = None
+    budget_confirmed_day: Limit | None = None
+    rate_per_second: Limit | None = None
     citizen_issuer: LoginIssuer | None = None
     citizen_audience: CommaList = ()  # the login clients whose ID tokens count
 

@@ -184,7 +184,7 @@ async def _expire_receipts(visitor: Visitor) -> None:
         for person in _verified(dossier):
             assert person.verification is not None
             person.verification["expires_at"] = now
-        await visitor.portal.store.save_dossier(dossier.to_stored())
+        await visitor.portal.store.save_dossier(dossier.to_stored(), visitor.owner)
 
 
 async def _revoke_verifications(visitor: Visitor) -> None:

@@ -97,34 +97,36 @@ class Store:
                     owner=name,
                     until=int((now + self._retention).timestamp()),
                     version=dossier.version,
-                    sealed=self._sealer.seal(dossier.content, row=dossier.id),
+                    sealed=self._seal(dossier, name),
                 )
             )
 
     async def get_dossier(self, dossier_id: str, owner: str, now: datetime) -> StoredDossier:
         """Return a dossier of this owner. Raises `DossierGone`."""
-        query = sa.select(_dossiers.c.version, _dossiers.c.sealed).where(
+        name = self._sealer.name("owner", owner)
+        query = sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed).where(
             _dossiers.c.id == dossier_id,
-            _dossiers.c.owner == self._sealer.name("owner", owner),
+            _dossiers.c.owner == name,
             _dossiers.c.until > int(now.timestamp()),
         )
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).first()
-        if row is None:
+        found = None if row is None else self._open(row, name)
+        if found is None:
             raise DossierGone
-        try:
-            content = dict(self._sealer.open(row.sealed, row=dossier_id))
-        except SealBroken:
-            raise DossierGone from None
-        return StoredDossier(id=dossier_id, version=row.version, content=content)
+        return found
 
-    async def save_dossier(self, dossier: StoredDossier) -> int:
-        """Store a changed dossier; return its new version. Raises `DossierChanged` if another window was faster."""
-        version = dossier.version + 1
+    async def save_dossier(self, dossier: StoredDossier, owner: str) -> int:
+        """Store a changed dossier of this owner; return its new version. Raises `DossierChanged` if another window was faster."""
+        name, version = self._sealer.name("owner", owner), dossier.version + 1
         change = (
             _dossiers.update()
-            .where(_dossiers.c.id == dossier.id, _dossiers.c.version == dossier.version)
-            .values(version=version, sealed=self._sealer.seal(dossier.content, row=dossier.id))
+            .where(
+                _dossiers.c.id == dossier.id,
+                _dossiers.c.owner == name,
+                _dossiers.c.version == dossier.version,
+            )
+            .values(version=version, sealed=self._seal(dossier, name))
         )
         async with self._engine.begin() as connection:
             if (await connection.execute(change)).rowcount != 1:
@@ -141,11 +143,12 @@ class Store:
             )
 
     async def list_dossiers(self, owner: str, now: datetime) -> Sequence[StoredDossier]:
-        """Return the owner's dossiers, newest first."""
+        """Return the owner's dossiers that can be opened, newest first."""
+        name = self._sealer.name("owner", owner)
         query = (
             sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed)
             .where(
-                _dossiers.c.owner == self._sealer.name("owner", owner),
+                _dossiers.c.owner == name,
                 _dossiers.c.until > int(now.timestamp()),
             )
             .order_by(_dossiers.c.until.desc())
@@ -153,10 +156,24 @@ class Store:
         )
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).all()
-        return [
-            StoredDossier(id=row.id, version=row.version, content=self._sealer.open(row.sealed, row=row.id))
-            for row in rows
-        ]
+        return [found for row in rows if (found := self._open(row, name)) is not None]
+
+    def _seal(self, dossier: StoredDossier, owner: str) -> bytes:
+        return self._sealer.seal({"owner": owner, **dossier.content}, row=dossier.id)
+
+    def _open(self, row: Any, owner: str) -> StoredDossier | None:
+        """Return the dossier of a row; None if it was changed, or was sealed for another owner.
+
+        Whoever writes the store can change the column of the owner, not what is sealed. Rows from before this check have
+        no owner inside.
+        """
+        try:
+            content = dict(self._sealer.open(row.sealed, row=row.id))
+        except SealBroken:
+            return None
+        if content.pop("owner", owner) != owner:
+            return None
+        return StoredDossier(id=row.id, version=row.version, content=content)
 
     async def sweep(self, now: datetime) -> None:
         """Delete what has ended."""

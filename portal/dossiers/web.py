@@ -112,7 +112,7 @@ async def _load_open(visitor: Visitor, dossier_id: str) -> tuple[Dossier, Servic
 
 
 async def _save(visitor: Visitor, dossier: Dossier) -> None:
-    dossier.version = await visitor.portal.store.save_dossier(dossier.to_stored())
+    dossier.version = await visitor.portal.store.save_dossier(dossier.to_stored(), visitor.owner)
 
 
 async def _show(visitor: Acting, dossier_id: str) -> Response:

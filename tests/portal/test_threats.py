@@ -151,6 +151,22 @@ async def test_the_store_holds_no_name_number_or_date_in_clear_and_the_key_is_pr
         assert store.execute("SELECT id FROM dossiers").fetchone()[0] == path.rpartition("/")[2]
 
 
+async def test_a_dossier_that_a_writer_of_the_store_gave_to_somebody_else_is_not_shown(
+    visit: Visit, tmp_path: Path
+) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.press("Thoát")
+    await visit.sign_in("le-thi-dung")
+    own = await start(visit, "ho-chieu", "le-thi-dung")
+    with sqlite3.connect(tmp_path / "portal.db") as store:
+        store.execute("UPDATE dossiers SET owner = (SELECT owner FROM dossiers WHERE id = ?)", [own[-18:]])
+        assert len(store.execute("SELECT DISTINCT owner FROM dossiers").fetchall()) == 1
+    await visit.open(path)
+    assert visit.status == 404
+    await visit.open("/ho-so")
+    assert (visit.status, path[-18:] in visit.text, own[-18:] in visit.text) == (200, False, True)
+
+
 async def test_a_dossier_is_deleted_after_its_retention(scene: Scene, visit: Visit, tmp_path: Path) -> None:
     await start(visit, "ho-chieu")
     scene.clock.advance(31 * 86_400)
