@@ -149,4 +149,4 @@ def build_login(mock: MockRegistry, *, issuer: str) -> ASGIApp:
         install_issuer(app, Issuer(issuer, seed=mock.secret_seed, clock=mock.clock), holders)
         return app
 
-    return MarkedAsTestData(BodyLimit(_BuiltWhenAsked(build)))
+    return MarkedAsTestData(BodyLimit(_BuiltWhenAsked(build), most=64 * 1024, forms_only=True))

@@ -1,9 +1,10 @@
-"""The limit on a body's size at the control face: a larger one is refused while it arrives, and never kept whole.
+"""The limit on a body's size at the control face and at the login: a larger one is refused while it arrives, and never kept
+whole.
 
 It comes before routing and before the token, because the framework reads the body first.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +13,8 @@ from mock_c06.control.problems import problem
 
 MAX_BYTES = 8 * 1024 * 1024
 """Enough for some 20,000 people in one world."""
+
+FORM_TYPE = b"application/x-www-form-urlencoded"
 
 
 class _TooLarge(Exception):
@@ -24,30 +27,41 @@ class _CallerGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """Middleware that passes bodies of at most `MAX_BYTES` to the app."""
+    """Middleware that passes bodies of at most `most` bytes to the app, with `forms_only` those of a plain form.
+
+    Of `multipart/form-data` the sender names the encoding, and Python decodes some in quadratic time.
+    """
 
     app: ASGIApp
+    most: int = MAX_BYTES
+    forms_only: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        headers = dict(scope["headers"])
+        media_type = headers.get(b"content-type", FORM_TYPE).partition(b";")[0].strip().lower()
+        if self.forms_only and media_type != FORM_TYPE:
+            refusal = problem(415, f"a form is expected: {FORM_TYPE.decode()}", [], {"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
         try:
-            body = await _read(scope, receive)
+            body = await _read(headers, receive, self.most)
         except _CallerGone:
             return
         except _TooLarge:
-            title = f"a body of at most {MAX_BYTES // 1024 // 1024} MiB is expected"
+            title = f"a body of at most {self.most // 1024:,} KiB is expected"
             refusal = problem(413, title, [], {"Connection": "close"})
             await refusal(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    if length.isdigit() and (len(length) > 12 or int(length) > MAX_BYTES):
+async def _read(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and (len(length) > 12 or int(length) > most):
         raise _TooLarge
     body, more = bytearray(), True
     while more:
@@ -55,7 +69,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         if message["type"] != "http.request":
             raise _CallerGone
         body += message.get("body", b"")
-        if len(body) > MAX_BYTES:
+        if len(body) > most:
             raise _TooLarge
         more = message.get("more_body", False)
     return bytes(body)

@@ -205,6 +205,19 @@ async def test_cancelling_goes_back_with_access_denied_and_answers_once(login: h
     assert again.status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/authorize", "/token"])
+async def test_a_body_that_names_its_own_encoding_or_is_too_long_is_refused_unread(
+    login: httpx.AsyncClient, path: str
+) -> None:
+    parts = b'--x\r\nContent-Disposition: form-data; name="code"\r\n\r\n' + b"a" * 30_000 + b"\r\n--x--\r\n"
+    multipart = {"content-type": "multipart/form-data; boundary=x; charset=punycode"}
+    named = await login.post(path, content=parts, headers=multipart)
+    long = await login.post(path, data={"code": "a" * 70_000})
+    assert (named.status_code, long.status_code) == (415, 413)
+    assert "application/x-www-form-urlencoded" in named.text
+    assert "at most 64 KiB" in long.text
+
+
 async def test_the_picker_searches_without_tone_marks_and_shows_why_each_persona_exists(
     login: httpx.AsyncClient,
 ) -> None:
