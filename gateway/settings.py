@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from gateway.errors.operators import SettingInvalid
@@ -188,12 +188,18 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
-    """Read a `.env` without expansion, since a secret may contain `$`."""
+    """Read a `.env` without expansion, since a secret may contain `$`. A line that can't be read is refused, not skipped."""
     try:
-        found = dotenv_values(path, interpolate=False)
+        with path.open(encoding="utf-8") as stream:
+            found = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingInvalid(f"{path}: can't be read as UTF-8 text ({type(error).__name__})") from None
-    return _keep_ours({name: value or "" for name, value in found.items()})
+    broken = next((each.original.line for each in found if each.error), None)
+    if broken is not None:
+        raise SettingInvalid(
+            f"{path} line {broken}: NAME=value is expected, and a quoted value ends with its quote"
+        )
+    return _keep_ours({each.key: each.value or "" for each in found if each.key is not None})
 
 
 def _stem(variable: str) -> str:

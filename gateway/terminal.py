@@ -164,16 +164,18 @@ def run_in_gateway(
     *,
     make: bool = False,
     dry_run: bool = False,
+    as_json: bool = False,
 ) -> Result:
     """Open the gateway, run a command's work in it, and close it; errors as in `run`, `make` as in `OpenGateway`.
 
-    With `dry_run` every commit of the work is rolled back; what it would record is printed, and the command exits with 0.
+    With `dry_run` every commit of the work is rolled back; what it would record is printed, with `as_json` as JSON, and the
+    command exits with 0.
     """
     opening = open_gateway(make=make and not dry_run)
 
     async def opened() -> Result:
         async with opening as gateway:
-            return await (rehearse(gateway, work) if dry_run else work(gateway))
+            return await (rehearse(gateway, work, as_json=as_json) if dry_run else work(gateway))
 
     return run(opened())
 
@@ -198,18 +200,27 @@ def refuse_without_store(open_gateway: OpenGateway) -> None:
     run(opened())
 
 
-async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]]) -> NoReturn:
+async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]], *, as_json: bool) -> NoReturn:
     """Run a command's work with an audit that rolls back each commit; print what it would record, and exit with 0."""
     from gateway.storage.dry_run import DryRunLog
 
     audit = DryRunLog(gateway.deps.database, gateway.deps.audit.macs)
     await work(replace(gateway, deps=replace(gateway.deps, audit=audit)))
+    would = []
     for entry in audit.would_record:
         about = entry.client_id or entry.organisation or (entry.profile and entry.profile.value) or ""
         # A change has another hash when it is proposed indeed: its id and time are in it.
         outcome = ":".join(part for part in (entry.outcome or "").split(":") if not _HASH.fullmatch(part))
-        typer.echo(f"dry run: {outcome} {about}".rstrip())
-    typer.echo(NOTHING_WRITTEN)
+        would.append(f"{outcome} {about}".rstrip())
+    end_dry_run(*would, as_json=as_json)
+
+
+def end_dry_run(*would: str, as_json: bool) -> NoReturn:
+    """Say what a command would do, and exit with 0."""
+    if as_json:
+        print_json({"dry_run": True, "would": would})
+    else:
+        typer.echo("\n".join((*(f"dry run: {each}" for each in would), NOTHING_WRITTEN)))
     raise typer.Exit
 
 

@@ -5,8 +5,9 @@ The mock does not start in production: `ENV=production` stops it, and so do the 
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
 def read_settings() -> Settings:
     """Read the environment and `.env`; raises `StartRefused` naming the setting and what is expected."""
     try:
-        environment = {**dotenv_values(".env"), **os.environ}  # noqa: TID251 - this is the one reader
+        environment = {**_read_dotenv(Path(".env")), **os.environ}  # noqa: TID251 - this is the one reader
     except UnicodeDecodeError as error:
         raise StartRefused(".env: UTF-8 text is expected") from error
     unknown = sorted(
@@ -55,6 +56,20 @@ def read_settings() -> Settings:
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         raise StartRefused(f"setting {PREFIX}{name.upper()}: expected at least one character") from error
+
+
+def _read_dotenv(path: Path) -> dict[str, str | None]:
+    """Return what a `.env` sets. A line that can't be read is refused, not skipped."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as stream:
+        found = list(parse_stream(stream))
+    broken = next((each.original.line for each in found if each.error), None)
+    if broken is not None:
+        raise StartRefused(
+            f"{path} line {broken}: NAME=value is expected, and a quoted value ends with its quote"
+        )
+    return {each.key: each.value for each in found if each.key is not None}
 
 
 def _require_no_production(environment: Mapping[str, str | None]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -146,10 +146,16 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     try:
-        found = dotenv_values(path, interpolate=False)
+        with path.open(encoding="utf-8") as stream:
+            found = list(parse_stream(stream))
     except (OSError, UnicodeDecodeError) as error:
         raise StartRefused(f"{path}: can't be read as UTF-8 text ({type(error).__name__})") from None
-    return {name: value or "" for name, value in found.items()}
+    broken = next((each.original.line for each in found if each.error), None)
+    if broken is not None:
+        raise StartRefused(
+            f"{path} line {broken}: NAME=value is expected, and a quoted value ends with its quote"
+        )
+    return {each.key: each.value or "" for each in found if each.key is not None}
 
 
 _WORDS = {

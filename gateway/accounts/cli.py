@@ -134,7 +134,9 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
             check_grants(gateway.deps.catalogue, new.grants)
             return await create_account(gateway.deps, gateway.places[profile], new)
 
-        _print_credential(run_in_gateway(open_gateway, make, dry_run=dry_run), as_json=as_json)
+        _print_credential(
+            run_in_gateway(open_gateway, make, dry_run=dry_run, as_json=as_json), as_json=as_json
+        )
 
 
 def _add_reading(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -242,6 +244,7 @@ def build_organisations_cli(open_gateway: OpenGateway) -> typer.Typer:
             lambda gateway: add_organisation(gateway.deps, organisation, name.strip()),
             make=True,
             dry_run=dry_run,
+            as_json=as_json,
         )
         print_result({"id": made.id, "name": made.name}, f"added {made.id}", as_json=as_json)
 
@@ -278,6 +281,8 @@ def _show(value: Any) -> str:
             return ", ".join(f"{name} {each}" for name, each in inner.items() if each is not None)
         case bool():
             return "yes" if value else "no"
+        case None:
+            return "none"
     return str(value)
 
 

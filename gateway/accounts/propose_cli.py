@@ -96,7 +96,7 @@ def act_or_propose(
         if proposal is not None and await find_actor(gateway, account) is not None:
             return account, None
         return account, await (
-            rehearse(gateway, lambda rehearsing: act(rehearsing, account))
+            rehearse(gateway, lambda rehearsing: act(rehearsing, account), as_json=as_json)
             if dry_run
             else act(gateway, account)
         )

@@ -83,11 +83,11 @@ def _add_application(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         async def make(gateway: Gateway) -> Bundle:
             made = await _make(gateway, stated, organisation, preflight=not no_preflight)
-            if dry_run:
+            if dry_run and not as_json:
                 _print_missing(made)
             return made
 
-        bundle = run_in_gateway(open_gateway, make, dry_run=dry_run)
+        bundle = run_in_gateway(open_gateway, make, dry_run=dry_run, as_json=as_json)
         written = draft or not bundle.draft
         if written:
             _write(out, bundle.text)

@@ -162,7 +162,7 @@ class ChangeCommands(ReadCommands):
         async with self.open_gateway() as gateway:
             by = await operator_of(gateway)
             if self.dry_run:
-                await rehearse(gateway, lambda rehearsing: act(rehearsing, by))
+                await rehearse(gateway, lambda rehearsing: act(rehearsing, by), as_json=self.as_json)
             return dump(await act(gateway, by))
 
 

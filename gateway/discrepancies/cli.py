@@ -127,7 +127,7 @@ def _add_resolve(app: typer.Typer, open_gateway: OpenGateway) -> None:
                 found = await resolve(gateway, by, await _find(gateway, discrepancy), resolution)
             return shape_disputed(found).model_dump(mode="json")
 
-        _print(run_in_gateway(open_gateway, end, dry_run=dry_run), as_json=as_json)
+        _print(run_in_gateway(open_gateway, end, dry_run=dry_run, as_json=as_json), as_json=as_json)
 
 
 async def _find(gateway: Gateway, typed: str) -> str:

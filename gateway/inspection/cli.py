@@ -301,6 +301,8 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
         elif found.on_disk:
             text += "\nthe store's files may still have their content: see docs/data-protection.md, --rewrite"
         members = {"erased": found.rows, "before": found.before, "on_disk": found.on_disk}
+        if dry_run:
+            members["dry_run"] = True
         print_result(members, text, as_json=as_json)
 
 

@@ -19,6 +19,7 @@ from gateway.terminal import (
     AsJson,
     DryRun,
     OpenGateway,
+    end_dry_run,
     fail,
     find_id,
     new_typer,
@@ -139,7 +140,9 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         _check_usage(purpose, profile, leaked or [], new_key_file)
         if purpose is Rotated.MASTER:
-            _print_master(_rotate_master(open_gateway, new_key_file, dry_run=dry_run), as_json=as_json)
+            _print_master(
+                _rotate_master(open_gateway, new_key_file, dry_run=dry_run, as_json=as_json), as_json=as_json
+            )
             return
 
         async def work(gateway: Gateway) -> list[Rotation]:
@@ -151,7 +154,9 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             permit = None if profile is Profile.SANDBOX else await find_admin_permit(gateway)
             return await rotate_keys(gateway, own, profiles, leaked=ended, permit=permit)
 
-        _print_rotations(run_in_gateway(open_gateway, work, dry_run=dry_run), as_json=as_json)
+        _print_rotations(
+            run_in_gateway(open_gateway, work, dry_run=dry_run, as_json=as_json), as_json=as_json
+        )
 
     return app
 
@@ -201,7 +206,9 @@ def _check_usage(
         raise typer.BadParameter("only a master key is given", param_hint="--new-key-file")
 
 
-def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None, *, dry_run: bool) -> MasterRotation:
+def _rotate_master(
+    open_gateway: OpenGateway, new_key_file: Path | None, *, dry_run: bool, as_json: bool
+) -> MasterRotation:
     from gateway.keys.vault import read_master_key_file
     from gateway.operators.token_file import find_admin_permit
     from gateway.profiles.key_rotation import rotate_master
@@ -215,10 +222,12 @@ def _rotate_master(open_gateway: OpenGateway, new_key_file: Path | None, *, dry_
         permit = await find_admin_permit(gateway)
         made = await rotate_master(gateway, given=given, permit=permit, rehearsal=dry_run)
         if dry_run:
-            typer.echo(f"dry run: {made.resealed} keys and secrets would be resealed")
+            end_dry_run(
+                f"{made.resealed} keys and secrets would be resealed", "master_key_rotated", as_json=as_json
+            )
         return made
 
-    return run_in_gateway(open_gateway, work, dry_run=dry_run)
+    return run_in_gateway(open_gateway, work, dry_run=dry_run, as_json=as_json)
 
 
 def _list_keys(gateway: Gateway, own: Sequence[AuditKeys]) -> list[dict[str, object]]:

@@ -82,7 +82,7 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
             official = await has_official(gateway)
             return await create_operator(gateway, wanted, role, by=by, official_present=official)
 
-        code = run_in_gateway(open_gateway, invite, make=True, dry_run=dry_run)
+        code = run_in_gateway(open_gateway, invite, make=True, dry_run=dry_run, as_json=as_json)
         text = f"name: {name}\none_time_code: {code}\nnext: gateway operators enrol {name}"
         print_result({"name": name, "one_time_code": code}, text, as_json=as_json)
 
@@ -164,7 +164,7 @@ def _add_disable(app: typer.Typer, open_gateway: OpenGateway) -> None:
         async def end(gateway: Gateway) -> None:
             await disable_operator(gateway, wanted, by=await operator_of(gateway))
 
-        run_in_gateway(open_gateway, end, dry_run=dry_run)
+        run_in_gateway(open_gateway, end, dry_run=dry_run, as_json=as_json)
         print_result({"name": name, "state": "disabled"}, f"{name} is disabled", as_json=as_json)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ from gateway.terminal import (
     DryRun,
     OpenGateway,
     describe,
+    end_dry_run,
     fail,
     new_typer,
     print_json,
@@ -53,7 +54,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         url = open_gateway.settings().database_url
         if dry_run:
             source = _attempt(lambda: check_backup(url, file))
-            _say_dry(f"{source} would be copied to {file}")
+            end_dry_run(f"{source} would be copied to {file}", as_json=as_json)
         _print(_attempt(lambda: back_up(url, file)), "backup", as_json=as_json)
 
     @app.command("restore", epilog="Example: gateway restore /backup/2026-11-28.db")
@@ -69,7 +70,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         settings, now = open_gateway.settings(), open_gateway.clock.now()
         if dry_run:
             _, schema = _attempt(lambda: check_restore(settings.database_url, file))
-            _say_dry(f"{file} (schema {schema}) is intact and would become the store")
+            end_dry_run(f"{file} (schema {schema}) is intact and would become the store", as_json=as_json)
         made = _attempt(lambda: restore(settings.database_url, file, now=now))
         _print(made, "restored", as_json=as_json)
 
@@ -94,6 +95,7 @@ def _add_accept(app: typer.Typer, open_gateway: OpenGateway) -> None:
             open_gateway,
             lambda gateway: _accept(gateway, reason.strip(), rehearsal=dry_run),
             dry_run=dry_run,
+            as_json=as_json,
         )
         if as_json:
             print_json({"rows": head.rows, "leaf": head.leaf})
@@ -128,7 +130,8 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
         before, after = run(work())
         told = f"{after} (unchanged)" if before == after else f"{before or 'none'} → {after}"
         note = f"\n{NOTHING_WRITTEN}" if dry_run else ""
-        print_result({"before": before, "after": after}, f"schema: {told}{note}", as_json=as_json)
+        members = {"before": before, "after": after} | ({"dry_run": True} if dry_run else {})
+        print_result(members, f"schema: {told}{note}", as_json=as_json)
 
 
 async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHead:
@@ -153,11 +156,6 @@ async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHea
     if not rehearsal:
         file.write(head)
     return head
-
-
-def _say_dry(what: str) -> NoReturn:
-    typer.echo(f"dry run: {what}\n{NOTHING_WRITTEN}")
-    raise typer.Exit
 
 
 def _attempt(work: Callable[[], Result]) -> Result:

@@ -217,6 +217,13 @@ def test_a_dotenv_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     assert ".env: can't be read as UTF-8" in refusal({}, tmp_path / ".env")
 
 
+@pytest.mark.parametrize("broken", ['GATEWAY_DATABASE_URL="sqlite:///a.db', "GATEWAY LOG_LEVEL: debug"])
+def test_a_line_of_the_dotenv_file_that_cannot_be_read_stops_the_start(tmp_path: Path, broken: str) -> None:
+    (tmp_path / ".env").write_text(f"GATEWAY_LOG_FORMAT=json\n{broken}\n", encoding="utf-8")
+    told = refusal({}, tmp_path / ".env")
+    assert told.endswith(".env line 2: NAME=value is expected, and a quoted value ends with its quote")
+
+
 @pytest.mark.parametrize("name", ["GATEWAY_MASTER_KEY", "GATEWAY_SANDBOX_C06_SECRET"])
 def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"

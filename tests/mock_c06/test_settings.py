@@ -37,6 +37,12 @@ def test_an_env_file_that_is_no_text_stops_the_start_in_one_line(empty_folder: P
         read_settings()
 
 
+def test_a_line_of_the_env_file_that_cannot_be_read_stops_the_start(empty_folder: Path) -> None:
+    (empty_folder / ".env").write_text("MOCK_C06_SECRET_SEED='seven\n")
+    with pytest.raises(StartRefused, match=r"^\.env line 1: NAME=value is expected"):
+        read_settings()
+
+
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_an_unknown_setting_stops_the_start_and_is_named(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, where: str

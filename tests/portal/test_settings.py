@@ -38,6 +38,12 @@ def test_a_wrong_setting_stops_the_start_and_is_named(given: dict[str, str], tol
         read_settings(RIGHT | given, dotenv=None)
 
 
+def test_a_line_of_the_dotenv_file_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text('\nPORTAL_CLIENT_ID="acc_x\n', encoding="utf-8")
+    with pytest.raises(StartRefused, match=r"\.env line \d: NAME=value is expected"):
+        read_settings(RIGHT, dotenv=tmp_path / ".env")
+
+
 def test_several_networks_of_proxies_are_separated_by_commas() -> None:
     settings = read_settings(RIGHT | {"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8, ::1/128"}, dotenv=None)
     assert [str(each) for each in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]

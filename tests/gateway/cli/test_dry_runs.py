@@ -94,6 +94,29 @@ def test_a_dry_run_says_what_would_be_done_and_changes_no_file_and_no_row(
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        "backup second.db",
+        "restore first.db",
+        "migrate",
+        "accept-older-store --reason drill",
+        "keys rotate master",
+        "keys rotate token",
+        "audit erase",
+        "organisations add 000.00.02.H26 Another",
+        "operators create lan.nguyen --role admin --bootstrap",
+        "official application --no-preflight",
+    ],
+)
+def test_a_dry_run_with_json_prints_json_alone_and_says_that_it_is_a_dry_run(
+    gateway: Commands, arguments: str
+) -> None:
+    assert gateway("backup", "first.db").code == 0
+    done = gateway(*arguments.split(), "--dry-run", "--json", GATEWAY_AUDIT_RETENTION_MONTHS="12")
+    assert (done.code, done.json()["dry_run"]) == (0, True)
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ("backup first.db", "first.db exists: name a new file"),

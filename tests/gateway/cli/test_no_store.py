@@ -69,6 +69,24 @@ def test_a_store_without_its_master_key_gets_no_new_one(gateway: Commands, tmp_p
     assert not key.exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "migrate",
+        "organisations add 000.00.02.H26 Another",
+        "operators create lan.nguyen --role admin --bootstrap",
+    ],
+)
+def test_what_begins_a_store_makes_no_second_key_for_one_that_lost_its_key(
+    gateway: Commands, tmp_path: Path, words: str
+) -> None:
+    assert gateway("migrate").code == 0
+    key = tmp_path / "var" / "master.key"
+    key.unlink()
+    assert "no master key at var/master.key" in gateway(*words.split()).reason()
+    assert not key.exists()
+
+
 def test_migrate_makes_the_store_and_its_master_key(tmp_path: Path) -> None:
     assert Commands(tmp_path)("migrate").code == 0
     assert (tmp_path / "var" / "master.key").exists()

@@ -53,6 +53,18 @@ def test_every_problem_has_all_of_its_texts_in_vietnamese_too() -> None:
             "một trong các giá trị 'citizen' hoặc 'officer'",
         ),
         ({"prefill": {"fields": []}}, "prefill.fields", "at least 1 items", "ít nhất 1 mục"),
+        (
+            {"colour": 1},
+            "body.5",
+            "the member at position 5 of body (counting from 0) is not known",
+            "thành phần ở vị trí 5 của body (đếm từ 0) không có trong đặc tả",
+        ),
+        (
+            {"dossier": "HN 123"},
+            "dossier",
+            "1 to 64 of A-Z a-z 0-9 . _ / -",
+            "từ 1 đến 64 ký tự trong A-Z a-z 0-9 . _ / -",
+        ),
     ],
 )
 async def test_a_wrong_member_is_explained_in_plain_words_in_both_languages(
@@ -63,6 +75,32 @@ async def test_a_wrong_member_is_explained_in_plain_words_in_both_languages(
     errors = {each["field"]: each for each in answer.json()["errors"]}
     assert (errors[field]["detail"], errors[field]["detail_vi"]) == (detail, detail_vi)
     assert PYDANTIC.search(answer.text) is None
+
+
+WITHOUT_ENGLISH: dict[str, dict[str, Any]] = {
+    "claim.full_name": {"claim": AN | {"full_name": "阮文安"}},
+    "procedure": {"procedure": "khai_sinh"},
+    "subject_role": {"subject_role": "neighbour"},
+    "initiated_by.id": {"initiated_by": {"kind": "officer", "id": "nobody"}},
+    "prefill.fields.0": {"prefill": {"fields": ["nme"]}},
+    "initiated_by.authentication.auth_time": {
+        "initiated_by": {
+            "kind": "citizen",
+            "authentication": {"method": "vneid", "acr": "2", "auth_time": "yesterday"},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(("field", "members"), WITHOUT_ENGLISH.items(), ids=WITHOUT_ENGLISH)
+async def test_each_wrong_member_says_in_vietnamese_what_is_expected_not_only_that_it_is_wrong(
+    portal: Portal, field: str, members: dict[str, Any]
+) -> None:
+    answer = (await portal.call("POST", "/verifications", enquiry(**members))).json()
+
+    (found,) = (each for each in answer["errors"] if each["field"] == field)
+    assert LETTERS.search(found["detail_vi"])
+    assert found["detail_vi"] not in {row.title_vi for row in PROBLEMS.values()}
 
 
 async def test_a_malformed_claim_says_what_the_citizen_can_do(portal: Portal) -> None:
