@@ -52,7 +52,7 @@ _DUMMY_KEYS = {
 
 
 class ClientNotAuthenticated(NotAuthenticated):
-    """The client is not authenticated; `reason` is set only if the signature was valid."""
+    """The client is not authenticated; `reason` is set only if the signature was valid, or nothing was looked up."""
 
     def __init__(self, reason: str | None = None) -> None:
         super().__init__(reason)
@@ -94,7 +94,10 @@ def parse_proof(authorization: list[str], form: Mapping[str, str]) -> SecretProo
     if authorization:
         return _parse_basic(authorization[0], form)
     if not assertion:
-        raise ClientNotAuthenticated
+        found = (
+            "a secret in the body is not accepted" if "client_secret" in form else "no client authentication"
+        )
+        raise ClientNotAuthenticated(f"{found}: send client_assertion, or HTTP Basic at sandbox")
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise ProofMalformed
     return _parse_assertion(form)

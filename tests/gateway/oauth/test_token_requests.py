@@ -52,6 +52,7 @@ async def test_threat_5_a_secret_in_the_body_alone_proves_nothing(portal: Portal
     answer = await portal.http.post(f"{portal.issuer}/oauth2/token", content=body, headers=FORM)
 
     assert refusal(answer) == UNPROVEN
+    assert answer.json()["error_description"].startswith("a secret in the body is not accepted: send ")
 
 
 async def test_threat_5_an_assertion_beside_a_secret_is_refused(portal: Portal) -> None:
