@@ -6,8 +6,10 @@ The check is an outside party's own: it trusts the log only where a witness has 
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -16,6 +18,7 @@ from witness.errors import NoteInvalid
 from witness.notes import MOST_NOTE, VerifierKey, parse_checkpoint, parse_keys
 from witness.proofs import Proved, parse_proof, verify_proof
 
+Content = TypeVar("Content")
 _MOST = 2 * MOST_NOTE
 """Limit of a file's characters: a proof is a note and at most 63 hashes."""
 
@@ -24,9 +27,9 @@ def verify_files(
     file: Path, key: list[Path], receipt: Path | None, checkpoint: Path | None, *, as_json: bool
 ) -> None:
     """Check a proof in a file, and print what it proves. Raises `StartRefused` with the reason if it proves nothing."""
+    keys = [found for path in key for found in _read_as(path, parse_keys)]
+    promised = None if receipt is None else _read_as(receipt, _read_leaf)
     try:
-        keys = [found for path in key for found in parse_keys(_read(path))]
-        promised = None if receipt is None else _read_leaf(_read(receipt))
         found = _verify(_read(file), keys, promised, None if checkpoint is None else _read(checkpoint))
     except NoteInvalid as error:
         raise StartRefused(f"{file}: {error}") from None
@@ -77,6 +80,14 @@ def _read_leaf(receipt: str) -> bytes:
         return base64.b64decode(leaf + "=" * (-len(leaf) % 4), altchars=b"-_", validate=True)
     except (ValueError, KeyError, IndexError, TypeError, binascii.Error, RecursionError):
         raise NoteInvalid("the receipt promises no row") from None
+
+
+def _read_as(path: Path, parse: Callable[[str], Content]) -> Content:
+    """Parse a file. Raises `StartRefused`, which names this file."""
+    try:
+        return parse(_read(path))
+    except NoteInvalid as error:
+        raise StartRefused(f"{path}: {error}") from None
 
 
 def _read(path: Path) -> str:

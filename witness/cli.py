@@ -129,6 +129,8 @@ def _read_log_keys(path: Path) -> list[VerifierKey]:
         keys = parse_keys(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise StartRefused(f"{path}: can't be read ({type(error).__name__})") from None
+    except NoteInvalid as error:
+        raise StartRefused(f"{path}: {error}") from None
     if not keys or any(key.algorithm is not Algorithm.ED25519 for key in keys):
         raise StartRefused(f"{path}: the keys of a log are expected, one vkey a line")
     return keys

@@ -154,6 +154,9 @@ async def test_a_proof_that_shows_less_is_refused_with_the_reason(
     assert reason == "the proof is about another row than the receipt"
     files.write("receipt", "a.b.c")
     assert files.verify("--key", "witness.vkey", "--receipt", "receipt") == "the receipt promises no row"
+    wrong = ["--key", str(tmp_path / "receipt")]
+    done = CliRunner().invoke(portal_app, ["receipts", "verify", str(tmp_path / "proof"), *wrong])
+    assert str(done.exception).startswith(f"{tmp_path / 'receipt'}: not a key; ")  # the file that is wrong
     lines = proof.split("\n")
     lines[3], lines[4] = lines[4], lines[3]
     files.write("proof", "\n".join(lines))

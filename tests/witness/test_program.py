@@ -96,7 +96,7 @@ def test_a_second_witness_with_the_same_key_is_refused(tmp_path: Path) -> None:
     [
         (("--key", "file"), "not a key", "error: file: not a witness's key; name a new file to make one"),
         (("--key", "no/such/folder"), "", "error: no/such/folder: can't be made (No such file or directory)"),
-        (("--key", "new", "--log-key", "file"), "x", "error: not a key; expected name+id+base64, as /key shows it"),
+        (("--key", "new", "--log-key", "file"), "x", "error: file: not a key; expected name+id+base64, as /key"),
         (("--key", "new", "--log-key", "none"), "", "error: none: can't be read (FileNotFoundError)"),
         (("--key", "new", "--gateway", "http://[::1"), "", "error: --gateway: expected an address such as https://"),
         (("--key", "new", "--gateway", "gateway.example"), "", "error: --gateway: expected an address such as https://"),
