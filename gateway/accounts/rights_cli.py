@@ -129,7 +129,7 @@ def _print_rights(account: Account, *, as_json: bool) -> None:
         procedures, roles, fields = (
             " ".join(each[name]) for name in ("procedures", "subject_roles", "fields")
         )
-        lines.append(f"  procedures {procedures}; roles {roles}; fields {fields}")
+        lines.append(f"  procedures {procedures}; roles {roles}; fields {fields or 'none'}")
     members = {
         "client_id": account.client_id,
         "scopes": sorted(account.scopes),

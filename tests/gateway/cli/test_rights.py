@@ -129,6 +129,12 @@ def show_all(gateway: Commands) -> str:
     return "".join(gateway(*words, "--json").out for words in lists)
 
 
+def test_a_grant_without_fields_is_printed_as_one_that_gives_none(gateway: Commands, account: str) -> None:
+    done = gateway("accounts", "grant", account, "--procedure", "khai-tu")
+    assert "  procedures khai-tu; roles *; fields none\n" in done.out
+    assert "promoted_from          none\n" in gateway("accounts", "show", account).out
+
+
 def test_a_dry_run_is_refused_as_the_act_itself(gateway: Commands, account: str) -> None:
     gateway("accounts", "revoke", account, "--yes")
     assert "is revoked" in gateway("accounts", "scopes", account, "--scope", "ledger", "--dry-run").reason()
