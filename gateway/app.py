@@ -166,7 +166,6 @@ def open_vault(settings: Settings, *, create: bool) -> Vault:
     try:
         make_private_folder(folder)
         path = folder / "master.key"
-        store = database_path(settings.database_url)
         if not path.exists() and (not create or (store.exists() and store.stat().st_size > 0)):
             raise StoreMissing(f"no master key at {path}: put back the key that this store was made with")
         master = load_or_make_master_key(path)
