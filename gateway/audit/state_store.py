@@ -5,12 +5,15 @@ before the write. Outside a record of the audit such a write is refused, unless 
 gives the reason. SQL as text is not noticed, and a test forbids it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.types import NULLTYPE
 
 from gateway.audit.model import AuditEntry
 from gateway.audit.state import COVERED, row_digest, row_name
@@ -18,7 +21,6 @@ from gateway.storage.database import Database, Instant, Transaction, metadata
 
 _OPTION = "state_marks"
 _UNRECORDED = "unrecorded"
-_WRITTEN = "as written: "
 _CHUNK = 250
 """Limit of the rows that one statement reads back, since SQLite limits the variables of a statement."""
 
@@ -63,7 +65,8 @@ class Marks:
         table, where = statement.table, statement.whereclause
         query = _select(table, connection.dialect.name)
         query = query if where is None else query.where(where)
-        for row in map(_as_written, connection.execute(query, parameters).mappings()):
+        for found in connection.execute(query, parameters).mappings():
+            row = _as_written(table, found, connection.dialect.name)
             which = (table.name, _key_of(table.name, row))
             self._former.setdefault(which, row_digest(table.name, row))
             self._now[which] = _LATER
@@ -151,24 +154,53 @@ def _select_rows(table: str, keys: Sequence[_Key], dialect: str) -> sa.Select[An
 
 
 def _select(table: Any, dialect: str) -> sa.Select[Any]:
-    """Select a table's rows; on SQLite also the text of each instant, since SQL compares the text."""
+    """Select a table's rows; on SQLite as they are stored, since there a column may have a value of any type."""
     if dialect != "sqlite":
         return sa.select(table)
-    instants = [column for column in table.columns if isinstance(column.type, Instant)]
-    return sa.select(
-        table, *(sa.type_coerce(each, sa.String).label(f"{_WRITTEN}{each.name}") for each in instants)
-    )
+    stored: list[Any] = [sa.type_coerce(each, NULLTYPE).label(each.name) for each in table.columns]
+    return sa.select(*stored)
 
 
-def _as_written(found: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row; an instant in another form than the gateway's is replaced by its text."""
-    row = {name: value for name, value in found.items() if not name.startswith(_WRITTEN)}
-    for name, text in found.items():
-        instant = row.get(name.removeprefix(_WRITTEN))
-        if name.startswith(_WRITTEN) and instant is not None:
-            ours = instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-            row |= {name.removeprefix(_WRITTEN): text} if text != ours else {}
+def _as_written(table: Any, found: Mapping[Any, Any], dialect: str) -> dict[str, Any]:
+    """Return a row; what the gateway would not have written stays as it is stored, so that its digest is another one.
+
+    An instant in another form is such a value: SQL compares its text.
+    """
+    row = dict(found)
+    if dialect == "sqlite":
+        for column in table.columns:
+            read = _READERS.get(type(column.type))
+            if read is not None and row[column.name] is not None:
+                row[column.name] = read(row[column.name])
     return row
+
+
+def _read_instant(stored: Any) -> Any:
+    try:
+        instant = datetime.fromisoformat(stored)
+    except (TypeError, ValueError):
+        return stored
+    ours = instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return instant.replace(tzinfo=UTC) if stored == ours else stored
+
+
+def _read_json(stored: Any) -> Any:
+    try:
+        return json.loads(stored) if isinstance(stored, str) else stored
+    except (ValueError, RecursionError):
+        return stored
+
+
+def _read_boolean(stored: Any) -> Any:
+    return bool(stored) if stored in (0, 1) else stored
+
+
+_READERS: Mapping[type, Callable[[Any], Any]] = {
+    Instant: _read_instant,
+    sa.JSON: _read_json,
+    sa.Boolean: _read_boolean,
+}
+"""What each type makes of its stored form on SQLite; the other types leave it as it is."""
 
 
 def _key_of(table: str, row: Mapping[str, Any]) -> _Key:
@@ -201,7 +233,8 @@ async def _read_rows(
     for table, keys in wanted.items():
         for start in range(0, len(keys), _CHUNK):
             query = _select_rows(table, keys[start : start + _CHUNK], transaction.dialect.name)
-            for row in map(_as_written, (await transaction.execute(query)).mappings()):
+            for found in (await transaction.execute(query)).mappings():
+                row = _as_written(metadata.tables[table], found, transaction.dialect.name)
                 yield table, _key_of(table, row), row_digest(table, row)
 
 
@@ -210,6 +243,6 @@ async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tup
     rows = metadata.tables[table]
     query = _select(rows, connection.dialect.name).order_by(*rows.primary_key)
     async for found in (await connection.stream(query)).mappings():
-        row = _as_written(found)
+        row = _as_written(rows, found, connection.dialect.name)
         as_made = COVERED[table].as_made
         yield row_name(table, _key_of(table, row)), row_digest(table, row), bool(as_made and as_made(row))

@@ -36,7 +36,7 @@ def unseal(key: bytes, sealed: bytes, *, location: str) -> bytes:
     """Decrypt what `seal` made for the same location. Raises `SealBroken`."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], location.encode())
-    except (InvalidTag, ValueError) as error:
+    except (InvalidTag, ValueError, TypeError) as error:  # SQLite may have text or a number in place of bytes
         raise SealBroken from error
 
 

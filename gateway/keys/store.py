@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -124,7 +125,10 @@ async def list_audit_keys(
         SealBroken: a wrong master key, or a changed row.
     """
     query = sa.select(keys).where(keys.c.purpose == purpose.value).order_by(keys.c.serial.desc())
-    rows = (await connection.execute(query)).all()
+    try:
+        rows = (await connection.execute(query)).all()
+    except (TypeError, ValueError):  # SQLite has something else in place of a time: no seal is for it
+        raise SealBroken from None
     return [
         opened[row.kid] if row.kid in opened and _is_row_of(row, opened[row.kid]) else _key(row, master)
         for row in rows
@@ -144,12 +148,16 @@ async def find_missing_key(connection: AsyncConnection) -> str | None:
     query = sa.select(keys.c.profile, keys.c.purpose, keys.c.serial)
     found: dict[tuple[str, str], set[int]] = {}
     for profile, purpose, serial in await connection.execute(query):
-        found.setdefault((profile, purpose), set()).add(serial)
+        # As text where SQLite has a value of another type, which is no profile, purpose or serial.
+        known = found.setdefault((str(profile), str(purpose)), set())
+        known.add(serial if isinstance(serial, int) else 0)
     wanted = {(_written(profile), purpose.value) for profile, purpose in FIRST_KEYS} if found else set()
     for profile, purpose in sorted(wanted | set(found)):
         serials = found.get((profile, purpose), set())
-        if missing := sorted(set(range(1, max(serials, default=1) + 1)) - serials):
-            return f"{purpose} key {missing[0]} ({profile})"
+        # Counted up to the first gap only: a serial that somebody changed may be huge.
+        missing = next(serial for serial in count(1) if serial not in serials)
+        if missing <= max(serials, default=1):
+            return f"{purpose} key {missing} ({profile})"
     return None
 
 
@@ -162,7 +170,11 @@ async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[K
     """
     query = sa.select(keys).order_by(keys.c.profile, keys.c.purpose, keys.c.serial)
     found, changed = [], []
-    for row in await connection.execute(query):
+    try:
+        rows = (await connection.execute(query)).all()
+    except (TypeError, ValueError):  # SQLite has something else there
+        raise StateWrong("the table keys has a time that is none: put its row back") from None
+    for row in rows:
         try:
             found.append(_key(row, master))
         except SealBroken:

@@ -99,7 +99,7 @@ class CheckpointCopies:
 
             try:
                 await self._send(self._url, checkpoint.note)
-            except (httpx.HTTPError, OSError, TimeoutError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError, TimeoutError) as error:
                 self.note("url", error)
             else:
                 self.note("url")
@@ -127,7 +127,7 @@ class CheckpointCopies:
         return checkpoint.size > self._sent_size and (demanded or is_due)
 
     async def _send(self, url: str, note: str) -> None:
-        """Send a note; the answer's body is not read. Raises `httpx.HTTPError`, `TimeoutError`."""
+        """Send a note; the answer's body is not read. Raises `httpx.HTTPError`, `httpx.InvalidURL`, `UnicodeError`, `TimeoutError`."""
         import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
 
         headers = {"content-type": "text/plain; charset=utf-8"}

@@ -84,7 +84,8 @@ async def _fetch(client: "httpx.AsyncClient", url: str, *, also: int = 200) -> s
                 content += part
                 if len(content) > _MOST:
                     raise StateWrong(f"{url}: not a witness's answer")
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+    # A UnicodeError: of a host in a malformed international form (`xn--a`).
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError) as error:
         raise StateWrong(f"{url}: the witness does not answer ({type(error).__name__})") from None
     if answer.status_code not in {200, also}:
         raise StateWrong(f"{url}: the witness answers with status {answer.status_code}")

@@ -199,6 +199,20 @@ async def test_a_log_that_was_cut_off_misses_the_rows_of_its_copies(signed: Sign
         await signed.verify(*read_copies(file))
 
 
+@pytest.mark.parametrize("address", ["http://xn--a", "http://1.2.3"])
+async def test_an_address_that_is_malformed_for_the_http_client_is_counted_as_a_failure(
+    signed: SignedLog, address: str
+) -> None:
+    copies = CheckpointCopies(None, address, witness=address)
+    made = await grow(signed)
+    with capture_logs() as lines:
+        for _ in range(2):
+            await copies.keep(made, now=signed.clock.now())
+            await copies.ask_witness()
+    assert copies.counts == {("url", "failed"): 2, ("witness", "failed"): 2}
+    assert [line["target"] for line in lines] == ["url", "witness"]
+
+
 def test_a_file_without_a_checkpoint_is_refused_and_no_file_is_none_yet(file: Path) -> None:
     assert read_copies(file) == []
     file.parent.mkdir()
