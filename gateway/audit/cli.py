@@ -180,14 +180,19 @@ def _add_proof(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
 
 async def _make_checkpoint(gateway: Gateway) -> Checkpoint | None:
-    """Return the checkpoint of every row committed until now; None of an empty audit."""
+    """Return the checkpoint of every row committed until now; None of an empty audit. Raises `AuditBroken`."""
     import asyncio
 
+    from gateway.audit.checkpoints import NoteInvalid
     from gateway.audit.proofs import find_checkpoint
+    from gateway.errors.operators import AuditBroken
 
     while not await gateway.sequencer.run():  # noqa: ASYNC110 - another process is at it
         await asyncio.sleep(_POLL_S)
-    return await find_checkpoint(gateway.deps.database)
+    try:
+        return await find_checkpoint(gateway.deps.database)
+    except NoteInvalid:
+        raise AuditBroken("the last checkpoint was changed: gateway audit verify names it") from None
 
 
 def _print_found(found: AuditReport | StateReport, kept: KeptCheckpoints, *, as_json: bool) -> None:

@@ -46,8 +46,11 @@ async def read_kept(
     Raises:
         StateWrong: a file or a witness has no checkpoint of this log.
     """
-    last = await find_checkpoint(database)
     known: list[Known] = [] if checkpoint is None else [_read_known(checkpoint)]
+    try:
+        last = await find_checkpoint(database)
+    except NoteInvalid:  # the check of the log names it, and the first bad row
+        return KeptCheckpoints(known=known, lines=[], members={})
     lines = []
     members: dict[str, object] = {}
     file = None if settings is None else find_checkpoint_file(settings)

@@ -64,7 +64,7 @@ class EntryMacs:
         return f"{self._newest}.{self._keys[self._newest].mac(text)}"
 
     def _is_right(self, mac: str | None, text: str, now: datetime | None) -> bool:
-        serial, _, found = (mac or "").partition(".")
+        serial, _, found = str(mac or "").partition(".")  # SQLite may have bytes there
         key = self._keys.get(serial)
         if key is None or not (now is None or key.is_accepted(now)):
             return False

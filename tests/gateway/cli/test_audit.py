@@ -48,6 +48,29 @@ def test_threat_38_a_tampered_store_exits_1_naming_the_row(gateway: Commands, tm
     assert gateway("audit", "verify", "--json").reason() == "row 1: its content was changed"
 
 
+@pytest.mark.parametrize("note", ["'nothing'", "x'00ff'", "5"])
+def test_threat_38_a_last_checkpoint_that_is_no_note_is_named(
+    gateway: Commands, tmp_path: Path, note: str
+) -> None:
+    gateway.account("--all-fields")
+    gateway("audit", "checkpoint")
+    execute(tmp_path, f"UPDATE audit_checkpoints SET note = {note} WHERE size = 2")
+    for options in ((), ("--keyless",), ("--json",)):
+        found = gateway("audit", "verify", *options).reason()
+        assert found == "row 2: its checkpoint is not signed by this gateway"
+    for command in (("checkpoint",), ("proof", "1")):
+        assert "checkpoint" in gateway("audit", *command).reason()
+    execute(tmp_path, "UPDATE audit_entries SET body = '{}' WHERE id = 1")
+    assert gateway("audit", "verify").reason() == "row 1: its content was changed"
+
+
+@pytest.mark.parametrize("mac", ["x'00'", "5"])
+def test_threat_38_a_mac_that_is_no_text_is_named(gateway: Commands, tmp_path: Path, mac: str) -> None:
+    gateway.account("--all-fields")
+    execute(tmp_path, f"UPDATE audit_entries SET mac = {mac} WHERE id = 2")
+    assert gateway("audit", "verify").reason() == "row 2: its MAC is not this gateway's"
+
+
 def test_an_entry_that_a_killed_command_left_gets_its_row_from_the_next_checkpoint(
     gateway: Commands, tmp_path: Path
 ) -> None:
