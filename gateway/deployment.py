@@ -62,14 +62,14 @@ async def advance_epoch(connection: AsyncConnection) -> None:
 
 
 async def read_epoch(connection: AsyncConnection) -> int:
-    """Return the epoch, 0 before the first change."""
-    return int(await _find(connection, EPOCH) or 0)
+    """Return the epoch, 0 before the first change, and if the stored one is not a number: the next change counts on from 0."""
+    return parse_entry_id(await _find(connection, EPOCH) or "") or 0
 
 
 async def fetch_epoch(database: Database) -> int:
     """Return the epoch, as `read_epoch`, by a hot statement."""
     rows = await database.fetch(_FIND, {"name": EPOCH})
-    return int(rows[0][0]) if rows else 0
+    return (parse_entry_id(rows[0][0]) or 0) if rows else 0
 
 
 async def record_settled(connection: AsyncConnection, entry: int) -> None:
@@ -84,7 +84,8 @@ async def read_settled(connection: AsyncConnection) -> int:
 
 def parse_entry_id(mark: str) -> int | None:
     """Return a mark as the id of an entry; None if it is not a number, or too large for one."""
-    return int(mark) if mark.isdecimal() and len(mark) <= _MAX_DIGITS else None
+    text = str(mark)  # SQLite may have bytes there
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 async def find_settled(connection: AsyncConnection) -> str | None:

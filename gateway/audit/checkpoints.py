@@ -167,6 +167,8 @@ def _key_id(name: str, public: bytes, algorithm: bytes = _ED25519) -> bytes:
 
 def _parts(note: str) -> tuple[str, list[str]]:
     """Return the signed text and the lines of signatures."""
+    if not isinstance(note, str):  # SQLite may have bytes or a number there
+        raise NoteInvalid
     text, separator, signatures = note.rpartition("\n\n")
     lines = signatures.split("\n")
     if len(note) > _MAX_NOTE or not separator or lines.pop() or not lines:

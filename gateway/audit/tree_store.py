@@ -390,9 +390,7 @@ async def count_subtrees(connection: AsyncConnection) -> int:
 
 def _stored(found: sa.Row[Any]) -> StoredCheckpoint:
     frontier = _parse_frontier(found.frontier)
-    return StoredCheckpoint(
-        size=found.size, root=found.root, note=str(found.note), frontier=frontier, at=found.at
-    )
+    return StoredCheckpoint(size=found.size, root=found.root, note=found.note, frontier=frontier, at=found.at)
 
 
 def _parse_frontier(text: str | None) -> Sequence[bytes] | None:

@@ -11,7 +11,7 @@ from gateway.app import open_gateway
 from gateway.deployment import advance_epoch, read_epoch
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
-from gateway.profiles.epochs import POLL_SECONDS, follow_epochs
+from gateway.profiles.epochs import POLL_SECONDS, follow_epochs, refresh
 from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from gateway.profiles.model import Gateway
 from tests.kit.scene import Scene
@@ -56,6 +56,16 @@ async def test_a_watching_worker_uses_a_key_that_another_process_made(scene: Sce
     async with follow_epochs(scene.gateway), a_command(scene) as command:
         await rotate_keys(command, Purpose.TOKEN, [Profile.SANDBOX])
         await until(lambda: keys() == 2)
+
+
+async def test_an_epoch_that_is_no_number_stops_no_rotation_and_no_worker(scene: Scene) -> None:
+    for made, wrong in enumerate(("x", "9" * 300, ""), 2):
+        await execute(scene, f"UPDATE deployment SET value = '{wrong}' WHERE name = 'epoch'")
+        assert await refresh(scene.gateway)
+        async with a_command(scene) as command:
+            await rotate_keys(command, Purpose.TOKEN, [Profile.SANDBOX])
+        assert await refresh(scene.gateway)
+        assert len(scene.gateway.places[Profile.SANDBOX].keys.all(Purpose.TOKEN)) == made
 
 
 async def test_a_master_key_rotated_elsewhere_is_logged_once_with_its_remedy(scene: Scene) -> None:
