@@ -43,7 +43,7 @@ async def refresh(gateway: Gateway) -> bool:
     """
     if await fetch_epoch(gateway.deps.database) == gateway.places.epoch:
         return False
-    async with gateway.deps.database.read() as transaction:
+    async with gateway.places.replacing, gateway.deps.database.read() as transaction:
         epoch = await read_epoch(transaction)
         if epoch == gateway.places.epoch:
             return False
@@ -54,11 +54,11 @@ async def refresh(gateway: Gateway) -> bool:
         except MasterKeyWrong:
             _drop_replaced_clients(gateway, await store.read_states(transaction, master=None))
             raise
-    places = open_places(
-        gateway.settings, gateway.clients, rings.keys, found, gateway.places, base=gateway.deps.base
-    )
-    gateway.places.replace_all(places, epoch=epoch)
-    gateway.deps.audit.macs.use(rings.evidence)
+        places = open_places(
+            gateway.settings, gateway.clients, rings.keys, found, gateway.places, base=gateway.deps.base
+        )
+        gateway.places.replace_all(places, epoch=epoch)
+        gateway.deps.audit.macs.use(rings.evidence)
     return True
 
 

@@ -3,6 +3,7 @@
 A profile without a usable connection also has a place, with `client` None.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -92,12 +93,13 @@ class Places(dict[Profile, Place]):
     def __init__(self, places: Mapping[Profile, Place], *, epoch: int) -> None:
         super().__init__(places)
         self.epoch = epoch
+        self.replacing = asyncio.Lock()
+        """Held from the read of an epoch until its places are here, so that no older read replaces them."""
 
     def replace_all(self, places: Mapping[Profile, Place], *, epoch: int) -> None:
-        """Replace the places by those of another epoch, unless that is older than the present one."""
-        if epoch >= self.epoch:
-            self.update(places)
-            self.epoch = epoch
+        """Replace the places by those of the store's epoch: a lower one too, if somebody set it back."""
+        self.update(places)
+        self.epoch = epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ async def test_a_watching_worker_uses_a_key_that_another_process_made(scene: Sce
 
 
 async def test_an_epoch_that_is_no_number_stops_no_rotation_and_no_worker(scene: Scene) -> None:
-    for made, wrong in enumerate(("x", "9" * 300, ""), 2):
+    """Also one that somebody set back: otherwise a worker would follow nothing until it is passed."""
+    for made, wrong in enumerate(("x", "9" * 300, "", "900", "0"), 2):
         await execute(scene, f"UPDATE deployment SET value = '{wrong}' WHERE name = 'epoch'")
         assert await refresh(scene.gateway)
         async with a_command(scene) as command:
