@@ -113,7 +113,7 @@ class ProfileSettings(ConnectionMembers):
     networks: Networks = ()
     authorities: Authorities = Field(default=None, alias="ca_file")
     reuse: Literal["account", "dossier"] | None = None
-    reuse_seconds: int = Field(default=1800, ge=1, le=86_400)
+    reuse_seconds: Limit = 1800
     budget_account_hour: Limit | None = None
     budget_subject_day: Limit | None = None
     budget_confirmed_hour: Limit | None = None
