@@ -4,13 +4,17 @@ From existing ones other users' rights are removed only in `./var` and for its f
 names may be shared on purpose: it is left unchanged, with a warning if everybody may read it.
 """
 
+import fcntl
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
+
+from gateway.errors.operators import StateWrong
 
 OWN_FOLDER = Path("var")
 """The default folder, in the current folder, of all files without a setting."""
@@ -46,12 +50,28 @@ def make_private_file(path: Path) -> None:
     _remove_rights(path, _EVERYBODY)
 
 
-def open_lock(store: Path) -> int:
-    """Open the file beside an embedded store on which `serve` and `restore` have a lock (flock). Raises `OSError`."""
-    if not store.parent.exists():
-        make_private_folder(store.parent)
+@contextmanager
+def lock_store(store: Path, *, refuse: Callable[[int], str]) -> Iterator[int]:
+    """Keep other `serve` and `restore` from an embedded store while a block runs; yield the descriptor of the lock (flock).
+
+    Raises:
+        StateWrong: another process has the lock, with what `refuse` says of it; or the lock can't be made.
+    """
     path = store.with_name(f"{store.name}.lock")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if not store.parent.exists():
+            make_private_folder(store.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StateWrong(f"{error.filename}: can't be written ({error.strerror})") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateWrong(refuse(descriptor)) from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def replace_private_file(path: Path, text: str) -> None:

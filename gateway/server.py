@@ -7,7 +7,6 @@ The socket is bound first, so that the address is known. Listening on all addres
 import asyncio
 import contextlib
 import errno
-import fcntl
 import gc
 import ipaddress
 import os
@@ -30,7 +29,7 @@ from gateway.edge.connections import ConnectionLimiter, LimitedServer, connectio
 from gateway.edge.metrics import Metrics, metrics_page, offer_metrics, serve_metrics
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.preflight.recorder import PreflightNetwork
-from gateway.private_files import open_lock
+from gateway.private_files import lock_store
 from gateway.profiles.client_pool import OpenRegistry
 from gateway.profiles.epochs import follow_epochs
 from gateway.profiles.model import Gateway
@@ -267,24 +266,18 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
         yield
         return
     store = file.resolve()
-    try:
-        descriptor = open_lock(store)
-    except OSError as error:
-        raise StateWrong(f"{error.filename}: can't be written ({error.strerror})") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateWrong(
-                f"{store} is served already{_name_holder(descriptor)}: "
-                "end that one first, or use PostgreSQL, which several may serve"
-            ) from None
+    with lock_store(store, refuse=lambda lock: _refuse(store, lock)) as lock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds, and only the name is missing
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()} at {base}".encode())
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()} at {base}".encode())
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _refuse(store: Path, lock: int) -> str:
+    return (
+        f"{store} is served already{_name_holder(lock)}: "
+        "end that one first, or use PostgreSQL, which several may serve"
+    )
 
 
 def _name_holder(lock: int) -> str:

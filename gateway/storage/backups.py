@@ -4,18 +4,16 @@ A backup is one file, without the master key: whoever has both can read all secr
 aside and never deletes it. See https://sqlite.org/backup.html
 """
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
-from gateway.private_files import make_private_folder, open_lock, sync_to_disk
+from gateway.private_files import lock_store, make_private_folder, sync_to_disk
 from gateway.storage.database import find_store_file
 
 _PAGES_AT_ONCE = 1024
@@ -107,7 +105,7 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
     target, schema = check_restore(url, file)
     make_private_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")
-    with _alone(target):
+    with lock_store(target.resolve(), refuse=lambda _: _in_use(target)):
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
@@ -119,23 +117,6 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
             part.unlink(missing_ok=True)
     sync_to_disk(target.parent)
     return Backup(file=target, size=target.stat().st_size, schema=schema, moved_to=moved_to)
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Keep `serve` and other restores from the store while a block runs. Raises `StateWrong` if one of them has it."""
-    try:
-        descriptor = open_lock(target.resolve())
-    except OSError as error:
-        raise StateWrong(f"{error.filename}: can't be written ({error.strerror})") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateWrong(_in_use(target)) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _in_use(target: Path) -> str:
