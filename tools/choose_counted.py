@@ -11,6 +11,7 @@ examples:
 
 import argparse
 import heapq
+import os
 import sqlite3
 import subprocess
 import sys
@@ -37,14 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, choose and write. Return 1 if a test failed."""
     asked = _parse(arguments)
     with tempfile.TemporaryDirectory() as made:
-        folder = asked.kept or asked.keep or Path(made)
+        folder = (asked.kept or asked.keep or Path(made)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         if asked.kept is None and (failed := _measure(folder)):
             return failed
-        seconds, (anywhere, branches) = (
-            _read_seconds(folder / "tests.xml"),
-            _read_branches(folder / "coverage"),
-        )
+        seconds = _read_seconds(folder / "tests.xml")
+        anywhere, branches = _read_branches(folder / "coverage")
     chosen = choose(branches, seconds, known=anywhere, share=asked.share)
     CHOSEN.write_text("".join(f"{test}\n" for test in sorted(chosen)), encoding="utf-8")
     total, rest = sum(seconds.values()), sum(seconds[test] for test in chosen)
@@ -67,18 +66,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _measure(folder: Path) -> int:
     program = [sys.executable, "-m", "pytest", "-n", "3", "-m", FAST]
     options = ["--cov", "--cov-context=test", "--cov-report=", f"--junitxml={folder / 'tests.xml'}"]
-    configuration = folder / "coveragerc"
-    configuration.write_text(_configuration(folder / "coverage"), encoding="utf-8")
-    return subprocess.run(
-        [*program, *options, f"--cov-config={configuration}"], cwd=ROOT, check=False
-    ).returncode
-
-
-def _configuration(data: Path) -> str:
-    return (
-        f"[run]\nbranch = true\nsource = gateway, mock_c06\nconcurrency = greenlet\ndata_file = {data}\n"
-        "patch = subprocess\nsigterm = true\n"
-    )
+    environment = os.environ | {"COVERAGE_FILE": str(folder / "coverage")}
+    return subprocess.run([*program, *options], cwd=ROOT, env=environment, check=False).returncode
 
 
 def _read_seconds(path: Path) -> dict[str, float]:
@@ -97,8 +86,7 @@ def _read_branches(path: Path) -> tuple[Branches, dict[str, Branches]]:
             number: context.rpartition("|")[0]
             for number, context in data.execute("SELECT id, context FROM context")
         }
-        for context, *branch in data.execute("SELECT context_id, file_id, fromno, tono FROM arc"):
-            file, start, end = branch
+        for context, file, start, end in data.execute("SELECT context_id, file_id, fromno, tono FROM arc"):
             found[names[context]].add((file, start, end))
     return found.pop("", set()), found
 
