@@ -5,6 +5,7 @@ only inside the ID token. Sources: OpenID Connect Core 1.0 §3.1.3.7, RFC 7636, 
 """
 
 import secrets
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,13 +136,15 @@ class OpenIdLogin:
         return self._metadata
 
     async def _get(self, address: str) -> dict[str, Any]:
-        try:
-            return dict((await self._http.get(address)).raise_for_status().json())
-        except (httpx.HTTPError, httpx.InvalidURL, *_MALFORMED) as error:
-            raise SignInRefused(f"the login can't be reached ({type(error).__name__})") from None
+        return await _read(self._http.get(address), "the login can't be reached")
 
     async def _post(self, address: str, form: dict[str, str]) -> dict[str, Any]:
-        try:
-            return dict((await self._http.post(address, data=form)).raise_for_status().json())
-        except (httpx.HTTPError, httpx.InvalidURL, *_MALFORMED) as error:
-            raise SignInRefused(f"the login gave no token ({type(error).__name__})") from None
+        return await _read(self._http.post(address, data=form), "the login gave no token")
+
+
+async def _read(asked: Awaitable[httpx.Response], otherwise: str) -> dict[str, Any]:
+    """Return the JSON object of an answer. Raises `SignInRefused` with what is said otherwise."""
+    try:
+        return dict((await asked).raise_for_status().json())
+    except (httpx.HTTPError, httpx.InvalidURL, *_MALFORMED) as error:
+        raise SignInRefused(f"{otherwise} ({type(error).__name__})") from None
