@@ -137,9 +137,8 @@ class Witness:
         keys = [each.key for each in signed if each.key.algorithm is Algorithm.ED25519]
         if not keys or (known and not set(keys) & set(known)):
             raise CheckpointRefused(f"the checkpoint of {checkpoint.origin} is not signed by its known key")
-        learned = list(
-            dict.fromkeys([*record.keys, *reversed(keys)])
-        )  # a log writes its newest signature first
+        # Reversed: a log writes its newest signature first.
+        learned = list(dict.fromkeys([*record.keys, *reversed(keys)]))
         newest = max(map(learned.index, keys))
         retired = [key for key in learned[:newest] if key not in keys]
         return replace(
