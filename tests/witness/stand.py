@@ -28,13 +28,23 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
 
+def change_nothing(_request: httpx.Request) -> None:
+    """Let the log answer itself."""
+
+
 class Watched(httpx.AsyncBaseTransport):
     """The way to the log. `instead` may give another answer than the log's; `paths` are what was asked."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
-        self.instead: Answer = lambda _request: None
+        self.instead: Answer = change_nothing
         self.paths: list[str] = []
+
+    def show(self, checkpoint: str) -> None:
+        """Give this checkpoint instead of the log's."""
+        self.instead = lambda request: (
+            httpx.Response(200, text=checkpoint) if request.url.path.endswith("checkpoint") else None
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.paths.append(request.url.path.removeprefix("/.well-known/audit/"))

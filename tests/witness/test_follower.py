@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.kit.scene import Scene
-from tests.witness.stand import Answer, Stand, wipe
+from tests.witness.stand import Answer, Stand, change_nothing, wipe
 from witness.errors import StartRefused
 from witness.follower import State
 from witness.log_client import LogClient
@@ -98,11 +98,9 @@ async def test_an_older_checkpoint_that_is_replayed_stops_no_witness_for_ever(
     await stand.check(3)
     older = await stand.published()
     await stand.check(5)
-    stand.way.instead = lambda request: (
-        httpx.Response(200, text=older) if request.url.path.endswith("checkpoint") else None
-    )
+    stand.way.show(older)
     assert await stand.check() is State.SHRUNK
-    stand.way.instead = lambda _request: None
+    stand.way.instead = change_nothing
     assert await stand.check(6) is State.FOLLOWING
 
 
@@ -141,7 +139,7 @@ async def test_tiles_that_never_fit_are_refused_and_accuse_nobody_of_a_fork(stan
         stand.way.instead = damaged(1000)
         assert await stand.check(rows) is State.REFUSED
         assert stand.witness.record.fork is None
-        stand.way.instead = lambda _request: None
+        stand.way.instead = change_nothing
         assert await stand.check() is State.FOLLOWING
 
 
@@ -158,7 +156,7 @@ async def test_an_unforeseen_error_is_seen_in_the_state_and_the_next_check_follo
     stand.way.instead = surprise
     following = asyncio.create_task(stand.witness.follow(0))
     await wait_for("unforeseen RuntimeError")
-    stand.way.instead = lambda _request: None
+    stand.way.instead = change_nothing
     await wait_for("")
     following.cancel()
 
@@ -192,7 +190,7 @@ async def test_a_log_that_cannot_be_read_is_unreachable_and_nothing_is_lost(
     stand.way.instead = lambda request: answer(request) if path in request.url.path else None
     assert await stand.check(4) is State.UNREACHABLE
     assert reason in stand.witness.reason
-    stand.way.instead = lambda _request: None
+    stand.way.instead = change_nothing
     assert await stand.check() is State.FOLLOWING
 
 

@@ -1,6 +1,5 @@
 """Which keys of a log a witness accepts: those of the first contact or given, and what a rotation adds and retires."""
 
-import httpx
 import pytest
 
 from gateway.audit.checkpoints import sign_checkpoint
@@ -8,7 +7,7 @@ from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, rotate_audit_key
 from tests.gateway.audit.test_proofs import fill
 from tests.kit.scene import Scene
-from tests.witness.stand import Stand
+from tests.witness.stand import Stand, change_nothing
 from tests.witness.test_notes import log_key, signed_note
 from witness.follower import State
 from witness.notes import parse_checkpoint, parse_keys
@@ -20,13 +19,11 @@ async def test_a_rewritten_log_with_a_new_key_is_refused_and_the_old_log_followe
     await stand.check(3)
     note = stand.witness.record.note
     forged = signed_note(f"{parse_checkpoint(note).origin}\n9\n{'A' * 43}=\n")
-    stand.way.instead = lambda request: (
-        httpx.Response(200, text=forged) if request.url.path.endswith("checkpoint") else None
-    )
+    stand.way.show(forged)
     assert await stand.check() is State.REFUSED
     assert "is not signed by its known key" in stand.witness.reason
     assert stand.witness.record.note == note
-    stand.way.instead = lambda _request: None
+    stand.way.instead = change_nothing
     assert await stand.check(4) is State.FOLLOWING
 
 
@@ -62,13 +59,11 @@ async def test_a_former_key_counts_no_more_once_a_later_one_has_signed_alone(
     stand.start(keys=former)  # they are in the operator's file still
     shown = parse_checkpoint(note)
     forged = sign_checkpoint(origin=shown.origin, size=shown.size, root=shown.root, keys=stolen.keys).note
-    stand.way.instead = lambda request: (
-        httpx.Response(200, text=forged) if request.url.path.endswith("checkpoint") else None
-    )
+    stand.way.show(forged)
     assert await stand.check() is State.REFUSED
     assert "is not signed by its known key" in stand.witness.reason
     assert stand.witness.record.note == note
-    stand.way.instead = lambda _request: None
+    stand.way.instead = change_nothing
     assert await stand.check() is State.FOLLOWING
 
 
