@@ -153,7 +153,8 @@ def _select_rows(table: str, keys: Sequence[_Key], dialect: str) -> sa.Select[An
     return _select(rows, dialect).where(sa.tuple_(first, *others).in_(keys))
 
 
-def _select(table: Any, dialect: str) -> sa.Select[Any]:
+@cache
+def _select(table: sa.Table, dialect: str) -> sa.Select[Any]:
     """Select a table's rows; on SQLite as they are stored, since there a column may have a value of any type."""
     if dialect != "sqlite":
         return sa.select(table)
@@ -161,18 +162,25 @@ def _select(table: Any, dialect: str) -> sa.Select[Any]:
     return sa.select(*stored)
 
 
-def _as_written(table: Any, found: Mapping[Any, Any], dialect: str) -> dict[str, Any]:
+def _as_written(table: sa.Table, found: Mapping[Any, Any], dialect: str) -> dict[str, Any]:
     """Return a row; what the gateway would not have written stays as it is stored, so that its digest is another one.
 
     An instant in another form is such a value: SQL compares its text.
     """
     row = dict(found)
-    if dialect == "sqlite":
-        for column in table.columns:
-            read = _READERS.get(type(column.type))
-            if read is not None and row[column.name] is not None:
-                row[column.name] = read(row[column.name])
+    for name, read in _readers_of(table, dialect):
+        if row[name] is not None:
+            row[name] = read(row[name])
     return row
+
+
+@cache
+def _readers_of(table: sa.Table, dialect: str) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+    """Return the columns whose stored form is read here, each with its reader; on PostgreSQL the driver reads all."""
+    if dialect != "sqlite":
+        return []
+    types = [(column.name, type(column.type)) for column in table.columns]
+    return [(name, _READERS[each]) for name, each in types if each in _READERS]
 
 
 def _read_instant(stored: Any) -> Any:
