@@ -69,7 +69,7 @@ async def read_epoch(connection: AsyncConnection) -> int:
 async def fetch_epoch(database: Database) -> int:
     """Return the epoch, as `read_epoch`, by a hot statement."""
     rows = await database.fetch(_FIND, {"name": EPOCH})
-    return (parse_entry_id(rows[0][0]) or 0) if rows else 0
+    return parse_entry_id(rows[0][0] if rows else "") or 0
 
 
 async def record_settled(connection: AsyncConnection, entry: int) -> None:
