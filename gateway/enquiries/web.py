@@ -92,11 +92,8 @@ def build_router() -> APIRouter:
     path = "/receipts/{verification_id}/proof"
     summary = "The signed tree has the row that a receipt promises (C2SP tlog-proof)"
     show(path, _prove_receipt, summary, "text/plain", NotFound, ProofPending, StoreUnavailable)
-    summary, refused = (
-        "The organisation's own enquiries on a citizen",
-        (ReceiptInvalid, IdempotencyAnswerGone),
-    )
-    act("/ledger", _show_ledger, summary, LedgerAnswer, *refused)
+    summary = "The organisation's own enquiries on a citizen"
+    act("/ledger", _show_ledger, summary, LedgerAnswer, ReceiptInvalid, IdempotencyAnswerGone)
     refused = (*REFUSED_ENQUIRIES, *REFUSED_RECEIPTS, IdempotencyAnswerGone)
     links = {"discrepancy": _DISPUTE}
     act("/prefills", _prefill_form, "Fill a form from the registry", PrefillAnswer, *refused, links=links)
