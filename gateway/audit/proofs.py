@@ -37,7 +37,7 @@ class Inclusion:
 
 
 async def find_checkpoint(database: Database) -> Checkpoint | None:
-    """Return the last signed checkpoint; None before the first row. Raises `Overloaded`."""
+    """Return the last signed checkpoint; None before the first row. Raises `Overloaded`, `NoteInvalid`."""
     async with database.read() as transaction:
         last = await tree_store.find_last_checkpoint(transaction)
     return None if last is None else parse_checkpoint(last.note)
