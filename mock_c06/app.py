@@ -6,31 +6,27 @@ Building binds no socket and does not read the environment. Tests build the mock
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_c06 import __version__
-from mock_c06.accounts.counter import Counter
-from mock_c06.accounts.issuing import Desk
-from mock_c06.accounts.model import Environment
-from mock_c06.accounts.ready_made import DEFAULT_SEED, ready_made_accounts
-from mock_c06.accounts.register import Register
-from mock_c06.accounts.sealing import DeskSigner
-from mock_c06.accounts.switches import AS_BUILT, Switches
+from mock_c06.accounts.bundles import DeskSigner
+from mock_c06.accounts.desk import Desk
+from mock_c06.accounts.model import AS_BUILT, Environment, Switches
+from mock_c06.accounts.register import DEFAULT_SEED, Register, ready_made_accounts
 from mock_c06.clock import Clock, SystemClock
 from mock_c06.control.applications_web import AccountDependencies
 from mock_c06.control.body_limit import BodyLimit
-from mock_c06.control.web import ControlDependencies, install_control
-from mock_c06.faces.exchange import Exchange
+from mock_c06.control.web import install_control
 from mock_c06.faces.face import RegistryFace
-from mock_c06.faces.token_endpoint import TokenEndpoint
 from mock_c06.generated.population import GeneratedPopulation
-from mock_c06.people.index import PeopleIndex
-from mock_c06.people.model import Person
+from mock_c06.people.model import Person, Persona
 from mock_c06.people.personas import load_personas
-from mock_c06.runs.run import DefaultRunClock, Runs
+from mock_c06.runs.run import DEFAULT_RUN, Runs
+from mock_c06.runs.world import PeopleIndex
 from mock_c06.settings import Settings
 from mock_c06.wire.reply import MarkedAsTestData
 
@@ -68,38 +64,51 @@ def build_mock(
     runs = Runs(base=PeopleIndex(known, generated=generated), clock=clock)
     token = settings.control_token.get_secret_value() if settings.control_token else secrets.token_urlsafe(32)
 
-    def face(environment: Environment) -> RegistryFace:
-        return RegistryFace(
-            environment=environment,
-            runs=runs,
-            exchange=Exchange(register),
-            tokens=TokenEndpoint(register),
-            clock=clock,
-            started_with=switches,
+    def face(environment: Environment) -> ASGIApp:
+        return _HeadAsGet(
+            RegistryFace(
+                environment=environment,
+                runs=runs,
+                register=register,
+                clock=clock,
+                started_with=switches,
+            )
         )
 
-    desk_clock = DefaultRunClock(runs)
-    issuing = Desk(register, secret_seed=secret, clock=desk_clock)
+    def desk_now() -> datetime:
+        return runs.get(DEFAULT_RUN).clock.now()  # no run has the desk
+
     desk = AccountDependencies(
         runs=runs,
         register=register,
-        desk=issuing,
-        counter=Counter(issuing, register, clock=desk_clock, stamp=DeskSigner(secret)),
-        clock=desk_clock,
+        desk=Desk(register, secret_seed=secret, now=desk_now, stamp=DeskSigner(secret)),
         secret_seed=secret,
         switches=switches,
     )
-    parts = ControlDependencies(runs=runs, desk=desk, personas=people, token=token, clock=clock)
+
     return MockRegistry(
         test=face(Environment.TEST),
         official=face(Environment.OFFICIAL),
-        control=MarkedAsTestData(BodyLimit(_BuiltWhenAsked(lambda: _control_face(parts)))),
+        control=MarkedAsTestData(
+            _HeadAsGet(BodyLimit(_BuiltWhenAsked(lambda: _control_face(desk, people, token, clock))))
+        ),
         control_token=token,
         runs=runs,
         register=register,
         clock=clock,
         secret_seed=secret,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _HeadAsGet:
+    """Middleware that answers `HEAD` as `GET`; the server sends no body after it."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        await self.app(asked, receive, send)
 
 
 class _BuiltWhenAsked:
@@ -113,13 +122,14 @@ class _BuiltWhenAsked:
         self._app: FastAPI | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
         if self._app is None:
             self._app = self._build()
         await self._app(scope, receive, send)
 
 
-def _control_face(parts: ControlDependencies) -> FastAPI:
+def _control_face(
+    desk: AccountDependencies, personas: tuple[Persona, ...], token: str, clock: Clock
+) -> FastAPI:
     app = FastAPI(
         title="mock-c06 control face",
         version=__version__,
@@ -128,7 +138,7 @@ def _control_face(parts: ControlDependencies) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the framework's redirect would go to whatever the caller's Host says
     )
-    install_control(app, parts)
+    install_control(app, desk, personas=personas, token=token, clock=clock)
     return app
 
 
@@ -149,4 +159,4 @@ def build_login(mock: MockRegistry, *, issuer: str) -> ASGIApp:
         install_issuer(app, Issuer(issuer, seed=mock.secret_seed, clock=mock.clock), holders)
         return app
 
-    return MarkedAsTestData(BodyLimit(_BuiltWhenAsked(build), most=64 * 1024, forms_only=True))
+    return MarkedAsTestData(_HeadAsGet(BodyLimit(_BuiltWhenAsked(build), most=64 * 1024, forms_only=True)))

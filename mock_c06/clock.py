@@ -32,6 +32,6 @@ class SystemClock:
         return time.monotonic()
 
 
-def rfc3339(instant: datetime) -> str:
-    """Write an instant as RFC 3339 in UTC with milliseconds, ending in `Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def rfc3339(instant: datetime, *, timespec: str = "milliseconds") -> str:
+    """Write an instant as RFC 3339 in UTC, by default with milliseconds, ending in `Z`."""
+    return instant.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -33,3 +33,4 @@ INTEGRATION_CODES = {
     Operation.RELATIVES: "039",
     Operation.HOUSEHOLD: "040",
 }
+TOKEN = "token"  # noqa: S105 - in faults and the journal the word for a token call, not a secret

@@ -122,7 +122,7 @@ class MockProtocol(HttpToolsProtocol):
             codings or dict(self.headers).get(b"content-length", b"0") != b"0"
         ):
             raise ValueError("no body with an upgrade")
-        if any(names.count(name) > 1 for name in _ONCE):
+        if len(set(names)) < len(names) and any(names.count(name) > 1 for name in _ONCE):
             raise ValueError("a header that may occur once")
         if codings and (version == "1.0" or codings != [b"chunked"]):
             raise ValueError("no transfer coding but chunked, and none in HTTP/1.0")
@@ -194,9 +194,10 @@ def bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, TypeError) as error:
         listener.close()
-        reason = error.strerror if isinstance(error, OSError) else "no such port"
+        otherwise = "no such port" if isinstance(error, OverflowError) else "no host name"
+        reason = error.strerror if isinstance(error, OSError) else otherwise
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         remedy = f": end the program there, or choose a free port with {option}" if in_use else ""
         raise StartRefused(f"can't listen on {host} port {port}: {reason}{remedy}") from error

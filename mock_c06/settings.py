@@ -4,6 +4,7 @@ The mock does not start in production: `ENV=production` stops it, and so do the 
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ ENVIRONMENT_NAMES = (
     *("NODE_ENV", "PYTHON_ENV", "DJANGO_ENV", "FLASK_ENV", "RAILS_ENV", "RACK_ENV"),
     *("SPRING_PROFILES_ACTIVE", "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT"),
 )
+_LARGEST = 64 * 1024
 _PRODUCTION = {"production", "prod", "prd", "live", "official"}
 
 
@@ -60,8 +62,14 @@ def read_settings() -> Settings:
 
 def _read_dotenv(path: Path) -> dict[str, str | None]:
     """Return what a `.env` sets. A line that can't be read is refused, not skipped."""
-    if not path.is_file():
+    try:
+        found_there = path.stat()
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise StartRefused(f"{path}: {error.strerror}") from error
+    if not stat.S_ISREG(found_there.st_mode) or found_there.st_size > _LARGEST:
+        raise StartRefused(f"{path}: a file of NAME=value lines is expected, of at most 64 KiB")
     with path.open(encoding="utf-8") as stream:
         found = list(parse_stream(stream))
     broken = next((each.original.line for each in found if each.error), None)

@@ -46,7 +46,9 @@ async function fetchToken(): Promise<string> {
     headers: { Authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
     body: new URLSearchParams({ grant_type: "client_credentials" }),
   });
-  if (answer.status !== 200) throw new Error(`${issuer}/oauth2/token: expected 200, got ${answer.status}`);
+  if (answer.status !== 200) {
+    throw new Error(`${issuer}/oauth2/token: expected 200, got ${answer.status}: ${await answer.text()}`);
+  }
   return ((await answer.json()) as Schemas["TokenAnswer"]).access_token;
 }
 
@@ -96,6 +98,9 @@ async function walk(): Promise<void> {
 }
 
 walk().catch((error: unknown) => {
-  console.error(`failed: ${error instanceof Error ? error.message : String(error)}`);
+  // fetch throws a TypeError with a cause when the gateway gives no answer.
+  const unanswered = error instanceof TypeError && "cause" in error;
+  const reason = error instanceof Error ? error.message : String(error);
+  console.error(`failed: ${unanswered ? `${issuer} gave no answer` : reason}`);
   process.exitCode = 1;
 });

@@ -1,30 +1,18 @@
-"""The issuing desk: an agency applies for a connection account, and is granted one or refused with every reason.
+"""What an agency states when it applies for a connection account, and every reason to refuse it.
 
-A granted account answers nothing yet: a second act makes it active. Decides a plain statement at once, for tests that
-need an account; a bundle waits for an officer (`counter.py`). Source: NĐ 47/2020 Đ35 (what an application states) and
-Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security level 3 of the official environment TT 46/2022/TT-BCA. What C06 really
-asks is not published (parity ledger).
+Source: NĐ 47/2020 Đ35 (what an application states) and Đ40; sensitive fields NĐ 13/2023 Đ2 k4; security level 3 of the
+official environment TT 46/2022/TT-BCA. What C06 really asks is not published (parity ledger).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from itertools import count
 
-from mock_c06.accounts.model import (
-    FIELDS,
-    SENSITIVE_FIELDS,
-    SERVICE_CODES,
-    Account,
-    Dialect,
-    Environment,
-    Status,
-)
-from mock_c06.accounts.ready_made import make_account
-from mock_c06.accounts.register import Register, change_status
-from mock_c06.clock import VIETNAM, Clock
-from mock_c06.errors import ApplicationUnknown
+from pydantic import Field
+
+from mock_c06.accounts.model import FIELDS, SENSITIVE_FIELDS, SERVICE_CODES, Dialect, Environment
+from mock_c06.bodies import ControlBody, Integer, Line
+from mock_c06.clock import VIETNAM
 from mock_c06.operations import Operation
 
 WORKING_DAYS = 5
@@ -39,26 +27,27 @@ _BRINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """What an agency states. An omitted statement is an empty text or list: a reason to refuse, not a malformed
-    application."""
+class ApplicationBody(ControlBody):
+    """What an agency states when it applies for an account (NĐ 47/2020 Đ35).
 
-    agency: str
-    agency_name: str
-    application: str
-    purpose: str
-    legal_basis: str
-    fields: tuple[str, ...]
-    operations: tuple[str, ...]
-    procedures: tuple[str, ...]
-    officers: tuple[str, ...]
-    frequency: str
-    environment: Environment
-    dialect: Dialect
-    security_level: int
-    rate_per_second: int | None
-    name: str | None
+    An omitted statement is an empty text or list: a reason to refuse, not a malformed application.
+    """
+
+    agency: Line = Field(default="", description="The agency's e-id, such as 000.00.01.H26.")
+    agency_name: Line = ""
+    application: Line = Field(default="", description="The system that will call.")
+    purpose: Line = ""
+    legal_basis: Line = Field(default="", description="Required if a data item is sensitive.")
+    fields: list[str] = Field(default=[], description="The data items wanted.")
+    operations: list[str] = Field(default=[], description="The services wanted.")
+    procedures: list[str] = Field(default=[])
+    officers: list[Line] = Field(default=[])
+    frequency: Line = Field(default="", description="How often, in words.")
+    environment: Environment = Environment.TEST
+    dialect: Dialect = Dialect.SOAP
+    security_level: Integer = Field(default=0, ge=0, le=5)
+    rate_per_second: Integer | None = Field(default=None, ge=1)
+    name: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,90 +58,7 @@ class Reason:
     reason: str
 
 
-class State(StrEnum):
-    """The result of an application."""
-
-    REFUSED = "refused"
-    GRANTED = "granted"
-    ACTIVE = "active"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """A decided application. `account` names the account, if one was made."""
-
-    id: str
-    state: State
-    reasons: tuple[Reason, ...] = ()
-    account: str | None = None
-    decided_at: datetime
-    due_by: date
-
-
-class Desk:
-    """Decides on applications and keeps what it decided."""
-
-    def __init__(self, register: Register, *, secret_seed: str, clock: Clock) -> None:
-        self._register = register
-        self._secret_seed = secret_seed
-        self._clock = clock
-        self._numbers = count(1)
-        self._decisions: dict[str, Decision] = {}
-
-    def decide(self, application: Application) -> Decision:
-        """Grant an account, or refuse with all reasons at once."""
-        number = self.next_number()
-        now = self._clock.now()
-        name = application.name or f"application-{number}"
-        reasons = tuple(find_reasons(application))
-        if self._register.find(name) is not None:
-            reasons += (Reason(field="name", reason="an account of that name exists"),)
-        decision = Decision(
-            id=f"app-{number}",
-            state=State.REFUSED if reasons else State.GRANTED,
-            reasons=reasons,
-            account=None if reasons else name,
-            decided_at=now,
-            due_by=find_due_day(now),
-        )
-        if not reasons:
-            self._register.put(self.make(application, name))
-        self._decisions[decision.id] = decision
-        return decision
-
-    def activate(self, application_id: str) -> Decision:
-        """Make the granted account active; raises `ApplicationUnknown`, `StatusWrong`."""
-        decision = self._decisions.get(application_id)
-        if decision is None or decision.account is None:
-            raise ApplicationUnknown(application_id)
-        self._register.put(change_status(self._register.get(decision.account), Status.ACTIVE))
-        decision = self._decisions[application_id] = replace(decision, state=State.ACTIVE)
-        return decision
-
-    def decisions(self) -> tuple[Decision, ...]:
-        """Return every decision, oldest first."""
-        return tuple(self._decisions.values())
-
-    def next_number(self) -> int:
-        """Return the next application's number."""
-        return next(self._numbers)
-
-    def make(self, application: Application, name: str) -> Account:
-        """Make a granted account with exactly what is stated; the caller adds it to the register."""
-        made = make_account(self._secret_seed, name, application.environment, application.dialect)
-        return replace(
-            made,
-            status=Status.GRANTED,
-            agency=application.agency,
-            officers=application.officers,
-            procedures=application.procedures,
-            operations=tuple(Operation(operation) for operation in application.operations),
-            fields=application.fields,
-            rate_per_second=application.rate_per_second,
-        )
-
-
-def find_reasons(application: Application) -> Iterator[Reason]:
+def find_reasons(application: ApplicationBody) -> Iterator[Reason]:
     """List everything that an application states wrongly, or not at all."""
     stated = ("agency", "agency_name", "application", "purpose", "frequency")
     listed = ("operations", "procedures", "officers")
@@ -171,7 +77,7 @@ def find_reasons(application: Application) -> Iterator[Reason]:
         yield Reason(field="security_level", reason="level 3 at least (TT 46/2022/TT-BCA)")
 
 
-def _find_field_reasons(application: Application) -> Iterator[Reason]:
+def _find_field_reasons(application: ApplicationBody) -> Iterator[Reason]:
     asked = {Operation(each) for each in application.operations if each in set(Operation)}
     brought = set[str]().union(*(_BRINGS[operation] for operation in asked))
     if brought and not application.fields:

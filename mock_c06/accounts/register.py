@@ -1,16 +1,28 @@
-"""All accounts, each found only in its own environment, and the changes of an account's status.
+"""All accounts, each found only in its own environment, the changes of an account's status, and the ready-made ones.
 
 An account is granted, then active; it can be suspended and resumed; a revoked one stays revoked. Source: NĐ 47/2020
 Đ35, Đ40 and Đ44 (created, used, ended by the provider); suspension is an inference from CV 2669 of 2023 (parity ledger).
+Accounts that exist from the start have secrets derived from the seed, so they are the same in every process.
 """
 
+import hashlib
+import hmac
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 
-from mock_c06.accounts.model import Account, Environment, Status
-from mock_c06.accounts.switches import flip
+from mock_c06.accounts.model import (
+    FIELDS,
+    SERVICE_CODES,
+    Account,
+    Adapter,
+    Dialect,
+    Environment,
+    Status,
+    flip,
+)
 from mock_c06.errors import AccountInvalid, AccountUnknown, StatusWrong
+from mock_c06.operations import Operation
 
 
 class Register:
@@ -116,3 +128,68 @@ def note_login(register: Register, account: Account) -> Account:
     if issued is not None:  # otherwise the account comes from a recording
         register.put(change_status(issued, Status.ACTIVE))
     return change_status(account, Status.ACTIVE)
+
+
+DEFAULT_SEED = "1"
+"""The seed of secrets, unless a command or MOCK_C06_SECRET_SEED names another."""
+
+AGENCY = "000.00.01.H26"
+OFFICERS = ("can.bo.01", "can.bo.02", "dvctt.dichvu")
+
+
+def derive_secret(seed: str, account: str, purpose: str) -> str:
+    """Derive one synthetic secret of an account."""
+    return hmac.new(seed.encode(), f"{account}\n{purpose}".encode(), hashlib.sha256).hexdigest()
+
+
+def make_account(seed: str, name: str, environment: Environment, dialect: Dialect = Dialect.SOAP) -> Account:
+    """Make an account with derived secrets and all permissions."""
+    account = Account(
+        name=name,
+        environment=environment,
+        user=name,
+        secret=derive_secret(seed, name, "secret"),
+        dialect=dialect,
+        agency=AGENCY,
+        officers=OFFICERS,
+        procedures=tuple(SERVICE_CODES),
+        operations=tuple(Operation),
+        fields=FIELDS,
+    )
+    return account if dialect is Dialect.SOAP else _with_platform(account, seed)
+
+
+def _with_platform(account: Account, seed: str) -> Account:
+    """Add what a provincial platform requires besides C06's own login."""
+    return replace(
+        account,
+        ngsp_key=derive_secret(seed, account.name, "ngsp_key")[:32],
+        ngsp_secret=derive_secret(seed, account.name, "ngsp_secret"),
+        adapter=Adapter(
+            access_key=derive_secret(seed, account.name, "access_key")[:32],
+            secret_key=derive_secret(seed, account.name, "secret_key"),
+            app_name="DVCTT",
+            partner_code=account.agency,
+            partner_code_cus=account.agency,
+        ),
+    )
+
+
+def ready_made_accounts(seed: str) -> tuple[Account, ...]:
+    """Return the accounts that every mock starts with."""
+    test, official = Environment.TEST, Environment.OFFICIAL
+    limited = replace(
+        make_account(seed, "limited", test),
+        procedures=("khai-sinh",),
+        operations=(Operation.AUTHENTICATE,),
+        fields=(),
+    )
+    return (
+        replace(make_account(seed, "dvctt-hanoi", test), change_feed=True),
+        make_account(seed, "dvctt-lgsp-passthrough", test, Dialect.LGSP_PASSTHROUGH),
+        make_account(seed, "dvctt-lgsp-camel", test, Dialect.LGSP_CAMEL),
+        make_account(seed, "dvctt-lgsp-pascal", test, Dialect.LGSP_PASCAL),
+        replace(make_account(seed, "dvctt-hanoi-official", official), change_feed=True),
+        limited,
+        replace(make_account(seed, "suspended", test), status=Status.SUSPENDED),
+    )

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mock_c06.accounts.ready_made import DEFAULT_SEED, ready_made_accounts
-from mock_c06.accounts.switches import Switches, parse_switches
-from mock_c06.commands.population import People, Population, PopulationSeed, make_generated
+from mock_c06.accounts.model import Switches, parse_switches
+from mock_c06.accounts.register import DEFAULT_SEED, ready_made_accounts
+from mock_c06.commands.population import People, Population, WorldSeed, make_generated
 from mock_c06.commands.running_mock import CONTROL, get_of_run
-from mock_c06.errors import StartRefused, SwitchUnknown
+from mock_c06.errors import StartRefused
 
 if TYPE_CHECKING:
-    from mock_c06.control.validation import ControlBody
+    from mock_c06.bodies import ControlBody
     from mock_c06.login.reasons import LoginFailure
 
 _Body = TypeVar("_Body", bound="ControlBody")
@@ -32,7 +32,7 @@ _EXPECTED_LOGIN = "expected one JSON object: url, authorization, timestamp"
 def explain_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     population: Population = 0,
-    seed: PopulationSeed = DEFAULT_SEED,
+    seed: WorldSeed = DEFAULT_SEED,
     people: People = None,
     switch: Annotated[
         list[str] | None,
@@ -56,23 +56,18 @@ def explain_command(
       mock-c06 explain --switch year_matches_date < claim.json
       mock-c06 explain --population 1000000 --seed 7 < claim.json
       mock-c06 explain --people our-people.json < claim.json
-      mock-c06 explain < login.json
+      mock-c06 explain --seed 7 < login.json   # the secrets depend on the seed
       mock-c06 explain --run default   # MOCK_C06_CONTROL_TOKEN as serve printed it
     """
     from mock_c06.commands.start_files import read_people
-    from mock_c06.control.explain_web import ClaimBody
-    from mock_c06.matching.explain import explain_in
-    from mock_c06.people.index import PeopleIndex
+    from mock_c06.control.explain_web import ClaimBody, explain_in
     from mock_c06.people.personas import load_personas
-    from mock_c06.runs.world import World
+    from mock_c06.runs.world import PeopleIndex, World
 
     if run is not None:
         _print_failed_logins(control, run, as_json=as_json)
         return
-    try:
-        switches = parse_switches(switch or ())
-    except SwitchUnknown as unknown:
-        raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
+    switches = parse_switches(switch or ())
     sent = _read_object()
     if isinstance(sent, dict) and "url" in sent:
         _explain_login(sent, seed, switches, as_json=as_json)
@@ -147,7 +142,7 @@ def _read_object() -> Any:
 def _validate(body: type[_Body], sent: Any, what: str, expected: str) -> _Body:
     from pydantic import ValidationError
 
-    from mock_c06.control.validation import validation_message
+    from mock_c06.bodies import validation_message
 
     try:
         return body.model_validate(sent)

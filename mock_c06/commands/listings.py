@@ -1,17 +1,14 @@
 """`mock-c06 personas`, `accounts`, `faults` and `parity`: what the mock has, as tables or JSON."""
 
 import json
-import os
-import sys
-import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from mock_c06.accounts.ready_made import DEFAULT_SEED
+from mock_c06.accounts.register import DEFAULT_SEED
+from mock_c06.commands.lines import print_wrapped
 
-COLUMNS = 80
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
 Seed = Annotated[str, typer.Option(help="Seed of secrets, unless MOCK_C06_SECRET_SEED is set.")]
 
@@ -50,7 +47,7 @@ def accounts_command(as_json: AsJson = False, seed: Seed = DEFAULT_SEED) -> None
       mock-c06 accounts --json
       mock-c06 accounts --seed 7
     """
-    from mock_c06.accounts.ready_made import ready_made_accounts
+    from mock_c06.accounts.register import ready_made_accounts
     from mock_c06.control.accounts_json import account_json
     from mock_c06.settings import read_settings
 
@@ -108,13 +105,10 @@ def parity_command(as_json: AsJson = False) -> None:
 
 
 def _print(value: Sequence[Any], rows: Sequence[tuple[str, str]], *, as_json: bool) -> None:
-    """Print the JSON array, or each row as a line and an indented text below it, which a terminal has wrapped."""
+    """Print the JSON array, or each row as a line and an indented text below it."""
     if as_json:
         print(json.dumps(value, ensure_ascii=False, indent=2))
         return
-    # A pipe or a file gets whole lines, which programs read.
-    columns = (os.get_terminal_size(1).columns or COLUMNS) if sys.stdout.isatty() else None
     for line, below in rows:
-        print(line)
-        for part in textwrap.wrap(below, columns - 4, break_on_hyphens=False) if columns else [below]:
-            print(f"    {part}")
+        print_wrapped(line)
+        print_wrapped(f"    {below}", indent=4)

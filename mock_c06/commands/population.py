@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from mock_c06.commands.lines import print_wrapped
 from mock_c06.errors import StartRefused, WhereInvalid
 from mock_c06.generated.check import PopulationCheck, check_generated
 from mock_c06.generated.nation import report_on
@@ -50,7 +51,10 @@ People = Annotated[Path | None, typer.Option(help="Your own people, in every run
 _Size = Annotated[
     int, typer.Option(parser=_parse_size(1), metavar="N", help="Size of the population, as given to serve.")
 ]
-PopulationSeed = Annotated[str, typer.Option(help="Seed of the population, as given to serve.")]
+_PopulationSeed = Annotated[str, typer.Option(help="Seed of the population, as given to serve.")]
+WorldSeed = Annotated[
+    str, typer.Option(help="Seed of people, and of secrets unless MOCK_C06_SECRET_SEED is set.")
+]
 _EXAMPLES = """The generated population.
 
 \b
@@ -77,7 +81,7 @@ def sample_command(
     where: Annotated[str, typer.Option(help="Conditions on people, joined by and: see the examples.")] = "",
     count: Annotated[int, typer.Option(min=1, max=_MAX_SAMPLE, help="How many people.")] = 10,
     population: _Size = DEFAULT_POPULATION,
-    seed: PopulationSeed = _SEED,
+    seed: _PopulationSeed = _SEED,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """Print people of the generated population, for load tests. The same seed gives the same people.
@@ -134,7 +138,7 @@ _WRITERS = {
 @population_app.command("report", short_help="Compare the generated population with the census.")
 def report_command(
     population: _Size = DEFAULT_POPULATION,
-    seed: PopulationSeed = _SEED,
+    seed: _PopulationSeed = _SEED,
     count: Annotated[
         int, typer.Option("--sample", min=1, help="Number of people to count; all, if there are fewer.")
     ] = 20_000,
@@ -157,11 +161,12 @@ def report_command(
 
 def selfcheck_command(
     population: _Size = DEFAULT_POPULATION,
-    seed: PopulationSeed = _SEED,
+    seed: _PopulationSeed = _SEED,
     count: Annotated[
         int,
         typer.Option("--sample", min=1, help="Number of generated people to check; all, if there are fewer."),
     ] = 2_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the catalogue of people and a generated population against their own rules.
 
@@ -169,26 +174,51 @@ def selfcheck_command(
     Examples:
       mock-c06 selfcheck
       mock-c06 selfcheck --population 100000000 --seed 7 --sample 20000
+      mock-c06 selfcheck --json
     """
     generated = GeneratedPopulation(count=population, seed=seed)
     check = check_generated(generated, scattered_indexes(count, generated))
     people = load_personas()
     complaints = [*check_catalogue(people), *check.complaints]
+    if as_json:
+        _print_check(generated, check, people=len(people), complaints=complaints)
+        raise typer.Exit(1 if complaints else 0)
     for complaint in complaints:
-        typer.echo(complaint)
+        print_wrapped(complaint)
     _print_extent(generated, check)
     records = check.looked_at["records"]
-    typer.echo(f"selfcheck: {len(people)} people and {records} generated, {len(complaints)} complaints")
+    print_wrapped(f"selfcheck: {len(people)} people and {records} generated, {len(complaints)} complaints")
     raise typer.Exit(1 if complaints else 0)
+
+
+def _print_check(
+    generated: GeneratedPopulation, check: PopulationCheck, *, people: int, complaints: list[str]
+) -> None:
+    counts = check.looked_at
+    told = {
+        "population": generated.count,
+        "records": counts["records"],
+        "people": people,
+        "checks": [
+            {"rule": rule, "looked_at": kind, "count": counts[kind]}
+            for rule, kinds in _CHECKED.items()
+            for kind in kinds
+        ],
+        "largest_cell": check.largest_cell,
+        "complaints": complaints,
+    }
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
 
 
 def _print_extent(generated: GeneratedPopulation, check: PopulationCheck) -> None:
     counts = check.looked_at
     extent = "all" if counts["records"] == generated.count else f"{counts['records']} of"
-    typer.echo(f"population: {extent} {generated.count} records, {sum(counts.values())} checks")
+    print_wrapped(f"population: {extent} {generated.count} records, {sum(counts.values())} checks")
     for what, kinds in _CHECKED.items():
-        typer.echo(f"  {what}: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}")
-    typer.echo(f"  numbers unique: the fullest cell has {check.largest_cell} records for {BLOCK} numbers")
+        print_wrapped(f"  {what}: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}", indent=4)
+    print_wrapped(
+        f"  numbers unique: the fullest cell has {check.largest_cell} records for {BLOCK} numbers", indent=4
+    )
 
 
 _CHECKED = {

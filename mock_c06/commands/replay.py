@@ -63,7 +63,7 @@ def _make_generated(population: dict[str, Any] | None) -> GeneratedPopulation | 
 
 
 def replay_command(
-    file: Annotated[Path, typer.Argument(help="The file that record wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file that record wrote.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Test environment; 0 is any free.")] = 8100,
     official_port: Annotated[int, typer.Option(min=0, max=65535, help="Official environment.")] = 8110,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="Control face.")] = 8101,
@@ -82,13 +82,16 @@ def replay_command(
       mock-c06 replay morning.json --ignore MaYeuCau
       mock-c06 replay morning.json --port 0 --official-port 0 --control-port 0
     """
+    from mock_c06.bounded_files import read_bounded
     from mock_c06.control.recording_json import parse_recording
     from mock_c06.settings import read_settings
 
     try:
-        recording = parse_recording(file.read_bytes())
+        recording = parse_recording(read_bounded(file))
     except OSError as error:
         raise StartRefused(f"can't read {file}: {error.strerror}") from error
+    except StartRefused as error:
+        raise StartRefused(f"{file}: {error}") from error
     mock = build_replay(read_settings(), recording, ignored=ignore or ())
     listen(
         mock,

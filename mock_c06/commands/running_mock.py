@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mock_c06.accounts.model import Environment
+from mock_c06.commands.lines import print_wrapped
 from mock_c06.errors import StartRefused
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
 CONTROL = "http://127.0.0.1:8101"
 _SECONDS = 60
-_REASONS = {
-    401: "the control face refuses the token: set MOCK_C06_CONTROL_TOKEN to the one that serve printed",
-    404: "no such run",
-}
+_REASONS = {404: "no such run: name another with --run; GET /runs of the control face lists them"}
 
 
 def get_of_run(
@@ -46,10 +44,14 @@ def get_of_run(
             trust_env=False,
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _no_control_face(control) from error
+    if answer.status_code == 404 and answer.headers.get("content-type") != "application/problem+json":
+        raise _no_control_face(control)  # a registry face, the login, or another program
+    if answer.status_code == 401:
         raise StartRefused(
-            f"no control face answers at {control}: start mock-c06 serve, or name with --control the address that it "
-            "printed"
-        ) from error
+            f"the control face at {control} refuses the token: set MOCK_C06_CONTROL_TOKEN to the one that its serve "
+            "printed, or name another mock's control face with --control"
+        )
     if answer.status_code != 200:
         reason = {**_REASONS, **reasons}.get(
             answer.status_code, f"the control face answered {answer.status_code}"
@@ -60,6 +62,13 @@ def get_of_run(
     return answer
 
 
+def _no_control_face(control: str) -> StartRefused:
+    return StartRefused(
+        f"no control face answers at {control}: start mock-c06 serve, or name with --control the address that it "
+        "printed, such as http://127.0.0.1:8101"
+    )
+
+
 _NOT_RECORDED = {409: "the run has too many or too large answers to record"}
 _WRONG_ACCOUNT = {422: "an account's name is 1 to 64 of A-Z a-z 0-9 . _ -"}
 
@@ -68,6 +77,7 @@ def record_command(
     run: Annotated[str, typer.Option(help="The run to record.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
     control: Annotated[str, typer.Option(help="The control face.")] = CONTROL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write a run of a serving mock into one file, to be replayed elsewhere.
 
@@ -82,7 +92,11 @@ def record_command(
     recording = get_of_run(control, run, "/recording", reasons=_NOT_RECORDED).json()
     _write(out, recording_text(recording))
     calls = len(recording["calls"])
-    print(f"recorded: run {run}, {calls} calls, sha256 {recording['sha256'][:16]}, in {out}")
+    if as_json:
+        told = {"run": run, "calls": calls, "sha256": recording["sha256"], "out": str(out)}
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        print_wrapped(f"recorded: run {run}, {calls} calls, sha256 {recording['sha256'][:16]}, in {out}")
 
 
 def report_command(
@@ -133,6 +147,7 @@ def export_command(
     environment: Annotated[Environment | None, typer.Option(help="Only this environment's calls.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write this file instead.")] = None,
     control: Annotated[str, typer.Option(help="The control face.")] = CONTROL,
+    as_json: Annotated[bool, typer.Option("--json", help="The log is always JSON.")] = True,  # noqa: ARG001 - as elsewhere
 ) -> None:
     """Print the log of a serving mock as a provider gives it; numbers of people are masked.
 

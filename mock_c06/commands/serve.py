@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mock_c06.accounts.ready_made import DEFAULT_SEED
-from mock_c06.accounts.switches import Switches, parse_switches
-from mock_c06.commands.population import People, Population, make_generated
-from mock_c06.errors import AccountUnknown, StartRefused, SwitchUnknown
+from mock_c06.accounts.model import Switches, parse_switches
+from mock_c06.accounts.register import DEFAULT_SEED
+from mock_c06.commands.population import People, Population, WorldSeed, make_generated
+from mock_c06.errors import AccountUnknown, StartRefused
 
 if TYPE_CHECKING:
     import socket
@@ -38,9 +37,6 @@ SwitchNames = Annotated[
     typer.Option(
         "--switch", metavar="NAME[=true|false]", help="Another form of C06's behaviour; repeatable."
     ),
-]
-WorldSeed = Annotated[
-    str, typer.Option(help="Seed of people, and of secrets unless MOCK_C06_SECRET_SEED is set.")
 ]
 LoginPort = Annotated[
     int | None,
@@ -92,7 +88,7 @@ def serve_command(
     _require_certificate(certificate)
     planned = read_plan(plan) if plan is not None else None
     settings = read_settings()
-    mock = _build(settings, seed, population, people, _parse_switches(switch or ()))
+    mock = _build(settings, seed, population, people, parse_switches(switch or ()))
     if plan is not None and planned is not None:
         _plan(mock, planned, plan)
     usual_seed = settings.secret_seed or seed == DEFAULT_SEED
@@ -165,13 +161,6 @@ def listen(
     serve(faces, ready=announce)
 
 
-def _parse_switches(names: Iterable[str]) -> Switches:
-    try:
-        return parse_switches(names)
-    except SwitchUnknown as unknown:
-        raise StartRefused(f"{unknown}: see mock-c06 parity") from unknown
-
-
 def _bind_login(port: int | None, *, beside: tuple[int, int, int]) -> socket.socket | None:
     """Bind the login's port: the named one, or the usual one beside the usual three; else there is no login."""
     from mock_c06.server import bind
@@ -183,17 +172,17 @@ def _bind_login(port: int | None, *, beside: tuple[int, int, int]) -> socket.soc
 
 
 def _plan(mock: MockRegistry, planned: PlanBody, file: Path) -> None:
-    from mock_c06.control.accounts_json import NamedAccounts
+    from mock_c06.control.accounts_json import verify_accounts
     from mock_c06.runs.run import DEFAULT_RUN
 
     run = mock.runs.get(DEFAULT_RUN)
     try:
-        NamedAccounts(mock.register).verify(run, planned.named_accounts())
+        verify_accounts(run, mock.register, planned.named_accounts())
     except AccountUnknown as unknown:
         raise StartRefused(
             f"plan {file}: {unknown.field}: {unknown.detail}: see mock-c06 accounts"
         ) from unknown
-    run.faults.put(planned.name, [fault.make() for fault in planned.faults])
+    run.faults.put(planned.name, planned.faults)
     for futility in planned.find_futile():
         print(f"mock-c06: plan {file}: {futility}", file=sys.stderr)
 
@@ -212,8 +201,12 @@ def _require_certificate(file: Path | None) -> None:
 
     if file is None:
         return
+    if file.is_fifo() or file.is_char_device():  # it is read several times
+        raise StartRefused(f"--certificate {file}: a file is expected, not a pipe or a device")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=_no_password)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise StartRefused(f"--certificate {file}: {error.strerror}") from None
     except (OSError, ValueError):  # includes ssl.SSLError
         raise StartRefused(
             f"--certificate {file}: a PEM file with certificate, chain and key (no password) is expected"

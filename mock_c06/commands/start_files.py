@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from mock_c06.bodies import validation_message
+from mock_c06.bounded_files import read_bounded
 from mock_c06.control.faults_web import PlanBody
 from mock_c06.control.people_json import WorldBody, make_person
 from mock_c06.control.people_web import parse_csv
-from mock_c06.control.validation import validation_message
 from mock_c06.errors import PersonIncomplete, StartRefused
 from mock_c06.people.model import Person
 
@@ -40,7 +41,7 @@ def _read_world(path: Path) -> WorldBody:
     if path.suffix.lower() != ".csv":
         return _read(path, WorldBody, "people")
     try:
-        return parse_csv(path.read_bytes())
+        return parse_csv(read_bounded(path))
     except OSError as error:
         raise StartRefused(f"people {path}: {error.strerror}") from error
     except PersonIncomplete as error:
@@ -62,5 +63,10 @@ def _read(path: Path, body: type[_Model], what: str) -> _Model:
 
 
 def _load(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8")
-    return tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    text = read_bounded(path).decode("utf-8-sig")
+    if path.suffix.lower() == ".toml":
+        return tomllib.loads(text)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"no valid JSON: {error}; the name of a file in TOML ends in .toml") from error

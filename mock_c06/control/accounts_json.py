@@ -5,12 +5,11 @@ would pass.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mock_c06.accounts.issuing import Application, Decision
 from mock_c06.accounts.model import (
     FIELDS,
     SENSITIVE_FIELDS,
@@ -20,14 +19,14 @@ from mock_c06.accounts.model import (
     Dialect,
     Environment,
     Status,
+    Switches,
+    flip,
+    flipped,
 )
-from mock_c06.accounts.ready_made import AGENCY, OFFICERS
-from mock_c06.accounts.register import Register, change_status
-from mock_c06.accounts.switches import Switches, flip, flipped
-from mock_c06.clock import rfc3339
-from mock_c06.control.validation import BoundedText, ControlBody, Flag, Integer, Line
+from mock_c06.accounts.register import AGENCY, OFFICERS, Register, change_status
+from mock_c06.bodies import BoundedText, ControlBody, Flag, Integer, Line
 from mock_c06.errors import AccountInvalid, AccountUnknown
-from mock_c06.journal.journal import Query
+from mock_c06.journal import EntryFilter
 from mock_c06.operations import Operation
 from mock_c06.runs.run import Run
 
@@ -117,63 +116,19 @@ class AccountChange(_Permissions):
         return change_status(changed, self.status) if self.status is not None else changed
 
 
-class ApplicationBody(ControlBody):
-    """What an agency states when it applies for an account (NĐ 47/2020 Đ35)."""
-
-    agency: Line = Field(default="", description="The agency's e-id, such as 000.00.01.H26.")
-    agency_name: Line = ""
-    application: Line = Field(default="", description="The system that will call.")
-    purpose: Line = ""
-    legal_basis: Line = Field(default="", description="Required if a data item is sensitive.")
-    fields: list[str] = Field(default=[], description="The data items wanted.")
-    operations: list[str] = Field(default=[], description="The services wanted.")
-    procedures: list[str] = Field(default=[])
-    officers: list[Line] = Field(default=[])
-    frequency: Line = Field(default="", description="How often, in words.")
-    environment: Environment = Environment.TEST
-    dialect: Dialect = Dialect.SOAP
-    security_level: Integer = Field(default=0, ge=0, le=5)
-    rate_per_second: Integer | None = Field(default=None, ge=1)
-    name: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
-
-    def stated(self) -> Application:
-        """Return the application."""
-        members: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in self.model_dump().items()
-        }
-        return Application(**members)
-
-
 def account_json(account: Account) -> dict[str, Any]:
     """Write an account with its secrets, and the switches that are on as its `quirks`."""
     return asdict(account) | {"quirks": list(flipped(account.switches))}
 
 
-def decision_json(decision: Decision, account: Account | None) -> dict[str, Any]:
-    """Write a decision, with the account if one was made."""
-    return {
-        "id": decision.id,
-        "state": decision.state.value,
-        "reasons": [asdict(reason) for reason in decision.reasons],
-        "decided_at": rfc3339(decision.decided_at),
-        "due_by": decision.due_by.isoformat(),
-        "account": account_json(account) if account is not None else None,
-    }
+def verify_accounts(run: Run, register: Register, names: Iterable[tuple[str, str | None]]) -> None:
+    """Check pairs of a member and the account name in it; raises `AccountUnknown` for the first unknown name.
 
-
-@dataclass(frozen=True, slots=True)
-class NamedAccounts:
-    """The known account names: all accounts, a run's own, and those in its journal (in a replay some are known from
-    there only)."""
-
-    _register: Register
-
-    def verify(self, run: Run, names: Iterable[tuple[str, str | None]]) -> None:
-        """Check pairs of a member and the account name in it; raises `AccountUnknown` for the first unknown name."""
-        for field, name in names:
-            if name is None:
-                continue
-            known = run.accounts_of(self._register).find(name)
-            if known is None and not run.journal.entries(Query(account=name)):
-                raise AccountUnknown(field)
+    Known are all accounts, the run's own, and those in its journal (in a replay some are known from there only).
+    """
+    for field, name in names:
+        if name is None:
+            continue
+        known = run.accounts_of(register).find(name)
+        if known is None and not run.journal.entries(EntryFilter(account=name)):
+            raise AccountUnknown(field)

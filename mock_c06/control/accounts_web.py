@@ -3,19 +3,20 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
+from pydantic import BeforeValidator
 
-from mock_c06.accounts.model import Status
-from mock_c06.accounts.ready_made import make_account
-from mock_c06.accounts.register import Register
-from mock_c06.accounts.switches import AS_BUILT, flip
+from mock_c06.accounts.model import AS_BUILT, Status, flip
+from mock_c06.accounts.register import Register, make_account
+from mock_c06.bodies import Flag, refuse_many
 from mock_c06.control.accounts_json import AccountBody, AccountChange, account_json
 from mock_c06.control.applications_web import AccountDependencies, application_routers
-from mock_c06.control.token import guarded_router
-from mock_c06.control.validation import Flag
+from mock_c06.control.problems import guarded_router
 from mock_c06.runs.run import Runs
+
+SwitchesBody = Annotated[dict[str, Flag], BeforeValidator(refuse_many)]
 
 
 def desk_routers(deps: AccountDependencies) -> Iterable[APIRouter]:
@@ -111,7 +112,7 @@ def _switch_routes(runs: Runs) -> APIRouter:
         return runs.get(run).switches
 
     @router.put("/runs/{run}/switches")
-    async def set_switches(run: str, body: dict[str, Flag]) -> dict[str, bool]:
+    async def set_switches(run: str, body: SwitchesBody) -> dict[str, bool]:
         """Set exactly these switches for the run; GET /parity says what each does."""
         flip(AS_BUILT, body)
         switches = runs.get(run).switches

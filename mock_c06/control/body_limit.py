@@ -4,9 +4,10 @@ whole.
 It comes before routing and before the token, because the framework reads the body first.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_c06.control.problems import problem
@@ -14,7 +15,7 @@ from mock_c06.control.problems import problem
 MAX_BYTES = 8 * 1024 * 1024
 """Enough for some 20,000 people in one world."""
 
-FORM_TYPE = b"application/x-www-form-urlencoded"
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 class _TooLarge(Exception):
@@ -41,10 +42,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        media_type = headers.get(b"content-type", FORM_TYPE).partition(b";")[0].strip().lower()
+        headers = Headers(scope=scope)  # of two with one name the first counts, as where the form is read
+        media_type = headers.get("content-type", FORM_TYPE).partition(";")[0].strip().lower()
         if self.forms_only and media_type != FORM_TYPE:
-            refusal = problem(415, f"a form is expected: {FORM_TYPE.decode()}", [], {"Connection": "close"})
+            refusal = problem(415, f"a form is expected: {FORM_TYPE}", [], {"Connection": "close"})
             await refusal(scope, receive, send)
             return
         try:
@@ -59,9 +60,9 @@ class BodyLimit:
         await self.app(scope, _replay(body, receive), send)
 
 
-async def _read(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and (len(length) > 12 or int(length) > most):
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and (len(length) > 12 or int(length) > most):
         raise _TooLarge
     body, more = bytearray(), True
     while more:

@@ -4,15 +4,15 @@ The same form as openapi/official-application.schema.json, written a second time
 library at run time; a test compares the two. Values are not coerced, because the signature covers what was sent.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from mock_c06.accounts.bundles import Bundle, Readiness, read_key, verify_bundle
-from mock_c06.accounts.issuing import Application
-from mock_c06.accounts.jose import thumbprint
+from mock_c06.accounts.bundles import Bundle, read_key, thumbprint, verify_bundle
+from mock_c06.accounts.issuing import ApplicationBody, Reason
 from mock_c06.accounts.model import Dialect, Environment
-from mock_c06.control.validation import ControlBody, in_plain_words
+from mock_c06.bodies import ControlBody, in_plain_words
 from mock_c06.errors import BundleInvalid
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -152,22 +152,22 @@ class DocumentBody(_StrictBody):
     evidence: _Evidence
     keys: _Keys
 
-    def stated(self) -> Application:
+    def stated(self) -> ApplicationBody:
         """Return the application; officers are pseudonyms."""
         roles = [role for procedure in self.procedures for role in procedure.roles]
         wanted = [name for role in roles for name in (*role.fields, *role.sensitive_fields)]
         bases = [basis for procedure in self.procedures for basis in procedure.legal_basis]
         rate = self.rate
-        return Application(
+        return ApplicationBody.model_construct(
             agency=self.agency.id,
             agency_name=self.agency.name,
             application=self.application.id,
             purpose="\n".join(procedure.purpose for procedure in self.procedures),
             legal_basis="\n".join(dict.fromkeys(bases)),
-            fields=tuple(dict.fromkeys(wanted)),
-            operations=tuple(each.operation for each in self.operations),
-            procedures=tuple(procedure.slug for procedure in self.procedures),
-            officers=tuple(self.officers.pseudonyms),
+            fields=list(dict.fromkeys(wanted)),
+            operations=[each.operation for each in self.operations],
+            procedures=[procedure.slug for procedure in self.procedures],
+            officers=self.officers.pseudonyms,
             frequency=f"{rate.per_second}/s, {rate.per_day}/d" if rate.per_second else "",
             environment=Environment.OFFICIAL,
             dialect=Dialect(self.dialect),
@@ -175,6 +175,18 @@ class DocumentBody(_StrictBody):
             rate_per_second=rate.per_second or None,
             name=None,
         )
+
+    def unreadiness(self) -> Iterator[Reason]:
+        """List what the bundle's own evidence lacks."""
+        if self.draft:
+            yield Reason(field="draft", reason="a draft is not an application")
+        for scenario, count in self.evidence.scenarios.items():
+            if not count:
+                yield Reason(field=f"evidence.scenarios.{scenario}", reason="was not tested")
+        if not self.evidence.audit.verified:
+            yield Reason(field="evidence.audit", reason="the applicant's audit was not verified")
+        if not self.evidence.preflight.passed:
+            yield Reason(field="evidence.preflight", reason="the test environment's preflight did not pass")
 
 
 class BundleBody(_StrictBody):
@@ -192,16 +204,10 @@ class BundleBody(_StrictBody):
             location = ".".join(str(part) for part in ("document", *first["loc"]))
             raise BundleInvalid(location, in_plain_words(first)) from None
         sha256 = verify_bundle(self.document, self.signature)
-        evidence = read.evidence
         return Bundle(
             sha256=sha256,
             stated=read.stated(),
-            readiness=Readiness(
-                draft=read.draft,
-                scenarios=evidence.scenarios,
-                audit_verified=evidence.audit.verified,
-                preflight_passed=evidence.preflight.passed,
-            ),
+            unready=tuple(read.unreadiness()),
             thumbprint=thumbprint(read_key(self.document, "signing")),
             sealing_key=read_key(self.document, "sealing"),
         )

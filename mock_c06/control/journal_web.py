@@ -1,66 +1,29 @@
-"""The journal at the control face: query, assert, clear.
+"""A run's journal at the control face: read, query, assert, clear.
 
 The number of a person is masked unless `unmasked` is set, and is sent in a body, never in a URL.
 """
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
-from fastapi import Query as InAddress
+from fastapi import APIRouter, Query, Response
 from pydantic import Field, model_validator
 
-from mock_c06.accounts.model import Environment
-from mock_c06.control.accounts_json import NamedAccounts
-from mock_c06.control.token import guarded_router
-from mock_c06.control.validation import ControlBody, Flag, Instant, Integer, KindName
-from mock_c06.journal.journal import (
+from mock_c06.accounts.register import Register
+from mock_c06.bodies import ControlBody, Flag, Integer
+from mock_c06.control.accounts_json import verify_accounts
+from mock_c06.control.problems import guarded_router
+from mock_c06.journal import (
     Entry,
+    EntryFilter,
     Journal,
     Judgement,
-    Outcome,
-    Query,
+    QueryBody,
     judge_count,
     judge_never,
     judge_order,
 )
-from mock_c06.login.reasons import LoginFailure
-from mock_c06.operations import Operation
 from mock_c06.runs.run import Runs
-
-
-class EntryFilter(ControlBody):
-    """Filters that a URL may have; an entry must match all. `since` is inclusive, `after` is the number of an entry."""
-
-    environment: Environment | None = None
-    # With a misspelt name every `never` would pass.
-    operation: Operation | Literal["token"] | None = None
-    account: str | None = None
-    outcome: Outcome | None = None
-    fault: KindName | None = None
-    fault_id: str | None = None
-    code: str | None = None
-    ma_yeu_cau: str | None = None
-    reason: LoginFailure | None = None
-    since: Instant | None = None
-    after: int = Field(default=0, ge=0)
-
-    def query(self) -> Query:
-        """Return the query."""
-        return Query(**{name: getattr(self, name) for name in EntryFilter.model_fields})
-
-
-class QueryBody(EntryFilter):
-    """The same filters, and the number of the person."""
-
-    citizen_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
-    id_card_number: str | None = Field(default=None, pattern=r"^[0-9]{9}$")
-
-    def query(self) -> Query:
-        """Return the query; with both numbers of a person, calls by either match."""
-        members = {name: getattr(self, name) for name in EntryFilter.model_fields}
-        numbers = [number for number in (self.citizen_id, self.id_card_number) if number is not None]
-        return Query(**members, numbers=frozenset(numbers) or None)
 
 
 class SearchBody(QueryBody):
@@ -109,15 +72,13 @@ class AssertBody(ControlBody):
     def judge(self, journal: Journal) -> Judgement:
         """Judge the assertion."""
         if self.in_order is not None:
-            return judge_order(journal, [each.query() for each in self.in_order])
+            return judge_order(journal, self.in_order)
         if self.never is not None:
-            return judge_never(journal, self.never.query())
+            return judge_never(journal, self.never)
         assert self.count is not None
         count = self.count
         at_most = count.at_most if count.equals is None else count.equals
-        return judge_count(
-            journal, count.query(), at_least=count.equals or count.at_least or 0, at_most=at_most
-        )
+        return judge_count(journal, count, at_least=count.equals or count.at_least or 0, at_most=at_most)
 
 
 def entry_json(entry: Entry, *, unmasked: Flag = False) -> dict[str, Any]:
@@ -143,21 +104,21 @@ class JournalQuery(EntryFilter):
     )
 
 
-def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
-    """Make the routes."""
+def journal_routes(runs: Runs, register: Register) -> APIRouter:
+    """Make the routes of the journal."""
     router = guarded_router("journal")
 
     def read_page(run: str, asked: JournalQuery | SearchBody) -> dict[str, Any]:
         """Return a page of entries; `next_after` is the `after` of the next page, null where this one is the last."""
         found = runs.get(run)
-        accounts.verify(found, [("account", asked.account)])
-        entries = found.journal.entries(asked.query())
+        verify_accounts(found, register, [("account", asked.account)])
+        entries = found.journal.entries(asked)
         page = entries[: asked.limit]
         written = [entry_json(entry, unmasked=asked.unmasked) for entry in page]
         return {"entries": written, "next_after": page[-1].n if len(page) < len(entries) else None}
 
     @router.get("/runs/{run}/journal")
-    async def read_journal(run: str, narrow: Annotated[JournalQuery, InAddress()]) -> dict[str, Any]:
+    async def read_journal(run: str, narrow: Annotated[JournalQuery, Query()]) -> dict[str, Any]:
         """Return the calls that came to this run, oldest first."""
         return read_page(run, narrow)
 
@@ -178,7 +139,7 @@ def journal_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     async def assert_journal(run: str, body: AssertBody) -> dict[str, Any]:
         """Judge an assertion about the journal; one that fails is an answer, not an error."""
         found = runs.get(run)
-        accounts.verify(found, body.named_accounts())
+        verify_accounts(found, register, body.named_accounts())
         judgement = body.judge(found.journal)
         return {"passed": judgement.passed, "reason": judgement.reason}
 

@@ -1,23 +1,31 @@
 """The life events: each class has the members that a test writes, and one function that changes the people.
 
-An event names a person by twelve digits or by nine. A new event is one class here and its name in `EventKind`. An
-event is refused if it marries the dead, divorces the unmarried, makes a child a parent or issues a used number. Law:
-Luật Hôn nhân và gia đình 2014 Đ8 (ages, one spouse, no close kin).
+All people concerned change at one instant, or the event is refused. An event names a person by twelve digits or by nine.
+A new event is one class here and its name in `EventBody`. An event is refused if it marries the dead, divorces the
+unmarried, makes a child a parent or issues a used number. Law: Luật Hôn nhân và gia đình 2014 Đ8 (ages, one spouse, no
+close kin).
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from mock_c06.clock import VIETNAM
+from mock_c06.bodies import BoundedText, ControlBody, Day, Flag, Instant
+from mock_c06.clock import VIETNAM, rfc3339
 from mock_c06.control.people_json import AddressBody, gender_code
-from mock_c06.control.validation import BoundedText, ControlBody, Day, Flag, Instant
 from mock_c06.errors import EventRefused
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, parents_of, person_key
-from mock_c06.people.model import YEARS_TO_PARENT, Address, LifeStatus, Person
+from mock_c06.people.model import (
+    HEAD_OF_HOUSEHOLD,
+    YEARS_TO_PARENT,
+    Address,
+    LifeStatus,
+    Person,
+    parents_of,
+    person_key,
+)
 from mock_c06.runs.life_events import (
     age_on,
     get_living,
@@ -28,7 +36,7 @@ from mock_c06.runs.life_events import (
     rename_in_records,
     spouse_of,
 )
-from mock_c06.runs.run import AppliedEvent, EventKind
+from mock_c06.runs.run import AppliedEvent, Run, is_in_years
 from mock_c06.runs.world import World
 
 _SINGLE, _MARRIED, _PARTED = "1", "2", "3"
@@ -45,6 +53,7 @@ _Gender = Annotated[Literal["1", "2"], BeforeValidator(gender_code)]
 
 
 class _EventBody(ControlBody):
+    kind: str
     id_card_number: _Card | None = None
     citizen_id: _Number | None = Field(default=None, validate_default=True)
     at: Instant | None = None
@@ -62,9 +71,39 @@ class _EventBody(ControlBody):
             )
         return number
 
+    def apply(self, run: Run) -> tuple[AppliedEvent, tuple[Person, ...]]:
+        """Change the people from `at` on (else the run's now); raises `EventRefused`, `PersonUnknown`."""
+        at = self.at or run.clock.now()
+        if not is_in_years(at):
+            raise EventRefused("at", "is outside a run's years")
+        world = run.world.to_come()
+        people, replaced = self.change(world, at), self.replaced(world)
+        if age_on(people[0], at.astimezone(VIETNAM).date()) < 0:
+            raise EventRefused("at", "is before the birth of the person")
+        keys = (*(person_key(person) for person in people), *replaced)
+        if any(world.last_change(key) > at for key in keys):
+            raise EventRefused("at", "is before an earlier event of these people")
+        unlisted = self.unlisted(world, people)
+        for person in people:
+            run.world.put(person, at)
+        for key in replaced:
+            run.world.remove(key, at)
+        listed = tuple(key for key in keys if key not in unlisted)
+        applied = AppliedEvent(n=len(run.events) + 1, kind=self.kind, at=at, keys=listed)
+        run.events.append(applied)
+        return applied, people
+
+    def change(self, world: World, at: datetime) -> tuple[Person, ...]:
+        """Return the people as the event leaves them, the one it is about first; raises `EventRefused`."""
+        raise NotImplementedError
+
     def replaced(self, _world: World) -> tuple[str, ...]:
         """Return the keys under which nobody is found any more: none, unless the event says otherwise."""
         return ()
+
+    def unlisted(self, _world: World, _people: tuple[Person, ...]) -> set[str]:
+        """Return the keys of changed people whom the feed of changes doesn't bring: none, unless the event says so."""
+        return set()
 
     def _person(self, world: World, *, or_missing: bool = False) -> Person:
         """Return whom the event is about."""
@@ -80,7 +119,7 @@ class _EventBody(ControlBody):
 class DeathBody(_EventBody):
     """The person dies and leaves the household; the spouse is widowed, and a head is followed by another."""
 
-    kind: Literal[EventKind.DEATH]
+    kind: Literal["death"]
 
     def change(self, world: World, at: datetime) -> tuple[Person, ...]:
         """Return the person as deceased, the widowed spouse, and the household under its new head."""
@@ -94,11 +133,20 @@ class DeathBody(_EventBody):
         dead = replace(person, status=LifeStatus.DECEASED, household=None, relation_to_head=None)
         return (dead, *changed.values())
 
+    def unlisted(self, world: World, people: tuple[Person, ...]) -> set[str]:
+        """Return the keys of those of whom only the relation to a new head changed."""
+        former = {person_key(each): world.find_by_key(person_key(each)) for each in people[1:]}
+        return {
+            key
+            for (key, before), after in zip(former.items(), people[1:], strict=True)
+            if before is not None and replace(before, relation_to_head=after.relation_to_head) == after
+        }
+
 
 class MarriageBody(_EventBody):
     """The two marry: both records change."""
 
-    kind: Literal[EventKind.MARRIAGE]
+    kind: Literal["marriage"]
     spouse_id: _EitherNumber
 
     def change(self, world: World, at: datetime) -> tuple[Person, ...]:
@@ -125,7 +173,7 @@ class MarriageBody(_EventBody):
 class DivorceBody(_EventBody):
     """The marriage of the person ends: both records change."""
 
-    kind: Literal[EventKind.DIVORCE]
+    kind: Literal["divorce"]
 
     def change(self, world: World, _at: datetime) -> tuple[Person, ...]:
         """Return the two as divorced; raises `EventRefused`."""
@@ -140,7 +188,7 @@ class DivorceBody(_EventBody):
 class MoveBody(_EventBody):
     """The person, or the whole household, lives elsewhere; a person who moves alone leaves the household or joins another."""
 
-    kind: Literal[EventKind.MOVE]
+    kind: Literal["move"]
     to: AddressBody
     residence: Literal["permanent", "current", "both"] = "both"
     whole_household: Flag = False
@@ -184,7 +232,7 @@ class MoveBody(_EventBody):
 class NameCorrectionBody(_EventBody):
     """The person has another name from now on, in the records of close relatives too."""
 
-    kind: Literal[EventKind.NAME_CORRECTION]
+    kind: Literal["name_correction"]
     full_name: _Name
 
     def change(self, world: World, _at: datetime) -> tuple[Person, ...]:
@@ -202,7 +250,7 @@ class RenumberedBody(_EventBody):
     Without `new_citizen_id` the mock chooses the number.
     """
 
-    kind: Literal[EventKind.RENUMBERED]
+    kind: Literal["renumbered"]
     new_citizen_id: _Number | None = None
     gender: _Gender | None = None
     birth_date: Day | None = None
@@ -234,7 +282,7 @@ class CmndToCccdBody(_EventBody):
     Without `new_citizen_id` the mock chooses the number.
     """
 
-    kind: Literal[EventKind.CMND_TO_CCCD]
+    kind: Literal["cmnd_to_cccd"]
     new_citizen_id: _Number | None = None
 
     def change(self, world: World, _at: datetime) -> tuple[Person, ...]:
@@ -262,7 +310,7 @@ class CmndToCccdBody(_EventBody):
 class BirthBody(_EventBody):
     """A child is registered; `citizen_id` is the parent whose household the child joins."""
 
-    kind: Literal[EventKind.BIRTH]
+    kind: Literal["birth"]
     full_name: _Name
     gender: _Gender
     birth_date: Day | None = None
@@ -336,6 +384,9 @@ EventBody = Annotated[
 ]
 
 
+EVENT_KINDS = {get_args(each.model_fields["kind"].annotation)[0] for each in _EventBody.__subclasses__()}
+
+
 def _are_close_kin(one: Person, other: Person) -> bool:
     parents, others = parents_of(one), parents_of(other)
     return person_key(one) in others or person_key(other) in parents or bool(parents & others)
@@ -343,5 +394,4 @@ def _are_close_kin(one: Person, other: Person) -> bool:
 
 def applied_event_json(applied: AppliedEvent) -> dict[str, Any]:
     """Write what a run keeps of an event, without the people whom it changed."""
-    at = applied.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return {"n": applied.n, "kind": applied.kind.value, "at": at}
+    return {"n": applied.n, "kind": applied.kind, "at": rfc3339(applied.at, timespec="auto")}

@@ -1,6 +1,6 @@
-"""`/livez` and `/metrics` of the control face, without a token: counts only, no account and no person.
+"""`/livez` and `/metrics`, which need no token: counts only, no account and no person.
 
-The text format is Prometheus's, version 0.0.4. Counts are those of this process, over all runs and deleted ones too.
+In Prometheus's text format, version 0.0.4. Counts are those of this process, over all runs and deleted ones too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from mock_c06 import __version__
-from mock_c06.journal.journal import BUCKETS_MS, Tally
+from mock_c06.journal import BUCKETS_MS, Tally
 from mock_c06.runs.run import Runs
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def metrics_routes(runs: Runs) -> APIRouter:
-    """Make the routes."""
+    """Make the routes of `/livez` and `/metrics`."""
     router = APIRouter(tags=["metrics"])
 
     @router.get("/livez")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from mock_c06.control.validation import BoundedText, ControlBody, Day, Flag, Integer
+from mock_c06.bodies import BoundedText, ControlBody, Day, Flag, Integer
 from mock_c06.errors import PersonIncomplete
 from mock_c06.people.model import Address, Kin, LifeStatus, Person, Persona
 from mock_c06.people.rules import gender_of
@@ -164,6 +164,7 @@ def persona_json(persona: Persona) -> dict[str, Any]:
     return {
         "slug": persona.slug,
         "why": persona.why,
+        "why_vi": persona.why_vi,
         "citizen_id": person.citizen_id,
         "id_card_number": person.id_card_number,
         "full_name": person.full_name,

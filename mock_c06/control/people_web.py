@@ -6,22 +6,22 @@ computed, so a search reads at most `_LOOKED_AT` of their records.
 
 import csv
 import io
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, ValidationError, field_validator
 
+from mock_c06.bodies import ControlBody, Integer, validation_message
 from mock_c06.clock import VIETNAM
 from mock_c06.control.people_json import PersonBody, WorldBody, make_person, person_json
-from mock_c06.control.token import guarded_router
-from mock_c06.control.validation import ControlBody, Integer, validation_message
+from mock_c06.control.problems import guarded_router
 from mock_c06.control.world_warnings import warnings_json
 from mock_c06.errors import EventRefused, PersonIncomplete, PersonUnknown, WhereInvalid
-from mock_c06.generated.population import GeneratedPopulation
 from mock_c06.generated.sampling import parse_where, sample
-from mock_c06.matching.match import fold_name
-from mock_c06.people.index import person_key
-from mock_c06.people.model import Claim, Person
+from mock_c06.matching import fold_name
+from mock_c06.people.model import Claim, Person, person_key
 from mock_c06.runs.run import Run, Runs
 from mock_c06.runs.world import World
 
@@ -60,12 +60,10 @@ class FindBody(ControlBody):
 
     def _generated(self, world: World) -> list[Person]:
         generated = world.generated
-        if not isinstance(generated, GeneratedPopulation):
+        if generated is None:
             return []
         where = parse_where(self.where or "")
-        found = sample(
-            generated, where=where, count=self.limit, looked_at=_LOOKED_AT, seed=str(generated.seed)
-        )
+        found = sample(generated, where=where, count=self.limit, looked_at=_LOOKED_AT, seed=generated.seed)
         now = (world.find_by_key(person_key(each.person)) for each in found)
         return [person for person in now if person is not None and self._fits(person)]
 
@@ -130,17 +128,18 @@ def get_person(world: World, number: str) -> Person:
 def put_people(run: Run, body: WorldBody) -> dict[str, Any]:
     """Put people into the run, all of them or none, and write them with warnings of what can't be; raises
     `PersonIncomplete`."""
-    people: list[Person] = []
+    put: list[tuple[Person, Person | None]] = []
     for position, person in enumerate(body.people):
         try:
-            people.append(make_person(person, _find_known(run.world, person)))
+            known = _find_known(run.world, person)
+            put.append((make_person(person, known), known))
         except PersonIncomplete as error:
             raise PersonIncomplete(f"people.{position}.{error.field}", error.detail) from error
-    for each in people:
+    for each, _ in put:
         run.world.put(each)
     today = run.clock.now().astimezone(VIETNAM).date()
-    warnings = warnings_json(people, run.world, today)
-    return {"people": [person_json(person) for person in people], "warnings": warnings}
+    warnings = warnings_json(put, run.world, today)
+    return {"people": [person_json(each) for each, _ in put], "warnings": warnings}
 
 
 def _find_known(world: World, body: PersonBody) -> Person | None:
@@ -154,22 +153,45 @@ def _find_known(world: World, body: PersonBody) -> Person | None:
 
 def parse_csv(content: bytes) -> WorldBody:
     """Read people from CSV: the header has the members' names, inner ones with a dot (`father.full_name`); an empty
-    cell is an absent member. Raises `PersonIncomplete` naming the member and the line."""
+    cell is an absent member. A header without a comma may have semicolons, as Excel writes CSV in Vietnam. Raises
+    `PersonIncomplete` naming the member and the line."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PersonIncomplete("people", "CSV in UTF-8 is expected") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    header = text.partition("\n")[0]
+    separator = ";" if ";" in header and "," not in header else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     people: list[PersonBody] = []
+    line = 1  # the first of the row: a quote that is never closed runs to the end
     try:
+        names = next(reader, [])
+        _check_header(names)
+        line = reader.line_num + 1
         for row in reader:
-            if None in row:
-                raise PersonIncomplete("people", f"line {reader.line_num} has more cells than the header")
-            written = _nested({name: cell for name, cell in row.items() if cell}, reader.line_num)
-            people.append(_read_person(written, len(people), reader.line_num))
+            if any(cell.strip() for cell in row):  # Excel keeps the separators of a row that was emptied
+                if len(row) > len(names):
+                    raise PersonIncomplete("people", f"line {line} has more cells than the header")
+                cells = {name: cell for name, cell in zip(names, row, strict=False) if cell}
+                people.append(_read_person(_nested(cells, line), len(people), line))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise PersonIncomplete("people", f"line {reader.line_num} is no CSV: {error}") from error
+        raise PersonIncomplete("people", f"line {line} is no CSV: {error}") from error
+    if not people:
+        raise PersonIncomplete("people", "there is no person after line 1, which has the members' names")
     return WorldBody(people=people)
+
+
+def _check_header(names: Sequence[str] | None) -> None:
+    """Raise `PersonIncomplete` for an empty file, tabs between the names, or a name twice."""
+    if not names:
+        raise PersonIncomplete("people", "line 1: the members' names are expected")
+    if "\t" in "".join(names):
+        raise PersonIncomplete("people", "line 1: commas or semicolons are expected between the names")
+    counts = Counter(name.strip() for name in names if name.strip())
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise PersonIncomplete("people", f"line 1 has {twice} twice")
 
 
 def _read_person(written: dict[str, Any], position: int, line: int) -> PersonBody:

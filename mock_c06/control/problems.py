@@ -1,14 +1,18 @@
-"""The control face's errors, one row a class. The author of a test reads them, so they say what to change."""
+"""What all routes of the control face share: errors, one row a class, and the bearer token, which every route needs but
+`/livez` and `/metrics`. The author of a test reads the errors, so they say what to change."""
 
+import hmac
 from collections.abc import Mapping
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from mock_c06.control.validation import ValidationDetail, in_plain_words, validation_message
+from mock_c06.bodies import ValidationDetail, in_plain_words, validation_message
 from mock_c06.errors import (
     AccountInvalid,
     AccountUnknown,
@@ -32,13 +36,16 @@ from mock_c06.errors import (
     TooManyRuns,
 )
 
+_MOST_MESSAGES = 100
+"""Wrong members that an answer names at most."""
+
 ROWS: dict[type[ControlError], tuple[int, str]] = {
     RunUnknown: (404, "no such run: create it with POST /runs"),
     RunExists: (409, "a run of that name exists: delete it first"),
     TooManyRuns: (409, "too many runs: delete those that have ended (DELETE /runs/{run})"),
     RunNameInvalid: (422, "a run's name is 1 to 64 of A-Z a-z 0-9 . _ -"),
     FaultUnknown: (404, "no such fault in this run"),
-    PersonIncomplete: (422, "a person is incomplete"),
+    PersonIncomplete: (422, "a person is incomplete or wrong"),
     PersonUnknown: (404, "no such person in this run"),
     EventRefused: (409, "the event contradicts the people's records"),
     ClockOutOfRange: (422, "the time is outside a run's years"),
@@ -73,7 +80,7 @@ def install_problems(app: FastAPI) -> None:
         # FastAPI reads a body as JSON only if its Content-Type says so.
         if isinstance(error.body, bytes):
             return problem(415, "send the body with Content-Type: application/json", [])
-        messages = [_message(each, error.body) for each in error.errors()]
+        messages = [_message(each, error.body) for each in islice(error.errors(), _MOST_MESSAGES)]
         errors = [{"field": field, "detail": detail} for field, detail in messages]
         return problem(422, "the request has wrong members", errors)
 
@@ -99,3 +106,20 @@ def problem(
     if errors:
         content["errors"] = errors
     return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+_BEARER = HTTPBearer(auto_error=False)
+
+
+def _require_token(
+    request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> None:
+    """Refuse a request without the token of its application (`app.state.control_token`)."""
+    offered = sent.credentials if sent is not None else ""
+    if not hmac.compare_digest(offered.encode(), request.app.state.control_token.encode()):
+        raise HTTPException(401, "bearer token required", {"WWW-Authenticate": "Bearer"})
+
+
+def guarded_router(tag: str) -> APIRouter:
+    """Return an empty router whose routes need the token."""
+    return APIRouter(tags=[tag], dependencies=[Depends(_require_token)])

@@ -17,16 +17,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mock_c06.accounts.model import Account
-from mock_c06.control.faults_web import FaultBody, plan_json
+from mock_c06.bodies import in_plain_words
+from mock_c06.control.faults_web import plan_json
 from mock_c06.control.journal_web import entry_json
-from mock_c06.control.life_events import applied_event_json
+from mock_c06.control.life_events import EVENT_KINDS, applied_event_json
 from mock_c06.control.people_json import person_json
-from mock_c06.control.validation import in_plain_words
 from mock_c06.errors import ControlError, RecordingTooLong, StartRefused
-from mock_c06.journal.journal import Entry
+from mock_c06.faults.fault import FaultBody
+from mock_c06.journal import Entry
 from mock_c06.people.model import LifeStatus, Person
-from mock_c06.runs.recording import RecordedCall, unpack
-from mock_c06.runs.run import AppliedEvent, EventKind, Run
+from mock_c06.runs.run import AppliedEvent, RecordedCall, Run, unpack
 from mock_c06.runs.world import World
 from mock_c06.wire.reply import Cut
 
@@ -74,11 +74,11 @@ def parse_recording(text: bytes) -> dict[str, Any]:
         is_whole = isinstance(recording["run"], str) and "population" in recording
         unchanged = recording["sha256"] == _digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StartRefused("not a recording of mock-c06") from error
+        raise StartRefused("not a recording of mock-c06: name a file that mock-c06 record wrote") from error
     if not known:
-        raise StartRefused(f"a recording of another format: expected {FORMAT}")
+        raise StartRefused(f"a recording of another format, {FORMAT} is expected: record it again")
     if not unchanged:
-        raise StartRefused("the recording was changed: its digest differs")
+        raise StartRefused("the recording was changed, its digest differs: record it again")
     if not is_whole:
         raise StartRefused("the recording lacks its run or its population")
     return dict(recording)
@@ -101,15 +101,16 @@ def restore(run: Run, recording: dict[str, Any]) -> list[RecordedCall]:
                 run.world.put(_person(version["person"]), since)
     for position, each in enumerate(_list(recording, "events")):
         with _reading(f"events.{position}"):
+            if each["kind"] not in EVENT_KINDS:
+                raise ValueError
             at = datetime.fromisoformat(each["at"])
-            applied = AppliedEvent(n=each["n"], kind=EventKind(each["kind"]), at=at, keys=tuple(each["keys"]))
+            applied = AppliedEvent(n=each["n"], kind=each["kind"], at=at, keys=tuple(each["keys"]))
             run.events.append(applied)
     with _reading("switches"):
         run.switches.update(recording["switches"])
     with _reading("plan"):
         bodies = [{name: fault[name] for name in _FAULT} for fault in recording["plan"]["faults"]]
-        faults = [FaultBody.model_validate(body).make() for body in bodies]
-        run.faults.put(recording["plan"]["name"], faults)
+        run.faults.put(recording["plan"]["name"], map(FaultBody.model_validate, bodies))
     with _reading("clock"):
         run.clock.freeze(datetime.fromisoformat(recording["clock"]["now"]))
     entries: dict[Any, Entry] = {}

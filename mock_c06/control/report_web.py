@@ -6,9 +6,10 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import Field
 
-from mock_c06.control.accounts_json import NamedAccounts
-from mock_c06.control.token import guarded_router
-from mock_c06.control.validation import ControlBody
+from mock_c06.accounts.register import Register
+from mock_c06.bodies import ControlBody
+from mock_c06.control.accounts_json import verify_accounts
+from mock_c06.control.problems import guarded_router
 from mock_c06.report.checks import make_card
 from mock_c06.report.writing import card_html, card_json, card_text
 from mock_c06.runs.run import Runs
@@ -24,8 +25,8 @@ class ReportQuery(ControlBody):
     format: _Format | None = None
 
 
-def report_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
-    """Make the routes."""
+def report_routes(runs: Runs, register: Register) -> APIRouter:
+    """Make the routes of report cards."""
     router = guarded_router("report")
 
     @router.get("/runs/{run}/report", response_class=JSONResponse)
@@ -36,7 +37,7 @@ def report_routes(runs: Runs, accounts: NamedAccounts) -> APIRouter:
     ) -> Response:
         """Return the report card of the client that asked in this run, of one `account` if it is named."""
         found = runs.get(run)
-        accounts.verify(found, [("account", wanted.account)])
+        verify_accounts(found, register, [("account", wanted.account)])
         card = make_card(found, account=wanted.account)
         match wanted.format or _preferred(accept):
             case "html":

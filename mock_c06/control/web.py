@@ -4,15 +4,13 @@ It listens on loopback and requires a bearer token; the registry faces have none
 because they are synthetic.
 """
 
-from dataclasses import dataclass
-from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Response
 from pydantic import Field, model_validator
 
-from mock_c06.clock import Clock
-from mock_c06.control.accounts_json import NamedAccounts
+from mock_c06.bodies import ControlBody, Flag, Instant, Number
+from mock_c06.clock import Clock, rfc3339
 from mock_c06.control.accounts_web import desk_routers
 from mock_c06.control.applications_web import AccountDependencies
 from mock_c06.control.explain_web import explain_routes
@@ -22,14 +20,11 @@ from mock_c06.control.life_events import EventBody, applied_event_json
 from mock_c06.control.metrics_web import metrics_routes
 from mock_c06.control.people_json import WorldBody, person_json, persona_json
 from mock_c06.control.people_web import people_routes, put_people
-from mock_c06.control.problems import install_problems
+from mock_c06.control.problems import guarded_router, install_problems
 from mock_c06.control.recording_json import recording_json
 from mock_c06.control.report_web import report_routes
-from mock_c06.control.token import guarded_router
-from mock_c06.control.validation import ControlBody, Flag, Instant, Number
 from mock_c06.parity.ledger import behaviour_json, load_ledger
 from mock_c06.people.model import Persona
-from mock_c06.runs.life_events import apply_event
 from mock_c06.runs.run import RunClock, Runs
 
 
@@ -56,36 +51,25 @@ class ClockBody(ControlBody):
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlDependencies:
-    """What the control face needs."""
-
-    runs: Runs
-    desk: AccountDependencies
-    personas: tuple[Persona, ...]
-    token: str
-    clock: Clock
-
-
-def install_control(app: FastAPI, deps: ControlDependencies) -> None:
-    """Add the control face's routes and error handlers to the app."""
+def install_control(
+    app: FastAPI, deps: AccountDependencies, *, personas: tuple[Persona, ...], token: str, clock: Clock
+) -> None:
+    """Add the control face's routes and error handlers to the app; `clock` is the wall's."""
     install_problems(app)
-    app.state.control_token = deps.token
-    runs = deps.runs
-    accounts = NamedAccounts(deps.desk.register)
+    app.state.control_token = token
+    runs, register = deps.runs, deps.register
     for router in (
         metrics_routes(runs),
         _run_routes(runs),
-        _world_routes(runs),
         people_routes(runs),
         _clock_routes(runs),
-        fault_routes(runs, accounts),
-        journal_routes(runs, accounts),
-        report_routes(runs, accounts),
+        fault_routes(runs, register),
+        journal_routes(runs, register),
+        report_routes(runs, register),
         event_routes(runs),
-        _catalogue_routes(deps),
-        *desk_routers(deps.desk),
-        explain_routes(runs, deps.desk.register, deps.desk.switches, deps.clock),
+        _catalogue_routes(personas),
+        *desk_routers(deps),
+        explain_routes(runs, register, deps.switches, clock),
     ):
         app.router.routes += router.routes  # `include_router` would build each route a second time
 
@@ -109,12 +93,6 @@ def _run_routes(runs: Runs) -> APIRouter:
         """Delete a run; `default` is emptied instead."""
         runs.drop(run)
         return Response(status_code=204)
-
-    return router
-
-
-def _world_routes(runs: Runs) -> APIRouter:
-    router = guarded_router("runs")
 
     @router.get("/runs/{run}/world")
     async def read_world(run: str) -> dict[str, Any]:
@@ -163,11 +141,11 @@ def _clock_routes(runs: Runs) -> APIRouter:
 
 
 def _clock_json(clock: RunClock) -> dict[str, Any]:
-    now = clock.now().astimezone(UTC).isoformat().replace("+00:00", "Z")
+    now = rfc3339(clock.now(), timespec="auto")
     return {"now": now, "frozen": clock.is_frozen}
 
 
-def _catalogue_routes(deps: ControlDependencies) -> APIRouter:
+def _catalogue_routes(personas: tuple[Persona, ...]) -> APIRouter:
     router = guarded_router("catalogue")
 
     @router.get("/parity")
@@ -178,7 +156,7 @@ def _catalogue_routes(deps: ControlDependencies) -> APIRouter:
     @router.get("/personas")
     async def list_personas() -> list[dict[str, Any]]:
         """Return the hand-made people."""
-        return [persona_json(persona) for persona in deps.personas]
+        return [persona_json(persona) for persona in personas]
 
     return router
 
@@ -190,7 +168,7 @@ def event_routes(runs: Runs) -> APIRouter:
     @router.post("/runs/{run}/events", status_code=201)
     async def let_happen(run: str, body: Annotated[EventBody, Body()]) -> dict[str, Any]:
         """Apply a life event; the answer shows the people whose records it changed, the named one first."""
-        applied, people = apply_event(runs.get(run), body, body.at)
+        applied, people = body.apply(runs.get(run))
         return applied_event_json(applied) | {"people": [person_json(person) for person in people]}
 
     @router.get("/runs/{run}/events")

@@ -5,13 +5,29 @@ the run's day, relatives who are the person or are younger. Codes: QĐ 121 order
 unknown; the portals' table for religions, 99 in the QCVN 109 sample.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from mock_c06.generated.units import NEW, OLD, load_wards
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, key_of_kin, load_relations, person_key
-from mock_c06.people.model import YEARS_TO_PARENT, Address, Kin, LifeStatus, Person
-from mock_c06.people.rules import GENDER_OF_PARENT, addresses_of, birth_year_of, gender_of, kin_of_record
+from mock_c06.generated.units import list_of, load_wards
+from mock_c06.people.model import (
+    HEAD_OF_HOUSEHOLD,
+    YEARS_TO_PARENT,
+    Address,
+    Kin,
+    LifeStatus,
+    Person,
+    key_of_kin,
+    person_key,
+)
+from mock_c06.people.rules import (
+    GENDER_OF_PARENT,
+    addresses_of,
+    birth_year_of,
+    gender_of,
+    kin_of_record,
+    load_relations,
+)
 from mock_c06.runs.world import World
 
 _FIRST_YEAR = 1900
@@ -28,13 +44,27 @@ Found = tuple[str, str]
 """The member, and why it can't be."""
 
 
-def warnings_json(people: list[Person], world: World, today: date) -> list[dict[str, str | None]]:
-    """Return what can't be, person by person: the person's number, the member, and why."""
+def warnings_json(
+    put: list[tuple[Person, Person | None]], world: World, today: date
+) -> list[dict[str, str | None]]:
+    """Return what can't be, person by person: the person's number, the member, and why. `put` has each person, and the
+    record of the person before."""
+    times = Counter(person_key(person) for person, _ in put)
     return [
         {"person": person.citizen_id or person.id_card_number, "member": member, "detail": detail}
-        for person in people
-        for member, detail in _warn(person, world, today)
+        for person, former in put
+        for member, detail in (
+            *_warn_of_repetition(person, times[person_key(person)]),
+            *_warn(person, world, today),
+            *_warn_of_left_household(person, former, world),
+        )
     ]
+
+
+def _warn_of_repetition(person: Person, times: int) -> Iterator[Found]:
+    if times > 1:
+        member = "citizen_id" if person.citizen_id else "id_card_number"
+        yield member, f"{times} of these people have this number: the last one counts"
 
 
 def _warn(person: Person, world: World, today: date) -> Iterator[Found]:
@@ -66,8 +96,7 @@ def _warn_of_birth(person: Person, today: date) -> Iterator[Found]:
 def _warn_of_address(address: Address) -> Iterator[Found]:
     if address.country != "VN" or address.ward_code is None:
         return
-    code_list = OLD if address.district_code else NEW
-    known = load_wards().find(code_list, address.ward_code)
+    code_list, known = list_of(address), load_wards().find_of(address)
     if known is None:
         yield "ward_code", f"{code_list} has no ward {address.ward_code}"
     elif address.province_code not in {None, known.province_code}:
@@ -116,3 +145,12 @@ def _warn_of_household(person: Person, world: World) -> Iterator[Found]:
         heads = sum(member.relation_to_head == HEAD_OF_HOUSEHOLD for member in members)
         if heads != 1:
             yield "household", f"has {heads} heads"
+
+
+def _warn_of_left_household(person: Person, former: Person | None, world: World) -> Iterator[Found]:
+    left = former.household if former is not None else None
+    if left is None or left == person.household:
+        return
+    members = world.household(left)
+    if members and not any(member.relation_to_head == HEAD_OF_HOUSEHOLD for member in members):
+        yield "household", f"{left} has members and no head any more"

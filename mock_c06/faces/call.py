@@ -17,13 +17,12 @@ from mock_c06.operations import Operation
 from mock_c06.runs.run import DEFAULT_RUN, Run
 from mock_c06.unfrozen import unfrozen
 from mock_c06.wire.reply import Reply
-from mock_c06.wire.soap_requests import MAX_BODY
+from mock_c06.wire.soap import MAX_BODY
 
 
 class Endpoint(Enum):
     """The kinds of endpoint."""
 
-    OPERATION = "operation"
     SOAP = "soap"
     LGSP = "lgsp"
     TOKEN = "token"  # noqa: S105 - a path, not a secret
@@ -41,34 +40,45 @@ class Route:
 _ENDPOINTS: dict[str, tuple[Endpoint, Operation | None]] = {
     "/soap": (Endpoint.SOAP, None),
     "/token": (Endpoint.TOKEN, None),
-    **{f"/{operation}": (Endpoint.OPERATION, operation) for operation in Operation},
+    **{f"/{operation}": (Endpoint.SOAP, operation) for operation in Operation},
     **{f"/lgsp/{operation.camel}": (Endpoint.LGSP, operation) for operation in Operation},
 }
 
 
+def _split(path: str) -> tuple[str, str]:
+    """Return the run that a path names, and the path in the run."""
+    if not path.startswith("/r/"):
+        return DEFAULT_RUN, path
+    run, _, rest = path.removeprefix("/r/").partition("/")
+    return run, f"/{rest}"
+
+
+def path_in_run(path: str) -> str:
+    """Return a path without `/r/{run}`."""
+    return _split(path)[1]
+
+
 def find_route(path: str) -> Route | None:
     """Return the route, or None for an unknown path."""
-    run = DEFAULT_RUN
-    if path.startswith("/r/"):
-        run, _, rest = path.removeprefix("/r/").partition("/")
-        path = f"/{rest}"
-    found = _ENDPOINTS.get(path)
+    run, inside = _split(path)
+    found = _ENDPOINTS.get(inside)
     return Route(run=run, endpoint=found[0], operation=found[1]) if found else None
 
 
 def find_base(path: str) -> tuple[str, str] | None:
-    """Return the run and the part of the path before an endpoint, or before nothing; None for an unknown path."""
-    run, base, inside = DEFAULT_RUN, "", path
-    if path.startswith("/r/"):
-        run, _, rest = path.removeprefix("/r/").partition("/")
-        base, inside = f"/r/{run}", f"/{rest}"
+    """Return the run, and `/r/{run}` if the path begins with it, else ""; None for a path that is no endpoint and no root."""
+    run, inside = _split(path)
+    base = f"/r/{run}" if path.startswith("/r/") else ""
     return (run, base) if inside == "/" or inside in _ENDPOINTS else None
 
 
 @unfrozen
 class Call:
-    """`url` is absolute, as the caller wrote it, without the query: C06's login is computed over it. `login` comes
-    from a Basic header; names of headers are in lower case."""
+    """One request to the registry face.
+
+    `url` is absolute, as the caller wrote it: C06's login is computed over it without its query. `login` comes from a
+    Basic header; names of headers are in lower case. `monotonic` is in seconds.
+    """
 
     environment: Environment
     run: Run
@@ -93,11 +103,12 @@ def read_headers(scope: Scope) -> dict[str, str]:
 
 
 def called_url(scope: Scope, headers: Mapping[str, str]) -> str:
-    """Return the absolute URL of the call: with the received Host, the run and the path, without the query."""
+    """Return the absolute URL of the call: with the received Host, the run, the path and the query."""
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     # Some servers put the query into raw_path too.
     path = raw_path.partition(b"?")[0].decode("latin-1")
-    return f"{scope['scheme']}://{headers.get('host', '')}{path}"
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scope['scheme']}://{headers.get('host', '')}{path}{'?' if query else ''}{query}"
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -125,11 +136,6 @@ def caller_of(authorization: str, login: Login | None) -> str:
 
 
 def request_key(environment: str, path: str, caller: str, body: bytes) -> str:
-    """Return the digest by which a replay knows a request."""
+    """Return the digest by which a replay identifies a request."""
     head = f"{environment}\n{path}\n{caller}"
     return hashlib.sha256(head.encode("utf-8", "surrogatepass") + b"\n\n" + body).hexdigest()
-
-
-def path_in_run(path: str) -> str:
-    """Return a path without `/r/{run}`."""
-    return "/" + path.split("/", 3)[3] if path.startswith("/r/") and path.count("/") > 2 else path

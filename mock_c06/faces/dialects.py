@@ -4,13 +4,10 @@ Faults, the journal and the rules of a run are in exchange.py.
 """
 
 import hmac
-import json
 from dataclasses import dataclass
-from typing import Any
 
-from mock_c06.accounts.model import Account, Dialect
+from mock_c06.accounts.model import AS_BUILT, Account, Dialect, Switches
 from mock_c06.accounts.register import Register
-from mock_c06.accounts.switches import AS_BUILT, Switches
 from mock_c06.errors import AccountNotActive, CallRefused, RequestRefused, Throttled, Unauthorised
 from mock_c06.faces.call import Call
 from mock_c06.login.admission import verify_unlocked
@@ -21,9 +18,15 @@ from mock_c06.operations import Operation
 from mock_c06.wire.enquiry import Enquiry, invalid_request
 from mock_c06.wire.lgsp_json import parse_json, require_json, write_json, write_refusal
 from mock_c06.wire.record import Answer
-from mock_c06.wire.reply import JSON, TEXT, XML, Reply
-from mock_c06.wire.soap_requests import find_operation, parse_root, parse_soap, require_xml
-from mock_c06.wire.soap_responses import write_envelope, write_fault
+from mock_c06.wire.reply import TEXT, XML, Reply, json_reply
+from mock_c06.wire.soap import (
+    find_operation,
+    parse_root,
+    parse_soap,
+    require_xml,
+    write_envelope,
+    write_fault,
+)
 
 _ADAPTER = "lgspaccesstoken"
 
@@ -64,7 +67,7 @@ class SoapDialect:
         return account
 
     def parse(self, call: Call, account: Account | None) -> Enquiry:
-        """Read the envelope; at `/soap` its root says which operation."""
+        """Read the envelope; at `/soap` the Body's element names the operation."""
         require_xml(call.headers.get("content-type"))
         root = parse_root(call.body)
         operation = call.route.operation or find_operation(root)
@@ -82,7 +85,7 @@ class SoapDialect:
         switches = account.switches if account is not None else AS_BUILT
         if isinstance(refusal, RequestRefused):
             return _xml(200 if switches.other_refusal_status else 500, write_fault(refusal))
-        return write_bare(refusal, switches, challenge='Basic realm="C06"')
+        return _write_bare(refusal, switches, challenge='Basic realm="C06"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class JsonDialect:
 
     def write_answer(self, answer: Answer, account: Account) -> Reply:
         """Write the account's variant."""
-        return _json(200, write_json(answer, account))
+        return json_reply(200, write_json(answer, account))
 
     def write_refusal(self, refusal: CallRefused, account: Account | None) -> Reply:
         """Write the error code with HTTP 200, or the status alone."""
@@ -119,8 +122,8 @@ class JsonDialect:
         if isinstance(refusal, RequestRefused):
             dialect = account.dialect if account is not None else Dialect.LGSP_CAMEL
             status = 400 if switches.other_refusal_status else 200
-            return _json(status, write_refusal(refusal, dialect))
-        return write_bare(refusal, switches, challenge='Bearer realm="LGSP"')
+            return json_reply(status, write_refusal(refusal, dialect))
+        return _write_bare(refusal, switches, challenge='Bearer realm="LGSP"')
 
 
 WireDialect = SoapDialect | JsonDialect
@@ -160,11 +163,7 @@ def _xml(status: int, text: str) -> Reply:
     return Reply(status=status, body=text.encode(), content_type=XML)
 
 
-def _json(status: int, value: dict[str, Any]) -> Reply:
-    return Reply(status=status, body=json.dumps(value, ensure_ascii=False).encode(), content_type=JSON)
-
-
-def write_bare(refusal: CallRefused, switches: Switches, *, challenge: str) -> Reply:
+def _write_bare(refusal: CallRefused, switches: Switches, *, challenge: str) -> Reply:
     """Write a refusal without a code: the status alone."""
     unknown = isinstance(refusal, AccountNotActive) and switches.inactive_as_401
     if isinstance(refusal, Unauthorised) or unknown:

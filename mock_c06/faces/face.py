@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from mock_c06.accounts.model import Environment
-from mock_c06.accounts.switches import Switches, flip
+from mock_c06.accounts.model import Environment, Switches, flip
+from mock_c06.accounts.register import Register
 from mock_c06.clock import Clock
 from mock_c06.faces.call import (
     Call,
@@ -25,14 +25,13 @@ from mock_c06.faces.call import (
     request_key,
     sha256,
 )
-from mock_c06.faces.exchange import Exchange
-from mock_c06.faces.token_endpoint import TokenEndpoint
+from mock_c06.faces.exchange import answer_question
+from mock_c06.faces.token_endpoint import answer_token
 from mock_c06.faces.wsdl import SCHEMAS, write_schema, write_wsdl
 from mock_c06.login.digest import find_login
-from mock_c06.runs.recording import RecordedCall, pack
-from mock_c06.runs.run import Runs
+from mock_c06.runs.run import RecordedCall, Runs, pack
 from mock_c06.wire.reply import TEXT, XML, Reply, deliver
-from mock_c06.wire.soap_requests import MAX_BODY
+from mock_c06.wire.soap import MAX_BODY
 
 _NOT_FOUND = Reply(status=404, body=b"404 Not Found", content_type=TEXT)
 _START = (
@@ -52,8 +51,7 @@ class RegistryFace:
 
     environment: Environment
     runs: Runs
-    exchange: Exchange
-    tokens: TokenEndpoint
+    register: Register
     clock: Clock
     started_with: Switches
 
@@ -95,12 +93,13 @@ class RegistryFace:
             monotonic=self.clock.monotonic(),
             clock=self.clock,
         )
-        reply = self.tokens.answer(call) if route.endpoint is Endpoint.TOKEN else self.exchange.answer(call)
+        answer = answer_token if route.endpoint is Endpoint.TOKEN else answer_question
+        reply = answer(self.register, call)
         _keep(call, scope["path"], reply)
         return reply
 
     def _start(self) -> Reply:
-        """Return what the root says to a developer who opens it."""
+        """Return the page of the root, for a developer who opens it."""
         return Reply(
             status=200, body=_START.format(environment=self.environment.value).encode(), content_type=TEXT
         )
@@ -114,7 +113,7 @@ class RegistryFace:
         headers = read_headers(scope)
         switches = flip(self.started_with, run.switches)
         login = find_login(headers.get("authorization"))
-        register = run.accounts_of(self.exchange.register)
+        register = run.accounts_of(self.register)
         if login is not None and (account := register.find_by_user(self.environment, login.user)) is not None:
             switches = account.switches
         if kind == "wsdl":

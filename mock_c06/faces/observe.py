@@ -10,14 +10,16 @@ from lxml import etree
 from mock_c06.accounts.model import Account
 from mock_c06.errors import RequestRefused
 from mock_c06.faces.call import Call, Endpoint
-from mock_c06.journal.journal import NumbersSent, Observation, TimestampUnit
-from mock_c06.matching.match import fold_name
+from mock_c06.journal import NumbersSent, Observation, TimestampUnit
+from mock_c06.matching import fold_name
 from mock_c06.wire.enquiry import NUMBERS, Enquiry
 from mock_c06.wire.reply import Reply
-from mock_c06.wire.soap_requests import parse_root
+from mock_c06.wire.soap import parse_root
 
 _LENGTHS = dict(zip(NUMBERS, (12, 9), strict=True))
 _LEAST_MS = 100_000_000_000
+"""A smaller timestamp counts seconds: in milliseconds it would be before March 1973."""
+
 _JSON_MEMBER = re.compile(r'"(\w{1,40})"\s*:\s*"((?:[^"\\]|\\.){0,200})"')
 
 

@@ -6,7 +6,6 @@ answer, the second the second; a request that was not recorded gets 501, which n
 its own entry in the journal. The values of named members (`MaYeuCau`) may be ignored.
 """
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from mock_c06.accounts.model import Environment
 from mock_c06.clock import Clock, rfc3339
 from mock_c06.errors import StartRefused
 from mock_c06.faces.call import (
+    Route,
     caller_of,
     find_route,
     path_in_run,
@@ -27,13 +27,12 @@ from mock_c06.faces.call import (
     request_key,
     sha256,
 )
-from mock_c06.journal.journal import Entry, Outcome
+from mock_c06.journal import Entry, Outcome
 from mock_c06.login.digest import find_login
-from mock_c06.runs.recording import RecordedCall, unpack
-from mock_c06.runs.run import Run
-from mock_c06.wire.reply import JSON, Reply, deliver
+from mock_c06.runs.run import RecordedCall, Run, unpack
+from mock_c06.wire.reply import Reply, deliver, json_reply
 
-NOT_RECORDED = "not_recorded"
+_NOT_RECORDED = "not_recorded"
 _XML_LEAF = re.compile(rb"<(?:[\w.-]+:)?(\w+)[^<>]*>([^<]*)</")
 _JSON_LEAF = re.compile(rb'"(\w{1,40})"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
@@ -49,14 +48,11 @@ class ReplayTable:
 
     @classmethod
     def of(cls, calls: Sequence[RecordedCall], ignored: Iterable[str] = ()) -> "ReplayTable":
-        """Make the table; the values of the `ignored` members do not tell requests apart. Raises `StartRefused`."""
+        """Make the table; the values of the `ignored` members are not compared. Raises `StartRefused`."""
         names = frozenset(ignored)
+        _refuse_unknown(names, calls)
         by_key: defaultdict[str, list[RecordedCall]] = defaultdict(list)
         for call in calls:
-            if names and not call.request:
-                raise StartRefused(
-                    "the recording has no requests, so no member can be ignored: record it again"
-                )
             by_key[_key_of(call, names)].append(call)
         return cls(calls=calls, by_key=dict(by_key), ignored=names)
 
@@ -73,16 +69,52 @@ class ReplayTable:
         """Return the number of the nearest recorded question at this path, and what differs: names, never values."""
         sent = _leaves(body)
         asked: list[dict[str, Any]] = [
-            {"n": call.entry.n, "differs": _differing(call, caller, sent)}
+            {"n": call.entry.n, "differs": _differing(call, caller, sent, self.ignored)}
             for call in self.calls
             if (call.environment, call.path) == (environment, path) and call.request
         ]
         return min(asked, key=lambda each: len(each["differs"]), default=None)
 
 
-def _differing(call: RecordedCall, caller: str, sent: Mapping[str, bytes]) -> list[str]:
-    recorded = _leaves(unpack(call.request))
-    differs = [name for name in {**recorded, **sent} if recorded.get(name) != sent.get(name)]
+def _refuse_unknown(ignored: Collection[str], calls: Sequence[RecordedCall]) -> None:
+    """Raise `StartRefused` for a misspelt member: every new value of the one that is meant would be answered as not recorded."""
+    if not ignored:
+        return
+    if not all(call.request for call in calls):
+        raise StartRefused("the recording has no requests, so no member can be ignored: record it again")
+    bodies = [unpack(call.request) for call in calls]
+    for name in sorted(ignored):
+        if not _is_member(name, bodies):
+            raise StartRefused(f"--ignore {name}: no recorded request has this member: look at its spelling")
+
+
+def _is_member(name: str, bodies: Sequence[bytes]) -> bool:
+    """Return whether one of the bodies has a member of this name; without bodies, whether it can be a name."""
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        return False
+    named = re.compile(rb'[<:"]%b[\s>"\\]' % _either_case(name))
+    return not bodies or any(named.search(body) for body in bodies)
+
+
+def _either_case(name: str) -> bytes:
+    """A pattern of the member in SOAP, and in camelCase JSON."""
+    member = name.encode()
+    return rb"[%b%b]%b" % (member[:1].lower(), member[:1].upper(), member[1:])
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _differing(
+    call: RecordedCall, caller: str, sent: Mapping[str, bytes], ignored: Collection[str]
+) -> list[str]:
+    recorded, skipped = _leaves(unpack(call.request)), {_capital(name) for name in ignored}
+    differs = [
+        name
+        for name in {**recorded, **sent}
+        if recorded.get(name) != sent.get(name) and _capital(name) not in skipped
+    ]
     return differs + (["caller"] if call.caller != caller else [])
 
 
@@ -94,11 +126,10 @@ def _key_of(call: RecordedCall, ignored: Collection[str]) -> str:
 
 
 def _without(body: bytes, ignored: Collection[str]) -> bytes:
-    """Return the body with the values of these members blank; a JSON member may begin with a small letter."""
+    """Return the body with the values of these members blank; a member may begin with a small letter, as in JSON."""
     for name in ignored:
-        member = name.encode()
-        body = re.sub(rb"(<(?:[\w.-]+:)?%b(?:\s[^<>]*)?>)[^<]*(</)" % member, rb"\1\2", body)
-        either = rb"[%b%b]%b" % (member[:1].lower(), member[:1].upper(), member[1:])
+        either = _either_case(name)
+        body = re.sub(rb"(<(?:[\w.-]+:)?%b(?:\s[^<>]*)?>)[^<]*(</)" % either, rb"\1\2", body)
         body = re.sub(rb'("%b"\s*:\s*")(?:[^"\\]|\\.)*"' % either, rb'\1"', body)
     return body
 
@@ -122,26 +153,25 @@ class ReplayFace:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        if scope["method"] != "POST" or find_route(scope["path"]) is None:
+        route = find_route(scope["path"])
+        if scope["method"] != "POST" or route is None:
             await self.ordinary(scope, receive, send)
             return
         body = await read_body(receive)
         if body is not None:
-            await deliver(self._reply(scope, body), scope, receive, send)
+            await deliver(self._reply(scope, route, body), scope, receive, send)
 
-    def _reply(self, scope: Scope, body: bytes) -> Reply:
+    def _reply(self, scope: Scope, route: Route, body: bytes) -> Reply:
         path, headers = scope["path"], read_headers(scope)
         authorization = headers.get("authorization", "")
         caller = caller_of(authorization, find_login(authorization))
         question = (self.environment.value, path_in_run(path), caller, body)
-        route = find_route(path)
-        is_here = route is not None and route.run == self.run.name
+        is_here = route.run == self.run.name
         recorded = self.table.next_of(*question) if is_here else None
         journal = self.run.journal
         if recorded is None:
-            operation = route.operation if route is not None else None
             refusal = _refuse(self.table.nearest(*question) if is_here else None)
-            journal.append(self._unknown(operation, body, refusal))
+            journal.append(self._unknown(route.operation, body, refusal))
             return refusal
         journal.append(replace(recorded.entry, n=journal.next_number()))
         headers = dict(recorded.headers)
@@ -164,7 +194,7 @@ class ReplayFace:
             account=None,
             ma_yeu_cau=None,
             outcome=Outcome.REFUSED,
-            code=NOT_RECORDED,
+            code=_NOT_RECORDED,
             fault=None,
             subject=None,
             body_sha256=sha256(body),
@@ -177,7 +207,7 @@ class ReplayFace:
 def _refuse(nearest: dict[str, Any] | None) -> Reply:
     detail = "this request was not recorded, or not as often"
     if nearest is not None:
-        differs = ", ".join(nearest["differs"]) or "nothing: it was recorded less often"
-        detail += f"; the nearest is n {nearest['n']}, which differs in {differs}"
-    body = json.dumps({"error": NOT_RECORDED, "detail": detail, "nearest": nearest})
-    return Reply(status=501, body=body.encode(), content_type=JSON)
+        differs = ", ".join(nearest["differs"])
+        detail += f"; the nearest is n {nearest['n']}, which "
+        detail += f"differs in {differs}" if differs else "was recorded less often"
+    return json_reply(501, {"error": _NOT_RECORDED, "detail": detail, "nearest": nearest})

@@ -1,7 +1,7 @@
 """The WSDL and its schemas as the registry face serves them: in the forms that the caller's switches give its answers.
 
-The WSDL is one document: the schemas replace their imports, the address is `/soap` of the caller's host and run. Not
-described, because a schema cannot say it: `empty_body`, the refusals. Source: `openapi/` at the repository's root.
+The WSDL is one document: the schemas replace their imports, the address is `/soap` of the caller's host and run. It does
+not describe `empty_body` and the refusals: a schema cannot express them. Source: `openapi/` at the repository's root.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from mock_c06.accounts.switches import Switches, flipped
+from mock_c06.accounts.model import Switches, flipped
 
 _OURS = Path(__file__).resolve().parents[1]
 CONTRACTS = next(each for each in (_OURS / "openapi", _OURS.parent / "openapi") if each.is_dir())

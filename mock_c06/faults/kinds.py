@@ -11,19 +11,18 @@ from mock_c06.faults.model import (
     MAX_DELAY_MS,
     QUESTIONS,
     AnswerChange,
-    Fault,
     FaultKind,
+    FaultMembers,
     InsteadOfRegistry,
     Refusal,
     ReplyChange,
     TokenLifetime,
 )
-from mock_c06.journal.journal import TOKEN
-from mock_c06.operations import Operation
+from mock_c06.operations import TOKEN, Operation
 from mock_c06.wire.enquiry import duplicate_code
 from mock_c06.wire.record import Answer, Tree
 from mock_c06.wire.reply import HTML, JSON, TEXT, XML, Cut, Reply
-from mock_c06.wire.soap_responses import RESPONSE, write_server_fault
+from mock_c06.wire.soap import RESPONSE, write_server_fault
 
 OVERSIZED_BYTES = 16 * 1024 * 1024
 FOREIGN_NAMESPACE = "http://gtel.vn/qldc"
@@ -39,7 +38,7 @@ def _plain(status: int, text: str) -> InsteadOfRegistry:
 
 
 def _retry_later(status: int, text: str, default_ms: int) -> InsteadOfRegistry:
-    def reply(fault: Fault) -> Reply:
+    def reply(fault: FaultMembers) -> Reply:
         # Rounded up: a caller who waits as long as the header says has waited long enough.
         seconds = max(1, math.ceil(_delay_ms(fault, default_ms) / 1000))
         headers = {"Retry-After": str(seconds)}
@@ -48,7 +47,7 @@ def _retry_later(status: int, text: str, default_ms: int) -> InsteadOfRegistry:
     return InsteadOfRegistry(reply)
 
 
-def _delay_ms(fault: Fault, default_ms: int) -> int:
+def _delay_ms(fault: FaultMembers, default_ms: int) -> int:
     return default_ms if fault.delay_ms is None else fault.delay_ms
 
 
@@ -66,35 +65,35 @@ def _swapped_fields(answer: Answer) -> Answer:
     """Do what a real portal did: nationality as religion, religion as ethnicity (domain §1.6)."""
     swapped: list[Tree] = []
     for record in answer.records:
-        values = {name: value for name, value in record if isinstance(value, str)}
+        values = {name: value for name, value in record.items() if isinstance(value, str)}
         changes = {"DanToc": values.get("TonGiao", ""), "TonGiao": values.get("QuocTich", "")}
         swapped.append(_with(record, **changes))
     return replace(answer, records=tuple(swapped))
 
 
 def _with(record: Tree, **changes: str) -> Tree:
-    return [(name, changes.get(name, value)) for name, value in record]
+    return {name: changes.get(name, value) for name, value in record.items()}
 
 
-def _soap_fault(reply: Reply, _fault: Fault) -> Reply:
+def _soap_fault(reply: Reply, _fault: FaultMembers) -> Reply:
     if reply.content_type == JSON:
         body = '{"error_code": "99", "error_message": "Lỗi hệ thống"}'
         return replace(reply, status=500, body=body.encode())
     return Reply(status=500, body=write_server_fault().encode(), content_type=XML)
 
 
-def _garbled(reply: Reply, _fault: Fault) -> Reply:
+def _garbled(reply: Reply, _fault: FaultMembers) -> Reply:
     middle = len(reply.body) // 2
     return replace(reply, body=reply.body[:middle] + b"\x00\xff</garbled{" + reply.body[middle:])
 
 
-def _wrong_encoding(reply: Reply, _fault: Fault) -> Reply:
+def _wrong_encoding(reply: Reply, _fault: FaultMembers) -> Reply:
     """Still declare UTF-8 over Latin-1 bytes. (UTF-16 would not do: parsers detect it, whatever is declared.)"""
     marked = _insert_before_end(reply.body, "\u00a0".encode())
     return replace(reply, body=marked.decode().encode("latin-1", "replace"))
 
 
-def _oversized(reply: Reply, _fault: Fault) -> Reply:
+def _oversized(reply: Reply, _fault: FaultMembers) -> Reply:
     """Stay well-formed: blanks inside the document, before its last tag or bracket."""
     return replace(reply, body=_insert_before_end(reply.body, b" " * OVERSIZED_BYTES))
 
@@ -104,7 +103,7 @@ def _insert_before_end(body: bytes, inserted: bytes) -> bytes:
     return body[:last] + inserted + body[last:]
 
 
-def _trickle(reply: Reply, fault: Fault) -> Reply:
+def _trickle(reply: Reply, fault: FaultMembers) -> Reply:
     """Pause after each byte, but let no reply take longer than an hour."""
     longest_ms = MAX_DELAY_MS / max(1, len(reply.body))
     return replace(reply, trickle_s=min(_delay_ms(fault, 1000), longest_ms) / 1000)
@@ -131,7 +130,7 @@ _ROWS = (
         name="reset",
         description="cuts the connection before the answer, mid its body or after it (at)",
         effect=ReplyChange(
-            lambda reply, fault: replace(reply, delay_s=_delay_ms(fault, 0) / 1000, cut=fault.cut)
+            lambda reply, fault: replace(reply, delay_s=_delay_ms(fault, 0) / 1000, cut=Cut(fault.at))
         ),
         members=frozenset({"at"}),
         uses_delay=True,
@@ -217,9 +216,7 @@ _ROWS = (
         description="ethnicity and religion swapped",
         effect=AnswerChange(
             _swapped_fields,
-            can_change=lambda answer: any(
-                name == "DanToc" for record in answer.records for name, _ in record
-            ),
+            can_change=lambda answer: any("DanToc" in record for record in answer.records),
         ),
         operations=frozenset({Operation.LOOK_UP}),
     ),

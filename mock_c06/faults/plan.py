@@ -6,11 +6,12 @@ cannot use the same one. Whether the n-th call is hit follows from the fault's s
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from mock_c06.errors import FaultUnknown
-from mock_c06.faults.model import CallFacts, Fault
+from mock_c06.faults.fault import FaultBody
+from mock_c06.faults.model import CallFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class FaultHit:
     """
 
     fault_id: str
-    fault: Fault
+    fault: FaultBody
     n: int
 
 
@@ -29,7 +30,7 @@ class FaultHit:
 class PlanEntry:
     """A fault in the plan: how often it may still hit, how many calls it concerned, and how many it hit."""
 
-    fault: Fault
+    fault: FaultBody
     left: int | None
     calls: int = 0
     hits: int = 0
@@ -48,14 +49,14 @@ class FaultPlan:
         """Return whether no fault is planned, as in most runs."""
         return not self._planned
 
-    def plan(self, fault: Fault) -> str:
+    def plan(self, fault: FaultBody) -> str:
         """Add the fault and return its id."""
         fault_id = f"fault-{next(self._numbers)}"
-        times = fault.kind.times if fault.times is None else fault.times
+        times = fault.row.times if fault.times is None else fault.times
         self._planned[fault_id] = PlanEntry(fault=fault, left=times)
         return fault_id
 
-    def put(self, name: str, faults: Iterable[Fault]) -> list[str]:
+    def put(self, name: str, faults: Iterable[FaultBody]) -> list[str]:
         """Replace all planned faults by a named list of faults; return their ids."""
         self.clear()
         self.name = name
@@ -91,21 +92,20 @@ class FaultPlan:
         return dict(self._planned)
 
 
-def _is_chosen(fault: Fault, n: int) -> bool:
-    if fault.nth is not None and not fault.nth.has(n):
-        return False
-    return fault.share >= 1 or _chance(fault, n, "hit").random() < fault.share
+def _is_chosen(fault: FaultBody, n: int) -> bool:
+    return fault.has_nth(n) and (fault.share >= 1 or _chance(fault, n, "hit").random() < fault.share)
 
 
-def _with_delay(fault: Fault, n: int, call: CallFacts) -> Fault:
+def _with_delay(fault: FaultBody, n: int, call: CallFacts) -> FaultBody:
     """Draw the delay of this call, or take what is left until the fault ends."""
     if fault.distribution is not None:
-        return replace(fault, delay_ms=fault.distribution.draw(_chance(fault, n, "delay")))
-    if fault.kind.delay_until_end and fault.delay_ms is None and fault.ends is not None:
-        return replace(fault, delay_ms=int((fault.ends - call.now).total_seconds() * 1000))
+        return fault.model_copy(update={"delay_ms": fault.distribution.draw(_chance(fault, n, "delay"))})
+    if fault.row.delay_until_end and fault.delay_ms is None and fault.ends is not None:
+        left = fault.ends - call.now
+        return fault.model_copy(update={"delay_ms": int(left.total_seconds() * 1000)})
     return fault
 
 
-def _chance(fault: Fault, n: int, purpose: str) -> random.Random:
+def _chance(fault: FaultBody, n: int, purpose: str) -> random.Random:
     # Seeded by text: Python hashes it with SHA-512, the same on every machine.
     return random.Random(f"{fault.seed}:{n}:{purpose}")  # noqa: S311 - repeatable misbehaviour, not a secret

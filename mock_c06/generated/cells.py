@@ -10,18 +10,16 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mock_c06.generated.clans import RECORDS, ClanShape, Slot, load_clan_shapes
-from mock_c06.generated.draws import LastClanCache
 from mock_c06.generated.units import load_provinces
 
 FIRST_YEAR, LAST_YEAR = 1900, 2026
 
 
 class Line(NamedTuple):
-    """A position in a shape. `rung` is the index of shape and year; `away`: the clan's home
-    is the partner province."""
+    """A position in a shape. `rung` is the index of shape and year; `away`: the clan's home is the partner province."""
 
     shape: ClanShape
     position: int
@@ -44,7 +42,7 @@ class Column:
         }
 
 
-def make_columns() -> list[Column]:
+def _make_columns() -> list[Column]:
     """Make all columns: two for each year, one for each gender."""
     lines: dict[tuple[int, int], list[Line]] = {
         (year, gender): [] for year in range(FIRST_YEAR, LAST_YEAR + 1) for gender in (0, 1)
@@ -62,19 +60,45 @@ def make_columns() -> list[Column]:
 _COLUMNS = 2 * (LAST_YEAR - FIRST_YEAR + 1)
 
 
-class Member(NamedTuple):
-    """A record: its index, its clan and shape, and what its number contains.
+class Clan:
+    """A clan of one population, compared by its number, and what was computed of its records, by position.
 
-    `home` is the clan's province, `nth` the clan's index in its stratum, `cell` the cell's number.
+    `home` is the clan's province, `nth` its index in its stratum. One look-up reads the same relatives again: the clan
+    that was read last is kept (decision 0039).
     """
 
+    __slots__ = (
+        *("drawn", "eldest", "home", "lives", "members", "names", "nth", "number", "numbers", "peoples"),
+        "shape",
+    )
+
+    def __init__(self, number: int, shape: ClanShape, home: int, eldest: int, nth: int) -> None:
+        self.number = number
+        self.shape = shape
+        self.home = home
+        self.eldest = eldest
+        self.nth = nth
+        self.drawn: dict[int, int] = {}
+        self.members: dict[int, Member] = {}
+        self.lives: dict[int, Any] = {}
+        self.names: dict[int, str] = {}
+        self.numbers: dict[int, str] = {}
+        self.peoples: dict[int, str] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Clan) and other.number == self.number
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class Member(NamedTuple):
+    """A record: its index, its clan and its slot there, and what its number contains. `cell` is the cell's number."""
+
     record_index: int
-    clan: int
+    clan: Clan
     position: int
-    shape: ClanShape
-    home: int
-    eldest: int
-    nth: int
+    slot: Slot
     province: int
     year: int
     gender: int
@@ -93,18 +117,20 @@ class Cells:
         self._starts = self._share_out(-(-count // RECORDS))
         # The last clan may lack its last records; it is the last of the last stratum that has clans.
         self._cut_stratum, self._cut = self._stratum((count - 1) // RECORDS), count % RECORDS
-        self._columns = make_columns()
+        self._columns = _make_columns()
         # For each cell the number of its records before each line; the last item is their total.
         self._counts = [
             array("I", accumulate(self._count_lines(province, column), initial=0))
             for province in range(len(self._provinces))
             for column in range(_COLUMNS)
         ]
-        self._relatives: LastClanCache[int, Member] = LastClanCache()
+        self._last = Clan(-1, self._shapes[0], 0, 0, 0)
 
     def _share_out(self, clans: int) -> "array[int]":
-        """Return the first clan of each stratum. Strata of one shape and year are neighbours, so that a population of a
-        few thousand has the ages of a large one."""
+        """Return the first clan of each stratum.
+
+        Strata of one shape and year are neighbours, so that a population of a few thousand has the ages of a large one.
+        """
         people = [0, *accumulate(province.people for province in self._provinces)]
         rungs = [weight for shape in self._shapes for weight in shape.weights]
         total = sum(rungs) * people[-1]
@@ -120,31 +146,37 @@ class Cells:
 
     def member_at(self, index: int) -> Member:
         """Return the record at an index, from 0."""
-        clan, position = divmod(index, RECORDS)
-        stratum = self._stratum(clan)
-        rung, home = divmod(stratum, len(self._provinces))
-        shape, eldest = self._rungs[rung]
-        return self._member(clan, position, shape, home, eldest, clan - self._starts[stratum])
+        number, position = divmod(index, RECORDS)
+        clan = self._last
+        if clan.number != number:
+            stratum = self._stratum(number)
+            rung, home = divmod(stratum, len(self._provinces))
+            shape, eldest = self._rungs[rung]
+            clan = self._read(number, shape, home, eldest, number - self._starts[stratum])
+        return clan.members.get(position) or self._member(clan, position)
 
     def relative(self, member: Member, position: int | None) -> Member | None:
         """Return the record at another position of the same clan, or None."""
         clan = member.clan
-        if position is None or clan * RECORDS + position >= self.count:
+        if position is None or clan.number * RECORDS + position >= self.count:
             return None
-        known = self._relatives.of(clan)
-        relative = known.get(position)
-        if relative is None:
-            _, _, _, shape, home, eldest, nth, *_ = member
-            relative = known[position] = self._member(clan, position, shape, home, eldest, nth)
-        return relative
+        return clan.members.get(position) or self._member(clan, position)
 
-    def _member(self, clan: int, position: int, shape: ClanShape, home: int, eldest: int, nth: int) -> Member:
-        slot = shape.slots[position]
-        province = self._partners[home] if slot.away else home
-        year, gender = eldest + slot.born, slot.gender
-        index = clan * RECORDS + position
-        cell = _cell(province, year, gender)
-        return Member(index, clan, position, shape, home, eldest, nth, province, year, gender, cell)
+    def _read(self, number: int, shape: ClanShape, home: int, eldest: int, nth: int) -> Clan:
+        """Return the clan, from the last look-up if that was in the same one."""
+        if self._last.number != number:
+            # Members and their clan hold each other, which only the garbage collector would find.
+            self._last.members.clear()
+            self._last = Clan(number, shape, home, eldest, nth)
+        return self._last
+
+    def _member(self, clan: Clan, position: int) -> Member:
+        slot = clan.shape.slots[position]
+        province = self._partners[clan.home] if slot.away else clan.home
+        year, gender = clan.eldest + slot.born, slot.gender
+        index, cell = clan.number * RECORDS + position, _cell(province, year, gender)
+        member = clan.members[position] = Member(index, clan, position, slot, province, year, gender, cell)
+        return member
 
     def sizes(self) -> Iterator[int]:
         """Return the size of every cell."""
@@ -153,8 +185,7 @@ class Cells:
     def ordinal(self, member: Member) -> int:
         """Return a record's index in its cell, from 0."""
         column = self._columns[member.cell % _COLUMNS]
-        line = column.line_of[member.shape.slots[member.position]]
-        return self._counts[member.cell][line] + member.nth
+        return self._counts[member.cell][column.line_of[member.slot]] + member.clan.nth
 
     def find(self, province: int, year: int, gender: int, ordinal: int) -> Member | None:
         """Return the record at an index of a cell, None beyond the last."""
@@ -166,11 +197,9 @@ class Cells:
         line = self._columns[cell % _COLUMNS].lines[at]
         home = self._partners[province] if line.away else province
         nth = ordinal - counts[at]
-        clan = self._starts[line.rung * len(self._provinces) + home] + nth
-        index = clan * RECORDS + line.position
-        return Member(
-            index, clan, line.position, line.shape, home, line.eldest, nth, province, year, gender, cell
-        )
+        number = self._starts[line.rung * len(self._provinces) + home] + nth
+        clan = self._read(number, line.shape, home, line.eldest, nth)
+        return clan.members.get(line.position) or self._member(clan, line.position)
 
     def _count_lines(self, province: int, column: int) -> list[int]:
         starts, provinces = self._starts, len(self._provinces)

@@ -1,8 +1,8 @@
-"""Check a generated population on a sample, or on everybody where they are few.
+"""Check a generated population: a sample of its records, or all of a small one.
 
-Adds to people/rules.py what only a generated population has: numbers that lead back to their records, one number once,
-children, wards, numbers issued anew. A relative is always looked up by the number that the record names, as a caller
-would. Each complaint begins with the number.
+Adds to people/rules.py the rules that only a generated population has: each number finds its record and occurs once;
+children, wards and numbers issued anew agree. A relative is always looked up by the number that the record names, as a
+caller would do. Each complaint begins with the number.
 """
 
 import unicodedata
@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from mock_c06.generated.cells import Member
 from mock_c06.generated.numbering import BLOCK
 from mock_c06.generated.population import GeneratedPopulation
-from mock_c06.generated.units import NEW, OLD, load_wards, mark_on_second_vowel
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD
-from mock_c06.people.model import LifeStatus, Person
+from mock_c06.generated.units import list_of, load_wards, mark_on_second_vowel
+from mock_c06.people.model import HEAD_OF_HOUSEHOLD, LifeStatus, Person
 from mock_c06.people.rules import (
     addresses_of,
     check_household,
@@ -66,7 +65,7 @@ def check_generated(generated: GeneratedPopulation, indexes: Iterable[int]) -> P
 
 def _count(person: Person) -> Counter[str]:
     kin = kin_of_record(person)
-    lists = Counter(OLD if address.district_code else NEW for address in addresses_of(person).values())
+    lists = Counter(list_of(address) for address in addresses_of(person).values())
     return Counter(
         {
             "records": 1,
@@ -98,7 +97,7 @@ def _check_numbers(generated: GeneratedPopulation, member: Member, person: Perso
 def _check_children(
     generated: GeneratedPopulation, member: Member, person: Person, looked_at: Counter[str]
 ) -> Iterator[str]:
-    for position in member.shape.children(member.position):
+    for position in member.clan.shape.children(member.position):
         child_member = generated.cells.relative(member, position)
         if child_member is None:
             continue
@@ -111,10 +110,9 @@ def _check_children(
 
 def _check_addresses(person: Person) -> Iterator[str]:
     for address in addresses_of(person).values():
-        code_list = OLD if address.district_code else NEW
-        known = load_wards().find(code_list, address.ward_code or "")
+        known = load_wards().find_of(address)
         if known is None or address not in {known, replace(known, detail=mark_on_second_vowel(known.detail))}:
-            yield f"has an address that is not in {code_list}"
+            yield f"has an address that is not in {list_of(address)}"
 
 
 def _check_household(generated: GeneratedPopulation, person: Person) -> Iterator[str]:

@@ -13,15 +13,18 @@ from importlib import resources
 from typing import Any
 
 RECORDS = 10
-VARIANTS = 3
+_VARIANTS = 3
 MALE, FEMALE = 0, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slot:
-    """One of a clan's ten records: `born` counts from the first record's year. `root` is the first of the father's line
-    (of the mother's, if no father is known). `twin` is the position of the sibling born on the same day. `former_of` is
-    the same human's record in force. Compared by identity."""
+    """One of a clan's ten records, compared by identity.
+
+    `born` is the year of birth, counted from that of the first record. `root` is the first of the father's line (of the
+    mother's, if no father is known). `twin` is the position of the sibling born on the same day. `former_of` is the
+    position of the same human's record in force.
+    """
 
     position: int
     gender: int
@@ -38,8 +41,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClanShape:
-    """A variant of a shape, with the birth years of the first record and how many clans have each, as weights;
-    `houses` has the positions of each house. Compared by identity."""
+    """A variant of a shape, compared by identity.
+
+    `years` are the birth years of the first record, and `weights` how many clans have each, in proportion. `houses` has
+    the positions of each house.
+    """
 
     name: str
     variant: int
@@ -81,7 +87,7 @@ def make_shapes(data: Mapping[str, Any], weights: _Weights) -> Iterator[ClanShap
     """Make every variant of every clan of the data file; a variant without weights has no years."""
     for name, clan in data["clans"].items():
         families = [data["families"][family]["records"] for family in clan["families"]]
-        for variant in range(VARIANTS):
+        for variant in range(_VARIANTS):
             slots = _make_slots(list(zip(families, clan["later"], strict=True)), variant)
             years = weights.get((name, variant), {})
             yield ClanShape(

@@ -1,35 +1,15 @@
 """Draw values that depend on the seed, the clan and the position alone: the same on every machine.
 
 BLAKE2b under a key made of the seed; Python's own hashes and random numbers may differ between versions. One hash
-serves all draws of a position: each purpose has its own slice of it. Only the values of the last clan are cached,
-because one look-up reads the same relatives again and the next one reads another clan.
+serves all draws of a position: each purpose has its own slice of it. The clan keeps the hashes, because one look-up
+draws for the same relatives again.
 """
 
 from enum import IntEnum
 from hashlib import blake2b
 from struct import Struct
-from typing import Generic, TypeVar
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-class LastClanCache(Generic[Key, Value]):
-    """A cache that is cleared when another clan is read."""
-
-    __slots__ = ("_clan", "_known")
-
-    def __init__(self) -> None:
-        self._clan = -1
-        self._known: dict[Key, Value] = {}
-
-    def of(self, clan: int) -> dict[Key, Value]:
-        """Return the clan's cached values, to read and to extend."""
-        if clan != self._clan:
-            self._clan = clan
-            self._known = {}
-        return self._known
-
+from mock_c06.generated.cells import Clan
 
 _MESSAGE = Struct(">QB")
 _BYTES = 64
@@ -37,20 +17,23 @@ _SLICE = 46
 _MASK = (1 << _SLICE) - 1
 
 
-class Purpose(IntEnum):
-    """The purpose of a draw. Each has its own slice of the hash, so that more draws for one purpose change no other."""
+class Purpose:
+    """The purposes of draws. Each has its own slice of the hash, so that more draws for one purpose change no other.
+
+    A purpose is the first bit of its slice. Plain numbers, because reading an enumeration's member is slow.
+    """
 
     LIFE = 0
-    NAME = 1
-    SURNAME = 2
-    PEOPLE = 3
-    HOME = 4
-    BIRTHPLACE = 5
-    NATIVE = 6
-    COUPLE = 7
-    FAITH = 8
-    RECORDED = 9
-    KIN = 10
+    NAME = 1 * _SLICE
+    SURNAME = 2 * _SLICE
+    PEOPLE = 3 * _SLICE
+    HOME = 4 * _SLICE
+    BIRTHPLACE = 5 * _SLICE
+    NATIVE = 6 * _SLICE
+    COUPLE = 7 * _SLICE
+    FAITH = 8 * _SLICE
+    RECORDED = 9 * _SLICE
+    KIN = 10 * _SLICE
 
 
 class PopulationPurpose(IntEnum):
@@ -72,19 +55,13 @@ class Draws:
     def __init__(self, seed: str) -> None:
         key = blake2b(seed.encode(), digest_size=32, person=b"mock-c06 nation").digest()
         self._keyed = blake2b(digest_size=_BYTES, key=key)
-        # A cache of the last clan as `LastClanCache`, without its call: each record draws 20 times.
-        self._clan = -1
-        self._known: dict[int, int] = {}
 
-    def draw(self, purpose: Purpose, clan: int, position: int) -> int:
+    def draw(self, purpose: int, clan: Clan, position: int) -> int:
         """Draw for a position in a clan; always the same."""
-        if clan != self._clan:
-            self._clan = clan
-            self._known = {}
-        drawn = self._known.get(position)
+        drawn = clan.drawn.get(position)
         if drawn is None:
-            drawn = self._known[position] = self._hash(clan, position)
-        return drawn >> purpose * _SLICE & _MASK
+            drawn = clan.drawn[position] = self._hash(clan.number, position)
+        return drawn >> purpose & _MASK
 
     def draw_of_all(self, what: PopulationPurpose, number: int = 0) -> int:
         """Draw for the whole population."""

@@ -1,8 +1,8 @@
 """Draw birth, death, marriage, religion and the nine-digit number of a record.
 
 Ages are those of the catalogue's day, like the personas'; later life events belong to a run. Most records name no
-religion. The shares are rounded by hand and are no statistics; docs/mock-population.md compares what comes of them with
-the census.
+religion. The shares are rounded by hand and are no statistics; docs/mock-population.md compares the population that
+they give with the census.
 """
 
 from bisect import bisect_right
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from mock_c06.generated.cells import FIRST_YEAR, LAST_YEAR, Cells, Member
 from mock_c06.generated.clans import FEMALE, MALE
-from mock_c06.generated.draws import Draws, LastClanCache, Purpose
+from mock_c06.generated.draws import Draws, Purpose
 from mock_c06.people.model import LifeStatus
 from mock_c06.people.rules import CATALOGUE_DAY
 
-OF_AGE = 18
-_OF_AGE_DAY = CATALOGUE_DAY.replace(year=CATALOGUE_DAY.year - OF_AGE)
+_OF_AGE = 18
+_OF_AGE_DAY = CATALOGUE_DAY.replace(year=CATALOGUE_DAY.year - _OF_AGE)
 # Per mille of the men and of the women of that age who are dead: an assumption.
 _AGES = (30, 40, 50, 60, 70, 80, 90)
 _DEAD = ((3, 8, 18, 45, 110, 250, 420, 500), (2, 4, 8, 18, 45, 110, 220, 330))
@@ -27,13 +27,15 @@ _CARD_YEARS = (1990, 2001, 2007)
 _CARDS = (85, 70, 30, 0)
 _YEAR_ONLY_BEFORE = (1955, 1978)
 _YEAR_ONLY = (20, 6, 0)
-# Per cent registered as born on 1 January, by year of birth: who did not know the day was given this one.
+# Per cent registered as born on 1 January, by year of birth: offices wrote this day for people who did not know theirs.
 _NEW_YEAR_BEFORE = (1945, 1960, 1975, 1990)
 _NEW_YEAR = (14, 9, 5, 2, 0)
 DIVORCED = 3
 """Per cent of the couples."""
 _BLOOD_SHARES = (55, 65, 79, 82, 100)
 _BLOOD_CODES = ("00", "01", "02", "03", "04")
+_BEFORE_CARD = 365 * 100 * 1000
+"""What the draws before that of the card divide by: day, year only, fate."""
 _BLOOD = tuple(_BLOOD_CODES[bisect_right(_BLOOD_SHARES, percent)] for percent in range(100))
 
 
@@ -56,9 +58,12 @@ class Life(NamedTuple):
 
 
 class _Chances(NamedTuple):
-    """The chances of the people of one gender born in one year: per cent known by the year alone, per cent registered on
-    1 January, per mille dead, per mille from which on they are missing, per cent with nine digits. `new_year` is the
-    first of January, counted in days."""
+    """The chances of the people of one gender born in one year.
+
+    `year_only`: per cent known by the year alone; `on_new_year`: per cent registered on 1 January; `dead`: per mille;
+    `missing_from`: a draw of per mille from this number on means missing; `card`: per cent with nine digits. `new_year`
+    is the ordinal of 1 January in days.
+    """
 
     new_year: int
     year_only: int
@@ -74,27 +79,30 @@ class Lives:
     def __init__(self, cells: Cells, draws: Draws) -> None:
         self._cells = cells
         self._draws = draws
-        self._lives: LastClanCache[int, Life] = LastClanCache()
 
     def life_of(self, member: Member) -> Life:
         """Draw a record's life. A person with a new number is living; the former record is cancelled."""
-        known = self._lives.of(member.clan)
-        life = known.get(member.position)
+        life: Life | None = member.clan.lives.get(member.position)
         if life is None:
-            life = known[member.position] = self._draw_life(member)
+            life = member.clan.lives[member.position] = self._draw_life(member)
         return life
 
+    def has_card(self, member: Member) -> bool:
+        """Return whether a record has nine digits, which a relative's record names, without the rest of its life."""
+        drawn = self._draws.draw(Purpose.LIFE, member.clan, member.position)
+        below = _CHANCES[member.year][member.gender].card
+        return drawn // _BEFORE_CARD % 100 < below and member.slot.former_of is None
+
     def _draw_life(self, member: Member) -> Life:
-        left = self._draws.draw(_LIFE, member.clan, member.position)
-        slot = member.shape.slots[member.position]
-        new_year, year_only_below, new_year_below, dead, missing_from, cards = _CHANCES[member.year][
+        left = self._draws.draw(Purpose.LIFE, member.clan, member.position)
+        slot = member.slot
+        new_year, year_only_below, new_year_below, dead, missing_from, _ = _CHANCES[member.year][
             member.gender
         ]
         left, day = divmod(left, 365)
         left, year_only = divmod(left, 100)
         left, fate = divmod(left, 1000)
-        left, card = divmod(left, 100)
-        left, blood = divmod(left, 100)
+        left, blood = divmod(left // 100, 100)
         if left % 100 < new_year_below:
             day = 0
         born = date.fromordinal(new_year + (day if member.year != _LAST else day % _DAYS_OF_LAST))
@@ -104,27 +112,27 @@ class Lives:
         status = _LIVING
         if slot.former_of is not None:
             status = _CANCELLED
-        elif not dead <= fate < missing_from and member.position not in member.shape.renumbered:
+        elif not dead <= fate < missing_from and member.position not in member.clan.shape.renumbered:
             status = _DECEASED if fate < dead else _MISSED
         return Life(
-            birth_date=None if year_only < year_only_below else born,
-            status=status,
-            has_card=card < cards and status is not _CANCELLED,
-            is_minor=born > _OF_AGE_DAY,
-            blood_type=_BLOOD[blood],
+            None if year_only < year_only_below else born,
+            status,
+            self.has_card(member),
+            born > _OF_AGE_DAY,
+            _BLOOD[blood],
         )
 
     def is_divorced(self, member: Member) -> bool:
         """Return whether the couple is divorced, whether or not both are alive."""
-        position, spouse = member.position, member.shape.slots[member.position].spouse
+        position, spouse = member.position, member.slot.spouse
         if spouse is None:
             return False
-        drawn = self._draws.draw(_COUPLE, member.clan, min(position, spouse))
+        drawn = self._draws.draw(Purpose.COUPLE, member.clan, min(position, spouse))
         return drawn % 100 < DIVORCED
 
     def marriage_of(self, member: Member, status: LifeStatus) -> tuple[MaritalState, Member | None]:
         """Return the marriage of a member, and the spouse while it lasts. A death ends it for both."""
-        spouse = self._cells.relative(member, member.shape.slots[member.position].spouse)
+        spouse = self._cells.relative(member, member.slot.spouse)
         if spouse is None:
             return MaritalState.NONE, None
         dead = status is _DECEASED or self.life_of(spouse).status is _DECEASED
@@ -139,7 +147,6 @@ class Lives:
 
 # Reading an enumeration's member is slow, and each record reads these.
 _LIVING, _DECEASED, _MISSED, _CANCELLED = LifeStatus
-_LIFE, _COUPLE = Purpose.LIFE, Purpose.COUPLE
 _LAST = CATALOGUE_DAY.year
 _DAYS_OF_LAST = (CATALOGUE_DAY - date(CATALOGUE_DAY.year, 1, 1)).days
 
@@ -156,7 +163,7 @@ def _chances_of(year: int, gender: int) -> _Chances:
         year_only=_YEAR_ONLY[bisect_right(_YEAR_ONLY_BEFORE, year)],
         on_new_year=_NEW_YEAR[bisect_right(_NEW_YEAR_BEFORE, year)],
         dead=dead_of(age, gender),
-        missing_from=1000 - _MISSING if age > OF_AGE else 1000,
+        missing_from=1000 - _MISSING if age > _OF_AGE else 1000,
         card=_CARDS[bisect_right(_CARD_YEARS, year)],
     )
 
@@ -186,8 +193,7 @@ _OTHERS = {_BUDDHIST: 60, _CATHOLIC: 65, _HOA_HAO: 12, _CAO_DAI: 9, _PROTESTANT:
 def religion_of(draws: Draws, member: Member, people: str) -> str:
     """Return the code of the religion, which is usually the same in a household."""
     shares = _BY_PEOPLE.get(people, _OTHERS)
-    root = member.shape.slots[member.position].root
-    drawn = draws.draw(Purpose.FAITH, member.clan, root) % 1000
+    drawn = draws.draw(Purpose.FAITH, member.clan, member.slot.root) % 1000
     total = 0
     for code, share in shares.items():
         total += share

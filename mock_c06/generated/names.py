@@ -15,7 +15,7 @@ from typing import Any
 
 from mock_c06.generated.cells import Cells, Member
 from mock_c06.generated.clans import FEMALE, MALE
-from mock_c06.generated.draws import Draws, LastClanCache, Purpose
+from mock_c06.generated.draws import Draws, Purpose
 from mock_c06.generated.units import KINH, load_provinces
 
 
@@ -114,13 +114,10 @@ class Names:
         self._draws = draws
         self._provinces = load_provinces()
         self._peoples = load_peoples()
-        self._names: LastClanCache[int, str] = LastClanCache()
-        self._people_by_root: LastClanCache[int, str] = LastClanCache()
 
     def people_of(self, member: Member) -> str:
         """Return the code of a member's ethnic group: that of the root of the line."""
-        root = member.shape.slots[member.position].root
-        known = self._people_by_root.of(member.clan)
+        root, known = member.slot.root, member.clan.peoples
         people = known.get(root)
         if people is None:
             people = known[root] = self._draw_people(member, root)
@@ -128,8 +125,8 @@ class Names:
 
     def _draw_people(self, member: Member, root: int) -> str:
         left, percent = divmod(self._draws.draw(Purpose.PEOPLE, member.clan, root), 100)
-        home = self._provinces[member.home]
-        if member.shape.slots[root].away:
+        home = self._provinces[member.clan.home]
+        if member.clan.shape.slots[root].away:
             return self._provinces[home.partner].peoples[percent]
         if root and left % 100 >= _OF_THE_CLANS_PEOPLE:
             return KINH
@@ -137,11 +134,11 @@ class Names:
 
     def name_of(self, member: Member) -> str:
         """Return the full name in everyday case; a former record has the name of the one in force."""
-        former_of = member.shape.slots[member.position].former_of
+        former_of = member.slot.former_of
         bearer = self._cells.relative(member, former_of) if former_of is not None else member
         if bearer is None:
             raise LookupError(member)
-        known = self._names.of(bearer.clan)
+        known = bearer.clan.names
         name = known.get(bearer.position)
         if name is None:
             name = known[bearer.position] = self._draw_name(bearer)
@@ -165,7 +162,7 @@ class Names:
         return father, mother
 
     def _surname(self, member: Member, forms: Forms) -> str:
-        slot = member.shape.slots[member.position]
+        slot = member.slot
         above = slot.father if slot.father is not None else slot.mother
         if forms.from_mother and slot.mother is not None:
             mother = self._cells.relative(member, slot.mother)
@@ -176,7 +173,7 @@ class Names:
             return self._surname(parent, forms)
         return self._draw_surname(member, forms, Purpose.SURNAME)[1]
 
-    def _draw_surname(self, member: Member, forms: Forms, purpose: Purpose) -> tuple[int, str]:
+    def _draw_surname(self, member: Member, forms: Forms, purpose: int) -> tuple[int, str]:
         left = self._draws.draw(purpose, member.clan, member.position)
         words = forms.family.get(self._provinces[member.province].region)
         return words.draw(left) if words is not None else (left, "")

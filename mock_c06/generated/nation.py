@@ -1,7 +1,7 @@
-"""Count a generated population as a census does, beside the census.
+"""Count a generated population as a census does, and compare it with the census.
 
-Counted are living people; a household, a mother's children and a twin are looked up through the person, so that a
-sample is enough. Figures of the census and their sources: `data/census.toml`, docs/mock-population.md.
+Only living people are counted. A person's household, children and twin are looked up by the person, so that a sample is
+enough. Figures of the census and their sources: `data/census.toml`, docs/mock-population.md.
 """
 
 import re
@@ -67,7 +67,7 @@ class NationReport:
 
 
 @cache
-def load_census() -> Mapping[str, Any]:
+def _load_census() -> Mapping[str, Any]:
     """Read the census's figures; the first call reads the data file."""
     text = resources.files(__package__).joinpath("data/census.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
@@ -78,7 +78,7 @@ def report_on(generated: GeneratedPopulation, indexes: Iterable[int]) -> NationR
     count = _Count()
     for index in indexes:
         count.add(generated, generated.person_at_index(index))
-    census = load_census()
+    census = _load_census()
     return NationReport(
         population=generated.count,
         seed=generated.seed,
@@ -93,7 +93,7 @@ def report_on(generated: GeneratedPopulation, indexes: Iterable[int]) -> NationR
 
 
 class _Count:
-    """What the report needs of each person, added up."""
+    """The sums over all people that the report needs."""
 
     def __init__(self) -> None:
         self.read = self.living = 0
@@ -108,7 +108,7 @@ class _Count:
         if person.status is not LifeStatus.LIVING:
             return
         self.living += 1
-        age = age_of(person)
+        age = _age_of(person)
         self.by_age[person.gender, age] += 1
         self.never_married[age] += person.marital_status == _NEVER
         if person.household is not None:
@@ -136,8 +136,8 @@ class _Count:
             self.told["first_vowel"] += "HÒA" in words
 
 
-def age_of(person: Person) -> int:
-    """Return the age on the catalogue's day; who has a year alone counts as born in its middle."""
+def _age_of(person: Person) -> int:
+    """Return the age on the catalogue's day; a person known by the year alone counts as born in its middle."""
     born = person.birth_date or date(person.birth_year, 7, 1)
     day = CATALOGUE_DAY
     return day.year - born.year - ((born.month, born.day) > (day.month, day.day))

@@ -2,7 +2,7 @@
 
 Twelve digits: province, century and gender, year, and six digits of the population's block, 900000 to 999999: the
 index in the cell, shuffled under a key of seed and cell. Nine digits: the record index, shuffled; they begin with 5
-to 9, which no province's identity cards are known to have done. Both can be reversed.
+to 9, as no known identity card of a province does. Both can be reversed.
 """
 
 from mock_c06.generated.cells import FIRST_YEAR, LAST_YEAR, Cells, Member
@@ -39,9 +39,13 @@ class Numbering:
 
     def citizen_id(self, member: Member) -> str:
         """Write the twelve digits."""
-        turns = _turns(member.province, member.year, member.gender)
-        random = _FIRST_OF_BLOCK + self._shuffle(turns, self._cells.ordinal(member))
-        return f"0{self._codes[member.province]}{_DIGITS[member.year][member.gender]}{random}"
+        number = member.clan.numbers.get(member.position)
+        if number is None:
+            turns = _turns(member.province, member.year, member.gender)
+            random = _FIRST_OF_BLOCK + self._shuffle(turns, self._cells.ordinal(member))
+            number = f"0{self._codes[member.province]}{_DIGITS[member.year][member.gender]}{random}"
+            member.clan.numbers[member.position] = number
+        return number
 
     def find(self, citizen_id: str) -> Member | None:
         """Return the record with that number, or None."""

@@ -7,13 +7,11 @@ from typing import Any
 
 from mock_c06.generated.cells import Cells, Member
 from mock_c06.generated.draws import Draws, Purpose
-from mock_c06.generated.homes import Homes
-from mock_c06.generated.households import Households
+from mock_c06.generated.households import Homes, Households
 from mock_c06.generated.lives import Life, Lives, MaritalState, religion_of
 from mock_c06.generated.names import Names
 from mock_c06.generated.numbering import Numbering
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, parents_of
-from mock_c06.people.model import Kin, LifeStatus, Person
+from mock_c06.people.model import HEAD_OF_HOUSEHOLD, Kin, LifeStatus, Person, parents_of
 
 # The largest cell has 100,000 numbers; see tests/mock_c06/generated/test_numbering.py.
 MAX_PEOPLE = 105_000_000
@@ -43,7 +41,8 @@ class GeneratedPopulation:
         member = self.numbering.find(key)
         if member is None:
             return None
-        return self.core(member, key) if core_only else self.person(member)
+        member.clan.numbers[member.position] = key
+        return self.core(member) if core_only else self.person(member)
 
     def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
         """Return the person with those nine digits, if there is one; `core_only`: see `core`."""
@@ -58,7 +57,7 @@ class GeneratedPopulation:
 
     def head(self, key: str) -> Person | None:
         """Return the head of a household; see `core`."""
-        member = next(iter(self.households.members(key)), None)
+        member = self.households.head(key)
         if member is None:
             return None
         return Person(**self._core(member, self.lives.life_of(member)), relation_to_head=HEAD_OF_HOUSEHOLD)
@@ -68,7 +67,8 @@ class GeneratedPopulation:
         member = self.numbering.find(citizen_id)
         if member is None:
             return ()
-        members = (self.cells.relative(member, each) for each in member.shape.children(member.position))
+        positions = member.clan.shape.children(member.position)
+        members = (self.cells.relative(member, each) for each in positions)
         children = [self.person(child) for child in members if child is not None]
         return tuple(child for child in children if citizen_id in parents_of(child))
 
@@ -76,9 +76,9 @@ class GeneratedPopulation:
         """Return the person at a record index, from 0."""
         return self.person(self.cells.member_at(index))
 
-    def core(self, member: Member, citizen_id: str | None = None) -> Person:
-        """Compute what a yes/no question is about: numbers (unless known), name, gender, birth, ethnicity and status."""
-        return Person(**self._core(member, self.lives.life_of(member), citizen_id))
+    def core(self, member: Member) -> Person:
+        """Compute what a yes/no question is about: numbers, name, gender, birth, ethnicity and status."""
+        return Person(**self._core(member, self.lives.life_of(member)))
 
     def person(self, member: Member) -> Person:
         """Compute the whole record of a member."""
@@ -111,7 +111,7 @@ class GeneratedPopulation:
 
     def former_number(self, member: Member) -> str | None:
         """Return the number that this human had before a new one was issued, or None."""
-        for slot in member.shape.slots:
+        for slot in member.clan.shape.slots:
             if slot.former_of == member.position:
                 former = self.cells.relative(member, slot.position)
                 return self.numbering.citizen_id(former) if former is not None else None
@@ -119,14 +119,14 @@ class GeneratedPopulation:
 
     def number_in_force(self, member: Member) -> str:
         """Return the number in force of this human: another record's, if the member's is cancelled."""
-        former_of = member.shape.slots[member.position].former_of
+        former_of = member.slot.former_of
         in_force = self.cells.relative(member, former_of) if former_of is not None else member
         return self.numbering.citizen_id(in_force or member)
 
-    def _core(self, member: Member, life: Life, citizen_id: str | None = None) -> dict[str, Any]:
+    def _core(self, member: Member, life: Life) -> dict[str, Any]:
         """Return the members that every record has, also a cancelled one."""
         return {
-            "citizen_id": citizen_id or self.numbering.citizen_id(member),
+            "citizen_id": self.numbering.citizen_id(member),
             "id_card_number": self.numbering.card(member) if life.has_card else None,
             "full_name": self.names.name_of(member),
             "gender": str(member.gender + 1),
@@ -137,16 +137,15 @@ class GeneratedPopulation:
         }
 
     def _kin(self, member: Member) -> Kin:
-        has_card = self.lives.life_of(member).has_card
         return Kin(
             full_name=self.names.name_of(member),
             citizen_id=self.numbering.citizen_id(member),
-            id_card_number=self.numbering.card(member) if has_card else None,
+            id_card_number=self.numbering.card(member) if self.lives.has_card(member) else None,
         )
 
     def _parents(self, member: Member, marriage: MaritalState) -> tuple[Kin | None, Kin | None, str]:
         """Return father, mother and marital status as the record has them: some records lack them."""
-        slot = member.shape.slots[member.position]
+        slot = member.slot
         left, father_gone = divmod(self.draws.draw(Purpose.RECORDED, member.clan, member.position), 100)
         left, mother_gone = divmod(left, 100)
         status = _CODES[marriage]
@@ -168,9 +167,10 @@ class GeneratedPopulation:
 
     def _representative(self, member: Member, father: Kin | None) -> Kin | None:
         """Return the representative of a minor: the first living one of father, mother, and the clan's other adults."""
-        slot = member.shape.slots[member.position]
-        others = (other.position for other in member.shape.slots if other.house == slot.house)
-        for position in (slot.father, slot.mother, *others, *range(len(member.shape.slots))):
+        slot = member.slot
+        slots = member.clan.shape.slots
+        others = (other.position for other in slots if other.house == slot.house)
+        for position in (slot.father, slot.mother, *others, *range(len(slots))):
             adult = self.cells.relative(member, position)
             if adult is None:
                 continue

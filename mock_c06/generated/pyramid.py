@@ -12,7 +12,7 @@ from html import escape
 
 from mock_c06.generated.nation import AgeGroup, Figure, NationReport
 
-TITLE = "Generated population beside the 2019 census"
+_TITLE = "Generated population beside the 2019 census"
 _WIDTH, _LEFT, _BAR, _TOP, _GAP = 760, 340, 18, 70, 22
 _MIDDLE = 30
 _PER_CENT = 68.0
@@ -55,7 +55,7 @@ def write_text(report: NationReport) -> str:
 def _head(report: NationReport) -> tuple[str, ...]:
     read = "all" if report.read == report.population else f"{report.read} of"
     return (
-        TITLE,
+        _TITLE,
         f"population {report.population}, seed {report.seed}: {read} {report.population} records read,",
         f"{report.living} living people counted. Synthetic people.",
     )
@@ -84,10 +84,10 @@ def write_svg(report: NationReport) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img"',
         ' aria-labelledby="pyramid-title pyramid-text">',
-        f'<title id="pyramid-title">{escape(TITLE)}</title>',
+        f'<title id="pyramid-title">{escape(_TITLE)}</title>',
         f'<desc id="pyramid-text">{escape(_description(report))}</desc>',
         f"<style>{_STYLE}</style>",
-        f'<text class="title" x="20" y="26">{escape(TITLE)}</text>',
+        f'<text class="title" x="20" y="26">{escape(_TITLE)}</text>',
         f'<text x="20" y="46">{escape(f"Population {report.population}, seed {report.seed}; per cent of all people")}</text>',
         *_bars(groups),
         *(_outline(groups, kind) for kind in ("expected", "census")),
@@ -161,11 +161,11 @@ def write_html(report: NationReport) -> str:
     )
     sources = "".join(f"<li>{escape(key)}: {escape(text)}</li>" for key, text in report.sources.items())
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{escape(_TITLE)}</title>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
 table {{ border-collapse: collapse; margin: 1.5rem 0 }} th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ccc }}
 th[scope=row] {{ text-align: left }} svg {{ max-width: 100%; height: auto }}</style></head><body>
-<h1>{escape(TITLE)}</h1><p>{escape(" ".join(_head(report)[1:]))}</p>
+<h1>{escape(_TITLE)}</h1><p>{escape(" ".join(_head(report)[1:]))}</p>
 {write_svg(report)}
 <table><caption>Figures</caption><tr><th></th><th>mock</th><th>expected</th><th>census</th><th>unit</th><th>source</th></tr>{figures}</table>
 <table><caption>Per cent of all people, by age</caption><tr><th>age</th><th>men</th><th>expected</th><th>census</th><th>women</th><th>expected</th><th>census</th></tr>{ages}</table>

@@ -18,7 +18,7 @@ from mock_c06.generated.draws import PopulationPurpose
 from mock_c06.generated.names import load_peoples
 from mock_c06.generated.population import GeneratedPopulation
 from mock_c06.generated.units import load_provinces
-from mock_c06.people.model import LifeStatus, Persona
+from mock_c06.people.model import NEVER_CONFIRMED, LifeStatus, Persona
 from mock_c06.people.rules import CATALOGUE_DAY
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -138,9 +138,6 @@ _FIELDS = {
 }
 
 
-_NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
-
-
 def scattered_indexes(count: int, generated: GeneratedPopulation) -> Iterator[int]:
     """Return `count` different record indexes, at most as many as there are."""
     whole = generated.count
@@ -166,22 +163,22 @@ def sample(
 def _persona_of(generated: GeneratedPopulation, member: Member, seed: str) -> Persona:
     """Describe a generated person like a persona of the catalogue."""
     person = generated.person(member)
+    other, other_vi = _other_number(generated, member)
     return Persona(
         slug=f"dan-so-{person.citizen_id}",
-        why=f"Generated: record {member.record_index} of {generated.count}, seed {seed}{_other_number(generated, member)}",
+        why=f"Generated: record {member.record_index} of {generated.count}, seed {seed}{other}",
+        why_vi=f"Dân số giả lập: bản ghi {member.record_index} trên tổng số {generated.count}, seed {seed}{other_vi}",
         person=person,
-        confirmed=person.status not in _NEVER_CONFIRMED,
+        confirmed=person.status not in NEVER_CONFIRMED,
         theme="generated",
     )
 
 
-def _other_number(generated: GeneratedPopulation, member: Member) -> str:
-    """Return the text on the same human's other number, or ""."""
+def _other_number(generated: GeneratedPopulation, member: Member) -> tuple[str, str]:
+    """Return the text on the same human's other number in English and Vietnamese, or two empty ones."""
     former, number = generated.former_number(member), generated.number_in_force(member)
     if former is not None:
-        return f"; issued anew in place of {former}"
-    return (
-        f"; cancelled, {number} was issued in its place"
-        if number != generated.numbering.citizen_id(member)
-        else ""
-    )
+        return f"; issued anew in place of {former}", f"; cấp lại thay cho số {former}"
+    if number != generated.numbering.citizen_id(member):
+        return f"; cancelled, {number} was issued in its place", f"; đã hủy, số cấp thay là {number}"
+    return "", ""

@@ -9,7 +9,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
 from mock_c06.people.model import Address
@@ -19,8 +19,11 @@ KINH = "01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Province:
-    """One province. `partner` is the index of the province that some spouses come from; `peoples` has the code of an
-    ethnic group for each per cent: Kinh for the rest."""
+    """One province.
+
+    `people` is their number in thousands. `partner` is the index of the province that some spouses come from;
+    `peoples` has the code of an ethnic group for each per cent: Kinh for the rest.
+    """
 
     code: str
     people: int
@@ -53,6 +56,13 @@ def _share_out(peoples: Mapping[str, int]) -> tuple[str, ...]:
 
 
 OLD, NEW = "units-2025-01", "units-2025-07"
+
+
+def list_of(address: Address) -> str:
+    """Return the list of an address: one with a district is of the list before July 2025."""
+    return OLD if address.district_code else NEW
+
+
 _WARD_DIGITS = 5
 # Where the tone mark of an open syllable is: on the first vowel in the lists, on the second as schools taught it before.
 _FIRST = "ÒA ÓA ỎA ÕA ỌA ÒE ÓE ỎE ÕE ỌE ÙY ÚY ỦY ŨY ỤY"
@@ -67,15 +77,32 @@ def mark_on_second_vowel(text: str) -> str:
 
 
 class Wards:
-    """Addresses of all 13,356 wards, made at once, each in both spellings."""
+    """The codes of the provinces, and the addresses of all 13,356 wards.
+
+    `find` makes one address. The addresses by province are made when `of` first needs them, all of one spelling at once.
+    """
 
     def __init__(self) -> None:
         self._units = {name: _read_units(name) for name in (OLD, NEW)}
-        self._by_province = {name: self._group(name) for name in (OLD, NEW)}
-        self._marked = {
+        self.provinces = {
+            name: {code for code, (_, above) in units.items() if not above}
+            for name, units in self._units.items()
+        }
+
+    @cached_property
+    def _by_province(self) -> Mapping[str, Mapping[str, tuple[Address, ...]]]:
+        return {name: self._group(name) for name in (OLD, NEW)}
+
+    @cached_property
+    def _marked(self) -> Mapping[str, Mapping[str, tuple[Address, ...]]]:
+        return {
             name: {province: _mark(wards) for province, wards in groups.items()}
             for name, groups in self._by_province.items()
         }
+
+    def find_of(self, address: Address) -> Address | None:
+        """Return the address of the same ward as its list has it, None if the list has no such ward."""
+        return self.find(list_of(address), address.ward_code or "")
 
     def of(self, code_list: str, province: str, *, second_vowel: bool = False) -> tuple[Address, ...]:
         """Return a province's wards as addresses of that list, in a fixed order; `second_vowel`: HOÀ instead of HÒA."""

@@ -6,9 +6,9 @@ Sources: RFC 6749 §4.1, RFC 7636, RFC 8252 §7.3 (any loopback port), OpenID Co
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
@@ -38,25 +38,14 @@ _TLS_ENDS_HERE = "https://loopback.invalid"
 """Authlib refuses requests over plain http; the mock listens on loopback alone."""
 
 
-class Latest(Generic[T]):
-    """The latest entries, each read once or until it is dropped."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[str, T] = OrderedDict()
+class Latest(OrderedDict[str, T]):
+    """The latest entries: `put` drops the oldest beyond `KEPT`."""
 
     def put(self, key: str, value: T) -> None:
-        """Add an entry; drop the oldest beyond `KEPT`."""
-        self._held[key] = value
-        while len(self._held) > KEPT:
-            self._held.popitem(last=False)
-
-    def take(self, key: str) -> T | None:
-        """Remove and return an entry; None if there is none."""
-        return self._held.pop(key, None)
-
-    def get(self, key: str) -> T | None:
-        """Return an entry; None if there is none."""
-        return self._held.get(key)
+        """Add an entry."""
+        self[key] = value
+        while len(self) > KEPT:
+            self.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +69,6 @@ class Code:
     def get_scope(self) -> str:
         """Return the granted scope."""
         return self.scope
-
-
-class CodeKeeper(Protocol):
-    """What the flow needs of the issuer."""
-
-    clock: Clock
-    codes: "Latest[Code]"
-    tokens: "Latest[tuple[Holder, str, float]]"
-
-    def sign_id_token(self, code: Code) -> str:
-        """Return the ID token for a code."""
-        ...
 
 
 class _Client(ClientMixin):
@@ -154,15 +131,12 @@ class CodeGrant(AuthorizationCodeGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS = ["none"]  # noqa: RUF012 - Authlib's own attribute
 
-    @property
-    def issuer(self) -> CodeKeeper:
-        """Return the issuer behind Authlib's server."""
-        return self.server.issuer  # type: ignore[no-any-return]  # our subclass of the server
+    server: "CodeServer"
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         """Keep what the code stands for."""
-        data, now = _members(request), self.issuer.clock.now().timestamp()
-        self.issuer.codes.put(
+        data, now = _members(request), self.server.clock.now().timestamp()
+        self.server.codes.put(
             code,
             Code(
                 client_id=data["client_id"],
@@ -179,8 +153,8 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: ClientMixin) -> Code | None:
         """Take the code: it serves once, right or wrong."""
-        found = self.issuer.codes.take(code)
-        in_time = found is not None and found.until >= self.issuer.clock.now().timestamp()
+        found = self.server.codes.pop(code, None)
+        in_time = found is not None and found.until >= self.server.clock.now().timestamp()
         return found if found and in_time and found.client_id == client.get_client_id() else None
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
@@ -192,9 +166,9 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def save_token(self, token: dict[str, Any]) -> None:
         """Keep the access token for the user information."""
-        until = self.issuer.clock.now().timestamp() + TOKEN_SECONDS
+        until = self.server.clock.now().timestamp() + TOKEN_SECONDS
         code = cast("Code", self.request.authorization_code)
-        self.issuer.tokens.put(token["access_token"], (code.holder, code.client_id, until))
+        self.server.tokens.put(token["access_token"], (code.holder, code.client_id, until))
 
 
 class _Challenge(CodeChallenge):
@@ -202,11 +176,9 @@ class _Challenge(CodeChallenge):
 
 
 class _IdToken(OpenIDCode):
-    """The ID token, with this issuer's clock and key."""
-
-    def __init__(self, issuer: CodeKeeper) -> None:
+    def __init__(self, sign: Callable[[Code], str]) -> None:
         super().__init__(require_nonce=True)
-        self.issuer = issuer
+        self._sign = sign
 
     def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:
         del nonce, request
@@ -214,16 +186,18 @@ class _IdToken(OpenIDCode):
 
     def encode_id_token(self, token: Mapping[str, Any], request: OAuth2Request) -> str:
         del token
-        return self.issuer.sign_id_token(cast("Code", request.authorization_code))
+        return self._sign(cast("Code", request.authorization_code))
 
 
 class CodeServer(AuthorizationServer):
-    """Authlib's server of one issuer."""
+    """Authlib's server of one issuer; `sign` makes the ID token for a code."""
 
-    def __init__(self, issuer: CodeKeeper) -> None:
+    def __init__(self, clock: Clock, sign: Callable[[Code], str]) -> None:
         super().__init__()
-        self.issuer = issuer
-        self.register_grant(CodeGrant, [_Challenge(required=True), _IdToken(issuer)])
+        self.clock = clock
+        self.codes: Latest[Code] = Latest()
+        self.tokens: Latest[tuple[Holder, str, float]] = Latest()
+        self.register_grant(CodeGrant, [_Challenge(required=True), _IdToken(sign)])
         self.register_token_generator(
             "default",
             BearerTokenGenerator(

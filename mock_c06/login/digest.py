@@ -11,7 +11,7 @@ from datetime import datetime
 
 from mock_c06.accounts.model import Account
 from mock_c06.errors import Unauthorised
-from mock_c06.login.memory import WINDOW_SECONDS
+from mock_c06.login.admission import WINDOW_SECONDS
 from mock_c06.login.reasons import LoginFailure, diagnose, digest
 from mock_c06.unfrozen import unfrozen
 
@@ -50,17 +50,19 @@ def verify_login(
     elsewhere: bool = False,
 ) -> Account:
     """Verify the caller; raises `Unauthorised`. `account` is that of the login's user, `elsewhere` whether the other
-    environment has this user. Replays are found elsewhere (login/memory.py)."""
+    environment has this user. The digest is over `url` without its query. Replays are found elsewhere
+    (login/admission.py)."""
     if login is None:
         raise Unauthorised(LoginFailure.NO_LOGIN)
     if timestamp is None:
         raise Unauthorised(LoginFailure.NO_TIMESTAMP)
     secret = account.secret if account is not None else _NOBODY
-    expected = digest(url=url, user=login.user, timestamp=timestamp, secret=secret)
+    called, _, query = url.partition("?")
+    expected = digest(url=called, user=login.user, timestamp=timestamp, secret=secret)
     proven = hmac.compare_digest(expected.encode(), login.password.encode())
     if account is None or not proven:
         reason, detail = diagnose(
-            sent=login.password, url=url, user=login.user, timestamp=timestamp, secret=secret
+            sent=login.password, url=called, query=query, user=login.user, timestamp=timestamp, secret=secret
         )
         if account is None:
             raise Unauthorised(LoginFailure.ENVIRONMENT if elsewhere else LoginFailure.UNKNOWN_USER)

@@ -42,11 +42,9 @@ class Issuer:
     def __init__(self, address: str, *, seed: str, clock: Clock) -> None:
         self.address = address
         self.clock = clock
-        self.codes: Latest[Code] = Latest()
-        self.tokens: Latest[tuple[Holder, str, float]] = Latest()
         self._asked: Latest[tuple[dict[str, str], float]] = Latest()
         self._seed = seed
-        self._server = CodeServer(self)
+        self._server = CodeServer(clock, self._sign_id_token)
         self._key = _derive_key(seed)
 
     def public_keys(self) -> dict[str, Any]:
@@ -118,7 +116,7 @@ class Issuer:
         query = self.find_request(request_id)
         if query is None:
             raise LoginRefused("invalid_request", "this sign-in is too old or has been answered")
-        self._asked.take(request_id)
+        self._asked.pop(request_id)
         if holder is None:
             members = {"error": "access_denied", "state": query["state"], "iss": self.address}
             return str(add_params_to_uri(query["redirect_uri"], list(members.items())))
@@ -141,14 +139,13 @@ class Issuer:
 
     def user_info(self, access_token: str) -> dict[str, Any] | None:
         """Return the holder's claims; None for a token that is unknown or too old."""
-        found = self.tokens.get(access_token)
+        found = self._server.tokens.get(access_token)
         if found is None or found[2] < self.clock.now().timestamp():
             return None
         holder, client_id, _ = found
         return {"sub": self.subject(holder, client_id), **holder.claims}
 
-    def sign_id_token(self, code: Code) -> str:
-        """Return the ID token for a code."""
+    def _sign_id_token(self, code: Code) -> str:
         now = int(self.clock.now().timestamp())
         claims = {
             "iss": self.address,

@@ -8,6 +8,7 @@ docs/mock-clients.md.
 import hashlib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import partial
 from urllib.parse import urlsplit
 
 from mock_c06.operations import Operation
@@ -103,24 +104,22 @@ def digest(*, url: str, user: str, timestamp: str, secret: str) -> str:
 
 
 def diagnose(
-    *, sent: str, url: str, user: str, timestamp: str, secret: str
+    *, sent: str, url: str, query: str, user: str, timestamp: str, secret: str
 ) -> tuple[LoginFailure, str | None]:
-    """Return which usual mistake makes a digest that does not fit, and what was hashed; else `SECRET`."""
-    lower = sent.lower()
-    urls = [each for each in _other_urls(url) if digest_is(lower, each, user, timestamp, secret)]
-    times = [each for each in _other_units(timestamp) if digest_is(lower, url, user, each, secret)]
-    if digest_is(lower, url, user, timestamp, secret):
+    """Return which usual mistake makes a digest that does not fit, and what was hashed; else `SECRET`.
+
+    `url` is as called; `query`, which may be empty, belongs to no digest.
+    """
+    lower, digest_of = sent.lower(), partial(digest, user=user, secret=secret)
+    urls = [each for each in _other_urls(url, query) if digest_of(url=each, timestamp=timestamp) == lower]
+    times = [each for each in _other_units(timestamp) if digest_of(url=url, timestamp=each) == lower]
+    if digest_of(url=url, timestamp=timestamp) == lower:
         return LoginFailure.HASH_CASE, None
     if urls:
         return LoginFailure.URL, f"hashed {urls[0] or 'no URL'}, called {url}"
     return (
         (LoginFailure.SECONDS, "the digest counts in another unit") if times else (LoginFailure.SECRET, None)
     )
-
-
-def digest_is(sent: str, url: str, user: str, timestamp: str, secret: str) -> bool:
-    """Return whether the digest is that of these texts."""
-    return sent == digest(url=url, user=user, timestamp=timestamp, secret=secret)
 
 
 def _other_units(timestamp: str) -> tuple[str, str]:
@@ -130,19 +129,23 @@ def _other_units(timestamp: str) -> tuple[str, str]:
 _PORTS = ("", ":80", ":443", ":8100", ":8110")
 
 
-def _other_urls(url: str) -> Iterator[str]:
-    """Return the URLs that clients hash by mistake: without run or path, with a query, of another operation, another
-    port or another name of this machine. A host that only the client knows can't be among them."""
+def _other_urls(url: str, query: str) -> Iterator[str]:
+    """Return the URLs that clients hash by mistake: without scheme, run or path, with a query, of another operation,
+    another port or another name of this machine. A host that only the client knows can't be among them."""
     parts = urlsplit(url)
     path = parts.path
     base = "/".join(path.split("/")[:3]) if path.startswith("/r/") else ""
     inside = path.removeprefix(base)
     tails = (inside, f"{inside}/", "", "/", "/soap", "/token", *(f"/{each}" for each in Operation))
-    paths = [*dict.fromkeys(f"{one}{tail}" for one in (base, "") for tail in tails), f"{path}?wsdl"]
+    paths = [
+        *dict.fromkeys(f"{one}{tail}" for one in (base, "") for tail in tails),
+        f"{path}?wsdl",
+        f"{path}?{query}",
+    ]
     names = dict.fromkeys((parts.hostname or "", "localhost", "127.0.0.1"))
     own = f":{parts.port}" if parts.port else ""
     hosts = dict.fromkeys(f"{name}{port}" for name in names for port in (own, *_PORTS))
-    yield from ("", *(each for each in paths if each))
+    yield from ("", f"{parts.netloc}{path}", *(each for each in paths if each))
     for scheme in ("http", "https"):
         for host in (parts.netloc, *hosts):
             for tail in paths if host == parts.netloc else (path, inside):

@@ -15,8 +15,8 @@ from uuid import uuid4
 from mock_c06.accounts.model import Account, Adapter, Environment
 from mock_c06.accounts.register import Register
 from mock_c06.errors import Unauthorised
+from mock_c06.login.admission import CallMemory, IssuedToken
 from mock_c06.login.digest import Login
-from mock_c06.login.memory import CallMemory, IssuedToken
 from mock_c06.login.reasons import LoginFailure
 
 TOKEN_SECONDS = 3600

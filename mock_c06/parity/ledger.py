@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mock_c06.accounts.switches import NAMES
+from mock_c06.accounts.model import NAMES
 
 LEDGER = Path(__file__).with_name("ledger.toml")
 _REQUIRED = {"id", "claim", "mark", "source", "sure", "since", "tests"}

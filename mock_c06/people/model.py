@@ -9,6 +9,8 @@ from mock_c06.unfrozen import unfrozen
 YEARS_TO_PARENT = 15
 """No parent is less than so many years older than the child (rules.py says why)."""
 
+HEAD_OF_HOUSEHOLD = "CH01"
+
 
 class LifeStatus(StrEnum):
     """`TrangThai` (a guess, see the parity ledger)."""
@@ -17,6 +19,10 @@ class LifeStatus(StrEnum):
     DECEASED = "2"
     MISSING = "3"
     CANCELLED = "4"
+
+
+NEVER_CONFIRMED = {LifeStatus.DECEASED, LifeStatus.CANCELLED}
+"""A yes/no question about such a person is answered no, unless an account's switch says otherwise."""
 
 
 @unfrozen
@@ -74,6 +80,23 @@ class Person:
     status: LifeStatus = LifeStatus.LIVING
 
 
+def person_key(person: Person | Kin) -> str:
+    """Return the key of a person, which changes do not alter: the twelve digits, or else the nine."""
+    return person.citizen_id or f"cmnd:{person.id_card_number}"
+
+
+def key_of_kin(kin: Kin | None) -> str | None:
+    """Return the key of a relative (see `person_key`), None if the record gives no number."""
+    if kin is None or not (kin.citizen_id or kin.id_card_number):
+        return None
+    return person_key(kin)
+
+
+def parents_of(person: Person) -> set[str]:
+    """Return the keys of the parents that a record names by number."""
+    return {key for kin in (person.father, person.mother) if (key := key_of_kin(kin)) is not None}
+
+
 @unfrozen
 class Claim:
     """What a caller states of one person: a number, the name, and the date or the year of birth."""
@@ -94,6 +117,7 @@ class Claim:
 class Persona:
     """A hand-made person of the catalogue, with a slug and the reason why the persona exists.
 
+    `why` is English, `why_vi` says the same in Vietnamese.
     `confirmed` is the right answer to a yes/no question with this person's own data. `theme` is the data file.
     `legacy_mismatch`: the number contradicts gender or year on purpose; `unit_mismatch`: an address contradicts its
     code on purpose. `same_human_as`: the slug of the same human's other record.
@@ -101,6 +125,7 @@ class Persona:
 
     slug: str
     why: str
+    why_vi: str
     person: Person
     confirmed: bool
     theme: str = ""

@@ -5,11 +5,21 @@ is there. A complaint is the rest of a sentence about the person. Parents are at
 older: no law says so, and the least that a birth event accepts; the shapes of the generated clans guarantee 19.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any
 
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, load_relations
-from mock_c06.people.model import YEARS_TO_PARENT, Address, Kin, LifeStatus, Person
+from mock_c06.people.model import (
+    HEAD_OF_HOUSEHOLD,
+    YEARS_TO_PARENT,
+    Address,
+    Kin,
+    LifeStatus,
+    Person,
+)
 
 FindPerson = Callable[[str], Person | None]
 CATALOGUE_DAY = date(2026, 7, 1)
@@ -19,6 +29,13 @@ _MARRIED = "2"
 _UNKNOWN_GENDER = "0"
 GENDER_OF_PARENT = {"father": "1", "mother": "2"}
 """A parent's gender by the role in the child's record."""
+
+
+@cache
+def load_relations() -> Mapping[str, Mapping[str, Any]]:
+    """Return the relations to the head by code; the first call reads the data file."""
+    path = resources.files(__package__).joinpath("data/relations.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def birth_year_of(citizen_id: str) -> int:

@@ -1,7 +1,7 @@
 """Check the catalogue of personas: what `mock-c06 selfcheck` prints. Each complaint begins with the slug.
 
 Adds to rules.py what only personas have: markers, the reason why they exist, their block of numbers, and the
-addresses of `units.toml`. The 12 digits are 0 and the province, century and gender, two digits of the birth year, six
+units of their addresses. The 12 digits are 0 and the province, century and gender, two digits of the birth year, six
 more (Decree 137/2015, Article 13); no check digit is known. The last six lie in the personas' block, so that nobody
 types a real number in by mistake. An address with a district is of the list before July 2025, one with a ward and no
 district of the list since. A persona whose record contradicts itself on purpose has a marker that exempts it.
@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from mock_c06.people.model import Address, LifeStatus, Person, Persona
-from mock_c06.people.personas import Units, load_units
+from mock_c06.generated.units import OLD, list_of, load_wards
+from mock_c06.people.model import NEVER_CONFIRMED, Address, LifeStatus, Person, Persona
 from mock_c06.people.rules import (
     addresses_of,
     check_household,
@@ -28,7 +28,6 @@ _LAST_OF_BLOCK = "000999"
 
 def check_catalogue(personas: Sequence[Persona]) -> tuple[str, ...]:
     """List every complaint; empty if there is none."""
-    units = load_units()
     by_number = {persona.person.citizen_id: persona.person for persona in personas}
     by_slug = {persona.slug: persona for persona in personas}
 
@@ -38,11 +37,11 @@ def check_catalogue(personas: Sequence[Persona]) -> tuple[str, ...]:
     complaints = [*_check_unique(personas), *_check_households(personas)]
     for persona in personas:
         found = (
-            *_check_number(persona, units),
+            *_check_number(persona),
             *_check_card(persona.person.id_card_number),
-            *_check_addresses(persona, units),
+            *_check_addresses(persona),
             *_check_marks(persona, by_slug),
-            *_check_kin_numbers(persona.person, units),
+            *_check_kin_numbers(persona.person),
             *check_person(persona.person, find, all_known=False),
         )
         complaints += [f"{persona.slug}: {one}" for one in found]
@@ -69,14 +68,14 @@ def _check_households(personas: Sequence[Persona]) -> Iterator[str]:
         yield from (f"{members[0].slug}: household {key} {one}" for one in found)
 
 
-def _check_number(persona: Persona, units: Units) -> Iterator[str]:
+def _check_number(persona: Persona) -> Iterator[str]:
     """Check form, block, and agreement with gender and birth year (unless marked as a legacy error)."""
     number = persona.person.citizen_id
     if number is None:
         if persona.person.id_card_number is None:
             yield "has no number at all"
         return
-    complaints = tuple(_check_form(number, units))
+    complaints = tuple(_check_form(number))
     yield from complaints
     if complaints:
         return
@@ -87,12 +86,12 @@ def _check_number(persona: Persona, units: Units) -> Iterator[str]:
         yield "is marked as a legacy mismatch, but its number agrees"
 
 
-def _check_form(citizen_id: str, units: Units) -> Iterator[str]:
+def _check_form(citizen_id: str) -> Iterator[str]:
     parts = _CITIZEN_ID.fullmatch(citizen_id)
     if parts is None:
         yield "has a number that is not 12 digits with a leading 0"
         return
-    if parts[1] not in units.old_provinces:
+    if parts[1] not in load_wards().provinces[OLD]:
         yield f"has a number of the unknown province {parts[1]}"
     if parts[4] > _LAST_OF_BLOCK:
         yield "has a number outside the personas' block"
@@ -103,20 +102,20 @@ def _check_card(id_card_number: str | None) -> Iterator[str]:
         yield "has an identity card number that is not 9 digits"
 
 
-def _check_kin_numbers(person: Person, units: Units) -> Iterator[str]:
+def _check_kin_numbers(person: Person) -> Iterator[str]:
     for role, kin in kin_of_record(person).items():
         found = [*_check_card(kin.id_card_number)]
         if kin.citizen_id is not None:
-            found += _check_form(kin.citizen_id, units)
+            found += _check_form(kin.citizen_id)
         yield from (f"{role} {one}" for one in found)
 
 
-def _check_addresses(persona: Persona, units: Units) -> Iterator[str]:
+def _check_addresses(persona: Persona) -> Iterator[str]:
     """Check all addresses; a marked persona must contradict its codes in one."""
     mismatched = False
     for name, address in addresses_of(persona.person).items():
-        known = units.find(address)
-        yield from (f"{name} {found}" for found in _check_codes(address, known, units))
+        known = load_wards().find_of(address)
+        yield from (f"{name} {found}" for found in _check_codes(address, known))
         if known is not None and address.detail not in {"", known.detail}:
             mismatched = True
             if not persona.unit_mismatch:
@@ -125,7 +124,7 @@ def _check_addresses(persona: Persona, units: Units) -> Iterator[str]:
         yield "is marked as a unit mismatch, but its addresses agree"
 
 
-def _check_codes(address: Address, known: Address | None, units: Units) -> Iterator[str]:
+def _check_codes(address: Address, known: Address | None) -> Iterator[str]:
     province, district, ward = address.province_code, address.district_code, address.ward_code
     if province is None:
         if district or ward:
@@ -133,8 +132,7 @@ def _check_codes(address: Address, known: Address | None, units: Units) -> Itera
         return
     if address.country != "VN":
         yield "lies abroad but has Vietnamese codes"
-    provinces = units.old_provinces if district else units.new_provinces
-    if province not in provinces:
+    if province not in load_wards().provinces[list_of(address)]:
         yield f"has the province {province}, which its list does not know"
     if ward is not None and (
         known is None or (known.province_code, known.district_code) != (province, district)
@@ -147,7 +145,9 @@ def _check_marks(persona: Persona, by_slug: Mapping[str, Persona]) -> Iterator[s
     person = persona.person
     if not persona.why.strip():
         yield "does not say why it exists"
-    if persona.confirmed != (person.status not in {LifeStatus.DECEASED, LifeStatus.CANCELLED}):
+    if not persona.why_vi.strip():
+        yield "does not say in Vietnamese why it exists"
+    if persona.confirmed != (person.status not in NEVER_CONFIRMED):
         yield f"has status {person.status.name} but confirmed is {persona.confirmed}"
     if persona.same_human_as is None:
         return

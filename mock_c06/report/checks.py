@@ -8,8 +8,8 @@ of several must not be the longest.
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -17,9 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from mock_c06.accounts.model import PROCEDURES
-from mock_c06.journal.journal import TOKEN, Entry, NumbersSent, Observation, Outcome, Query, TimestampUnit
+from mock_c06.journal import Entry, EntryFilter, NumbersSent, Observation, Outcome, TimestampUnit
 from mock_c06.login.reasons import LoginFailure
-from mock_c06.operations import Operation
+from mock_c06.operations import TOKEN, Operation
 from mock_c06.runs.run import Run
 
 
@@ -45,7 +45,7 @@ class Finding:
 
     looked_at: tuple[int, ...]
     wrong: tuple[int, ...]
-    reasons: Mapping[LoginFailure, tuple[int, ...]] = field(default_factory=dict)
+    reasons: Mapping[LoginFailure, tuple[int, ...]]
 
     @property
     def verdict(self) -> Verdict:
@@ -86,104 +86,82 @@ _BIRTHS = {"khai-sinh", "lien-thong-khai-sinh"}
 _UNUSED = {Outcome.THROTTLED, Outcome.UNAUTHORISED, Outcome.REFUSED}
 
 
-def observed(entry: Entry) -> Observation:
+Judged = Iterator[tuple[int, bool]]
+"""The numbers of the entries that a check looks at, and whether each is right; one that is wrong once is wrong."""
+
+
+def _observed(entry: Entry) -> Observation:
     """Return the observation, which every judged entry has."""
     assert entry.observation is not None
     return entry.observation
 
 
-def logins_accepted(entries: Sequence[Entry]) -> Finding:
+def _logins_accepted(entries: Sequence[Entry]) -> Judged:
     """Check that every login is right; a fault before the login is not the client's."""
-    judged = [entry for entry in entries if entry.reason is not None or entry.outcome is not Outcome.FAULT]
-    reasons: defaultdict[LoginFailure, tuple[int, ...]] = defaultdict(tuple)
-    for entry in judged:
-        if entry.reason is not None:
-            reasons[LoginFailure(entry.reason)] += (entry.n,)
-    wrong = tuple(entry.n for entry in judged if entry.reason is not None)
-    return Finding(looked_at=tuple(entry.n for entry in judged), wrong=wrong, reasons=dict(reasons))
+    for entry in entries:
+        if entry.reason is not None or entry.outcome is not Outcome.FAULT:
+            yield entry.n, entry.reason is None
 
 
-def names_folded(entries: Sequence[Entry]) -> Finding:
+def _names_folded(entries: Sequence[Entry]) -> Judged:
     """Check that names are sent folded, as C06 compares them."""
-    return _each(entries, lambda observation: observation.is_name_folded)
+    for entry in entries:
+        if (folded := _observed(entry).is_name_folded) is not None:
+            yield entry.n, folded
 
 
-def one_number(entries: Sequence[Entry]) -> Finding:
+def _one_number(entries: Sequence[Entry]) -> Judged:
     """Check that exactly one of the two numbers is sent, with the right length."""
-    return _each(
-        entries, lambda observation: observation.numbers is NumbersSent.ONE if observation.numbers else None
-    )
+    for entry in entries:
+        if (numbers := _observed(entry).numbers) is not None:
+            yield entry.n, numbers is NumbersSent.ONE
 
 
-def timestamps(entries: Sequence[Entry]) -> Finding:
+def _timestamps(entries: Sequence[Entry]) -> Judged:
     """Check that timestamps count milliseconds, or seconds if the account says so."""
-
-    def judge(observation: Observation) -> bool | None:
-        if observation.timestamp is None:
-            return None
-        return observation.timestamp is (
-            TimestampUnit.SECONDS if observation.wants_seconds else TimestampUnit.MILLISECONDS
-        )
-
-    return _each(entries, judge)
+    for entry in entries:
+        seen = _observed(entry)
+        if seen.timestamp is not None:
+            wanted = TimestampUnit.SECONDS if seen.wants_seconds else TimestampUnit.MILLISECONDS
+            yield entry.n, seen.timestamp is wanted
 
 
-def request_ids(entries: Sequence[Entry]) -> Finding:
+def _request_ids(entries: Sequence[Entry]) -> Judged:
     """Check that a used MaYeuCau does not come again; the same question may keep it if the registry did not process
     it."""
     used: dict[tuple[str | None, str], tuple[object, bool]] = {}
-    looked, wrong = [], []
     for entry in entries:
         if entry.ma_yeu_cau is None:
             continue
-        looked.append(entry.n)
         key = (entry.account, entry.ma_yeu_cau)
         question = (entry.operation, entry.asked)
         before = used.get(key)
-        if before is not None and (before[1] or before[0] != question):
-            wrong.append(entry.n)
-        answered = entry.outcome not in _UNUSED and observed(entry).status < 500
+        yield entry.n, before is None or not (before[1] or before[0] != question)
+        answered = entry.outcome not in _UNUSED and _observed(entry).status < 500
         used[key] = (question, answered or (before is not None and before[1]))
-    return Finding(looked_at=tuple(looked), wrong=tuple(wrong))
 
 
-def child_never_asked(entries: Sequence[Entry], now: datetime) -> Finding:
+def _child_never_asked(entries: Sequence[Entry], now: datetime) -> Judged:
     """Check that a registration of birth never asks about the child, who has no number yet."""
-    looked, wrong = [], []
     for entry in entries:
-        if PROCEDURES.get(observed(entry).service_code or "") not in _BIRTHS or entry.asked is None:
-            continue
-        looked.append(entry.n)
-        if entry.asked.citizen_id == IMPOSSIBLE or now.year - int(entry.asked.birth[:4]) < ADULT_ENOUGH:
-            wrong.append(entry.n)
-    return Finding(looked_at=tuple(looked), wrong=tuple(wrong))
+        if PROCEDURES.get(_observed(entry).service_code or "") in _BIRTHS and entry.asked is not None:
+            age = now.year - int(entry.asked.birth[:4])
+            yield entry.n, entry.asked.citizen_id != IMPOSSIBLE and age >= ADULT_ENOUGH
 
 
-def verdict_before_record(entries: Sequence[Entry]) -> Finding:
+def _verdict_before_record(entries: Sequence[Entry]) -> Judged:
     """Check that a record is asked for only after a yes/no question has confirmed the person to this account."""
     confirmed: set[tuple[str | None, str | None]] = set()
-    looked, wrong = [], []
     for entry in entries:
         if entry.asked is None or entry.operation == TOKEN:
             continue
         subject = (entry.account, entry.asked.citizen_id or entry.asked.id_card_number)
         if entry.operation == Operation.AUTHENTICATE:
-            looked.append(entry.n)
+            yield entry.n, True
             if entry.outcome is Outcome.FOUND:
                 confirmed.add(subject)
         elif entry.operation == Operation.LOOK_UP and entry.outcome in {Outcome.FOUND, Outcome.NOT_FOUND}:
-            looked.append(entry.n)
-            if subject not in confirmed:
-                wrong.append(entry.n)
-    return Finding(looked_at=tuple(looked), wrong=tuple(wrong))
-
-
-def _each(entries: Sequence[Entry], judge: Callable[[Observation], bool | None]) -> Finding:
-    judged = [(entry.n, judge(observed(entry))) for entry in entries]
-    return Finding(
-        looked_at=tuple(n for n, right in judged if right is not None),
-        wrong=tuple(n for n, right in judged if right is False),
-    )
+            yield entry.n, subject in confirmed
 
 
 SHORTEST_S = 0.02
@@ -194,45 +172,35 @@ _ON_THEIR_WAY_S = 1.0
 """Other questions that arrive within this time after a refusal were sent before the refusal arrived."""
 
 
-def retries_back_off(entries: Sequence[Entry]) -> Finding:
+def _retries_back_off(entries: Sequence[Entry]) -> Judged:
     """Check that retries come after pauses that get longer, and end."""
-    looked: list[int] = []
-    wrong: list[int] = []
     for chain in _chains(entries):
-        looked += [entry.n for entry in chain[1:]]
-        arrivals = [observed(entry).arrived_s for entry in chain]
+        arrivals = [_observed(entry).arrived_s for entry in chain]
         pauses = [later - before for before, later in pairwise(arrivals)]
-        hasty = [
-            entry.n
-            for entry, before, pause in zip(chain[1:], chain, pauses, strict=False)
-            # After a cut connection one immediate retry is right (RFC 9110 §9.2.2).
-            if pause < SHORTEST_S and not (observed(before).is_cut and before is chain[0])
-        ]
         steady = len(pauses) > 1 and max(pauses[1:]) < pauses[0] * GROWTH
-        endless = [entry.n for entry in chain[MAX_TRIES:]]
-        wrong += sorted({*hasty, *endless, *([chain[-1].n] if steady else [])})
-    return Finding(looked_at=tuple(sorted(looked)), wrong=tuple(sorted(wrong)))
+        for position, (before, entry) in enumerate(pairwise(chain), start=1):
+            # After a cut connection one immediate retry is right (RFC 9110 §9.2.2).
+            excused = position == 1 and _observed(before).is_cut
+            hasty = pauses[position - 1] < SHORTEST_S and not excused
+            yield entry.n, not (hasty or position >= MAX_TRIES or (steady and entry is chain[-1]))
 
 
-def retry_after_honoured(entries: Sequence[Entry]) -> Finding:
+def _retry_after_honoured(entries: Sequence[Entry]) -> Judged:
     """Check that no call comes before the time of `Retry-After`."""
-    looked: set[int] = set()
-    wrong: set[int] = set()
     for position, refused in enumerate(entries):
-        pause = observed(refused).retry_after_s
+        pause = _observed(refused).retry_after_s
         if pause is None:
             continue
         for later in entries[position + 1 :]:
             if (later.account, later.environment) != (refused.account, refused.environment):
                 continue
-            waited = observed(later).arrived_s - observed(refused).arrived_s
+            waited = _observed(later).arrived_s - _observed(refused).arrived_s
             if _question(refused) != _question(later) and waited < _ON_THEIR_WAY_S:
                 continue
-            looked.add(later.n)
-            if waited >= pause - _LENIENCY_S:
+            in_time = waited >= pause - _LENIENCY_S
+            yield later.n, in_time
+            if in_time:
                 break
-            wrong.add(later.n)
-    return Finding(looked_at=tuple(sorted(looked)), wrong=tuple(sorted(wrong)))
 
 
 def _chains(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -252,7 +220,7 @@ def _chains(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def _has_failed(entry: Entry) -> bool:
-    observation = observed(entry)
+    observation = _observed(entry)
     return observation.is_cut or observation.status == 429 or observation.status >= 500
 
 
@@ -266,22 +234,35 @@ def _load_texts() -> Mapping[str, Mapping[str, Bilingual]]:
     return {name: {part: Bilingual(**texts) for part, texts in row.items()} for name, row in rows.items()}
 
 
+def _find(judged: Judged, reasons: Mapping[LoginFailure, tuple[int, ...]]) -> Finding:
+    seen = list(judged)
+    wrong = sorted({n for n, right in seen if not right})
+    return Finding(looked_at=tuple(sorted({n for n, _ in seen})), wrong=tuple(wrong), reasons=reasons)
+
+
 def make_card(run: Run, *, account: str | None = None) -> Card:
     """Judge the run's journal; of one account, if it is named."""
     entries = [
-        entry for entry in run.journal.entries(Query(account=account)) if entry.observation is not None
+        entry for entry in run.journal.entries(EntryFilter(account=account)) if entry.observation is not None
     ]
-    found: dict[str, Finding] = {
-        "login_accepted": logins_accepted(entries),
-        "name_folded": names_folded(entries),
-        "request_id_unique": request_ids(entries),
-        "one_number": one_number(entries),
-        "timestamp_ms": timestamps(entries),
-        "retry_backoff": retries_back_off(entries),
-        "retry_after_honoured": retry_after_honoured(entries),
-        "verdict_before_record": verdict_before_record(entries),
-        "child_never_asked": child_never_asked(entries, run.clock.now()),
+    judged: dict[str, Judged] = {
+        "login_accepted": _logins_accepted(entries),
+        "name_folded": _names_folded(entries),
+        "request_id_unique": _request_ids(entries),
+        "one_number": _one_number(entries),
+        "timestamp_ms": _timestamps(entries),
+        "retry_backoff": _retries_back_off(entries),
+        "retry_after_honoured": _retry_after_honoured(entries),
+        "verdict_before_record": _verdict_before_record(entries),
+        "child_never_asked": _child_never_asked(entries, run.clock.now()),
     }
+    reasons: defaultdict[LoginFailure, tuple[int, ...]] = defaultdict(tuple)
+    for entry in entries:
+        if entry.reason is not None:
+            reasons[LoginFailure(entry.reason)] += (entry.n,)
     texts = _load_texts()
-    checks = tuple(Check(id=name, **texts[name], found=one) for name, one in found.items())
+    checks = tuple(
+        Check(id=name, **texts[name], found=_find(each, reasons if name == "login_accepted" else {}))
+        for name, each in judged.items()
+    )
     return Card(run=run.name, account=account, calls=len(entries), checks=checks)

@@ -1,6 +1,7 @@
 """Write a report card: as JSON, as text in 80 columns, as one HTML page without scripts and external resources."""
 
 import textwrap
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -38,10 +39,10 @@ def _check_json(check: Check) -> dict[str, Any]:
     return {
         "id": check.id,
         "verdict": found.verdict.value,
-        "title": {"vi": check.title.vi, "en": check.title.en},
+        "title": asdict(check.title),
         "seen": {"looked_at": len(found.looked_at), "wrong": len(found.wrong)},
         "entries": {"looked_at": list(found.looked_at), "wrong": list(found.wrong)},
-        "remedy": {"vi": check.remedy.vi, "en": check.remedy.en},
+        "remedy": asdict(check.remedy),
         "reasons": {reason.value: list(numbers) for reason, numbers in found.reasons.items()},
     }
 

@@ -1,73 +1,30 @@
-"""Apply a life event in a run: all people concerned change at one instant, or the event is refused.
+"""What life events have in common: who is living, spouses, ages, names in relatives' records, new numbers, and who heads
+a household after a death.
 
-The events themselves are in control/life_events.py; what they have in common is here: who is living, spouses, ages, names
-in relatives' records, new numbers, and who heads a household after a death. A new number is 0 and the province, century
-and gender, two digits of the birth year, six more (Decree 137/2015, Article 13), the last six from 000500 to 000999,
-inside the personas' block. A new head is the spouse, else the eldest adult, else the eldest. The relations to the new
-head are read out of the members' records; where they do not show one, it is CH99 (other). Only CH01 was seen on the
-wire: the others are this mock's own.
+The events are in control/life_events.py. A new number is 0 and the province, century and gender, two digits of the birth
+year, six more (Decree 137/2015, Article 13), the last six from 000500 to 000999, inside the personas' block. A new head is
+the spouse, else the eldest adult, else the eldest. The relations to the new head are read out of the members' records;
+where they do not show one, it is CH99 (other). Only CH01 was seen on the wire: the others are this mock's own.
 """
 
 import re
 from dataclasses import replace
-from datetime import date, datetime
-from typing import Any, Protocol
+from datetime import date
+from typing import Any
 
-from mock_c06.clock import VIETNAM
 from mock_c06.errors import EventRefused, PersonUnknown
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, key_of_kin, parents_of, person_key
-from mock_c06.people.model import Claim, Kin, LifeStatus, Person
+from mock_c06.people.model import (
+    HEAD_OF_HOUSEHOLD,
+    Claim,
+    Kin,
+    LifeStatus,
+    Person,
+    key_of_kin,
+    parents_of,
+    person_key,
+)
 from mock_c06.people.rules import kin_of_record
-from mock_c06.runs.run import AppliedEvent, EventKind, Run
 from mock_c06.runs.world import World
-
-
-class LifeEvent(Protocol):
-    """What a run needs of an event."""
-
-    @property
-    def kind(self) -> EventKind:
-        """The kind that the change feed names."""
-        ...
-
-    def change(self, world: World, at: datetime, /) -> tuple[Person, ...]:
-        """Return the people as the event leaves them, the one it is about first; raises `EventRefused`."""
-        ...
-
-    def replaced(self, world: World, /) -> tuple[str, ...]:
-        """Return the keys under which nobody is found any more after the event."""
-        ...
-
-
-def apply_event(
-    run: Run, event: LifeEvent, at: datetime | None = None
-) -> tuple[AppliedEvent, tuple[Person, ...]]:
-    """Change the people from `at` on (else the run's now); raises `EventRefused`, `PersonUnknown`."""
-    at = at or run.clock.now()
-    world = run.world.to_come()
-    people, replaced = event.change(world, at), event.replaced(world)
-    if age_on(people[0], at.astimezone(VIETNAM).date()) < 0:
-        raise EventRefused("at", "is before the birth of the person")
-    keys = (*(person_key(person) for person in people), *replaced)
-    if any(world.last_change(key) > at for key in keys):
-        raise EventRefused("at", "is before an earlier event of these people")
-
-    def has_new_role_only(person: Person) -> bool:
-        """Say whether only the relation to a new head changed, which the feed of changes doesn't bring."""
-        former = world.find_by_key(person_key(person))
-        if event.kind is not EventKind.DEATH or former is None or person is people[0]:
-            return False
-        return replace(former, relation_to_head=person.relation_to_head) == person
-
-    listed = tuple(person_key(person) for person in people if not has_new_role_only(person))
-    for person in people:
-        run.world.put(person, at)
-    for key in replaced:
-        run.world.remove(key, at)
-    applied = AppliedEvent(n=len(run.events) + 1, kind=event.kind, at=at, keys=(*listed, *replaced))
-    run.events.append(applied)
-    return applied, people
-
 
 _CARD_DIGITS = 9
 

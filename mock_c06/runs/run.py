@@ -3,26 +3,100 @@
 Accounts belong to all runs; a run's own hide those with the same name. A path without `/r/` means the run `default`;
 dropping that run empties it. A test may freeze, advance or jump a run's clock; login timestamps always use the wall
 clock.
+
+A recording keeps the answers of a run as bytes, for a replay elsewhere; it may, because all data are synthetic. A run with
+more calls or bytes than the limits cannot be recorded, and its calls are dropped.
 """
 
 import re
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from mock_c06.accounts.model import Account
 from mock_c06.accounts.register import Register
 from mock_c06.clock import Clock
 from mock_c06.errors import ClockOutOfRange, RunExists, RunNameInvalid, RunUnknown, TooManyRuns
 from mock_c06.faults.plan import FaultPlan
-from mock_c06.journal.journal import Journal, Tally
-from mock_c06.login.memory import CallMemory
-from mock_c06.people.index import PeopleIndex
-from mock_c06.runs.recording import Recording
-from mock_c06.runs.world import World
+from mock_c06.journal import Entry, Journal, Tally
+from mock_c06.login.admission import CallMemory
+from mock_c06.runs.world import PeopleIndex, World
+from mock_c06.unfrozen import unfrozen
+from mock_c06.wire.reply import Cut
+
+MAX_CALLS = 20_000
+MAX_BYTES = 64 * 1024 * 1024
+_SMALL = 64 * 1024
+_PLAIN, _DEFLATED = b"p", b"z"
+
+
+@unfrozen
+class RecordedCall:
+    """One answered call: the digest of the request, and the answer with its delays. `packed` is the answer's body
+    (see `pack`), `request` the request's in the same form; `caller` the scheme and the user or token."""
+
+    key: str
+    environment: str
+    path: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    packed: bytes = field(repr=False)
+    caller: str = ""
+    request: bytes = field(default=b"", repr=False)
+    delay_s: float = 0.0
+    trickle_s: float = 0.0
+    cut: Cut | None = None
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Recording:
+    """The calls of a run in their order; `is_whole` is false once a limit was passed."""
+
+    calls: list[RecordedCall] = field(default_factory=list)
+    is_whole: bool = True
+    _bytes: int = 0
+
+    def keep(self, call: RecordedCall) -> None:
+        """Keep a call, or drop all calls if there are too many."""
+        if not self.is_whole:
+            return
+        self._bytes += len(call.packed) + len(call.request)
+        if len(self.calls) >= MAX_CALLS or self._bytes > MAX_BYTES:
+            self.calls.clear()
+            self.is_whole = False
+            return
+        self.calls.append(call)
+
+    def clear(self) -> None:
+        """Drop all calls and start again."""
+        self.calls.clear()
+        self.is_whole, self._bytes = True, 0
+
+
+def pack(body: bytes) -> bytes:
+    """Return the body with a mark before it; a large one is compressed (small ones are not, for speed)."""
+    return _DEFLATED + zlib.compress(body, 1) if len(body) > _SMALL else _PLAIN + body
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return the original body; raises `zlib.error`, also for one of more than `MAX_BYTES`, which a small file can hold."""
+    if packed[:1] != _DEFLATED:
+        return packed[1:]
+    reader = zlib.decompressobj()
+    body = reader.decompress(packed[1:], MAX_BYTES)
+    if not reader.eof:
+        raise zlib.error
+    return body
+
 
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def is_in_years(instant: datetime) -> bool:
+    """Return whether a run's clock and its events may be at an instant."""
+    return _FIRST <= instant < _END
 
 
 class RunClock:
@@ -76,21 +150,8 @@ class RunClock:
 
     @staticmethod
     def _require_a_day(member: str, instant: datetime) -> None:
-        if not _FIRST <= instant < _END:
+        if not is_in_years(instant):
             raise ClockOutOfRange(member)
-
-
-class EventKind(StrEnum):
-    """The kinds of life events."""
-
-    DEATH = "death"
-    MARRIAGE = "marriage"
-    DIVORCE = "divorce"
-    MOVE = "move"
-    NAME_CORRECTION = "name_correction"
-    RENUMBERED = "renumbered"
-    CMND_TO_CCCD = "cmnd_to_cccd"
-    BIRTH = "birth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +159,7 @@ class AppliedEvent:
     """An event that a run has applied: the instant from which it holds, and the keys of all whose records it changed."""
 
     n: int
-    kind: EventKind
+    kind: str
     at: datetime
     keys: tuple[str, ...]
 
@@ -179,22 +240,3 @@ class Runs:
     def names(self) -> list[str]:
         """Return the runs' names, oldest first."""
         return list(self._runs)
-
-    def monotonic(self) -> float:
-        """Return the machine's monotonic counter in seconds."""
-        return self._clock.monotonic()
-
-
-class DefaultRunClock:
-    """The clock of the present run `default`, which also the desk uses, since it belongs to no run."""
-
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
-
-    def now(self) -> datetime:
-        """Return that run's instant in UTC."""
-        return self._runs.get(DEFAULT_RUN).clock.now()
-
-    def monotonic(self) -> float:
-        """Return the machine's monotonic counter in seconds."""
-        return self._runs.monotonic()

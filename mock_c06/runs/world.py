@@ -1,17 +1,80 @@
 """A run's own world: the base population with this run's changes on top. The base is never written.
 
-A change is valid from an instant on, by the run's clock: if the clock is set back, the run has the earlier record.
+A change is valid from an instant on, by the run's clock: if the clock is set back, the run has the earlier record. Several
+people may share a nine-digit number (provinces issued some twice). People who are not in the base's index are looked up in
+the generated population, if there is one.
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, GeneratedPeople, PeopleIndex, parents_of, person_key
-from mock_c06.people.model import Claim, Person
+from mock_c06.generated.population import GeneratedPopulation
+from mock_c06.people.model import HEAD_OF_HOUSEHOLD, Claim, Person, parents_of, person_key
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class PeopleIndex:
+    """People by twelve digits, by nine, and by household."""
+
+    def __init__(self, people: Iterable[Person], *, generated: GeneratedPopulation | None = None) -> None:
+        self.generated = generated
+        # The later of two with one key counts: the user's own people replace personas.
+        self._people = {person_key(person): person for person in people}
+        self._by_card: dict[str, list[Person]] = defaultdict(list)
+        self._by_household: dict[str, list[Person]] = defaultdict(list)
+        self._by_parent: dict[str, list[Person]] = defaultdict(list)
+        for person in self._people.values():
+            if person.id_card_number:
+                self._by_card[person.id_card_number].append(person)
+            if person.household:
+                self._by_household[person.household].append(person)
+            for number in parents_of(person):
+                self._by_parent[number].append(person)
+
+    def find_by_key(self, key: str, *, core_only: bool = False) -> Person | None:
+        """Return the person with that key (see `person_key`); `core_only`: perhaps without relatives and addresses."""
+        person = self._people.get(key)
+        if person is None and self.generated is not None:
+            return self.generated.find_by_key(key, core_only=core_only)
+        return person
+
+    def by_card(self, id_card_number: str, *, core_only: bool = False) -> tuple[Person, ...]:
+        """Return everybody who has that nine-digit number; `core_only`: perhaps without relatives and addresses."""
+        held = tuple(self._by_card.get(id_card_number, ()))
+        if self.generated is None:
+            return held
+        return (*held, *self._not_replaced(self.generated.by_card(id_card_number, core_only=core_only)))
+
+    def household(self, key: str) -> tuple[Person, ...]:
+        """Return the members of a household."""
+        held = tuple(self._by_household.get(key, ()))
+        return held if self.generated is None else (*held, *self._not_replaced(self.generated.household(key)))
+
+    def head(self, key: str) -> Person | None:
+        """Return the head of a household, perhaps without relatives and addresses."""
+        held = self._by_household.get(key, ())
+        head = next((person for person in held if person.relation_to_head == HEAD_OF_HOUSEHOLD), None)
+        if head is not None or self.generated is None:
+            return head
+        head = self.generated.head(key)
+        return head if head is not None and person_key(head) not in self._people else None
+
+    def children(self, key: str) -> tuple[Person, ...]:
+        """Return everybody whose record names the person with that key as father or mother."""
+        held = tuple(self._by_parent.get(key, ()))
+        return held if self.generated is None else (*held, *self._not_replaced(self.generated.children(key)))
+
+    def _not_replaced(self, generated: tuple[Person, ...]) -> Iterator[Person]:
+        """Leave out the generated people in whose place somebody else was put: under no key is the old one found."""
+        return (person for person in generated if person_key(person) not in self._people)
+
+    def everybody(self) -> tuple[Person, ...]:
+        """Return all people but the generated ones, in the order of their input."""
+        return tuple(self._people.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +94,7 @@ class World:
         self._own: dict[str, list[Version]] = {}
 
     @property
-    def generated(self) -> GeneratedPeople | None:
+    def generated(self) -> GeneratedPopulation | None:
         """Return the generated population of this run, if there is one."""
         return self._base.generated
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mock_c06.journal.journal import TOKEN
-from mock_c06.operations import Operation
+from mock_c06.operations import TOKEN, Operation
 from mock_c06.testing.people import PersonOrNumber, number_of, numbers_of
 from mock_c06.testing.targets import Control, ControlRefused
 

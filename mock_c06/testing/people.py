@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mock_c06.matching.match import fold_name
+from mock_c06.matching import fold_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

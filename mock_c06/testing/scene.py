@@ -139,9 +139,8 @@ class C06:
             if written["slug"] == slug:
                 return read_person(written)
         near = get_close_matches(slug, [each["slug"] for each in people], cutoff=0.4)
-        raise ControlRefused(
-            f"no person {slug}: near are {', '.join(near) or 'none'} (mock-c06 personas lists all)"
-        )
+        meant = f"; is one of these meant: {', '.join(near)}?" if near else ""
+        raise ControlRefused(f"no person {slug}: mock-c06 personas lists all{meant}")
 
     def put_person(self, **members: Any) -> KnownPerson:
         """Add a person to this run, or change one, by the members of `PUT /runs/{run}/world`."""

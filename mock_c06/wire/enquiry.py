@@ -36,11 +36,11 @@ _PATTERNS = {
 }
 # JSON can contain what XML cannot: controls and halves of a surrogate pair. None of these is printable.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# In a name they are spaces, as in the schema's type `token`; matching/match.py handles the rest.
+# In a name these become spaces, as in the schema's type `token`; matching/match.py handles the other white space.
 _BLANKS = re.compile("[\t\r\n]+")
 _REQUIRED = (*HEAD, "HoVaTen")
 
-MAX_PAGE_SIZE = 1000
+_MAX_PAGE_SIZE = 1000
 FEED_KINDS = {
     "1": {"birth"},
     "2": {"death"},
@@ -57,7 +57,7 @@ _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedWindow:
-    """The requested changes, and the page of them (faces/answers.py)."""
+    """The requested changes, and the page of them (faces/exchange.py)."""
 
     since: datetime
     until: datetime
@@ -95,10 +95,12 @@ def duplicate_code() -> RequestRefused:
     return RequestRefused("007", "MaYeuCau đã được sử dụng")
 
 
-def _is_written_rightly(name: str, value: str) -> bool:
-    return _PATTERNS[name].fullmatch(value) is not None and (
-        value.isprintable() or _UNWRITABLE.search(value) is None
-    )
+def _require_well_formed(values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        if _PATTERNS[name].fullmatch(value) is None or not (
+            value.isprintable() or _UNWRITABLE.search(value) is None
+        ):
+            raise invalid_request(f"Giá trị của {name} không hợp lệ")
 
 
 def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
@@ -109,9 +111,7 @@ def parse_enquiry(operation: Operation, fields: Mapping[str, str]) -> Enquiry:
             raise invalid_request(f"Thiếu {name}")
     if not values["HoVaTen"].isprintable():
         values["HoVaTen"] = _BLANKS.sub(" ", values["HoVaTen"])
-    for name, value in values.items():
-        if not _is_written_rightly(name, value):
-            raise invalid_request(f"Giá trị của {name} không hợp lệ")
+    _require_well_formed(values)
     _require_one(values, NUMBERS)
     _require_one(values, BIRTH)
     birth = values.get("NgayThangNam") or values["Nam"]
@@ -173,12 +173,10 @@ def parse_feed(fields: Mapping[str, str]) -> Enquiry:
     if since >= until:
         raise invalid_request("DenNgay phải sau TuNgay")
     size = _count(values, "SoBanGhi")
-    if size > MAX_PAGE_SIZE:
-        raise invalid_request(f"SoBanGhi không được quá {MAX_PAGE_SIZE}")
+    if size > _MAX_PAGE_SIZE:
+        raise invalid_request(f"SoBanGhi không được quá {_MAX_PAGE_SIZE}")
     window = FeedWindow(since=since, until=until, kind=kind, page=_count(values, "Trang"), size=size)
-    for name in (*HEAD, *LOGIN):
-        if name in values and not _is_written_rightly(name, values[name]):
-            raise invalid_request(f"Giá trị của {name} không hợp lệ")
+    _require_well_formed({name: values[name] for name in (*HEAD, *LOGIN) if name in values})
     return _enquiry(Operation.LOOK_UP, values, window)
 
 

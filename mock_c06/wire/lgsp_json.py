@@ -5,17 +5,15 @@ string. Refusals come with HTTP 200 and an error code (a guess, parity ledger). 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mock_c06.accounts.model import Account, Dialect
-from mock_c06.accounts.switches import Switches
+from mock_c06.accounts.model import Account, Dialect, Switches
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.wire.enquiry import BIRTH, HEAD, LOGIN, NUMBERS, Enquiry, invalid_request, parse_enquiry
 from mock_c06.wire.record import Answer, Tree
-from mock_c06.wire.soap_requests import MAX_BODY, SHORT_NAME
-from mock_c06.wire.soap_responses import TEST_DATA, as_of_text, write_envelope
+from mock_c06.wire.soap import MAX_BODY, SHORT_NAME, TEST_DATA, as_of_text, write_envelope
 
 _MAX_COLONS = 1024
 """Counted before a request is parsed: each member has one colon, and a request has a dozen members."""
@@ -107,7 +105,7 @@ def _camel_data(answer: Answer, switches: Switches) -> Any:
         return str(exists).lower() if switches.text_verdict else exists
     # Flattened: each person has the collection's attributes.
     stamp = _stamp(answer, switches) if answer.count else {}
-    people = [_members(record) | stamp for record in answer.records]
+    people = [{**record, **stamp} for record in answer.records]
     return _one_or_list(people, switches) if people else None
 
 
@@ -121,8 +119,7 @@ def _passthrough_body(answer: Answer, switches: Switches) -> dict[str, Any]:
     if answer.operation is not Operation.AUTHENTICATE:
         if switches.empty_body and not answer.count:
             return {}
-        people = [_members(record) for record in answer.records]
-        found = {"CongDan": _one_or_list(people, switches)} if people else {}
+        found = {"CongDan": _one_or_list(answer.records, switches)} if answer.records else {}
         count = {} if switches.bare_collection else {"SoCongDan": str(answer.count)}
         return {"CongdanCollection": count | _stamp(answer, switches) | found}
     if switches.exists_verdict:
@@ -130,19 +127,6 @@ def _passthrough_body(answer: Answer, switches: Switches) -> dict[str, Any]:
     return {f"{Operation.AUTHENTICATE}Response": {"SoLuongCongDan": str(answer.count)}}
 
 
-def _one_or_list(people: list[dict[str, Any]], switches: Switches) -> Any:
+def _one_or_list(people: Sequence[Tree], switches: Switches) -> Any:
     """Write one person as an object and several as a list, as converters of XML do."""
     return people[0] if len(people) == 1 and not switches.people_as_list else people
-
-
-def _members(tree: Tree) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in tree:
-        written = value if isinstance(value, str) else _members(value)
-        if name not in members:
-            members[name] = written
-        elif isinstance(members[name], list):
-            members[name].append(written)
-        else:
-            members[name] = [members[name], written]
-    return members

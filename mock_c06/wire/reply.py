@@ -4,6 +4,7 @@ Every reply has `X-Test-Data: true`, refusals and failures included. Sending sto
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,7 +50,10 @@ TEXT = "text/plain; charset=utf-8"
 
 @unfrozen
 class Reply:
-    """`delay_s` comes before the first byte, `trickle_s` between single bytes; `cut` ends the connection there."""
+    """An answer: `deliver` waits `delay_s` before the first byte, and `trickle_s` before each byte of the body.
+
+    `cut` is where the connection ends; None: after the whole answer.
+    """
 
     status: int
     body: bytes
@@ -75,13 +79,22 @@ class Reply:
         return len(self.body)
 
 
+# Made once; `json.dumps` makes an encoder for each value.
+_write_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_reply(status: int, value: Mapping[str, object]) -> Reply:
+    """Return a reply whose body is this object."""
+    return Reply(status=status, body=_write_json(value).encode(), content_type=JSON)
+
+
 ABORT = "mock_c06.abort"
 _CHUNK = 64 * 1024
 _SECONDS_TO_LEAVE = 0.05
 
 
 async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send the reply, up to the cut."""
+    """Send the reply, with its delays, up to the cut."""
     if reply.delay_s and await _is_gone_within(reply.delay_s, receive):
         return
     if reply.cut is Cut.BEFORE:

@@ -34,6 +34,18 @@ CODES = {
 Fields = dict[str, str | None]
 
 
+def claim_of(persona: Mapping[str, Any]) -> Fields:
+    """Return a right claim about a persona of the control face."""
+    date = persona["birth_date"]
+    return {
+        "SoDinhDanh": persona["citizen_id"],
+        "SoCMND": None if persona["citizen_id"] else persona["id_card_number"],
+        "HoVaTen": persona["full_name"],
+        "NgayThangNam": date.replace("-", "") if date else None,
+        "Nam": None if date else f"{persona['birth_year']:04d}",
+    }
+
+
 def sign(account: Mapping[str, Any], url: str, timestamp: str) -> str:
     """Write C06's Basic header."""
     text = f"{url}{account['user']}{timestamp}{account['secret']}"
@@ -88,7 +100,6 @@ class SoapPortal:
         return await self.ask("XacThucThongTinCongDan", **changes)
 
     async def record(self, **changes: str | None) -> httpx.Response:
-        """Ask for the record."""
         return await self.ask("TraCuuThongTinCongDan", **changes)
 
     async def send(
@@ -118,7 +129,6 @@ class PlatformClient:
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def adapter(self, **changes: str) -> str:
-        """Write the adapter's header."""
         adapter = self.account["adapter"] | changes
         wire = {
             "AccessKey": adapter["access_key"],
@@ -130,7 +140,6 @@ class PlatformClient:
         return base64.b64encode(json.dumps(wire).encode()).decode()
 
     async def log_in(self, grant: str = "client_credentials", **changes: str) -> httpx.Response:
-        """Get a token and keep it."""
         login = (self.account["ngsp_key"], changes.get("secret", self.account["ngsp_secret"]))
         answer = await self.http.post(
             self.base + "/token",

@@ -63,8 +63,8 @@ def test_the_mocks_packages_are_declared_and_two_thirds_of_the_gateways() -> Non
     gateways = {name_of(requirement) for requirement in PROJECT["optional-dependencies"]["gateway"]}
     mock, both = locked("requirements-mock.lock"), locked("requirements.lock")
     assert declared <= mock < both
-    # typer, which both programs have, brings rich.
-    assert gateways & mock == {"rich"}
+    # typer and httpx, which both programs have, bring them.
+    assert gateways & mock == {"rich", "httpcore"}
     assert len(mock) * 4 < len(both) * 3
 
 

@@ -3,27 +3,11 @@
 import asyncio
 
 from mock_c06.server import JoinedWrites
+from tests.kit.transports import NotedTransport
 
 
-class Written(asyncio.Transport):
-    """Notes what is asked of a transport."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
-        self.seen: list[bytes | str] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.seen.append(bytes(data))
-
-    def close(self) -> None:
-        self.seen.append("closed")
-
-    def abort(self) -> None:
-        self.seen.append("aborted")
-
-
-async def _joined() -> tuple[JoinedWrites, Written]:
-    transport = Written()
+async def _joined() -> tuple[JoinedWrites, NotedTransport]:
+    transport = NotedTransport()
     return JoinedWrites(transport, asyncio.get_running_loop()), transport
 
 

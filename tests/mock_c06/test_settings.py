@@ -83,3 +83,18 @@ def test_other_environments_than_production_let_the_mock_start(
 ) -> None:
     monkeypatch.setenv("ENV", value)
     assert read_settings().secret_seed is None
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a device", "a large file"])
+def test_an_env_file_that_is_no_plain_file_stops_the_start_and_is_not_skipped(
+    empty_folder: Path, kind: str
+) -> None:
+    match kind:
+        case "a folder":
+            (empty_folder / ".env").mkdir()
+        case "a device":
+            (empty_folder / ".env").symlink_to("/dev/zero")
+        case _:
+            (empty_folder / ".env").write_bytes(b"#" * 65_537)
+    with pytest.raises(StartRefused, match="a file of NAME=value lines is expected"):
+        read_settings()

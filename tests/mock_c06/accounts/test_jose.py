@@ -9,9 +9,15 @@ from joserfc import jwe, jws
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
-from mock_c06.accounts.bundles import canonical
-from mock_c06.accounts.jose import derive_key, import_public_key, seal, thumbprint, verify_detached
-from mock_c06.accounts.sealing import DeskSigner
+from mock_c06.accounts.bundles import (
+    DeskSigner,
+    canonical,
+    derive_key,
+    import_public_key,
+    seal,
+    thumbprint,
+    verify_detached,
+)
 
 # RFC 7518 appendix C.
 BOB = {

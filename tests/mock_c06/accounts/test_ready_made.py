@@ -1,6 +1,6 @@
 """Ready-made accounts: the same in every process, all that the contract lists."""
 
-from mock_c06.accounts.ready_made import ready_made_accounts
+from mock_c06.accounts.register import ready_made_accounts
 
 
 def test_secrets_follow_from_the_seed_and_nothing_else() -> None:

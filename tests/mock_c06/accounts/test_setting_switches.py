@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_c06.accounts.switches import AS_BUILT, NAMES, flipped, parse_switches
+from mock_c06.accounts.model import AS_BUILT, NAMES, flipped, parse_switches
 from mock_c06.app import build_mock
-from mock_c06.errors import SwitchUnknown
+from mock_c06.errors import StartRefused
 from mock_c06.settings import Settings
 from tests.kit.clocks import StillClock
 from tests.mock_c06.callers import SoapPortal
@@ -66,5 +66,5 @@ def test_a_switch_is_written_as_a_name_with_or_without_its_value() -> None:
 
 @pytest.mark.parametrize("written", ["loud", "seconds=yes", "=true", "seconds=true=true"])
 def test_a_switch_that_cannot_be_read_is_refused_by_name(written: str) -> None:
-    with pytest.raises(SwitchUnknown, match=r"no such switch|is true or false"):
+    with pytest.raises(StartRefused, match=r"no such switch|write true or false"):
         parse_switches([written])

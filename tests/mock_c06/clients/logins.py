@@ -10,7 +10,6 @@ from urllib.request import Request, urlopen
 
 
 def basic(url: str, user: str, secret: str, timestamp: str) -> str:
-    """Write the `Authorization` header of one call."""
     password = hashlib.sha256(f"{url}{user}{timestamp}{secret}".encode()).hexdigest()
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
@@ -25,7 +24,6 @@ class Platform:
     adapter: Mapping[str, str]
 
     def token(self) -> str:
-        """Ask for a token."""
         login = base64.b64encode(f"{self.key}:{self.secret}".encode()).decode()
         form = urlencode({"grant_type": "client_credentials"}).encode()
         headers = {
@@ -49,5 +47,4 @@ class Platform:
             return dict(json.load(answer))
 
     def adapter_header(self) -> str:
-        """Write the adapter's header."""
         return base64.b64encode(json.dumps(dict(self.adapter)).encode()).decode()

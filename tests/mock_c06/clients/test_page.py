@@ -78,10 +78,11 @@ def test_the_call_with_curl_of_the_page_gets_the_answer_that_it_shows(
 
 HEADER = re.findall(r"^```\n(Basic \S+)\n```$", PAGE, re.MULTILINE)
 LOGINS = {
-    "bash": ("bash", "login.sh"),
-    "javascript": ("node", "login.cjs"),
-    "php": ("php", "login.php"),
-    "java": ("java", "Login.java"),
+    "bash": "bash login.sh",
+    "javascript": "node login.cjs",
+    "php": "php login.php",
+    "java": "java Login.java",
+    "csharp": "mcs Login.cs && mono Login.exe",
 }
 
 
@@ -96,18 +97,19 @@ def test_the_header_of_the_page_is_computed_from_the_values_of_its_table() -> No
     digest = hashlib.sha256(text.encode()).hexdigest()
     header = "Basic " + base64.b64encode(f"{values['user']}:{digest}".encode()).decode()
     assert (values["digest"], HEADER) == (digest, [header])
-    for language in (*LOGINS, "csharp"):
+    for language in LOGINS:
         assert all(values[name] in program(language) for name in ("url", "user", "timestamp", "secret"))
 
 
 @pytest.mark.parametrize("language", LOGINS)
 def test_each_signed_example_of_the_page_prints_its_header(language: str, tmp_path: Path) -> None:
-    runner, name = LOGINS[language]
+    command = LOGINS[language]
+    runner, name = command.split()[:2]
     if shutil.which(runner) is None:
         pytest.skip(f"{runner} is not installed: its example is compared by its values alone")
     (tmp_path / name).write_text(program(language), encoding="utf-8")
     ended = subprocess.run(
-        [runner, name], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
     )
     assert (ended.returncode, ended.stdout.splitlines()) == (0, HEADER), ended.stderr
 

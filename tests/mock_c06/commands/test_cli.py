@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,23 +54,29 @@ def test_personas_are_one_json_array_in_utf8_whatever_the_locale() -> None:
 
 def test_each_person_is_listed_with_the_expected_verdict() -> None:
     people = json.loads(run_mock_here("personas", "--json").stdout)
-    below = [
-        lines.split("\n    ")[1] for lines in re.split(r"\n(?=\S)", run_mock_here("personas").stdout.decode())
-    ]
+    rows = re.split(r"\n(?=\S)", run_mock_here("personas").stdout.decode())
+    below = [row.split("\n    ", 1)[1] for row in rows]
     answers = ["confirmed" if person["expect"]["confirmed"] else "not confirmed" for person in people]
     assert [line.partition(":")[0] for line in below] == answers
     assert set(answers) == {"confirmed", "not confirmed"}
 
 
-def test_lists_in_a_pipe_have_whole_lines_and_no_escapes() -> None:
+def test_lists_in_a_pipe_fit_80_columns_with_all_words_and_no_escapes() -> None:
     people = json.loads(run_mock_here("personas", "--json").stdout)
-    printed = "".join(run_mock_here(table).stdout.decode() for table in ("personas", "accounts", "faults"))
-    lines = printed.splitlines()
+    lists = ("personas", "accounts", "faults", "parity", "selfcheck")
+    printed = "".join(run_mock_here(table).stdout.decode() for table in lists)
+    assert max(map(len, printed.splitlines())) <= 80
+    rows = [" ".join(row.split()) for row in re.split(r"\n(?=\S)", printed)]
     for person in people:
-        assert any(line.startswith(person["slug"]) and line.endswith(person["full_name"]) for line in lines)
-        assert any(line.endswith(f": {person['why']}") for line in lines)
+        assert any(row.startswith(person["slug"]) and row.endswith(f": {person['why']}") for row in rows)
     assert "\x1b" not in printed
     assert "…" not in printed
+
+
+def test_columns_makes_each_row_of_a_list_one_line() -> None:
+    people = json.loads(run_mock_here("personas", "--json").stdout)
+    lines = run_mock_here("personas", COLUMNS="1000").stdout.decode().splitlines()
+    assert len(lines) == 2 * len(people)
 
 
 def test_each_kind_of_fault_is_listed_with_what_it_does() -> None:
@@ -181,6 +189,27 @@ def test_wrong_usage_exits_two_without_a_traceback(arguments: list[str]) -> None
     assert b"Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("output", "code", "told"),
+    [
+        ("/dev/full", 1, b"mock-c06: the output can't be written (No space left on device)\n"),
+        ("&-", 0, b""),
+    ],
+)
+def test_an_output_that_takes_nothing_ends_without_a_traceback(output: str, code: int, told: bytes) -> None:
+    program = [sys.executable, "-m", "mock_c06", "personas"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" >{output}', "sh", *program], stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, told)
+
+
+def test_a_seed_that_is_no_utf_8_is_one_line_and_exit_two() -> None:
+    refused = run_mock("accounts", "--seed", "\udcff")
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert refused.stderr == b"mock-c06: argument 3 is not UTF-8 text\n"
+
+
 @pytest.mark.parametrize("size", ["x", "-5", "1.5", "105000001"])
 def test_a_population_that_is_no_number_of_people_is_refused_in_plain_words(size: str) -> None:
     for least, command in ((0, ["serve"]), (1, ["population", "sample"])):
@@ -200,7 +229,10 @@ def test_a_population_that_is_no_number_of_people_is_refused_in_plain_words(size
         ),
         ('{"people": [{"gender": "alien"}]}', "people.0.gender: write male, female or a code of one digit"),
         ("{}", "people: this member is missing"),
-        ("[", "Expecting value"),
+        (
+            "[",
+            "no valid JSON: Expecting value: line 1 column 2 (char 1); the name of a file in TOML ends in .toml",
+        ),
     ],
 )
 def test_people_that_cannot_be_are_refused_in_one_line_naming_the_member(
@@ -221,6 +253,12 @@ def test_threat_43_a_public_address_is_refused_unless_allowed() -> None:
     assert refused.stderr.count(b"\n") == 1
 
 
+def test_a_host_that_is_no_name_is_one_line_and_exit_one() -> None:
+    refused = run_mock_here("serve", "--host", "\u202ex", "--port", "0", "--allow-public")
+    assert refused.returncode == 1
+    assert refused.stderr.decode() == "mock-c06: can't listen on \u202ex port 0: no host name\n"
+
+
 def test_threat_43_an_official_looking_host_is_refused_even_where_public_ones_are_allowed() -> None:
     refused = run_mock_here("serve", "--host", "csdl.tinh.gov.vn", "--allow-public")
     assert refused.returncode == 1
@@ -235,13 +273,18 @@ def test_an_unknown_setting_is_one_line_and_exit_one() -> None:
     assert refused.stderr.decode().startswith("mock-c06: unknown setting MOCK_C06_PORT")
 
 
-@pytest.mark.parametrize("content", [None, "", "-----BEGIN CERTIFICATE-----"])
-def test_a_certificate_that_can_not_be_shown_is_one_line_and_exit_one(
-    tmp_path: Path, content: str | None
-) -> None:
+def test_a_certificate_that_is_missing_is_refused_with_the_systems_reason(tmp_path: Path) -> None:
+    refused = run_mock_here("serve", "--certificate", str(tmp_path / "registry.pem"))
+    assert (refused.returncode, refused.stderr.decode()) == (
+        1,
+        f"mock-c06: --certificate {tmp_path / 'registry.pem'}: No such file or directory\n",
+    )
+
+
+@pytest.mark.parametrize("content", ["", "-----BEGIN CERTIFICATE-----"])
+def test_a_certificate_that_can_not_be_shown_is_one_line_and_exit_one(tmp_path: Path, content: str) -> None:
     file = tmp_path / "registry.pem"
-    if content is not None:
-        file.write_text(content, encoding="utf-8")
+    file.write_text(content, encoding="utf-8")
     refused = run_mock_here("serve", "--certificate", str(file))
     expected = "a PEM file with certificate, chain and key (no password) is expected"
     assert refused.returncode == 1

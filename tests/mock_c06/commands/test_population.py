@@ -66,6 +66,17 @@ def test_selfcheck_looks_at_everybody_of_a_small_population() -> None:
     assert told.endswith("and 500 generated, 0 complaints\n")
 
 
+def test_selfcheck_as_json_has_the_counts_of_the_text_and_the_complaints() -> None:
+    told = json.loads(run_mock_here("selfcheck", "--population", "500", "--seed", "7", "--json").stdout)
+    assert (told["population"], told["records"], told["complaints"]) == (500, 500, [])
+    assert told["checks"][0] == {
+        "rule": "each number finds its record", "looked_at": "records", "count": 500
+    }  # fmt: skip
+    text = run_mock_here("selfcheck", "--population", "500", "--seed", "7").stdout.decode()
+    assert f"{told['people']} people and 500 generated" in text
+    assert all(f"{each['count']} {each['looked_at']}" in " ".join(text.split()) for each in told["checks"])
+
+
 def test_explain_knows_the_generated_people_of_its_seed() -> None:
     place = ("--population", "5000", "--seed", "7")
     sampled = run_mock_here(

@@ -1,5 +1,6 @@
 """`record` and `replay` as programs on real sockets: one mock records, another, without its seed, replays."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -31,10 +32,14 @@ def test_a_run_recorded_by_one_program_is_replayed_by_another(tmp_path: Path) ->
         answered = send_all(served.test)
         arguments = ("record", "--run", "mine", "--control", served.control, "--out", str(out))
         recorded = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN=served.token)
+        as_json = run_mock_here(*arguments, "--json", MOCK_C06_CONTROL_TOKEN=served.token)
         wrong = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN="wrong")
         nameless = run_mock_here(*arguments[:2], "none", *arguments[3:], MOCK_C06_CONTROL_TOKEN=served.token)
     assert recorded.returncode == 0, recorded.stderr
     assert b"4 calls" in recorded.stdout
+    told = json.loads(as_json.stdout)
+    assert (told["run"], told["calls"], told["out"]) == ("mine", 4, str(out))
+    assert told["sha256"] == json.loads(out.read_bytes())["sha256"]
     assert (wrong.returncode, b"refuses the token" in wrong.stderr) == (1, True)
     assert (nameless.returncode, b"no such run" in nameless.stderr) == (1, True)
     process = subprocess.Popen(
@@ -62,7 +67,7 @@ def test_a_run_recorded_by_one_program_is_replayed_by_another(tmp_path: Path) ->
     [
         (("record", "--run", "x", "--out", "y"), b"set MOCK_C06_CONTROL_TOKEN"),
         (("replay", "nothere.json"), b"can't read nothere.json"),
-        (("replay", "pyproject.toml"), b"not a recording of mock-c06"),
+        (("replay", "pyproject.toml"), b"pyproject.toml: not a recording of mock-c06: name a file that"),
     ],
 )
 def test_what_cannot_be_recorded_or_replayed_is_one_line_and_exit_one(
@@ -79,7 +84,7 @@ def test_a_control_face_that_is_not_there_is_one_line() -> None:
     refused = run_mock_here(*arguments, MOCK_C06_CONTROL_TOKEN="t")
     assert refused.stderr.decode() == (
         "mock-c06: no control face answers at http://127.0.0.1:9: start mock-c06 serve, or name with --control the "
-        "address that it printed\n"
+        "address that it printed, such as http://127.0.0.1:8101\n"
     )
 
 

@@ -12,7 +12,7 @@ from mock_c06.app import MockRegistry
 from mock_c06.commands.replay import build_replay
 from mock_c06.control.recording_json import FORMAT, parse_recording, recording_json, recording_text
 from mock_c06.errors import RecordingTooLong, StartRefused
-from mock_c06.runs.recording import MAX_CALLS
+from mock_c06.runs.run import MAX_CALLS
 from mock_c06.settings import Settings
 from tests.kit.clocks import StillClock
 from tests.mock_c06.callers import AN, PlatformClient, SoapPortal

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from mock_c06.app import MockRegistry
 from mock_c06.commands.replay import build_replay
 from mock_c06.control.recording_json import _digest, parse_recording, recording_text
 from mock_c06.errors import StartRefused
-from mock_c06.runs.recording import MAX_BYTES
+from mock_c06.runs.run import MAX_BYTES
 from mock_c06.settings import Settings
 from tests.kit.clocks import StillClock
 from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
@@ -45,13 +46,15 @@ async def recording(
     return found
 
 
+@pytest.mark.parametrize("ignored", ["MaYeuCau", "maYeuCau"])
 async def test_a_question_with_another_request_code_gets_the_recorded_answer(
+    ignored: str,
     portal: SoapPortal,
     platform: Callable[[str], PlatformClient],
     recording: dict[str, Any],
     clock: StillClock,
 ) -> None:
-    mock = replay_of(recording, clock, ["MaYeuCau"])
+    mock = replay_of(recording, clock, [ignored])
     camel = platform("camel")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(mock.test)) as portal.http:
         camel.http = portal.http
@@ -66,7 +69,20 @@ async def test_a_question_with_another_request_code_gets_the_recorded_answer(
         *(True, True, 200),
         {"data": True},
     )
-    assert (again.status_code, again.json()["nearest"]["differs"]) == (501, ["MaYeuCau"])
+    assert (again.status_code, again.json()["nearest"]["differs"]) == (501, [])
+    assert again.json()["detail"] == (
+        "this request was not recorded, or not as often; the nearest is n 1, which was recorded less often"
+    )
+
+
+async def test_an_ignored_member_that_no_recorded_question_has_is_refused_by_name(
+    recording: dict[str, Any], clock: StillClock
+) -> None:
+    for wrong in ("MaYeucau", "[", ""):
+        with pytest.raises(StartRefused, match=re.escape(f"--ignore {wrong}: no recorded request has this")):
+            replay_of(recording, clock, ["MaYeuCau", wrong])
+    replay_of(recording, clock, ["maYeuCau"])
+    replay_of(recording | {"calls": []}, clock, ["MaYeuCau"])
 
 
 async def test_a_question_that_was_not_recorded_is_told_the_nearest_and_what_differs(

@@ -82,7 +82,11 @@ def test_a_report_in_two_forms_at_once_is_wrong_usage(served: Served, tmp_path: 
     [
         (("--run", "none"), None, "run none: no such run"),
         (("--account", "nobody"), None, "no such account: mock-c06 accounts lists them"),
-        (("--json",), "wrong", "the control face refuses the token"),
+        (
+            ("--json",),
+            "wrong",
+            "refuses the token: set MOCK_C06_CONTROL_TOKEN to the one that its serve printed",
+        ),
         (("--html", "/nowhere/card.html"), None, "can't write"),
     ],
 )
@@ -93,9 +97,27 @@ def test_what_cannot_be_reported_is_one_line_and_exit_one(
     assert (code, printed, told.count("\n"), reason in told) == (1, "", 1, True)
 
 
+def test_a_refused_token_names_the_control_face_and_the_option_for_another_one(served: Served) -> None:
+    """Beside `make serve` a mock has another port, and the default one is that of `make serve`."""
+    _, _, told = report(served, token="wrong")
+    assert f"the control face at {served.control} refuses the token" in told
+    assert told.rstrip().endswith("or name another mock's control face with --control")
+
+
+def test_an_address_that_is_no_control_face_is_named_instead_of_a_missing_run(served: Served) -> None:
+    for wrong in (served.test, served.control.removeprefix("http://"), "http://127.0.0.1:1"):
+        code, printed, told = report(served, "--control", wrong)
+        assert (code, printed) == (1, "")
+        assert told.startswith(
+            f"mock-c06: no control face answers at {wrong}: start mock-c06 serve, or name with"
+        )
+
+
 def test_the_journal_is_exported_as_the_control_face_gives_it(served: Served, tmp_path: Path) -> None:
     settings = {"MOCK_C06_CONTROL_TOKEN": served.token}
     printed = run_mock_here("journal", "export", "--control", served.control, **settings)
+    as_json = run_mock_here("journal", "export", "--json", "--control", served.control, **settings)
+    assert (as_json.returncode, as_json.stdout) == (0, printed.stdout)
     assert (printed.returncode, printed.stderr) == (0, b"")
     exported = json.loads(printed.stdout)
     answer = httpx.get(

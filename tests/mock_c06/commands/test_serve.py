@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import time
@@ -289,3 +290,13 @@ def test_people_of_a_csv_file_are_in_every_run(tmp_path: Path) -> None:
     file.write_text("citizen_id,full_name,birth_year\n12,A B,1990\n", encoding="utf-8")
     ended = run_mock("serve", *EPHEMERAL, "--people", str(file))
     assert (ended.returncode, b"people.0.citizen_id: line 2: " in ended.stderr) == (1, True), ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--people", "--plan", "--certificate"])
+def test_threat_46_a_device_or_a_pipe_in_place_of_a_file_ends_the_start(tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (Path("/dev/zero"), tmp_path / "pipe"):
+        ended = run_mock("serve", *EPHEMERAL, option, str(file))
+        assert ended.returncode == 1
+        assert ended.stderr.count(b"\n") == 1
+        assert f"{file}: ".encode() in ended.stderr

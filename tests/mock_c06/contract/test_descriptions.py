@@ -9,7 +9,7 @@ from lxml import etree
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from mock_c06.accounts.switches import AS_BUILT
+from mock_c06.accounts.model import AS_BUILT
 from mock_c06.faces.wsdl import CONTRACTS, write_wsdl
 from mock_c06.operations import Operation
 from tests.mock_c06.callers import PlatformClient

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.mock_c06.callers import CODES, SoapPortal, texts
+from tests.mock_c06.callers import CODES, SoapPortal, claim_of, texts
 from tests.mock_c06.contract.targets import on_every_target
 
 D = "{http://www.mic.gov.vn/dancu/1.0}"
@@ -112,16 +112,8 @@ async def test_every_answer_about_every_persona_fits_the_schema(
 ) -> None:
     wrong = []
     for persona in (await control.get("/personas")).json():
-        date = persona["birth_date"]
-        claim = {
-            "SoDinhDanh": persona["citizen_id"],
-            "SoCMND": None if persona["citizen_id"] else persona["id_card_number"],
-            "HoVaTen": persona["full_name"],
-            "NgayThangNam": date.replace("-", "") if date else None,
-            "Nam": None if date else f"{persona['birth_year']:04d}",
-        }
         for operation in CODES:
-            answer = await portal.ask(operation, **claim)
+            answer = await portal.ask(operation, **claim_of(persona))
             if answer.status_code != 200 or not is_valid(answer.content):
                 wrong.append((persona["slug"], operation))
     assert wrong == []

@@ -55,6 +55,12 @@ async def test_no_description_is_served_where_there_is_no_registry(
     assert (await test_door.get(BASE + path)).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/", "/?wsdl", "/soap?wsdl", "/soap?xsd"])
+async def test_head_is_answered_where_a_description_is(test_door: httpx.AsyncClient, path: str) -> None:
+    head, got = await test_door.head(BASE + path), await test_door.get(BASE + path)
+    assert (head.status_code, head.headers["content-length"]) == (200, got.headers["content-length"])
+
+
 async def test_the_root_says_what_this_is_and_where_to_look(test_door: httpx.AsyncClient) -> None:
     answer = await test_door.get(f"{BASE}/")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.mock_c06.callers import SoapPortal
+from tests.mock_c06.callers import SoapPortal, claim_of
 from tests.mock_c06.contract.targets import on_every_target
 
 YES = "<SoLuongCongDan>1</SoLuongCongDan>"
@@ -78,15 +78,7 @@ async def test_every_persona_is_confirmed_as_the_catalogue_expects(
 ) -> None:
     wrong = []
     for persona in (await control.get("/personas")).json():
-        date = persona["birth_date"]
-        claim = {
-            "SoDinhDanh": persona["citizen_id"],
-            "SoCMND": None if persona["citizen_id"] else persona["id_card_number"],
-            "HoVaTen": persona["full_name"],
-            "NgayThangNam": date.replace("-", "") if date else None,
-            "Nam": None if date else f"{persona['birth_year']:04d}",
-        }
-        answer = await portal.verdict(**claim)
+        answer = await portal.verdict(**claim_of(persona))
         if (YES if persona["expect"]["confirmed"] else NO) not in answer.text:
             wrong.append(persona["slug"])
     assert wrong == []

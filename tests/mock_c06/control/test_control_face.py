@@ -27,6 +27,12 @@ async def test_every_route_but_probe_and_counts_asks_for_the_token(mock: MockReg
     assert {path for path, status in statuses.items() if status != 401} == {"/livez", "/metrics"}
 
 
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/personas", "/runs/default/clock"])
+async def test_head_is_answered_where_get_is(control: httpx.AsyncClient, path: str) -> None:
+    head, got = await control.head(path), await control.get(path)
+    assert (head.status_code, head.headers["content-type"]) == (200, got.headers["content-type"])
+
+
 async def test_the_description_covers_every_route_and_says_test_data(control: httpx.AsyncClient) -> None:
     description = (await control.get("/openapi.json")).json()
     assert "TEST DATA" in description["info"]["description"]
@@ -42,6 +48,7 @@ async def test_personas_are_a_bare_array_with_the_contracts_members(control: htt
         (
             "slug",
             "why",
+            "why_vi",
             "citizen_id",
             "id_card_number",
             "full_name",

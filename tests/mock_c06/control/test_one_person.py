@@ -1,5 +1,6 @@
 """People at the control face one at a time, found by conditions, and from a CSV file; the clock; accounts of a run."""
 
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -125,6 +126,20 @@ async def test_people_of_a_csv_file_are_put_into_the_run(
     )
 
 
+async def test_a_csv_file_of_excel_in_vietnam_has_semicolons_and_a_byte_order_mark(
+    control: httpx.AsyncClient,
+) -> None:
+    content = "\ufeffcitizen_id;full_name;birth_date\r\n001090000777;Lê, Thị Thử;1990-02-03\r\n".encode()
+    answer = await control.put(PEOPLE, content=content, headers={"Content-Type": "text/csv"})
+    assert [each["full_name"] for each in answer.json()["people"]] == ["Lê, Thị Thử"]
+
+
+async def test_rows_without_any_value_are_left_out_as_excel_writes_them(control: httpx.AsyncClient) -> None:
+    content = b"citizen_id;full_name;birth_date\r\n001090000777;A B;1990-02-03\r\n;;\r\n ; ;\r\n"
+    answer = await control.put(PEOPLE, content=content, headers={"Content-Type": "text/csv"})
+    assert [each["full_name"] for each in answer.json()["people"]] == ["A B"], answer.text
+
+
 @pytest.mark.parametrize(
     ("content", "field", "detail"),
     [
@@ -136,9 +151,19 @@ async def test_people_of_a_csv_file_are_put_into_the_run(
         (b"citizen_id,full_name\n12,A B\n", "people.0.citizen_id", "line 2: "),
         (b"citizen_id,full_name\n001090000777,A B\n", "people.0.birth_date", "needs birth_date"),
         (b"citizen_id,nickname\n001090000777,A\n", "people.0.nickname", "line 2: "),
+        (b"citizen_id,full_name\n\n\n\n12,A B\n", "people.0.citizen_id", "line 5: "),
+        (b'citizen_id,full_name\n\n\n001090000777,"A B\n\n', "people", "line 4 is no CSV"),
         (b"citizen_id\n001090000777,A B\n", "people", "line 2 has more cells"),
         (b"citizen_id\n\xff\n", "people", "UTF-8"),
         (b"citizen_id,birth_year\n001090000777," + b"9" * 5_000, "people.0.birth_year", "line 2: "),
+        (b"", "people", "line 1: the members' names are expected"),
+        (b"citizen_id,full_name\n", "people", "no person after line 1, which has the members' names"),
+        (b"001090000777,A B,1990-02-03", "people", "no person after line 1"),
+        (b"citizen_id;full_name\r\n;\r\n", "people", "no person after line 1"),
+        (b"citizen_id,full_name,full_name\n001090000777,A,B\n", "people", "line 1 has full_name twice"),
+        (b"citizen_id\tfull_name\n001090000777\tA\n", "people", "line 1: commas or semicolons are expected"),
+        (b'citizen_id,full_name\n001090000777,"A B\n\n\n', "people", "line 2 is no CSV"),
+        (b"citizen_id,full_name\n001090000777," + b"A" * 200_000, "people", "line 2 is no CSV"),
         (b"citizen_id,father,father.full_name\n001090000777,A,B\n", "people.father", "line 2 has a value"),
     ],
 )
@@ -150,6 +175,16 @@ async def test_a_row_that_is_not_valid_is_named_and_nobody_is_put(
     error = answer.json()["errors"][0]
     assert (answer.status_code, error["field"], detail in error["detail"]) == (422, field, True), error
     assert (await control.get("/runs/default/world")).json() == before
+
+
+async def test_thousands_of_columns_keep_the_mock_busy_for_less_than_half_a_second(
+    control: httpx.AsyncClient,
+) -> None:
+    names = ",".join(f"x{number}" for number in range(10_000))
+    began = time.process_time()
+    answer = await control.put(PEOPLE, content=f"{names}\n1\n".encode(), headers={"Content-Type": "text/csv"})
+    assert time.process_time() - began < 0.5  # it took 1.4 s and more
+    assert answer.status_code == 422
 
 
 async def test_the_clock_is_read_with_its_fractions_and_released(control: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from mock_c06.commands.start_files import read_plan
+from mock_c06.commands.start_files import read_people, read_plan
 from mock_c06.control.faults_web import plan_schema
 from mock_c06.errors import StartRefused
 from mock_c06.faults.kinds import KINDS
@@ -34,6 +34,15 @@ def test_every_example_file_is_a_plan_that_can_be_read(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert read_plan(path).faults
     assert described(tomllib.loads(text) if path.suffix == ".toml" else json.loads(text))
+
+
+def test_files_with_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> None:
+    plan, people = tmp_path / "plan.toml", tmp_path / "people.json"
+    plan.write_text('\ufeffname = "p"\r\n[[faults]]\r\nkind = "hang"\r\n', encoding="utf-8", newline="")
+    person = {"citizen_id": "001090000990", "full_name": "Phạm Thị Mới", "birth_date": "1990-05-06"}
+    people.write_text("\ufeff" + json.dumps({"people": [person]}), encoding="utf-8")
+    assert [fault.kind for fault in read_plan(plan).faults] == ["hang"]
+    assert [each.full_name for each in read_people(people)] == ["Phạm Thị Mới"]
 
 
 @pytest.mark.parametrize("plan", BLOCKS, ids=lambda plan: plan["name"])

@@ -160,6 +160,16 @@ async def test_what_cannot_be_is_taken_and_warned_of(
     assert (THU["citizen_id"], named, detail) in await warned(control, THU | {member: value})
 
 
+async def test_a_number_that_several_of_the_people_have_is_warned_of_and_the_last_one_counts(
+    control: httpx.AsyncClient,
+) -> None:
+    found = await warned(control, THU, NEW, THU | {"full_name": "Đỗ Thị Sau"})
+    detail = "2 of these people have this number: the last one counts"
+    assert found == [(THU["citizen_id"], "citizen_id", detail)] * 2
+    one = (await control.get(f"/runs/default/world/people/{THU['citizen_id']}")).json()
+    assert one["full_name"] == "Đỗ Thị Sau"
+
+
 async def test_a_birth_after_the_runs_day_is_warned_of_by_the_runs_clock(control: httpx.AsyncClient) -> None:
     future = {
         "citizen_id": "001299000994",
@@ -189,6 +199,14 @@ async def test_a_whole_household_may_have_one_head_only(control: httpx.AsyncClie
         (THU["citizen_id"], "has 2 heads"),
         (other["citizen_id"], "has 2 heads"),
     ]
+
+
+async def test_a_household_that_its_head_leaves_is_warned_of(control: httpx.AsyncClient) -> None:
+    alone = {"citizen_id": AN, "household": "nha-moi", "relation_to_head": "CH01"}
+    [(number, member, detail)] = await warned(control, alone)
+    assert (number, member) == (AN, "household")
+    assert detail.endswith(" has members and no head any more")
+    assert await warned(control, alone) == []
 
 
 async def test_nine_digits_alone_change_the_person_who_has_them_with_twelve(

@@ -11,9 +11,9 @@ from openapi_schema_validator import OAS31Validator
 from pydantic import ValidationError
 
 from mock_c06.app import MockRegistry
-from mock_c06.control.faults_web import FaultBody, fault_json
+from mock_c06.faults.fault import FaultBody
 from mock_c06.faults.kinds import KINDS
-from mock_c06.faults.model import QUESTIONS, AnswerChange, Fault, FaultKind, InsteadOfRegistry, ReplyChange
+from mock_c06.faults.model import QUESTIONS, AnswerChange, FaultKind, InsteadOfRegistry, ReplyChange
 from mock_c06.operations import Operation
 from mock_c06.wire.reply import TEXT, Reply
 from tests.mock_c06.callers import SoapPortal
@@ -35,7 +35,10 @@ class WiderFault(FaultBody):
 
 
 def plan_of(mock: MockRegistry, kind: FaultKind) -> None:
-    mock.runs.get("default").faults.plan(Fault(kind=kind))
+    class OwnFault(FaultBody):
+        kinds: ClassVar[Mapping[str, FaultKind]] = {kind.name: kind}
+
+    mock.runs.get("default").faults.plan(OwnFault(kind=kind.name))
 
 
 async def test_a_kind_that_only_this_test_knows_answers_and_is_announced(
@@ -62,8 +65,8 @@ async def test_a_row_says_itself_what_becomes_of_answer_and_reply(
 
 def test_a_row_decides_which_members_body_and_schema_take() -> None:
     body = {"kind": "teapot", "at": "mid"}
-    fault = WiderFault.model_validate(body).make()
-    assert (fault.kind, fault_json(fault)["at"]) == (TEAPOT, "mid")
+    fault = WiderFault.model_validate(body)
+    assert (fault.row, fault.model_dump()["at"]) == (TEAPOT, "mid")
     with pytest.raises(ValidationError, match="belongs to latency"):
         WiderFault.model_validate({"kind": "teapot", "distribution": {"kind": "uniform", "max_ms": 1}})
     warning = WiderFault(kind="teapot", operation=Operation.RELATIVES).find_futility()

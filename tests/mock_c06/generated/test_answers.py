@@ -1,5 +1,7 @@
 """Generated people are answered for by all five operations, beside the catalogue, and a run may change them."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import httpx
@@ -8,10 +10,10 @@ from lxml import etree
 
 from mock_c06.app import MockRegistry
 from mock_c06.generated.population import GeneratedPopulation
-from mock_c06.generated.sampling import parse_where, sample
-from mock_c06.people.index import PeopleIndex
+from mock_c06.generated.sampling import parse_where, sample, scattered_indexes
 from mock_c06.people.model import Person
-from tests.mock_c06.callers import SoapPortal
+from mock_c06.runs.world import PeopleIndex
+from tests.mock_c06.callers import CODES, PlatformClient, SoapPortal
 
 D = "{http://www.mic.gov.vn/dancu/1.0}"
 YES = "<SoLuongCongDan>1<"
@@ -156,3 +158,20 @@ async def test_whoever_joins_a_generated_household_lives_there_with_the_others(
     members = index.household(husband.household or "")
     assert set(members) == {lodger, *generated.household(husband.household or "")}
     assert index.head(husband.household or "") == generated.head(husband.household or "")
+
+
+async def test_the_bytes_of_all_answers_about_known_people_never_change(
+    portal: SoapPortal, platform: Callable[[str], PlatformClient], generated: GeneratedPopulation
+) -> None:
+    camel = platform("camel")
+    await camel.log_in()
+    told = hashlib.sha256()
+    for place in scattered_indexes(30, generated):
+        person = generated.person_at_index(place)
+        asked = claim(person)
+        flat = {"soDinhDanh": person.citizen_id, "hoVaTen": person.full_name}
+        flat["ngayThangNam"] = asked["NgayThangNam"] or asked["Nam"]
+        for operation in CODES:
+            told.update((await portal.ask(operation, **asked)).content)
+            told.update((await camel.ask(operation, flat)).content)
+    assert told.hexdigest()[:16] == "8475f193d1fb2bbb"

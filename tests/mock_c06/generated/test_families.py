@@ -105,7 +105,7 @@ def test_twins_have_one_birthday_one_birthplace_and_two_numbers(generated: Gener
     pairs = 0
     for place in scattered_indexes(5_000, generated):
         member = generated.cells.member_at(place)
-        elder = generated.cells.relative(member, member.shape.slots[member.position].twin)
+        elder = generated.cells.relative(member, member.slot.twin)
         if elder is None:
             continue
         pairs += 1

@@ -7,7 +7,7 @@ from collections import Counter
 from mock_c06.generated.names import WeightedWords, load_peoples
 from mock_c06.generated.population import GeneratedPopulation
 from mock_c06.generated.sampling import scattered_indexes
-from mock_c06.matching.match import fold_name
+from mock_c06.matching import fold_name
 from mock_c06.people.model import Kin, Person
 
 TONES = {"\u0300", "\u0301", "\u0303", "\u0309", "\u0323"}

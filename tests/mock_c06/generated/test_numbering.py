@@ -57,8 +57,8 @@ def test_whoever_is_found_by_a_number_has_that_number(
     random: int, year: int, gender: str, generated: GeneratedPopulation
 ) -> None:
     number = f"079{gender}{year % 100:02d}{random}"
-    person = generated.find_by_key(number)
-    assert person is None or person.citizen_id == number
+    member = generated.numbering.find(number)
+    assert member is None or generated.numbering.citizen_id(member) == number
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 999, 1_237, 100_000, MAX_PEOPLE])

@@ -3,7 +3,6 @@
 import pytest
 
 from mock_c06.generated.units import NEW, OLD, load_provinces, load_wards
-from mock_c06.people.personas import load_units
 from tests.kit.source import ROOT
 
 
@@ -20,15 +19,8 @@ def test_every_province_has_wards_in_both_lists() -> None:
         old, new = wards.of(OLD, province.code)[5], wards.of(NEW, province.code)[5]
         assert (old.province_code, old.district_code is None) == (province.code, False)
         assert new.district_code is None
-        assert new.province_code in load_units().new_provinces
+        assert new.province_code in wards.provinces[NEW]
     assert sum(len(wards.of(OLD, province.code)) for province in load_provinces()) == 10_035
-
-
-def test_the_hand_made_peoples_units_are_the_same_addresses() -> None:
-    lists = {"old": OLD, "new": NEW}
-    for key, address in load_units().addresses.items():
-        which, _, code = key.partition(":")
-        assert load_wards().find(lists[which], code) == address
 
 
 def test_a_ward_of_no_list_is_not_found() -> None:

@@ -78,6 +78,8 @@ def test_a_cancelled_number_and_the_one_in_its_place_say_so_of_each_other(
     assert former.person.citizen_id is not None
     assert not former.confirmed
     number = former.why.split("; cancelled, ")[1][:12]
+    assert former.why_vi.startswith("Dân số giả lập: bản ghi ")
+    assert former.why_vi.endswith(f"; đã hủy, số cấp thay là {number}")
     member = generated.numbering.find(number)
     assert member is not None
     assert generated.former_number(member) == former.person.citizen_id

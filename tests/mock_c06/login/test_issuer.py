@@ -4,6 +4,7 @@ import hashlib
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,8 @@ from joserfc.jwk import KeySet
 
 from mock_c06.app import MockRegistry, build_login
 from mock_c06.login.code_flow import CODE_SECONDS
+from mock_c06.login.holders import list_holders, search_holders
+from mock_c06.people.personas import load_personas
 from tests.kit.clocks import HandClock
 
 ISSUER = "http://127.0.0.1:8102"
@@ -212,8 +215,10 @@ async def test_a_body_that_names_its_own_encoding_or_is_too_long_is_refused_unre
     parts = b'--x\r\nContent-Disposition: form-data; name="code"\r\n\r\n' + b"a" * 30_000 + b"\r\n--x--\r\n"
     multipart = {"content-type": "multipart/form-data; boundary=x; charset=punycode"}
     named = await login.post(path, content=parts, headers=multipart)
+    plain = ("content-type", "application/x-www-form-urlencoded")
+    both = await login.post(path, content=parts, headers=[*multipart.items(), plain])
     long = await login.post(path, data={"code": "a" * 70_000})
-    assert (named.status_code, long.status_code) == (415, 413)
+    assert (named.status_code, both.status_code, long.status_code) == (415, 415, 413)
     assert "application/x-www-form-urlencoded" in named.text
     assert "at most 64 KiB" in long.text
 
@@ -224,10 +229,44 @@ async def test_the_picker_searches_without_tone_marks_and_shows_why_each_persona
     request_id = await open_picker(login)
     page = await login.post("/authorize", data={"request_id": request_id, "text": "nguyen van an everyday"})
     assert page.text.count('name="person"') == 1
-    assert "The everyday case" in page.text
+    assert '<span class="why" lang="vi">Trường hợp thông thường: ' in page.text
+    assert '<span class="why" lang="en">The everyday case: ' in page.text
     assert "DỮ LIỆU THỬ NGHIỆM" in page.text
     nobody = await login.post(
         "/authorize", data={"request_id": request_id, "text": "<script>alert(1)</script>"}
     )
     assert "<script>" not in nobody.text
     assert "unsafe" not in nobody.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "person"),
+    [
+        ("Trường hợp thông thường", "nguyen-van-an"),
+        ("truong hop thong thuong", "nguyen-van-an"),
+        ("EVERYDAY case", "nguyen-van-an"),
+        ("thong diep 100 characters 046198000227 1998-02-14", "ten-rat-dai"),
+        ("can.bo.01 bo phan mot cua one-stop", "officer:can.bo.01"),
+    ],
+)
+async def test_the_picker_finds_a_person_by_the_reason_in_either_language(
+    login: httpx.AsyncClient, text: str, person: str
+) -> None:
+    page = await login.post("/authorize", data={"request_id": await open_picker(login), "text": text})
+    assert re.findall(r'name="person" value="([^"]+)"', page.text) == [person]
+
+
+def test_a_person_with_long_reasons_is_found_by_what_comes_after_them() -> None:
+    (an, *_) = list_holders(load_personas(), [])
+    long = replace(an, why="long " * 80, why_vi="dài " * 100)
+    assert search_holders([long], "dai long 001090000123") == [long]
+
+
+async def test_everyone_on_the_picker_has_a_vietnamese_reason_before_the_english_one(
+    login: httpx.AsyncClient,
+) -> None:
+    page = await login.get("/authorize", params=ASKED)
+    people = page.text.count('name="person"')
+    languages = re.findall(r'<span class="why" lang="(\w+)">[^<]+</span>', page.text)
+    assert languages == ["vi", "en"] * people
+    assert len(page.content) <= 150_000

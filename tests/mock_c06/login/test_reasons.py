@@ -61,7 +61,7 @@ async def test_a_wrong_secret_and_an_unknown_user_are_told_apart_in_the_journal_
         *("", f"/{OPERATION}", "http://registry.test", "http://registry.test/soap", f"{URL}/", f"{URL}?wsdl"),
         *(f"https://registry.test/{OPERATION}", f"http://registry.test:80/{OPERATION}"),
         *(f"http://registry.test:8110/{OPERATION}", f"http://127.0.0.1/{OPERATION}"),
-        "http://registry.test/TraCuuThongTinCongDan",
+        *("http://registry.test/TraCuuThongTinCongDan", f"registry.test/{OPERATION}"),
     ],
 )
 async def test_the_journal_says_which_other_url_was_hashed(
@@ -69,6 +69,20 @@ async def test_the_journal_says_which_other_url_was_hashed(
 ) -> None:
     await send(portal, now, signed(dict(portal.account), now, hashed))
     assert await reason_of(control) == ("url", f"hashed {hashed or 'no URL'}, called {URL}")
+
+
+async def test_a_url_that_was_called_and_hashed_with_its_query_is_recognised(
+    portal: SoapPortal, control: httpx.AsyncClient, now: str
+) -> None:
+    body = envelope(OPERATION, portal.fields(OPERATION))
+    hashed = f"{URL}?v=2"
+    await portal.send(
+        body, f"/{OPERATION}?v=2", timestamp=now, Authorization=signed(dict(portal.account), now, hashed)
+    )
+    assert await reason_of(control) == ("url", f"hashed {hashed}, called {URL}")
+    sent = {"url": hashed, "authorization": signed(dict(portal.account), now, hashed), "timestamp": now}
+    answer = (await control.post("/runs/default/explain/login", json=sent)).json()
+    assert (answer["reason"], answer["reason_detail"]) == ("url", f"hashed {hashed}, called {URL}")
 
 
 async def test_a_url_without_the_run_is_recognised(

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from mock_c06.accounts.switches import Switches
-from mock_c06.matching.explain import (
+from mock_c06.accounts.model import Switches
+from mock_c06.control.explain_web import (
     BIRTH,
     HINT_DAY_MONTH,
     HINT_I_Y,

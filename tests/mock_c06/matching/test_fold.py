@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_c06.matching.match import fold_name
+from mock_c06.matching import fold_name
 
 VIETNAMESE = "aăâbcdđeêghiklmnoôơpqrstuưvxy" + "áàảãạắằẳẵặấầẩẫậéèẻẽẹếềểễệíìỉĩịóòỏõọốồổỗộớờởỡợúùủũụứừửữựýỳỷỹỵ"
 vietnamese_names = st.lists(st.text(VIETNAMESE, min_size=1, max_size=7), min_size=1, max_size=6).map(" ".join)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_c06.accounts.switches import Switches
-from mock_c06.matching.match import matches
+from mock_c06.accounts.model import Switches
+from mock_c06.matching import matches
 from mock_c06.people.model import Claim, LifeStatus, Person
 from mock_c06.people.personas import get_persona, load_personas
 

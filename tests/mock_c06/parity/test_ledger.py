@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_c06.accounts.switches import NAMES
+from mock_c06.accounts.model import NAMES
 from mock_c06.parity.ledger import LedgerInvalid, Mark, load_ledger, parse_ledger
 from tests.kit.programs import run_mock
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from mock_c06.people.personas import PersonaRowInvalid, load_units, parse_personas
+from mock_c06.people.personas import PersonaRowInvalid, parse_personas
 
-WELL = 'why = "x"\ncitizen_id = "001090000001"\nfull_name = "A"\ngender = "1"\n'
+WELL = 'why = "x"\nwhy_vi = "y"\ncitizen_id = "001090000001"\nfull_name = "A"\ngender = "1"\n'
 
 
 def test_a_row_of_the_least_keys_becomes_a_persona() -> None:
-    (persona,) = parse_personas({"theme": f"[a]\n{WELL}born = 1990\n"}, load_units())
+    (persona,) = parse_personas({"theme": f"[a]\n{WELL}born = 1990\n"})
     assert (persona.slug, persona.theme, persona.person.birth_year) == ("a", "theme", 1990)
     assert persona.person.birth_date is None
 
@@ -18,6 +18,7 @@ def test_a_row_of_the_least_keys_becomes_a_persona() -> None:
     [
         (f"{WELL}born = 1990\nnickname = 'B'", r"a: unknown keys \['nickname'\]"),
         (WELL, r"a: lacks \['born'\]"),
+        (f"{WELL}born = 1990".replace('why_vi = "y"', ""), r"a: lacks \['why_vi'\]"),
         (f"{WELL}born = '1990'", "a: born is neither a date nor a year"),
         (f"{WELL}born = 1990-01-01T00:00:00", "a: born is neither a date nor a year"),
         (f"{WELL}born = true", "a: born is neither a date nor a year"),
@@ -28,11 +29,11 @@ def test_a_row_of_the_least_keys_becomes_a_persona() -> None:
 )
 def test_a_row_that_cannot_be_read_is_refused_with_its_reason(row: str, reason: str) -> None:
     with pytest.raises(PersonaRowInvalid, match=reason) as refused:
-        parse_personas({"theme": f"[a]\n{row}\n"}, load_units())
+        parse_personas({"theme": f"[a]\n{row}\n"})
     assert refused.value.slug == "a"
 
 
 def test_a_slug_in_two_files_is_refused_with_both() -> None:
     text = f"[a]\n{WELL}born = 1990\n"
     with pytest.raises(PersonaRowInvalid, match="is in one and again in two"):
-        parse_personas({"one": text, "two": text}, load_units())
+        parse_personas({"one": text, "two": text})

@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from mock_c06.matching.match import fold_name
-from mock_c06.people.index import HEAD_OF_HOUSEHOLD, load_relations
-from mock_c06.people.model import LifeStatus, Person
-from mock_c06.people.personas import THEMES, get_persona, load_personas, load_units
+from mock_c06.generated.units import NEW, OLD, load_wards
+from mock_c06.matching import fold_name
+from mock_c06.people.model import HEAD_OF_HOUSEHOLD, LifeStatus, Person
+from mock_c06.people.personas import THEMES, get_persona, load_personas
+from mock_c06.people.rules import load_relations
 
 
 def person(slug: str) -> Person:
@@ -34,7 +35,15 @@ def test_a_slug_that_is_nobodys_is_refused_by_name() -> None:
 def test_slugs_are_plain_and_reasons_are_all_different() -> None:
     personas = load_personas()
     assert [p.slug for p in personas if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", p.slug)] == []
-    assert len({p.why for p in personas}) == len(personas)
+    assert len({p.why for p in personas}) == len({p.why_vi for p in personas}) == len(personas)
+
+
+def test_every_vietnamese_reason_is_one_composed_line_with_the_codes_of_the_english_one() -> None:
+    codes = re.compile(r"U\+[0-9A-F]{4}|[0-9]{2,}|\b(?:SoCMND|NFC|NFD|C06|Cha|Me)\b")
+    for persona in load_personas():
+        assert persona.why_vi == unicodedata.normalize("NFC", " ".join(persona.why_vi.split())), persona.slug
+        assert not persona.why_vi.endswith("."), persona.slug
+        assert set(codes.findall(persona.why)) <= set(codes.findall(persona.why_vi)), persona.slug
 
 
 def test_every_name_fits_the_wire_and_folds_to_something() -> None:
@@ -195,17 +204,17 @@ def test_a_mixed_record_keeps_a_province_that_is_gone() -> None:
     mixed = person("que-cu-thuong-tru-moi")
     assert mixed.native_place
     assert mixed.native_place.detail.endswith("TỈNH YÊN BÁI")
-    assert mixed.permanent_residence == load_units().addresses["new:00025"]
+    assert mixed.permanent_residence == load_wards().find(NEW, "00025")
 
 
 def test_both_lists_of_units_count_as_many_provinces_as_the_law() -> None:
-    units = load_units()
-    assert (len(units.old_provinces), len(units.new_provinces)) == (63, 34)
-    assert set(units.new_provinces) < set(units.old_provinces)
+    old, new = (load_wards().provinces[code_list] for code_list in (OLD, NEW))
+    assert (len(old), len(new)) == (63, 34)
+    assert new < old
 
 
 def test_every_relation_but_the_heads_is_marked_as_invented() -> None:
-    assert [code for code, relation in load_relations().items() if not relation.invented] == [
+    assert [code for code, relation in load_relations().items() if not relation["invented"]] == [
         HEAD_OF_HOUSEHOLD
     ]
-    assert all(relation.name for relation in load_relations().values())
+    assert all(relation["name"] for relation in load_relations().values())

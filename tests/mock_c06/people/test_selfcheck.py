@@ -116,6 +116,9 @@ def test_a_marker_without_its_contradiction_is_found() -> None:
 
 def test_a_persona_that_does_not_say_why_is_found() -> None:
     assert check_with(replace(get_persona("nam-nhuan"), why=" ")) == ["nam-nhuan: does not say why it exists"]
+    assert check_with(replace(get_persona("nam-nhuan"), why_vi=" ")) == [
+        "nam-nhuan: does not say in Vietnamese why it exists"
+    ]
 
 
 def test_the_two_records_of_one_human_are_held_together() -> None:

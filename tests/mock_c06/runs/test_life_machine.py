@@ -9,11 +9,10 @@ from pydantic import TypeAdapter
 
 from mock_c06.control.life_events import EventBody
 from mock_c06.errors import EventRefused, PersonUnknown
-from mock_c06.people.index import PeopleIndex, person_key
-from mock_c06.people.model import LifeStatus, Person
+from mock_c06.people.model import LifeStatus, Person, person_key
 from mock_c06.people.personas import load_personas
-from mock_c06.runs.life_events import apply_event
 from mock_c06.runs.run import Run, Runs
+from mock_c06.runs.world import PeopleIndex
 from tests.kit.clocks import StillClock
 
 PEOPLE = [persona.person for persona in load_personas() if persona.theme in {"family", "households"}]
@@ -44,7 +43,7 @@ class LifeInRuns(RuleBasedStateMachine):
         others = {each: self.runs.get(each).world.everybody() for each in NAMES if each != name}
         before = run.world.everybody()
         try:
-            happened, people = apply_event(run, EVENT.validate_python({"kind": kind, **members}))
+            happened, people = EVENT.validate_python({"kind": kind, **members}).apply(run)
         except (EventRefused, PersonUnknown):
             assert run.world.everybody() == before
             people = ()

@@ -7,10 +7,10 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from mock_c06.errors import TooManyRuns
-from mock_c06.journal.journal import Entry, Journal, Outcome, Query, judge_count, judge_never
-from mock_c06.login.memory import MAX_REQUEST_CODES, MAX_TOKENS, CallMemory, IssuedToken
-from mock_c06.people.index import PeopleIndex
+from mock_c06.journal import Entry, EntryFilter, Journal, Outcome, judge_count, judge_never
+from mock_c06.login.admission import MAX_REQUEST_CODES, MAX_TOKENS, CallMemory, IssuedToken
 from mock_c06.runs.run import MAX_RUNS, Runs
+from mock_c06.runs.world import PeopleIndex
 from tests.kit.clocks import StillClock
 
 
@@ -36,7 +36,7 @@ def test_a_full_journal_drops_its_oldest_entry_and_numbers_go_on() -> None:
     for _ in range(5):
         journal.append(entry(journal))
     assert [each.n for each in journal.entries()] == [3, 4, 5]
-    assert [each.n for each in journal.entries(Query(after=4))] == [5]
+    assert [each.n for each in journal.entries(EntryFilter(after=4))] == [5]
     assert (journal.dropped, journal.next_number()) == (2, 6)
 
 
@@ -44,15 +44,15 @@ def test_no_assertion_passes_over_calls_that_the_journal_dropped() -> None:
     journal = Journal(limit=3)
     for _ in range(5):
         journal.append(entry(journal))
-    missing = Query(account="nobody")
+    missing = EntryFilter(account="nobody")
     judged = [
         judge_never(journal, missing),
         judge_count(journal, missing, at_least=0, at_most=0),
-        judge_count(journal, Query(), at_least=5, at_most=None),
+        judge_count(journal, EntryFilter(), at_least=5, at_most=None),
     ]
     assert [each.passed for each in judged] == [False] * 3
     assert "has dropped its 2 oldest calls" in judged[0].reason
-    assert judge_count(journal, Query(), at_least=2, at_most=None).passed
+    assert judge_count(journal, EntryFilter(), at_least=2, at_most=None).passed
     journal.clear()
     assert judge_never(journal, missing).passed
 

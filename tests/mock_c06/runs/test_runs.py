@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_c06.people.index import PeopleIndex
 from mock_c06.people.model import Person
 from mock_c06.runs.run import Runs
+from mock_c06.runs.world import PeopleIndex
 from tests.kit.clocks import StillClock
 from tests.mock_c06.callers import AN, PlatformClient, SoapPortal
 from tests.mock_c06.contract.test_soap_requests import refusal_code

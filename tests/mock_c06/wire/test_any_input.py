@@ -10,16 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from mock_c06.accounts.model import Account, Dialect, Environment
-from mock_c06.accounts.ready_made import make_account
-from mock_c06.accounts.switches import Switches
+from mock_c06.accounts.model import Account, Dialect, Environment, Switches
+from mock_c06.accounts.register import make_account
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.people.model import Address, Person
 from mock_c06.wire.lgsp_json import parse_json, write_json
 from mock_c06.wire.record import Answer, RecordWriter
-from mock_c06.wire.soap_requests import parse_root, parse_soap
-from mock_c06.wire.soap_responses import write_envelope
+from mock_c06.wire.soap import parse_root, parse_soap, write_envelope
 from tests.mock_c06.callers import envelope
 
 JSON_VALUES = st.recursive(

@@ -7,22 +7,38 @@ reader would take the 2,020th second of 1970. A message names the member as the 
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    model_validator,
+)
 
-from mock_c06.faults.kinds import KINDS
-from mock_c06.faults.model import FaultKind
+from mock_c06.operations import TOKEN, Operation
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)")
+_MOST_MEMBERS = 1_000
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def refuse_many(sent: Any) -> Any:
+    """Refuse more members than any body has, before each unknown one gets a message: 200,000 took seconds."""
+    if isinstance(sent, Mapping) and len(sent) > _MOST_MEMBERS:
+        raise ValueError(f"at most {_MOST_MEMBERS} members are expected")
+    return sent
 
 
 class ControlBody(BaseModel):
     """What a test sends: members that the control face does not know are refused."""
 
     model_config = ConfigDict(extra="forbid")
+    _refuse_many = model_validator(mode="before")(refuse_many)
 
 
 def _as_instant(written: Any) -> Any:
@@ -39,6 +55,13 @@ def _as_day(written: Any) -> Any:
     raise ValueError("write a date such as 1990-01-31")
 
 
+def _as_call(written: Any) -> Any:
+    known = (*Operation, TOKEN)
+    if isinstance(written, str) and written in known:
+        return written
+    raise ValueError(f"one of {', '.join(map(repr, map(str, known)))} is expected")
+
+
 def _one_line(written: str) -> str:
     if not written.isprintable():
         raise ValueError("one line of printable characters is expected")
@@ -51,19 +74,12 @@ Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
 Instant = Annotated[AwareDatetime, BeforeValidator(_as_instant)]
 Day = Annotated[date, BeforeValidator(_as_day)]
+CallName = Annotated[Operation | Literal["token"], BeforeValidator(_as_call)]
+"""An operation, or a call for a token. One message names all of them."""
 BoundedText = Annotated[str, Field(max_length=10_000)]
 """Text that an answer can contain: the length limit also refuses half a surrogate pair."""
 
 
-def parse_kind_name(written: Any, *, kinds: Mapping[str, FaultKind] = KINDS) -> str:
-    """Return the name of a kind of fault; raises what pydantic raises for a value that is none of an enum's."""
-    if isinstance(written, str) and written in kinds:
-        return written
-    *names, last = (f"'{name}'" for name in kinds)
-    raise PydanticCustomError("enum", "{expected}", {"expected": f"{', '.join(names)} or {last}"})
-
-
-KindName = Annotated[str, BeforeValidator(parse_kind_name), Field(json_schema_extra={"enum": [*KINDS]})]
 ValidationDetail = Mapping[str, Any]
 
 _NUMBER, _WHOLE, _FLAG = "a number is expected", "a whole number is expected", "true or false is expected"

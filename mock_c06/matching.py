@@ -1,7 +1,7 @@
 """Decide whether a claim agrees with a person: number, folded name and birth, all three exact.
 
 Does not look at life status (the wire answers for the dead and the cancelled) and does not say which part
-differs (`explain.py` does, for the control face alone).
+differs (`control/explain_web.py` does, for the control face alone).
 
 A name is compared in the form `NGUYENVANAN`. Folding ignores case, diacritics, the position of tone marks, spaces,
 apostrophes, hyphens and the Unicode form; it keeps every letter, so i and y, and a name with and without a middle name,
@@ -12,15 +12,15 @@ exactly this form; C06's own rule is not published (parity ledger).
 
 import unicodedata
 
-from mock_c06.accounts.switches import AS_BUILT, Switches
+from mock_c06.accounts.model import AS_BUILT, Switches
 from mock_c06.people.model import Claim, Person
 
 LONGEST = 400
 """Code points: 100 letters, each with three marks. Sorting a sequence of marks costs the square of its length."""
 
-# These do not decompose, so stripping marks leaves them alone: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
+# Unicode does not decompose these into D and a mark: Đ, Icelandic Ð, African Ɖ, each often typed for Đ.
 _STROKED = frozenset("\u0110\u00d0\u0189")
-# Latin letters and their marks are below it; characters above it are not cached, so the table stays small.
+# Latin letters and their marks have lower code points; higher ones are not cached, so the table stays small.
 _LAST_OF_NAMES = 0x2000
 
 # Apostrophes that Unicode counts as letters (the others are punctuation, which is dropped).
@@ -98,7 +98,7 @@ def name_agrees(person: Person, full_name: str, *, exact: bool = False) -> bool:
     return folded != "" and folded == fold_name(person.full_name)
 
 
-def birth_agrees(person: Person, claim: Claim, *, year_matches_date: bool = False) -> bool:
+def birth_agrees(person: Person, claim: Claim, *, year_matches_date: bool) -> bool:
     """Compare a date with a date and a year with a year; under the switch also a date with a year."""
     if claim.birth_date is None:
         same_kind = person.birth_date is None or year_matches_date

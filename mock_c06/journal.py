@@ -13,6 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 
+from pydantic import Field
+
+from mock_c06.accounts.model import Environment
+from mock_c06.bodies import CallName, ControlBody, Instant
+from mock_c06.faults.fault import KindName
+from mock_c06.login.reasons import LoginFailure
 from mock_c06.unfrozen import unfrozen
 
 
@@ -46,9 +52,6 @@ class Observation:
     timestamp: TimestampUnit | None = None
     wants_seconds: bool = False
     service_code: str | None = None
-
-
-TOKEN = "token"  # noqa: S105 - the journal's word for a token call, not a secret
 
 
 class Outcome(StrEnum):
@@ -112,35 +115,27 @@ class Entry:
     observation: Observation | None = field(default=None, repr=False)
 
 
-_EQUAL = (
-    "environment",
-    "operation",
-    "account",
-    "outcome",
-    "fault",
-    "fault_id",
-    "code",
-    "ma_yeu_cau",
-    "reason",
-)
+class EntryFilter(ControlBody):
+    """Filters that a URL may have; an entry must match all. `since` is inclusive, by the wall clock, `after` is the number of
+    an entry."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """A filter for entries: a member that is None does not narrow. `since` is inclusive, by the wall clock."""
-
-    environment: str | None = None
-    operation: str | None = None
+    environment: Environment | None = None
+    # With a misspelt name every `never` would pass.
+    operation: CallName | None = None
     account: str | None = None
-    outcome: str | None = None
-    fault: str | None = None
+    outcome: Outcome | None = None
+    fault: KindName | None = None
     fault_id: str | None = None
     code: str | None = None
     ma_yeu_cau: str | None = None
-    reason: str | None = None
-    numbers: frozenset[str] | None = field(default=None, repr=False)
-    since: datetime | None = None
-    after: int = 0
+    reason: LoginFailure | None = None
+    since: Instant | None = None
+    after: int = Field(default=0, ge=0)
+
+    @property
+    def numbers(self) -> set[str | None]:
+        """The numbers of one person, of which an entry must have one; without any it may be about anybody."""
+        return set()
 
     def matches(self, entry: Entry) -> bool:
         """Return whether an entry matches."""
@@ -148,12 +143,27 @@ class Query:
             wanted = getattr(self, name)
             if wanted is not None and wanted != getattr(entry, name):
                 return False
-        if self.numbers is not None and (entry.asked is None or entry.asked.number not in self.numbers):
+        if self.numbers and (entry.asked is None or entry.asked.number not in self.numbers):
             return False
         return entry.n > self.after and (self.since is None or datetime.fromisoformat(entry.at) >= self.since)
 
 
-ALL = Query()
+_EQUAL = tuple(name for name in EntryFilter.model_fields if name not in {"since", "after"})
+
+
+class QueryBody(EntryFilter):
+    """The same filters, and the number of the person."""
+
+    citizen_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
+    id_card_number: str | None = Field(default=None, pattern=r"^[0-9]{9}$")
+
+    @property
+    def numbers(self) -> set[str | None]:
+        """With both numbers of a person, calls by either match."""
+        return {self.citizen_id, self.id_card_number} - {None}
+
+
+ALL = EntryFilter()
 
 
 MAX_ENTRIES = 100_000
@@ -192,7 +202,7 @@ class Journal:
         self._entries.clear()
         self.dropped = 0
 
-    def entries(self, query: Query = ALL) -> list[Entry]:
+    def entries(self, query: EntryFilter = ALL) -> list[Entry]:
         """Return the entries that match, oldest first."""
         # Numbers have no gaps: the entries up to `after` are skipped without a look.
         start = max(query.after - self._forgotten, 0)
@@ -252,7 +262,7 @@ class Judgement:
     reason: str
 
 
-def judge_count(journal: Journal, query: Query, *, at_least: int, at_most: int | None) -> Judgement:
+def judge_count(journal: Journal, query: EntryFilter, *, at_least: int, at_most: int | None) -> Judgement:
     """Judge the number of matching entries."""
     found = journal.entries(query)
     if journal.dropped and (at_most is not None or len(found) < at_least):
@@ -262,7 +272,7 @@ def judge_count(journal: Journal, query: Query, *, at_least: int, at_most: int |
     return Judgement(passed=passed, reason=f"{len(found)} calls match{_which(found)}, expected {wanted}")
 
 
-def judge_never(journal: Journal, query: Query) -> Judgement:
+def judge_never(journal: Journal, query: EntryFilter) -> Judgement:
     """Judge that no entry matches."""
     found = journal.entries(query)
     if journal.dropped and not found:
@@ -272,7 +282,7 @@ def judge_never(journal: Journal, query: Query) -> Judgement:
     return Judgement(passed=False, reason=f"{len(found)} calls match{_which(found)}, expected none")
 
 
-def judge_order(journal: Journal, queries: Sequence[Query]) -> Judgement:
+def judge_order(journal: Journal, queries: Sequence[EntryFilter]) -> Judgement:
     """Judge that the calls came in this order; others may come between them."""
     met: list[Entry] = []
     entries = iter(journal.entries())

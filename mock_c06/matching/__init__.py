@@ -1,1 +1,0 @@
-"""Whether a claim agrees with a person: one implementation for every face."""
