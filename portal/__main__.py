@@ -1,22 +1,13 @@
 """Entry of `portal` and `python -m portal`: exit codes, and UTF-8 whatever the locale."""
 
-import io
-import sys
-
 from portal.cli import app
 from portal.errors import StartRefused
+from witness.__main__ import run
 
 
 def main() -> None:
-    """Run the command; a refused start prints one line on stderr and exits with 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
-    try:
-        app(prog_name="portal")
-    except StartRefused as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+    """Run the command."""
+    run(app, "portal", StartRefused)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -12,6 +13,8 @@ import httpx
 from fastapi import FastAPI, Request
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
@@ -24,6 +27,7 @@ from portal.dossiers import web as dossiers_web
 from portal.errors import (
     DossierChanged,
     DossierGone,
+    DossierSubmitted,
     FormForged,
     GatewayUnreachable,
     OfficerUnknown,
@@ -42,7 +46,8 @@ from portal.services import web as services_web
 from portal.services.catalogue import Catalogue
 from portal.settings import Settings
 from portal.store import Store, open_store
-from portal.web import PagePolicy, Portal, visitor_of
+from portal.web import PagePolicy, Portal, stranger_of, visitor_of
+from witness.bounded_files import read_bounded, why_unread
 
 SWEEP_S = 60.0
 _log = logging.getLogger("portal")
@@ -103,6 +108,8 @@ def build_app(
         )  # `include_router` would build each route a second time
     for raised in (PortalError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(raised, _explain)
+    app.add_exception_handler(OperationalError, _explain_store)
+    app.add_exception_handler(NoConnection, _explain_store)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     return PagePolicy(app, over_tls=portal.over_tls)
 
@@ -150,9 +157,9 @@ def read_account(settings: Settings) -> PortalAccount:
 
 def _read(path: Path, setting: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return read_bounded(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(f"{setting}: can't read {path} ({type(error).__name__})") from None
+        raise StartRefused(f"{setting}: can't read {path} ({why_unread(error)})") from None
 
 
 async def keep_swept(store: Store, clock: Clock, *, every: float = SWEEP_S) -> None:
@@ -166,19 +173,39 @@ async def keep_swept(store: Store, clock: Clock, *, every: float = SWEEP_S) -> N
         await asyncio.sleep(every)
 
 
+def _dossier_of(path: str) -> str:
+    """Return the page of the dossier to which a form of this path belongs; the first page for any other form."""
+    found = re.match(r"/ho-so/[A-Z0-9-]+(?=/)", path)
+    return found[0] if found else "/"
+
+
+async def _explain_store(request: Request, error: Exception) -> Response:
+    """Say that the store can't work now, such as a locked one, without another look into it; the log has the cause."""
+    _log.error("the store failed: %s", getattr(error, "orig", None) or type(error).__name__)
+    return stranger_of(request).page("failed.html", status=503, headers={"Retry-After": "5"})
+
+
 async def _explain(request: Request, error: Exception) -> Response:
     """Say on a page what was refused, without inner text."""
-    visitor = await visitor_of(request)
+    try:
+        visitor = await visitor_of(request)
+    except SQLAlchemyError:  # most likely the error that is explained: the store can't be read
+        visitor = stranger_of(request)
+    path = request.scope["path"]
     if isinstance(error, SignInNeeded):
-        back = request.scope["path"] if request.method == "GET" else "/"
-        return visitor.page("sign_in.html", status=401, officer=error.officer, back=back)
+        sent = request.method == "POST"
+        back = _dossier_of(path) if sent else path
+        return visitor.page("sign_in.html", status=401, officer=error.officer, back=back, sent=sent)
     if isinstance(error, TooOften):
         headers = {"Retry-After": str(error.seconds)}
         return visitor.page("too_often.html", status=429, headers=headers, seconds=error.seconds)
     if isinstance(error, TooManyDossiers):
         return visitor.page("too_many.html", status=409, limit=error.limit)
     if isinstance(error, HTTPException):
-        template = "missing.html" if error.status_code == 404 else "failed.html"
+        # the address of a form, opened again: a tab after a wake-up, a copied address
+        if request.method == "GET" and error.status_code == 405 and (page := _dossier_of(path)) != "/":
+            return visitor.go(page)
+        template = "missing.html" if error.status_code == 404 else "not_taken.html"
         return visitor.page(template, status=error.status_code, headers=error.headers)
     status, template = _PAGES.get(type(error), (500, "failed.html"))
     return visitor.page(template, status=status)
@@ -187,6 +214,7 @@ async def _explain(request: Request, error: Exception) -> Response:
 _PAGES: Mapping[type[Exception], tuple[int, str]] = {
     DossierGone: (404, "missing.html"),
     DossierChanged: (409, "changed.html"),
+    DossierSubmitted: (409, "already_submitted.html"),
     FormForged: (403, "forged.html"),
     OfficerUnknown: (403, "officer_unknown.html"),
     GatewayUnreachable: (503, "unreachable.html"),

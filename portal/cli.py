@@ -1,6 +1,5 @@
 """`portal serve`: the test portal until Ctrl-C."""
 
-import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from portal.errors import StartRefused
 
 app = typer.Typer(
     help="The DVCTT test portal: a client of the verification gateway, with synthetic people only.",
+    epilog="Example: portal serve --port 8200",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -44,7 +44,8 @@ def serve_command(
     \b
     Examples:
       portal serve
-      PORTAL_CLIENT_ID=acc_… PORTAL_CLIENT_SECRET_FILE=secret.txt portal serve --port 8200
+      PORTAL_CLIENT_ID=acc_… PORTAL_CLIENT_SECRET_FILE=secret.txt \\
+          portal serve --port 8200
 
     \b
     Settings, from the environment or .env in this folder (docs/test-portal.md):
@@ -73,13 +74,17 @@ def serve_command(
     from portal.app import build_app
     from portal.settings import read_settings
     from portal.store import only_portal
+    from witness.errors import StartRefused as BindRefused
+    from witness.server import address_of, bind
 
     settings = read_settings()
     if host not in {"127.0.0.1", "localhost", "::1"} and settings.public_url is None:
         raise StartRefused(f"listening on {host}: set PORTAL_PUBLIC_URL to the address that visitors use")
-    listener = _bind(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    public_url = settings.public_url or address
+    try:
+        listener = bind(host, port)
+    except BindRefused as error:
+        raise StartRefused(str(error)) from error
+    public_url = settings.public_url or address_of(host, listener)
     with only_portal(settings.database_url):
         served = build_app(settings, public_url=public_url)
         config = uvicorn.Config(
@@ -115,20 +120,11 @@ def verify_command(
     \b
     Examples:
       portal receipts verify ver_….tlog-proof --key witness.vkey
-      portal receipts verify ver_….tlog-proof --key witness.vkey --key log.vkey --receipt receipt.txt
+      portal receipts verify ver_….tlog-proof --key witness.vkey \\
+          --key log.vkey --receipt receipt.txt
+      portal receipts verify ver_….tlog-proof --key witness.vkey \\
+          --checkpoint cosigned.txt
     """
     from portal.receipts import verify_files
 
     verify_files(file, key, receipt, checkpoint, as_json=as_json)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(512)
-    except OSError as error:
-        listener.close()
-        raise StartRefused(f"can't listen on {host} port {port}: {error.strerror}") from error
-    return listener

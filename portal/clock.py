@@ -37,11 +37,6 @@ def rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def parse_instant(text: str) -> datetime:
-    """Read an RFC 3339 instant. Raises `ValueError`."""
-    return datetime.fromisoformat(text)
-
-
 def today(clock: Clock) -> date:
     """Return the day in Vietnam."""
     return clock.now().astimezone(VIETNAM).date()

@@ -23,6 +23,13 @@ ACTS = {
 }  # fmt: skip
 """What an organisation did: by the outcome of an answered question, else by the kind of the ledger's entry."""
 
+OUTCOMES = {
+    "open": Text("đang chờ cơ quan quản lý dữ liệu xem xét", "is being looked at"),
+    "corrected": Text("đã được sửa", "was corrected"),
+    "rejected": Text("không được sửa", "was not corrected"),
+}
+"""How a correction that the citizen asked for ended."""
+
 
 def build_router() -> APIRouter:
     """Return the routes."""
@@ -61,6 +68,8 @@ async def _ledger(visitor: Known) -> Response:
         "ledger.html",
         entries=list(reversed(answer.members["entries"])),
         has_earlier=answer.members.get("earlier_left_out", False),
+        disputes=list(reversed(answer.members.get("discrepancies", []))),
+        outcomes=OUTCOMES,
         names={each.slug: each.name for each in services},
         roles=ROLES,
         acts=ACTS,
@@ -71,4 +80,4 @@ async def _ledger(visitor: Known) -> Response:
 
 
 def _refuse_ledger(visitor: Visitor, status: int, problem: str) -> Response:
-    return visitor.page("ledger.html", status=status, entries=None, problem=problem)
+    return visitor.page("ledger.html", status=status, entries=None, disputes=(), problem=problem)

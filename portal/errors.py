@@ -5,6 +5,7 @@ PortalError
 ├── SignInRefused       the login's answer is not accepted
 ├── GatewayUnreachable  no answer of the gateway could be read
 ├── DossierGone         no such dossier of this visitor
+├── DossierSubmitted    it is submitted, and no form changes it any more
 ├── DossierChanged      it was changed in another window meanwhile
 ├── TooManyDossiers     this visitor has as many as one may have
 ├── SignInNeeded        a page for citizens or officers alone
@@ -32,6 +33,10 @@ class GatewayUnreachable(PortalError):
 
 class DossierGone(PortalError):
     """This visitor has no such dossier."""
+
+
+class DossierSubmitted(PortalError):
+    """A form for a dossier that is submitted."""
 
 
 class DossierChanged(PortalError):

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from portal.clock import rfc3339
 from portal.dossiers.model import Dossier, Person
-from portal.dossiers.views import read_own
 from portal.errors import GatewayUnreachable
 from portal.pages import Text
 from portal.services.catalogue import ask
@@ -184,7 +183,7 @@ async def _expire_receipts(visitor: Visitor) -> None:
         for person in _verified(dossier):
             assert person.verification is not None
             person.verification["expires_at"] = now
-        await visitor.portal.store.save_dossier(dossier.to_stored(), visitor.owner)
+        await visitor.portal.store.save_dossier(dossier, visitor.owner)
 
 
 async def _revoke_verifications(visitor: Visitor) -> None:
@@ -196,7 +195,9 @@ async def _revoke_verifications(visitor: Visitor) -> None:
 
 
 async def _list_open(visitor: Visitor) -> list[Dossier]:
-    own = await read_own(visitor) if visitor.session else []
+    if not visitor.session:
+        return []
+    own = await visitor.portal.store.list_dossiers(visitor.owner, visitor.portal.clock.now())
     return [dossier for dossier in own if dossier.submitted_at is None]
 
 

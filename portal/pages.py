@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from portal.clock import VIETNAM, parse_instant
+from portal.clock import VIETNAM
 from portal.services.code_lists import find_english
 
 LANGUAGES = ("vi", "en")
@@ -89,7 +89,7 @@ def write_instant(text: str | None, language: str) -> str:
     """Write an instant in Vietnam's time: `10:48 ngày 28/11/2026`."""
     if not text:
         return ""
-    local = parse_instant(text).astimezone(VIETNAM)
+    local = datetime.fromisoformat(text).astimezone(VIETNAM)
     return f"{local:%H:%M}, {_english(local)}" if language == "en" else f"{local:%H:%M} ngày {local:%d/%m/%Y}"
 
 

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,13 +15,14 @@ from typing import TypeVar
 import typer
 
 from portal.errors import StartRefused
-from witness.errors import NoteInvalid
-from witness.notes import MOST_NOTE, VerifierKey, parse_checkpoint, parse_keys
+from witness.bounded_files import FileTooLarge, read_bounded_text
+from witness.errors import NotCosigned, NoteInvalid
+from witness.notes import MOST_NOTE, Checkpoint, VerifierKey, parse_checkpoint, parse_keys
 from witness.proofs import Proved, parse_proof, verify_proof
 
 Content = TypeVar("Content")
 _MOST = 2 * MOST_NOTE
-"""Limit of a file's characters: a proof is a note and at most 63 hashes."""
+"""Limit of a file's bytes: a proof is a note and at most 63 hashes."""
 
 
 def verify_files(
@@ -29,22 +31,39 @@ def verify_files(
     """Check a proof in a file, and print what it proves. Raises `StartRefused` with the reason if it proves nothing."""
     keys = [found for path in key for found in _read_as(path, parse_keys)]
     promised = None if receipt is None else _read_as(receipt, _read_leaf)
+    cosigned = None if checkpoint is None else _read_as(checkpoint, parse_checkpoint)
     try:
-        found = _verify(_read(file), keys, promised, None if checkpoint is None else _read(checkpoint))
+        found = _verify(_read(file), keys, promised, cosigned)
     except NoteInvalid as error:
         raise StartRefused(f"{file}: {error}") from None
     _print(found, has_receipt=receipt is not None, as_json=as_json)
 
 
-def _verify(text: str, keys: list[VerifierKey], leaf: bytes | None, cosigned: str | None) -> Proved:
-    """Check a proof; `cosigned` is a note of the same tree. Raises `NoteInvalid`."""
+def _verify(text: str, keys: list[VerifierKey], leaf: bytes | None, cosigned: Checkpoint | None) -> Proved:
+    """Check a proof; `cosigned` is a checkpoint of the same tree. Raises `NoteInvalid`."""
     proof = parse_proof(text)
     if cosigned is not None:
-        ours, other = proof.checkpoint, parse_checkpoint(cosigned)
-        if other.text != ours.text:
-            raise NoteInvalid(f"the proof is for {ours.size} rows, the cosigned checkpoint has {other.size}")
-        proof = parse_proof(text.replace(ours.note, cosigned))
-    return verify_proof(proof, keys, leaf=leaf)
+        ours = proof.checkpoint
+        if cosigned.text != ours.text:
+            raise NoteInvalid(_tell_apart(ours, cosigned))
+        proof = replace(proof, checkpoint=cosigned)
+    try:
+        return verify_proof(proof, keys, leaf=leaf)
+    except NotCosigned as error:
+        if cosigned is not None:
+            raise
+        remedy = "give what the witness shows at /checkpoint with --checkpoint FILE"
+        raise NoteInvalid(f"{error}: {remedy}") from None
+
+
+def _tell_apart(ours: Checkpoint, cosigned: Checkpoint) -> str:
+    """Return in what the proof's checkpoint and another one differ."""
+    if ours.origin != cosigned.origin:
+        return f"the proof is of the log {ours.origin}, the cosigned checkpoint of {cosigned.origin}"
+    if ours.size == cosigned.size:
+        return f"the cosigned checkpoint of {ours.size} rows has another root than the proof's"
+    remedy = "fetch both again, until both have the same number"
+    return f"the proof is for {ours.size} rows, the cosigned checkpoint has {cosigned.size}: {remedy}"
 
 
 def _print(found: Proved, *, has_receipt: bool, as_json: bool) -> None:
@@ -79,7 +98,7 @@ def _read_leaf(receipt: str) -> bytes:
         leaf = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["leaf"]
         return base64.b64decode(leaf + "=" * (-len(leaf) % 4), altchars=b"-_", validate=True)
     except (ValueError, KeyError, IndexError, TypeError, binascii.Error, RecursionError):
-        raise NoteInvalid("the receipt promises no row") from None
+        raise NoteInvalid("not a receipt that promises a row; expected the JWS of a verification") from None
 
 
 def _read_as(path: Path, parse: Callable[[str], Content]) -> Content:
@@ -92,10 +111,10 @@ def _read_as(path: Path, parse: Callable[[str], Content]) -> Content:
 
 def _read(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MOST + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(f"{path}: can't be read ({type(error).__name__})") from None
-    if len(text) > _MOST:
-        raise StartRefused(f"{path}: over {_MOST} characters: no proof, key or receipt is so long")
-    return text
+        return read_bounded_text(path, most=_MOST)
+    except FileTooLarge:
+        raise StartRefused(f"{path}: over {_MOST} bytes: no proof, key or receipt is so long") from None
+    except OSError as error:
+        raise StartRefused(f"{path}: can't be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise StartRefused(f"{path}: can't be read as UTF-8 text") from None

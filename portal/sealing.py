@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from portal.errors import StartRefused
+from witness.bounded_files import read_bounded, why_unread
 
 _SIZE, _NONCE = 32, 12
 
@@ -62,9 +63,9 @@ def open_sealer(path: Path) -> Sealer:
                 file.write(base64.urlsafe_b64encode(secrets.token_bytes(_SIZE)))
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise StartRefused(f"PORTAL_STORE_KEY_FILE: {path}: others may read it; chmod 600 is expected")
-        key = base64.urlsafe_b64decode(path.read_bytes().strip())
+        key = base64.urlsafe_b64decode(read_bounded(path).strip())
     except (OSError, ValueError) as error:
-        raise StartRefused(f"PORTAL_STORE_KEY_FILE: {path}: can't be read ({type(error).__name__})") from None
+        raise StartRefused(f"PORTAL_STORE_KEY_FILE: {path}: can't be read ({why_unread(error)})") from None
     if len(key) != _SIZE:
         raise StartRefused(f"PORTAL_STORE_KEY_FILE: {path}: 32 bytes in base64url are expected")
     return Sealer(key)

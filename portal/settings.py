@@ -6,6 +6,7 @@ two instances of one program: an official one has a private key and no client se
 
 import os
 from collections.abc import Mapping
+from io import StringIO
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -25,6 +26,7 @@ from pydantic import (
 
 from portal.errors import StartRefused
 from portal.forwarded import Network
+from witness.bounded_files import read_bounded_text, why_unread
 
 PREFIX = "PORTAL_"
 
@@ -131,7 +133,7 @@ def read_settings(
         StartRefused: a variable is unknown or malformed, named in the reason.
     """
     outer = _keep_ours(os.environ if environ is None else environ)  # noqa: TID251 - this is settings.py
-    inner = _keep_ours(_read_dotenv(dotenv)) if dotenv is not None and dotenv.is_file() else {}
+    inner = _keep_ours(read_dotenv(dotenv)) if dotenv is not None else {}
     try:
         return Settings.model_validate(
             {name.removeprefix(PREFIX).lower(): value for name, value in (inner | outer).items()}
@@ -144,12 +146,15 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return what a `.env` sets, without expansion. Raises `StartRefused` if it has a line that can't be read."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            found = list(parse_stream(stream))
+        text = read_bounded_text(path)
+    except FileNotFoundError:
+        return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(f"{path}: can't be read as UTF-8 text ({type(error).__name__})") from None
+        raise StartRefused(f"{path}: can't be read as UTF-8 text ({why_unread(error)})") from None
+    found = list(parse_stream(StringIO(text)))
     broken = next((each.original.line for each in found if each.error), None)
     if broken is not None:
         raise StartRefused(
@@ -177,5 +182,15 @@ def _explain(error: ValidationError) -> str:
         variable = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         words, said = _WORDS.get(problem["type"]), problem["msg"].removeprefix("Value error, ")
         expected = said if words is None else words.format_map(problem.get("ctx", {}))
+        expected += _suggest(variable) if problem["type"] == "extra_forbidden" else ""
         lines.append(f"{variable}: {expected}" if problem["loc"] else expected)
     return "; ".join(lines)
+
+
+def _suggest(variable: str) -> str:
+    """Return the name of the setting that a slip in an unknown one means, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded where a start is refused alone
+
+    known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+    found = get_close_matches(variable, known, n=1, cutoff=0.85)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from portal.dossiers.model import StoredDossier
+from portal.dossiers.model import Dossier, read_dossier
 from portal.errors import DossierChanged, DossierGone, StartRefused, TooManyDossiers
 from portal.sealing import SealBroken, Sealer
 
 SESSION_HOURS = 2
+_WRITES = "writes"
+"""The execution option of connections that write."""
 
 _metadata = sa.MetaData()
 _sessions = sa.Table(
@@ -47,10 +50,11 @@ class Store:
 
     def __init__(self, engine: AsyncEngine, sealer: Sealer, *, retention: timedelta) -> None:
         self._engine, self._sealer, self._retention = engine, sealer, retention
+        self._writer = engine.execution_options(**{_WRITES: True})
 
     async def prepare(self) -> None:
         """Make the tables that are missing."""
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             await connection.run_sync(_metadata.create_all)
 
     async def close(self) -> None:
@@ -62,7 +66,7 @@ class Store:
         secret = secrets.token_urlsafe(32)
         name = self._sealer.name("session", secret)
         until = int((now + timedelta(hours=SESSION_HOURS)).timestamp())
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             await connection.execute(
                 _sessions.insert().values(name=name, until=until, sealed=self._sealer.seal(content, row=name))
             )
@@ -81,14 +85,14 @@ class Store:
     async def end_session(self, secret: str) -> None:
         """Delete a session."""
         name = self._sealer.name("session", secret)
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             await connection.execute(_sessions.delete().where(_sessions.c.name == name))
 
-    async def add_dossier(self, dossier: StoredDossier, owner: str, now: datetime, *, limit: int) -> None:
+    async def add_dossier(self, dossier: Dossier, owner: str, now: datetime, *, limit: int) -> None:
         """Store a new dossier. Raises `TooManyDossiers` if the owner has as many as `limit`."""
         name = self._sealer.name("owner", owner)
         count = sa.select(sa.func.count()).select_from(_dossiers).where(_dossiers.c.owner == name)
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             if (await connection.execute(count)).scalar_one() >= limit:
                 raise TooManyDossiers(limit)
             await connection.execute(
@@ -101,14 +105,10 @@ class Store:
                 )
             )
 
-    async def get_dossier(self, dossier_id: str, owner: str, now: datetime) -> StoredDossier:
+    async def get_dossier(self, dossier_id: str, owner: str, now: datetime) -> Dossier:
         """Return a dossier of this owner. Raises `DossierGone`."""
         name = self._sealer.name("owner", owner)
-        query = sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed).where(
-            _dossiers.c.id == dossier_id,
-            _dossiers.c.owner == name,
-            _dossiers.c.until > int(now.timestamp()),
-        )
+        query = _kept_of(name, now).where(_dossiers.c.id == dossier_id)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).first()
         found = None if row is None else self._open(row, name)
@@ -116,7 +116,7 @@ class Store:
             raise DossierGone
         return found
 
-    async def save_dossier(self, dossier: StoredDossier, owner: str) -> int:
+    async def save_dossier(self, dossier: Dossier, owner: str) -> int:
         """Store a changed dossier of this owner; return its new version. Raises `DossierChanged` if another window was faster."""
         name, version = self._sealer.name("owner", owner), dossier.version + 1
         change = (
@@ -128,40 +128,32 @@ class Store:
             )
             .values(version=version, sealed=self._seal(dossier, name))
         )
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             if (await connection.execute(change)).rowcount != 1:
                 raise DossierChanged
         return version
 
     async def delete_dossier(self, dossier_id: str, owner: str) -> None:
         """Delete a dossier of this owner."""
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             await connection.execute(
                 _dossiers.delete().where(
                     _dossiers.c.id == dossier_id, _dossiers.c.owner == self._sealer.name("owner", owner)
                 )
             )
 
-    async def list_dossiers(self, owner: str, now: datetime) -> Sequence[StoredDossier]:
+    async def list_dossiers(self, owner: str, now: datetime) -> Sequence[Dossier]:
         """Return the owner's dossiers that can be opened, newest first."""
         name = self._sealer.name("owner", owner)
-        query = (
-            sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed)
-            .where(
-                _dossiers.c.owner == name,
-                _dossiers.c.until > int(now.timestamp()),
-            )
-            .order_by(_dossiers.c.until.desc())
-            .limit(100)
-        )
+        query = _kept_of(name, now).order_by(_dossiers.c.until.desc()).limit(100)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).all()
         return [found for row in rows if (found := self._open(row, name)) is not None]
 
-    def _seal(self, dossier: StoredDossier, owner: str) -> bytes:
-        return self._sealer.seal({"owner": owner, **dossier.content}, row=dossier.id)
+    def _seal(self, dossier: Dossier, owner: str) -> bytes:
+        return self._sealer.seal({"owner": owner, **asdict(dossier)}, row=dossier.id)
 
-    def _open(self, row: Any, owner: str) -> StoredDossier | None:
+    def _open(self, row: Any, owner: str) -> Dossier | None:
         """Return the dossier of a row; None if it was changed, or was sealed for another owner.
 
         Whoever writes the store can change the column of the owner, not what is sealed. Rows from before this check have
@@ -173,13 +165,19 @@ class Store:
             return None
         if content.pop("owner", owner) != owner:
             return None
-        return StoredDossier(id=row.id, version=row.version, content=content)
+        return read_dossier(content, row.version)
 
     async def sweep(self, now: datetime) -> None:
         """Delete what has ended."""
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             for table in (_sessions, _dossiers):
                 await connection.execute(table.delete().where(table.c.until <= int(now.timestamp())))
+
+
+def _kept_of(owner: str, now: datetime) -> sa.Select[Any]:
+    return sa.select(_dossiers.c.id, _dossiers.c.version, _dossiers.c.sealed).where(
+        _dossiers.c.owner == owner, _dossiers.c.until > int(now.timestamp())
+    )
 
 
 @contextmanager
@@ -227,6 +225,8 @@ def open_store(url: str, sealer: Sealer, *, retention: timedelta) -> Store:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # A reader waits for no writer, except during a commit.
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return Store(engine, sealer, retention=retention)

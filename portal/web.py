@@ -15,7 +15,7 @@ import httpx
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.clock import Clock
@@ -31,6 +31,8 @@ from portal.settings import Settings
 from portal.store import Store
 
 MAX_BODY = 64 * 1024
+_TOO_LARGE = f"Biểu mẫu quá lớn: nhiều nhất {MAX_BODY // 1024} KiB. / The form is too large: at most {MAX_BODY // 1024} KiB.\n"
+_TWO_LENGTHS = "Yêu cầu HTTP không hợp lệ. / Malformed HTTP request.\n"
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -213,18 +215,22 @@ def _shown_path(request: Request) -> str:
 
 async def visitor_of(request: Request) -> Visitor:
     """Return who asks."""
+    visitor = stranger_of(request)
+    portal = visitor.portal
+    if request.cookies.get(portal.cookie("visitor")) == visitor.secret:
+        visitor.session = await portal.store.find_session(visitor.secret, portal.clock.now()) or {}
+    return visitor
+
+
+def stranger_of(request: Request) -> Visitor:
+    """Return who asks without a look into the store, so that nobody is signed in."""
     portal: Portal = request.app.state.portal
-    secret, session = request.cookies.get(portal.cookie("visitor"), ""), None
-    if 20 < len(secret) < 100:
-        session = await portal.store.find_session(secret, portal.clock.now())
-    else:
-        secret = secrets.token_urlsafe(32)
+    secret = request.cookies.get(portal.cookie("visitor"), "")
     wanted = request.query_params.get("lang") or request.cookies.get(portal.cookie("lang"), "vi")
     return Visitor(
         request=request,
         portal=portal,
-        secret=secret,
-        session=session or {},
+        secret=secret if 20 < len(secret) < 100 else secrets.token_urlsafe(32),
         language=wanted if wanted in LANGUAGES else "vi",
     )
 
@@ -314,9 +320,15 @@ class PagePolicy:
                 message = {**message, "body": b""}
             await send(message)
 
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        if b"transfer-encoding" in headers and b"content-length" in headers:
+            # RFC 9112 §6.3: a proxy that reads the length would take the rest for another request.
+            refused = PlainTextResponse(_TWO_LENGTHS, status_code=400, headers={"Connection": "close"})
+            await refused(scope, receive, send_marked)
+            return
+        length = headers.get(b"content-length", b"0")
         if scope["method"] != "GET" and (not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY):
-            await Response("413", status_code=413)(scope, receive, send_marked)
+            await PlainTextResponse(_TOO_LARGE, status_code=413)(scope, receive, send_marked)
             return
         await self._app(scope, _bounded(receive, self._body_seconds), send_marked)
 

@@ -12,8 +12,10 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
+from portal.dossiers.model import Person
 from portal.normal_forms import compose, fold
 from portal.pages import Text
+from portal.services.catalogue import Field
 from portal.services.code_lists import UNITS, Code, find, provinces, read_codes, wards
 
 MAX_TEXT, MAX_LONG = 200, 1_000
@@ -61,6 +63,8 @@ _PATTERNS = {
     "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", Text("Thư điện tử có dạng ten@noi.vn.", "An e-mail address looks like name@place.vn.")),
 }  # fmt: skip
 _REQUIRED = Text("Hãy điền mục này.", "Fill this in.")
+_DAY_FORM = Text("Hãy viết ngày như 31/01/1990.", "Write the day as 31/01/1990.")
+_NO_SUCH_DAY = Text("Lịch không có ngày này.", "The calendar has no such day.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,13 @@ def control_of(name: str, *, day: date) -> Control:
     return control
 
 
+def control_for(person: Person, field: Field, *, day: date) -> Control:
+    """Return the control of a person's field: for a birth date, the year's if the papers and the registry have no day."""
+    has_day = person.fields.get(field.name, {}).get("state") == "filled"
+    asks_year = field.name == "birth_date" and "birth_year" in person.claim and not has_day
+    return control_of("birth_year" if asks_year else field.name, day=day)
+
+
 def typed_names(key: str, control: Control) -> tuple[str, ...]:
     """Return the names of the inputs of a field."""
     return (f"{key}.province", f"{key}.ward", f"{key}.detail") if control.kind == "address" else (key,)
@@ -146,12 +157,12 @@ def _check_date(key: str, control: Control, typed: Mapping[str, str]) -> Checked
     text = typed[key].strip()
     if found := re.fullmatch(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})", text):
         text = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return Checked(error=_DAY_FORM)
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text)
     except ValueError:
-        day = None
-    if day is None:
-        return Checked(error=Text("Hãy viết ngày như 31/01/1990.", "Write the day as 31/01/1990."))
+        return Checked(error=_NO_SUCH_DAY)
     if control.most and day.isoformat() > control.most:
         return Checked(error=Text("Ngày này chưa tới.", "This day hasn't come yet."))
     if control.least and day.isoformat() < control.least:
@@ -232,7 +243,9 @@ def check_claim(typed: Mapping[str, str], *, day: date) -> tuple[dict[str, str],
         errors["number"] = Text(
             "Viết đủ 12 chữ số (hoặc 9 chữ số của CMND cũ).", "Write all 12 digits (or the 9 of an old card)."
         )
-    if not name or len(name) > 100 or not all(letter.isprintable() for letter in name):
+    if len(name) > 100:
+        errors["full_name"] = Text("Tối đa 100 ký tự.", "At most 100 characters.")
+    elif not name or not all(letter.isprintable() for letter in name):
         errors["full_name"] = Text(
             "Viết họ, chữ đệm và tên như trên giấy tờ.", "Write the full name as on the papers."
         )
@@ -241,11 +254,13 @@ def check_claim(typed: Mapping[str, str], *, day: date) -> tuple[dict[str, str],
         claim["birth_year"] = born
     else:
         checked = check_typed("born", control_of("birth_date", day=day), {"born": born})
-        if checked.error:
+        if checked.error in (_DAY_FORM, _REQUIRED):
             errors["born"] = Text(
                 "Viết ngày sinh như 31/01/1990; chỉ viết 4 chữ số của năm nếu giấy tờ chỉ ghi năm.",
                 "Write the birth date as 31/01/1990; the 4 digits of the year only if your papers have only that.",
             )
+        elif checked.error:
+            errors["born"] = checked.error
         else:
             claim["birth_date"] = str(checked.value)
     return claim, errors

@@ -6,22 +6,13 @@ what was typed, whatever failed meanwhile.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from portal.services.catalogue import Field, Role, Service
 
 _LETTERS = "BCDFGHJKMNPQRTVWX"
 """No vowels, so that no words come out, and no digits, so that nothing reads as a person's number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDossier:
-    """A dossier as the store has it: `content` is the JSON of a `Dossier`."""
-
-    id: str
-    version: int
-    content: dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,10 +74,6 @@ class Dossier:
     typed: dict[str, str] = field(default_factory=dict)
     version: int = 1
 
-    def to_stored(self) -> StoredDossier:
-        """Return the dossier for the store."""
-        return StoredDossier(id=self.id, version=self.version, content=asdict(self))
-
     @property
     def is_verified(self) -> bool:
         """Return whether everyone is settled."""
@@ -108,10 +95,10 @@ class Dossier:
         )
 
 
-def read_dossier(stored: StoredDossier) -> Dossier:
-    """Return the dossier that was stored."""
-    people = {name: Person(**members) for name, members in stored.content["people"].items()}
-    return Dossier(**{**stored.content, "people": people, "version": stored.version})
+def read_dossier(content: Mapping[str, Any], version: int) -> Dossier:
+    """Return the dossier whose members were stored."""
+    people = {name: Person(**members) for name, members in content["people"].items()}
+    return Dossier(**{**content, "people": people, "version": version})
 
 
 def number_of(claim: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ declare by hand (domain: data that can't be obtained may be declared; the office
 """
 
 import secrets
+from datetime import datetime
 from typing import Any
 
-from portal.clock import Clock, parse_instant, rfc3339
+from portal.clock import Clock, rfc3339
 from portal.dossiers.model import Dossier, Person
 from portal.errors import DossierChanged, GatewayUnreachable
 from portal.gateway_client import Answer, GatewayClient
@@ -34,7 +35,7 @@ async def verify_person(
         DossierChanged: the same press was sent before and is under way; its outcome is the dossier's.
     """
     person = dossier.people[role.name]
-    person.claim = claim
+    take_claim(dossier, person, claim)
     person.forget_registry()
     person.mode, person.trouble = "new", None
     enquiry: dict[str, Any] = {
@@ -48,6 +49,8 @@ async def verify_person(
         enquiry["prefill"] = {"fields": [field.name for field in role.asked]}
     try:
         answer = await ask(gateway.verify(enquiry, idempotency_key=attempt, id_token=id_token))
+        if answer.members.get("code") == "idempotency_conflict":  # an older page's key, with another claim
+            answer = await ask(gateway.verify(enquiry, idempotency_key=new_attempt(), id_token=id_token))
     except GatewayUnreachable:
         answer = Answer(status=503, members={"code": "gateway_unreachable"}, headers={})
     if answer.members.get("code") == "idempotency_in_progress":
@@ -58,6 +61,7 @@ async def verify_person(
         person.trouble = {"code": "not_confirmed", "at": rfc3339(clock.now())}
     else:
         _take_answer(person, answer.members)
+        _type_claim(dossier, person)
 
 
 def _typed_claim(claim: dict[str, str]) -> dict[str, Any]:
@@ -89,17 +93,36 @@ def declare_by_hand(dossier: Dossier, role: Role) -> None:
     person = dossier.people[role.name]
     person.forget_registry()
     person.mode = "by_hand"
+    _type_claim(dossier, person)
+
+
+def take_claim(dossier: Dossier, person: Person, claim: dict[str, str]) -> None:
+    """Take a person's claim; what the former one typed into the form goes, unless the citizen changed it."""
+    for name, text in _typed_by_claim(person).items():
+        key = f"{person.role}.{name}"
+        if dossier.typed.get(key) == text:
+            del dossier.typed[key]
+    person.claim = claim
+
+
+def _type_claim(dossier: Dossier, person: Person) -> None:
+    """Type what the claim says into the fields that the registry did not fill: nobody types it twice."""
+    for name, text in _typed_by_claim(person).items():
+        if person.locked(name) is None:
+            dossier.typed.setdefault(f"{person.role}.{name}", text)
+
+
+def _typed_by_claim(person: Person) -> dict[str, str]:
+    """Return the fields that a person's claim answers, with their texts."""
     claim = person.claim
     known = {
         "full_name": claim.get("full_name", ""),
         "citizen_id": claim.get("citizen_id", ""),
         "id_card_number": claim.get("id_card_number", ""),
-        "birth_date": claim.get("birth_date", ""),
-        "birth_year": claim.get("birth_year", claim.get("birth_date", "")[:4]),
+        "birth_date": claim.get("birth_date") or claim.get("birth_year", ""),
+        "birth_year": claim.get("birth_year") or claim.get("birth_date", "")[:4],
     }
-    for name, text in known.items():
-        if text:
-            dossier.typed.setdefault(f"{role.name}.{name}", text)
+    return {name: text for name, text in known.items() if text}
 
 
 async def dispute_field(gateway: GatewayClient, person: Person, field: str, note: str) -> str | None:
@@ -137,7 +160,7 @@ async def _find_end(gateway: GatewayClient, verification: dict[str, Any], *, clo
 
     An expired one needs no question. A gateway that gives no answer ends nothing: what was filled stays, with its time.
     """
-    if parse_instant(verification["expires_at"]) <= clock.now():
+    if datetime.fromisoformat(verification["expires_at"]) <= clock.now():
         return "expired"
     try:
         answer = await ask(gateway.check_receipt(verification["receipt"]))

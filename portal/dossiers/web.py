@@ -8,27 +8,29 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from portal.clock import rfc3339, today
-from portal.dossiers.forms import check_claim, control_of, typed_names
-from portal.dossiers.model import Dossier, Person, new_dossier_id, number_of, read_dossier
-from portal.dossiers.troubles import explain
+from portal.dossiers.forms import check_claim, control_for, typed_names
+from portal.dossiers.model import Dossier, Person, new_dossier_id, number_of
 from portal.dossiers.use_cases import (
     MAX_NOTE,
     declare_by_hand,
     dispute_field,
     find_ended,
     new_attempt,
+    take_claim,
     verify_person,
 )
 from portal.dossiers.views import (
     MAY_BE_ABSENT,
     check_all,
+    check_gender,
+    explain,
     find_errors,
     list_own,
     may_be_self,
     show_dossier,
     summarise,
 )
-from portal.errors import DossierGone, TooOften
+from portal.errors import DossierChanged, DossierGone, DossierSubmitted, TooOften
 from portal.services.catalogue import Field, Role, Service
 from portal.web import Acting, Visitor, read_form, text_of
 
@@ -83,7 +85,7 @@ async def _open(visitor: Acting, slug: str) -> Response:
             "birth_year" if len(born) == 4 else "birth_date": born,
         }
     limit = MAX_OFFICERS if visitor.is_officer else MAX_CITIZENS
-    await visitor.portal.store.add_dossier(dossier.to_stored(), visitor.owner, now, limit=limit)
+    await visitor.portal.store.add_dossier(dossier, visitor.owner, now, limit=limit)
     return visitor.go(f"/ho-so/{dossier.id}")
 
 
@@ -94,8 +96,7 @@ def _initiator(visitor: Visitor) -> dict[str, Any]:
 
 
 async def _load(visitor: Visitor, dossier_id: str) -> tuple[Dossier, Service]:
-    stored = await visitor.portal.store.get_dossier(dossier_id, visitor.owner, visitor.portal.clock.now())
-    dossier = read_dossier(stored)
+    dossier = await visitor.portal.store.get_dossier(dossier_id, visitor.owner, visitor.portal.clock.now())
     service = await visitor.portal.catalogue.service(dossier.service)
     if service is None:
         raise DossierGone
@@ -107,12 +108,12 @@ async def _load_open(visitor: Visitor, dossier_id: str) -> tuple[Dossier, Servic
     form = await read_form(visitor)
     dossier, service = await _load(visitor, dossier_id)
     if dossier.submitted_at is not None:
-        raise DossierGone
+        raise DossierSubmitted
     return dossier, service, form
 
 
 async def _save(visitor: Visitor, dossier: Dossier) -> None:
-    dossier.version = await visitor.portal.store.save_dossier(dossier.to_stored(), visitor.owner)
+    dossier.version = await visitor.portal.store.save_dossier(dossier, visitor.owner)
 
 
 async def _show(visitor: Acting, dossier_id: str) -> Response:
@@ -144,9 +145,10 @@ async def _verify(visitor: Acting, dossier_id: str, role: str) -> Response:
     if is_self:
         claim, errors = dict(dossier.people["requester"].claim), {}
     if role != "requester" and not is_self:
-        if text_of(form, "consent") == "1" and "number" not in errors:
+        is_confirmed = text_of(form, "consent") == "1"
+        if is_confirmed and "number" not in errors:
             person.consent = {"number": number_of(claim), "at": rfc3339(visitor.portal.clock.now())}
-        elif not person.has_consent(number_of(claim)):
+        elif not is_confirmed and not person.has_consent(number_of(claim)):
             errors["consent"] = explain("consent_missing")[0]
     if errors:
         shown = {f"{role}.{name}": error for name, error in errors.items()}
@@ -155,7 +157,7 @@ async def _verify(visitor: Acting, dossier_id: str, role: str) -> Response:
         visitor.portal.verifications.count(visitor.owner)
     except TooOften as refusal:
         if person.mode != "registry":  # what the registry confirmed is about the former claim
-            person.claim = claim
+            take_claim(dossier, person, claim)
             await _save(visitor, dossier)
         return show_dossier(
             visitor,
@@ -183,6 +185,8 @@ def _read_claim(
     if role.name == "requester" and not visitor.is_officer:
         typed["number"] = str(visitor.session["citizen_id"])  # a citizen asks in their own name alone
     claim, errors = check_claim(typed, day=today(visitor.portal.clock))
+    if wrong := check_gender(role, claim):
+        errors["number"] = wrong
     return claim, dict(errors), typed
 
 
@@ -200,7 +204,7 @@ async def _by_hand(visitor: Acting, dossier_id: str, role: str) -> Response:
         person.mode, person.trouble = "new", None
     else:
         claim, _, _ = _read_claim(visitor, found, form)
-        person.claim = claim if "number" in form else person.claim
+        take_claim(dossier, person, claim if "number" in form else person.claim)
         declare_by_hand(dossier, found)
     await _save(visitor, dossier)
     return visitor.go(f"/ho-so/{dossier.id}#{role}")
@@ -211,7 +215,7 @@ def _keep_typed(dossier: Dossier, service: Service, form: FormData, *, day: date
     for role in service.roles:
         for each in dossier.declared(role):
             key = f"{role.name}.{each.name}"
-            for name in typed_names(key, control_of(each.name, day=day)):
+            for name in typed_names(key, control_for(dossier.people[role.name], each, day=day)):
                 if name in form:
                     dossier.typed[name] = text_of(form, name)
 
@@ -286,7 +290,10 @@ async def _review(visitor: Acting, dossier_id: str) -> Response:
 
 
 async def _submit(visitor: Acting, dossier_id: str) -> Response:
-    dossier, service, _ = await _load_open(visitor, dossier_id)
+    try:
+        dossier, service, _ = await _load_open(visitor, dossier_id)
+    except DossierSubmitted:  # sent twice, or again after the back button
+        return visitor.go(f"/ho-so/{dossier_id}")
     day = today(visitor.portal.clock)
     ended = await find_ended(visitor.gateway, dossier, service, clock=visitor.portal.clock)
     if ended or not dossier.is_verified or dossier.consent_at is None:
@@ -295,7 +302,12 @@ async def _submit(visitor: Acting, dossier_id: str) -> Response:
     if errors := find_errors(check_all(dossier, service, day=day)):
         return show_dossier(visitor, dossier, service, status=422, errors=errors)
     dossier.submitted_at = rfc3339(visitor.portal.clock.now())
-    await _save(visitor, dossier)
+    try:
+        await _save(visitor, dossier)
+    except DossierChanged:
+        stored, _ = await _load(visitor, dossier_id)
+        if stored.submitted_at is None:  # else it was sent twice at once
+            raise
     return visitor.go(f"/ho-so/{dossier.id}")
 
 

@@ -6,7 +6,6 @@ only inside the ID token. Sources: OpenID Connect Core 1.0 §3.1.3.7, RFC 7636, 
 
 import secrets
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -35,20 +34,6 @@ _MALFORMED = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """What JSON of another shape than expected raises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A sign-in on its way: where the visitor goes, and what must come back."""
-
-    address: str
-    state: str
-    nonce: str
-    verifier: str
-
-    def kept(self) -> dict[str, str]:
-        """Return what the visitor's sealed cookie holds meanwhile."""
-        return {"state": self.state, "nonce": self.nonce, "verifier": self.verifier}
-
-
 class OpenIdLogin:
     """One client at one issuer."""
 
@@ -59,8 +44,8 @@ class OpenIdLogin:
         self._http, self._clock = http, clock
         self._metadata: dict[str, Any] = {}
 
-    async def start(self) -> Started:
-        """Return where to send the visitor. Raises `SignInRefused`."""
+    async def start(self) -> tuple[str, dict[str, str]]:
+        """Return where to send the visitor, and what their sealed cookie holds meanwhile. Raises `SignInRefused`."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         endpoint = (await self._find_endpoints())["authorization_endpoint"]
         address = prepare_grant_uri(
@@ -68,7 +53,7 @@ class OpenIdLogin:
             code_challenge=create_s256_code_challenge(verifier),  # type: ignore[no-untyped-call]  # untyped in its stub
             code_challenge_method="S256", max_age=str(MAX_AGE_S),
         )  # fmt: skip
-        return Started(address=str(address), state=state, nonce=nonce, verifier=verifier)
+        return str(address), {"state": state, "nonce": nonce, "verifier": verifier}
 
     def read_answer(self, query: dict[str, str], kept: dict[str, Any], *, since: int) -> str:
         """Return the code in the answer to a started sign-in; nothing is asked yet. Raises `SignInRefused`."""

@@ -28,12 +28,12 @@ async def _start(visitor: AnyVisitor) -> Response:
     portal = visitor.portal
     back = local_path(visitor.request.query_params.get("tiep", "/"))
     try:
-        started = await portal.login.start()
+        address, kept = await portal.login.start()
     except SignInRefused as refusal:
         return _refused(visitor, refusal)
-    response = RedirectResponse(started.address, status_code=303, headers={"Cache-Control": "no-store"})
+    response = RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
     at = int(portal.clock.now().timestamp())
-    sealed = portal.sealer.seal({**started.kept(), "back": back, "at": at}, row=_ROW)
+    sealed = portal.sealer.seal({**kept, "back": back, "at": at}, row=_ROW)
     portal.set_cookie(response, "signin", sealed.hex(), seconds=STARTED_S)
     return response
 

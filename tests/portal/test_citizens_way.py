@@ -1,5 +1,6 @@
 """The citizen's way without JavaScript: sign in, consent, verify, fill, dispute, review, submit, reuse."""
 
+import asyncio
 import re
 
 from tests.kit.portal import PORTAL, Visit
@@ -139,6 +140,88 @@ async def test_an_error_stands_beside_its_field_and_what_was_typed_stays(scene: 
     assert typed == ["Nguyễn Thị Mai"]
 
 
+async def test_a_day_that_is_in_no_calendar_is_called_so_beside_its_field(scene: Scene, visit: Visit) -> None:
+    await start(visit, "khai-sinh")
+    form = "Viết ngày sinh như 31/01/1990"
+    for born, said in (
+        ("31/02/1992", "Lịch không có ngày này."),
+        ("1992-02-30", "Lịch không có ngày này."),
+        ("15/08/2992", "Ngày này chưa tới."),
+        ("hôm qua", form),
+        ("", form),
+    ):
+        await visit.send("/xac-thuc/mother", WIFE | {"born": born})
+        assert visit.page.xpath("//*[@id='mother.born']/text()")[0].startswith(said), born
+    await visit.send("/xac-thuc/mother", WIFE | {"full_name": "Nguyễn " * 20})
+    assert visit.page.xpath("//*[@id='mother.full_name']/text()") == ["Tối đa 100 ký tự."]
+    await verify_all(scene, visit)
+    await visit.send("/to-khai", CHILD | {"requester.child_birth_date": "31/02/2026"}, button="act=review")
+    assert "Lịch không có ngày này." in visit.text
+
+
+async def test_a_form_sent_after_the_session_ended_says_so_and_leads_back_to_its_dossier(
+    visit: Visit,
+) -> None:
+    path = await start(visit, "ho-chieu")
+    visit.http.cookies.clear()
+    await visit.send("/xac-thuc/requester")
+    assert visit.status == 401
+    assert "Những gì vừa gửi chưa được lưu" in visit.text
+    assert visit.page.xpath("//a[@class='button']/@href") == [f"/dang-nhap?tiep={path}"]
+
+
+async def test_a_dossier_sent_again_after_its_submission_is_shown_and_no_form_changes_it(
+    visit: Visit,
+) -> None:
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    filled = await visit.http.get(f"{PORTAL}{path}")
+    await visit.send("/to-khai", visit.fillings(), button="act=review")
+    review = await visit.http.get(str(visit.url))
+    await visit.press("Nộp hồ sơ")
+    assert "Đã nộp hồ sơ" in visit.text
+
+    visit._take(review)
+    await visit.press("Nộp hồ sơ")
+    assert (visit.status, visit.url.path) == (200, path)
+    assert "Đã nộp hồ sơ" in visit.text
+    visit._take(filled)
+    await visit.send("/to-khai", visit.fillings(), button="act=review")
+    assert visit.status == 409
+    assert "lần gửi này không được lưu" in visit.text
+    assert visit.page.xpath("//div[@class='message']//a/@href") == [path]
+
+
+async def test_an_old_form_after_a_second_sign_in_leads_back_to_its_dossier(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    old = await visit.http.get(f"{PORTAL}{path}")
+    await visit.sign_in()
+    visit._take(old)
+    await visit.send("/xac-thuc/requester")
+    assert visit.status == 403
+    assert visit.page.xpath("//div[@class='message']//a/@href") == [path, "/"]
+    await visit.open(path)
+    assert visit.status == 200
+
+
+async def test_a_dossier_sent_twice_at_once_is_shown_as_submitted_both_times(visit: Visit) -> None:
+    """The browser shows the answer to the second press only, which said that nothing was saved."""
+    path = await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    await visit.send("/to-khai", visit.fillings(), button="act=review")
+    (form,) = [each for each in visit.page.forms if each.get("action").endswith("/nop")]
+    fields = dict(form.form_values())
+    answers = await asyncio.gather(*(visit.http.post(f"{PORTAL}{path}/nop", data=fields) for _ in range(2)))
+    assert [(answer.status_code, "Đã nộp hồ sơ" in answer.text) for answer in answers] == [(200, True)] * 2
+
+
+async def test_the_address_of_a_form_opened_in_the_browser_shows_its_dossier(visit: Visit) -> None:
+    path = await start(visit, "ho-chieu")
+    for form in ("dong-y", "to-khai", "nop", "xac-thuc/requester"):
+        await visit.open(f"{path}/{form}")
+        assert (visit.status, visit.url.path) == (200, path)
+
+
 async def test_enter_in_a_field_of_the_form_leads_to_the_review(visit: Visit) -> None:
     """A browser presses the form's first button."""
     await start(visit, "ho-chieu")
@@ -167,9 +250,55 @@ async def test_a_corrected_number_can_be_consented_to_in_the_same_form(scene: Sc
     assert visit.page.xpath("//article[@id='mother']//strong[text()='Đã xác thực']")
 
 
+async def test_a_person_who_was_verified_by_mistake_is_replaced_by_another(
+    scene: Scene, visit: Visit
+) -> None:
+    path = await start(visit, "khai-sinh")
+    await visit.send("/xac-thuc/requester")
+    grandmother = {
+        "number": "036162000457",
+        "full_name": "Trần Thị Cam",
+        "born": "1962-11-20",
+        "consent": "1",
+    }
+    await visit.send("/xac-thuc/mother", grandmother)
+    assert visit.page.xpath("//button[@name='change']/ancestor::article/@id") == ["mother"]
+    await visit.press("Nhập người khác")
+    assert visit.url.path == path
+    assert not visit.page.xpath("//article[@id='mother']//div[contains(@class, 'ok')]")
+    await visit.send("/xac-thuc/mother", WIFE | {"born": await born_of(scene, WIFE["number"])})
+    await visit.press("Chưa xác định được cha")
+    named = visit.page.xpath("//*[@id='mother.full_name']//p[@class='value']/text()")
+    assert named == ["LÊ THỊ DUNG"]
+
+
 async def test_a_citizen_verifies_only_themselves_as_the_requester(scene: Scene, visit: Visit) -> None:
     await start(visit, "ho-chieu", person="le-thi-dung")
     token = visit.page.xpath("//input[@name='csrf']/@value")[0]
     other = {"csrf": token, "number": "001090000123", "full_name": "Nguyễn Văn An", "born": "1990-01-31"}
     await visit.http.post(f"{PORTAL}{visit.url.path}/xac-thuc/requester", data=other)
     assert [each["subject"] for each in await scene.journal()] == ["001192***124"]
+
+
+async def test_a_person_of_whom_only_the_birth_year_is_known_declares_the_year_and_no_day(
+    visit: Visit,
+) -> None:
+    path = await start(visit, "ho-chieu", "giang-a-thu")
+    await visit.send("/xac-thuc/requester")
+    born = visit.page.xpath("//input[@name='requester.birth_date']")
+    assert [(each.get("type"), each.get("value")) for each in born] == [("number", "1958")]
+    await visit.send("/to-khai", visit.fillings(), button="act=review")
+    assert visit.url.path == f"{path}/xem-lai", visit.text
+    told = visit.page.xpath("//div[dt='Ngày, tháng, năm sinh']/dd")[0].text_content().split()
+    assert " ".join(told) == "1958 do công dân khai"
+
+
+async def test_a_stay_that_ends_before_it_begins_is_an_error_beside_its_end(visit: Visit) -> None:
+    path = await start(visit, "khai-bao-tam-vang")
+    await visit.send("/xac-thuc/requester")
+    stay = {"requester.stay_from": "2026-12-10", "requester.stay_to": "2026-12-09"}
+    await visit.send("/to-khai", visit.fillings() | stay, button="act=review")
+    error = visit.page.xpath("//*[@id='requester.stay_to-error']")[0].text_content()
+    assert (visit.status, error) == (422, "Ngày này trước ngày bắt đầu.")
+    await visit.send("/to-khai", {"requester.stay_to": "2026-12-10"}, button="act=review")
+    assert visit.url.path == f"{path}/xem-lai", visit.text

@@ -7,8 +7,7 @@ from importlib import resources
 import pytest
 
 from gateway.procedures.catalogue import load_catalogue
-from gateway.procedures.fields import codes_of
-from gateway.procedures.model import FieldType, FormField
+from gateway.procedures.model import FieldType, FormField, labels_of
 from gateway.procedures.units import load_units
 from portal.dossiers.forms import Control, check_typed, control_of
 from portal.pages import write_value
@@ -29,7 +28,7 @@ def control(field: FormField) -> Control:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_short_list_has_the_codes_and_labels_of_the_gateway_in_its_order(name: str) -> None:
-    assert [(each.code, each.label) for each in read_codes(name)] == [*codes_of(name).items()]
+    assert [(each.code, each.label) for each in read_codes(name)] == [*labels_of(name).items()]
 
 
 @pytest.mark.parametrize("field", [name for name, field in FIELDS.items() if field.code_list is not None])
@@ -46,8 +45,10 @@ def test_every_english_name_belongs_to_a_code_and_differs_from_its_label() -> No
     text = resources.files("portal.services").joinpath("lists", "english.toml").read_text(encoding="utf-8")
     for name, english in tomllib.loads(text).items():
         if name != "source":
-            assert {code: label for code, label in codes_of(name).items() if english.get(code) == label} == {}
-            assert english.keys() <= codes_of(name).keys()
+            assert {
+                code: label for code, label in labels_of(name).items() if english.get(code) == label
+            } == {}
+            assert english.keys() <= labels_of(name).keys()
 
 
 def test_a_code_is_shown_in_the_language_of_the_page() -> None:

@@ -13,7 +13,7 @@ async def test_an_officer_opens_a_dossier_and_the_enquiry_is_in_their_name(
     await visit.open("/can-bo")
     assert visit.status == 401
     await visit.sign_in("officer:can.bo.01", back="/can-bo")
-    assert "Bàn một cửa" in visit.text
+    assert "Bộ phận một cửa" in visit.text
     await visit.open("/dich-vu/ho-chieu")
     await visit.press("Bắt đầu")
     await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})

@@ -3,6 +3,8 @@
 import re
 
 from gateway.accounts.use_cases import add_organisation
+from gateway.operators.model import Role
+from tests.kit.operators import signed_in
 from tests.kit.portal import Visit
 from tests.kit.scene import AN, Scene
 from tests.portal.test_citizens_way import start
@@ -38,6 +40,28 @@ async def test_each_look_is_an_entry_of_the_ledger_itself(visit: Visit) -> None:
     assert "Chưa ai hỏi về quý vị" in visit.text
     await visit.open(LEDGER)
     assert "đã cho xem trang này" in visit.text
+
+
+async def test_a_citizen_sees_what_became_of_the_corrections_they_asked_for(
+    scene: Scene, visit: Visit
+) -> None:
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    await visit.press("Thông tin này không đúng: Họ, chữ đệm và tên")
+    await visit.send("/sai/requester/full_name", {"note": "Sai tên đệm"})
+    await visit.open(LEDGER)
+    disputed = "string(//ol[@id='bao-sai'])"
+    shown = " ".join(visit.page.xpath(disputed).split())
+    assert "Họ, chữ đệm và tên đang chờ cơ quan quản lý dữ liệu xem xét." in shown
+    assert "Báo qua: UBND thành phố Hà Nội." in shown
+    officer = await signed_in(scene, "an.vo", Role.DATA_PROTECTION)
+    [filed] = (await officer.call("GET", "/discrepancies")).json()["discrepancies"]
+    why = {"reason_vi": "Hồ sơ gốc đúng.", "reason": "The original record is right."}
+    await officer.call("POST", f"/discrepancies/{filed['id']}/resolve", {"as": "rejected", **why})
+    await visit.open(LEDGER)
+    shown = " ".join(visit.page.xpath(disputed).split())
+    assert "Họ, chữ đệm và tên không được sửa (" in shown
+    assert "Lý do: Hồ sơ gốc đúng." in shown
 
 
 async def test_another_citizen_sees_nothing_of_it(visit: Visit) -> None:

@@ -46,3 +46,6 @@ async def test_a_login_that_answers_in_another_shape_refuses_the_sign_in(
             await visit.send("/authorize", button="person=nguyen-van-an")
         assert visit.status == 400
         assert visit.page.xpath("//a[@href='/dang-nhap']") or "Đăng nhập" in visit.text
+        if visit.page.xpath("//code"):
+            assert "Chi tiết kỹ thuật:" in visit.text
+            assert visit.page.xpath("//code/@lang") == ["en"]

@@ -22,7 +22,12 @@ RIGHT = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_PRIVATE_KEY_FILE": "key.pem"}
     ("given", "told"),
     [
         ({"PORTAL_TRUSTED_PROXIES": "10.0.0.300"}, "PORTAL_TRUSTED_PROXIES: networks such as 10.0.0.0/8"),
-        ({"PORTAL_TRUSTED_PROXY": "10.0.0.0/8"}, "PORTAL_TRUSTED_PROXY: no such setting"),
+        (
+            {"PORTAL_TRUSTED_PROXY": "10.0.0.0/8"},
+            "PORTAL_TRUSTED_PROXY: no such setting; did you mean PORTAL_TRUSTED_PROXIES",
+        ),
+        ({"PORTAL_GATEWAYURL": "x"}, "PORTAL_GATEWAYURL: no such setting; did you mean PORTAL_GATEWAY_URL"),
+        ({"PORTAL_COLOUR": "red"}, "PORTAL_COLOUR: no such setting$"),
         ({"PORTAL_TEST_PAGE_PUBLIC": "perhaps"}, "PORTAL_TEST_PAGE_PUBLIC: true or false is expected"),
         ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE: 1 or more is expected"),
         ({"PORTAL_RETENTION_DAYS": "9999"}, "PORTAL_RETENTION_DAYS: 3650 or less is expected"),
@@ -42,6 +47,12 @@ def test_a_line_of_the_dotenv_file_that_cannot_be_read_stops_the_start(tmp_path:
     (tmp_path / ".env").write_text('\nPORTAL_CLIENT_ID="acc_x\n', encoding="utf-8")
     with pytest.raises(StartRefused, match=r"\.env line \d: NAME=value is expected"):
         read_settings(RIGHT, dotenv=tmp_path / ".env")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev"])
+def test_threat_46_a_dotenv_that_is_a_folder_or_a_device_stops_the_start(name: str) -> None:
+    with pytest.raises(StartRefused, match=rf"{name}: can't be read as UTF-8 text \("):
+        read_settings(RIGHT, dotenv=Path(name))
 
 
 def test_several_networks_of_proxies_are_separated_by_commas() -> None:
@@ -78,6 +89,17 @@ async def test_on_official_the_same_program_verifies_and_reuses_within_a_dossier
     ]
     assert await scene.journal("test") == []
     assert len(asked) == 2
+
+
+def test_a_port_that_is_taken_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("synthetic", encoding="utf-8")
+    given = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_CLIENT_SECRET_FILE": "secret"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "portal", "serve", "--port", port]
+        done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: can't listen on 127.0.0.1 port {port}: Address already in use\n"
 
 
 @pytest.mark.sockets

@@ -191,6 +191,32 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_read(visit: Visit) 
         f"{PORTAL}/thoat", content=b"x" * 70_000, headers={"Content-Type": "text/plain"}
     )
     assert answer.status_code == 413
+    assert "Biểu mẫu quá lớn" in answer.text
+    assert "too large" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "media_type", "status"), [("GET", "", 405), ("POST", "application/json", 415)]
+)
+async def test_a_request_that_is_not_taken_is_not_called_the_portals_mistake(
+    visit: Visit, method: str, media_type: str, status: int
+) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = await visit.http.request(method, f"{PORTAL}/thoat", headers=headers)
+    assert answer.status_code == status
+    assert "Cổng không nhận yêu cầu này" in answer.text
+    assert "lỗi của cổng" not in answer.text
+
+
+async def test_threat_52_a_body_with_two_lengths_is_refused_and_its_connection_closed(visit: Visit) -> None:
+    """A proxy in front may read the length, and the server the chunks: the rest would be another visitor's request."""
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Length": "2",
+        "Transfer-Encoding": "chunked",
+    }
+    answer = await visit.http.post(f"{PORTAL}/thoat", content=b"a=", headers=headers)
+    assert (answer.status_code, answer.headers["connection"]) == (400, "close")
 
 
 async def test_threat_46_a_form_that_names_an_encoding_of_its_own_is_refused_before_it_is_decoded(

@@ -1,6 +1,8 @@
 """Each failure has a page state that keeps what was typed, says what happened and lets the citizen declare by hand."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from gateway.accounts.use_cases import change_state
 from tests.kit.portal import PORTAL, RunningPortal, Visit, open_portal, open_visit
 from tests.kit.scene import Scene
 from tests.portal.test_citizens_way import start
+
+CLAIMED = {"full_name": "Nguyễn Văn An", "birth_date": "1990-01-31", "citizen_id": "001090000123"}
 
 
 async def arm(visit: Visit, fault: str) -> None:
@@ -58,6 +62,20 @@ async def test_the_registrys_silence_on_a_part_leaves_its_fields_to_declare_with
     await visit.send("/xac-thuc/requester")
     assert "Đã xác thực" in visit.text
     assert "Cơ sở dữ liệu không trả lời phần này." in visit.text
+    typed = {name: visit.page.xpath(f"//input[@name='requester.{name}']/@value") for name in CLAIMED}
+    assert typed == {name: [value] for name, value in CLAIMED.items()}, "the confirmed claim is typed already"
+
+
+async def test_a_corrected_claim_replaces_in_the_form_what_the_former_one_typed(visit: Visit) -> None:
+    await start(visit, "dang-ky-thuong-tru")
+    await visit.send("/xac-thuc/requester")
+    for name in ("Lê Thị Dung", "Lê Thị Dũng"):
+        await visit.press(
+            "Tự khai, không hỏi cơ sở dữ liệu",
+            {"number": "001192000124", "full_name": name, "born": "08/03/1992"},
+        )
+        assert visit.page.xpath("//input[@name='household_head.full_name']/@value") == [name]
+        await visit.press("Xác thực người này")
 
 
 async def test_not_confirmed_gives_no_hint_which_part_differs(visit: Visit) -> None:
@@ -218,3 +236,39 @@ async def test_a_button_pressed_twice_asks_once_and_the_first_press_keeps_its_ou
     await visit.open(path)
     assert "Đã xác thực" in visit.text
     assert [each["operation"] for each in await scene.journal()].count("XacThucThongTinCongDan") == 1
+
+
+async def test_a_claim_that_was_corrected_on_an_older_page_is_asked(visit: Visit) -> None:
+    """A browser that goes back sends the button's former key; the gateway refuses it for another claim."""
+    path = await start(visit, "ho-chieu")
+    (form,) = [each for each in visit.page.forms if "/xac-thuc/" in each.get("action")]
+    fields = dict(form.form_values())
+    for full_name in ("Nguyễn Văn Ân Sai", "Nguyễn Văn An"):
+        await visit.http.post(f"{PORTAL}{path}/xac-thuc/requester", data=fields | {"full_name": full_name})
+    await visit.open(path)
+    assert "idempotency_conflict" not in visit.text
+    assert "Đã xác thực" in visit.text
+
+
+async def test_pages_are_read_while_another_program_holds_the_store_for_writing(
+    visit: Visit, tmp_path: Path
+) -> None:
+    path = await start(visit, "ho-chieu")
+    with closing(sqlite3.connect(tmp_path / "portal.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(2):  # the portal waits 5 s for a lock
+            assert (await visit.open(path)).status == 200
+
+
+async def test_a_store_that_fails_is_said_with_a_time_to_come_again_and_signs_nobody_out(
+    visit: Visit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = await start(visit, "ho-chieu")
+    with closing(sqlite3.connect(tmp_path / "portal.db")) as store:
+        store.execute("ALTER TABLE dossiers RENAME TO away")
+        failed = await visit.open(path)
+        assert (failed.status, failed.headers["retry-after"]) == (503, "5")
+        assert "the store failed: no such table: dossiers" in caplog.text
+        assert "Traceback" not in caplog.text
+        store.execute("ALTER TABLE away RENAME TO dossiers")
+    assert (await visit.open(path)).status == 200
