@@ -2,6 +2,7 @@
 
 WitnessError
 ├── NoteInvalid         a text is no note, checkpoint, key or proof, or a signature or a path of hashes is false
+│   └── NotCosigned     no witness whose key is known signed a checkpoint
 ├── LogUnreachable      the log did not answer, or not in its form: it is asked again
 ├── CheckpointRefused   what the log shows is not its signed checkpoint
 ├── LogShrunk           the log shows fewer rows than it had: it lost them, or somebody replays an older checkpoint
@@ -16,6 +17,10 @@ class WitnessError(Exception):
 
 class NoteInvalid(WitnessError):
     """A text is no note, checkpoint, key or proof, or a signature or a path of hashes is false."""
+
+
+class NotCosigned(NoteInvalid):
+    """No witness whose key is known signed a checkpoint."""
 
 
 class LogUnreachable(WitnessError):

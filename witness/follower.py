@@ -72,6 +72,7 @@ class Witness:
         self.record = file.read()
         self.state, self.reason = State.STARTING, ""
         self.checks = dict.fromkeys(State, 0)
+        self._unwritten = ""  # why the evidence of a fork is not in the record yet
         self._client, self._cosigner, self._file, self._now = client, cosigner, file, now
         self._given, self._limit = tuple(keys), limit
         if self.record.fork is not None:
@@ -83,8 +84,8 @@ class Witness:
         return self._cosigner.key
 
     async def follow(self, interval: float) -> None:
-        """Check the log again and again; after a fork do nothing."""
-        while self.state is not State.FORKED:
+        """Check the log again and again; after a fork that is in the record do nothing."""
+        while self.state is not State.FORKED or self._unwritten:
             try:
                 await self.check()
             except Exception as error:  # the outermost edge: it must not end, and still say that it follows
@@ -93,8 +94,10 @@ class Witness:
             await asyncio.sleep(interval)
 
     async def check(self) -> None:
-        """Cosign the log's checkpoint, or set the state that says why not."""
+        """Cosign the log's checkpoint, or set the state that says why not. After a fork only write what the disk didn't take."""
         if self.state is State.FORKED:
+            if self._unwritten:
+                self._keep_fork(self.record)
             return
         try:
             async with asyncio.timeout(self._limit):
@@ -131,21 +134,32 @@ class Witness:
             (each.name, each.key_id) for each in checkpoint.signatures if each.name == checkpoint.origin
         }
         published: list[VerifierKey] = []
-        if not known or not signers <= {(key.name, key.id) for key in (*known, *record.retired)}:
+        are_known = signers <= {(key.name, key.id) for key in (*known, *record.retired)}
+        # Anybody can add a signature to a note: once the log is known, only its own answer says that the key is the log's.
+        if not known or (self._client.is_authentic and not are_known):
             published = parse_keys(await self._client.fetch_keys())
         signed = find_signed(checkpoint, [key for key in (*known, *published) if key not in record.retired])
         keys = [each.key for each in signed if each.key.algorithm is Algorithm.ED25519]
         if not keys or (known and not set(keys) & set(known)):
             raise CheckpointRefused(f"the checkpoint of {checkpoint.origin} is not signed by its known key")
-        # Reversed: a log writes its newest signature first.
-        learned = list(dict.fromkeys([*record.keys, *reversed(keys)]))
+        learned = self._order(keys)
         newest = max(map(learned.index, keys))
         retired = [key for key in learned[:newest] if key not in keys]
         return replace(
             record,
-            keys=tuple(key for key in learned if key not in retired),
+            keys=tuple(key for key in learned if key in keys or (key in record.keys and key not in retired)),
             retired=(*record.retired, *retired),
         )
+
+    def _order(self, signers: Sequence[VerifierKey]) -> list[VerifierKey]:
+        """Return the known keys and those of valid signatures, the oldest first; a log names its newest key first.
+
+        Whoever is on the way can change the order of the signatures, not of the record or of given keys.
+        """
+        given = [key for key in reversed(self._given) if key not in self.record.retired]
+        known = self.record.keys
+        older = given[: next((at for at, key in enumerate(given) if key in known), 0)]
+        return list(dict.fromkeys([*older, *known, *given, *reversed(signers)]))
 
     async def _grow(self, checkpoint: Checkpoint) -> Edge:
         """Return the edge of the checkpoint's tree, proved to contain the cosigned one. Raises `LogShrunk`, `LogForked`."""
@@ -179,8 +193,21 @@ class Witness:
         if not self.record.note:
             return CheckpointRefused(f"a checkpoint of {checkpoint.size} rows with the root of none")
         fork = Fork(reason=reason, cosigned=self.record.note, shown=checkpoint.note)
-        self._keep(replace(self.record, fork=fork))
+        self._keep_fork(replace(self.record, fork=fork))
         return LogForked(reason)
+
+    def _keep_fork(self, record: Record) -> None:
+        """Take the record of a fork even if the disk doesn't: the alarm doesn't wait, and the next check writes it again."""
+        self.record, reason = record, ""
+        try:
+            self._file.write(record)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        if reason and not self._unwritten:
+            log.error("ALARM the evidence of a fork can't be written: %s", reason)
+        if self._unwritten and not reason:
+            log.warning("the evidence of the fork is written now")
+        self._unwritten = reason
 
     def _keep(self, record: Record) -> None:
         """Make a record durable, and only then show it."""

@@ -16,16 +16,19 @@ TIMEOUT_S = 10.0
 """Limit of one answer."""
 
 _PLAIN = {"accept-encoding": "identity"}  # a compressed answer could grow without limit
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _TILE_HEIGHT = 8
 _TILE_WIDTH = 1 << _TILE_HEIGHT
 
 
 class LogClient:
-    """Reads one log; `base` is the gateway's address."""
+    """Reads one log; `base` is the gateway's address. `is_authentic`: nobody on the way can change its answers."""
 
     def __init__(self, client: httpx.AsyncClient, base: str) -> None:
         self._client = client
         self._prefix = f"{base.rstrip('/')}/.well-known/audit"
+        address = httpx.URL(base)
+        self.is_authentic = address.scheme == "https" or address.host in _THIS_MACHINE
 
     async def fetch_checkpoint(self) -> str:
         """Return the note with the last checkpoint. Raises `LogUnreachable`."""

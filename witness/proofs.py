@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from witness.errors import NoteInvalid
+from witness.errors import NotCosigned, NoteInvalid
 from witness.notes import (
     HASH_BYTES,
     MOST_NOTE,
@@ -69,7 +69,8 @@ def verify_proof(proof: Proof, keys: Sequence[VerifierKey], *, leaf: bytes | Non
     If one of `keys` is the log's, the log must have signed too. `leaf`: what a receipt promises; without it the leaf in the proof is checked.
 
     Raises:
-        NoteInvalid: names what is wrong or missing.
+        NotCosigned: no witness of `keys` signed it.
+        NoteInvalid: names what else is wrong or missing.
     """
     checkpoint, leaf = proof.checkpoint, proof.leaf if leaf is None else leaf
     if leaf is None or len(leaf) != HASH_BYTES:
@@ -83,6 +84,7 @@ def verify_proof(proof: Proof, keys: Sequence[VerifierKey], *, leaf: bytes | Non
             raise NoteInvalid("no key of a witness was given")
         if given and not any(each.key.algorithm is algorithm for each in signed):
             names = ", ".join(sorted({key.name for key in given}))
-            raise NoteInvalid(f"the checkpoint is not signed by {who} whose key was given ({names})")
+            refusal = NotCosigned if algorithm is Algorithm.COSIGNATURE else NoteInvalid
+            raise refusal(f"the checkpoint is not signed by {who} whose key was given ({names})")
     verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root)
     return Proved(row=proof.index + 1, leaf=leaf, checkpoint=checkpoint, signed=signed)

@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from witness.bounded_files import read_bounded
 from witness.errors import NoteInvalid, StartRefused
 from witness.notes import VerifierKey, parse_key
 from witness.tree import Edge
+
+_LARGEST = 1 << 20
+"""Bytes of a record: it keeps two notes of 64 KiB at most beside the last one, and the keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class RecordFile:
     def read(self) -> Record:
         """Return the record, an empty one without a file. Raises `StartRefused` for a damaged one."""
         try:
-            members = json.loads(self._path.read_text(encoding="utf-8"))
+            members = json.loads(read_bounded(self._path, most=_LARGEST).decode())
             fork = members["fork"]
             edge = Edge(size=members["size"], roots=tuple(bytes.fromhex(each) for each in members["roots"]))
             return Record(

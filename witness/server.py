@@ -1,19 +1,44 @@
-"""The HTTP server of a witness, which bounds the connections of strangers: their number, their time, the length of a head."""
+"""The HTTP server of a witness, which bounds the connections of strangers: their number, their time, the length of a head.
+
+The test portal, which has a server of its own, binds its socket with `bind` too.
+"""
 
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Iterable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from witness.errors import StartRefused
+
 MOST_CONNECTIONS = 256
 """More than this at once are strangers': a witness is asked now and then."""
 
 CONNECTION_S = 20.0
 """How long a connection may last; each answer is ready at once."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket, port 0 for any free one. Raises `StartRefused`: no host name or own address, or a taken port."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except (OSError, TypeError) as error:  # TypeError: no host name
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "no host name"
+        raise StartRefused(f"can't listen on {host} port {port}: {reason}") from error
+    return listener
+
+
+def address_of(host: str, listener: socket.socket) -> str:
+    """Return the HTTP address of a socket that `bind` returned for this host."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 class Server(uvicorn.Server):

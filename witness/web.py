@@ -11,6 +11,12 @@ from starlette.routing import Route
 from witness.follower import State, Witness
 
 _UNCACHED = {"cache-control": "no-store"}
+_SHOWN = """\
+/checkpoint  the last checkpoint, signed by the log and by this witness
+/key         this witness's public key
+/state       200 while it follows the log, else 503 and the reason
+/metrics     its figures for Prometheus
+"""
 
 
 def build_app(witness: Witness, running: Callable[[], AbstractAsyncContextManager[None]]) -> Starlette:
@@ -20,6 +26,9 @@ def build_app(witness: Witness, running: Callable[[], AbstractAsyncContextManage
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with running():
             yield
+
+    async def show_index(_: Request) -> Response:
+        return _text(f"{witness.key.name}: a witness of a verification gateway's signed log\n{_SHOWN}")
 
     async def show_checkpoint(_: Request) -> Response:
         if not witness.record.note:
@@ -43,6 +52,7 @@ def build_app(witness: Witness, running: Callable[[], AbstractAsyncContextManage
         return _text(write_metrics(witness))
 
     pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/": show_index,
         "/checkpoint": show_checkpoint,
         "/key": show_key,
         "/state": show_state,

@@ -40,11 +40,14 @@ class Watched(httpx.AsyncBaseTransport):
         self.instead: Answer = change_nothing
         self.paths: list[str] = []
 
-    def show(self, checkpoint: str) -> None:
-        """Give this checkpoint instead of the log's."""
-        self.instead = lambda request: (
-            httpx.Response(200, text=checkpoint) if request.url.path.endswith("checkpoint") else None
-        )
+    def show(self, **pages: str) -> None:
+        """Give these pages (`checkpoint`, `key`) instead of the log's."""
+
+        def instead(request: httpx.Request) -> httpx.Response | None:
+            page = pages.get(request.url.path.rpartition("/")[2])
+            return None if page is None else httpx.Response(200, text=page)
+
+        self.instead = instead
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.paths.append(request.url.path.removeprefix("/.well-known/audit/"))
@@ -59,8 +62,9 @@ class Stand:
         self.way = Watched(httpx.ASGITransport(scene.app))
         self.witness = self.start()
 
-    def start(self, **more: Any) -> Witness:
-        client = LogClient(httpx.AsyncClient(transport=self.way), f"{BASE}/")
+    def start(self, scheme: str = "https", **more: Any) -> Witness:
+        address = f"{scheme}://{BASE.partition('://')[2]}/"
+        client = LogClient(httpx.AsyncClient(transport=self.way), address)
         self.witness = Witness(
             client, Cosigner("witness.example", KEY), RecordFile(self.file),
             now=lambda: int(self.scene.clock.now().timestamp()), **self.more | more,

@@ -13,18 +13,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from gateway.audit.kept_cli import read_kept
+from gateway.audit.cli import read_kept
 from gateway.audit.verify import verify_audit
 from gateway.errors.operators import AuditBroken, StateWrong
-from gateway.storage.checkpoint_copies import CheckpointCopies
-from gateway.storage.witnesses import read_witness
+from gateway.storage.checkpoint_copies import CheckpointCopies, read_witness
 from portal.cli import app as portal_app
 from portal.errors import StartRefused
 from tests.attacks.evidence import trust_of
 from tests.gateway.audit.test_proofs import fill
+from tests.kit.commands import Commands
 from tests.kit.scene import Portal, Scene
 from tests.witness.stand import Stand, wipe
 from tests.witness.test_notes import cosigned_note
+from witness.cli import app as witness_app
 from witness.follower import State
 from witness.notes import Cosigner, parse_checkpoint
 from witness.web import build_app
@@ -43,8 +44,8 @@ def way_to(stand: Stand) -> httpx.ASGITransport:
     return httpx.ASGITransport(build_app(stand.witness, idle))
 
 
-def asking(stand: Stand, key: str | None = None) -> CheckpointCopies:
-    return CheckpointCopies(witness=ADDRESS, witness_key=key, transport=way_to(stand))
+def asking(stand: Stand) -> CheckpointCopies:
+    return CheckpointCopies(witness=ADDRESS, witness_key=None, transport=way_to(stand))
 
 
 async def get(stand: Stand, path: str) -> httpx.Response:
@@ -56,6 +57,14 @@ async def test_a_slash_too_many_does_not_redirect_to_the_host_that_a_stranger_na
     async with httpx.AsyncClient(transport=way_to(stand), base_url="http://evil.example") as client:
         answer = await client.get("/key/")
     assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+async def test_the_root_names_what_the_witness_shows(stand: Stand) -> None:
+    answer = await get(stand, "/")
+    assert answer.status_code == 200
+    lines = answer.text.splitlines()
+    assert lines[0] == "witness.example: a witness of a verification gateway's signed log"
+    assert [line.split()[0] for line in lines[1:]] == ["/checkpoint", "/key", "/state", "/metrics"]
 
 
 async def test_the_pages_show_checkpoint_key_state_and_figures(stand: Stand) -> None:
@@ -125,6 +134,18 @@ class Files:
         return done.stdout
 
 
+@pytest.mark.parametrize(
+    "path", [[], ["serve"], ["receipts", "verify"], ["witness"], ["witness", "serve"]], ids=" ".join
+)
+def test_help_of_the_portals_and_the_witnesss_commands_shows_an_example_within_80_columns(
+    path: list[str],
+) -> None:
+    app = witness_app if path[:1] == ["witness"] else portal_app
+    told = CliRunner().invoke(app, [*filter("witness".__ne__, path), "--help"], terminal_width=80).output
+    assert "Example" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 async def test_a_cosigned_proof_of_a_receipt_is_checked_offline(
     scene: Scene, stand: Stand, tmp_path: Path
 ) -> None:
@@ -153,10 +174,13 @@ async def test_a_proof_that_shows_less_is_refused_with_the_reason(
     reason = files.verify("--key", "witness.vkey", "--receipt", "receipt")
     assert reason == "the proof is about another row than the receipt"
     files.write("receipt", "a.b.c")
-    assert files.verify("--key", "witness.vkey", "--receipt", "receipt") == "the receipt promises no row"
+    assert files.verify("--key", "witness.vkey", "--receipt", "receipt").startswith("not a receipt")
     wrong = ["--key", str(tmp_path / "receipt")]
     done = CliRunner().invoke(portal_app, ["receipts", "verify", str(tmp_path / "proof"), *wrong])
     assert str(done.exception).startswith(f"{tmp_path / 'receipt'}: not a key; ")  # the file that is wrong
+    wrong = ["--key", str(tmp_path / "witness.vkey"), "--checkpoint", str(tmp_path / "receipt")]
+    done = CliRunner().invoke(portal_app, ["receipts", "verify", str(tmp_path / "proof"), *wrong])
+    assert str(done.exception) == f"{tmp_path / 'receipt'}: not a signed note"
     lines = proof.split("\n")
     lines[3], lines[4] = lines[4], lines[3]
     files.write("proof", "\n".join(lines))
@@ -174,7 +198,7 @@ async def test_a_file_without_an_end_is_read_to_a_limit_and_refused(
     _, receipt, proof = await prove(scene, stand)
     files = Files(tmp_path, stand, receipt, proof)
     reason = files.verify("--key", "witness.vkey", option, "/dev/zero")
-    assert reason == "over 131072 characters: no proof, key or receipt is so long"
+    assert reason == "over 131072 bytes: no proof, key or receipt is so long"
 
 
 async def test_a_proof_that_is_not_cosigned_is_checked_with_the_witnesss_own_checkpoint(
@@ -186,7 +210,9 @@ async def test_a_proof_that_is_not_cosigned_is_checked_with_the_witnesss_own_che
     await stand.check()
     proof = (await portal.call("GET", f"/receipts/{found['id']}/proof")).text
     files = Files(tmp_path, stand, found["receipt"], proof)
-    assert "is not signed by a witness" in files.verify("--key", "witness.vkey")
+    reason = files.verify("--key", "witness.vkey")
+    assert "is not signed by a witness" in reason
+    assert reason.endswith(": give what the witness shows at /checkpoint with --checkpoint FILE")
     files.write("cosigned", stand.witness.record.note)
     told = files.verify("--key", "witness.vkey", "--receipt", "receipt", "--checkpoint", "cosigned")
     assert told.startswith("ok: ")
@@ -195,7 +221,22 @@ async def test_a_proof_that_is_not_cosigned_is_checked_with_the_witnesss_own_che
     await stand.check()
     files.write("cosigned", stand.witness.record.note)
     reason = files.verify("--key", "witness.vkey", "--checkpoint", "cosigned")
-    assert reason == f"the proof is for {size} rows, the cosigned checkpoint has {size + 1}"
+    assert reason.startswith(f"the proof is for {size} rows, the cosigned checkpoint has {size + 1}: ")
+    assert reason.endswith("fetch both again, until both have the same number")
+
+
+async def test_a_cosigned_checkpoint_of_another_root_or_log_is_told_from_one_of_another_size(
+    scene: Scene, stand: Stand, tmp_path: Path
+) -> None:
+    _, receipt, proof = await prove(scene, stand)
+    files, note = Files(tmp_path, stand, receipt, proof), stand.witness.record.note
+    origin, size, root = note.splitlines()[:3]
+    files.write("cosigned", note.replace(root, "A" * 43 + "=", 1))
+    reason = files.verify("--key", "witness.vkey", "--checkpoint", "cosigned")
+    assert reason == f"the cosigned checkpoint of {size} rows has another root than the proof's"
+    files.write("cosigned", note.replace(origin, "other.example/audit", 1))
+    reason = files.verify("--key", "witness.vkey", "--checkpoint", "cosigned")
+    assert reason == f"the proof is of the log {origin}, the cosigned checkpoint of other.example/audit"
 
 
 async def test_a_proof_is_under_the_gateways_own_checkpoint_where_the_witness_has_not_the_row(
@@ -253,6 +294,33 @@ async def test_the_check_wants_the_cosigned_checkpoint_in_the_log(
     assert await stand.new_sequencer().run()
     with pytest.raises(AuditBroken, match="row 1: it or a later row differs from the checkpoint at row 5"):
         await check(scene, str(note), str(key))
+
+
+def test_the_command_prints_what_the_witness_cosigned_and_refuses_another_log(tmp_path: Path) -> None:
+    gateway, note, key = Commands(tmp_path), tmp_path / "note", tmp_path / "key"
+    gateway("organisations", "add", "000.00.01.H26", "Hà Nội")
+    signed = parse_checkpoint(gateway("audit", "checkpoint").out)
+    cosigner = Cosigner("witness.example", Ed25519PrivateKey.generate())
+    note.write_text(cosigner.cosign(signed, log=(), now=1_650_000_000), encoding="utf-8")
+    key.write_text(f"{cosigner.key}\n", encoding="utf-8")
+    asked = ("audit", "witness", "note", "--witness-key", "key")
+    for agency, told in (
+        ("000.00.02.H26", "has 1 signed row after it"),
+        ("000.00.03.H26", "has 2 signed rows"),
+    ):
+        gateway("organisations", "add", agency, "Huế")
+        gateway("audit", "checkpoint")
+        assert told in gateway(*asked).out
+
+    assert gateway(*asked).out == (
+        "witness: witness.example cosigned row 1 at 2022-04-15T05:20:00Z\n"
+        "log: agrees, and has 2 signed rows after it\n"
+    )
+    found = gateway(*asked, "--json").json()
+    assert (found["witness"]["size"], found["later"]) == (1, 2)
+    other = replace(signed, text=signed.text.replace(signed.text.split("\n")[2], "A" * 43 + "="))
+    note.write_text(cosigner.cosign(other, log=(), now=1_650_000_000), encoding="utf-8")
+    assert "the log differs from the checkpoint at row 1" in gateway(*asked).reason()
 
 
 @pytest.mark.parametrize(

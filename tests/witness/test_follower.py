@@ -79,6 +79,30 @@ async def test_a_log_that_was_rewritten_is_a_fork_and_never_cosigned_again(
     assert (fork.reason, fork.cosigned, fork.shown) == (reason, before, shown)
 
 
+async def test_a_fork_that_the_disk_does_not_take_is_an_alarm_at_once_and_is_written_when_it_does(
+    scene: Scene, stand: Stand, tmp_path: Path
+) -> None:
+    """It was the state `unreachable`, without an alarm, and a log that then showed its former tree was followed again."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    stand.file = folder / "record"
+    stand.start()
+    await stand.check(300)
+    away = folder.rename(tmp_path / "away")
+    await wipe(scene)
+
+    assert await stand.check(301) is State.FORKED
+
+    assert stand.witness.reason == "the tree of 301 rows does not contain the cosigned one of 300"
+    shown = await stand.published()
+    away.rename(folder)
+    await stand.witness.check()
+    assert stand.start().state is State.FORKED
+    fork = stand.witness.record.fork
+    assert fork is not None
+    assert fork.shown == shown
+
+
 async def test_a_log_that_lost_rows_is_an_alarm_and_other_rows_in_their_place_are_a_fork(
     scene: Scene, stand: Stand
 ) -> None:
@@ -98,7 +122,7 @@ async def test_an_older_checkpoint_that_is_replayed_stops_no_witness_for_ever(
     await stand.check(3)
     older = await stand.published()
     await stand.check(5)
-    stand.way.show(older)
+    stand.way.show(checkpoint=older)
     assert await stand.check() is State.SHRUNK
     stand.way.instead = change_nothing
     assert await stand.check(6) is State.FOLLOWING

@@ -51,6 +51,18 @@ def strangers(address: str, count: int) -> Iterator[list[socket.socket]]:
             each.close()
 
 
+@pytest.mark.parametrize("program", ["witness", "portal"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script_of_completion(program: str, shell: str) -> None:
+    asked = ["env", f"_{program.upper()}_COMPLETE=source_{shell}"]
+    done = subprocess.run(
+        [*asked, sys.executable, "-m", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"bash": "complete -o", "zsh": "#compdef", "fish": "complete --command"}[shell] in done.stdout
+    assert program in done.stdout
+
+
 def is_closed(connection: socket.socket) -> bool:
     """Wait for the other side, and return whether it has closed the connection."""
     try:
@@ -97,10 +109,15 @@ def test_a_second_witness_with_the_same_key_is_refused(tmp_path: Path) -> None:
         (("--key", "file"), "not a key", "error: file: not a witness's key; name a new file to make one"),
         (("--key", "no/such/folder"), "", "error: no/such/folder: can't be made (No such file or directory)"),
         (("--key", "new", "--log-key", "file"), "x", "error: file: not a key; expected name+id+base64, as /key"),
-        (("--key", "new", "--log-key", "none"), "", "error: none: can't be read (FileNotFoundError)"),
+        (("--key", "new", "--log-key", "none"), "", "error: none: can't be read (No such file or directory)"),
+        (("--key", "new", "--log-key", "/dev/zero"), "", "error: /dev/zero: can't be read (over 64 KiB)"),
+        (("--key", "/dev/zero"), "", "error: /dev/zero: not a witness's key; name a new file to make one"),
         (("--key", "new", "--gateway", "http://[::1"), "", "error: --gateway: expected an address such as https://"),
         (("--key", "new", "--gateway", "gateway.example"), "", "error: --gateway: expected an address such as https://"),
+        (("--key", "new", "--gateway", "https://xn--a"), "", "error: --gateway: expected an address such as https://"),
+        (("--key", "new", "--gateway", "\udcff"), "", "error: --gateway: expected an address such as https://"),
         (("--key", "new", "--interval", "nan"), "", "error: --interval is a number of seconds"),
+        (("--key", "new", "--host", "\u202ex"), "", "error: can't listen on \u202ex port 0: no host name"),
         (("--key", "new", "--name", "a b"), "", "error: 'a b': a name of 1 to 255 characters is expected"),
     ],
 )  # fmt: skip
@@ -111,6 +128,16 @@ def test_a_start_that_is_not_possible_says_why_in_one_line(
     done = run(tmp_path, *options)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(reason)
+
+
+@pytest.mark.parametrize("program", ["witness", "portal"])
+def test_an_output_that_takes_nothing_is_one_line(program: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >/dev/full', "sh", sys.executable, "-m", program, "--version"],
+        stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    told = "error: the output can't be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_a_wrong_use_exits_2_and_the_help_has_an_example(tmp_path: Path) -> None:
