@@ -1,14 +1,19 @@
 """`python -m gateway` and the console script `gateway`: run the commands, and catch errors that they don't."""
 
+import errno
 import gc
 import importlib.util
+import os
 import sys
 import traceback
+from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import NoReturn, cast
 
 # A package of the extra [gateway]; the mock doesn't need it.
 _EXTRA_PACKAGE = "sqlalchemy"
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class _Absent(ModuleType):
@@ -44,12 +49,16 @@ def leave_out() -> None:
 
 def main() -> None:
     """Run the commands. Text is UTF-8 in every locale; an unexpected error is one line and exit 1."""
+    if sys.stdout is None:  # closed by the caller (`>&-`): whatever is printed is lost, as with /dev/null
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="replace")
     if importlib.util.find_spec(_EXTRA_PACKAGE) is None:
-        sys.stderr.write("error: the gateway's packages are missing; install the project with [gateway]\n")
+        sys.stderr.write(
+            "error: the gateway's packages are missing: pip install '.[gateway]' in the project's folder\n"
+        )
         sys.exit(1)
     # Loading libraries makes no garbage: looking for it meanwhile takes a tenth of a command's time. `run` resumes it.
     gc.disable()
@@ -58,11 +67,20 @@ def main() -> None:
 
     try:
         build_cli()(prog_name="gateway")
-    except Exception as error:  # noqa: BLE001 - the outermost edge: no traceback, and no text that may hold a secret
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        sys.stderr.write(f"error: unexpected {kind} at {place.filename}:{place.lineno}; please report it\n")
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            _report(error)
+        sys.stderr.write(f"error: the output can't be written ({error.strerror})\n")
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: no traceback, and no text that may hold a secret
+        _report(error)
+
+
+def _report(error: Exception) -> NoReturn:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    kind = type(error).__name__
+    sys.stderr.write(f"error: unexpected {kind} at {place.filename}:{place.lineno}; please report it\n")
+    sys.exit(1)
 
 
 if "__mp_main__" in sys.modules:  # a worker, in which multiprocessing imports the program's entry first

@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING
 
 from gateway.accounts.kept_store import open_kept
 from gateway.audit.log import AuditLog
-from gateway.audit.macs import EntryMacs
+from gateway.audit.model import EntryMacs
 from gateway.audit.refusals import Refusals
 from gateway.audit.sequencer import Sequencer
-from gateway.audit.use_cases import begin_evidence
+from gateway.audit.state_store import begin_evidence
+from gateway.bounded_files import why_unread
 from gateway.clock import Clock
-from gateway.dependencies import Dependencies
 from gateway.deployment import find_base, record_base
 from gateway.errors.operators import SettingInvalid, StoreMissing
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.keys.model import parse_master_key
 from gateway.keys.store import reseal_keys
 from gateway.keys.vault import MasterFile, Reseal, Vault, load_or_make_master_key
 from gateway.operators.store import reseal_totp_secrets
 from gateway.private_files import make_private_folder
-from gateway.profiles.client_pool import ClientPool, OpenRegistry
-from gateway.profiles.connections import create_first_revision, open_places
-from gateway.profiles.model import Gateway, Places
+from gateway.profiles.model import ClientPool, Dependencies, Gateway, OpenRegistry, Places
+from gateway.profiles.places import create_first_revision, open_places
 from gateway.profiles.revisions import Revision
 from gateway.profiles.store import read_states, reseal_secrets
 from gateway.schema import migrate, require_current, require_store
@@ -171,9 +170,8 @@ def open_vault(settings: Settings, *, create: bool) -> Vault:
         master = load_or_make_master_key(path)
         return Vault(master, file=MasterFile(path=path), sealed=SEALED_UNDER_MASTER, begin=begin_evidence)
     except (OSError, UnicodeDecodeError) as error:
-        kind = type(error).__name__
         raise SettingInvalid(
-            f"{folder / 'master.key'} can't be read or made ({kind}): set GATEWAY_MASTER_KEY"
+            f"{folder / 'master.key'} can't be read or made ({why_unread(error)}): set GATEWAY_MASTER_KEY"
         ) from error
 
 

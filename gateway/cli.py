@@ -1,14 +1,19 @@
 """`gateway`: the root command, and the table of all commands. A command's module is loaded when the command is used."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from gateway import __version__
 from gateway.clock import Clock, SystemClock
-from gateway.terminal import Group, OpenGateway, new_typer
+from gateway.terminal import Group, OpenGateway, fail, new_typer
+
+_ARGUMENTS = "gateway.arguments"
+_HALF_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _HELP = """Verification gateway to the national population database.
 
@@ -98,6 +103,17 @@ def build_cli(clock: Clock | None = None) -> typer.Typer:
             super().__init__(**attributes)
             self.commands = commands
 
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            ctx.meta[_ARGUMENTS] = tuple(args)
+            return super().parse_args(ctx, args)
+
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except Exception as error:  # raised again, unless an argument caused it
+                _refuse_argument(error, ctx.meta[_ARGUMENTS])
+                raise
+
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
             return list(_COMMANDS)
 
@@ -107,6 +123,26 @@ def build_cli(clock: Clock | None = None) -> typer.Typer:
     app = new_typer(_HELP, root=Root)
     app.callback()(_root)
     return app
+
+
+def _refuse_argument(error: Exception, arguments: Sequence[str]) -> None:
+    """Name the argument that caused an error; return if none did.
+
+    `Path.exists` and its like raise for a name that is too long, and in a folder that this user may not search. Bytes of an
+    argument that are not UTF-8 arrive as half surrogates, which no store takes.
+
+    Raises:
+        typer.Exit, typer.BadParameter
+    """
+    values = {Path(part) for argument in arguments for part in (argument, argument.partition("=")[2]) if part}
+    if isinstance(error, OSError) and error.filename and Path(str(error.filename)) in values:
+        fail(f"{error.filename}: {error.strerror}; name a file that this user may use")
+    garbled = [place for place, argument in enumerate(arguments, start=1) if _HALF_SURROGATE.search(argument)]
+    cause: BaseException | None = error
+    while garbled and cause is not None:
+        if isinstance(cause, UnicodeEncodeError):
+            raise typer.BadParameter(f"argument {garbled[0]} is not UTF-8 text")
+        cause = cause.__cause__ or cause.__context__
 
 
 def _print_version(wanted: bool) -> None:

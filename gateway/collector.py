@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from gateway.edge.throttle import LoginThrottle, RateLimits
 from gateway.identifiers import Profile
 from gateway.profiles.model import Gateway, Place
-from gateway.profiles.state import ProfileStatus, days_left, find_registry_client, status_of
+from gateway.profiles.state import ProfileStatus, days_left, status_of
 from gateway.profiles.store import WINDOWS
 from gateway.registry.client import DURATION_BOUNDS, BreakerState
 from gateway.storage.outages import Cause
@@ -132,7 +132,7 @@ class GatewayCollector(Collector):
             labels=["profile", "operation"],
         )
         for profile, place in self._served():
-            registry = find_registry_client(place)
+            registry = place.client
             if registry is None:
                 continue
             for (operation, outcome), count in sorted(registry.counts.items()):

@@ -1,9 +1,9 @@
-"""Values of a deployment: its public address, its epoch, and two marks of the audit.
+"""Values of a deployment: its public address, its epoch, two marks of the audit, and one of a migration.
 
-One mark says up to which audit entry every question has an answer, the other how many rows have no MAC (`audit/macs.py`).
+One mark says up to which audit entry every question has an answer, the other how many rows have no MAC (`audit/model.py`).
 
 The epoch counts changes that every running worker must apply without a restart, such as a rotated key: workers read keys
-and profiles again when it has changed (`profiles/epochs.py`).
+and profiles again when it has changed (`profiles/places.py`).
 """
 
 import contextlib
@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.storage.database import Database, metadata
+from gateway.errors.operators import SchemaOld
+from gateway.storage.database import metadata
+from gateway.storage.driver import ConnectionTransaction, Reader, fetch_plain
 from gateway.storage.statements import HotStatement
 
 deployment = sa.Table(
@@ -22,9 +24,16 @@ deployment = sa.Table(
     sa.Column("value", sa.String(400), nullable=False),
 )
 _BASE, _SETTLED, _PROBE, _MARK = "base", "audit_settled", "probe", "audit_mark"
-_OLDEST = "oldest_program"
+_OLDEST, _FILLED = "oldest_program", "filled_0027"
 EPOCH = "epoch"
-_FIND = HotStatement(sa.select(deployment.c.value).where(deployment.c.name == sa.bindparam("name")))
+_IS_EPOCH = deployment.c.name == EPOCH
+# In hexadecimal: SQLite may have text that is no UTF-8 there, and the driver reads no row with such a text.
+_FIND_EPOCH = HotStatement(
+    sa.select(sa.func.hex(deployment.c.value)).where(_IS_EPOCH),
+    postgresql=sa.select(
+        sa.func.encode(sa.func.convert_to(deployment.c.value, sa.text("'UTF8'")), sa.text("'hex'"))
+    ).where(_IS_EPOCH),
+)
 _MAX_DIGITS = 18
 _OPERATORS = sa.table("operators")
 _PROFILE_STATES = sa.table("profile_standings", sa.column("two_people_since"))
@@ -48,12 +57,27 @@ async def record_oldest_program(connection: AsyncConnection, revision: str) -> N
 
 async def find_oldest_program(connection: AsyncConnection) -> str | None:
     """Return what `record_oldest_program` stored."""
-    return await _find(connection, _OLDEST)
+    found = await _find(connection, _OLDEST)
+    return None if found is None else str(found)  # SQLite may have bytes there
+
+
+async def is_filled(connection: AsyncConnection) -> bool:
+    """Return whether every audit entry has the columns of revision 0027, which `gateway migrate` fills after its transaction."""
+    return await _find(connection, _FILLED) is None
+
+
+async def require_filled(connection: AsyncConnection) -> None:
+    """Raise `SchemaOld` unless `is_filled`: old entries are then not found by account or by request."""
+    if not await is_filled(connection):
+        raise SchemaOld(
+            "the migration is not complete, and old audit entries lack columns: wait for `gateway migrate`, or run it again"
+        )
 
 
 async def find_base(connection: AsyncConnection) -> str | None:
-    """Return the address that was stored last."""
-    return await _find(connection, _BASE)
+    """Return the address that was stored last; None if it is no text that can be printed."""
+    found = await _find(connection, _BASE)
+    return found if isinstance(found, str) and found.isprintable() else None
 
 
 async def advance_epoch(connection: AsyncConnection) -> None:
@@ -63,13 +87,14 @@ async def advance_epoch(connection: AsyncConnection) -> None:
 
 async def read_epoch(connection: AsyncConnection) -> int:
     """Return the epoch, 0 before the first change, and if the stored one is not a number: the next change counts on from 0."""
-    return parse_entry_id(await _find(connection, EPOCH) or "") or 0
+    return await fetch_epoch(ConnectionTransaction(connection))
 
 
-async def fetch_epoch(database: Database) -> int:
+async def fetch_epoch(reader: Reader) -> int:
     """Return the epoch, as `read_epoch`, by a hot statement."""
-    rows = await database.fetch(_FIND, {"name": EPOCH})
-    return parse_entry_id(rows[0][0] if rows else "") or 0
+    rows = await reader.fetch(_FIND_EPOCH, {})
+    stored = bytes.fromhex(rows[0][0]) if rows else b""
+    return parse_entry_id(stored.decode(errors="replace")) or 0
 
 
 async def record_settled(connection: AsyncConnection, entry: int) -> None:
@@ -121,4 +146,5 @@ async def _record(connection: AsyncConnection, name: str, value: str) -> None:
 
 async def _find(connection: AsyncConnection, name: str) -> str | None:
     query = sa.select(deployment.c.value).where(deployment.c.name == name)
-    return (await connection.execute(query)).scalar_one_or_none()
+    found = await fetch_plain(connection, query)
+    return found[0][0] if found else None

@@ -1,15 +1,22 @@
-"""Identifiers: their types, how the gateway makes its own, and which texts of others it refuses.
+"""Identifiers: their types, how the gateway makes its own, which texts of others it refuses, a witness's vkey; normal forms.
 
 Its own are random and lower-case base32, so that no run of nine digits looks like a person's number. A text that others
 choose and the gateway stores in clear (ids, names, reasons) is refused if it could contain such a number:
 `has_long_number`, `parse_line`. Each profile has its own path, issuer and audience (docs/decisions/0001).
+
+The length of a text is limited before it is normalised (threat 46, docs/decisions/0064): normalisation sorts each run of
+combining marks in quadratic time, and 32,000 marks take a second. The limit allows every spelling of a text that is short
+enough. Only this file calls `unicodedata.normalize`. Source: UAX #15 §11: one character decomposes to at most 4 code points.
 """
 
+import base64
+import hashlib
 import re
 import secrets
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 ClientId = NewType("ClientId", str)
 OrganisationId = NewType("OrganisationId", str)
@@ -69,6 +76,25 @@ def parse_line(text: str) -> str:
     return text
 
 
+def parse_witness_key(text: str) -> tuple[str, bytes]:
+    """Return the name and the Ed25519 public key of a witness's `vkey`, NAME+ID+BASE64 (C2SP tlog-cosignature).
+
+    Raises `ValueError` for another text, also if the id is not the beginning of the key's hash.
+    """
+    name, _, rest = text.partition("+")
+    number, _, encoded = rest.partition("+")
+    try:
+        content = base64.b64decode(encoded, validate=True)
+        digest = hashlib.sha256(name.encode() + b"\n" + content).hexdigest()
+    except ValueError:
+        content, digest = b"", ""
+    is_name = name.isprintable() and name.split() == [name]
+    # Its kind, then 32 bytes.
+    if not is_name or content[:1] != b"\x04" or len(content) != 33 or number != digest[:8]:
+        raise ValueError("a witness's vkey is expected, as its /key shows it: NAME+ID+BASE64")
+    return name, content[1:]
+
+
 _UPPER = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32] for byte in range(256))
 """Maps a random byte to a sign of RFC 4648's base32; each has five random bits."""
 _LOWER = _UPPER.lower()
@@ -82,22 +108,25 @@ def new_identifier(prefix: str) -> str:
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def new_request_id(now: datetime) -> str:
-    """Return the id of a call: `req_`, its time in milliseconds as nine letters, and 80 random bits.
+def new_timed_identifier(prefix: str, now: datetime) -> str:
+    """Return `prefix_`, the time in milliseconds as nine letters, and 80 random bits.
 
-    Ids of later calls sort higher, so that the index of the audit's entries by request grows at its end: a random place
-    for each entry costs three times as much.
+    Later ones sort higher, so that an index of them grows at its end: a random place for each row costs three times as much.
     """
+    return f"{prefix}_{_write_time(now)}{secrets.token_bytes(16).translate(_LOWER).decode()}"
+
+
+def new_request_code(now: datetime) -> str:
+    """Return a code for one question to the registry: `GW-`, the time and 80 random bits, at most 40 characters."""
+    return f"GW-{_write_time(now).upper()}{secrets.token_bytes(16).translate(_UPPER).decode()}"
+
+
+def _write_time(now: datetime) -> str:
     left, time = int(now.timestamp() * 1000), ""
     for _ in range(9):
         left, letter = divmod(left, 26)
         time = _LETTERS[letter] + time
-    return f"req_{time}{secrets.token_bytes(16).translate(_LOWER).decode()}"
-
-
-def new_request_code() -> str:
-    """Return a code for one question to the registry: `GW-` and 100 random bits, at most 40 characters."""
-    return f"GW-{secrets.token_bytes(20).translate(_UPPER).decode()}"
+    return time
 
 
 class Profile(StrEnum):
@@ -105,6 +134,13 @@ class Profile(StrEnum):
 
     SANDBOX = "sandbox"
     OFFICIAL = "official"
+
+
+class Language(StrEnum):
+    """The languages of texts that people read."""
+
+    VI = "vi"
+    EN = "en"
 
 
 def other_than(profile: Profile) -> Profile:
@@ -127,3 +163,20 @@ def issuer_of(base: str, profile: Profile) -> str:
 def audience_of(base: str, profile: Profile) -> str:
     """Return the resource (RFC 8707, RFC 9728) that a profile's access tokens are for."""
     return f"{base}/{profile.value}/v1"
+
+
+MAX_CODE_POINTS = 4
+"""Code points that one composed character may have."""
+
+
+def refuse_long(text: str, *, longest: int) -> None:
+    """Raise `ValueError` for a text with more code points than `longest` composed characters can have."""
+    if len(text) > MAX_CODE_POINTS * longest:
+        raise ValueError(f"at most {longest} characters")
+
+
+def normalise(form: Literal["NFC", "NFD", "NFKD"], text: str, *, longest: int) -> str:
+    """Return a text in a normal form; it may still be longer than `longest`. Raises as `refuse_long`."""
+    if len(text) > MAX_CODE_POINTS * longest:  # inline: an enquiry normalises dozens of texts
+        raise ValueError(f"at most {longest} characters")
+    return unicodedata.normalize(form, text)

@@ -6,6 +6,7 @@ before serve on: a revision only adds, and indexes are built beside the writers 
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,11 +15,20 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, SystemClock
-from gateway.deployment import deployment, find_oldest_program, record_oldest_program
+from gateway.deployment import (
+    deployment,
+    find_oldest_program,
+    is_filled,
+    parse_entry_id,
+    record_oldest_program,
+)
 from gateway.errors.operators import SchemaOld, StateWrong, StoreMissing
+from gateway.errors.requests import StoreUnavailable
 from gateway.storage.database import Database, find_store_file, metadata, open_database
+from gateway.storage.outages import Cause
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -52,6 +62,9 @@ _IN_EVIDENCE = "0016"
 """The first revision whose rows are in evidence (`audit/state.py`); a baseline adds older rows."""
 
 _ADVISORY_LOCK = 0x736368656D61  # "schema"
+_LOCK_PAUSE_S = 0.1
+_TABLE_WAIT_MS, _TABLE_TRIES, _TABLE_PAUSE_S = 500, 48, 2.0
+"""How long a migration on PostgreSQL waits for a table, how often it tries, and the pause between, in which requests go on."""
 
 
 async def migrate(database: Database, clock: Clock | None = None) -> tuple[str | None, str | None]:
@@ -61,24 +74,55 @@ async def migrate(database: Database, clock: Clock | None = None) -> tuple[str |
 
     Raises:
         StateWrong: another version of the gateway, such as a newer one, made the schema.
+        StoreUnavailable: on PostgreSQL another program, such as a backup, reads a table that is to be altered, for minutes.
     """
     before = await read_revision(database)
     if before == NEWEST:
         await _finish(database)
         return before, before
+    done, tries = None, 0
+    while done is None:
+        try:
+            done = await _upgrade_store(database, clock or SystemClock())
+        except StoreUnavailable as error:
+            tries += 1
+            if database.embedded or error.cause != Cause.LOCKED or tries == _TABLE_TRIES:
+                raise
+            await asyncio.sleep(_TABLE_PAUSE_S)
+    await _finish(database)
+    return done
+
+
+async def _upgrade_store(database: Database, clock: Clock) -> tuple[str | None, str | None]:
+    """Run the revisions in one transaction.
+
+    To alter a table, PostgreSQL waits for the programs that read it, and every other statement on it waits behind: so the wait
+    is short, and the transaction then ends with `StoreUnavailable`.
+    """
     async with database.write() as transaction:
         if not database.embedded:
-            await transaction.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            await _lock(transaction, "pg_try_advisory_xact_lock")
+            await transaction.execute(sa.text(f"SET LOCAL lock_timeout = '{_TABLE_WAIT_MS}ms'"))
         before = await transaction.run_sync(_current)
         await transaction.run_sync(_upgrade)
         if before is not None and before < _IN_EVIDENCE:
-            from gateway.audit.use_cases import take_baseline  # noqa: PLC0415 - only old stores need it
+            from gateway.audit.state_store import take_baseline  # noqa: PLC0415 - only old stores need it
 
-            await take_baseline(transaction, now=(clock or SystemClock()).now())
+            await take_baseline(transaction, now=clock.now())
         await record_oldest_program(transaction, OLDEST_PROGRAM)
-        after = await transaction.run_sync(_current)
-    await _finish(database)
-    return before, after
+        return before, await transaction.run_sync(_current)
+
+
+async def _lock(connection: AsyncConnection, function: str) -> None:
+    """Take the lock of migrations on PostgreSQL; try again while another one has it.
+
+    A statement that waits for the lock would have a snapshot, which the other's CREATE INDEX CONCURRENTLY waits for: a deadlock.
+    """
+    take = sa.select(getattr(sa.func, function)(_ADVISORY_LOCK))
+    while True:
+        if (await connection.execute(take)).scalar_one():
+            return
+        await asyncio.sleep(_LOCK_PAUSE_S)
 
 
 async def _finish(database: Database) -> None:
@@ -98,7 +142,8 @@ async def fill_columns(database: Database, *, at_once: int = 2_000) -> None:
             mark = (await transaction.execute(_FILLED)).scalar_one_or_none()
             if mark is None:
                 return
-            batch = {"mark": int(mark), "most": at_once}
+            # A mark that is no number: from the first row.
+            batch = {"mark": parse_entry_id(mark) or 0, "most": at_once}
             last = (await transaction.execute(_FILL, batch)).scalar_one()
             if last is None:
                 await transaction.execute(_END_MARK)
@@ -121,7 +166,7 @@ async def _build_indexes(database: Database) -> None:
     """Build the indexes that PostgreSQL lacks, one after the other, while others write; an unfinished one is built anew."""
     async with database.engine.connect() as opened:
         connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        await _lock(connection, "pg_try_advisory_lock")
         try:
             found = {str(row.relname): bool(row.indisvalid) for row in await connection.execute(_INDEXES)}
             for index in (index for table in all_tables() for index in table.indexes):
@@ -171,6 +216,21 @@ def require_store(path: Path) -> None:
     )
 
 
+async def rehearse_migration(database: Database) -> tuple[str | None, str]:
+    """Return the revision before and after a migration that is not run. Raises `StateWrong` as `migrate` does."""
+    before = await read_revision(database)
+    if before is not None and not any(MIGRATIONS.glob(f"versions/{before}_*.py")):
+        raise _unknown(before)
+    return before, NEWEST
+
+
+def _unknown(revision: str | None) -> StateWrong:
+    return StateWrong(
+        f"the database's schema is at {revision}, which this version of the gateway doesn't know: "
+        "install the version that made it"
+    )
+
+
 async def read_revision(database: Database) -> str | None:
     """Return the revision of the schema; None of an empty database."""
     async with database.read() as transaction:
@@ -186,8 +246,16 @@ async def require_current(database: Database) -> None:
     """
     current = await read_revision(database)
     if current is None or current < NEWEST:
-        raise SchemaOld(f"the database's schema is at {current or 'nothing'}: run `gateway migrate` first")
+        found = (
+            "has no schema"
+            if current is None
+            else f"has the schema {current}, and this program needs {NEWEST}"
+        )
+        raise SchemaOld(f"the database {found}: run `gateway migrate` first")
     if current == NEWEST:
+        async with database.read() as transaction:
+            if not await is_filled(transaction):
+                log.warning("schema_unfinished", remedy="gateway migrate")
         return
     async with database.read() as transaction:
         oldest = await find_oldest_program(transaction)
@@ -217,7 +285,4 @@ def _upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(config, NEWEST)
     except CommandError:
-        raise StateWrong(
-            f"the database's schema is at {_current(connection)}, which this version of the gateway doesn't "
-            "know: install the version that made it"
-        ) from None
+        raise _unknown(_current(connection)) from None

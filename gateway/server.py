@@ -30,13 +30,11 @@ from gateway.edge.metrics import Metrics, metrics_page, offer_metrics, serve_met
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.private_files import lock_store
-from gateway.profiles.client_pool import OpenRegistry
-from gateway.profiles.epochs import follow_epochs
-from gateway.profiles.model import Gateway
-from gateway.registry.client import open_registry
+from gateway.profiles.model import Gateway, OpenRegistry
+from gateway.profiles.places import follow_epochs
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
 from gateway.registry.egress import open_transport
-from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.storage.checkpoint_copies import copying_checkpoints
 from gateway.storage.database import find_store_file
@@ -48,6 +46,9 @@ RETIRE = signal.SIGUSR1
 
 DRAIN_SECONDS = 1.0
 """How long idle connections may send one more request at shutdown; its answer has `Connection: close`."""
+
+COLLECT_AFTER = 20_000
+"""New objects before the garbage collector looks at them; Python's 700 are fewer than the requests under way have."""
 
 log = structlog.get_logger("gateway.server")
 
@@ -192,6 +193,7 @@ async def answer(
         # The objects of the start live on: repeated collections would stop all requests and free nothing.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
         preflight_network = PreflightNetwork(open_transport=open_transport)
         async with (
             cleaning_up(gateway.deps),
@@ -217,7 +219,7 @@ def _show_metrics(
 def connector(clock: Clock) -> OpenRegistry:
     """Return the function that opens the registry client of a connection."""
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         return open_registry(connection, transport=open_transport(connection), clock=clock)
 
     return connect
@@ -233,10 +235,6 @@ def announce(gateway: Gateway) -> None:
         print(f"  {place.profile.value}: {place.issuer} ({connected})", flush=True)  # noqa: T201 - as above
 
 
-def _is_wrong_host(error: OSError) -> bool:
-    return isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-
-
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises `StateWrong` if the port is taken, or the address is no own one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -244,9 +242,15 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+    except TypeError:
+        listener.close()
+        raise StateWrong(
+            f"can't listen on {host}: no host name; give an address of this machine by --host"
+        ) from None
     except OSError as error:
         listener.close()
-        remedy = "give an address of this machine by --host" if _is_wrong_host(error) else "try --port 0"
+        is_wrong_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        remedy = "give an address of this machine by --host" if is_wrong_host else "try --port 0"
         raise StateWrong(f"can't listen on {host} port {port}: {error.strerror}; {remedy}") from None
     listener.listen(2048)
     return listener
@@ -268,7 +272,6 @@ def only_server(settings: Settings, base: str) -> Iterator[None]:
     store = file.resolve()
     with lock_store(store, refuse=lambda lock: _refuse(store, lock)) as lock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds, and only the name is missing
-            os.ftruncate(lock, 0)
             os.write(lock, f"{os.getpid()} at {base}".encode())
         yield
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 import re
+import shutil
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -24,7 +23,7 @@ import typer
 from typer.core import TyperGroup
 
 from gateway.clock import Clock
-from gateway.edge.problems import find_problem
+from gateway.edge.problems import PROBLEMS, find_problem
 from gateway.errors import FieldError, GatewayError
 from gateway.errors.operators import (
     DiffChanged,
@@ -34,9 +33,8 @@ from gateway.errors.operators import (
     SettingInvalid,
     Unknown,
 )
-from gateway.errors.registry import StoreUnavailable
-from gateway.errors.requests import FieldsError, NotFound
-from gateway.identifiers import has_long_number
+from gateway.errors.requests import FieldsError, NotFound, StoreUnavailable
+from gateway.identifiers import Language, has_long_number
 
 if TYPE_CHECKING:
     import asyncio
@@ -61,17 +59,10 @@ LoopFactory = Callable[[], "asyncio.AbstractEventLoop"]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask. Without a terminal nothing is asked.")]
 NOTHING_WRITTEN = "dry run: nothing is written"
 _HASH = re.compile("[0-9a-f]{16}")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-class TextLanguage(StrEnum):
-    """The languages of texts that a command may print for others."""
-
-    VI = "vi"
-    EN = "en"
 
 
 class OpenGateway:
@@ -111,12 +102,12 @@ class OpenGateway:
             logging.getLogger(STORE_LOG).setLevel(logging.CRITICAL)
         return settings
 
-    def has_store(self) -> bool:
-        """Return whether there is a store to read; a server's is taken to be there."""
+    def missing_store(self) -> Path | None:
+        """Return the file of an embedded store that is not there; a server's store is taken to be there."""
         from gateway.storage.database import find_store_file
 
         file = find_store_file(self.settings().database_url)
-        return file is None or file.exists()
+        return None if file is None or file.exists() else file.absolute()
 
 
 class Group(TyperGroup):
@@ -169,12 +160,17 @@ def run_in_gateway(
     """Open the gateway, run a command's work in it, and close it; errors as in `run`, `make` as in `OpenGateway`.
 
     With `dry_run` every commit of the work is rolled back; what it would record is printed, with `as_json` as JSON, and the
-    command exits with 0.
+    command exits with 0. Without `as_json` a store that it made is named on standard error: a program that reads JSON may take
+    any other output for a failure.
     """
-    opening = open_gateway(make=make and not dry_run)
+    make = make and not dry_run
+    new = open_gateway.missing_store() if make and not as_json else None
+    opening = open_gateway(make=make)
 
     async def opened() -> Result:
         async with opening as gateway:
+            if new is not None:  # in the wrong folder an operator would take it for the right one
+                typer.echo(f"there was no store here: {new} is a new one", err=True)
             return await (rehearse(gateway, work, as_json=as_json) if dry_run else work(gateway))
 
     return run(opened())
@@ -202,7 +198,7 @@ def refuse_without_store(open_gateway: OpenGateway) -> None:
 
 async def rehearse(gateway: Gateway, work: Callable[[Gateway], Awaitable[Any]], *, as_json: bool) -> NoReturn:
     """Run a command's work with an audit that rolls back each commit; print what it would record, and exit with 0."""
-    from gateway.storage.dry_run import DryRunLog
+    from gateway.audit.log import DryRunLog
 
     audit = DryRunLog(gateway.deps.database, gateway.deps.audit.macs)
     await work(replace(gateway, deps=replace(gateway.deps, audit=audit)))
@@ -220,7 +216,7 @@ def end_dry_run(*would: str, as_json: bool) -> NoReturn:
     if as_json:
         print_json({"dry_run": True, "would": would})
     else:
-        typer.echo("\n".join((*(f"dry run: {each}" for each in would), NOTHING_WRITTEN)))
+        print_wrapped("\n".join((*(f"dry run: {each}" for each in would), NOTHING_WRITTEN)))
     raise typer.Exit
 
 
@@ -267,9 +263,10 @@ def describe(error: GatewayError) -> str:
 
 def _describe_preflight(errors: Sequence[FieldError]) -> str:
     about_all = [each.detail for each in errors if each.field == "preflight"]
-    failed = ", ".join(each.field for each in errors if each.field != "preflight")
-    what = about_all[0] if about_all else f"failed ({failed})"
-    return f"the preflight {what}: correct what it names, then gateway profiles preflight CHANGE"
+    if about_all:
+        return f"the preflight {about_all[0]}: gateway profiles preflight CHANGE"
+    failed = ", ".join(each.field for each in errors)
+    return f"the preflight failed ({failed}): correct what it names, then gateway profiles preflight CHANGE"
 
 
 def _find_root(error: BaseException) -> str:
@@ -278,10 +275,26 @@ def _find_root(error: BaseException) -> str:
     return type(error).__name__
 
 
+def problem_titles(language: Language) -> dict[str, str]:
+    """Return the title of each problem by its code."""
+    vietnamese = language is Language.VI
+    return {kind.code: row.title_vi if vietnamese else row.title for kind, row in PROBLEMS.items()}
+
+
 def fail(reason: str) -> NoReturn:
     """Print one line on stderr and exit 1."""
     typer.echo(f"error: {reason}", err=True)
     raise typer.Exit(1)
+
+
+def choose_form(written: str, **short: bool) -> str:
+    """Return a report's form: that of `--format`, or of a short option such as `--json`. Raises `typer.BadParameter` for two."""
+    forms = {name for name, given in short.items() if given} | ({written} - {"text"})
+    if len(forms) > 1:
+        raise typer.BadParameter(
+            f"one form is expected, not {' and '.join(sorted(forms))}", param_hint="--format"
+        )
+    return forms.pop() if forms else written
 
 
 def check_name(name: str) -> None:
@@ -290,6 +303,12 @@ def check_name(name: str) -> None:
         fail("NAME is 1 to 200 printable characters")
     if has_long_number(name.strip()):
         fail("NAME could contain a person's number: no run of nine digits, no 9 or 12 digits in groups")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, as in `1 row` and `2 entries`."""
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def print_json(value: Any) -> None:
@@ -312,36 +331,41 @@ def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns, one row a line; only a terminal has a long last column wrapped, at its width."""
-    columns = (os.get_terminal_size(1).columns or COLUMNS) if sys.stdout.isatty() else None
+    """Print aligned columns within the terminal's width: 80 where there is none, or `COLUMNS`; no word is cut."""
+    columns = shutil.get_terminal_size((COLUMNS, 24)).columns
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
-    indent = sum(widths) + 2 * len(widths)
     for *cells, last in [header, *rows]:
         lead = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True))
-        for line in (textwrap.wrap(last, max(columns - indent, 16)) if columns else None) or [last]:
-            typer.echo(f"{lead}{line}".rstrip())
-            lead = " " * indent
+        if lead and last.strip() and len(lead) + max(map(len, last.split())) > columns:
+            typer.echo(lead.rstrip())
+            lead = "    "
+        typer.echo("\n".join(_wrap(last, columns, lead, " " * len(lead))) or lead.rstrip())
 
 
 def print_wrapped(text: str) -> None:
     """Print a text in lines of 80 columns; the rest of a longer line is indented further."""
     for line in text.splitlines():
         lead = " " * (len(line) - len(line.lstrip()))
-        wrapped = textwrap.wrap(
-            line.lstrip(),
-            COLUMNS,
-            initial_indent=lead,
-            subsequent_indent=f"{lead}  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        typer.echo("\n".join(wrapped))
+        typer.echo("\n".join(_wrap(line.lstrip(), COLUMNS, lead, f"{lead}  ")))
+
+
+def _wrap(text: str, columns: int, lead: str, below: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        columns,
+        initial_indent=lead,
+        subsequent_indent=below,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def read_json_file(path: Path) -> Any:
     """Return a JSON file's content; one line and exit 1 if it can't be read."""
+    from gateway.bounded_files import read_bounded
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_bounded(path).decode())
     except OSError as error:
         fail(f"{path}: {error.strerror}")
     except (ValueError, RecursionError):

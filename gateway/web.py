@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-import httpx
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
@@ -20,8 +19,8 @@ from gateway.audit import web as audit_web
 from gateway.audit.refusals import Refusals
 from gateway.changes import web as changes_web
 from gateway.citizens import web as citizens_web
-from gateway.citizens.call_web import open_citizen_logins
-from gateway.citizens.login_keys import OpenTransport
+from gateway.citizens.login import OpenTransport, open_login_transport
+from gateway.citizens.web import open_citizen_logins
 from gateway.collector import GatewayCollector
 from gateway.console import open_web
 from gateway.console import web as console_web
@@ -29,11 +28,17 @@ from gateway.console.open_web import OpenPages
 from gateway.console.responses import problem_page, wants_page
 from gateway.discrepancies import web as discrepancies_web
 from gateway.edge import health
-from gateway.edge.direct import Respond, find_direct_routes
 from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.health import Health
 from gateway.edge.metrics import Metrics
-from gateway.edge.middleware import BODY_SECONDS, EdgeMiddleware, HeadAsGet, first_segment
+from gateway.edge.middleware import (
+    BODY_SECONDS,
+    EdgeMiddleware,
+    HeadAsGet,
+    Respond,
+    find_direct_routes,
+    first_segment,
+)
 from gateway.edge.openapi import build_openapi
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal, find_problem
@@ -41,11 +46,12 @@ from gateway.edge.throttle import LoginThrottle, RateLimits, Sleep
 from gateway.enquiries import web as enquiries_web
 from gateway.enquiries.verify import Singleflight
 from gateway.errors import GatewayError
+from gateway.errors.operators import AuditBroken, RowUnreadable
 from gateway.errors.requests import CallerError, MethodNotAllowed, NotFound
 from gateway.identifiers import OPERATORS, REPORTS, Profile
 from gateway.oauth import web as oauth_web
 from gateway.operators import web as operators_web
-from gateway.operators.passwords import THREADS, Passwords
+from gateway.operators.credentials import THREADS, Passwords
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.procedures import web as procedures_web
 from gateway.profiles.model import Gateway
@@ -53,9 +59,13 @@ from gateway.profiles.state import describe_enquiries, describe_profiles
 from gateway.registry.egress import open_transport
 from gateway.reports import web as reports_web
 from gateway.reports.use_cases import KeptReports
+from gateway.storage.database import Database
 
 _OF_PROGRAMS = frozenset({*Profile, OPERATORS, ".well-known"})
 """The first segments of paths that have no page: their problems are JSON whatever the caller accepts."""
+
+_BAD_ROWS = (AuditBroken, RowUnreadable)
+"""Errors of commands that a request meets too if somebody changed a stored row: callers can only try again."""
 
 
 def build_app(
@@ -65,7 +75,7 @@ def build_app(
     metrics: Metrics | None = None,
     body_seconds: float = BODY_SECONDS,
     trusted_proxies: Sequence[str] = (),
-    login_transport: OpenTransport = httpx.AsyncHTTPTransport,
+    login_transport: OpenTransport = open_login_transport,
     sleep: Sleep = asyncio.sleep,
     draining: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
@@ -83,7 +93,12 @@ def build_app(
     metrics = metrics or Metrics()
     routes = build_routes(gateway, metrics, sleep=sleep)
     routes.state.draining = draining
-    respond = _add_problems(routes, base=gateway.deps.base, refusals=gateway.deps.refusals)
+    respond = _add_problems(
+        routes,
+        base=gateway.deps.base,
+        refusals=gateway.deps.refusals,
+        database=gateway.deps.database,
+    )
     routes.state.preflight_network = preflight_network or PreflightNetwork(open_transport=open_transport)
     routes.state.citizen_logins = open_citizen_logins(
         gateway.settings, clock=gateway.deps.clock, open_transport=login_transport
@@ -123,7 +138,7 @@ def build_routes(gateway: Gateway, metrics: Metrics, *, sleep: Sleep = asyncio.s
     app.state.metrics = metrics
     app.state.throttle = LoginThrottle(clock, sleep=sleep)
     app.state.rates = RateLimits(clock)
-    app.state.reports = KeptReports(gateway.deps.database, clock)
+    app.state.reports = KeptReports(gateway.deps.database, clock, gateway.places)
     app.state.passwords = Passwords(ThreadPoolExecutor(THREADS, thread_name_prefix="passwords"))
     metrics.registry.register(GatewayCollector(gateway, rates=app.state.rates, throttle=app.state.throttle))
     app.state.health = Health(
@@ -172,11 +187,12 @@ def _open_pages(app: FastAPI, gateway: Gateway) -> OpenPages:
     return OpenPages(document, states, base=base)
 
 
-def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:
+def _add_problems(app: FastAPI, *, base: str, refusals: Refusals, database: Database) -> Respond:
     """Answer our errors and the router's with problems; count refused callers without an account. Return what answers."""
     names = frozenset(Profile)
 
     def respond(request: Request, error: GatewayError) -> Response:
+        error = _as_answered(error, database)
         first = first_segment(request.url.path)
         profile = Profile(first) if first in names else None
         resource = f"{base}/.well-known/oauth-protected-resource/{first}/v1"
@@ -222,6 +238,11 @@ def _add_problems(app: FastAPI, *, base: str, refusals: Refusals) -> Respond:
         return refuse_method(request, _methods_at(app, request.url.path))
 
     return respond
+
+
+def _as_answered(error: GatewayError, database: Database) -> GatewayError:
+    """Return what a caller is told; of a stored row that can't be used the log has the name."""
+    return database.outages.refuse_row(str(error)) if isinstance(error, _BAD_ROWS) else error
 
 
 def _methods_at(app: FastAPI, path: str) -> set[str]:

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.accounts.model import DEFAULT_SCOPES, Account, AccountState
-from gateway.accounts.propose_cli import (
-    ClientIdArgument,
-    OfficersFile,
-    act_or_propose,
-    add_officer_commands,
-    add_promote,
-    find_account,
-    find_actor,
-    read_officers,
-)
 from gateway.accounts.rights_cli import (
     AllFields,
     AllProcedures,
+    ClientIdArgument,
     Fields,
+    OfficersFile,
     Procedures,
     Roles,
+    act_or_propose,
+    add_officer_commands,
+    add_promote,
     add_rights_commands,
     check_grants,
     check_scopes,
+    find_account,
+    find_actor,
     read_grants,
+    read_officers,
 )
 from gateway.clock import rfc3339
 from gateway.identifiers import Profile
@@ -64,12 +63,12 @@ _STATES = (
     (
         "resume",
         AccountState.ACTIVE,
-        "Resume a suspended account; needs new tokens. On official propose it.",
+        "Resume a suspended account; its portal needs new tokens. On official propose it, as a signed-in proposer.",
     ),
     (
         "revoke",
         AccountState.REVOKED,
-        "End the account permanently; live tokens end. On official as an operator.",
+        "End the account permanently; live tokens end. On official any signed-in operator may, except a viewer.",
     ),
 )
 
@@ -91,11 +90,12 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command(
         "create",
-        epilog="Example: gateway accounts create dvctt --organisation 000.00.01.H26 --profile sandbox"
-        " --all-procedures --field full_name --field birth_date --json",
+        epilog="\b\nExample:\n  gateway accounts create dvctt --organisation 000.00.01.H26 \\\n"
+        "      --profile sandbox --all-procedures \\\n"
+        "      --field full_name --field birth_date --json",
     )
     def create(
-        name: Annotated[str, typer.Argument(help="A name for people.")],
+        name: Annotated[str, typer.Argument(metavar="NAME", help="A name for people.")],
         *,
         organisation: Annotated[str, typer.Option(help="The agency's e-id.")],
         profile: Annotated[Profile, typer.Option(help="The account's profile; it never changes.")],
@@ -116,23 +116,24 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Create an account and print its credential; a secret is shown only now."""
-        from gateway.accounts.use_cases import NewAccount, create_account
+        from gateway.accounts.use_cases import create_account
 
         check_name(name)
-        new = NewAccount(
+        grants = read_grants(procedure, all_procedures, role, field, all_fields)
+        create_new = partial(
+            create_account,
             name=name,
             organisation=organisation,
-            profile=profile,
             scopes=check_scopes(scope or DEFAULT_SCOPES),
-            grants=read_grants(procedure, all_procedures, role, field, all_fields),
-            officers=tuple(read_officers(officers_file)),
-            public_keys=tuple(_read_public_keys(public_key)),
+            grants=grants,
+            officers=read_officers(officers_file),
+            public_keys=_read_public_keys(public_key),
             bearer_allowed=allow_bearer,
         )
 
         async def make(gateway: Gateway) -> IssuedCredential:
-            check_grants(gateway.deps.catalogue, new.grants)
-            return await create_account(gateway.deps, gateway.places[profile], new)
+            check_grants(gateway.deps.catalogue, grants)
+            return await create_new(gateway.deps, gateway.places[profile])
 
         _print_credential(
             run_in_gateway(open_gateway, make, dry_run=dry_run, as_json=as_json), as_json=as_json
@@ -177,7 +178,7 @@ def _add_rotate(app: typer.Typer, open_gateway: OpenGateway) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        """Issue a new secret, or set new public keys: former keys end, a former secret in 7 days.
+        """Issue a new secret, or set new public keys: former keys end, a former secret after 7 days.
 
         For an official account, once there are operators, a signed-in proposer
         proposes the keys with it, and a second person approves.
@@ -228,7 +229,7 @@ def build_organisations_cli(open_gateway: OpenGateway) -> typer.Typer:
     @app.command("add", epilog='Example: gateway organisations add 000.00.01.H26 "UBND TP Hà Nội"')
     def add(
         organisation: Annotated[str, typer.Argument(metavar="ID", help="The agency's e-id.")],
-        name: Annotated[str, typer.Argument(help="Its name.")],
+        name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")],
         *,
         dry_run: DryRun = False,
         as_json: AsJson = False,
@@ -261,7 +262,7 @@ def build_organisations_cli(open_gateway: OpenGateway) -> typer.Typer:
 
 
 def _read_public_keys(path: Path | None) -> Sequence[dict[str, Any]]:
-    from gateway.accounts.public_keys import parse_public_keys
+    from gateway.keys.jws import parse_public_keys
 
     if path is None:
         return ()

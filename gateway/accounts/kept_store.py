@@ -1,16 +1,17 @@
-"""What a worker keeps about callers between requests, and the version that ends it.
+"""The values about callers that a worker keeps between requests, each under the version of callers at which it was read.
 
-Each commit that changes accounts, credentials, officers, organisations or revoked tokens increments the version of callers
-(triggers of migration 0018, so SQL by hand counts too). What was kept under another version is not used. On SQLite the
-version is read at each call, once for all calls of a turn of the event loop. On PostgreSQL it is read again after each
-notification, after each commit of this worker that changed one of these tables, and at the latest after `MAX_AGE_S`; while the
-connection that listens is down, nothing is kept. docs/performance.md lists each kept thing, what ends it, how soon, and the test. See docs/decisions/0091.
+Each commit that changes accounts, credentials, officers, organisations or revoked tokens increments the version
+(triggers of migration 0018, so SQL by hand counts too). A value that was kept under another version is not used. On
+SQLite the version is read at each call, once for all calls of a turn of the event loop. On PostgreSQL it is read again
+after each notification, after each commit of this worker that changed one of these tables, and at the latest after
+`MAX_AGE_S`; while the listening connection is down, nothing is kept. docs/performance.md lists each kept value, what
+ends it, how soon, and the test. See docs/decisions/0091.
 """
 
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -26,15 +27,17 @@ MAX_KEPT = 8192
 """Limit of the kept values; those that were not used for the longest time are dropped first."""
 
 MAX_AGE_S = 0.3
-"""How old the version of a worker on PostgreSQL may be, if a notification was lost."""
+"""How many seconds old the version of a worker on PostgreSQL may be, if a notification was lost."""
 
 POLL_S = 0.2
-"""How often the epoch is read where nothing notifies."""
+"""Seconds between two reads of the epoch where nothing notifies."""
 
-PING_S = 5.0
-"""How often an idle worker on PostgreSQL asks whether its listening connection is alive."""
+_PING_S = 5.0
+"""Seconds between two checks of an idle worker on PostgreSQL that its listening connection is alive."""
 
-READ_S = 2.0
+_READ_S = 2.0
+"""Seconds in which the listening connection must open, and answer."""
+
 _RETRY_S = 0.5
 _CHANNEL = "gateway"
 _TRIES = 3
@@ -62,6 +65,7 @@ class Versions(Protocol):
 
     async def wait(self) -> None:
         """Wait until the epoch may have changed."""
+        await asyncio.sleep(POLL_S)
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -104,8 +108,8 @@ def open_kept(database: Database) -> Kept:
     return Kept(SqliteVersions(database) if database.embedded else PostgresVersions(database))
 
 
-class SqliteVersions:
-    """Reads the version once for all calls in the same turn of the event loop, in which no caller can know of a later change."""
+class SqliteVersions(Versions):
+    """Reads the version once for all calls in a turn of the event loop: no caller in it can know of a later change."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -120,10 +124,6 @@ class SqliteVersions:
 
     def _forget(self) -> None:
         self._rows = None
-
-    async def wait(self) -> None:
-        """As `Versions.wait`."""
-        await asyncio.sleep(POLL_S)
 
     async def aclose(self) -> None:
         """As `Versions.aclose`."""
@@ -171,7 +171,7 @@ class PostgresVersions:
             await asyncio.sleep(POLL_S)
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PING_S):
+            async with asyncio.timeout(_PING_S):
                 await self._changed.wait()
         self._changed.clear()
 
@@ -193,7 +193,7 @@ class PostgresVersions:
             return
         text = _READ_BOTH.on_postgresql
         try:
-            rows = await connection.fetch(text.text, *text.arguments({}), timeout=READ_S)
+            rows = await connection.fetch(text.text, *text.arguments({}), timeout=_READ_S)
         except Exception as error:  # noqa: BLE001 - of any kind: nothing is kept until it listens again
             log.warning("versions_unread", reason=type(error).__name__)
             connection.terminate()
@@ -216,7 +216,7 @@ class PostgresVersions:
 
     async def _listen(self) -> None:
         lost = asyncio.Event()
-        connection = await connect_postgres(self._dsn, wait_seconds=READ_S)
+        connection = await connect_postgres(self._dsn, wait_seconds=_READ_S)
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(_CHANNEL, self.note)
@@ -224,7 +224,7 @@ class PostgresVersions:
             self.note()
             while not lost.is_set():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PING_S):
+                    async with asyncio.timeout(_PING_S):
                         await lost.wait()
                 if not lost.is_set():
                     await self.read()
@@ -234,8 +234,8 @@ class PostgresVersions:
             self.note()
 
 
-def _note_commits(database: Database, note: Any) -> None:
-    """Call `note` when a connection of this worker that wrote one of the tables returns to the pool, committed or not."""
+def _note_commits(database: Database, note: Callable[[], None]) -> None:
+    """Call `note` when a connection that wrote one of the tables returns to this worker's pool, committed or not."""
 
     def mark(
         connection: sa.Connection, statement: Any, rows: object, parameters: object, options: object

@@ -9,10 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts.grants import Grants, parse_grants
-from gateway.accounts.model import Account, AccountKey, AccountState, Credentials, Organisation, SecretDigest
+from gateway.accounts.model import (
+    Account,
+    AccountKey,
+    AccountState,
+    Credentials,
+    Grants,
+    Organisation,
+    SecretDigest,
+    parse_grants,
+)
 from gateway.errors.operators import AlreadyExists
-from gateway.identifiers import ClientId, OrganisationId, Profile
+from gateway.identifiers import OrganisationId, Profile
 from gateway.storage.database import Instant, metadata
 
 organisations = sa.Table(
@@ -67,8 +75,6 @@ account_officers = sa.Table(
     sa.Column("added_at", Instant, nullable=False),
     sa.Column("disabled_at", Instant),
 )
-
-
 _SECRETS = sa.select(*(account_secrets.c[each.name] for each in fields(SecretDigest)))
 _KEYS = sa.select(*(account_keys.c[each.name] for each in fields(AccountKey)))
 
@@ -76,10 +82,14 @@ _KEYS = sa.select(*(account_keys.c[each.name] for each in fields(AccountKey)))
 async def insert_organisation(
     connection: AsyncConnection, organisation: Organisation, *, at: datetime
 ) -> None:
-    """Add an organisation."""
-    await connection.execute(
-        sa.insert(organisations).values(id=organisation.id, name=organisation.name, created_at=at)
-    )
+    """Add an organisation. Raises `AlreadyExists`, also if somebody else has just added it."""
+    try:
+        async with connection.begin_nested():
+            await connection.execute(
+                sa.insert(organisations).values(id=organisation.id, name=organisation.name, created_at=at)
+            )
+    except IntegrityError:
+        raise AlreadyExists(f"organisation {organisation.id} exists already") from None
 
 
 async def find_organisation(connection: AsyncConnection, organisation: str) -> Organisation | None:
@@ -98,21 +108,9 @@ async def list_organisations(connection: AsyncConnection) -> list[Organisation]:
 
 async def insert_account(connection: AsyncConnection, account: Account) -> None:
     """Add an account."""
-    await connection.execute(
-        sa.insert(accounts).values(
-            client_id=account.client_id,
-            profile=account.profile.value,
-            organisation=account.organisation,
-            name=account.name,
-            state=account.state.value,
-            scopes=sorted(account.scopes),
-            grants=account.grants.to_details(),
-            grant_epoch=account.grant_epoch,
-            bearer_allowed=account.bearer_allowed,
-            promoted_from=account.promoted_from,
-            created_at=account.created_at,
-        )
-    )
+    members = {each.name: getattr(account, each.name) for each in fields(Account)}
+    rights = {"scopes": sorted(account.scopes), "grants": account.grants.to_details()}
+    await connection.execute(sa.insert(accounts).values(members | rights))
 
 
 async def find_account(connection: AsyncConnection, client_id: str) -> Account | None:
@@ -131,6 +129,14 @@ async def list_accounts(connection: AsyncConnection) -> list[Account]:
     """Return every account, oldest first."""
     rows = await connection.execute(sa.select(accounts).order_by(accounts.c.created_at, accounts.c.client_id))
     return [account_of(row) for row in rows]
+
+
+async def list_names(connection: AsyncConnection) -> dict[str, str]:
+    """Return the name of every account and organisation, by its id."""
+    found: dict[str, str] = {}
+    for column, name in ((accounts.c.client_id, accounts.c.name), (organisations.c.id, organisations.c.name)):
+        found |= {row[0]: row[1] for row in await connection.execute(sa.select(column, name))}
+    return found
 
 
 async def update_state(
@@ -245,7 +251,7 @@ async def list_officers(connection: AsyncConnection, client_ids: Sequence[str]) 
 
 
 async def list_officers_since(connection: AsyncConnection, client_id: str) -> list[tuple[str, datetime]]:
-    """Return an account's enabled officers by pseudonym, each with the time since when, the oldest first."""
+    """Return an account's enabled officers by pseudonym, each with the time when they were enabled, the oldest first."""
     query = (
         sa.select(account_officers.c.officer, account_officers.c.added_at)
         .where(account_officers.c.client_id == client_id, account_officers.c.disabled_at.is_(None))
@@ -270,16 +276,7 @@ def _named(client_id: str, officers: Sequence[str]) -> sa.ColumnElement[bool]:
 
 def account_of(row: sa.Row[tuple[Any, ...]]) -> Account:
     """Return the account of a row of `accounts`."""
-    return Account(
-        client_id=ClientId(row.client_id),
-        profile=Profile(row.profile),
-        organisation=OrganisationId(row.organisation),
-        name=row.name,
-        state=AccountState(row.state),
-        scopes=frozenset(row.scopes),
-        grants=parse_grants(row.grants),
-        grant_epoch=row.grant_epoch,
-        bearer_allowed=row.bearer_allowed,
-        promoted_from=row.promoted_from,
-        created_at=row.created_at,
-    )
+    members = {each.name: getattr(row, each.name) for each in fields(Account)}
+    typed = {"profile": Profile(row.profile), "state": AccountState(row.state)}
+    rights = {"scopes": frozenset(row.scopes), "grants": parse_grants(row.grants)}
+    return Account(**members | typed | rights)

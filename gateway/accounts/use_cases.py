@@ -1,33 +1,36 @@
 """Create and change organisations, accounts, their credentials and officers; each act has an audit row.
 
 A secret is 256 random bits, shown once and stored as a keyed HMAC (docs/decisions/0015). Officers are stored as keyed
-pseudonyms. `official_guard.py` checks what needs a sign-in on official.
+pseudonyms.
+
+Once there are operators, a command without a sign-in may only suspend on official. New keys, more officers and a resumption
+are then changes by two people (`changes/account_kinds.py`); any operator except a viewer may revoke an account and disable
+officers. See docs/decisions/0069.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.accounts import store
-from gateway.accounts.grants import ANY, Grants
-from gateway.accounts.model import Account, AccountState, Credentials, Organisation, SecretDigest
-from gateway.accounts.official_guard import PROMOTE, act_on_account
-from gateway.audit.model import LOCAL, Kind
-from gateway.dependencies import Dependencies
-from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
+from gateway.accounts.model import ANY, Account, AccountState, Credentials, Grants, Organisation, SecretDigest
+from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry
+from gateway.errors.operators import RoleMissing, StateWrong, Unknown
 from gateway.identifiers import ClientId, OrganisationId, Profile, new_identifier
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.operators.model import Operator
-from gateway.operators.use_cases import has_operators
-from gateway.profiles.model import Place
-from gateway.profiles.switching import new_act_entry
+from gateway.operators.sessions import has_operators
+from gateway.operators.use_cases import WORKING_ROLES, actor_of, check_host_act
+from gateway.profiles.model import Dependencies, Place
 from gateway.storage.database import Transaction
 
 if TYPE_CHECKING:
+    from gateway.audit.log import Change
     from gateway.procedures.catalogue import Catalogue
 
 SECRET_OVERLAP = timedelta(days=7)
@@ -35,20 +38,28 @@ SECRET_OVERLAP = timedelta(days=7)
 
 _CHANGED = "{} was changed by someone else just now: read it again"
 _KEY_NEEDED = "an official account proves itself by private_key_jwt: give --public-key jwks.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewAccount:
-    """The members of a new account; without `public_keys` it gets a secret (sandbox only)."""
-
-    name: str
-    organisation: str
-    profile: Profile
-    scopes: frozenset[str]
-    grants: Grants
-    officers: tuple[str, ...] = ()
-    public_keys: tuple[dict[str, Any], ...] = ()
-    bearer_allowed: bool = False
+_BY_CHANGE = (
+    "there are operators: on official a proposer proposes this change and a second person approves it; sign in "
+    "(gateway login NAME), then gateway accounts {command}"
+)
+_BY_OPERATOR = (
+    "there are operators: on official any operator but a viewer may do this: gateway login NAME; without a sign-in "
+    "you may only suspend: gateway accounts suspend CLIENT_ID"
+)
+_PROMOTE = (
+    "there are operators: an official account is made by promotion, which a second person approves: "
+    "gateway accounts promote CLIENT_ID"
+)
+_REMEDIES: Mapping[str, str] = {
+    "account_created": _PROMOTE,
+    "credential_rotated": _BY_CHANGE.format(command="rotate CLIENT_ID --public-key FILE"),
+    "officers_added": _BY_CHANGE.format(command="officers add CLIENT_ID"),
+    "rights_changed": _BY_CHANGE.format(command="grant or scopes CLIENT_ID"),
+    "account_active": _BY_CHANGE.format(command="resume CLIENT_ID"),
+    "officers_disabled": _BY_OPERATOR,
+    "account_revoked": _BY_OPERATOR,
+}
+"""What to do instead, by the outcome of the audit row; an act that is not listed (to suspend) needs no sign-in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,50 +74,54 @@ class IssuedCredential:
 async def add_organisation(deps: Dependencies, organisation_id: str, name: str) -> Organisation:
     """Add an organisation. Raises `AlreadyExists`."""
     organisation = Organisation(id=OrganisationId(organisation_id), name=name)
-    async with deps.database.read() as connection:
-        if await store.find_organisation(connection, organisation_id):
-            raise AlreadyExists(f"organisation {organisation_id} exists already")
-    entry = new_act_entry(Kind.LOCAL, None, "organisation_added", at=deps.clock.now(), actor=LOCAL)
-
-    async def change(transaction: Transaction) -> None:
-        await store.insert_organisation(transaction, organisation, at=entry.at)
-
-    await deps.audit.record(entry.copy_with(organisation=organisation_id), change=change)
+    entry = act_entry("organisation_added", at=deps.clock.now(), actor=LOCAL)
+    insert = partial(store.insert_organisation, organisation=organisation, at=entry.at)
+    await deps.audit.record(entry.copy_with(organisation=organisation_id), change=insert)
     return organisation
 
 
-async def create_account(deps: Dependencies, place: Place, new: NewAccount) -> IssuedCredential:
-    """Create an account of a profile and its first credential.
+async def create_account(
+    deps: Dependencies,
+    place: Place,
+    *,
+    name: str,
+    organisation: str,
+    scopes: frozenset[str],
+    grants: Grants,
+    officers: Sequence[str] = (),
+    public_keys: Sequence[dict[str, Any]] = (),
+    bearer_allowed: bool = False,
+) -> IssuedCredential:
+    """Create an account at a place and its first credential; without `public_keys` it gets a secret (sandbox only).
 
     Raises:
         Unknown: the organisation does not exist.
-        StateWrong: an official account without a public key, or that needs a promotion; or the place is of another
-            profile.
+        StateWrong: an official account without a public key, or one that needs a promotion.
     """
-    await _check_new(deps, place, new)
+    await _check_new(deps, place, organisation, public_keys)
     now = deps.clock.now()
     account = Account(
         client_id=ClientId(new_identifier("acc")),
-        profile=new.profile,
-        organisation=OrganisationId(new.organisation),
-        name=new.name,
+        profile=place.profile,
+        organisation=OrganisationId(organisation),
+        name=name,
         state=AccountState.ACTIVE,
-        scopes=new.scopes,
-        grants=new.grants,
+        scopes=scopes,
+        grants=grants,
         grant_epoch=1,
-        bearer_allowed=new.bearer_allowed or new.profile is Profile.SANDBOX,
+        bearer_allowed=bearer_allowed or place.profile is Profile.SANDBOX,
         created_at=now,
     )
-    secret = None if new.public_keys else secrets.token_urlsafe(32)
-    officers = _pseudonyms(place, new.organisation, new.officers)
+    secret = None if public_keys else secrets.token_urlsafe(32)
+    pseudonyms = _pseudonyms(place, organisation, officers)
 
     async def change(transaction: Transaction) -> None:
-        await insert_new_account(transaction, account, public_keys=new.public_keys, officers=officers)
+        await insert_new_account(transaction, account, public_keys=public_keys, officers=pseudonyms)
         if secret is not None:
             digest = _digest(place.keys, secret, at=now)
             await store.insert_secret(transaction, account.client_id, digest)
 
-    await act_on_account(deps, account, "account_created", change)
+    await _act(deps, account, "account_created", change)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
 
 
@@ -129,22 +144,20 @@ async def _insert_keys(
 ) -> None:
     if not public_keys:
         return
-    from gateway.accounts.public_keys import import_public_key  # noqa: PLC0415 - few commands read a key
+    from gateway.keys.jws import import_public_key  # noqa: PLC0415 - few commands read a key
 
     for jwk in public_keys:
         thumbprint = import_public_key(jwk).thumbprint()
         await store.insert_key(transaction, account.client_id, thumbprint=thumbprint, jwk=jwk, at=at)
 
 
-async def _check_new(deps: Dependencies, place: Place, new: NewAccount) -> None:
+async def _check_new(
+    deps: Dependencies, place: Place, organisation: str, public_keys: Sequence[dict[str, Any]]
+) -> None:
     async with deps.database.read() as connection:
-        if await store.find_organisation(connection, new.organisation) is None:
-            raise Unknown(
-                f"organisation {new.organisation} does not exist: gateway organisations add ID NAME"
-            )
-    if new.profile is not place.profile:
-        raise StateWrong(f"an account of {new.profile.value} can't be made at {place.profile.value}")
-    if new.profile is not Profile.OFFICIAL:
+        if await store.find_organisation(connection, organisation) is None:
+            raise Unknown(f"organisation {organisation} does not exist: gateway organisations add ID NAME")
+    if place.profile is not Profile.OFFICIAL:
         return
     if not place.local:
         raise StateWrong(
@@ -152,8 +165,8 @@ async def _check_new(deps: Dependencies, place: Place, new: NewAccount) -> None:
             "entry is loopback"
         )
     if await has_operators(deps):
-        raise StateWrong(PROMOTE)
-    if not new.public_keys:
+        raise StateWrong(_PROMOTE)
+    if not public_keys:
         raise StateWrong(_KEY_NEEDED)
 
 
@@ -178,7 +191,7 @@ async def change_state(
         if not await store.update_state(transaction, client_id, state, former=account.state):
             raise StateWrong(_CHANGED.format(client_id))
 
-    await act_on_account(deps, account, f"account_{state.value}", change, by=by)
+    await _act(deps, account, f"account_{state.value}", change, by=by)
     return replace(account, state=state, grant_epoch=account.grant_epoch + 1)
 
 
@@ -188,7 +201,8 @@ async def change_rights(
     """Replace an account's grants and scopes; its live tokens end.
 
     Raises:
-        StateWrong: it is revoked, or was changed since it was read; or there are operators, and on official it needs a change.
+        StateWrong: it is revoked, or was changed since it was read; or there are operators, and on official it needs a
+            change.
     """
     if account.state is AccountState.REVOKED:
         raise StateWrong(f"{account.client_id} is revoked")
@@ -199,7 +213,7 @@ async def change_rights(
             raise StateWrong(_CHANGED.format(account.client_id))
         await store.update_rights(transaction, account.client_id, grants=grants, scopes=scopes)
 
-    await act_on_account(deps, account, "rights_changed", change)
+    await _act(deps, account, "rights_changed", change)
     return replace(account, grants=grants, scopes=frozenset(scopes), grant_epoch=account.grant_epoch + 1)
 
 
@@ -221,7 +235,7 @@ def find_unknown(catalogue: Catalogue, grants: Grants) -> tuple[str, str] | None
 async def rotate_credential(
     deps: Dependencies, place: Place, account: Account, *, public_keys: Sequence[dict[str, Any]] = ()
 ) -> IssuedCredential:
-    """Issue a new secret or set new public keys; either way the former secret is accepted for `SECRET_OVERLAP`, older ones end.
+    """Issue a new secret or set new public keys. Former keys end; so do older secrets, the last one after `SECRET_OVERLAP`.
 
     Raises:
         StateWrong: the account is revoked, or official without a new key; or there are operators, and on official it
@@ -237,12 +251,11 @@ async def rotate_credential(
 
     async def change(transaction: Transaction) -> None:
         await store.expire_secrets(transaction, account.client_id, now=now, at=now + SECRET_OVERLAP)
-        if secret is None:
-            await replace_keys(transaction, account, public_keys, at=now)
-            return
-        await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, at=now))
+        await replace_keys(transaction, account, public_keys, at=now)
+        if secret is not None:
+            await store.insert_secret(transaction, account.client_id, _digest(place.keys, secret, at=now))
 
-    await act_on_account(deps, account, "credential_rotated", change)
+    await _act(deps, account, "credential_rotated", change)
     return IssuedCredential(client_id=account.client_id, issuer=place.issuer, client_secret=secret)
 
 
@@ -261,7 +274,7 @@ async def add_officers(deps: Dependencies, place: Place, account: Account, offic
     async def change(transaction: Transaction) -> None:
         await store.enable_officers(transaction, account.client_id, pseudonyms, at=deps.clock.now())
 
-    await act_on_account(deps, account, "officers_added", change)
+    await _act(deps, account, "officers_added", change)
 
 
 async def disable_officers(
@@ -283,7 +296,7 @@ async def disable_officers(
         if changed != len(pseudonyms):
             raise Unknown("one of the officers is not enabled for the account; none was changed")
 
-    await act_on_account(deps, account, "officers_disabled", change, by=by)
+    await _act(deps, account, "officers_disabled", change, by=by)
 
 
 async def get_account(deps: Dependencies, client_id: str) -> Account:
@@ -306,6 +319,45 @@ async def list_credentials(deps: Dependencies, account: Account) -> list[tuple[s
     keys = [("private_key_jwt", None) for key in found.public_keys if key.retired_at is None]
     ends = [secret.expires_at for secret in found.secrets]
     return [*keys, *(("client_secret", end) for end in ends if end is None or end > now)]
+
+
+async def _act(
+    deps: Dependencies, account: Account, outcome: str, change: Change[None], *, by: Operator | None = None
+) -> None:
+    """Do `change` on an account and record it as `outcome`; the actor is `by`, or `local` without an operator.
+
+    A restricted act on official is checked twice: before the commit, where a refusal is recorded, and inside it, since
+    operators may be created or disabled meanwhile.
+
+    Raises:
+        StateWrong: there are operators, and nobody is signed in, or the act needs two people.
+        RoleMissing: `by` is a viewer.
+        TokenInvalid: `by` was disabled, or has another role, since.
+        What `change` raises.
+    """
+    remedy = _REMEDIES.get(outcome) if account.profile is Profile.OFFICIAL else None
+    alone = by if remedy == _BY_OPERATOR else None
+    actor = LOCAL if by is None else by.name
+    if remedy is not None:
+        await check_host_act(deps, alone, tried=outcome, remedy=remedy)
+    if alone is not None and alone.role not in WORKING_ROLES:
+        await deps.audit.record(_entry(deps, account, f"role_missing:{outcome}", actor, kind=Kind.REFUSED))
+        raise RoleMissing(tuple(role.value for role in WORKING_ROLES))
+
+    async def checked(transaction: Transaction) -> None:
+        if remedy is not None:
+            await actor_of(transaction, alone, remedy=remedy)
+        await change(transaction)
+
+    entry = _entry(deps, account, outcome, actor)
+    await deps.audit.record(entry.copy_with(organisation=account.organisation), change=checked)
+
+
+def _entry(
+    deps: Dependencies, account: Account, outcome: str, actor: str, *, kind: Kind | None = None
+) -> AuditEntry:
+    entry = act_entry(outcome, at=deps.clock.now(), actor=actor, profile=account.profile, kind=kind)
+    return entry.copy_with(client_id=account.client_id)
 
 
 def officer_pseudonym(keys: PlaceKeys, organisation: str, officer: str) -> str:

@@ -13,7 +13,7 @@ import typer
 from gateway.terminal import AsJson, DryRun, OpenGateway, fail, new_typer, print_json, run_in_gateway
 
 if TYPE_CHECKING:
-    from gateway.applications.model import Bundle
+    from gateway.applications.document import Bundle
     from gateway.applications.statement import Statement
     from gateway.profiles.model import Gateway
 
@@ -98,7 +98,7 @@ def _add_application(app: typer.Typer, open_gateway: OpenGateway) -> None:
 async def _make(gateway: Gateway, stated: Statement, organisation: str | None, *, preflight: bool) -> Bundle:
     from gateway.applications.use_cases import make_application
     from gateway.audit.model import LOCAL
-    from gateway.operators.token_file import find_operator
+    from gateway.operators.sessions import find_operator
     from gateway.preflight.recorder import PreflightNetwork
     from gateway.registry.egress import open_transport
 

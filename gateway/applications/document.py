@@ -1,47 +1,38 @@
 """The bundle: one canonical JSON document with a signature, and its printable page in Vietnamese.
 
-Canonical is RFC 8785 for these values (no fractions, ASCII names): sorted names, no white space, UTF-8, no line end. The
-signature is a detached JWS over the document. Form: openapi/official-application.schema.json.
+The canonical form is that of RFC 8785 for these values (no fractions, ASCII names): sorted names, no white space, UTF-8,
+no line end. The signature is a detached JWS over the document. Form: openapi/official-application.schema.json.
 
 The agency signs and stamps the page: one HTML file without scripts or external resources, every value escaped
-(`templates/application.html`). It shows the bundle's hash and the signing key's thumbprint, so that the desk can compare
-the file with the paper.
+(`templates/application.html`). It shows the bundle's hash and the signing key's thumbprint, so that the desk can
+compare the file with the paper.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.applications.model import Evidence, Wanted, WantedProcedure
+from gateway.applications.readiness import Evidence, Missing, Wanted, WantedProcedure
 from gateway.applications.statement import Statement
 from gateway.audit.state import write_canonical
 from gateway.clock import rfc3339, vietnam
+from gateway.identifiers import Language
 from gateway.keys.jws import sign_detached
 from gateway.keys.model import PlaceKeys, Purpose
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import SUBJECT_ROLES, Operation
 
 Rows = Sequence[Sequence[str]]
 
 FORMAT = "official-application/1"
 SIGNATURE_TYPE = "official-application+jws"
 
-OPERATION_NAMES_VI = {
+_OPERATION_NAMES_VI = {
     Operation.AUTHENTICATE: "Xác thực thông tin công dân",
     Operation.LOOK_UP: "Tra cứu thông tin công dân",
     Operation.MARITAL_STATUS: "Xác minh tình trạng hôn nhân",
     Operation.RELATIVES: "Xác minh thông tin nhân thân",
     Operation.HOUSEHOLD: "Cung cấp thông tin hộ gia đình",
-}
-_ROLES_VI = {
-    "requester": "Người yêu cầu",
-    "father": "Cha",
-    "mother": "Mẹ",
-    "husband": "Chồng",
-    "wife": "Vợ",
-    "deceased": "Người chết",
-    "guest": "Người lưu trú",
-    "household_head": "Chủ hộ",
 }
 _SCENARIOS_VI = {
     "verification_confirmed": "Xác thực: thông tin khớp",
@@ -56,7 +47,18 @@ _PURPOSE_HEADER = ("Thủ tục", "Mục đích", "Căn cứ pháp lý")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
+class Bundle:
+    """A bundle, exactly the text that is hashed, with its printable page. A draft must not be sent."""
+
+    text: str = field(repr=False)
+    page: str = field(repr=False)
+    sha256: str
+    draft: bool
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleContent:
     """The content of the document and of the page. A draft must not be sent."""
 
     stated: Statement
@@ -68,13 +70,13 @@ class Dossier:
     dialect: str
 
 
-def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
+def write_document(content: BundleContent, keys: PlaceKeys) -> dict[str, Any]:
     """Return the document, with the public keys for its verification and for sealing the answer."""
-    stated, wanted, organisation = dossier.stated, dossier.wanted, dossier.wanted.organisation
+    stated, wanted, organisation = content.stated, content.wanted, content.wanted.organisation
     return {
         "format": FORMAT,
-        "draft": dossier.draft,
-        "made_at": rfc3339(dossier.made_at),
+        "draft": content.draft,
+        "made_at": rfc3339(content.made_at),
         "agency": {
             "id": organisation.id if organisation else "",
             "name": organisation.name if organisation else "",
@@ -82,10 +84,10 @@ def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
         "application": {
             "id": stated.application_id,
             "name": stated.application_name,
-            "issuer": dossier.issuer,
+            "issuer": content.issuer,
         },
         "environment": "official",
-        "dialect": dossier.dialect,
+        "dialect": content.dialect,
         "security_level": stated.security_level,
         "contact": stated.contact.model_dump(),
         "rate": stated.rate.model_dump(),
@@ -93,11 +95,11 @@ def write_document(dossier: Dossier, keys: PlaceKeys) -> dict[str, Any]:
         "deletion": stated.deletion,
         "procedures": [_procedure(each) for each in wanted.procedures],
         "operations": [
-            {"code": code, "operation": operation.value, "name_vi": OPERATION_NAMES_VI[operation]}
+            {"code": code, "operation": operation.value, "name_vi": _OPERATION_NAMES_VI[operation]}
             for operation, code in wanted.operations.items()
         ],
         "officers": {"count": len(wanted.officers), "pseudonyms": list(wanted.officers)},
-        "evidence": _evidence(dossier.evidence),
+        "evidence": _evidence(content.evidence),
         "keys": {
             "signing": keys.current(Purpose.APPLICATION).signing_key().as_dict(private=False),
             "sealing": keys.current(Purpose.ISSUANCE).opening_key().as_dict(private=False),
@@ -159,16 +161,16 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def write_page(dossier: Dossier, keys: PlaceKeys, *, sha256: str) -> str:
+def write_page(content: BundleContent, keys: PlaceKeys, *, sha256: str) -> str:
     """Return the page, which shows the bundle's `sha256`."""
-    stated, wanted = dossier.stated, dossier.wanted
+    stated, wanted = content.stated, content.wanted
     terms = [("Thời hạn lưu giữ", stated.retention), ("Xóa dữ liệu", stated.deletion)]
     operations = [
-        (code, OPERATION_NAMES_VI[operation], operation.value)
+        (code, _OPERATION_NAMES_VI[operation], operation.value)
         for operation, code in wanted.operations.items()
     ]
     sections = (
-        ("1. Cơ quan đề nghị", ("Nội dung", "Khai báo"), _applicant_rows(dossier)),
+        ("1. Cơ quan đề nghị", ("Nội dung", "Khai báo"), _applicant_rows(content)),
         ("2. Dữ liệu đề nghị khai thác", _DATA_HEADER, _data_rows(wanted.procedures)),
         ("3. Mục đích và căn cứ pháp lý", _PURPOSE_HEADER, _purpose_rows(wanted.procedures)),
         ("4. Dịch vụ của CSDLQGDC", ("Mã", "Tên", "Tên trên thông điệp"), operations),
@@ -176,27 +178,27 @@ def write_page(dossier: Dossier, keys: PlaceKeys, *, sha256: str) -> str:
         (
             "6. Kết quả trên môi trường thử nghiệm",
             ("Kịch bản", "Kết quả"),
-            _evidence_rows(dossier.evidence),
+            _evidence_rows(content.evidence),
         ),
     )
     # A command that makes no application need not load it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - as said
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see above
 
     templates = Environment(
         loader=PackageLoader("gateway.applications", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     return templates.get_template("application.html").render(
-        day=dossier.made_at.astimezone(vietnam()),
-        draft=dossier.draft,
+        day=content.made_at.astimezone(vietnam()),
+        draft=content.draft,
         sections=sections,
         sha256=sha256,
         thumbprint=keys.current(Purpose.APPLICATION).signing_key().thumbprint(),
     )
 
 
-def _applicant_rows(dossier: Dossier) -> Rows:
-    stated, organisation = dossier.stated, dossier.wanted.organisation
+def _applicant_rows(content: BundleContent) -> Rows:
+    stated, organisation = content.stated, content.wanted.organisation
     second, day = stated.rate.per_second, stated.rate.per_day
     rate = f"tối đa {second} lần mỗi giây, {day} lần mỗi ngày" if second and day else ""
     return (
@@ -207,7 +209,7 @@ def _applicant_rows(dossier: Dossier) -> Rows:
         ("Cấp độ an toàn thông tin", str(stated.security_level or "")),
         ("Đơn vị đầu mối", stated.contact.unit),
         ("Thư điện tử, điện thoại của đơn vị", _joined(stated.contact.email, stated.contact.phone)),
-        ("Cán bộ được khai thác", f"{len(dossier.wanted.officers)} (danh sách gửi riêng, không kèm tệp này)"),
+        ("Cán bộ được khai thác", f"{len(content.wanted.officers)} (danh sách gửi riêng, không kèm tệp này)"),
         ("Tần suất dự kiến", rate),
     )
 
@@ -216,7 +218,7 @@ def _data_rows(procedures: Sequence[WantedProcedure]) -> Rows:
     return [
         (
             f"{number}. {wanted.procedure.name_vi} ({_joined(wanted.service_code, wanted.code or '')})",
-            _ROLES_VI.get(role.name, role.name),
+            SUBJECT_ROLES[Language.VI].get(role.name, role.name),
             _joined(*(each.label_vi for each in role.plain())),
             _joined(*(each.label_vi for each in role.sensitive())),
         )

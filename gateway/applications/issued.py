@@ -1,8 +1,8 @@
 """Open the file that C06 issues: credentials sealed to this gateway's key, for one of its applications.
 
-Refuses a file that is sealed to another gateway, changed, not for official, or for no application of this store. Anybody
-can seal to a public key: only the desk's signature shows who issued the file. Without the desk's key, a preflight and a
-second person decide. Form: openapi/official-issued.schema.json.
+Refuses a file that is sealed to another gateway, changed, not for official, or for no application of this store.
+Anybody can seal to a public key: only the desk's signature shows who issued the file. Without the desk's key, a
+preflight and a second person decide. Form: openapi/official-issued.schema.json.
 """
 
 import contextlib
@@ -17,25 +17,26 @@ from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
 from gateway.applications import store
-from gateway.applications.model import IssuedAccount
 from gateway.audit.state import write_canonical
+from gateway.bounded_files import FileTooLarge, read_bounded
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.jws import JwsInvalid, verify_detached
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.profiles.model import Gateway
-from gateway.registry.members import parse_connection_members
+from gateway.registry.connection import ConnectionMembers, parse_connection_members
 
 FORMAT = "official-issued/1"
 SEALED_TYPE = "official-issued+jwe"
 SIGNATURE_TYPE = "official-issued+jws"
 _ALGORITHMS = ("ECDH-ES", "A256GCM")
-_LARGEST = 64 * 1024
 _MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None = None) -> IssuedAccount:
-    """Return the account in a file; with an `issuer_key` that key must have signed the file.
+async def open_issued(
+    gateway: Gateway, text: str, *, issuer_key: ECKey | None = None
+) -> tuple[ConnectionMembers, str]:
+    """Return the account in a file, unsealed, and the hash of its application; an `issuer_key` must have signed the file.
 
     Raises:
         StateWrong: malformed, changed, not signed by the key, not for this gateway or for an application of its store.
@@ -43,7 +44,7 @@ async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None =
     document = _read(text)
     if issuer_key is not None:
         _check_signature(document, issuer_key)
-    application, reference = document["application"], document["reference"]
+    application: str = document["application"]
     async with gateway.deps.database.read() as transaction:
         if await store.find_application(transaction, application) is None:
             raise StateWrong("the file is for no application of this gateway: was it made in another store?")
@@ -54,12 +55,7 @@ async def open_issued(gateway: Gateway, text: str, *, issuer_key: ECKey | None =
         raise StateWrong("the sealed part is not a connection: ask C06 for another file") from None
     if missing := members.missing():
         raise StateWrong(f"the sealed part lacks {', '.join(missing)}: ask C06 for another file")
-    return IssuedAccount(
-        members=members,
-        application=application,
-        reference=reference,
-        issuer_key=issuer_key.thumbprint() if issuer_key is not None else None,
-    )
+    return members, application
 
 
 def read_issuer_key(document: Any) -> ECKey:
@@ -87,9 +83,9 @@ def _check_signature(document: Mapping[str, Any], key: ECKey) -> None:
 def read_issued_file(path: Path) -> str:
     """Return a file's text. Raises `StateWrong`."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise StateWrong(f"{path}: not a file of C06's desk; at most 64 KiB are expected")
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path).decode()
+    except FileTooLarge:
+        raise StateWrong(f"{path}: not a file of C06's desk; at most 64 KiB are expected") from None
     except OSError as error:
         raise StateWrong(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

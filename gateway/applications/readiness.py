@@ -1,15 +1,19 @@
-"""Evidence that the gateway is ready, from its own store, and what an application lacks.
+"""What an application for the official account has: the wanted rights, the evidence of readiness; and what it lacks.
 
-The evidence: scenarios, a check of the audit, the number of questions of official, a preflight of the sandbox. No person
-states any of it. A scenario is counted by its audit rows; rows of preflights don't count. The parity readings are the
-preflight's; the parity ledger itself belongs to the mock.
+The evidence is from the gateway's own store: scenarios, a check of the audit, the number of questions of official, a preflight of the sandbox. No
+person states any of it. A scenario is counted by its audit rows; rows of preflights don't count. The parity readings
+come from the preflight; the parity ledger itself is a part of the mock.
+
+No part has a person's name: officers are counted and listed by pseudonym. Source: NĐ 47/2020 Đ35 (what a request states),
+docs/decisions/0058.
 """
 
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from gateway.applications.model import Evidence, Missing, TestRun, Wanted
+from gateway.accounts.model import Organisation
 from gateway.applications.statement import Statement
 from gateway.audit import store as audit
 from gateway.audit import tree_store
@@ -18,14 +22,14 @@ from gateway.audit.tree import EMPTY_ROOT
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.errors.operators import AuditBroken, SettingInvalid
 from gateway.identifiers import Profile
-from gateway.preflight.cross_profile import read_other
+from gateway.preflight.candidate import read_other
 from gateway.preflight.recorder import ORIGIN, AuditRecorder, PreflightNetwork
 from gateway.preflight.report import PARITY
 from gateway.preflight.run import run_preflight
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import FormField, Operation, Procedure
 from gateway.profiles.model import Gateway
 
-OFFICIAL_LEVEL = 3
+_OFFICIAL_LEVEL = 3
 """The lowest security level of a connected system (TT 46/2022/TT-BCA, NĐ 85/2016 Đ9)."""
 
 _SCENARIOS = {
@@ -36,12 +40,86 @@ _SCENARIOS = {
     "over_asking_refused": "ask for a field outside the grant",
     "other_profile_refused": "call official with a sandbox token",
 }
-"""The scenarios of the main job, and how to make each happen."""
+"""The scenarios that an application must show, and how to run each."""
 
 _OVER_ASKING = frozenset(
     {"field_not_granted", "field_not_in_procedure", "procedure_not_granted", "subject_role_not_granted"}
 )
 _VERDICTS = {"confirmed": "verification_confirmed", "not_confirmed": "verification_not_confirmed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedRole:
+    """A role's registry fields that some account is granted, in form order."""
+
+    name: str
+    fields: tuple[FormField, ...]
+
+    def plain(self) -> tuple[FormField, ...]:
+        """Return the fields that are not sensitive."""
+        return tuple(each for each in self.fields if not each.sensitive)
+
+    def sensitive(self) -> tuple[FormField, ...]:
+        """Return the sensitive fields, which the application lists separately (NĐ 13/2023 Đ2 k4)."""
+        return tuple(each for each in self.fields if each.sensitive)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedProcedure:
+    """A procedure and its roles with wanted fields. `service_code` is MaDVC."""
+
+    procedure: Procedure
+    code: str | None
+    service_code: str
+    roles: tuple[WantedRole, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The rights of one organisation's sandbox accounts, which it applies for on official."""
+
+    organisation: Organisation | None
+    accounts: int
+    procedures: tuple[WantedProcedure, ...]
+    operations: Mapping[Operation, str]
+    officers: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPreflight:
+    """The preflight of the sandbox's connection, or the reason why there was none.
+
+    `checks`: name, whether it passed, and detail. `parity`: for each reading, whether the registry confirmed it.
+    """
+
+    checks: tuple[tuple[str, bool, str], ...] = ()
+    passed: bool = False
+    reason: str | None = None
+    parity: Mapping[str, bool] = field(default_factory=dict)
+
+    def readings(self, *, confirmed: bool) -> list[str]:
+        """Return the confirmed or the refuted readings, sorted."""
+        return sorted(name for name, seen in self.parity.items() if seen is confirmed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Evidence that the gateway is ready. `audit_broken` is the first fault of the audit, None if it is intact."""
+
+    scenarios: Mapping[str, int]
+    official_questions: int
+    audit_rows: int
+    audit_hash: str
+    audit_broken: str | None
+    preflight: SandboxPreflight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """One missing item, and how to supply it."""
+
+    what: str
+    remedy: str
 
 
 def find_missing(stated: Statement, wanted: Wanted, evidence: Evidence) -> tuple[Missing, ...]:
@@ -57,8 +135,8 @@ def _unstated(stated: Statement) -> Iterator[tuple[str, str]]:
     for name, value in stated_values.items():
         if not value:
             yield name, "state it in --file (gateway official application --template)"
-    if stated.security_level < OFFICIAL_LEVEL:
-        least = f"an approved level of {OFFICIAL_LEVEL} at least (TT 46/2022/TT-BCA), stated in --file"
+    if stated.security_level < _OFFICIAL_LEVEL:
+        least = f"an approved level of {_OFFICIAL_LEVEL} at least (TT 46/2022/TT-BCA), stated in --file"
         yield "security_level", least
 
 
@@ -101,7 +179,7 @@ async def gather_evidence(
     The preflight runs first, so that its audit rows are verified too.
     """
     if preflight_network is None or not procedures:
-        preflight = TestRun(reason="not asked for")
+        preflight = SandboxPreflight(reason="not asked for")
     else:
         preflight = await _run_sandbox_preflight(gateway, procedures, operations, preflight_network, recorder)
     rows, root, broken = await _verify(gateway)
@@ -122,16 +200,16 @@ async def _run_sandbox_preflight(
     operations: Collection[Operation],
     preflight_network: PreflightNetwork,
     recorder: AuditRecorder,
-) -> TestRun:
+) -> SandboxPreflight:
     revision = gateway.places[Profile.SANDBOX].revision
     if revision is None:
-        return TestRun(reason="the sandbox has no connection")
+        return SandboxPreflight(reason="the sandbox has no connection")
     try:
         connection = revision.connection(gateway.settings)
         async with gateway.deps.database.read() as transaction:
             other = await read_other(transaction, gateway, Profile.SANDBOX)
     except SettingInvalid as error:
-        return TestRun(reason=error.reason)
+        return SandboxPreflight(reason=error.reason)
     found = await run_preflight(
         connection,
         other=other,
@@ -145,7 +223,7 @@ async def _run_sandbox_preflight(
     )
     checks = [check for check in found.checks if not check.name.startswith(PARITY)]
     readings = [check for check in found.checks if check.name.startswith(PARITY)]
-    return TestRun(
+    return SandboxPreflight(
         checks=tuple((check.name, check.passed, check.detail) for check in checks),
         passed=found.passed,
         parity={check.name.removeprefix(PARITY): check.detail.startswith("confirmed") for check in readings},

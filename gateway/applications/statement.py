@@ -11,9 +11,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from gateway.bounded_files import FileTooLarge, read_bounded
 from gateway.errors.validation import in_plain_words
 from gateway.identifiers import parse_line
-from gateway.registry.members import Strict
+from gateway.registry.connection import Strict
 
 TEMPLATE = """\
 # Đề nghị cấp tài khoản kết nối chính thức: những điều mà hệ thống không tự biết.
@@ -42,8 +43,6 @@ unit = ""
 email = ""
 phone = ""
 """
-
-_LARGEST = 64 * 1024
 
 
 def _plain(value: str) -> str:
@@ -84,13 +83,15 @@ class Statement(Strict):
 def read_statement(path: Path) -> Statement:
     """Read a file. Raises `ValueError` with what is wrong, without a value."""
     try:
-        text = path.read_bytes()[: _LARGEST + 1].decode()
+        content = read_bounded(path)
+    except FileTooLarge:
+        raise ValueError("64 KiB at most are expected") from None
     except OSError as error:
         raise ValueError(f"can't be read ({error.strerror})") from None
+    try:
+        text = content.decode()
     except UnicodeDecodeError:
         raise ValueError("UTF-8 text is expected") from None
-    if len(text) > _LARGEST:
-        raise ValueError("64 KiB at most are expected")
     try:
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return Statement.model_validate(document)

@@ -4,13 +4,30 @@ The bundle itself is not stored: it is the applicant's file.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from gateway.applications.model import Application
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.storage.database import Instant, Transaction, metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A complete bundle, identified by its hash. The preflight of its official account asks for its procedures.
+
+    The stated rate limits what accounts may ask; 0 in rows that are older than the column.
+    """
+
+    sha256: str
+    made_at: datetime
+    made_by: str
+    procedures: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    rate_per_second: int = 0
+    rate_per_day: int = 0
+
 
 applications = sa.Table(
     "applications",

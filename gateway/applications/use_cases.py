@@ -6,25 +6,30 @@ The wanted rights on official are those of one organisation's sandbox accounts, 
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 
 from gateway.accounts import store as accounts_store
 from gateway.accounts.model import Account, AccountState, Organisation
 from gateway.applications import store
-from gateway.applications.document import Dossier, sign_document, write_document, write_page
-from gateway.applications.model import Application, Bundle, Wanted, WantedProcedure, WantedRole
-from gateway.applications.readiness import find_missing, gather_evidence
+from gateway.applications.document import Bundle, BundleContent, sign_document, write_document, write_page
+from gateway.applications.readiness import (
+    Wanted,
+    WantedProcedure,
+    WantedRole,
+    find_missing,
+    gather_evidence,
+)
 from gateway.applications.statement import Statement
-from gateway.audit.model import AuditEntry, Kind
+from gateway.applications.store import Application
+from gateway.audit.model import Kind, act_entry
 from gateway.clock import today
 from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile, new_identifier
 from gateway.preflight.recorder import AuditRecorder, PreflightNetwork
 from gateway.preflight.run import FIRST_PROCEDURE
-from gateway.procedures.fields import Operation
-from gateway.procedures.model import FormField, Procedure, SubjectRole
+from gateway.procedures.model import FormField, Operation, Procedure, SubjectRole
 from gateway.profiles.model import Gateway
-from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, Dialect
-from gateway.registry.members import ConnectionMembers
+from gateway.registry.connection import DEFAULT_INTEGRATION_CODES, ConnectionMembers, Dialect
 from gateway.storage.database import Transaction
 
 
@@ -38,13 +43,14 @@ async def make_application(
 ) -> Bundle:
     """Return the bundle, a draft if something is missing; only a complete one is stored, by its hash.
 
-    `by` is an operator's name, or `local`. Without `preflight_network` no preflight of the sandbox runs, and the bundle lacks it.
+    `by` is an operator's name, or `local`. Without `preflight_network` no preflight of the sandbox runs, so the bundle is
+    a draft.
 
     Raises:
         Unknown: no such organisation, or several have accounts and none is given.
     """
     async with gateway.deps.database.read() as transaction:
-        wanted = await find_wanted(transaction, gateway, organisation)
+        wanted = await _find_wanted(transaction, gateway, organisation)
     # A preflight asks with the first procedure, whose code is known.
     found = (each.procedure.slug for each in wanted.procedures)
     slugs = tuple(sorted(found, key=lambda slug: slug != FIRST_PROCEDURE))
@@ -60,7 +66,7 @@ async def make_application(
     )
     missing = find_missing(stated, wanted, evidence)
     official, sandbox = gateway.places[Profile.OFFICIAL], gateway.places[Profile.SANDBOX].revision
-    dossier = Dossier(
+    content = BundleContent(
         stated=stated,
         wanted=wanted,
         evidence=evidence,
@@ -69,12 +75,12 @@ async def make_application(
         issuer=official.issuer,
         dialect=(Dialect.SOAP if sandbox is None else sandbox.members.dialect).value,
     )
-    text = sign_document(write_document(dossier, official.keys), official.keys)
+    text = sign_document(write_document(content, official.keys), official.keys)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if not missing:
         application = Application(
             sha256=sha256,
-            made_at=dossier.made_at,
+            made_at=content.made_at,
             made_by=by,
             procedures=slugs,
             operations=tuple(wanted.operations),
@@ -82,31 +88,22 @@ async def make_application(
             rate_per_day=stated.rate.per_day,
         )
         await _store(gateway, application, act=act)
-    page = write_page(dossier, official.keys, sha256=sha256)
-    return Bundle(text=text, page=page, sha256=sha256, draft=dossier.draft, missing=missing)
+    page = write_page(content, official.keys, sha256=sha256)
+    return Bundle(text=text, page=page, sha256=sha256, draft=content.draft, missing=missing)
 
 
 async def _store(gateway: Gateway, application: Application, *, act: str) -> None:
-    entry = AuditEntry(
-        at=application.made_at,
-        kind=Kind.LOCAL,
-        profile=Profile.OFFICIAL,
-        act=act,
-        outcome=f"application_made:{application.sha256}",
-        actor=application.made_by,
-    )
-
-    async def change(transaction: Transaction) -> None:
-        await store.insert_application(transaction, application)
-
-    await gateway.deps.audit.record(entry, change=change)
+    outcome, at, by = f"application_made:{application.sha256}", application.made_at, application.made_by
+    entry = act_entry(outcome, at=at, actor=by, profile=Profile.OFFICIAL, kind=Kind.LOCAL, act=act)
+    insert = partial(store.insert_application, application=application)
+    await gateway.deps.audit.record(entry, change=insert)
 
 
-async def find_wanted(transaction: Transaction, gateway: Gateway, organisation: str | None) -> Wanted:
-    """Return the rights of an organisation's active sandbox accounts; `organisation` None means the only one with accounts.
+async def _find_wanted(transaction: Transaction, gateway: Gateway, organisation: str | None) -> Wanted:
+    """Return the rights of the active sandbox accounts of an organisation, by default of the only one with accounts.
 
     Only granted fields that a form has are asked for (NĐ 13/2023 Đ3: no more than the purpose needs). The operations
-    follow from the fields; XacThuc (the verdict) is always among them.
+    follow from the fields; if there is any field, `AUTHENTICATE` (the verdict) is among them.
 
     Raises:
         Unknown: no such organisation, or none is given and several have accounts.

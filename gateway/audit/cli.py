@@ -1,41 +1,57 @@
-"""`gateway audit`: check the rows and the state in evidence, and print a signed checkpoint to be stored elsewhere."""
+"""`gateway audit`: check the rows and the state in evidence, and print a signed checkpoint to be stored elsewhere.
+
+`audit verify` compares the log with such checkpoints too: with those in files, and with the one that a witness has.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.bounded_files import FileTooLarge, read_bounded_text
+from gateway.errors.operators import AuditBroken, StateWrong
 from gateway.terminal import (
     AsJson,
     OpenGateway,
+    counted,
     fail,
     new_typer,
     print_json,
+    print_result,
     print_table,
     run,
     run_in_gateway,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from gateway.audit.checkpoints import Checkpoint
-    from gateway.audit.kept_cli import KeptCheckpoints
-    from gateway.audit.proofs import Inclusion
-    from gateway.audit.report import AuditReport, StateReport
-    from gateway.audit.verify import Trust
+    from gateway.audit.checkpoints import Checkpoint, Inclusion, Signers
+    from gateway.audit.state_check import AuditReport, StateReport
+    from gateway.audit.verify import Known, Trust
     from gateway.profiles.model import Gateway
     from gateway.settings import Settings
+    from gateway.storage.checkpoint_copies import Witnessed
     from gateway.storage.database import Database
 
-    _Found = tuple[AuditReport | StateReport, KeptCheckpoints]
+    _Found = tuple[AuditReport | StateReport, "KeptCheckpoints"]
 
-_POLL_S = 0.05
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MOST_KEPT = 64 << 20
+"""Limit of a file's bytes: a gateway that copies a checkpoint a minute writes as much in eight months."""
+
+_WitnessKeyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The witness's key (its /key), kept from the first time."),
+]
+
 _BAR = 30
 
 
@@ -45,6 +61,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     _add_verify(app, open_gateway)
     _add_checkpoint(app, open_gateway)
     _add_proof(app, open_gateway)
+    _add_witness(app, open_gateway)
     return app
 
 
@@ -53,7 +70,7 @@ def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
     def verify(
         *,
         checkpoint: Annotated[
-            Path | None, typer.Option(help="An earlier `audit checkpoint`, stored elsewhere.")
+            Path | None, typer.Option(help="Earlier `audit checkpoint`s, stored elsewhere.")
         ] = None,
         state: Annotated[
             bool,
@@ -75,19 +92,15 @@ def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
             str | None,
             typer.Option(metavar="URL", help="A witness's address, or a file with its checkpoint."),
         ] = None,
-        witness_key: Annotated[
-            Path | None,
-            typer.Option(metavar="FILE", help="The witness's key (its /key), kept from the first time."),
-        ] = None,
+        witness_key: _WitnessKeyFile = None,
         as_json: AsJson = False,
     ) -> None:
         """Check every row and every signed checkpoint; exit 1 naming the first bad row.
 
         Rows that wait get their place first; one that still waits after 60 seconds is a fault. Only a checkpoint kept
-        elsewhere, or the head that a server keeps beside the master key, shows missing last rows: those in
+        elsewhere, or the head that a server keeps in a file, shows missing last rows: those in
         GATEWAY_CHECKPOINT_FILE are compared too, and with --witness the one that it cosigned last.
         """
-        from gateway.audit.kept_cli import read_kept
         from gateway.audit.verify import KEYLESS, read_trust
         from gateway.storage.heads import find_head_file, require_not_older
 
@@ -109,7 +122,7 @@ def _add_verify(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
 
 async def _check(
-    read: Callable[[Database, Settings | None], Awaitable[KeptCheckpoints]],
+    read: Callable[..., Awaitable[KeptCheckpoints]],
     database: Database,
     trust: Trust,
     settings: Settings | None,
@@ -121,7 +134,7 @@ async def _check(
     from gateway.audit.verify import verify_audit, verify_state
     from gateway.schema import all_tables
 
-    kept = await read(database, settings)
+    kept = await read(database, settings, signers=trust.signers)
     if state:
         all_tables()
     verify: Callable[..., Awaitable[AuditReport | StateReport]] = verify_state if state else verify_audit
@@ -163,8 +176,7 @@ def _add_proof(app: typer.Typer, open_gateway: OpenGateway) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Print the proof that a row is in the signed tree (C2SP tlog-proof), with its checkpoint."""
-
-        from gateway.audit.proofs import encode, prove_row, write_proof
+        from gateway.audit.checkpoints import encode, prove_row, write_proof
 
         async def prove(gateway: Gateway) -> tuple[Inclusion, Checkpoint]:
             await _make_checkpoint(gateway)
@@ -179,29 +191,47 @@ def _add_proof(app: typer.Typer, open_gateway: OpenGateway) -> None:
             typer.echo(write_proof(found, checkpoint), nl=False)
 
 
+def _add_witness(app: typer.Typer, open_gateway: OpenGateway) -> None:
+    @app.command("witness", epilog="Example: gateway audit witness https://witness.example")
+    def print_witness(
+        witness: Annotated[
+            str, typer.Argument(metavar="URL", help="The witness's address, or a file with its checkpoint.")
+        ],
+        *,
+        witness_key: _WitnessKeyFile = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Print what a witness cosigned last, if the log agrees; `audit verify --witness` checks every row too."""
+
+        async def compare(gateway: Gateway) -> tuple[Witnessed, int]:
+            from gateway.audit.checkpoints import count_later, find_intact_checkpoint
+
+            last = await find_intact_checkpoint(gateway.deps.database)
+            found = await _read_cosigned(witness, witness_key, last)
+            return found, await count_later(gateway.deps.database, found.checkpoint)
+
+        found, later = run_in_gateway(open_gateway, compare)
+        text = f"{found}\nlog: agrees, and has {counted(later, 'signed row')} after it"
+        print_result({"witness": found.members(), "later": later}, text, as_json=as_json)
+
+
 async def _make_checkpoint(gateway: Gateway) -> Checkpoint | None:
     """Return the checkpoint of every row committed until now; None of an empty audit. Raises `AuditBroken`."""
-    import asyncio
+    from gateway.audit.checkpoints import find_intact_checkpoint
 
-    from gateway.audit.checkpoints import NoteInvalid
-    from gateway.audit.proofs import find_checkpoint
-    from gateway.errors.operators import AuditBroken
-
-    while not await gateway.sequencer.run():  # noqa: ASYNC110 - another process is at it
-        await asyncio.sleep(_POLL_S)
-    try:
-        return await find_checkpoint(gateway.deps.database)
-    except NoteInvalid:
-        raise AuditBroken("the last checkpoint was changed: gateway audit verify names it") from None
+    await gateway.sequencer.run_to_end()
+    return await find_intact_checkpoint(gateway.deps.database)
 
 
 def _print_found(found: AuditReport | StateReport, kept: KeptCheckpoints, *, as_json: bool) -> None:
-    from gateway.audit.report import StateReport
+    from gateway.audit.state_check import StateReport
 
     audit, state = (found.audit, found) if isinstance(found, StateReport) else (found, None)
     if as_json:
         members = {"ok": True} | asdict(audit) | kept.members
-        print_json(members | (_state_members(state) if state else {}))
+        if state:
+            members["state"] = {"tables": dict(state.tables), "baselines": list(state.baselines)}
+        print_json(members)
         return
     _print_audit(audit)
     for line in kept.lines:
@@ -211,12 +241,14 @@ def _print_found(found: AuditReport | StateReport, kept: KeptCheckpoints, *, as_
 
 
 def _print_audit(audit: AuditReport) -> None:
-    typer.echo(f"ok: {audit.rows} rows")
-    waiting = f", {audit.waiting} rows wait" if audit.waiting else ""
+    typer.echo(f"ok: {counted(audit.rows, 'row')}")
+    waiting = f", {counted(audit.waiting, 'row')} wait{'s' * (audit.waiting == 1)}" if audit.waiting else ""
     typer.echo(f"tree: reaches row {audit.size}{waiting}\nroot: {audit.root}")
     last = f", the last at row {audit.signed}" if audit.signed else ""
     for why, count in audit.erased.why.items():
-        typer.echo(f"erased: {count} rows have no entry any more: {why}")
+        typer.echo(
+            f"erased: {counted(count, 'row')} {'has' if count == 1 else 'have'} no entry any more: {why}"
+        )
     if audit.authenticated is None:
         typer.echo(f"checkpoints: {audit.checkpoints}{last}")
         typer.echo("without the master key: no signature and no MAC was checked, only hashes")
@@ -234,18 +266,13 @@ def _report_progress(what: str, count: int, total: int | None) -> None:
     if total is None or not sys.stderr.isatty():
         typer.echo(f"checked {count} {what} …", err=True)
     else:
-        is_last = total - count < STEP
-        typer.echo(f"\r{draw_bar(count, total)} {what}", err=True, nl=is_last)
+        typer.echo(f"\r{draw_bar(count, total)} {what}", err=True, nl=total - count < STEP)
 
 
 def draw_bar(count: int, total: int) -> str:
     """Return a bar of `_BAR` characters with both numbers."""
     done = min(_BAR * count // max(total, 1), _BAR)
     return f"[{'#' * done:.<{_BAR}}] {count:,} of {total:,}"
-
-
-def _state_members(report: StateReport) -> dict[str, object]:
-    return {"state": {"tables": dict(report.tables), "baselines": list(report.baselines)}}
 
 
 def _print_state(report: StateReport) -> None:
@@ -255,3 +282,116 @@ def _print_state(report: StateReport) -> None:
     if report.baselines:
         first, last = report.baselines[0], report.baselines[-1]
         typer.echo(f"baseline: rows {first} to {last}; edits from before it can't be found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCheckpoints:
+    """The kept checkpoints; `lines` and `members` say of each source, once they agree, what was compared."""
+
+    known: Sequence[Known]
+    lines: Sequence[str] = ()
+    members: dict[str, object] = field(default_factory=dict)
+
+
+async def read_kept(
+    database: Database,
+    settings: Settings | None,
+    *,
+    signers: Signers | None = None,
+    checkpoint: Path | None = None,
+    witness: str | None = None,
+    witness_key: Path | None = None,
+) -> KeptCheckpoints:
+    """Read everything before the log is read: a running gateway may sign and copy a later checkpoint meanwhile.
+
+    Without `settings` there is no file of copies. `signers`: a copy that names none of these keys is not this store's.
+
+    Raises:
+        StateWrong: a file or a witness has no checkpoint of this log.
+    """
+    from gateway.audit.checkpoints import find_intact_checkpoint
+    from gateway.storage.checkpoint_copies import find_checkpoint_file
+
+    known: list[Known] = [] if checkpoint is None else _read_known(checkpoint)
+    try:
+        last = await find_intact_checkpoint(database)
+    except AuditBroken:  # the check of the log names it, and the first bad row
+        return KeptCheckpoints(known=known)
+    lines = []
+    members: dict[str, object] = {}
+    file = None if settings is None else find_checkpoint_file(settings)
+    if file is not None:
+        copies = _read_copies(file, last, signers)
+        known += copies
+        agree = f"{len(copies)} agree" if copies else "none yet"
+        lines.append(f"copies of checkpoints: {agree} ({file})")
+        members["copies"] = {"file": str(file), "checkpoints": len(copies)}
+    if witness is not None:
+        found = await _read_cosigned(witness, witness_key, last)
+        known.append(found.checkpoint)
+        lines.append(str(found))
+        members["witness"] = found.members()
+    return KeptCheckpoints(known=known, lines=lines, members=members)
+
+
+async def _read_cosigned(witness: str, key: Path | None, last: Checkpoint | None) -> Witnessed:
+    """Return what a witness of this log cosigned last. Raises `StateWrong`."""
+    from gateway.storage.checkpoint_copies import read_text, read_witness
+
+    found = await read_witness(witness, None if key is None else read_text(key))
+    if last is None or found.checkpoint.origin != last.origin:
+        raise StateWrong(f"{witness}: the witness follows another log, {found.checkpoint.origin}")
+    return found
+
+
+def _read_copies(file: Path, last: Checkpoint | None, signers: Signers | None) -> list[Checkpoint]:
+    """Return the copies of this log; other logs of the folder may have theirs in the same file."""
+    from gateway.audit.checkpoints import NoteInvalid
+    from gateway.storage.checkpoint_copies import read_copies
+
+    remedy = "put back the file that the gateway appended to"
+    try:
+        found = read_copies(file)
+    except OSError as error:
+        raise StateWrong(f"{file}: {error.strerror}") from None
+    except NoteInvalid:
+        raise StateWrong(f"{file}: no checkpoint in it; {remedy}") from None
+    ours = [each for each in found if last is None or each.origin == last.origin]
+    if found and not ours:
+        raise StateWrong(f"{file}: no checkpoint of this log in it; {remedy}")
+    other = next((each for each in ours if signers is not None and not signers.are_named(each)), None)
+    if other is not None:
+        raise StateWrong(
+            f"{file}: a key that this store never had signed row {other.size} of {other.origin}. If another store's gateway "
+            "appends to this file, give each its own GATEWAY_CHECKPOINT_FILE or GATEWAY_PUBLIC_URL, and move this file "
+            "aside; if none does, somebody replaced this store's keys, or the file"
+        )
+    return [replace(each, note="") for each in ours]
+
+
+def _read_known(path: Path) -> list[Known]:
+    """Read what `audit checkpoint` printed, once or more often: notes, JSON with a note, or before schema 0017 JSON with a hash.
+
+    Raises:
+        StateWrong: also if only a part of the file is read; a checkpoint that is left out could be the one that differs.
+    """
+    from gateway.audit.checkpoints import find_only_notes
+    from gateway.audit.model import AuditHead
+
+    try:
+        text = read_bounded_text(path, most=_MOST_KEPT, errors="replace")
+    except FileTooLarge as error:
+        raise StateWrong(f"{path}: {error.strerror}: give a file with the last checkpoints") from None
+    except OSError as error:
+        raise StateWrong(f"{path}: {error.strerror}") from None
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        members = {"note": text}
+    members = members if isinstance(members, dict) else {}
+    if isinstance(members.get("note"), str) and (found := find_only_notes(members["note"])):
+        return [replace(each, note="") for each in found]
+    rows, digest = members.get("rows"), members.get("hash")
+    if type(rows) is not int or rows < 0 or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise StateWrong(f"{path}: not a checkpoint; expected what `gateway audit checkpoint` prints")
+    return [AuditHead(rows=rows, hash=digest)]

@@ -7,21 +7,21 @@ lock: a cold change runs beside no other change, so that what it reads is still 
 
 A record that fails doesn't affect the others of its group: a refusal is set on the record, and after any other failure
 each record is committed by itself. A group whose transaction ended before its commit (a deadlock, a lost connection) is committed
-once more. See docs/decisions/0028 and 0077.
+once more. See docs/decisions/0028 and 0077. `DryRunLog` is the writer of `--dry-run`: it rolls each commit back.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gateway.audit import store
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry
+from gateway.audit.model import AuditEntry, EntryMacs
 from gateway.audit.state_store import begin_marks, watch_statements
 from gateway.background import start_task
-from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import Overloaded, StoreUnavailable
 from gateway.storage.database import CHANGES, Database, Transaction
 from gateway.storage.driver import ConnectionTransaction, DriverTransaction
 from gateway.storage.outages import is_outage
@@ -44,25 +44,20 @@ UNMERGED = 65_536
 """Limit of the committed entries whose rows are looked for; with more, the sequencer has stopped, which is an alarm."""
 
 
+@dataclass(slots=True, eq=False)
 class HotRecord(Generic[V]):
     """A hot record. The function that applies it sets its entries, and its result or its failure."""
 
-    __slots__ = ("change", "entries", "failed", "result", "settled", "value")
+    change: "HotChange[V]"
+    value: V
+    entries: Sequence[AuditEntry] = ()
+    result: Any = None
+    failed: Exception | None = None
+    settled: asyncio.Future[Any] = field(default_factory=asyncio.Future)
 
-    def __init__(self, change: "HotChange[V]", value: V) -> None:
-        self.change, self.value = change, value
-        self.settled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.begin()
-
-    def begin(self) -> None:
+    def begin_again(self) -> None:
         """Forget what an application that was rolled back has set."""
-        self.entries: Sequence[AuditEntry] = ()
-        self.result: Any = None
-        self.failed: Exception | None = None
-
-    def settle(self) -> None:
-        """Give the caller the result, or raise the failure."""
-        _settle(self.settled, self.result, self.failed)
+        self.entries, self.result, self.failed = (), None, None
 
 
 async def _no_locks(_: DriverTransaction, __: Sequence[object]) -> Iterable[int]:
@@ -89,14 +84,15 @@ async def _append_entries(_: DriverTransaction, records: Sequence[HotRecord[list
 _APPEND_ONLY: HotChange[list[AuditEntry]] = HotChange(apply=_append_entries)
 
 
-def _settle(settled: "asyncio.Future[Any]", result: object, failed: Exception | None) -> None:
-    if settled.done():
+def _settle(record: "HotRecord[Any] | _Job") -> None:
+    """Give the caller of a record its result, or raise its failure."""
+    if record.settled.done():
         return
-    if failed is None:
-        settled.set_result(result)
+    if record.failed is None:
+        record.settled.set_result(record.result)
         return
-    settled.set_exception(failed)
-    settled.exception()  # retrieved, so that asyncio doesn't warn if the caller is gone
+    record.settled.set_exception(record.failed)
+    record.settled.exception()  # retrieved, so that asyncio doesn't warn if the caller is gone
 
 
 class AuditLog:
@@ -132,7 +128,8 @@ class AuditLog:
         """Commit `change` and the entries together, and return what `change` returned; `mandatory` as in `commit`.
 
         Raises:
-            Overloaded: the database can't store them; nothing is stored.
+            Overloaded: the database can't store them. Nothing is stored, unless it is a `StoreUnavailable` without `rolled_back`:
+                the connection may have been lost after the commit was sent.
         """
         if change is None:
             await self.submit(_APPEND_ONLY, list(entries), mandatory=mandatory)
@@ -150,9 +147,10 @@ class AuditLog:
         first run was rolled back. `mandatory` as in `commit`.
 
         Raises:
-            Overloaded: the database can't store it, or too many records wait; nothing is stored.
+            Overloaded: too many records wait, or the database can't store it; what is stored then as in `record`.
         """
-        self._admit(mandatory=mandatory)
+        if not mandatory and self.waiting >= WAITING:
+            raise Overloaded
         record = HotRecord(change, value)
         self._hot.append(record)
         if self._hot_writer is None or self._hot_writer.done():
@@ -183,9 +181,10 @@ class AuditLog:
         first run was rolled back. A `mandatory` record (its question has left already) is accepted in any queue.
 
         Raises:
-            Overloaded: the database can't store them, or too many records wait; nothing is stored.
+            Overloaded: too many records wait, or the database can't store them; what is stored then as in `record`.
         """
-        self._admit(mandatory=mandatory)
+        if not mandatory and self.waiting >= WAITING:
+            raise Overloaded
         job = _Job(decide)
         self._jobs.append(job)
         if self._writer is None or self._writer.done():
@@ -193,10 +192,6 @@ class AuditLog:
         # A cancelled caller doesn't cancel its record: the evidence must be complete.
         result: T = await asyncio.shield(job.settled)
         return result
-
-    def _admit(self, *, mandatory: bool) -> None:
-        if not mandatory and self.waiting >= WAITING:
-            raise Overloaded
 
     async def aclose(self) -> None:
         """Wait until every record is committed."""
@@ -222,7 +217,7 @@ class AuditLog:
                     raise
             finally:
                 for record in group:
-                    record.settle()
+                    _settle(record)
 
     def _take(self, group: list[HotRecord[Any]]) -> list[HotRecord[Any]]:
         """Move the waiting records to a group."""
@@ -243,7 +238,7 @@ class AuditLog:
             return
         for part in parts:
             for record in part:
-                record.begin()
+                record.begin_again()
             try:
                 await self._commit_hot(part)
             except Exception as error:  # noqa: BLE001 - only these callers get it
@@ -291,7 +286,7 @@ class AuditLog:
                     raise
             finally:
                 for job in group:
-                    job.settle()
+                    _settle(job)
 
     async def _write(self, group: Sequence["_Job"], *, again: bool = True) -> None:
         try:
@@ -327,14 +322,14 @@ class _HalfDone(Exception):
     """A record failed after it had changed something: its transaction must be rolled back."""
 
 
+@dataclass(slots=True, eq=False)
 class _Job:
-    """A record that waits for its commit."""
+    """A cold record."""
 
-    def __init__(self, decide: Decision[Any]) -> None:
-        self._decide = decide
-        self._result: Any = None
-        self.failed: Exception | None = None
-        self.settled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    decide: Decision[Any]
+    result: Any = None
+    failed: Exception | None = None
+    settled: asyncio.Future[Any] = field(default_factory=asyncio.Future)
 
     async def run(self, transaction: Transaction) -> Sequence[AuditEntry]:
         """Return the entries to append; none if the change fails before it has changed anything.
@@ -347,7 +342,7 @@ class _Job:
         before = transaction.info.get(CHANGES)
         marks = await begin_marks(transaction)
         try:
-            entries, self._result = await self._decide(transaction)
+            entries, self.result = await self.decide(transaction)
             return await marks.settle(transaction, entries)
         except Exception as error:  # of any kind: only this caller gets it
             if is_outage(error):
@@ -357,6 +352,27 @@ class _Job:
                 raise _HalfDone from error
             return ()
 
-    def settle(self) -> None:
-        """Give the caller the result, or raise what its change raised."""
-        _settle(self.settled, self._result, self.failed)
+
+class _Undone(Exception):
+    """Rolls the transaction back."""
+
+
+class DryRunLog(AuditLog):
+    """Rolls each commit back, and keeps the entries that it would have. A refusal that commits nothing else is recorded."""
+
+    def __init__(self, database: Database, macs: EntryMacs) -> None:
+        super().__init__(database, macs)
+        self.would_record: list[AuditEntry] = []
+
+    async def commit(self, decide: Decision[T], *, mandatory: bool = False) -> T:
+        """Run `decide` in a transaction that is rolled back, and return its result. Raises what it raises."""
+        del mandatory
+        found: list[T] = []
+        with suppress(_Undone):
+            async with self._database.write() as transaction:
+                marks = await begin_marks(transaction)
+                entries, result = await decide(transaction)
+                self.would_record += await marks.settle(transaction, entries)
+                found.append(result)
+                raise _Undone
+        return found[0]

@@ -27,8 +27,7 @@ from gateway.audit.checkpoints import (
     sign_checkpoint,
 )
 from gateway.audit.log import AuditLog
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import LOCAL, LOST, AuditEntry, Kind
+from gateway.audit.model import LOCAL, LOST, AuditEntry, EntryMacs, Kind
 from gateway.audit.store import find_leaf
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
@@ -36,7 +35,7 @@ from gateway.background import run_in_background
 from gateway.clock import Clock
 from gateway.deployment import find_mark
 from gateway.errors.operators import AuditBroken
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.keys.store import find_missing_key
@@ -62,6 +61,9 @@ FOLLOWED = 8
 STALLED_SECONDS = 60
 """An entry that waits longer is an alarm."""
 
+_POLL_SECONDS = 0.05
+"""How long `run_to_end` waits before it tries again to be the one that runs passes."""
+
 log = structlog.get_logger("gateway.audit")
 
 
@@ -71,7 +73,7 @@ class Sequencer:
     `merged` counts the rows that it has given, `refused` the waiting entries without a right MAC that it has seen, `lost` the
     entries of this process that were deleted before they had a row.
     `stalled_seconds`: how long it has seen the same entry wait, 0 if none does. `find_signed` returns the number and the leaf of
-    a row that any process is known to have signed, such as the head beside the master key; it is called in every pass, since
+    a row that any process is known to have signed, such as the head that is kept in a file; it is called in every pass, since
     another worker may have signed what this one has not seen.
     """
 
@@ -96,6 +98,7 @@ class Sequencer:
         self._told: set[int] = set()
         self._stalled_at: tuple[int, datetime] | None = None
         self._stall_told = False
+        self._postponed = False
         self._signed: tuple[int, str] | None = None
         self._find_signed = find_signed
         self._seen_signed = 0
@@ -142,6 +145,11 @@ class Sequencer:
         self._followed = self._followed + 1 if is_led else 0
         return is_led
 
+    async def run_to_end(self) -> None:
+        """As `run`, also while another process is at it: then every entry that was committed before has its row."""
+        while not await self.run():  # noqa: ASYNC110 - no event tells when the other process is done
+            await asyncio.sleep(_POLL_SECONDS)
+
     async def try_run(self, audit: AuditLog | None = None, *, follow: bool = False) -> bool:
         """As `run`; an error is logged, and counts as done unless the store may soon work again.
 
@@ -152,8 +160,12 @@ class Sequencer:
             is_done = await self.run(follow=follow)
             if audit is not None:
                 await self._record_lost(audit)
+            self._postponed = False
         except Overloaded:
-            log.warning("audit_pass_postponed")
+            # `store_unavailable` names the cause once a minute; a line for each of two passes a second would hide it.
+            if not self._postponed:
+                log.warning("audit_pass_postponed")
+            self._postponed = True
             return False
         except AuditBroken as error:
             log.error("audit_broken", reason=error.reason)  # noqa: TRY400 - the reason says it all
@@ -169,8 +181,7 @@ class Sequencer:
         if not audit.unmerged:
             return
         committed = dict(audit.unmerged)
-        async with self._database.read() as connection:
-            waiting, lost = await tree_store.find_unmerged(connection, committed)
+        waiting, lost = await tree_store.find_unmerged(self._database, committed)
         if lost:
             missed = AuditEntry(
                 at=self._clock.now(),
@@ -306,10 +317,10 @@ class _Pass(NamedTuple):
 
 async def _extend(tree: Frontier, leaves: Sequence[bytes]) -> str:
     """Append leaf hashes to the tree, and let others work meanwhile; return the last one in hexadecimal."""
-    for leaf in leaves:
-        tree.append(leaf)
-        if tree.size % tree_store.PAGE == 0:
+    for start in range(0, len(leaves), tree_store.PAGE):
+        if start:
             await asyncio.sleep(0)
+        tree.extend(leaves[start : start + tree_store.PAGE])
     return leaves[-1].hex()
 
 

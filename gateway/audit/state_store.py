@@ -1,8 +1,12 @@
-"""The changes of covered tables by a record of the audit, from its statements; and the present covered rows.
+"""Evidence of the state in the database: how it begins, what each record of the audit changes, and the present covered rows.
 
 A listener gets every statement of the engine before it runs. It notes each write of a covered table with the rows
 before the write. Outside a record of the audit such a write is refused, unless the execution option `unrecorded`
 gives the reason. SQL as text is not noticed, and a test forbids it.
+
+A baseline names the rows that an older version of the gateway left. An edit made before it is part of it, so it is
+taken once: a store whose audit has a baseline, or any state, takes none. In the same way the first evidence key adopts
+the audit rows of an older version: the first start after the upgrade does it, and never again.
 """
 
 import json
@@ -15,14 +19,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import NULLTYPE
 
-from gateway.audit.model import AuditEntry
-from gateway.audit.state import COVERED, row_digest, row_name
+from gateway import deployment
+from gateway.audit import store, tree_store
+from gateway.audit.model import LOCAL, AuditEntry, AuditMark, EntryMacs, Kind
+from gateway.audit.state import ADOPTED, BASELINE, COVERED, State, row_digest, row_name
+from gateway.errors.operators import StateWrong
+from gateway.identifiers import new_identifier
+from gateway.keys.model import Key
+from gateway.keys.vault import ResealKeys
 from gateway.storage.database import Database, Instant, Transaction, metadata
+from gateway.storage.driver import ConnectionTransaction, any_text, escape_surrogates
 
 _OPTION = "state_marks"
 _UNRECORDED = "unrecorded"
 _CHUNK = 250
 """Limit of the rows that one statement reads back, since SQLite limits the variables of a statement."""
+
+_BASELINE_ROWS = 500
+"""Covered rows that one audit row of a baseline names."""
 
 _Key = tuple[object, ...]
 _LATER = "read back"
@@ -189,7 +203,8 @@ def _read_instant(stored: Any) -> Any:
     except (TypeError, ValueError):
         return stored
     ours = instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    return instant.replace(tzinfo=UTC) if stored == ours else stored
+    # A list: the text itself may be the one that a digest has of our instant (`2026-11-30T00:00:00+00:00`).
+    return instant.replace(tzinfo=UTC) if stored == ours else ["stored", stored]
 
 
 def _read_json(stored: Any) -> Any:
@@ -250,7 +265,71 @@ async def stream_state(connection: Transaction, table: str) -> AsyncIterator[tup
     """Yield name and digest of every row of a covered table, and whether it is unchanged since its creation (`Covered.as_made`)."""
     rows = metadata.tables[table]
     query = _select(rows, connection.dialect.name).order_by(*rows.primary_key)
-    async for found in (await connection.stream(query)).mappings():
-        row = _as_written(rows, found, connection.dialect.name)
-        as_made = COVERED[table].as_made
-        yield row_name(table, _key_of(table, row)), row_digest(table, row), bool(as_made and as_made(row))
+    async with any_text(connection):
+        async for found in (await connection.stream(query)).mappings():
+            row = _as_written(rows, found, connection.dialect.name)
+            as_made = COVERED[table].as_made
+            name = escape_surrogates(row_name(table, _key_of(table, row)))
+            yield name, row_digest(table, row), bool(as_made and as_made(row))
+
+
+async def take_baseline(transaction: Transaction, *, now: datetime) -> int:
+    """Append audit rows that name every covered row; return the number of covered rows.
+
+    Every table of the caller's transaction has the newest schema.
+    """
+    await store.lock(transaction)
+    if await store.has_state(transaction):
+        return 0
+    hot = ConnectionTransaction(transaction)
+    taken, state, act = 0, dict[str, tuple[str | None, str | None]](), new_identifier("act")
+    for table in COVERED:
+        async for name, digest, _ in stream_state(transaction, table):
+            state[name] = (None, digest)
+            if len(state) == _BASELINE_ROWS:
+                await store.append(hot, [_baseline_entry(state, act, now)], None)
+                taken, state = taken + len(state), {}
+    if state:
+        await store.append(hot, [_baseline_entry(state, act, now)], None)
+    return taken + len(state)
+
+
+def _baseline_entry(state: State, act: str, now: datetime) -> AuditEntry:
+    return AuditEntry(
+        at=now, kind=Kind.LOCAL, profile=None, act=act, outcome=BASELINE, actor=LOCAL, state=state
+    )
+
+
+async def begin_evidence(
+    database: Database, transaction: Transaction, key: Key, *, reseal: ResealKeys | None
+) -> None:
+    """Mark the rows that have no MAC, give the waiting entries one, and record that the older keys are sealed anew.
+
+    `key` is the store's first evidence key. A new store (`reseal` None) gets a mark without rows.
+
+    Raises:
+        StateWrong: a store without keys has an audit.
+    """
+    macs = EntryMacs([key])
+    await store.lock(transaction)
+    last = await store.find_leaf(transaction)
+    if reseal is None:
+        if last is not None or await store.count_rows(transaction, store.audit_entries):
+            raise StateWrong("the store has an audit and no keys: put back the rows of the table keys")
+    else:
+        watch_statements(database)
+        marks = await begin_marks(transaction)
+        await reseal()
+        await tree_store.authenticate_waiting(transaction, macs)
+        adopted = AuditEntry(
+            at=key.created_at,
+            kind=Kind.LOCAL,
+            profile=None,
+            act=new_identifier("act"),
+            outcome=ADOPTED,
+            actor=LOCAL,
+        )
+        entries = await marks.settle(transaction, [adopted])
+        await store.append(ConnectionTransaction(transaction), entries, macs)
+    mark = AuditMark(rows=0, leaf="") if last is None else AuditMark(rows=last[0], leaf=last[1])
+    await deployment.record_mark(transaction, macs.write_mark(mark))

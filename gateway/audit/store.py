@@ -5,23 +5,44 @@ An entry has an id that keeps causal order (who has read a committed entry appen
 `audit verify` compares them. An entry can be dropped by month, its row stays. See docs/decisions/0027 and 0078.
 """
 
-import json
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
+from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry, Kind, leaf_hash, month_of
+from gateway.audit.model import AuditEntry, EntryMacs, Kind, find_members, leaf_hash
+from gateway.clock import month_of
+from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile
-from gateway.storage.database import Instant, RowNumber, metadata
-from gateway.storage.driver import DriverTransaction
+from gateway.storage.database import Database, Instant, RowNumber, metadata
+from gateway.storage.driver import DriverTransaction, any_text, escape_surrogates, fetch_plain
 from gateway.storage.statements import HotStatement, is_one_of
 
+log = structlog.get_logger("gateway.audit")
+
 INDEXED = ("profile", "organisation", "citizen", "kind", "request_code", "client_id", "request_id")
+
+_LEDGER_KINDS = (
+    Kind.ANSWERED,
+    Kind.REUSED,
+    Kind.DELIVERED,
+    Kind.REFUSED,
+    Kind.SHOWN,
+    Kind.INSPECTED,
+)
+
+LEDGER_MOST = 500
+"""Limit of one answer: a portal can cause any number of entries without a question to the registry."""
+
+BEFORE_ALL = -(2**63)
+"""Below every id and row number, also those that somebody inserted, but this one itself (`refuse_lowest`)."""
 
 audit_entries = sa.Table(
     "audit_entries",
@@ -38,7 +59,7 @@ audit_entries = sa.Table(
     sa.Column("client_id", sa.String(40)),
     sa.Column("request_id", sa.String(64)),
     sa.Column("leaf", sa.String(64)),  # none in entries older than schema 0017
-    sa.Column("mac", sa.String(80)),  # none in rows older than the mark (`macs.py`)
+    sa.Column("mac", sa.String(80)),  # none in rows older than the mark (`model.py`)
     sa.Index(None, "organisation", "citizen", "id"),
     sa.Index(None, "request_code"),
     sa.Index(None, "client_id", "id"),
@@ -100,10 +121,13 @@ _INSERT_ENTRIES, _INSERT_WAITING, _INSERT_PROMISES = (
     HotStatement(sa.insert(audit_waiting)),
     HotStatement(sa.insert(audit_promises)),
 )
+# SQLite stores any type there: a text is above every number. Above half the numbers no gateway's id is.
 _LAST_ID = sa.text(
-    "SELECT max(coalesce((SELECT max(id) FROM audit_entries), 0), coalesce((SELECT max(entry) FROM audit_rows), 0))"
+    "SELECT CAST(max(coalesce((SELECT max(id) FROM audit_entries WHERE id < 4611686018427387904), 0), "
+    "coalesce((SELECT max(entry) FROM audit_rows WHERE entry < 4611686018427387904), 0)) AS INTEGER)"
 )
 _NEXT_IDS = sa.text("SELECT nextval('audit_entry_ids') FROM generate_series(1, CAST(:count AS INTEGER))")
+_PROMISES = sa.select(audit_promises).where(is_one_of(audit_promises.c.verification, "some"))
 _IDS = HotStatement(_LAST_ID, postgresql=_NEXT_IDS)
 
 ADVISORY_LOCK = 0x6175646974  # "audit"
@@ -160,24 +184,42 @@ def entry_values(number: int, entry: AuditEntry, macs: EntryMacs | None) -> dict
     }
 
 
+Rows = Sequence[Sequence[Any]]
+
+
 async def lock(connection: AsyncConnection) -> None:
     """Take the audit's lock until the transaction ends; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
 
 
+async def refuse_lowest(connection: AsyncConnection) -> None:
+    """Raise `AuditBroken` for a number below 1 that reads of what comes after `BEFORE_ALL` or after row 0 leave out."""
+    for column, most, reason in (
+        (audit_rows.c.row, BEFORE_ALL, f"row {BEFORE_ALL}: rows count from 1"),
+        (audit_waiting.c.entry, BEFORE_ALL, f"waiting entry {BEFORE_ALL}: ids count from 1"),
+        (audit_checkpoints.c.size, 0, "row 1: a checkpoint is stored of a tree without rows"),
+    ):
+        if (await connection.execute(sa.select(column).where(column <= most).limit(1))).first() is not None:
+            raise AuditBroken(reason)
+
+
 async def find_leaf(connection: AsyncConnection, row: int | None = None) -> tuple[int, str] | None:
     """Return a row's number and leaf hash, of the last row without `row`; None if there is no such row."""
     query = sa.select(audit_rows.c.row, audit_rows.c.leaf).order_by(audit_rows.c.row.desc()).limit(1)
-    found = (await connection.execute(query if row is None else query.where(audit_rows.c.row == row))).first()
-    return None if found is None else (found.row, found.leaf)
+    found = await fetch_plain(connection, query if row is None else query.where(audit_rows.c.row == row))
+    return (found[0][0], found[0][1]) if found else None
+
+
+_INSERTED = ('"verifications/', '":[null,')
+"""What is before and after a verification's id in the body of the entry that inserted it."""
 
 
 async def find_false_promise(connection: AsyncConnection) -> str | None:
     """Return the first verification whose promise is not the leaf of the entry that recorded it, None if there is none."""
     # Its state says that it inserted the verification. An entry of a further reuse, or of a delivery, only names it.
     recorded_it = audit_entries.c.kind.in_(PROMISED) & audit_entries.c.body.contains(
-        sa.literal('"verifications/') + audit_promises.c.verification + sa.literal('":[null,')
+        sa.literal(_INSERTED[0]) + audit_promises.c.verification + sa.literal(_INSERTED[1])
     )
     leaf = sa.func.coalesce(audit_entries.c.leaf, audit_rows.c.leaf)  # an entry can be dropped, its row stays
     query = (
@@ -188,13 +230,32 @@ async def find_false_promise(connection: AsyncConnection) -> str | None:
         .order_by(audit_promises.c.verification)
         .limit(1)
     )
-    return (await connection.execute(query)).scalar_one_or_none()
+    found = await fetch_plain(connection, query)
+    return escape_surrogates(str(found[0][0])) if found else None
 
 
-async def list_promised(connection: AsyncConnection, verifications: Sequence[str]) -> set[str]:
-    """Return which of these verifications have a promise."""
-    query = sa.select(audit_promises.c.verification).where(is_one_of(audit_promises.c.verification, "some"))
-    return set((await connection.execute(query, {"some": verifications})).scalars())
+def recorded_text(verification: str) -> str:
+    """Return what the body of an entry contains if the entry inserted this verification."""
+    return verification.join(_INSERTED)
+
+
+async def list_promises(connection: AsyncConnection, verifications: Sequence[str]) -> Rows:
+    """Return verification, entry and leaf of the promises of these verifications."""
+    return await fetch_plain(connection, _PROMISES, {"some": verifications})
+
+
+async def find_promised_row(connection: AsyncConnection, verification: str) -> int | None:
+    """Return the row of the entry that records a verification; None while it waits for its row."""
+    query = sa.select(audit_rows.c.row).join_from(
+        audit_promises, audit_rows, audit_rows.c.entry == audit_promises.c.entry
+    )
+    found = await connection.execute(query.where(audit_promises.c.verification == verification))
+    return found.scalar_one_or_none()
+
+
+async def count_rows(connection: AsyncConnection, table: sa.Table) -> int:
+    """Return the number of a table's rows."""
+    return int((await connection.execute(sa.select(sa.func.count()).select_from(table))).scalar_one())
 
 
 async def stream_bodies(
@@ -204,14 +265,22 @@ async def stream_bodies(
     query = sa.select(audit_entries.c.body).where(IN_AUDIT).order_by(audit_entries.c.id)
     if months is not None:
         query = query.where(audit_entries.c.month.in_(sorted(months)))
-    async for (body,) in await connection.stream(query):
-        yield body
+    async with any_text(connection):
+        async for (body,) in await connection.stream(query):
+            yield body
 
 
 async def list_erasures(connection: AsyncConnection) -> list[Mapping[str, Any]]:
-    """Return the body of every erasure. A check must check each of these entries too, by its row or as a waiting one."""
+    """Return the body of every erasure. A check must check each of these entries too, by its row or as a waiting one.
+
+    What is no body is left out: that check finds it.
+    """
     query = sa.select(audit_entries.c.body).where(audit_entries.c.kind == Kind.ERASED.value, IN_AUDIT)
-    return [json.loads(body) for body in (await connection.execute(query)).scalars()]
+    found: list[Any] = []
+    for (body,) in await fetch_plain(connection, query):
+        with suppress(ValueError, TypeError):
+            found.append(from_json(body))
+    return [each for each in found if isinstance(each, dict)]
 
 
 async def has_state(connection: AsyncConnection) -> bool:
@@ -241,8 +310,36 @@ async def list_bodies(
         .limit(most)
     )
     # One query for each pseudonym: the index has its latest entries in order; with several, all would be sorted.
-    found = [row for one in citizens for row in await connection.execute(query, {"one": one})]
-    return [body for _, body in sorted(found)[-most:]]
+    found = [row for one in citizens for row in await fetch_plain(connection, query, {"one": one})]
+    return [body for _, body in sorted(found, key=itemgetter(0))[-most:]]
+
+
+async def list_enquiries(
+    database: Database,
+    *,
+    profile: Profile,
+    organisation: str,
+    citizens: Sequence[str],
+    most: int = LEDGER_MOST,
+) -> tuple[list[dict[str, object]], bool]:
+    """Return an organisation's latest enquiries on one citizen, oldest first, and whether there are earlier ones.
+
+    What is no entry any more is left out, and the log says so.
+    """
+    async with database.read() as connection:
+        bodies = await list_bodies(
+            connection,
+            profile=profile,
+            organisation=organisation,
+            citizens=citizens,
+            kinds=_LEDGER_KINDS,
+            most=most + 1,
+        )
+    found = [find_members(body) for body in bodies[-most:]]
+    entries = [members for members in found if members is not None and "citizen" in members]
+    if len(entries) < len(found):
+        log.error("audit_entries_unreadable", entries=len(found) - len(entries))
+    return entries, len(bodies) > most
 
 
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:
@@ -277,11 +374,10 @@ async def list_intended(
         .order_by(audit_entries.c.id)
         .limit(limit)
     )
-    found = (await connection.execute(query)).all()
+    found = await fetch_plain(connection, query)
     genuine = [
-        (each.id, each.body)
-        for each in found
-        if each.row is not None
-        or macs.is_right(each.mac, entry=each.id, month=each.month, leaf=each.leaf or "", now=now)
+        (entry, body)
+        for entry, month, leaf, mac, body, row in found
+        if row is not None or macs.is_right(mac, entry=entry, month=month, leaf=leaf or "", now=now)
     ]
-    return genuine, found[-1].id if len(found) == limit else None
+    return genuine, found[-1][0] if len(found) == limit else None

@@ -33,7 +33,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 class Frontier:
     """A tree that only grows: its size and the roots of its perfect subtrees, the largest first.
 
-    `completed` collects (level, index, root) of each subtree of 256^n leaves that `append` completes, n ≥ 1.
+    `completed` collects (level, index, root) of each subtree of 256^n leaves that new leaves complete, n ≥ 1.
     """
 
     def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
@@ -54,6 +54,30 @@ class Frontier:
                 self.completed.append((level // TILE_HEIGHT, size, leaf))
         self.hashes.append(leaf)
         self.size += 1
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add the next leaves by their hashes: as `append` for each of them, but a whole level of the tree at a time."""
+        nodes, level = list(leaves), 0
+        first = self.size  # the place of the first new node in its level
+        right: list[bytes] = []
+        completed: list[tuple[int, int, bytes]] = []
+        self.size += len(nodes)
+        while nodes:
+            if first & 1:
+                nodes.insert(0, self.hashes.pop())
+            if len(nodes) & 1:
+                right.append(nodes.pop())
+            pairs = zip(nodes[::2], nodes[1::2], strict=True)
+            nodes = [hashlib.sha256(b"\x01" + one + other).digest() for one, other in pairs]
+            first >>= 1
+            level += 1
+            if level % TILE_HEIGHT == 0:
+                completed += [(level // TILE_HEIGHT, first + n, node) for n, node in enumerate(nodes)]
+        self.hashes += reversed(right)
+        # In the order in which the leaves complete them.
+        self.completed += sorted(
+            completed, key=lambda each: ((each[1] + 1) << TILE_HEIGHT * each[0], each[0])
+        )
 
     def root(self) -> bytes:
         """Return the tree's root."""

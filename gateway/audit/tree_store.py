@@ -1,30 +1,29 @@
-"""Rows, checkpoints and inner hashes of the audit's tree in the database. Only the sequencer writes them.
-
-See docs/decisions/0078.
-"""
+"""Rows, checkpoints and inner hashes of the audit's tree in the database. Only the sequencer writes them (docs/decisions/0078)."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.macs import EntryMacs
+from gateway.audit.model import EntryMacs, is_utf_8
 from gateway.audit.store import (
+    BEFORE_ALL,
     INDEXED,
+    Rows,
     audit_checkpoints,
     audit_entries,
-    audit_promises,
     audit_rows,
     audit_subtrees,
     audit_waiting,
 )
 from gateway.audit.tree import TILE_HEIGHT, Frontier, SubtreeRoot, root_of
-from gateway.storage.statements import is_one_of
+from gateway.storage.driver import ConnectionTransaction, Reader, fetch_plain
+from gateway.storage.statements import HotStatement, instant_as_text, is_one_of
 
 PAGE = 2_048
 
@@ -50,7 +49,8 @@ _WAITING = (
     .outerjoin_from(_PAGE_OF_WAITING, audit_entries, _PAGE_OF_WAITING.c.entry == audit_entries.c.id)
     .order_by(_PAGE_OF_WAITING.c.entry)
 )
-_MERGE = sa.insert(audit_rows)
+_MERGE = HotStatement(sa.insert(audit_rows))
+_NOT_CHAINED = {"previous": None, "hash": None, "digest": None}
 _DELETE_MERGED = sa.delete(audit_waiting).where(is_one_of(audit_waiting.c.entry, "merged"))
 _AUTHENTICATE = (
     sa.update(audit_entries)
@@ -64,8 +64,13 @@ _LEAVES = (
     .limit(_LIMIT)
 )
 _UNCHAINED_AFTER = sa.select(sa.exists().where(audit_rows.c.row > _AFTER, audit_rows.c.hash.is_(None)))
-_CHECKPOINTS = sa.select(audit_checkpoints)
+_CHECKPOINTS = sa.select(
+    *audit_checkpoints.c["size", "root", "note", "frontier"], instant_as_text(audit_checkpoints.c.at)
+)
 _LAST_CHECKPOINT = _CHECKPOINTS.order_by(audit_checkpoints.c.size.desc()).limit(1)
+_CHECKPOINTS_BETWEEN = _CHECKPOINTS.where(
+    audit_checkpoints.c.size > _AFTER, audit_checkpoints.c.size <= sa.bindparam("to", type_=sa.BigInteger)
+).order_by(audit_checkpoints.c.size)
 _ROWS = (
     sa.select(
         audit_rows.c.row,
@@ -79,7 +84,7 @@ _ROWS = (
     .order_by(audit_rows.c.row)
     .limit(_LIMIT)
 )
-_ENTRY = (
+ENTRY = (
     audit_entries.c.id,
     audit_entries.c.salt,
     audit_entries.c.body,
@@ -88,35 +93,47 @@ _ENTRY = (
     audit_entries.c.mac,
     *(audit_entries.c[name] for name in INDEXED),
 )
-_ENTRIES = sa.select(*_ENTRY).order_by(audit_entries.c.id).limit(_LIMIT)
+"""The columns of an entry, in the order of `check_columns`."""
+_ENTRIES = sa.select(*ENTRY).order_by(audit_entries.c.id).limit(_LIMIT)
 _FIRST, _LAST = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("last", type_=sa.BigInteger)
 _ENTRIES_BETWEEN = _ENTRIES.where(audit_entries.c.id >= _FIRST, audit_entries.c.id <= _LAST)
 _ENTRIES_OF_ROWS = _ENTRIES.where(
     audit_entries.c.id.in_(sa.select(audit_rows.c.entry).where(audit_rows.c.row.between(_FIRST, _LAST)))
 )
+_SUBTREES = (
+    sa.select(audit_subtrees.c.position, audit_subtrees.c.hash)
+    .where(audit_subtrees.c.level == sa.bindparam("level"))
+    .where(audit_subtrees.c.position.between(_FIRST, _LAST))
+    .order_by(audit_subtrees.c.position)
+)
 _CHECK_WAITING = (
-    sa.select(audit_waiting.c.entry, _HAS_ROW, *_ENTRY)
+    sa.select(audit_waiting.c.entry, _HAS_ROW, *ENTRY)
     .outerjoin_from(audit_waiting, audit_entries, audit_waiting.c.entry == audit_entries.c.id)
     .where(audit_waiting.c.entry > _AFTER)
     .order_by(audit_waiting.c.entry)
     .limit(_LIMIT)
 )
-_WAITING_OF = sa.select(audit_waiting.c.entry).where(is_one_of(audit_waiting.c.entry, "some"))
-_PLACED = sa.select(audit_rows.c.entry, audit_rows.c.leaf).where(is_one_of(audit_rows.c.entry, "some"))
-
-BEFORE_ALL = -(2**63)
-"""Below every id and row number, also those that somebody inserted."""
+_WAITING_OF = HotStatement(sa.select(audit_waiting.c.entry).where(is_one_of(audit_waiting.c.entry, "some")))
+_IS_ONE = is_one_of(audit_rows.c.entry, "some")
+# As bytes on SQLite, where it may be text that is no UTF-8: the driver reads no row with such a text.
+_PLACED = HotStatement(
+    sa.select(audit_rows.c.entry, sa.cast(audit_rows.c.leaf, sa.LargeBinary)).where(_IS_ONE),
+    postgresql=sa.select(audit_rows.c.entry, audit_rows.c.leaf).where(_IS_ONE),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCheckpoint:
-    """A checkpoint as it is stored; `frontier` is None unless it is the last one, and if it is not a list of hashes."""
+    """A checkpoint as it is stored; `frontier` is None unless it is the last one, and if it is not a list of hashes.
+
+    `minute` is that of its time, None if no time is stored.
+    """
 
     size: int
     root: str
     note: str
     frontier: Sequence[bytes] | None
-    at: datetime
+    minute: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +177,7 @@ class WaitingEntry(NamedTuple):
 
 async def list_waiting(connection: AsyncConnection, *, after: int, most: int) -> Sequence[WaitingEntry]:
     """Return `most` waiting entries after an id, in order. One that is stored in several months is there several times."""
-    found = await connection.execute(_WAITING, {"after": after, "most": most})
+    found = await fetch_plain(connection, _WAITING, {"after": after, "most": most})
     return [
         WaitingEntry(entry, has_row, month or "", leaf or "", mac or "")
         for entry, has_row, month, leaf, mac in found
@@ -185,29 +202,28 @@ async def walk_waiting(
                 here = {entry for entry in here if entry > after}
 
 
-async def find_unmerged(
-    connection: AsyncConnection, committed: Mapping[int, str]
-) -> tuple[set[int], set[int]]:
+async def find_unmerged(reader: Reader, committed: Mapping[int, str]) -> tuple[set[int], set[int]]:
     """Return which committed entries, by id and leaf hash, still wait for their row, and which neither wait nor have one."""
     some = {"some": list(committed)}
     # First those that wait: one that gets its row between the two statements is in the second.
-    waiting = set((await connection.execute(_WAITING_OF, some)).scalars())
-    placed = {each.entry: each.leaf for each in await connection.execute(_PLACED, some)}
-    lost = {each for each in committed if each not in waiting and placed.get(each) != committed[each]}
-    return waiting, lost
+    waiting = {entry for (entry,) in await reader.fetch(_WAITING_OF, some)}
+    placed = dict(map(tuple, await reader.fetch(_PLACED, some)))
+    late = {each: (leaf, leaf.encode()) for each, leaf in committed.items() if each not in waiting}
+    return waiting, {each for each, leaf in late.items() if placed.get(each) not in leaf}
 
 
 async def merge(connection: AsyncConnection, entries: Sequence[tuple[int, str]], *, after: int) -> None:
     """Give waiting entries, by id and leaf hash, the rows after a row."""
     rows = [
-        {"row": row, "entry": entry, "leaf": leaf} for row, (entry, leaf) in enumerate(entries, after + 1)
+        {"row": row, "entry": entry, "leaf": leaf} | _NOT_CHAINED
+        for row, (entry, leaf) in enumerate(entries, after + 1)
     ]
-    await connection.execute(_MERGE, rows)
+    await ConnectionTransaction(connection).run_as_text(_MERGE, rows)
     await connection.execute(_DELETE_MERGED, {"merged": [entry for entry, _ in entries]})
 
 
 async def authenticate_waiting(connection: AsyncConnection, macs: EntryMacs) -> None:
-    """Give every waiting entry a MAC."""
+    """Give every waiting entry a MAC, but not one that was changed to what no MAC can name: `audit verify` finds it."""
     after = BEFORE_ALL
     while page := await list_waiting(connection, after=after, most=PAGE):
         after = page[-1].entry
@@ -218,7 +234,7 @@ async def authenticate_waiting(connection: AsyncConnection, macs: EntryMacs) -> 
                 "made": macs.make(entry=each.entry, month=each.month, leaf=each.leaf),
             }
             for each in page
-            if each.leaf
+            if each.leaf and is_utf_8(each.month, each.leaf)
         ]
         if rows:
             await connection.execute(_AUTHENTICATE, rows)
@@ -226,7 +242,7 @@ async def authenticate_waiting(connection: AsyncConnection, macs: EntryMacs) -> 
 
 async def list_leaves(connection: AsyncConnection, *, after: int, most: int = PAGE) -> list[bytes]:
     """Return the leaf hashes of the rows after a row, in order, up to the first row that is missing."""
-    found = await connection.execute(_LEAVES, {"after": after, "most": most})
+    found = await fetch_plain(connection, _LEAVES, {"after": after, "most": most})
     numbered = enumerate(found, after + 1)
     return [_read_hash(leaf) for _, (_, leaf) in takewhile(lambda each: each[0] == each[1][0], numbered)]
 
@@ -235,22 +251,13 @@ def _read_hash(text: str) -> bytes:
     """Return a stored hash; empty, which equals no hash, if somebody has stored another text."""
     try:
         return bytes.fromhex(text)
-    except ValueError:
+    except (ValueError, TypeError):  # SQLite may have bytes there
         return b""
 
 
 async def last_row(connection: AsyncConnection) -> int:
     """Return the last row's number, 0 if there is none."""
     return int((await connection.execute(_LAST_ROW)).scalar_one())
-
-
-async def find_promised_row(connection: AsyncConnection, verification: str) -> int | None:
-    """Return the row of the entry that records a verification; None while it waits for its row."""
-    query = sa.select(audit_rows.c.row).join_from(
-        audit_promises, audit_rows, audit_rows.c.entry == audit_promises.c.entry
-    )
-    found = await connection.execute(query.where(audit_promises.c.verification == verification))
-    return found.scalar_one_or_none()
 
 
 async def has_unchained(connection: AsyncConnection, *, after: int) -> bool:
@@ -260,14 +267,13 @@ async def has_unchained(connection: AsyncConnection, *, after: int) -> bool:
 
 async def find_last_checkpoint(connection: AsyncConnection) -> StoredCheckpoint | None:
     """Return the checkpoint of the largest tree."""
-    found = (await connection.execute(_LAST_CHECKPOINT)).first()
-    return _stored(found) if found else None
+    found = await fetch_plain(connection, _LAST_CHECKPOINT)
+    return _stored(found[0]) if found else None
 
 
 async def list_checkpoints(connection: AsyncConnection, *, after: int, to: int) -> list[StoredCheckpoint]:
     """Return the checkpoints of trees with more than `after` and at most `to` rows, in order."""
-    size = audit_checkpoints.c.size
-    found = await connection.execute(_CHECKPOINTS.where(size > after, size <= to).order_by(size))
+    found = await fetch_plain(connection, _CHECKPOINTS_BETWEEN, {"after": after, "to": to})
     return [_stored(each) for each in found]
 
 
@@ -277,7 +283,7 @@ async def insert_checkpoint(
     """Store a checkpoint. The former one is kept, without its frontier, if it is the last one of its minute."""
     if former is not None:
         this = audit_checkpoints.c.size == former.size
-        if former.at.replace(second=0, microsecond=0) == at.replace(second=0, microsecond=0):
+        if former.minute == _to_minute(at):
             await connection.execute(sa.delete(audit_checkpoints).where(this))
         else:
             await connection.execute(sa.update(audit_checkpoints).where(this).values(frontier=None))
@@ -291,6 +297,12 @@ async def insert_checkpoint(
     await connection.execute(sa.insert(audit_checkpoints), values)
 
 
+def _to_minute(at: datetime) -> datetime:
+    # SQLite stores UTC without an offset.
+    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return utc.replace(second=0, microsecond=0)
+
+
 async def insert_subtrees(connection: AsyncConnection, completed: Iterable[tuple[int, int, bytes]]) -> None:
     """Store the roots of subtrees of 256^level leaves."""
     rows = [{"level": level, "position": index, "hash": root.hex()} for level, index, root in completed]
@@ -302,13 +314,17 @@ async def list_subtrees(connection: AsyncConnection, *, level: int, after: int, 
     """Return the roots of subtrees of 256^level leaves from a position on; level 0 are the leaves."""
     if level == 0:
         return await list_leaves(connection, after=after, most=most)
-    query = (
-        sa.select(audit_subtrees.c.hash)
-        .where(audit_subtrees.c.level == level, audit_subtrees.c.position >= after)
-        .where(audit_subtrees.c.position < after + most)
-        .order_by(audit_subtrees.c.position)
-    )
-    return [_read_hash(each) for each in (await connection.execute(query)).scalars()]
+    found = await find_subtrees(connection, level, first=after, last=after + most - 1)
+    return list(found.values())
+
+
+async def find_subtrees(
+    connection: AsyncConnection, level: int, *, first: int, last: int
+) -> dict[int, bytes]:
+    """Return the stored roots of subtrees of 256^level leaves by their positions, in order; level 1 or higher."""
+    found = await fetch_plain(connection, _SUBTREES, {"level": level, "first": first, "last": last})
+    # SQLite keeps 0.5 in a column of numbers: it is between two positions, and none itself.
+    return {position: _read_hash(text) for position, text in found if isinstance(position, int)}
 
 
 def subtree_reader(connection: AsyncConnection) -> SubtreeRoot:
@@ -323,16 +339,12 @@ def subtree_reader(connection: AsyncConnection) -> SubtreeRoot:
 
         async def from_these(height: int, place: int) -> bytes:
             tree = Frontier()
-            for each in hashes[place << height : (place + 1) << height]:
-                tree.append(each)
+            tree.extend(hashes[place << height : (place + 1) << height])
             return tree.root()
 
         return await root_of(0, count, from_these)
 
     return read
-
-
-Rows = Sequence[Sequence[Any]]
 
 
 async def stream_checked(connection: AsyncConnection) -> AsyncIterator[tuple[Rows, Rows]]:
@@ -341,7 +353,7 @@ async def stream_checked(connection: AsyncConnection) -> AsyncIterator[tuple[Row
     An entry is not among them if it is missing; entries of other rows may be.
     """
     after = BEFORE_ALL
-    while rows := await _fetch(connection, _ROWS, {"after": after, "most": PAGE}):
+    while rows := await fetch_plain(connection, _ROWS, {"after": after, "most": PAGE}):
         yield rows, await _list_entries(connection, rows)
         after = rows[-1][0]
 
@@ -353,48 +365,36 @@ async def _list_entries(connection: AsyncConnection, rows: Rows) -> Rows:
     if not ids:
         return ()
     between = {"first": min(ids), "last": max(ids), "most": most}
-    entries = await _fetch(connection, _ENTRIES_BETWEEN, between)
+    entries = await fetch_plain(connection, _ENTRIES_BETWEEN, between)
     if len(entries) < most:
         return entries
     of_rows = {"first": rows[0][0], "last": rows[-1][0], "most": most}
-    return await _fetch(connection, _ENTRIES_OF_ROWS, of_rows)
-
-
-async def _fetch(connection: AsyncConnection, query: sa.Select[Any], members: Mapping[str, int]) -> Rows:
-    """Return the driver's own rows of texts and numbers: to make SQLAlchemy's of them takes half as long as to read them."""
-    cursor = (await connection.execute(query, members)).cursor
-    assert cursor is not None  # of a query
-    rows: Rows = cursor.fetchall()
-    return rows
+    return await fetch_plain(connection, _ENTRIES_OF_ROWS, of_rows)
 
 
 async def stream_waiting(connection: AsyncConnection) -> AsyncIterator[Rows]:
     """Yield id and whether it has a row of every waiting entry, and then its columns as `stream_checked` does."""
     after = BEFORE_ALL
-    while page := (await connection.execute(_CHECK_WAITING, {"after": after, "most": PAGE})).all():
+    while page := await fetch_plain(connection, _CHECK_WAITING, {"after": after, "most": PAGE}):
         yield page
         after = page[-1][0]
 
 
-async def count_entries(connection: AsyncConnection) -> int:
-    """Return the number of entries."""
-    return int((await connection.execute(sa.select(sa.func.count()).select_from(audit_entries))).scalar_one())
-
-
-async def count_subtrees(connection: AsyncConnection) -> int:
-    """Return the number of stored roots of subtrees."""
-    return int(
-        (await connection.execute(sa.select(sa.func.count()).select_from(audit_subtrees))).scalar_one()
-    )
-
-
-def _stored(found: sa.Row[Any]) -> StoredCheckpoint:
-    frontier = _parse_frontier(found.frontier)
-    return StoredCheckpoint(size=found.size, root=found.root, note=found.note, frontier=frontier, at=found.at)
+def _stored(found: Sequence[Any]) -> StoredCheckpoint:
+    size, root, note, frontier, at = found
+    hashes, minute = _parse_frontier(frontier), _parse_minute(at)
+    return StoredCheckpoint(size=size, root=root, note=note, frontier=hashes, minute=minute)
 
 
 def _parse_frontier(text: str | None) -> Sequence[bytes] | None:
     try:
         return None if text is None else [bytes.fromhex(each) for each in json.loads(text)]
     except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _parse_minute(at: Any) -> datetime | None:
+    try:
+        return _to_minute(datetime.fromisoformat(at) if isinstance(at, str) else at)
+    except (ValueError, AttributeError, OverflowError):
         return None

@@ -8,7 +8,6 @@ elsewhere (`Known`). With `--state` each covered row of other tables is compared
 Source: threats 38, 54; docs/decisions/0078, 0093.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,28 +16,25 @@ from typing import Any
 from gateway import deployment
 from gateway.audit import tree_store
 from gateway.audit.checkpoints import Checkpoint, NoteInvalid, Signers, parse_checkpoint
-from gateway.audit.erasures import Erasures
-from gateway.audit.macs import AuditMark, EntryMacs, parse_mark
-from gateway.audit.model import (
-    GENESIS,
-    LOST,
-    AuditHead,
-    chained_leaf_hash,
-    entry_digest,
-    leaf_hash,
-    row_hash,
-)
-from gateway.audit.report import AuditReport, StateReport
+from gateway.audit.model import LOST, AuditHead, AuditMark, EntryMacs, leaf_hash, parse_mark
 from gateway.audit.state import COVERED
 from gateway.audit.state_check import (
     STEP,
+    AuditReport,
+    Chain,
+    CheckedRow,
+    Erasures,
     OpenQuestions,
     Progress,
     Promises,
     StateInEvidence,
+    StateReport,
     check_columns,
+    find_ordinary,
+    refuse_two_months,
+    row_or_waiting,
 )
-from gateway.audit.store import list_erasures
+from gateway.audit.store import Rows, audit_entries, audit_subtrees, count_rows, list_erasures, refuse_lowest
 from gateway.audit.tree import TILE_HEIGHT, Frontier
 from gateway.audit.tree_store import StoredCheckpoint
 from gateway.errors.operators import AuditBroken
@@ -49,6 +45,9 @@ from gateway.storage.database import Database, Transaction
 
 Known = Checkpoint | AuditHead
 """What was kept elsewhere: a checkpoint, or the head of the chain as before schema 0017."""
+
+_PIECE = 128
+"""How many rows are compared at once. The bodies of several hundred would start Python's garbage collection again and again."""
 
 LONGEST_WAIT = timedelta(seconds=60)
 """How long a committed entry may wait for its row."""
@@ -97,6 +96,7 @@ async def verify_audit(
 
     Raises:
         AuditBroken: names the first bad row and its fault.
+        SchemaOld: a migration is not complete.
     """
     async with database.walk() as connection:
         return await _Check(connection, trust, known, None, progress, reported).run()
@@ -138,8 +138,8 @@ class _Check:
         reported: int,
     ) -> None:
         self._reported, self._lost = reported, ""
-        self._connection = connection
-        self._trust = trust
+        self._connection, self._trust = connection, trust
+        self._due: dict[int, StoredCheckpoint] = {}
         self._known: dict[int, list[Known]] = {}
         for each in known:
             size = each.size if isinstance(each, Checkpoint) else each.rows
@@ -149,7 +149,7 @@ class _Check:
         self._questions = OpenQuestions()
         self._promises = Promises()
         self._tree = Frontier()
-        self._chain = AuditHead(rows=0, hash=GENESIS)
+        self._chain = Chain()
         self._mark = AuditMark(rows=0, leaf="")
         self._erasures = Erasures(())
         self._last_signed = self._signed = self._agreed = self._checkpoints = self._waiting = 0
@@ -157,7 +157,9 @@ class _Check:
         self._last_waiting: int | None = None
 
     async def run(self) -> AuditReport:
-        """Check everything and return what was found intact. Raises `AuditBroken`."""
+        """Check everything and return what was found intact. Raises `AuditBroken`, and `SchemaOld` during a migration."""
+        await deployment.require_filled(self._connection)
+        await refuse_lowest(self._connection)
         self._mark = await self._read_mark()
         self._rows = await tree_store.last_row(self._connection)
         last = await tree_store.find_last_checkpoint(self._connection)
@@ -171,10 +173,11 @@ class _Check:
                 self._check_waiting(row)
             await self._promises.find(self._connection)
         size, rows = self._tree.size, self._tree.size + self._waiting
-        entries, erased = await tree_store.count_entries(self._connection), self._erasures.result()
+        entries, erased = await count_rows(self._connection, audit_entries), self._erasures.result()
         if more := entries - (rows - erased.rows):
-            raise AuditBroken(f"row {size + 1}: missing, {more} entries have no row")
-        self._questions.check(await deployment.find_settled(self._connection), rows)
+            extra = "1 entry has" if more == 1 else f"{more} entries have"
+            raise AuditBroken(f"row {size + 1}: missing, {extra} no row")
+        self._questions.check(await deployment.find_settled(self._connection), size=size, rows=rows)
         if self._lost:
             raise AuditBroken(self._lost)
         await self._promises.check(self._connection)
@@ -204,27 +207,54 @@ class _Check:
             raise AuditBroken("deployment/audit_mark: missing, or changed outside the audit")
         return mark
 
-    async def _check_page(self, page: tree_store.Rows, stored: tree_store.Rows) -> None:
+    async def _check_page(self, page: Rows, stored: Rows) -> None:
         tree, last = self._tree, page[-1][0]
         checkpoints = await tree_store.list_checkpoints(self._connection, after=tree.size, to=last)
-        due = {each.size: each for each in checkpoints}
+        self._due = {each.size: each for each in checkpoints}
         entries = {each[0]: each for each in stored}
         if len(entries) < len(stored):
-            _refuse_two_months(page, stored)
-        for row in page:
-            self._check_row(row, entries.get(row[1]))
-            tree.append(bytes.fromhex(row[2]))
-            if tree.size in due:
-                self._check_checkpoint(due[tree.size])
-            if tree.size in self._known:
-                self._check_known(tree.size)
-            if tree.size % STEP == 0:
-                self._progress("audit rows", tree.size, self._rows)
+            refuse_two_months(page, stored)
+        for start in range(0, len(page), _PIECE):
+            self._check_piece(page[start : start + _PIECE], entries)
         await self._check_subtrees()
         await self._promises.find(self._connection)
 
+    def _check_piece(self, rows: Rows, entries: Mapping[int, Sequence[Any]]) -> None:
+        """Check rows: all at once if they are ordinary and right, otherwise one at a time, which names the first bad one."""
+        if self._tree.size >= self._mark.rows:
+            ordinary = find_ordinary(rows, entries, after=self._tree.size, macs=self._trust.macs)
+            if ordinary is not None:
+                self._take_ordinary(ordinary)
+                return
+        for row in rows:
+            self._check_row(row, entries.get(row[1]))
+            self._tree.append(bytes.fromhex(row[2]))
+            self._check_size()
+
+    def _take_ordinary(self, rows: Sequence[CheckedRow]) -> None:
+        """Read ordinary rows; check the tree at the same sizes as after one row at a time."""
+        first, last = rows[0][0], rows[-1][0]
+        sizes = {*self._due, *self._known, last - last % STEP, last}
+        for size in sorted(each for each in sizes if first <= each <= last):
+            part = rows[self._tree.size + 1 - first : size + 1 - first]
+            self._read(part)
+            self._tree.extend([bytes.fromhex(stored[3]) for _, stored, _ in part])
+            self._check_size()
+        if self._trust.macs is not None:
+            self._authenticated += len(rows)
+
+    def _check_size(self) -> None:
+        """Check what was signed, or kept elsewhere, of the tree as it is now."""
+        size = self._tree.size
+        if size in self._due:
+            self._check_checkpoint(self._due[size])
+        if size in self._known:
+            self._check_known(size)
+        if size % STEP == 0:
+            self._progress("audit rows", size, self._rows)
+
     def _check_row(self, row: Sequence[Any], stored: Sequence[Any] | None) -> None:
-        number, entry, leaf, previous, chained, digest = row
+        number, _, leaf, previous, chained, digest = row
         expected = self._tree.size + 1
         if number > expected:
             raise AuditBroken(f"row {expected}: missing")
@@ -236,7 +266,7 @@ class _Check:
             return
         is_chained = chained is not None or previous is not None or digest is not None
         if is_chained:
-            self._check_chained(row, salt=stored[1], body=stored[2])
+            self._chain.check(row, salt=stored[1], body=stored[2])
         elif leaf != leaf_hash(salt=stored[1], body=stored[2]):
             raise AuditBroken(f"{name}: its content was changed")
         members = check_columns(name, stored, leaf=None if chained is not None else leaf)
@@ -246,26 +276,22 @@ class _Check:
             self._check_mac(name, stored, now=None)
         elif number == self._mark.rows and self._mark.leaf not in {"", leaf}:
             raise AuditBroken(f"{name}: not the last row that deployment/audit_mark names")
-        self._read(number, entry, name, members)
+        self._read([(number, stored, members)])
 
-    def _read(self, number: int, entry: int, name: str, members: Mapping[str, Any]) -> None:
-        """Read what an entry says about others: questions, lost entries, promises, covered rows."""
-        self._questions.read_row(entry, name, members)
-        if members.get("outcome") == LOST and number > self._reported:
-            self._lost = (
-                self._lost or f"{name}: entries were deleted before they had a row: {members['reason']}"
-            )
-        if number > self._mark.rows:
-            self._promises.read_row(members)
+    def _read(self, rows: Sequence[CheckedRow]) -> None:
+        """Read what entries say about others. The rows are all after the mark, or none is."""
+        self._questions.read(rows)
+        for number, stored, members in rows:
+            if members.get("outcome") == LOST and number > self._reported and not self._lost:
+                name = row_or_waiting(number, size=self._rows, entry=stored[0])
+                self._lost = f"{name}: entries were deleted before they had a row: {members.get('reason')}"
+        if rows[0][0] > self._mark.rows:
+            self._promises.read(rows)
         if self._state is not None:
-            self._state.read_row(number, members)
+            self._state.read(rows)
 
     def _take_erased(self, row: Sequence[Any]) -> None:
-        number, entry, _, _, chained, _ = row
-        if chained is not None:
-            raise AuditBroken(f"row {number}: its content is missing")
-        self._erasures.take(number)
-        self._questions.read_erased(entry)
+        self._questions.read_erased(self._erasures.take_row(row))
         if self._state is not None:
             self._state.read_erased()
 
@@ -276,19 +302,6 @@ class _Check:
         if not self._trust.macs.is_right(mac, entry=entry, month=month, leaf=leaf, now=now):
             raise AuditBroken(f"{name}: its MAC is not this gateway's")
         self._authenticated += 1
-
-    def _check_chained(self, row: Sequence[Any], *, salt: str | None, body: str) -> None:
-        """Check a row of the chain, as before schema 0017; all of them are before the other rows."""
-        number, _, leaf, previous, chained, digest = row
-        if self._chain.rows != number - 1 or previous != self._chain.hash:
-            raise AuditBroken(f"row {number}: does not follow the row before it")
-        if digest is not None and digest != entry_digest(salt=salt or "", body=body):
-            raise AuditBroken(f"row {number}: its content was changed")
-        if chained != row_hash(row=number, previous=previous, content=digest or body):
-            raise AuditBroken(f"row {number}: its content was changed")
-        if leaf != chained_leaf_hash(chained):
-            raise AuditBroken(f"row {number}: its leaf is not that of its chain hash")
-        self._chain = AuditHead(rows=number, hash=chained)
 
     def _check_checkpoint(self, stored: StoredCheckpoint) -> None:
         """Check the stored checkpoint of the tree as it is now."""
@@ -305,13 +318,15 @@ class _Check:
             raise AuditBroken(_rewritten(self._signed, size, "the signed checkpoint"))
         if size == self._last_signed and stored.frontier != self._tree.hashes:
             raise AuditBroken(f"row {size}: its checkpoint has another frontier than the tree")
+        if stored.minute is None:
+            raise AuditBroken(f"row {size}: its checkpoint has no time")
         self._signed = size
         self._checkpoints += 1
 
     def _check_known(self, size: int) -> None:
         """Check what was kept elsewhere of the tree, or of the chain, as it is now."""
         for known in self._known.pop(size):
-            if isinstance(known, AuditHead) and known != self._chain:
+            if isinstance(known, AuditHead) and known != self._chain.head:
                 raise AuditBroken(f"row {size}: not the checkpoint's row")
             if isinstance(known, Checkpoint) and known.root != self._tree.root():
                 raise AuditBroken(_rewritten(self._agreed, size, "the checkpoint"))
@@ -319,23 +334,26 @@ class _Check:
 
     async def _check_subtrees(self) -> None:
         """Check the stored roots of the subtrees that the page has completed; none is stored before the first checkpoint."""
-        for level, index, root in self._tree.completed:
+        completed = self._tree.completed
+        stored: dict[tuple[int, int], bytes] = {}
+        for level in {each[0] for each in completed}:
+            own = [index for each, index, _ in completed if each == level]
+            found = await tree_store.find_subtrees(self._connection, level, first=own[0], last=own[-1])
+            stored |= {(level, index): root for index, root in found.items()}
+        for level, index, root in completed:
             width = 1 << (TILE_HEIGHT * level)
-            found = await tree_store.list_subtrees(self._connection, level=level, after=index, most=1)
-            if found != ([root] if (index + 1) * width <= self._last_signed else []):
+            if stored.get((level, index)) != (root if (index + 1) * width <= self._last_signed else None):
                 raise AuditBroken(f"row {index * width + 1}: a stored hash of the tree over it was changed")
-            self._subtrees += len(found)
-        self._tree.completed.clear()
+        self._subtrees += len(stored)
+        completed.clear()
 
     async def _check_end(self) -> None:
         """Check that the rows reach as far as every checkpoint, and the checkpoints as far as the rows."""
         size = self._tree.size
         if size < self._mark.rows:
             raise AuditBroken(f"row {size + 1}: missing, deployment/audit_mark is at row {self._mark.rows}")
-        if await tree_store.count_subtrees(self._connection) != self._subtrees:
+        if await count_rows(self._connection, audit_subtrees) != self._subtrees:
             raise AuditBroken("audit_subtrees: a hash is stored of rows that are not in the signed tree")
-        if await tree_store.list_checkpoints(self._connection, after=tree_store.BEFORE_ALL, to=0):
-            raise AuditBroken("row 1: a checkpoint is stored of a tree without rows")
         beyond = await tree_store.list_checkpoints(self._connection, after=size, to=2**63 - 1)
         if beyond:
             raise AuditBroken(f"row {size + 1}: missing, a signed checkpoint has {beyond[-1].size} rows")
@@ -343,7 +361,7 @@ class _Check:
         if known > size:
             raise AuditBroken(f"row {size + 1}: missing, the checkpoint has {known} rows")
         # After the migration of a chain the first pass of a sequencer signs it.
-        if self._signed < size and (self._signed or not size == self._chain.rows == self._mark.rows):
+        if self._signed < size and (self._signed or not size == self._chain.head.rows == self._mark.rows):
             raise AuditBroken(f"row {self._signed + 1}: no signed checkpoint has it")
 
     def _check_waiting(self, row: Sequence[Any]) -> None:
@@ -363,7 +381,7 @@ class _Check:
         self._check_mac(name, stored, now=self._trust.now)
         self._check_wait(name, members)
         self._waiting += 1
-        self._read(self._tree.size + self._waiting, entry, name, members)
+        self._read([(self._tree.size + self._waiting, stored, members)])
 
     def _check_wait(self, name: str, members: Mapping[str, Any]) -> None:
         if self._trust.now is None:
@@ -377,11 +395,3 @@ def _rewritten(agreed: int, size: int, what: str) -> str:
     if agreed + 1 == size:
         return f"row {size}: differs from {what}"
     return f"row {agreed + 1}: it or a later row differs from {what} at row {size}"
-
-
-def _refuse_two_months(page: tree_store.Rows, stored: tree_store.Rows) -> None:
-    """Raise `AuditBroken` if an entry of one of the rows is stored twice; it then differs by its month."""
-    counts = Counter(each[0] for each in stored)
-    for number, entry, *_ in page:
-        if counts[entry] > 1:
-            raise AuditBroken(f"row {number}: its entry {entry} is stored in two months")

@@ -11,19 +11,18 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BeforeValidator, Field, create_model
 from starlette.responses import Response
 
-from gateway.audit.checkpoints import key_line
-from gateway.audit.proofs import (
+from gateway.audit.checkpoints import (
     TILE_WIDTH,
     encode,
-    find_checkpoint,
+    find_intact_checkpoint,
+    key_line,
     prove_prefix,
     prove_row,
     read_tile,
 )
 from gateway.edge.requests import Body, StrictQuery
 from gateway.edge.responses import Answer, add_route, respond
-from gateway.errors.registry import StoreUnavailable
-from gateway.errors.requests import NotFound, RequestInvalid
+from gateway.errors.requests import NotFound, RequestInvalid, StoreUnavailable
 from gateway.oauth.web import Call, Checks, gateway_of
 
 _OPEN = "/.well-known/audit"
@@ -109,7 +108,7 @@ def build_router() -> APIRouter:
 
 
 async def _get_checkpoint(request: Request) -> Response:
-    found = await find_checkpoint(gateway_of(request).deps.database)
+    found = await find_intact_checkpoint(gateway_of(request).deps.database)
     if found is None:
         raise NotFound
     return Response(found.note, media_type="text/plain; charset=utf-8")
@@ -117,7 +116,7 @@ async def _get_checkpoint(request: Request) -> Response:
 
 async def _get_checkpoint_keys(request: Request) -> Response:
     gateway = gateway_of(request)
-    found = await find_checkpoint(gateway.deps.database)
+    found = await find_intact_checkpoint(gateway.deps.database)
     if found is None:
         raise NotFound
     async with gateway.deps.database.read() as transaction:
@@ -146,7 +145,7 @@ async def _get_tile(request: Request, tile: str) -> Response:
 async def _get_latest_checkpoint(
     call: Annotated[Call[Body], Depends(Checks(_SCOPE, StrictQuery(Body)))],
 ) -> Response:
-    found = await find_checkpoint(call.deps.database)
+    found = await find_intact_checkpoint(call.deps.database)
     if found is None:
         raise NotFound
     (root,) = encode([found.root])

@@ -14,17 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.accounts import store
-from gateway.accounts.grants import Grants, parse_grants
-from gateway.accounts.model import SCOPES, Account, AccountState
-from gateway.accounts.public_keys import import_public_key, parse_public_keys
+from gateway.accounts.model import SCOPES, Account, AccountState, Grants, parse_grants
 from gateway.accounts.use_cases import find_unknown, insert_new_account, officer_pseudonym, replace_keys
 from gateway.changes.kind import KindOfChange, PreflightOptions, one_check
 from gateway.changes.model import Change, DiffLine, compare
 from gateway.changes.requests import ProposalBody
-from gateway.changes.rules import invalid_member
 from gateway.errors.operators import AlreadyExists, StateWrong
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import ClientId, OrganisationId, Profile, new_identifier
+from gateway.keys.jws import import_public_key, parse_public_keys
 from gateway.operators.model import Operator
 from gateway.preflight.report import Preflight
 from gateway.profiles.model import Gateway
@@ -61,7 +59,7 @@ class PromoteAccount(KindOfChange):
         keys = _parse_keys(body)
         scopes = sorted(source.scopes if body.scopes is None else set(body.scopes))
         if beyond := set(scopes) - source.scopes:
-            raise invalid_member("scopes", f"beyond the sandbox account's: {', '.join(sorted(beyond))}")
+            raise RequestInvalid.of("scopes", f"beyond the sandbox account's: {', '.join(sorted(beyond))}")
         return {
             "promoted_from": source.client_id,
             "client_id": new_identifier("acc"),
@@ -171,7 +169,7 @@ class AddOfficers(_AccountKind):
         """Return the document of officers that the account may also name. Raises `RequestInvalid`, `StateWrong`."""
         account = await _get_account(transaction, body.client_id)
         if not body.officers:
-            raise invalid_member("officers", "at least one officer's id")
+            raise RequestInvalid.of("officers", "at least one officer's id")
         return {"client_id": account.client_id, "officers": _name_officers(gateway, account, body)}
 
     async def diff(self, transaction: Transaction, _gateway: Gateway, change: Change) -> tuple[DiffLine, ...]:
@@ -201,13 +199,13 @@ class ChangeRights(_AccountKind):
         """Return the document of the grants and scopes that replace the present ones. Raises `RequestInvalid`, `StateWrong`."""
         account = await _get_account(transaction, body.client_id)
         if body.authorization_details is None and body.scopes is None:
-            raise invalid_member("authorization_details", "authorization_details or scopes are needed")
+            raise RequestInvalid.of("authorization_details", "authorization_details or scopes are needed")
         grants = _parse_grants(account, body)
         if unknown := find_unknown(gateway.deps.catalogue, grants):
-            raise invalid_member("authorization_details", f"{unknown[0]}: a name is not in the catalogue")
+            raise RequestInvalid.of("authorization_details", f"{unknown[0]}: a name is not in the catalogue")
         scopes = sorted(account.scopes if body.scopes is None else set(body.scopes))
         if not set(scopes) <= set(SCOPES):
-            raise invalid_member("scopes", f"each one of {', '.join(SCOPES)}")
+            raise RequestInvalid.of("scopes", f"each one of {', '.join(SCOPES)}")
         return {
             "client_id": account.client_id,
             "authorization_details": grants.to_details(),
@@ -267,7 +265,7 @@ async def _get_source(transaction: Transaction, client_id: str | None) -> Accoun
     """Return an active sandbox account. Raises `RequestInvalid`, `StateWrong`."""
     found = await store.find_account(transaction, client_id or "")
     if found is None or found.profile is not Profile.SANDBOX:
-        raise invalid_member(
+        raise RequestInvalid.of(
             "client_id", "the client id of a sandbox account is expected: gateway accounts list"
         )
     if found.state is not AccountState.ACTIVE:
@@ -279,7 +277,7 @@ async def _get_account(transaction: Transaction, client_id: str | None) -> Accou
     """Return an official account that is not revoked. Raises `RequestInvalid`, `StateWrong`."""
     found = await store.find_account(transaction, client_id or "")
     if found is None or found.profile is not Profile.OFFICIAL:
-        raise invalid_member(
+        raise RequestInvalid.of(
             "client_id", "the client id of an official account is expected: gateway accounts list"
         )
     if found.state is AccountState.REVOKED:
@@ -300,7 +298,7 @@ def _parse_keys(body: ProposalBody) -> list[dict[str, Any]]:
     try:
         return list(parse_public_keys(body.public_key or {}))
     except ValueError as error:
-        raise invalid_member("public_key", str(error)) from None
+        raise RequestInvalid.of("public_key", str(error)) from None
 
 
 def _name_officers(gateway: Gateway, account: Account, body: ProposalBody) -> list[str]:
@@ -317,7 +315,7 @@ def _parse_grants(account: Account, body: ProposalBody) -> Grants:
     try:
         return parse_grants(body.authorization_details)
     except ValueError as error:
-        raise invalid_member("authorization_details", str(error)) from None
+        raise RequestInvalid.of("authorization_details", str(error)) from None
 
 
 def _narrow(source: Account, body: ProposalBody) -> Grants:
@@ -325,7 +323,9 @@ def _narrow(source: Account, body: ProposalBody) -> Grants:
     grants = _parse_grants(source, body)
     for position, entry in enumerate(grants.entries):
         if not source.grants.covers(entry):
-            raise invalid_member(f"authorization_details.{position}", "beyond the sandbox account's grants")
+            raise RequestInvalid.of(
+                f"authorization_details.{position}", "beyond the sandbox account's grants"
+            )
     return grants
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.identifiers import Profile
-from gateway.terminal import AsJson, DryRun, OpenGateway, fail, new_typer
+from gateway.terminal import AsJson, DryRun, OpenGateway, new_typer
 
 if TYPE_CHECKING:
     from gateway.changes.cli_acts import ChangeCommands
@@ -147,7 +147,7 @@ def _add_set_policy(app: typer.Typer, commands: Commands) -> None:
             watch=None if watch_seconds is None else {"seconds": watch_seconds},
         )
         if not policy:
-            fail("name what to change, such as --reuse-seconds 900")
+            raise typer.BadParameter("name what to change, such as --reuse-seconds 900")
         body = {"kind": "set_policy", "profile": profile.value, "policy": policy}
         commands(as_json, dry_run).propose(body)
 

@@ -19,13 +19,14 @@ from pydantic import BaseModel
 
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key
 from gateway.applications.store import list_hashes
+from gateway.bounded_files import LARGEST, FileTooLarge, read_bounded
 from gateway.changes import lifecycle
 from gateway.changes.cli_reads import ReadCommands, dump, find_change, indent
 from gateway.changes.kind import PreflightOptions
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_body, propose_revision
 from gateway.changes.requests import ApprovalBody, ProposalBody, ReasonBody
-from gateway.changes.responses import shape_change, shape_preflight, shape_profile
+from gateway.changes.responses import ProfileAnswer, shape_change, shape_preflight
 from gateway.clock import today
 from gateway.edge.requests import Body, parse_members
 from gateway.edge.responses import Answer
@@ -34,11 +35,11 @@ from gateway.errors.operators import SettingInvalid
 from gateway.errors.requests import JsonInvalid, RequestInvalid
 from gateway.identifiers import Profile, has_long_number
 from gateway.operators.model import Operator
-from gateway.operators.token_file import operator_of
+from gateway.operators.sessions import operator_of
 from gateway.preflight.report import NOT_TRIED
 from gateway.profiles.model import Gateway
-from gateway.profiles.state import get_profile
-from gateway.registry.members import ConnectionMembers
+from gateway.profiles.state import describe_profile
+from gateway.registry.connection import ConnectionMembers
 from gateway.terminal import (
     fail,
     find_id,
@@ -50,9 +51,6 @@ from gateway.terminal import (
 
 Model = TypeVar("Model", bound=BaseModel)
 Act = Callable[[Gateway, Operator], Awaitable[Answer]]
-
-_LARGEST = 64 * 1024
-"""Bytes of a file at most: the API's limit."""
 
 _STEPS: Mapping[str, tuple[type[Body], Callable[..., Awaitable[Change]]]] = {
     "approve": (ApprovalBody, lifecycle.approve_change),
@@ -134,7 +132,9 @@ class ChangeCommands(ReadCommands):
                 shown = (await lifecycle.get_change(gateway, found)).diff_hash
                 members["diff_hash"] = find_id(typed, [shown] if shown else [])
                 if len(typed) < len(shown) and members["diff_hash"] != shown:
-                    fail(f"diff_hash: {typed} is another change's: read gateway profiles show {change} again")
+                    fail(
+                        f"diff_hash: {typed} is not this change's: read gateway profiles show {change} again"
+                    )
             given = _parse(body, members, gateway).model_dump()
             return shape_change(await use_case(gateway, by, found, *given.values()))
 
@@ -146,7 +146,7 @@ class ChangeCommands(ReadCommands):
         async def act(gateway: Gateway, by: Operator) -> Answer:
             why = _parse(ReasonBody, {"reason": reason}, gateway).reason
             await lifecycle.suspend_profile(gateway, by, profile, why)
-            return shape_profile(await get_profile(gateway, profile))
+            return ProfileAnswer.model_validate(await describe_profile(gateway, profile))
 
         found = self._act(act)
         if self.as_json:
@@ -185,20 +185,20 @@ async def _propose(gateway: Gateway, by: Operator, *, members: Mapping[str, Any]
 
 
 async def _propose_issued(gateway: Gateway, by: Operator, *, text: str, key: ECKey | None) -> Answer:
-    issued = await open_issued(gateway, text, issuer_key=key)
+    members, application = await open_issued(gateway, text, issuer_key=key)
+    thumbprint = None if key is None else key.thumbprint()
     change = await propose_revision(
-        gateway,
-        by,
-        Profile.OFFICIAL,
-        issued.members,
-        application=issued.application,
-        issuer_key=issued.issuer_key,
+        gateway, by, Profile.OFFICIAL, members, application=application, issuer_key=thumbprint
     )
     return shape_change(change)
 
 
 def _parse(model: type[Model], members: Mapping[str, Any], gateway: Gateway) -> Model:
     return parse_members(model, dict(members), on=today(gateway.deps.clock))
+
+
+_TEXTS = frozenset({"c06_secret", "ngsp_key", "ngsp_secret", "client_certificate", "client_key"})
+"""Members of a revision that are text, and usually come from a file."""
 
 
 def read_revision_file(path: Path) -> dict[str, Any]:
@@ -227,9 +227,11 @@ def _fetch(value: Any, name: str, folder: Path) -> Any:
     if value == {"stdin": True}:
         if sys.stdin.isatty():
             return typer.prompt(name, hide_input=True, err=True)
-        if line := _decode(sys.stdin.buffer.readline(_LARGEST), f"{name}: standard input").strip():
+        if line := _decode(sys.stdin.buffer.readline(LARGEST), f"{name}: standard input").strip():
             return line
         raise SettingInvalid(f"{name}: a line on standard input is expected")
+    if name in _TEXTS:
+        raise SettingInvalid(f"{name}: text, {{file = PATH}} or {{stdin = true}} is expected")
     return {inner: _fetch(each, f"{name}.{inner}", folder) for inner, each in value.items()}
 
 
@@ -246,14 +248,12 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 def _read_text(path: Path, name: str) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:  # a ValueError for a name with a NUL
-        why = getattr(error, "strerror", None) or "no file's name"
+        content = read_bounded(path)
+    except FileTooLarge:
+        raise SettingInvalid(f"{name}: {path} is over 64 KiB") from None
+    except OSError as error:
         whose = "" if name == str(path) else f"{name}: "
-        raise SettingInvalid(f"{whose}{path}: can't be read ({why})") from None
-    if len(content) > _LARGEST:
-        raise SettingInvalid(f"{name}: {path} is over 64 KiB")
+        raise SettingInvalid(f"{whose}{path}: can't be read ({error.strerror})") from None
     return _decode(content, f"{name}: {path}")
 
 

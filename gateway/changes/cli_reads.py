@@ -17,13 +17,12 @@ from gateway.changes import store
 from gateway.changes.responses import (
     shape_change,
     shape_one,
-    shape_profile,
     shape_revision,
     summarise_preflight,
 )
 from gateway.clock import today
 from gateway.errors.requests import NotFound
-from gateway.profiles.state import get_profile
+from gateway.profiles.state import describe_profile
 from gateway.terminal import (
     COLUMNS,
     OpenGateway,
@@ -55,7 +54,7 @@ class ReadCommands:
         """Print both profiles; needs no sign-in."""
 
         async def read(gateway: Gateway) -> list[dict[str, Any]]:
-            return [dump(shape_profile(await get_profile(gateway, profile))) for profile in gateway.places]
+            return [await describe_profile(gateway, profile) for profile in gateway.places]
 
         found = run_in_gateway(self.open_gateway, read)
         if self.as_json:
@@ -73,13 +72,13 @@ class ReadCommands:
 
     def show_profile(self, profile: Profile) -> None:
         """Print one profile with its revisions."""
-        from gateway.changes.lifecycle import list_revisions  # noqa: PLC0415 - loads the libraries for HTTP
 
         async def read(gateway: Gateway) -> dict[str, Any]:
             on = today(gateway.deps.clock)
-            found = await list_revisions(gateway, profile)
+            async with gateway.deps.database.read() as transaction:
+                found = await store.list_revisions(transaction, profile)
             revisions = [dump(shape_revision(revision, state, on=on)) for revision, state in found]
-            return dump(shape_profile(await get_profile(gateway, profile))) | {"revisions": revisions}
+            return await describe_profile(gateway, profile) | {"revisions": revisions}
 
         found = run_in_gateway(self.open_gateway, read)
         if self.as_json:

@@ -1,4 +1,4 @@
-"""What every kind of change has: how it is drafted, compared, checked and applied. The table of the kinds is in kinds.py."""
+"""What every kind of change has: how it is drafted, compared, checked and applied."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

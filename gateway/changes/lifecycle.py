@@ -7,27 +7,24 @@ only one succeeds (docs/decisions/0057). In an emergency one person may suspend;
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
-from gateway.audit.model import LOCAL, AuditEntry, Kind
+from gateway.audit.model import LOCAL, AuditEntry, act_entry
 from gateway.changes import rules, store
 from gateway.changes.kind import PreflightOptions
-from gateway.changes.kinds import KINDS
 from gateway.changes.model import Change, ChangeKind, ChangeState, change_entry, hash_diff
-from gateway.changes.preflight_budget import begin_run
-from gateway.changes.rules import refusals_recorded
+from gateway.changes.propose import KINDS
+from gateway.changes.rules import begin_run, refusals_recorded
 from gateway.errors.operators import DiffChanged, StateWrong
 from gateway.errors.requests import NotFound
 from gateway.identifiers import Profile
 from gateway.operators.model import Operator
-from gateway.operators.two_people import record_two_people
-from gateway.operators.use_cases import confirm_operator
+from gateway.operators.use_cases import confirm_operator, record_two_people
 from gateway.preflight.report import Preflight
-from gateway.profiles import store as profiles
-from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway
-from gateway.profiles.revisions import Revision, Suspension
-from gateway.profiles.store import open_revision, read_state
-from gateway.profiles.switching import new_act_entry, return_to_former, suspend
+from gateway.profiles.places import refresh
+from gateway.profiles.revisions import Suspension
+from gateway.profiles.store import open_revision, read_state, return_to_former, suspend
 from gateway.storage.database import Transaction
 
 
@@ -46,7 +43,7 @@ async def suspend_profile(gateway: Gateway, by: Operator, profile: Profile, reas
         now = gateway.deps.clock.now()
         suspension = Suspension(at=now, by=by.name, reason=reason or "suspended by hand")
         await suspend(transaction, profile, suspension)
-        return [new_act_entry(Kind.OPERATOR, profile, "profile_suspended", at=now, actor=by.name)], None
+        return [act_entry("profile_suspended", at=now, actor=by.name, profile=profile)], None
 
     async with refusals_recorded(gateway, by, "suspend", profile=profile):
         await gateway.deps.audit.commit(decide)
@@ -133,7 +130,7 @@ async def activate_change(gateway: Gateway, by: Operator, change_id: str) -> Cha
             state=ChangeState.CONFIRMED if watch is None else ChangeState.ACTIVE,
             activated_by=by.name,
             activated_at=now,
-            watch_until=None if watch is None else now + watch.window,
+            watch_until=None if watch is None else now + timedelta(seconds=watch.seconds),
             shown_once=shown or {},
         )
         return after, "change_activated"
@@ -206,17 +203,6 @@ async def list_changes(gateway: Gateway, profile: Profile | None = None) -> Sequ
     """Return the changes of a profile, or all, the newest first."""
     async with gateway.deps.database.read() as transaction:
         return await store.list_changes(transaction, profile=profile)
-
-
-async def list_revisions(gateway: Gateway, profile: Profile) -> list[tuple[Revision, str]]:
-    """Return a profile's revisions, the oldest first, each with its state: `active`, `former`, else its change's."""
-    async with gateway.deps.database.read() as transaction:
-        state = await read_state(transaction, profile)
-        found = await profiles.list_revisions(transaction, profile)
-        changes = await store.list_changes(transaction, profile=profile)
-    states = {change.revision: change.state.value for change in reversed(changes)}
-    states |= {state.former: "former", state.active: "active"}
-    return [(revision, states.get(revision.number, "retired")) for revision in found]
 
 
 async def _get(transaction: Transaction, change_id: str) -> Change:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import AuditEntry, Kind, act_entry
 from gateway.audit.state import write_canonical
 from gateway.identifiers import Profile
 from gateway.preflight.report import Preflight
@@ -65,10 +65,6 @@ class DiffLine:
     member: str
     before: Any
     after: Any
-
-    def shown(self) -> dict[str, Any]:
-        """Return the line as the API and the commands show it."""
-        return {"member": self.member, "from": self.before, "to": self.after}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +136,8 @@ def hash_diff(change: str, profile: Profile | None, diff: Sequence[DiffLine]) ->
 
 def change_entry(change: Change, outcome: str, *, at: datetime, actor: str) -> AuditEntry:
     """Return the audit row of a step of a change; `act` is the change's id, which joins its rows."""
-    return AuditEntry(
-        at=at,
-        kind=Kind.OPERATOR,
-        profile=change.profile,
-        act=change.id,
-        outcome=f"{outcome}:{change.kind.value}:{change.diff_hash[:16]}",
-        actor=actor,
-    )
+    outcome = f"{outcome}:{change.kind.value}:{change.diff_hash[:16]}"
+    return act_entry(outcome, at=at, actor=actor, profile=change.profile, kind=Kind.OPERATOR, act=change.id)
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[DiffLine, ...]:

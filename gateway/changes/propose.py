@@ -11,22 +11,42 @@ from typing import Any
 from gateway.applications import store as applications
 from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import rules, store
-from gateway.changes.kinds import KINDS
+from gateway.changes.account_kinds import (
+    AddOfficers,
+    ChangeRights,
+    PromoteAccount,
+    ResumeAccount,
+    RotateAccount,
+)
+from gateway.changes.kind import KindOfChange
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState, change_entry
+from gateway.changes.operator_kind import ChangeOperator
+from gateway.changes.profile_kinds import ActivateRevision, ResumeProfile, SetPolicy
 from gateway.changes.requests import ProposalBody
-from gateway.changes.rules import invalid_member, refusals_recorded
-from gateway.errors import FieldError
+from gateway.changes.rules import refusals_recorded
 from gateway.errors.operators import SettingInvalid, StateWrong
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import Profile, new_identifier
 from gateway.operators.model import Operator
 from gateway.operators.use_cases import confirm_operator
 from gateway.profiles import store as profiles
-from gateway.profiles.connections import check_connection
 from gateway.profiles.model import Gateway
+from gateway.profiles.places import check_connection
 from gateway.profiles.revisions import Revision, StatedVolume
-from gateway.registry.members import ConnectionMembers
+from gateway.registry.connection import ConnectionMembers
 from gateway.storage.database import Transaction
+
+KINDS: Mapping[ChangeKind, KindOfChange] = {
+    ChangeKind.ACTIVATE_REVISION: ActivateRevision(),
+    ChangeKind.SET_POLICY: SetPolicy(),
+    ChangeKind.RESUME_PROFILE: ResumeProfile(),
+    ChangeKind.OPERATOR: ChangeOperator(),
+    ChangeKind.PROMOTE_ACCOUNT: PromoteAccount(),
+    ChangeKind.ROTATE_ACCOUNT: RotateAccount(),
+    ChangeKind.ACCOUNT_OFFICERS: AddOfficers(),
+    ChangeKind.ACCOUNT_RIGHTS: ChangeRights(),
+    ChangeKind.RESUME_ACCOUNT: ResumeAccount(),
+}
 
 Document = Callable[[Transaction], Awaitable[Mapping[str, Any]]]
 """Stores what belongs to a proposal, such as a revision, and returns the document."""
@@ -38,11 +58,11 @@ async def propose_body(gateway: Gateway, by: Operator, body: ProposalBody) -> Ch
     kind = KINDS[name]
     if name is ChangeKind.ACTIVATE_REVISION and profile and body.revision:
         return await propose_revision(gateway, by, profile, body.revision, application=body.application)
-
-    async def draft(transaction: Transaction) -> Mapping[str, Any]:
-        return await kind.draft(transaction, gateway, body)
-
-    return await _propose(gateway, by, name, Profile.OFFICIAL if kind.official else profile, draft)
+    if kind.official:
+        profile = Profile.OFFICIAL
+    return await _propose(
+        gateway, by, name, profile, lambda transaction: kind.draft(transaction, gateway, body)
+    )
 
 
 async def propose_revision(
@@ -64,9 +84,7 @@ async def propose_revision(
             here, or it is of another profile.
     """
     if missing := members.missing():
-        errors = (
-            FieldError(field=f"revision.{name}", code="missing", detail="is expected") for name in missing
-        )
+        errors = (RequestInvalid.about(f"revision.{name}", "this member is required") for name in missing)
         raise RequestInvalid(tuple(errors))
     now = gateway.deps.clock.now()
     wanted = Revision(profile=profile, number=0, members=members, proposed_by=by.name, proposed_at=now)
@@ -74,7 +92,7 @@ async def propose_revision(
         await check_connection(gateway.clients, wanted.connection(gateway.settings))
     except SettingInvalid as error:
         member, _, expected = error.reason.partition(":")
-        raise invalid_member(f"revision.{member}", expected.strip() or error.reason, code="invalid") from None
+        raise RequestInvalid.of(f"revision.{member}", expected.strip() or error.reason) from None
 
     async def draft(transaction: Transaction) -> Mapping[str, Any]:
         named = {} if issuer_key is None else {"issuer_key": issuer_key}
@@ -151,9 +169,15 @@ async def _insert(
     )
     change = replace(change, diff=await KINDS[kind].diff(transaction, gateway, change))
     if not change.diff:
-        raise StateWrong("the proposal would change nothing")
+        raise StateWrong(_say_nothing_changes(change))
     await store.insert_change(transaction, change)
     return change, change_entry(change, "change_proposed", at=now, actor=proposer)
+
+
+def _say_nothing_changes(change: Change) -> str:
+    if change.kind is ChangeKind.RESUME_PROFILE and change.profile is not None:
+        return f"{change.profile} is not suspended: there is nothing to resume"
+    return "the proposal would change nothing: all of it is so already"
 
 
 async def _find_stated(transaction: Transaction, profile: Profile, application: str) -> StatedVolume | None:
@@ -164,9 +188,7 @@ async def _find_stated(transaction: Transaction, profile: Profile, application: 
     """
     found = await applications.find_application(transaction, application)
     if found is None or profile is not Profile.OFFICIAL:
-        raise invalid_member(
-            "application", "the hash of a bundle that was made here, for official", code="unknown"
-        )
+        raise RequestInvalid.of("application", "the hash of a bundle that was made here, for official")
     if not found.rate_per_second or not found.rate_per_day:
         return None
-    return StatedVolume.of_rate(per_second=found.rate_per_second, per_day=found.rate_per_day)
+    return StatedVolume(hour=min(found.rate_per_second * 3600, found.rate_per_day), day=found.rate_per_day)

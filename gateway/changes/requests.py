@@ -14,7 +14,7 @@ from gateway.edge.requests import Body
 from gateway.identifiers import parse_line
 from gateway.operators.model import NAME
 from gateway.profiles.revisions import PolicyChange
-from gateway.registry.members import ConnectionMembers
+from gateway.registry.connection import ConnectionMembers
 
 
 def _check_client_ids(found: object) -> object:
@@ -28,8 +28,16 @@ Officer = Annotated[str, Field(pattern=f"^{OFFICER.pattern}$")]
 ProfileText = Literal["sandbox", "official"]
 RoleText = Literal["viewer", "proposer", "approver", "data_protection", "admin"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-LineText = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(parse_line)]
-Reason = Annotated[LineText | None, Field(max_length=400)]
+_Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(parse_line)
+]
+_Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=400), AfterValidator(parse_line)
+]
+Reason = (
+    Annotated[str, StringConstraints(strip_whitespace=True, max_length=400), AfterValidator(parse_line)]
+    | None
+)
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Volume = Annotated[int, Field(ge=1, le=100_000_000)]
 _CLIENT_ID = r"^acc_[a-z2-7]{25}$"
@@ -91,8 +99,8 @@ class PolicyBody(Body):
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: Annotated[int, Field(ge=1, le=86400)] | None = None
     budgets: BudgetsBody | None = None
-    legal_basis: Annotated[LineText, Field(min_length=3, max_length=400)] | None = None
-    reason: Annotated[LineText, Field(min_length=3, max_length=400)] | None = None
+    legal_basis: _Text | None = None
+    reason: _Text | None = None
     watch: WatchBody | None = None
 
     def parse(self) -> PolicyChange:
@@ -132,7 +140,7 @@ class ProposalBody(Body):
     role: RoleText | None = None
     client_id: ClientIdText | None = None
     public_key: Annotated[dict[str, Any], Field(description="A public JWK, or a JWK Set.")] | None = None
-    account_name: Annotated[LineText, Field(min_length=1, max_length=200)] | None = None
+    account_name: _Name | None = None
     authorization_details: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=20)] | None = None
     scopes: Annotated[list[str], Field(min_length=1, max_length=5)] | None = None
     officers: Annotated[list[Officer], Field(max_length=500)] | None = None

@@ -1,7 +1,6 @@
 """The answers to operators about changes and profiles; a secret is shown only as `(sealed)`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -10,7 +9,6 @@ from gateway.clock import rfc3339
 from gateway.edge.responses import Answer, Instant
 from gateway.preflight.report import Preflight
 from gateway.profiles.revisions import Revision, masked
-from gateway.profiles.state import ProfileView
 
 
 class CheckAnswer(Answer):
@@ -130,7 +128,7 @@ def shape_change(change: Change) -> ChangeAnswer:
     members = {
         "profile": change.profile.value if change.profile else None,
         "application": change.document.get("application"),
-        "diff": [line.shown() for line in change.diff],
+        "diff": [{"member": each.member, "from": each.before, "to": each.after} for each in change.diff],
         "preflight_passed": change.preflight.passed if change.preflight else None,
     }
     for name in ChangeAnswer.model_fields.keys() - members.keys():
@@ -143,63 +141,20 @@ def shape_change(change: Change) -> ChangeAnswer:
 
 def shape_one(change: Change) -> OneChangeAnswer:
     """Return a change with the lines of its last preflight."""
-    checks = _shape_checks(change.preflight) if change.preflight else None
+    checks = [CheckAnswer.of(each) for each in change.preflight.checks] if change.preflight else None
     return OneChangeAnswer(**shape_change(change).model_dump(exclude_unset=True), checks=checks)
 
 
 def shape_preflight(change: Change, found: Preflight) -> PreflightAnswer:
     """Return every line of a preflight."""
-    checks = _shape_checks(found)
-    return PreflightAnswer(passed=found.passed, checks=checks, state=change.state, diff_hash=change.diff_hash)
-
-
-def _shape_checks(found: Preflight) -> list[CheckAnswer]:
-    return [CheckAnswer(**asdict(check)) for check in found.checks]
+    checks = [CheckAnswer.of(each) for each in found.checks]
+    return PreflightAnswer.of(change, passed=found.passed, checks=checks)
 
 
 def shape_revision(revision: Revision, state: str, *, on: date) -> RevisionAnswer:
     """Return a revision without its secrets."""
-    return RevisionAnswer(
-        profile=revision.profile.value,
-        number=revision.number,
-        state=state,
-        members=masked(revision.members),
-        days_left=revision.days_left(on),
-        proposed_by=revision.proposed_by,
-        proposed_at=rfc3339(revision.proposed_at),
-    )
-
-
-def shape_profile(view: ProfileView) -> ProfileAnswer:
-    """Return the state of a profile."""
-    state, suspension = view.state, view.state.suspension
-    members = view.place.revision.members if view.place.revision else None
-    alarms = [
-        EnquiryAlarmAnswer(
-            client_id=alarm.client_id,
-            budget=alarm.budget,
-            used=alarm.used,
-            limit=alarm.most,
-            raised_at=rfc3339(alarm.raised_at),
-        )
-        for alarm in view.alarms
-    ]
-    return ProfileAnswer(
-        profile=view.place.profile.value,
-        state=view.status.value,
-        active=state.active,
-        former=state.former,
-        registry_url=members.registry_url if members else None,
-        dialect=members.dialect.value if members else None,
-        days_left=view.days_left,
-        warning=view.warning,
-        enquiry_alarms=alarms,
-        suspended_at=rfc3339(suspension.at) if suspension else None,
-        suspended_by=suspension.by if suspension else None,
-        reason=suspension.reason if suspension else None,
-        policy=asdict(view.place.policy),
-        epoch=view.epoch,
-    )
+    days_left = revision.days_left(on)
+    return RevisionAnswer.of(revision, state=state, members=masked(revision.members), days_left=days_left)
 
 
 def summarise_preflight(change: Mapping[str, Any], now: datetime) -> list[str]:

@@ -13,7 +13,10 @@ import sqlalchemy as sa
 from gateway.changes.model import Change, ChangeKind, ChangeState, DiffLine
 from gateway.identifiers import Profile
 from gateway.preflight.report import Preflight, PreflightCheck
+from gateway.profiles import store as profiles
+from gateway.profiles.revisions import Revision
 from gateway.storage.database import Instant, Transaction, metadata
+from gateway.storage.driver import reading_row, refuse_bytes
 
 preflight_runs = sa.Table(
     "preflight_runs",
@@ -171,7 +174,8 @@ async def renew_rollback_lease(transaction: Transaction, change: Change, *, unti
 
 async def find_change(transaction: Transaction, change: str) -> Change | None:
     """Return a change by its id."""
-    row = (await transaction.execute(sa.select(changes).where(changes.c.id == change))).one_or_none()
+    with reading_row(f"changes/{change}"):
+        row = (await transaction.execute(sa.select(changes).where(changes.c.id == change))).one_or_none()
     return None if row is None else _change(row)
 
 
@@ -182,7 +186,11 @@ async def list_changes(
     states: Collection[ChangeState] = (),
     expired_at: datetime | None = None,
 ) -> Sequence[Change]:
-    """Return changes, the newest first; if given, only of one profile, in some states, expired at a time."""
+    """Return changes, the newest first; if given, only of one profile, in some states, expired at a time.
+
+    Raises:
+        RowUnreadable
+    """
     query = sa.select(changes).order_by(changes.c.proposed_at.desc(), changes.c.id)
     if profile is not None:
         query = query.where(changes.c.profile == profile.value)
@@ -190,7 +198,9 @@ async def list_changes(
         query = query.where(changes.c.state.in_(sorted(state.value for state in states)))
     if expired_at is not None:
         query = query.where(changes.c.expires_at <= expired_at)
-    return [_change(row) for row in await transaction.execute(query)]
+    with reading_row("changes"):
+        rows = (await transaction.execute(query)).all()
+    return [_change(row) for row in rows]
 
 
 def _row(change: Change) -> dict[str, object]:
@@ -210,18 +220,30 @@ def _text(value: object) -> str:
 
 def _change(row: sa.Row[tuple[object, ...]]) -> Change:
     members = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    preflight = json.loads(row.preflight) if row.preflight else None
-    if preflight is not None:
-        checks = tuple(PreflightCheck(**check) for check in preflight["checks"])
-        preflight = Preflight(**preflight | {"checks": checks})
-    return Change(
-        **members
-        | {
-            "kind": ChangeKind(row.kind),
-            "profile": Profile(row.profile) if row.profile else None,
-            "state": ChangeState(row.state),
-            "document": json.loads(row.document),
-            "diff": tuple(DiffLine(**line) for line in json.loads(row.diff)),
-            "preflight": preflight,
-        }
-    )
+    with reading_row(f"changes/{row.id}"):
+        refuse_bytes(members.values())
+        preflight = json.loads(row.preflight) if row.preflight else None
+        if preflight is not None:
+            checks = tuple(PreflightCheck(**check) for check in preflight["checks"])
+            preflight = Preflight(**preflight | {"checks": checks})
+        return Change(
+            **members
+            | {
+                "kind": ChangeKind(row.kind),
+                "profile": Profile(row.profile) if row.profile else None,
+                "state": ChangeState(row.state),
+                "document": dict(json.loads(row.document)),
+                "diff": tuple(DiffLine(**line) for line in json.loads(row.diff)),
+                "preflight": preflight,
+            }
+        )
+
+
+async def list_revisions(transaction: Transaction, profile: Profile) -> list[tuple[Revision, str]]:
+    """Return a profile's revisions, the oldest first, each with its state: `active`, `former`, else its change's."""
+    state = await profiles.read_state(transaction, profile)
+    found = await profiles.list_revisions(transaction, profile)
+    changes = await list_changes(transaction, profile=profile)
+    states = {change.revision: change.state.value for change in reversed(changes)}
+    states |= {state.former: "former", state.active: "active"}
+    return [(revision, states.get(revision.number, "retired")) for revision in found]

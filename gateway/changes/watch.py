@@ -23,19 +23,17 @@ from gateway.changes import store
 from gateway.changes.kind import PreflightOptions
 from gateway.changes.lifecycle import roll_back_to_former
 from gateway.changes.model import OPEN, Change, ChangeState, change_entry
-from gateway.changes.preflight_budget import GATEWAY_ACTOR
-from gateway.changes.revision_kind import preflight_revision
+from gateway.changes.profile_kinds import preflight_revision
 from gateway.changes.store import WatchCounter, read_counters, write_counter
 from gateway.errors import GatewayError
 from gateway.errors.operators import StateWrong
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.profiles import store as profiles
-from gateway.profiles.epochs import refresh
 from gateway.profiles.model import Gateway, Place, Watch
+from gateway.profiles.places import refresh
 from gateway.profiles.revisions import Suspension
-from gateway.profiles.state import find_registry_client
-from gateway.profiles.switching import suspend
+from gateway.profiles.store import suspend
 from gateway.registry.client import RegistryClient
 from gateway.storage.database import Transaction
 
@@ -44,6 +42,9 @@ IDLE_SECONDS = 5.0
 """How often the changes are read while nothing is watched and the epoch is the same."""
 LEASE = timedelta(seconds=10)
 """How long only one worker may roll back a change; it renews the lease while it works."""
+
+GATEWAY_ACTOR = "gateway"
+"""The actor of what the gateway does without an operator."""
 
 _RENEW_SECONDS = 2.0
 
@@ -56,8 +57,8 @@ async def _count(gateway: Gateway, change: Change, place: Place) -> WatchCounter
     """Return the counts of all workers under a change's revision; stores this worker's newest counts."""
     async with gateway.deps.database.read() as transaction:
         stored = await read_counters(transaction, change.id)
-    own = find_registry_client(place)
-    if own is not None and place.client is not None and place.client.connection.revision == change.revision:
+    own = place.client
+    if own is not None and own.connection.revision == change.revision:
         newest = _counter_of(own)
         if stored.get(own.id, WatchCounter()) != newest:
             # Under the audit's lock, like all writes of this folder.

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from gateway.changes import lifecycle
+from gateway.changes import lifecycle, store
 from gateway.changes.kind import PreflightOptions
 from gateway.changes.propose import propose_body
 from gateway.changes.requests import ApprovalBody, PreflightBody, ProposalBody, ReasonBody
@@ -24,7 +24,6 @@ from gateway.changes.responses import (
     shape_change,
     shape_one,
     shape_preflight,
-    shape_profile,
     shape_revision,
 )
 from gateway.clock import today
@@ -38,12 +37,11 @@ from gateway.errors.operators import (
     SameOperator,
     StateWrong,
 )
-from gateway.errors.registry import StoreUnavailable
-from gateway.errors.requests import NotFound
+from gateway.errors.requests import NotFound, StoreUnavailable
 from gateway.identifiers import Profile
 from gateway.oauth.web import gateway_of
 from gateway.operators.web import PREFIX, AnyOperator
-from gateway.profiles.state import get_profile
+from gateway.profiles.state import describe_profile
 
 Acceptable = Annotated[None, Depends(check_acceptable)]
 NoBody = Annotated[None, Depends(check_empty)]
@@ -85,15 +83,17 @@ def build_router() -> APIRouter:
 
 async def _list_profiles(request: Request, _caller: AnyOperator, _acceptable: Acceptable) -> Response:
     gateway = gateway_of(request)
-    found = [shape_profile(await get_profile(gateway, profile)) for profile in gateway.places]
-    return respond(ProfilesAnswer(profiles=found))
+    found = [await describe_profile(gateway, profile) for profile in gateway.places]
+    return respond(ProfilesAnswer.model_validate({"profiles": found}))
 
 
 async def _list_revisions(
     request: Request, _caller: AnyOperator, _acceptable: Acceptable, profile: str
 ) -> Response:
     gateway = gateway_of(request)
-    on, found = today(gateway.deps.clock), await lifecycle.list_revisions(gateway, _parse_profile(profile))
+    async with gateway.deps.database.read() as transaction:
+        found = await store.list_revisions(transaction, _parse_profile(profile))
+    on = today(gateway.deps.clock)
     return respond(
         RevisionsAnswer(revisions=[shape_revision(revision, state, on=on) for revision, state in found])
     )
@@ -157,7 +157,7 @@ async def _rollback_change(request: Request, caller: AnyOperator, change: str, b
 async def _suspend_profile(request: Request, caller: AnyOperator, profile: str, body: Reason) -> Response:
     gateway, named = gateway_of(request), _parse_profile(profile)
     await lifecycle.suspend_profile(gateway, caller, named, body.reason)
-    return respond(shape_profile(await get_profile(gateway, named)))
+    return respond(ProfileAnswer.model_validate(await describe_profile(gateway, named)))
 
 
 def _parse_profile(text: str) -> Profile:

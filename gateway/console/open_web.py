@@ -1,16 +1,20 @@
-"""Pages without authentication: `/`, `/docs`, `/openapi.json`, `/problems/` and `/problems/{code}`."""
+"""Pages without authentication: `/`, `/docs`, `/openapi.json`, `/problems/` and `/problems/{code}`.
+
+`/docs` shows the calls of the OpenAPI document, `/problems/` the problems, each with an example.
+"""
 
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.console.calls import ShownProblem, list_calls, list_problems
 from gateway.console.responses import (
     FONTS,
     HEADERS,
@@ -20,10 +24,212 @@ from gateway.console.responses import (
     read_fonts,
     render,
 )
+from gateway.edge.problem_answers import field_members, problem_members
+from gateway.edge.problems import PROBLEMS, Problem
 from gateway.edge.responses import add_route
+from gateway.errors import FieldError
 from gateway.errors.requests import NotFound
 
+_ORDER = ("token", "oauth2", "procedures", "me", "verifications", "prefills", "discrepancies", "receipts", "evaluations",
+          "ledger", "audit", "sessions", "profiles", "changes", "operators", "reports")  # fmt: skip
+"""The order of a reader's calls: as a newcomer needs them. Others follow."""
+
+
+_SHARED = ("profile", "X-Request-Id", "DPoP")
+"""Parameters of several calls: a reader's section shows them once."""
+
+_MOST_VALUES = 8
+"""A parameter with more values, such as a problem's code, is shown without them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownParameter:
+    """One parameter. `place` is path, query or header; `values` are the only ones, and may be empty, as `default` may."""
+
+    name: str
+    place: str
+    required: bool
+    values: tuple[str, ...]
+    default: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCall:
+    """One operation. `example` is a body, `scope` what a token needs; both may be empty. `statuses`: status, what it
+    means, and an example of the answer, empty for a problem (`/problems/` has them)."""
+
+    anchor: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    parameters: tuple[ShownParameter, ...]
+    media_type: str
+    example: str
+    scope: str
+    statuses: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownProblem:
+    """One problem with an answer as a caller gets it."""
+
+    code: str
+    problem: Problem
+    example: str
+
+
+_PLAIN: Mapping[str, Any] = {"integer": 1, "number": 1, "boolean": True, "object": {}}
+
+
+_WRONG: Mapping[str, tuple[str, str]] = {
+    "scope_missing": ("fields", "needs scope prefill"),
+    "procedure_not_granted": ("procedure", "not in the grants"),
+    "subject_role_not_granted": ("subject_role", "not in the grants"),
+    "field_not_granted": ("religion", "not in the grants for this procedure and role"),
+    "officer_not_granted": ("initiated_by.id", "not among the account's officers"),
+    "role_missing": ("role", "needs the role approver"),
+    "request_invalid": ("initiated_by", "this member is required"),
+    "claim_invalid": ("claim.birth_date", "a day that is not in the future"),
+    "field_unknown": ("fields.0", "a field that GET procedures lists"),
+    "field_not_in_procedure": ("blood_type", "this procedure's form has no such field for this role"),
+    "procedure_unknown": ("procedure", "a slug, or a code that is valid today"),
+    "subject_role_unknown": ("subject_role", "one of requester, father, mother"),
+    "receipt_invalid": ("dossier", "not what the receipt was issued for"),
+    "idempotency_conflict": ("Idempotency-Key", "sent before with another body; use a new key"),
+    "preflight_failed": ("preflight", "was not run"),
+}
+"""An error of a field by its problem, as a gateway answers it. The other problems name no field."""
+
+
+def list_problems(base: str) -> tuple[ShownProblem, ...]:
+    """Return every problem, by status."""
+    found = [_shown_problem(kind.code, row, base) for kind, row in PROBLEMS.items()]
+    return tuple(sorted(found, key=lambda each: each.problem.status))
+
+
+def _shown_problem(code: str, row: Problem, base: str) -> ShownProblem:
+    members = problem_members(code, row, base=base, request_id="req_" + "a" * 25)
+    if row.status in {403, 422}:
+        members["errors"] = []
+        if code in _WRONG:
+            field, detail = _WRONG[code]
+            members["errors"] = [field_members(FieldError(field=field, code=code, detail=detail))]
+    return ShownProblem(code=code, problem=row, example=json.dumps(members, ensure_ascii=False, indent=2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderCalls:
+    """A section of the page, for one kind of reader: its calls in order, and the parameters that several of them take."""
+
+    tag: str
+    description: str
+    shared: tuple[ShownParameter, ...]
+    calls: tuple[ShownCall, ...]
+
+
+def list_readers(document: Mapping[str, Any]) -> Iterator[ReaderCalls]:
+    """Yield the section of each kind of reader."""
+    for tag in document["tags"]:
+        calls = [
+            _shown_call(method, path, operation, document["components"])
+            for path, operations in document["paths"].items()
+            for method, operation in operations.items()
+            if operation["tags"] == [tag["name"]]
+        ]
+        shared = {each.name: each for call in calls for each in call.parameters if each.name in _SHARED}
+        yield ReaderCalls(
+            tag=tag["name"],
+            description=tag["description"],
+            shared=tuple(shared[name] for name in _SHARED if name in shared),
+            calls=tuple(sorted(calls, key=_place)),
+        )
+
+
+def _place(call: ShownCall) -> tuple[int, str, str]:
+    parts = call.path.split("/")
+    at = next((index for index, word in enumerate(_ORDER) if word in parts), len(_ORDER))
+    return at, call.path, call.method
+
+
+def _shown_call(
+    method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]
+) -> ShownCall:
+    schemas, shared = components["schemas"], components["responses"]
+    content: dict[str, dict[str, Any]] = operation.get("requestBody", {}).get("content", {})
+    media_type, body = next(iter(content.items()), ("", dict[str, Any]()))
+    example = body.get("example", _sample(body.get("schema", {}), schemas) if body else None)
+    scopes = [scope for each in operation.get("security", ()) for wanted in each.values() for scope in wanted]
+    return ShownCall(
+        anchor=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation.get("summary", ""),
+        description=operation.get("description", ""),
+        parameters=tuple(_shown_parameter(each) for each in operation.get("parameters", ())),
+        media_type=media_type,
+        example=_write_body(media_type, example),
+        scope=scopes[0] if scopes else "",
+        statuses=tuple(
+            _shown_answer(status, shared.get(response.get("$ref", "").rpartition("/")[2], response))
+            for status, response in sorted(operation["responses"].items())
+        ),
+    )
+
+
+def _shown_parameter(parameter: Mapping[str, Any]) -> ShownParameter:
+    values = parameter["schema"].get("enum", ())
+    return ShownParameter(
+        name=parameter["name"],
+        place=parameter["in"],
+        required=parameter["required"],
+        values=tuple(values) if len(values) <= _MOST_VALUES else (),
+        default=str(parameter["schema"].get("default") or ""),
+        description=parameter["description"],
+    )
+
+
+def _shown_answer(status: str, response: Mapping[str, Any]) -> tuple[str, str, str]:
+    for media_type, shown in response.get("content", {}).items():
+        if "example" in shown:
+            return status, response["description"], _write_body(media_type, shown["example"])
+    return status, response["description"], ""
+
+
+def _write_body(media_type: str, example: Any) -> str:
+    if media_type in {"", "application/json"}:
+        return "" if not media_type else json.dumps(example, ensure_ascii=False, indent=2)
+    if isinstance(example, str):
+        return example
+    return urlencode(example)
+
+
+def _sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """Return a value of a schema, with its required members."""
+    if "$ref" in schema:
+        return _sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    given = [schema[name] for name in ("example", "const", "default") if name in schema]
+    given += [*schema.get("examples", ()), *schema.get("enum", ())]
+    ways = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    if given:
+        return given[0]
+    if "properties" in schema:
+        required = schema.get("required", ())
+        return {
+            name: _sample(found, schemas) for name, found in schema["properties"].items() if name in required
+        }
+    if ways:
+        return _sample(ways[0], schemas)
+    if schema.get("type") == "array":
+        return [_sample(schema.get("items", {}), schemas)]
+    return _PLAIN.get(schema.get("type", ""), "…")
+
+
 _PAGE = "text/html; charset=utf-8"
+_NOT_CHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Not changed: `If-None-Match` has the document's ETag"}
+}
 States = Callable[[], Mapping[str, str]]
 Document = Callable[[], dict[str, Any]]
 
@@ -41,9 +247,14 @@ def build_router() -> APIRouter:
     ):
         router.add_api_route(path, page, methods=["GET"], include_in_schema=False)
     router.add_api_route(
-        "/openapi.json", _openapi, methods=["GET"], operation_id="get_document", summary="This document"
+        "/openapi.json",
+        _openapi,
+        methods=["GET"],
+        operation_id="get_document",
+        summary="This document",
+        responses=_NOT_CHANGED,
     )
-    add_route(router, "GET", "/docs", _get_docs, "This document as a page", "text/html")
+    add_route(router, "GET", "/docs", _get_docs, "This document as a page", "text/html", more=_NOT_CHANGED)
     add_route(router, "GET", "/problems/{code}", _get_problem, "What a problem means", "text/html")
     return router
 
@@ -114,7 +325,7 @@ class OpenPages:
     def docs(self) -> "_Written":
         """Return the OpenAPI document as a page."""
         shown = self._document()
-        page = render("docs.html", info=shown["info"], readers=list_calls(shown), problems=self.problems)
+        page = render("docs.html", info=shown["info"], readers=list_readers(shown), problems=self.problems)
         return _Written(bytes(page.body), _PAGE, HEADERS)
 
     @cached_property

@@ -16,8 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console.responses import HEADERS, local_path, render
 from gateway.edge.requests import body_of
 from gateway.errors.operators import LoginInvalid
-from gateway.errors.registry import Overloaded
-from gateway.errors.requests import MediaTypeUnsupported, RateLimited, TokenInvalid
+from gateway.errors.requests import MediaTypeUnsupported, Overloaded, RateLimited, TokenInvalid
 from gateway.oauth.web import gateway_of
 from gateway.operators.model import NAME, Login, Operator
 from gateway.operators.sessions import identify, login, logout

@@ -64,9 +64,9 @@ def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
         as_json: AsJson = False,
     ) -> None:
         """List discrepancies, the newest first, without notes."""
-        from gateway.discrepancies.resolution import list_all
         from gateway.discrepancies.responses import shape_disputed_page
-        from gateway.operators.token_file import operator_of
+        from gateway.discrepancies.use_cases import list_all
+        from gateway.operators.sessions import operator_of
 
         async def read(gateway: Gateway) -> Any:
             page = Page(state=state, limit=limit, after=after)
@@ -83,9 +83,9 @@ def _add_show(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("show", epilog="Example: gateway discrepancies show dis_…")
     def show(discrepancy: DiscrepancyArgument, *, as_json: AsJson = False) -> None:
         """Show a discrepancy with its note; the evidence records who read it."""
-        from gateway.discrepancies.resolution import read_one
         from gateway.discrepancies.responses import shape_disputed
-        from gateway.operators.token_file import operator_of
+        from gateway.discrepancies.use_cases import read_one
+        from gateway.operators.sessions import operator_of
 
         async def read(gateway: Gateway) -> Any:
             by = await operator_of(gateway)
@@ -112,19 +112,19 @@ def _add_resolve(app: typer.Typer, open_gateway: OpenGateway) -> None:
         The portal shows the reason to the citizen. The field is filled from the
         registry again.
         """
-        from gateway.discrepancies.resolution import Resolution, resolve
         from gateway.discrepancies.responses import shape_disputed
-        from gateway.operators.token_file import operator_of
+        from gateway.discrepancies.use_cases import resolve
+        from gateway.operators.sessions import operator_of
 
         if outcome is DiscrepancyState.OPEN:
             raise typer.BadParameter("corrected or rejected", param_hint="--as")
         reason_vi, reason = _read_reasons()
-        resolution = Resolution(state=outcome, reason_vi=reason_vi, reason=reason)
 
         async def end(gateway: Gateway) -> Any:
             by = await operator_of(gateway)
             with _named():
-                found = await resolve(gateway, by, await _find(gateway, discrepancy), resolution)
+                name = await _find(gateway, discrepancy)
+                found = await resolve(gateway, by, name, outcome, reason_vi=reason_vi, reason=reason)
             return shape_disputed(found).model_dump(mode="json")
 
         _print(run_in_gateway(open_gateway, end, dry_run=dry_run, as_json=as_json), as_json=as_json)
@@ -149,7 +149,7 @@ def _named() -> Iterator[None]:
 
 
 def _read_reasons() -> tuple[str, str]:
-    from gateway.discrepancies.resolution import parse_reason
+    from gateway.discrepancies.use_cases import parse_reason
 
     names = ("reason in Vietnamese", "reason in English")
     if sys.stdin.isatty():

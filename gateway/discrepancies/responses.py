@@ -1,16 +1,13 @@
 """The bodies of discrepancies: what a portal files and reads, and what an operator reads and decides."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gateway.clock import rfc3339
-from gateway.discrepancies.resolution import MAX_REASON, Disputed, parse_reason
-from gateway.discrepancies.use_cases import MAX_NOTE, parse_note
+from gateway.discrepancies.use_cases import MAX_NOTE, MAX_REASON, Disputed, parse_note, parse_reason
 from gateway.edge.requests import Body
 from gateway.edge.responses import Answer, DiscrepancyId, Instant, PrefillId, VerificationId
-from gateway.enquiries.model import MAX_PAGE, Discrepancy, DiscrepancyPage, DiscrepancyState, Page
-from gateway.identifiers import Profile
+from gateway.enquiries.model import MAX_PAGE, DiscrepancyPage, DiscrepancyState, Page
 
 
 def _parse_limit(text: object) -> int:
@@ -77,10 +74,6 @@ class OperatorsQuery(DiscrepancyQuery):
         Literal["sandbox", "official"] | None, Field(description="Only those of this profile.")
     ] = None
 
-    def of_profile(self) -> Profile | None:
-        """Return the profile that is asked for, None for both."""
-        return None if self.profile is None else Profile(self.profile)
-
 
 class ResolutionBody(Body):
     """`POST /ops/v1/discrepancies/{discrepancy_id}/resolve`: how it ends, and why, for the citizen."""
@@ -145,33 +138,16 @@ class DisputedWithNoteAnswer(DisputedAnswer):
     note: str | None = Field(description="The portal's note; deleted, so null, once it is resolved.")
 
 
-def shape_filed(found: Discrepancy) -> FiledAnswer:
-    """Return the body of a filed discrepancy."""
-    return FiledAnswer.model_construct(**_filed(found))
-
-
-def shape_discrepancy(found: Discrepancy) -> DiscrepancyAnswer:
-    """Return the body for its portal."""
-    return DiscrepancyAnswer.model_construct(**_filed(found), **_resolved(found))
-
-
-def shape_page(page: DiscrepancyPage) -> DiscrepanciesAnswer:
-    """Return the body of a page for its portal."""
-    found = [shape_discrepancy(each) for each in page.found]
-    return DiscrepanciesAnswer.model_construct(discrepancies=found, next=page.next)
-
-
 def shape_disputed_page(page: DiscrepancyPage) -> DisputedPageAnswer:
     """Return the body of a page for operators."""
-    found = [DisputedAnswer.model_construct(**_for_operators(each)) for each in page.found]
-    return DisputedPageAnswer.model_construct(discrepancies=found, next=page.next)
+    return DisputedPageAnswer.of(page, discrepancies=[DisputedAnswer.of(each) for each in page.found])
 
 
 def shape_disputed(disputed: Disputed) -> DisputedWithNoteAnswer:
     """Return the body of one for an operator."""
     verification = disputed.verification
-    return DisputedWithNoteAnswer.model_construct(
-        **_for_operators(disputed.discrepancy),
+    return DisputedWithNoteAnswer.of(
+        disputed.discrepancy,
         verification=verification.id,
         organisation=verification.organisation,
         procedure=verification.procedure,
@@ -179,30 +155,3 @@ def shape_disputed(disputed: Disputed) -> DisputedWithNoteAnswer:
         subject_role=verification.subject_role,
         note=disputed.note,
     )
-
-
-def _filed(found: Discrepancy) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "prefill": found.prefill,
-        "field": found.field,
-        "state": found.state,
-        "filed_at": rfc3339(found.filed_at),
-    }
-
-
-def _resolved(found: Discrepancy) -> dict[str, Any]:
-    return {
-        "resolved_at": rfc3339(found.resolved_at) if found.resolved_at else None,
-        "reason_vi": found.reason_vi,
-        "reason": found.reason,
-    }
-
-
-def _for_operators(found: Discrepancy) -> dict[str, Any]:
-    own = {
-        "profile": found.profile.value,
-        "client_id": found.client_id,
-        "resolved_by": found.resolved_by,
-    }
-    return _filed(found) | _resolved(found) | own

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from gateway.discrepancies.resolution import ROLES, Resolution, list_all, read_one, resolve
 from gateway.discrepancies.responses import (
     DiscrepanciesAnswer,
     DiscrepancyAnswer,
@@ -17,21 +16,26 @@ from gateway.discrepancies.responses import (
     FiledAnswer,
     OperatorsQuery,
     ResolutionBody,
-    shape_discrepancy,
     shape_disputed,
     shape_disputed_page,
-    shape_filed,
-    shape_page,
 )
-from gateway.discrepancies.use_cases import file_discrepancy, get_own, list_own
+from gateway.discrepancies.use_cases import (
+    ROLES,
+    file_discrepancy,
+    get_own,
+    list_all,
+    list_own,
+    read_one,
+    resolve,
+)
 from gateway.edge.requests import StrictBody, StrictQuery, check_acceptable
 from gateway.edge.responses import add_route, respond
 from gateway.enquiries.call_web import KeyedCall, KeyedChecks, to_kept_answer
 from gateway.enquiries.idempotency_store import KeptAnswer
-from gateway.enquiries.model import DiscrepancyState, Filing
+from gateway.enquiries.model import DiscrepancyState
 from gateway.errors.operators import StateWrong
-from gateway.errors.registry import StoreUnavailable
-from gateway.errors.requests import FieldUnknown, NotFound, RequestInvalid
+from gateway.errors.requests import FieldUnknown, NotFound, RequestInvalid, StoreUnavailable
+from gateway.identifiers import Profile
 from gateway.oauth.web import Call, Checks, gateway_of
 from gateway.operators.model import Operator
 from gateway.operators.web import PREFIX, SignedIn, source_of
@@ -85,11 +89,13 @@ def _build_operators() -> APIRouter:
 async def _file_discrepancy(
     call: Annotated[KeyedCall[DiscrepancyBody], Depends(KeyedChecks("prefill", StrictBody(DiscrepancyBody)))],
 ) -> Response:
-    filing = Filing(prefill=call.body.prefill, field=call.body.field, note=call.body.note)
+    body = call.body
 
     async def make() -> KeptAnswer:
-        found, is_new = await file_discrepancy(call.deps, call.place, call.caller, filing)
-        return to_kept_answer(shape_filed(found), status=201 if is_new else 200)
+        found, is_new = await file_discrepancy(
+            call.deps, call.place, call.caller, prefill=body.prefill, field=body.field, note=body.note
+        )
+        return to_kept_answer(FiledAnswer.of(found), status=201 if is_new else 200)
 
     return await call.answer(make)
 
@@ -98,13 +104,15 @@ async def _list_discrepancies(
     call: Annotated[Call[DiscrepancyQuery], Depends(Checks("prefill", StrictQuery(DiscrepancyQuery)))],
 ) -> Response:
     page = await list_own(call.deps, call.place, call.caller, call.body.to_model())
-    return respond(shape_page(page))
+    found = [DiscrepancyAnswer.of(each) for each in page.found]
+    return respond(DiscrepanciesAnswer.of(page, discrepancies=found))
 
 
 async def _get_discrepancy(
     call: Annotated[Call[None], Depends(Checks("prefill", check_acceptable))], discrepancy_id: str
 ) -> Response:
-    return respond(shape_discrepancy(await get_own(call.deps, call.place, call.caller, discrepancy_id)))
+    found = await get_own(call.deps, call.place, call.caller, discrepancy_id)
+    return respond(DiscrepancyAnswer.of(found))
 
 
 async def _list_all_discrepancies(
@@ -112,9 +120,8 @@ async def _list_all_discrepancies(
     caller: Resolver,
     query: Annotated[OperatorsQuery, Depends(StrictQuery(OperatorsQuery))],
 ) -> Response:
-    page = await list_all(
-        gateway_of(request), caller, query.to_model(), query.of_profile(), source=source_of(request)
-    )
+    profile = None if query.profile is None else Profile(query.profile)
+    page = await list_all(gateway_of(request), caller, query.to_model(), profile, source=source_of(request))
     return respond(shape_disputed_page(page))
 
 
@@ -132,8 +139,13 @@ async def _resolve_discrepancy(
     discrepancy_id: str,
     body: Annotated[ResolutionBody, Depends(StrictBody(ResolutionBody))],
 ) -> Response:
-    resolution = Resolution(
-        state=DiscrepancyState(body.outcome), reason_vi=body.reason_vi, reason=body.reason
+    found = await resolve(
+        gateway_of(request),
+        caller,
+        discrepancy_id,
+        DiscrepancyState(body.outcome),
+        reason_vi=body.reason_vi,
+        reason=body.reason,
+        source=source_of(request),
     )
-    found = await resolve(gateway_of(request), caller, discrepancy_id, resolution, source=source_of(request))
     return respond(shape_disputed(found))

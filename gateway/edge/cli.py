@@ -1,6 +1,7 @@
 """`gateway serve` and `openapi`."""
 
 import json
+import math
 from typing import Annotated
 
 import typer
@@ -40,6 +41,8 @@ def _add_serve(app: typer.Typer, open_gateway: OpenGateway) -> None:
         from gateway.private_files import warn_if_readable
         from gateway.workers import serve
 
+        if math.isnan(drain_seconds):  # it is in every range of Typer's
+            raise typer.BadParameter("nan is no number of seconds", param_hint="--drain-seconds")
         settings = open_gateway.settings(serving=True)
         if settings.master_key_file is not None:
             warn_if_readable(settings.master_key_file)

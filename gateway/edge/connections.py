@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -27,8 +27,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.edge.logs import UVICORN_LOG
 from gateway.edge.problem_answers import problem_response
 from gateway.errors import GatewayError
-from gateway.errors.registry import Overloaded
-from gateway.errors.requests import HeadersTooLarge, HttpInvalid
+from gateway.errors.requests import HeadersTooLarge, HttpInvalid, Overloaded
 from gateway.identifiers import new_identifier
 
 MAX_CONNECTIONS = 4096
@@ -45,6 +44,9 @@ MAX_OUTSIDE_BODY = 64 * 1024
 
 MAX_PIPELINED = 16
 """Limit of the requests that a caller may send on one connection before their answers; each is kept until its turn."""
+
+MAX_HELD = 64 * 1024
+"""Bytes of answers that wait for the end of a turn of the event loop; a long answer may have no such end between its pieces."""
 
 _RESERVED_FILES = 256
 """File descriptors reserved for the store, the registry and the log."""
@@ -133,6 +135,47 @@ class ConnectionLimiter:
             self._closed.clear()
 
 
+class JoinedWrites:
+    """A transport that sends what is written in one turn of the event loop by one system call; the rest is delegated.
+
+    uvicorn writes the head and the body of an answer one after the other, and uvloop sends each write at once.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self.is_closing = transport.is_closing
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send at the end of this turn, or earlier if `MAX_HELD` is reached."""
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= MAX_HELD:
+            self._flush()
+
+    def close(self) -> None:
+        """Close once all is sent."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, without what is held."""
+        self._held.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        held, self._held, self._size = self._held, [], 0
+        if held and not self.is_closing():
+            self._transport.write(b"".join(held))
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol for one connection, under a `ConnectionLimiter`."""
 
@@ -146,7 +189,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         """Accept the connection if the limit allows it."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         if not self._limiter.add(self, now=self.loop.time()):
             self.refuse(Overloaded())
 

@@ -11,7 +11,7 @@ from gateway.background import start_task
 from gateway.deployment import record_probe
 from gateway.edge.problems import Internal
 from gateway.edge.responses import Answer, refuses
-from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import Overloaded, StoreUnavailable
 from gateway.storage.database import Database, Transaction
 from gateway.storage.outages import Cause
 
@@ -120,7 +120,10 @@ class Health:
             self._begun = loop.time()
             self._probe = probe = start_task(self._write(str(int(self._begun))))
         finished, _ = await asyncio.wait({probe}, timeout=PROBE_SECONDS)
-        return probe.result() if finished else self._database.outages.note(Cause.TIMED_OUT, "probe")
+        if finished:
+            return probe.result()
+        cause = Cause.LOCKED if self._database.is_shut_out else Cause.TIMED_OUT
+        return self._database.outages.note(cause, "probe")
 
     async def _write(self, mark: str) -> Overloaded | None:
         try:

@@ -1,7 +1,9 @@
 """The outermost middleware: request ids, limits of head and body, response headers, one log line, unexpected errors.
 
-The body (at most 64 KiB) is read before anything else, so that 413 comes first. A direct route (`direct.py`) is called
-from here, every other path by the application.
+The body (at most 64 KiB) is read before anything else, so that 413 comes first. A direct route is called from here, every other
+path by the application. A route is direct if its endpoint takes only what one `RouteChecks` returns, and its path has no
+parameter but the profile: its exact path is looked up, its checks run, its endpoint answers, and FastAPI's layers are left out.
+FastAPI has the same routes: for the OpenAPI document, and for every other path and method. See docs/decisions/0090.
 
 The trace-id of the caller's `traceparent` (W3C Trace Context) is on every log line of the request. No span is exported,
 and no value that a caller chose is sent to the registry (docs/decisions/0035). A malformed header is ignored, never
@@ -10,21 +12,68 @@ refused; `tracestate` is not read.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.clock import Clock
-from gateway.edge.direct import Serve
 from gateway.edge.forwarded import TrustedProxies
 from gateway.edge.logs import REQUEST_IDS, log_request
 from gateway.edge.metrics import Metrics
 from gateway.edge.problem_answers import problem_response
 from gateway.edge.problems import Internal
+from gateway.edge.requests import RouteChecks
 from gateway.errors import GatewayError
 from gateway.errors.requests import BodySlow, BodyTooLarge, HeadersTooLarge, NotFound
-from gateway.identifiers import OPERATORS, has_long_number, new_request_id
+from gateway.identifiers import OPERATORS, Profile, has_long_number, new_timed_identifier
+
+Respond = Callable[[Request, GatewayError], Response]
+"""Returns the answer to a refused request."""
+
+Serve = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PROFILE = "{profile}"
+
+
+def find_direct_routes(app: FastAPI, respond: Respond) -> dict[tuple[str, str], Serve]:
+    """Return what serves each direct route of an application, by method and path."""
+    found: dict[tuple[str, str], Serve] = {}
+    for context in iter_route_contexts(app.routes):
+        route, path = context.original_route, context.path_format or ""
+        if not isinstance(route, APIRoute) or path.count("{") != 1 or _PROFILE not in path:
+            continue
+        checks = [dependency.call for dependency in route.dependant.dependencies]
+        if len(checks) == 1 and isinstance(checks[0], RouteChecks):
+            for profile in Profile:
+                serve = _serve(app, route, checks[0], profile.value, respond)
+                found |= {
+                    (method, path.replace(_PROFILE, profile.value)): serve for method in route.methods or ()
+                }
+    return found
+
+
+def _serve(app: FastAPI, route: APIRoute, checks: RouteChecks, profile: str, respond: Respond) -> Serve:
+    endpoint, members = route.endpoint, {"app": app, "route": route, "endpoint": route.endpoint}
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.update(members, path_params={"profile": profile})
+        request = Request(scope, receive)
+        try:
+            response = await endpoint(await checks.run(request, profile))
+        except GatewayError as error:
+            response = respond(request, error)
+        except Exception:  # the edge of a route, as FastAPI's own: the middleware logs it
+            await respond(request, Internal())(scope, receive, send)
+            raise
+        await response(scope, receive, send)
+
+    return serve
+
 
 MAX_BODY = 64 * 1024
 MAX_HEADERS = 32 * 1024
@@ -35,6 +84,7 @@ MAX_UNKNOWN_CALLER_LINES = 600
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _LONG_RUN = re.compile(r"[0-9]{9,}")
+_PROFILES = frozenset(Profile)
 _NO_TRACE, _NO_PARENT = "0" * 32, "0" * 16
 
 log = structlog.get_logger("gateway.edge")
@@ -81,13 +131,13 @@ class EdgeMiddleware:
         self._identify(scope)
         if self._metrics is not None:
             self._metrics.under_way.inc()
-        started, status = self._clock.monotonic(), 0
+        started, status, first = self._clock.monotonic(), 0, first_segment(scope["path"])
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._add_headers(message, scope)
+                self._add_headers(message, scope, first)
             await send(message)
 
         try:
@@ -98,14 +148,17 @@ class EdgeMiddleware:
             log.exception("internal")
             if not status:
                 await self._refuse(Internal(), scope, send_with_headers)
-        self._note(scope, status, self._clock.monotonic() - started)
+        finally:
+            if (end_call := scope["state"].get("end_call")) is not None:
+                end_call()
+        self._note(scope, first, status, self._clock.monotonic() - started)
 
     def _identify(self, scope: Scope) -> None:
         """Set the caller's address, the request's id and the caller's own id in the scope, and the ids on the log lines."""
         headers = scope["headers"]
         if self._proxies is not None and (client := scope.get("client")):
             scope["client"] = (self._proxies.find_client(client[0], headers), client[1])
-        ids = {"request_id": new_request_id(self._clock.now())}
+        ids = {"request_id": new_timed_identifier("req", self._clock.now())}
         given, traces = [], []
         for name, value in headers:
             if name == b"x-request-id":
@@ -154,8 +207,7 @@ class EdgeMiddleware:
         response.headers["Connection"] = "close"
         await response(scope, _receive_nothing, send)
 
-    def _add_headers(self, message: Message, scope: Scope) -> None:
-        first = first_segment(scope["path"])
+    def _add_headers(self, message: Message, scope: Scope, first: str) -> None:
         test_data = self._test_data(first)
         headers = [
             *message.get("headers", ()),
@@ -170,14 +222,13 @@ class EdgeMiddleware:
             headers.append((b"x-test-data", b"true"))
         message["headers"] = [*headers, *scope["state"].get("rate_headers", ())]
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, first: str, status: int, seconds: float) -> None:
         """Write one log line of a request, and count it."""
         state, method = scope["state"], scope["method"]
         route = getattr(scope.get("route"), "path", "unmatched")
         if state.get("known") or self._may_log():
-            first = first_segment(scope["path"])
             found = {
-                "profile": first if self._test_data(first) is not None else None,
+                "profile": first if first in _PROFILES else None,
                 "account": state.get("account"),
                 "problem": state.get("problem") or state.get("refused_with"),
             }

@@ -4,7 +4,10 @@ A test compares it with `openapi/gateway.json`. An operation's problems come fro
 from the route itself, and from the checks of every call.
 """
 
+import json
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,32 +15,34 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from gateway.edge.openapi_operations import (
+from gateway.edge.openapi_parts import (
     CLIENT_SECRET,
     HEADERS,
     OPERATOR,
     add_headers,
+    finish_schemas,
     headers_of_caller,
     oauth2_scheme,
     problem_responses,
+    problem_schemas,
     security_of_api,
     security_schemes,
     share_responses,
+    split_alternatives,
 )
-from gateway.edge.openapi_shapes import finish_schemas, problem_schemas, split_alternatives
-from gateway.edge.openapi_words import EVERYBODY, EXAMPLES, OPERATIONS, PATH_WORDS, PORTALS, READERS
+from gateway.edge.openapi_words import EVERYBODY, OPERATIONS, PATH_WORDS, PORTALS, READERS
 from gateway.edge.openapi_words import OPERATORS as OF_OPERATORS
 from gateway.edge.problems import PROBLEMS, Internal
 from gateway.edge.requests import Body, OptionalBody, StrictBody, StrictQuery
 from gateway.edge.responses import REFUSALS, VERIFICATION_ID, CallerCheck, Check, OperatorCheck
 from gateway.errors import GatewayError
-from gateway.errors.registry import StoreUnavailable
 from gateway.errors.requests import (
     BodySlow,
     BodyTooLarge,
     HeadersTooLarge,
     MethodNotAllowed,
     NotFound,
+    StoreUnavailable,
 )
 from gateway.identifiers import OPERATORS, Profile
 
@@ -127,12 +132,33 @@ def _finish_operation(operation: dict[str, Any], route: RouteContext, schemas: d
     elif "requestBody" in operation and at_place:
         # A secret in a header, or an assertion in the form.
         operation["security"] = [{CLIENT_SECRET: []}, {}]
+    _add_examples(operation)
     add_headers(
         operation["responses"],
         at_place=at_place,
         of_operators=path.startswith(_OF_OPERATORS),
         asks_token=bool(callers),
     )
+
+
+def _add_examples(operation: dict[str, Any]) -> None:
+    """Add an example of the body, an empty one where nothing is needed, and of each success."""
+    known = _load_examples().get(operation["operationId"], {})
+    for shown in operation.get("requestBody", {}).get("content", {}).values():
+        shown["example"] = known.get("request", {})
+    for status, response in operation["responses"].items():
+        if status in known:
+            for shown in response["content"].values():
+                shown["example"] = known[status]
+
+
+@cache
+def _load_examples() -> dict[str, dict[str, Any]]:
+    """Return examples by operation id, then `request` or status. The answers are a gateway's beside the mock, shortened."""
+    found: dict[str, dict[str, Any]] = json.loads(
+        resources.files(__package__).joinpath("data/examples.json").read_text(encoding="utf-8")
+    )
+    return found
 
 
 def _reader_of(path: str) -> str:
@@ -169,10 +195,7 @@ def _body(check: StrictBody[Any], schemas: dict[str, Any]) -> dict[str, Any]:
         schemas[check.model.__name__] = schema
         shown = {"$ref": _REF.format(model=check.model.__name__)}
     required = not isinstance(check, OptionalBody)
-    content: dict[str, Any] = {"schema": shown}
-    if (example := EXAMPLES.get(check.model.__name__)) is not None:
-        content["example"] = example
-    return {"required": required, "content": {"application/json": content}}
+    return {"required": required, "content": {"application/json": {"schema": shown}}}
 
 
 def _query(check: StrictQuery[Any]) -> Iterator[dict[str, Any]]:
@@ -182,7 +205,8 @@ def _query(check: StrictQuery[Any]) -> Iterator[dict[str, Any]]:
         if "anyOf" in shown:  # a parameter that may be absent is never null
             shown = next(each for each in shown["anyOf"] if each.get("type") != "null")
         described = {"description": found["description"]} if "description" in found else {}
-        yield {"name": name, "in": "query", "required": False, "schema": shown, **described}
+        required = name in schema.get("required", ())
+        yield {"name": name, "in": "query", "required": required, "schema": shown, **described}
 
 
 def _add_parameters(operation: dict[str, Any], path: str) -> None:

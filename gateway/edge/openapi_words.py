@@ -253,7 +253,7 @@ MEMBERS: Mapping[str, str] = {
 OPERATIONS: Mapping[str, str] = {
     "get_checkpoint": "The last signed checkpoint of the audit as a C2SP note: origin, number of rows, root, signatures. It has hashes only.",
     "get_checkpoint_keys": "The public keys that sign checkpoints, one line each (C2SP vkey), also those that no longer sign.",
-    "get_tile": "A tile of the audit's tree (C2SP tlog-tiles): up to 256 hashes of 32 bytes.",
+    "get_tile": "A tile of the audit's tree (C2SP tlog-tiles): up to 256 hashes of 32 bytes. The example is one hash in base64.",
     "get_latest_checkpoint": "The last signed checkpoint as JSON, with its note.",
     "prove_inclusion": "The hashes that lead from a row's leaf to the root of a tree of `tree_size` rows, by default the last checkpoint's (RFC 9162 §2.1.3).",
     "prove_consistency": "The hashes that show that the tree of `to` rows begins with the tree of `from` rows (RFC 9162 §2.1.4).",
@@ -295,8 +295,8 @@ OPERATIONS: Mapping[str, str] = {
     ),
     "check_receipt": "Whether a receipt of this account is still valid, and if not, why.",
     "show_own_ledger": (
-        "What every organisation asked in this profile about the citizen of the header Citizen-Token; the latest 500 rows. Each "
-        "reading is an audit row, which the ledger shows too (`kind`: `shown`)."
+        "What every organisation asked in this profile about the citizen of the header Citizen-Token; the latest 500 rows, "
+        "of which each organisation has its share. Each reading is an audit row, which the ledger shows too (`kind`: `shown`)."
     ),
     "show_ledger": (
         "What this organisation asked about the citizen of a receipt, with the legal basis of each enquiry."
@@ -370,24 +370,3 @@ READERS: Mapping[str, str] = {
     EVERYBODY: "Open: public keys, metadata, health, this document.",
 }
 """The tags of operations: who reads them."""
-
-_CITIZEN = {"kind": "citizen"}
-_KHAI_SINH = {"procedure": "khai-sinh", "dossier": "HN-2022-000123", "subject_role": "requester"}
-_CLAIM = {"citizen_id": "001090000123", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
-
-EXAMPLES: Mapping[str, Mapping[str, object]] = {
-    "VerificationBody": {**_KHAI_SINH, "claim": _CLAIM, "initiated_by": _CITIZEN},
-    "PrefillBody": {
-        **_KHAI_SINH,
-        "verification": "ver_" + "a" * 25,
-        "fields": ["full_name", "permanent_residence"],
-        "initiated_by": _CITIZEN,
-    },
-    "DiscrepancyBody": {"prefill": "pre_" + "a" * 25, "field": "gender", "note": "Sai giới tính"},
-    "EvaluationBody": {"procedure": "khai-sinh", "subject_role": "father", "fields": ["full_name"]},
-    "LoginBody": {"name": "lan.nguyen", "password": "ba con voi di choi", "totp": "123456"},
-    "ResolutionBody": {"as": "corrected", "reason_vi": "Đã sửa số nhà.", "reason": "It was corrected."},
-    "ApprovalBody": {"diff_hash": "0" * 64},
-    "ProposalBody": {"kind": "resume_profile", "profile": "sandbox"},
-}
-"""An example of a body, by the name of its schema."""

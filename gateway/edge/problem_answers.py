@@ -10,10 +10,11 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from gateway.edge.problems import PROBLEMS, Internal, Problem, find_problem
-from gateway.errors import FieldError, GatewayError, operators, registry, requests
+from gateway.errors import FieldError, GatewayError, operators, requests
 from gateway.errors.validation import in_vietnamese
 
 MEDIA_TYPE = "application/problem+json"
+_DPOP_ALGORITHMS = 'algs="ES256 EdDSA PS256"'
 
 
 def _body(error: GatewayError, *, base: str, request_id: str) -> dict[str, Any]:
@@ -21,11 +22,18 @@ def _body(error: GatewayError, *, base: str, request_id: str) -> dict[str, Any]:
     problem = find_problem(error)
     body = problem_members(error.code, problem, base=base, request_id=request_id)
     if problem.status in {403, 422}:
-        body["errors"] = [_field_error(found) for found in getattr(error, "errors", ())]
-    if isinstance(error, requests.DpopProofInvalid | requests.CitizenTokenInvalid) and error.wrong:
-        body["detail"] += f" Wrong: {error.wrong}."
-        body["detail_vi"] += f" Sai: {error.wrong}."
-    if isinstance(error, registry.RegistryRefused):
+        body["errors"] = [field_members(found) for found in getattr(error, "errors", ())]
+    if error.wrong:
+        wrong_vi = error.wrong_vi or in_vietnamese(error.wrong) or error.wrong
+        told, told_vi = f"Wrong: {error.wrong}.", f"Sai: {wrong_vi}."
+        if isinstance(error, requests.TokenInvalid):  # a new token would be refused in the same way
+            body |= {"detail": told, "detail_vi": told_vi}
+        else:
+            body |= {"detail": f"{body['detail']} {told}", "detail_vi": f"{body['detail_vi']} {told_vi}"}
+    if isinstance(error, requests.ScopeMissing):
+        body["detail"] += f" Needed: {error.scope}."
+        body["detail_vi"] += f" Cần: {error.scope}."
+    if isinstance(error, requests.RegistryRefused):
         body["registry_code"] = error.registry_code
     if isinstance(error, requests.EnquiryBudgetSpent):
         body["budget"] = error.budget
@@ -51,7 +59,7 @@ def problem_members(code: str, problem: Problem, *, base: str, request_id: str) 
     return members
 
 
-def _field_error(found: FieldError) -> dict[str, str]:
+def field_members(found: FieldError) -> dict[str, str]:
     """Return an error of a field; without words of its own in Vietnamese it has its code's."""
     row = next((row for kind, row in PROBLEMS.items() if kind.code == found.code), PROBLEMS[Internal])
     return {
@@ -83,13 +91,16 @@ def _challenge(error: GatewayError) -> str | None:
         case requests.TokenMissing() | operators.LoginInvalid():
             return "Bearer"
         case requests.TokenInvalid() | requests.TokenExpired():
-            return f'Bearer error="invalid_token", error_description="{find_problem(error).title}"'
+            wrong = error.wrong or find_problem(error).title
+            scheme = getattr(error, "scheme", "Bearer")
+            named = f'{scheme} error="invalid_token", error_description="{wrong}"'
+            return named if scheme == "Bearer" else f"{named}, {_DPOP_ALGORITHMS}"
         case requests.CitizenTokenMissing() | requests.CitizenTokenInvalid():
             named = f'error_description="{find_problem(error).title}"'
             return f'Bearer error="insufficient_user_authentication", {named}, max_age="900"'
         case requests.DpopProofInvalid(wrong=wrong):
             named = f', error_description="{wrong}"' if wrong else ""
-            return f'DPoP error="invalid_dpop_proof"{named}, algs="ES256 EdDSA PS256"'
+            return f'DPoP error="invalid_dpop_proof"{named}, {_DPOP_ALGORITHMS}'
         case requests.ScopeMissing(scope=scope):
             return f'Bearer error="insufficient_scope", scope="{scope}"'
     return None

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, operators, registry, requests
+from gateway.errors import GatewayError, operators, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,10 @@ _CONFIRM = (
 _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     (requests.HttpInvalid, Problem(
         400, "Malformed HTTP", "Yêu cầu HTTP không hợp lệ",
-        "Send one well-formed HTTP/1.1 request.",
-        "Gửi một yêu cầu HTTP/1.1 đúng cú pháp.",
+        "Send one well-formed HTTP/1.1 request. A body with an offer to upgrade is refused: with java.net.http set "
+        "HttpClient.Version.HTTP_1_1.",
+        "Gửi một yêu cầu HTTP/1.1 đúng cú pháp. Yêu cầu có phần thân kèm đề nghị nâng cấp (Upgrade) bị từ chối: với "
+        "java.net.http, hãy đặt HttpClient.Version.HTTP_1_1.",
     )),
     (requests.JsonInvalid, Problem(
         400, "Malformed JSON", "JSON không hợp lệ",
@@ -98,13 +100,13 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     )),
     (requests.ProcedureNotGranted, Problem(
         403, "Procedure not granted", "Thủ tục chưa được cấp quyền",
-        "This account may not act in this procedure.",
-        "Tài khoản này không được dùng thủ tục này.",
+        "This account may not act in this procedure: GET me shows its grants, and the gateway's operators change them.",
+        "Tài khoản này không được dùng thủ tục này: GET me cho biết quyền đã cấp, người vận hành gateway thay đổi quyền.",
     )),
     (requests.SubjectRoleNotGranted, Problem(
         403, "Role not granted", "Vai trò chưa được cấp quyền",
-        "This account may not ask about this role in this procedure.",
-        "Tài khoản này không được hỏi về vai trò này trong thủ tục này.",
+        "This account may not ask about this role in this procedure: GET me shows its grants, and the gateway's operators change them.",
+        "Tài khoản này không được hỏi về vai trò này trong thủ tục này: GET me cho biết quyền đã cấp, người vận hành gateway thay đổi quyền.",
     )),
     (requests.FieldNotGranted, Problem(
         403, "Field not granted", "Trường dữ liệu chưa được cấp quyền",
@@ -118,8 +120,8 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     )),
     (requests.ProfileMismatch, Problem(
         403, "Token of the other profile", "Mã truy cập thuộc môi trường khác",
-        "This token is valid at the other profile only.",
-        "Mã truy cập này chỉ dùng được ở môi trường kia.",
+        "This token is valid at the other profile only: fetch one at this profile's token endpoint.",
+        "Mã truy cập này chỉ dùng được ở môi trường kia: hãy lấy mã truy cập của môi trường này.",
     )),
     (requests.AccountSuspended, Problem(
         403, "Account suspended", "Tài khoản bị tạm ngưng",
@@ -138,7 +140,7 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
     )),
     (requests.NotFound, Problem(
         404, "Not found", "Không tìm thấy",
-        "There is nothing here that this account may see.",
+        "The address is wrong, or this account may not see what is here.",
         "Địa chỉ không đúng, hoặc tài khoản này không được xem nội dung ở đây.",
     )),
     (requests.MethodNotAllowed, Problem(
@@ -284,69 +286,69 @@ _ROWS: tuple[tuple[type[GatewayError], Problem], ...] = (
         "Báo request_id cho người vận hành gateway.",
         *_WAIT,
     )),
-    (registry.RegistryRefused, Problem(
+    (requests.RegistryRefused, Problem(
         502, "Registry refused", "Cơ sở dữ liệu từ chối",
-        "The registry refused with the code in registry_code.",
-        "Cơ sở dữ liệu từ chối với mã trong registry_code.",
+        "The registry refused with the code in registry_code. Let the citizen declare, and tell the gateway's operators the request_id.",
+        "Cơ sở dữ liệu từ chối với mã trong registry_code. Để công dân tự khai, và báo request_id cho người vận hành gateway.",
         *_DECLARE,
     )),
-    (registry.RegistryAnswerInvalid, Problem(
+    (requests.RegistryAnswerInvalid, Problem(
         502, "Registry answer invalid", "Kết quả từ cơ sở dữ liệu không hợp lệ",
-        "The registry's answer failed the gateway's checks; nothing of it is delivered.",
-        "Câu trả lời của cơ sở dữ liệu không qua được kiểm tra; không phần nào được chuyển đi.",
+        "The registry's answer failed the gateway's checks; nothing of it is delivered. Let the citizen declare, and tell the gateway's operators the request_id.",
+        "Câu trả lời của cơ sở dữ liệu không qua được kiểm tra; không phần nào được chuyển đi. Để công dân tự khai, và báo request_id cho người vận hành gateway.",
         *_DECLARE,
     )),
-    (registry.RegistryCredentialsRejected, Problem(
+    (requests.RegistryCredentialsRejected, Problem(
         502, "Registry login rejected", "Cơ sở dữ liệu từ chối đăng nhập",
-        "The gateway's operators must correct its credentials.",
-        "Người vận hành gateway phải sửa thông tin đăng nhập vào cơ sở dữ liệu.",
+        "The gateway's operators must correct its credentials: tell them the request_id. Let the citizen declare.",
+        "Người vận hành gateway phải sửa thông tin đăng nhập vào cơ sở dữ liệu: hãy báo request_id cho họ. Để công dân tự khai.",
         *_DECLARE,
     )),
-    (registry.RegistryUnavailable, Problem(
+    (requests.RegistryUnavailable, Problem(
         503, "Registry unavailable", "Cơ sở dữ liệu tạm ngừng",
         "Try again as Retry-After says, or let the citizen declare.",
         "Thử lại theo Retry-After, hoặc để công dân tự khai.",
         *_DECLARE,
     )),
-    (registry.ProfileSuspended, Problem(
+    (requests.ProfileSuspended, Problem(
         503, "Profile suspended", "Kết nối đang tạm ngưng",
-        "The gateway's operators suspended this profile.",
-        "Người vận hành gateway đã tạm ngưng môi trường này.",
+        "The gateway's operators suspended this profile. Let the citizen declare; receipts can still be checked.",
+        "Người vận hành gateway đã tạm ngưng môi trường này. Để công dân tự khai; vẫn kiểm tra được biên nhận.",
         *_DECLARE,
     )),
-    (registry.ProfileUnconfigured, Problem(
+    (requests.ProfileUnconfigured, Problem(
         503, "Profile not connected", "Chưa cấu hình kết nối",
-        "This profile has no connection to a registry yet.",
-        "Môi trường này chưa kết nối với cơ sở dữ liệu.",
+        "This profile has no connection to a registry yet: ask the gateway's operators. Let the citizen declare.",
+        "Môi trường này chưa kết nối với cơ sở dữ liệu: hãy hỏi người vận hành gateway. Để công dân tự khai.",
         *_DECLARE,
     )),
-    (registry.CitizenLoginUnavailable, Problem(
+    (requests.CitizenLoginUnavailable, Problem(
         503, "Citizen login unavailable", "Hệ thống đăng nhập của công dân không trả lời",
         "The keys of the national login can't be read now, so no ID token can be verified; try again as Retry-After says.",
         "Chưa đọc được khóa của hệ thống định danh quốc gia nên chưa kiểm tra được ID token; thử lại theo Retry-After.",
         *_WAIT,
     )),
-    (registry.Overloaded, Problem(
+    (requests.Overloaded, Problem(
         503, "Overloaded", "Hệ thống quá tải",
         "Too many requests wait now; try again as Retry-After says.",
         "Hàng đợi của gateway đang đầy; thử lại theo Retry-After.",
         *_WAIT,
     )),
-    (registry.StoreUnavailable, Problem(
+    (requests.StoreUnavailable, Problem(
         503, "Store unavailable", "Kho dữ liệu của gateway không hoạt động",
         "The gateway's own store can't work now, and its operators see why; try again as Retry-After says.",
         "Kho dữ liệu của gateway không hoạt động; người vận hành xem được nguyên nhân; thử lại theo Retry-After.",
         *_WAIT,
     )),
-    (registry.ProofPending, Problem(
+    (requests.ProofPending, Problem(
         503, "Proof not ready yet", "Bằng chứng chưa sẵn sàng",
         "The receipt's row is in no signed checkpoint yet; try again as Retry-After says.",
         "Dòng nhật ký của biên nhận chưa nằm trong mốc đối chiếu đã ký; thử lại theo Retry-After.",
     )),
-    (registry.RegistryTimeout, Problem(
+    (requests.RegistryTimeout, Problem(
         504, "Registry timeout", "Cơ sở dữ liệu không trả lời kịp",
-        "The registry did not answer within the deadline.",
-        "Cơ sở dữ liệu không trả lời trong thời hạn.",
+        "The registry did not answer within the deadline. Try again once, or let the citizen declare.",
+        "Cơ sở dữ liệu không trả lời trong thời hạn. Thử lại một lần, hoặc để công dân tự khai.",
         *_DECLARE,
     )),
 )  # fmt: skip

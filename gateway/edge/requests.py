@@ -8,12 +8,12 @@ one answer names the errors of both, and never repeats a value.
 import itertools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, JsonValue, ModelWrapValidatorHandler, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from starlette.requests import Request
 
 from gateway.clock import Clock, today
@@ -98,6 +98,32 @@ class Body(BaseModel):
     )
 
 
+def validate_whole(
+    read: ModelWrapValidatorHandler[Model], members: Any, errors: Iterable[PydanticCustomError]
+) -> Model:
+    """Return the model that `read` makes of `members`. `errors` are those of the whole; they are listed after the errors of single members.
+
+    A validator that runs after the members is not reached if one of them is wrong, and then its error is not listed.
+
+    Raises:
+        ValidationError: all errors.
+    """
+    found = [InitErrorDetails(type=error, input=None) for error in errors]
+    try:
+        body = read(members)
+    except ValidationError as error:
+        found = [*map(_as_details, error.errors(include_input=False, include_url=False)), *found]
+    else:
+        if not found:
+            return body
+    raise ValidationError.from_exception_data("body", found, hide_input=True)
+
+
+def _as_details(error: ErrorDetails) -> InitErrorDetails:
+    kind = PydanticCustomError(error["type"], error["msg"], error.get("ctx"))
+    return InitErrorDetails(type=kind, loc=error["loc"], input=None)
+
+
 def exactly_one(*groups: tuple[str, ...]) -> ConfigDict:
     """Return a body's configuration; the OpenAPI document then requires exactly one member of each group."""
     ways: list[JsonValue] = []
@@ -152,26 +178,32 @@ class OptionalBody(StrictBody[Model]):
 def _read(model: type[Model], request: Request, body: bytes) -> Model:
     """Read a body and the key; `find_key` returns the key later."""
     clock: Clock = request.app.state.clock
-    key_errors: tuple[FieldError, ...] = ()
+    errors = find_wrong_parameters(request, ())
     request.state.idempotency_key = None
     try:
         if keys := request.headers.getlist(HEADER):
             request.state.idempotency_key = parse_key(keys)
     except ValueError as error:
-        key_errors = (FieldError(field=HEADER, code="request_invalid", detail=str(error)),)
+        errors.append(RequestInvalid.about(HEADER, str(error)))
     try:
         found = parse_members(model, parse_object(body), on=today(clock))
     except FieldsError as error:
-        if key_errors:
-            raise RequestInvalid((*error.errors, *key_errors)) from None
+        if errors:
+            raise RequestInvalid((*error.errors, *errors)[:MAX_ERRORS]) from None
         raise
-    if key_errors:
-        raise RequestInvalid(key_errors)
+    if errors:
+        raise RequestInvalid(tuple(errors[:MAX_ERRORS]))
     return found
 
 
 check_empty = OptionalBody(Body)
 """A dependency of routes without members in the body: accepts no body, or an empty object."""
+
+
+def find_repeated(parameters: Sequence[tuple[str, str]]) -> set[int]:
+    """Return the positions of the parameters whose name came before."""
+    first: dict[str, int] = {}
+    return {at for at, (name, _) in enumerate(parameters) if first.setdefault(name, at) != at}
 
 
 class StrictQuery(Check, Generic[Model]):
@@ -185,17 +217,24 @@ class StrictQuery(Check, Generic[Model]):
     async def __call__(self, request: Request) -> Model:
         """Return the parameters. Raises `NotAcceptable`, `RequestInvalid`."""
         _check_accept(request)
-        pairs = request.query_params.multi_items()
-        errors = []
-        for position, (name, _) in enumerate(pairs):
-            wrong = "repeated" if name in dict(pairs[:position]) else "not known"
-            if wrong == "repeated" or name not in self.model.model_fields:
-                detail = f"the parameter at position {position} (counting from 0) is {wrong}"
-                errors.append(FieldError(field=f"query.{position}", code="request_invalid", detail=detail))
-        if errors:
-            raise RequestInvalid(tuple(errors[:MAX_ERRORS]))
+        if errors := find_wrong_parameters(request, self.model.model_fields):
+            raise RequestInvalid(tuple(errors))
         clock: Clock = request.app.state.clock
-        return parse_members(self.model, dict(pairs), on=today(clock))
+        return parse_members(self.model, dict(request.query_params.multi_items()), on=today(clock))
+
+
+def find_wrong_parameters(request: Request, known: Container[str]) -> list[FieldError]:
+    """Return an error for each parameter of the query that is repeated or not one of `known`, by its position; 100 at most."""
+    if not request.scope["query_string"]:
+        return []
+    pairs = request.query_params.multi_items()
+    errors, repeated = list[FieldError](), find_repeated(pairs)
+    wrong = (at for at, (name, _) in enumerate(pairs) if at in repeated or name not in known)
+    for position in itertools.islice(wrong, MAX_ERRORS):
+        found = "repeated" if position in repeated else "not known"
+        detail = f"the parameter at position {position} (counting from 0) is {found}"
+        errors.append(RequestInvalid.about(f"query.{position}", detail))
+    return errors
 
 
 def check_media_types(request: Request) -> None:
@@ -213,12 +252,14 @@ def check_media_types(request: Request) -> None:
 
 
 class _Acceptable(Check):
-    """A dependency of routes without a body: refuses a caller that accepts no JSON."""
+    """A dependency of routes without a body or query: refuses a caller that accepts no JSON, or sends parameters."""
 
-    refuses = (NotAcceptable,)
+    refuses = (NotAcceptable, RequestInvalid)
 
     async def __call__(self, request: Request) -> None:
         _check_accept(request)
+        if errors := find_wrong_parameters(request, ()):
+            raise RequestInvalid(tuple(errors))
 
 
 check_acceptable = _Acceptable()
@@ -246,7 +287,7 @@ def parse_members(model: type[Model], members: Mapping[str, Any], *, on: date) -
 def _refusal(error: ValidationError, members: Mapping[str, Any]) -> FieldsError:
     problems = error.errors(include_input=False, include_url=False)[:MAX_ERRORS]
     errors = tuple(_field_error(problem, members) for problem in problems)
-    about_claim = all(found.code == "claim_invalid" for found in errors)
+    about_claim = all(found.code == ClaimInvalid.code for found in errors)
     return ClaimInvalid(errors) if about_claim else RequestInvalid(errors)
 
 
@@ -256,9 +297,9 @@ def _field_error(problem: ErrorDetails, members: Mapping[str, Any]) -> FieldErro
         return _unknown_member(loc, members)
     if problem["type"] == REPEATED:
         loc = (*loc, problem["ctx"]["position"])
-    code = "claim_invalid" if loc[:1] == ("claim",) and "claim" in members else "request_invalid"
+    kind = ClaimInvalid if loc[:1] == ("claim",) and "claim" in members else RequestInvalid
     detail = in_plain_words(problem["type"], problem["msg"], problem.get("ctx", {}))
-    return FieldError(field=".".join(map(str, loc)) or "body", code=code, detail=detail)
+    return kind.about(".".join(map(str, loc)) or "body", detail)
 
 
 def _unknown_member(loc: tuple[int | str, ...], members: Mapping[str, Any]) -> FieldError:
@@ -268,8 +309,7 @@ def _unknown_member(loc: tuple[int | str, ...], members: Mapping[str, Any]) -> F
         parent = parent[step]
     location = ".".join(map(str, loc[:-1])) or "body"
     position = list(parent).index(loc[-1])
-    return FieldError(
-        field=f"{location}.{position}",
-        code="request_invalid",
-        detail=f"the member at position {position} of {location} (counting from 0) is not known",
+    return RequestInvalid.about(
+        f"{location}.{position}",
+        f"the member at position {position} of {location} (counting from 0) is not known",
     )

@@ -7,10 +7,12 @@ lists its errors in `refuses`; a route adds the errors of its own use case with 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.clock import rfc3339
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -22,6 +24,13 @@ class Answer(BaseModel):
     """The members of a successful answer. A model is built at its first use: most processes never use most of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def of(cls, value: object, **others: Any) -> Self:
+        """Return an answer with the value's members of the same names, its times as RFC 3339, and the other members."""
+        own = {name: getattr(value, name) for name in cls.model_fields.keys() - others.keys()}
+        times = {name: rfc3339(each) for name, each in own.items() if isinstance(each, datetime)}
+        return super().model_construct(**own | times | others)
 
 
 def respond(answer: Answer, *, status: int = 200) -> Response:
@@ -91,11 +100,12 @@ def add_route(
     description: str | None = None,
     also: Mapping[int, str] | None = None,
     links: Mapping[str, Any] | None = None,
+    more: Mapping[int | str, dict[str, Any]] | None = None,
 ) -> None:
     """Add a route whose operation id is its function's name, with `refused` as in `refuses`.
 
     `answer` is the type of the body, or the media type of a text. `description` is that of the answer; `also` has those of
-    the same body with other statuses. `links` are the document's links from the body.
+    the same body with other statuses. `links` are the document's links from the body. `more` are answers of another form.
     """
     from starlette.responses import Response  # noqa: PLC0415 - as in `respond`
 
@@ -114,7 +124,10 @@ def add_route(
         status_code=status,
         response_class=Response,
         openapi_extra=refuses(*refused),
-        responses={each: {**body, "description": text, "links": links} for each, text in described.items()},
+        responses={
+            **{each: {**body, "description": text, "links": links} for each, text in described.items()},
+            **(more or {}),
+        },
     )
 
 

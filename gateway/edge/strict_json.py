@@ -5,13 +5,13 @@ limits and its own errors. It refuses input that Python's parser accepts (RFC 82
 RFC 7493, forbids them).
 """
 
+import codecs
 import json
 import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.errors import FieldError
 from gateway.errors.requests import JsonInvalid, RequestInvalid
 
 MAX_DEPTH = 16
@@ -24,11 +24,14 @@ _BRANCHES = (dict, list)
 
 
 class NotStrictJson(Exception):
-    """The bytes are not a strict JSON object; `reason` is the violated rule and never quotes a value."""
+    """The bytes are not a strict JSON object; `reason` is the violated rule and never quotes a value.
 
-    def __init__(self, reason: str) -> None:
+    `place` is the line and the column from which the text is no JSON, counted from 1.
+    """
+
+    def __init__(self, reason: str, place: tuple[int, int] | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.place = reason, place
 
 
 def read_object(
@@ -59,6 +62,8 @@ def read_object(
         raise NotStrictJson("encoding is not UTF-8") from None
     except RecursionError:
         raise NotStrictJson("nested too deep") from None
+    except json.JSONDecodeError as error:
+        raise NotStrictJson("not well-formed JSON", (error.lineno, error.colno)) from None
     except ValueError:  # the decoder's text may quote a value
         raise NotStrictJson("not well-formed JSON") from None
     if _too_deep(value, depth):
@@ -76,12 +81,34 @@ def parse_object(body: bytes) -> dict[str, Any]:
         )
     except NotStrictJson as error:
         if error.reason in _EXPECTED:
-            detail = _EXPECTED[error.reason]
-            raise RequestInvalid((FieldError(field="body", code="request_invalid", detail=detail),)) from None
-        raise JsonInvalid from None
+            raise RequestInvalid.of("body", _EXPECTED[error.reason]) from None
+        raise _describe(error, body) from None
     if b"\\ud" in body.lower() and _has_surrogate(found):
-        raise JsonInvalid
+        raise JsonInvalid("a text has half of a surrogate pair", "một chuỗi có nửa cặp surrogate")
     return found
+
+
+def _describe(error: NotStrictJson, body: bytes) -> JsonInvalid:
+    if not body.strip():
+        return JsonInvalid("the body is empty", "phần thân trống")
+    if body.startswith(codecs.BOM_UTF8):
+        return JsonInvalid("the body begins with a byte order mark", "phần thân bắt đầu bằng dấu BOM")
+    wrong, wrong_vi = _WRONG[error.reason]
+    if error.place is None:
+        return JsonInvalid(wrong, wrong_vi)
+    line, column = error.place
+    return JsonInvalid(
+        f"{wrong} at line {line}, column {column}", f"{wrong_vi} tại dòng {line}, cột {column}"
+    )
+
+
+_WRONG = {
+    "encoding is not UTF-8": ("the body is not in UTF-8", "phần thân không ở dạng UTF-8"),
+    "nested too deep": (f"nested deeper than {MAX_DEPTH} levels", f"lồng nhau sâu hơn {MAX_DEPTH} mức"),
+    "not well-formed JSON": ("not well-formed JSON", "không đúng cú pháp JSON"),
+    "member repeated": ("a member is there twice", "một thành phần xuất hiện hai lần"),
+    "number is not finite": ("a number is not finite", "có số không hữu hạn"),
+}
 
 
 _EXPECTED = {

@@ -6,14 +6,16 @@ free failures each answer waits, one after the other; if several wait already, a
 Failures of a name over all addresses are counted only if the password was right and the code was wrong. A name is a
 client's of a profile, or an operator's.
 
-A rate limit is a token bucket for each account. Only ids and numbers are stored, nothing of a request.
+A rate limit is a token bucket for each account; a second limit bounds its calls under way. Only ids and numbers are
+stored, nothing of a request.
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import TypeAlias
 
@@ -26,6 +28,8 @@ from gateway.errors.requests import RateLimited
 FREE_OF_PAIR = 5
 """Wrong proofs of one name at one address before answers wait."""
 FREE_OF_ADDRESS = 50
+CODES_A_MINUTE = 30
+"""Wrong codes of one name, after which a right one counts as wrong for the rest of the minute if somebody has the password."""
 WAITING = 3
 """Answers that may wait at once for one key."""
 MAX_WAIT_S = 2.0
@@ -35,10 +39,23 @@ MAX_KEYS = 10_000
 BURST_SECONDS = 4
 """A full bucket has the calls of this many seconds."""
 
+AT_ONCE = 512
+"""Calls of one account that may be under way at one worker: half of the records that the audit's queue takes."""
+
+_RATE = (
+    "the account calls faster than its rate, which RateLimit-Policy states",
+    "tài khoản gọi nhanh hơn mức được phép, nêu trong RateLimit-Policy",
+)
+_CALLS_UNDER_WAY = (
+    f"{AT_ONCE} calls of the account are under way at this worker, whatever its rate: wait until some are answered",
+    f"tài khoản đang có {AT_ONCE} cuộc gọi chưa được trả lời tại tiến trình này, dù tốc độ gọi thế nào: chờ đến khi có trả lời",
+)
+
 Key: TypeAlias = tuple[str, ...]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 _MIN_WAIT_S = 0.25
+_MINUTE_S = 60
 _log = structlog.get_logger(__name__)
 
 
@@ -133,6 +150,7 @@ class LoginThrottle:
         self._pairs = _FailureTable(clock, FREE_OF_PAIR, kept)
         self._addresses = _FailureTable(clock, FREE_OF_ADDRESS, kept)
         self._leaked = _FailureTable(clock, FREE_OF_PAIR, kept)
+        self._codes: dict[Key, tuple[int, int]] = {}
         self._warned_at = -FORGET_AFTER_S
         self.waited = 0
         self.refused = 0
@@ -168,6 +186,23 @@ class LoginThrottle:
         await self._wait(failures, failures.delay)
         if not failures.count:
             self._leaked.forget((namespace, name))
+
+    def is_guessed(self, namespace: str, name: str) -> bool:
+        """Return whether a right code may be one of many guesses: somebody has the password, and this minute had too many codes."""
+        is_known = self._leaked.find((namespace, name)).delay > 0
+        return is_known and self._count_codes((namespace, name)) > CODES_A_MINUTE
+
+    def count_code(self, namespace: str, name: str) -> None:
+        """Count a wrong code, with any password, of a name that exists."""
+        key = (namespace, name)
+        self._codes[key] = self._minute(), self._count_codes(key) + 1
+
+    def _count_codes(self, key: Key) -> int:
+        minute, count = self._codes.get(key, (0, 0))
+        return count if minute == self._minute() else 0
+
+    def _minute(self) -> int:
+        return int(self._clock.monotonic()) // _MINUTE_S
 
     def count_wrong_code(self, namespace: str, name: str) -> None:
         """Count an attempt with a name's right password and a wrong code."""
@@ -231,6 +266,7 @@ class RateLimits:
         self._clock = clock
         self._kept = kept
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
+        self._under_way: Counter[tuple[str, str]] = Counter()
         self.refused: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -249,8 +285,22 @@ class RateLimits:
             self._buckets.popitem(last=False)  # unused for the longest time, so most likely full again
         if bucket.calls < 1:
             self.refused[profile] = self.refused.get(profile, 0) + 1
-            raise RateLimited(retry_after=1)  # the rate is one call a second or more
+            raise RateLimited(1, *_RATE)  # the rate is one call a second or more
         bucket.calls -= 1
+
+    def begin(self, profile: str, client_id: str) -> Callable[[], None]:
+        """Count a call that is under way, and return what ends it. Raises `RateLimited` if the account has too many."""
+        caller = profile, client_id
+        if self._under_way[caller] >= AT_ONCE:
+            self.refused[profile] = self.refused.get(profile, 0) + 1
+            raise RateLimited(1, *_CALLS_UNDER_WAY)
+        self._under_way[caller] += 1
+        return partial(self._end, caller)
+
+    def _end(self, caller: tuple[str, str]) -> None:
+        self._under_way[caller] -= 1
+        if not self._under_way[caller]:
+            del self._under_way[caller]
 
     def headers_of(self, profile: str, client_id: str, *, per_second: int) -> list[tuple[bytes, bytes]]:
         """Return the headers on what is left in an account's bucket (draft-ietf-httpapi-ratelimit-headers-10).

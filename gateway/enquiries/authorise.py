@@ -6,21 +6,25 @@ A refusal is recorded with everything that is known of the call.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from gateway.accounts import store as accounts
+from gateway.accounts.model import Caller
 from gateway.accounts.use_cases import officer_pseudonym
 from gateway.audit.model import AuditEntry
 from gateway.clock import today, vietnam
-from gateway.dependencies import Dependencies
 from gateway.enquiries import person_store, prefill_store
 from gateway.enquiries.checks import (
     NO_OFFICER,
     Evaluation,
     Rights,
+    RowTemplate,
     find_procedure,
     list_refusals,
     needed_operations,
+    of_call,
     refusal_of,
+    refusals_recorded,
 )
 from gateway.enquiries.claim import (
     ClaimKeys,
@@ -32,7 +36,6 @@ from gateway.enquiries.claim import (
     open_claim,
     seal_claim,
 )
-from gateway.enquiries.evidence import of_call, refusals_recorded
 from gateway.enquiries.model import (
     Enquiry,
     Origin,
@@ -43,25 +46,30 @@ from gateway.enquiries.model import (
     VerificationState,
 )
 from gateway.enquiries.receipts import Receipt, check_issued_for, check_live, get_verification, open_receipt
-from gateway.errors.registry import ProfileSuspended, ProfileUnconfigured
-from gateway.identifiers import VerificationId, new_identifier
+from gateway.errors.requests import ProfileSuspended, ProfileUnconfigured
+from gateway.identifiers import VerificationId, new_timed_identifier
 from gateway.keys.model import Purpose
-from gateway.oauth.model import Caller
 from gateway.procedures.model import Procedure, SubjectRole
-from gateway.profiles.client_pool import PooledClient
-from gateway.profiles.model import Place
+from gateway.profiles.model import Dependencies, Place
 from gateway.registry.model import Claim
+
+if TYPE_CHECKING:
+    from gateway.registry.client import RegistryClient
 
 _GRACE_S = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisedEnquiry:
-    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows."""
+    """An enquiry that passed its checks. `folded` is its claim's fold, `claim_keys` its MACs; `entry` the template of its rows.
+
+    `has_own_login`: the claimed person has signed in themselves, since the claim is about the number of the ID token; not set for
+    a prefill, whose question counts no claim.
+    """
 
     place: Place
     caller: Caller
-    client: PooledClient
+    client: "RegistryClient"
     procedure: Procedure
     role: SubjectRole
     request: PortalRequest
@@ -72,12 +80,7 @@ class AuthorisedEnquiry:
     rights: Rights
     entry: AuditEntry
     fresh: bool = False
-
-    @property
-    def has_own_login(self) -> bool:
-        """Return whether the claimed person has signed in themselves: the claim is about the number of the ID token."""
-        citizen = self.caller.citizen
-        return citizen is not None and citizen.citizen_id == self.claim.citizen_id
+    has_own_login: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def new_verification(
     With a `source` it is derived from that one's root and has its times.
     """
     now, keys, organisation = deps.clock.now(), enquiry.place.keys, enquiry.caller.account.organisation
-    id_, confirmed, claim = new_identifier("ver"), verdict is Verdict.CONFIRMED, enquiry.claim_keys
+    id_, confirmed, claim = new_timed_identifier("ver", now), verdict is Verdict.CONFIRMED, enquiry.claim_keys
     sealed, wrapped = seal_claim(keys, id_, enquiry.claim, now=now) if confirmed else (None, None)
     ends_at = now + timedelta(seconds=enquiry.place.policy.reuse_seconds) if confirmed else None
     return Verification(
@@ -165,6 +168,7 @@ async def authorise_enquiry(
         role=role,
         request=enquiry,
         fresh=enquiry.fresh,
+        has_own_login=caller.citizen_id is not None and caller.citizen_id == enquiry.claim.citizen_id,
         claim=enquiry.claim,
         folded=folded,
         claim_keys=_key_claim(place, caller, folded, refusals.entry),
@@ -230,7 +234,7 @@ async def _check_request(
     place: Place,
     caller: Caller,
     request: PortalRequest,
-    refusals: refusals_recorded,
+    refusals: RowTemplate,
     *,
     at: str,
 ) -> tuple[Procedure, SubjectRole]:
@@ -332,7 +336,7 @@ async def list_under_correction(
     )
 
 
-def get_client(place: Place) -> PooledClient:
+def get_client(place: Place) -> "RegistryClient":
     """Return the place's client of the registry. Raises `ProfileUnconfigured`, `ProfileSuspended`."""
     if place.client is None:
         raise ProfileUnconfigured

@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.dependencies import Dependencies
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.store import WRONG, verifications
 from gateway.identifiers import Profile
+from gateway.profiles.model import Dependencies
 from gateway.profiles.store import WINDOWS
 from gateway.storage.database import Instant, metadata
 from gateway.storage.driver import DriverTransaction, Reader
@@ -80,15 +80,17 @@ async def rekey_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
 
 
 async def delete_ended(connection: AsyncConnection, *, now: datetime) -> None:
-    """Delete reservations that were never released."""
-    await connection.execute(sa.delete(reservations).where(reservations.c.ends_at < now))
+    """Delete reservations that were never released; also one whose end is of a clock that has been set back since."""
+    ends_at = reservations.c.ends_at
+    await connection.execute(sa.delete(reservations).where(sa.or_(ends_at < now, ends_at > now + DAY)))
 
 
 def _wrong_claims(conditions: Callable[[sa.Table], Sequence[Any]], *columns: str) -> HotStatement:
     """Return a statement: the claims that were wrong in a window or are under way, with `columns` and their times.
 
     The times are the first one in the window, and the last one in as long before it. A claim under way has the end of its
-    reservation: it can't be answered later.
+    reservation: it can't be answered later. A time that is further ahead than the window is long doesn't count: the clock was
+    wrong then.
     """
     since: sa.BindParameter[datetime] = sa.bindparam("since", type_=Instant())
     at, ends_at = verifications.c.verified_at, reservations.c.ends_at
@@ -101,13 +103,18 @@ def _wrong_claims(conditions: Callable[[sa.Table], Sequence[Any]], *columns: str
             sa.func.min(at).filter(at > since).label("first"),
             sa.func.max(at).filter(at <= since).label("before"),
         )
-        .where(WRONG, at > sa.bindparam("before"), *conditions(verifications))
+        .where(WRONG, at > sa.bindparam("before"), at <= sa.bindparam("ahead"), *conditions(verifications))
         .group_by(*of_wrong)
         .having(sa.func.max(at) > since)
     )
     reserved = (
         sa.select(*of_reserved, sa.func.max(ends_at), sa.literal_column("NULL", Instant()))
-        .where(ends_at >= sa.bindparam("now"), _MAKES_CLAIM, *conditions(reservations))
+        .where(
+            ends_at >= sa.bindparam("now"),
+            ends_at <= sa.bindparam("ahead"),
+            _MAKES_CLAIM,
+            *conditions(reservations),
+        )
         .group_by(*of_reserved)
     )
     return HotStatement(sa.union_all(wrong, reserved))
@@ -173,7 +180,7 @@ async def read_claims_of_subjects(
 
 
 def _window(length: timedelta, now: datetime) -> dict[str, datetime]:
-    return {"now": now, "since": now - length, "before": now - 2 * length}
+    return {"now": now, "since": now - length, "before": now - 2 * length, "ahead": now + length}
 
 
 def _counts_from(first: datetime, before: datetime | None, window: timedelta) -> datetime | None:
@@ -203,8 +210,13 @@ class Volume:
     frees_at: datetime | None
 
 
-_HOUR = enquiry_counts.c.since > sa.bindparam("counts_hour")
-_UNDER_WAY = (reservations.c.ends_at >= sa.bindparam("now"), *_is_of_account(reservations))
+_HOUR = sa.and_(
+    enquiry_counts.c.since > sa.bindparam("counts_hour"), enquiry_counts.c.since <= sa.bindparam("ahead_hour")
+)
+_UNDER_WAY = (
+    reservations.c.ends_at.between(sa.bindparam("now"), sa.bindparam("ahead_hour")),
+    *_is_of_account(reservations),
+)
 _IN_FLIGHT = sa.select(sa.func.count()).select_from(reservations).where(*_UNDER_WAY).scalar_subquery()
 _VOLUMES = sa.select(
     sa.func.coalesce(sa.func.sum(enquiry_counts.c.answered).filter(_HOUR), 0).label("confirmed_hour"),
@@ -249,6 +261,7 @@ def volume_windows(now: datetime) -> dict[str, datetime]:
     return {
         "now": now,
         "counts_hour": now - WINDOWS["confirmed_hour"] - SPAN,
+        "ahead_hour": now + WINDOWS["confirmed_hour"],
         "counts_day": now - WINDOWS["confirmed_day"] - SPAN,
     }
 
@@ -279,9 +292,10 @@ async def add_answered(
 
 
 async def delete_past(connection: AsyncConnection, *, now: datetime) -> None:
-    """Delete the counts that have left every window."""
-    before = now - max(WINDOWS.values()) - 2 * SPAN
-    await connection.execute(sa.delete(enquiry_counts).where(enquiry_counts.c.since < before))
+    """Delete the counts that have left every window, and those of a clock that has been set back since."""
+    before, after = now - max(WINDOWS.values()) - 2 * SPAN, now + max(WINDOWS.values())
+    since = enquiry_counts.c.since
+    await connection.execute(sa.delete(enquiry_counts).where(sa.or_(since < before, since > after)))
 
 
 async def release(transaction: DriverTransaction, acts: Sequence[str]) -> None:
@@ -378,5 +392,6 @@ async def release_unended(connection: AsyncConnection, key: str, act: str) -> No
 
 
 async def delete_ended_leases(connection: AsyncConnection, *, before: datetime) -> None:
-    """Delete the leases that ended before then."""
-    await connection.execute(sa.delete(leases).where(leases.c.lease_ends_at < before))
+    """Delete the leases that ended before then; also one whose end is of a clock that has been set back since."""
+    ends_at = leases.c.lease_ends_at
+    await connection.execute(sa.delete(leases).where(sa.or_(ends_at < before, ends_at > before + DAY)))

@@ -19,13 +19,13 @@ It is released with the answer or the failure. Source: the contract's budgets, d
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from gateway.dependencies import Dependencies
+from gateway.accounts.model import Caller
 from gateway.enquiries import person_store, store
 from gateway.enquiries.budget_store import (
     DAY,
@@ -49,8 +49,7 @@ from gateway.enquiries.budget_store import (
 )
 from gateway.enquiries.claim import ClaimKeys, Number
 from gateway.errors.requests import EnquiryBudgetSpent
-from gateway.oauth.model import Caller
-from gateway.profiles.model import Place
+from gateway.profiles.model import Dependencies, Place
 from gateway.profiles.store import WINDOWS, EnquiryAlarm, replace_alarm
 from gateway.storage.database import Transaction
 from gateway.storage.driver import DriverTransaction, Reader, lock_key
@@ -189,9 +188,9 @@ def _seconds_until(at: datetime, now: datetime) -> int:
     return max(1, math.ceil((at - now) / timedelta(seconds=1)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class WantedReservation:
-    """A reservation that is wanted, with its place and its citizen's number; a prefill has no number.
+    """A reservation that is wanted, with its account, place and citizen's number; a prefill has no number.
 
     `alike` are all pseudonyms of the citizen; None: not looked for yet.
     """
@@ -200,11 +199,10 @@ class WantedReservation:
     place: Place
     number: Number | None = None
     alike: frozenset[str] | None = None
+    account: Account = field(init=False)
 
-    @property
-    def account(self) -> Account:
-        """Return profile and client id."""
-        return self.reservation.profile, self.reservation.client_id
+    def __post_init__(self) -> None:
+        self.account = self.reservation.profile, self.reservation.client_id
 
 
 async def reserve(
@@ -316,26 +314,23 @@ class _Claims:
         """Return the claims that count in the budget of a reservation's citizen."""
         reservation, found = wanted.reservation, Counted()
         for subject in self.alike.get(reservation.act, frozenset()):
-            whose = _subject_of(reservation, subject)
+            whose = (reservation.profile, reservation.organisation, subject, bool(reservation.own_login))
             for claim_key, at in self.of_subject.get(whose, {}).items():
                 count_claim(found, claim_key, at)
         return found
 
     def add(self, wanted: WantedReservation) -> bool:
         """Count an accepted reservation; return whether its claim is new."""
-        reservation = wanted.reservation
         if wanted.number is None:
             return False
+        reservation = wanted.reservation
+        subject, own_login = reservation.subject, bool(reservation.own_login)
         is_new = reservation.claim_key not in self.of_person(wanted)
-        whose = _subject_of(reservation, reservation.subject)
-        count_claim(self.of_subject[whose], reservation.claim_key, reservation.ends_at)
+        of_subject = self.of_subject[reservation.profile, reservation.organisation, subject, own_login]
+        count_claim(of_subject, reservation.claim_key, reservation.ends_at)
         if wanted.account in self.of_account and not reservation.own_login:
             count_claim(self.of_account[wanted.account], reservation.claim_key, reservation.ends_at)
         return is_new
-
-
-def _subject_of(reservation: Reservation, subject: str) -> Subject:
-    return reservation.profile, reservation.organisation, subject, bool(reservation.own_login)
 
 
 async def _read_claims(

@@ -18,15 +18,6 @@ from gateway.edge.strict_json import parse_object
 from gateway.enquiries.idempotency import answer_once
 from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest
 from gateway.errors import GatewayError
-from gateway.errors.registry import (
-    ProfileSuspended,
-    ProfileUnconfigured,
-    RegistryAnswerInvalid,
-    RegistryCredentialsRejected,
-    RegistryRefused,
-    RegistryTimeout,
-    RegistryUnavailable,
-)
 from gateway.errors.requests import (
     EnquiryBudgetSpent,
     FieldNotGranted,
@@ -38,7 +29,14 @@ from gateway.errors.requests import (
     OfficerNotGranted,
     ProcedureNotGranted,
     ProcedureUnknown,
+    ProfileSuspended,
+    ProfileUnconfigured,
     ReceiptInvalid,
+    RegistryAnswerInvalid,
+    RegistryCredentialsRejected,
+    RegistryRefused,
+    RegistryTimeout,
+    RegistryUnavailable,
     RequestInvalid,
     ScopeMissing,
     SubjectRoleNotGranted,
@@ -47,7 +45,8 @@ from gateway.errors.requests import (
     VerificationInvalidated,
     VerificationNotConfirmed,
 )
-from gateway.oauth.web import Bearer, Call, Checks, Parsed
+from gateway.oauth.bearer_web import Bearer
+from gateway.oauth.web import Call, Checks, Parsed
 
 REPLAYED = "Idempotent-Replayed"
 

@@ -1,4 +1,4 @@
-"""Check an enquiry before it is asked, and its rights again before its rows are written.
+"""Check an enquiry before it is asked, and its rights again before its rows are written; record what is refused.
 
 Before: first whether procedure, role and fields exist (422), then whether they are granted (403). Each class of error
 lists all of its errors; the first class is raised. An error repeats only known field names. This part reads no store.
@@ -8,19 +8,24 @@ commits of `intended`, `answered` and `delivered` rows call it under the audit's
 are changed under the same lock, so the result is still true when the rows are written. `Recheck` calls it before a
 question that had to wait, and before a second attempt after a renewed token. A switch of the revision ends no right: a
 question under way ends on its first connection (docs/decisions/0056, 0065).
+
+A row is made from the template of its call, which has caller, purpose and citizen (`of_call`).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from gateway.accounts.model import AccountState
-from gateway.dependencies import Dependencies
+import structlog
+
+from gateway.accounts.model import AccountState, Caller
+from gateway.audit.model import AuditEntry, Kind
 from gateway.enquiries import store
-from gateway.enquiries.model import VerificationState
+from gateway.enquiries.model import Verification, VerificationState
 from gateway.errors import FieldError, GatewayError
-from gateway.errors.registry import ProfileSuspended
 from gateway.errors.requests import (
     AccountSuspended,
     CallerError,
@@ -32,6 +37,9 @@ from gateway.errors.requests import (
     OfficerNotGranted,
     ProcedureNotGranted,
     ProcedureUnknown,
+    ProfileSuspended,
+    RegistryAnswerInvalid,
+    RegistryError,
     ScopeMissing,
     SubjectRoleNotGranted,
     SubjectRoleUnknown,
@@ -39,16 +47,17 @@ from gateway.errors.requests import (
     VerificationExpired,
     VerificationInvalidated,
 )
-from gateway.identifiers import VerificationId
-from gateway.oauth.model import Caller
+from gateway.identifiers import VerificationId, new_identifier
 from gateway.procedures.catalogue import Catalogue
-from gateway.procedures.fields import FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation
-from gateway.procedures.model import Procedure, SubjectRole
+from gateway.procedures.model import FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation, Procedure, SubjectRole
+from gateway.profiles.model import Dependencies, Place
 from gateway.storage.database import Transaction
 from gateway.storage.driver import ConnectionTransaction, Reader
 
 PREFILL_SCOPE = "prefill"
 SENSITIVE_SCOPE = "prefill.sensitive"
+
+log = structlog.get_logger("gateway.verifications")
 
 _MEANING: Mapping[str, type[FieldsError]] = {
     "procedure_unknown": ProcedureUnknown,
@@ -266,3 +275,59 @@ class Recheck:
             ended = await find_all_ended(self._deps.database, [self._rights], self._deps.clock.now())
             if ended[0] is not None:
                 raise ended[0]
+
+
+def of_call(deps: Dependencies, place: Place, caller: Caller, **members: Any) -> AuditEntry:
+    """Return the template of the rows of one call, with the members that are known."""
+    return AuditEntry(
+        at=deps.clock.now(),
+        kind=Kind.REFUSED,
+        profile=place.profile,
+        act=new_identifier("act"),
+        request_id=caller.request_id,
+        correlation_id=caller.correlation_id,
+        client_id=caller.account.client_id,
+        organisation=caller.account.organisation,
+        **members,
+    )
+
+
+def of_verification(call: AuditEntry, verification: Verification) -> AuditEntry:
+    """Return the template with the verification of a call: its procedure, dossier, role and citizen."""
+    return call.copy_with(
+        procedure=verification.procedure,
+        dossier=verification.dossier,
+        subject_role=verification.subject_role,
+        citizen=verification.subject,
+        citizen_key=verification.subject_key,
+        verification=verification.id,
+    )
+
+
+@dataclass(slots=True)
+class RowTemplate:
+    """The template of a refusal's row, replaced when more of the call is known.
+
+    It has only known names, never a caller's text, which could be a person's number.
+    """
+
+    entry: AuditEntry
+
+
+@asynccontextmanager
+async def refusals_recorded(deps: Dependencies, entry: AuditEntry) -> AsyncIterator[RowTemplate]:
+    """Record a refusal that the block raises, in a separate transaction. Failures of the registry already have rows."""
+    template = RowTemplate(entry)
+    try:
+        yield template
+    except GatewayError as error:
+        if not isinstance(error, RegistryError):
+            row = template.entry.copy_with(at=deps.clock.now(), kind=Kind.REFUSED, outcome=error.code)
+            await deps.audit.record(row)
+        raise
+
+
+def raise_alarm(error: GatewayError, operation: Operation) -> None:
+    """Log an answer that failed the gateway's checks as an alarm, with the check's name and never a value."""
+    if isinstance(error, RegistryAnswerInvalid):
+        log.warning("registry_answer_invalid", operation=operation.value, reason=error.reason)

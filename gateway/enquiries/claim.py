@@ -23,13 +23,12 @@ from datetime import date, datetime
 from pydantic_core import to_json
 
 from gateway.enquiries.model import Verification
-from gateway.errors.requests import ClaimInvalid, VerificationExpired
-from gateway.identifiers import Profile
+from gateway.errors.requests import VerificationExpired
+from gateway.identifiers import Profile, normalise
 from gateway.keys.model import PlaceKeys, Purpose
 from gateway.keys.sealing import seal_with_data_key, unseal_with_data_key
-from gateway.normal_forms import normalise
 from gateway.registry.model import Claim, Record
-from gateway.registry.wire import fold_name as registry_name
+from gateway.registry.model import fold_name as registry_name
 
 EARLIEST_YEAR = 1875
 MAX_NAME = 100
@@ -71,13 +70,10 @@ def parse_full_name(text: str) -> str:
     refuse_hidden(text)
     if len(composed) > MAX_NAME:
         raise ValueError(f"at most {MAX_NAME} characters")
-    try:
-        asked = registry_name(text)
-    except ClaimInvalid:
-        asked = ""
-    if not any(character.isalpha() for character in asked):
+    if not any(character.isalpha() for character in registry_name(text)):
         raise ValueError(
-            "letters of the Latin alphabet, with or without marks, at most 100 once written without"
+            "letters of the Latin alphabet, with or without marks, and digits: at least one letter, at most 100 of both "
+            "after the marks are removed"
         )
     return text
 
@@ -256,7 +252,7 @@ def key_holder(keys: PlaceKeys, organisation: str, claim: Claim, number: str | N
     """
     number = number or claim.citizen_id or claim.id_card_number or ""
     year = claim.birth_date.year if claim.birth_date else claim.birth_year
-    found = keys.pseudonyms("holder", organisation, f"{number}|{year}|{registry_name(claim.full_name)}")[-1]
+    found = keys.pseudonyms("holder", organisation, f"{number}|{year}|{claim.registry_name}")[-1]
     return f"{CARD if len(number) == 9 else TWELVE}{found}"
 
 

@@ -9,12 +9,12 @@ same ones meanwhile; other groups don't wait for it. A record that must change s
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.audit.log import HotChange, HotRecord
 from gateway.audit.model import AuditEntry, Kind, with_state
-from gateway.dependencies import Dependencies
+from gateway.clock import AHEAD
 from gateway.enquiries import budget_store, budgets, store
 from gateway.enquiries.authorise import AuthorisedEnquiry, lease_length, new_verification
 from gateway.enquiries.budget_store import QuestionLease, Reservation
@@ -25,6 +25,7 @@ from gateway.enquiries.model import Origin, Verdict, Verification
 from gateway.enquiries.person_store import list_alike, note_numbers
 from gateway.errors import GatewayError
 from gateway.errors.requests import VerificationInvalidated
+from gateway.profiles.model import Dependencies
 from gateway.registry.model import Question
 from gateway.storage.database import Transaction
 from gateway.storage.driver import DriverTransaction, lock_key
@@ -56,7 +57,7 @@ class Asking:
 class Answered:
     """The answer to a question, or (`key` None) a share in another's: `verification` is stored if it `is_new`.
 
-    `ended` is the number of former verifications that a `not_confirmed` has ended; None: not looked for yet.
+    `is_wrong`: the claim was not confirmed. `ended` is the number of former verifications that a `not_confirmed` has ended; None: not looked for yet.
     """
 
     deps: Dependencies
@@ -66,11 +67,10 @@ class Answered:
     key: str | None = None
     is_new: bool = True
     ended: int | None = None
+    is_wrong: bool = field(init=False)
 
-    @property
-    def is_wrong(self) -> bool:
-        """Return whether the claim was not confirmed."""
-        return self.verification.verdict is Verdict.NOT_CONFIRMED
+    def __post_init__(self) -> None:
+        self.is_wrong = self.verification.verdict is Verdict.NOT_CONFIRMED
 
     @property
     def may_end_former(self) -> bool:
@@ -253,10 +253,13 @@ async def _take_leases(
 
 
 def _is_shared(lease: QuestionLease, *, now: datetime, since: datetime) -> bool:
-    """Return whether a question is under way, or has ended since `since`, the begin of the present enquiry."""
+    """Return whether a question is under way, or has ended since `since`, the begin of the present enquiry.
+
+    A time that is far ahead is of a clock that has been set back since.
+    """
     if lease.landed_at is not None:
-        return lease.landed_at > since
-    return lease.lease_ends_at >= now
+        return since < lease.landed_at <= now + AHEAD
+    return now <= lease.lease_ends_at <= now + AHEAD
 
 
 def _wanted(asking: Asking, now: datetime) -> WantedReservation:

@@ -12,12 +12,11 @@ from typing import Any
 
 import structlog
 
+from gateway.accounts.model import Caller
 from gateway.audit.model import AuditEntry, Kind
-from gateway.dependencies import Dependencies
 from gateway.enquiries import idempotency_store
 from gateway.enquiries.authorise import authorise_enquiry, authorise_prefill, list_under_correction
-from gateway.enquiries.checks import Rights, check_rights
-from gateway.enquiries.evidence import of_verification, refusals_recorded
+from gateway.enquiries.checks import Rights, check_rights, of_verification, refusals_recorded
 from gateway.enquiries.idempotency_store import (
     KEPT,
     KEPT_PERSONAL,
@@ -30,12 +29,15 @@ from gateway.enquiries.idempotency_store import (
 from gateway.enquiries.model import Enquiry, PrefillRequest, Verdict
 from gateway.enquiries.receipts import check_live, get_verification, open_receipt
 from gateway.errors import FieldError
-from gateway.errors.registry import Overloaded
-from gateway.errors.requests import IdempotencyAnswerGone, IdempotencyConflict, IdempotencyInProgress
+from gateway.errors.requests import (
+    IdempotencyAnswerGone,
+    IdempotencyConflict,
+    IdempotencyInProgress,
+    Overloaded,
+)
 from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
-from gateway.oauth.model import Caller
-from gateway.profiles.model import Place
+from gateway.profiles.model import Dependencies, Place
 from gateway.storage.database import Transaction
 
 MakeAnswer = Callable[[], Awaitable[KeptAnswer]]
@@ -63,23 +65,45 @@ async def answer_once(
         Overloaded: the store can't keep the answer.
         What `make` and `check_replay` raise.
     """
-    envelope = await _find_envelope(deps, place, request)
+    envelope, others = await _find_envelope(deps, place, request)
     begun = await _begin(deps, place, envelope)
     if isinstance(begun, str):
+        await _require_only_slot(deps, envelope, begun, others)
         return await _make_and_keep(deps, envelope, begun, make)
     await check_replay(begun)
     return replace(begun, replayed=True)
 
 
-async def _find_envelope(deps: Dependencies, place: Place, request: KeyedRequest) -> Envelope:
-    """Return the envelope under the serving key; while keys rotate, under the one by which the request is stored."""
-    serving, *others = place.keys.accepted(Purpose.IDEMPOTENCY, deps.clock.now())
-    for key in others:
-        envelope = open_envelope(key, request)
+async def _find_envelope(
+    deps: Dependencies, place: Place, request: KeyedRequest
+) -> tuple[Envelope, Sequence[Envelope]]:
+    """Return the envelope under the serving key; while keys rotate, under the one by which the request is stored. Then the others."""
+    serving, *others = [
+        open_envelope(key, request) for key in place.keys.accepted(Purpose.IDEMPOTENCY, deps.clock.now())
+    ]
+    for envelope in others:
         async with deps.database.read() as connection:
             if await idempotency_store.find_request(connection, envelope.slot) is not None:
-                return envelope
-    return open_envelope(serving, request)
+                return envelope, [each for each in (serving, *others) if each is not envelope]
+    return serving, others
+
+
+async def _require_only_slot(
+    deps: Dependencies, envelope: Envelope, lease: str, others: Sequence[Envelope]
+) -> None:
+    """Give a lease back if the request also has one, or an answer, under another key.
+
+    At the moment of a rotation two workers may each serve another key: both find no row, and each takes its own slot.
+
+    Raises:
+        IdempotencyInProgress: it has.
+    """
+    for other in others:
+        async with deps.database.read() as connection:
+            found = await idempotency_store.find_request(connection, other.slot)
+        if found is not None and (found.status is not None or deps.clock.now() < found.lease_ends_at):
+            await _release(deps, envelope, lease)
+            raise IdempotencyInProgress
 
 
 async def _begin(deps: Dependencies, place: Place, envelope: Envelope) -> str | KeptAnswer:

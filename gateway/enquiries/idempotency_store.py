@@ -221,6 +221,12 @@ async def delete_ended(connection: AsyncConnection, *, now: datetime) -> int:
     return int(answers.rowcount)
 
 
+async def delete_future_ones(connection: AsyncConnection, *, after: datetime) -> int:
+    """Delete the requests that came after then, by a clock that has been set back since, and return their number."""
+    found = await connection.execute(sa.delete(idempotent_requests).where(_rows.expires_at > after + KEPT))
+    return int(found.rowcount)
+
+
 async def _update(
     connection: AsyncConnection, slot: Slot, lease: str, members: dict[str, Any], **still: object
 ) -> bool:

@@ -212,15 +212,6 @@ class DiscrepancyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filing:
-    """What a portal files: the field whose registry value is wrong, and why."""
-
-    prefill: str
-    field: str
-    note: str = member(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
     """A request to correct one field of a citizen.
 

@@ -17,32 +17,35 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 
+from gateway.accounts.model import Caller
 from gateway.audit.log import HotChange, HotRecord
 from gateway.audit.model import AuditEntry, Kind, with_state
 from gateway.audit.state import State
 from gateway.background import retrieve_failure
-from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, person_store, prefill_store, store
 from gateway.enquiries.authorise import AuthorisedPrefill, authorise_prefill, lease_length
 from gateway.enquiries.budget_store import Reservation
-from gateway.enquiries.checks import Recheck, find_all_ended, find_ended, needed_operations
+from gateway.enquiries.checks import (
+    Recheck,
+    find_all_ended,
+    find_ended,
+    needed_operations,
+    raise_alarm,
+    refusals_recorded,
+)
 from gateway.enquiries.claim import Joined, join_numbers
 from gateway.enquiries.commits import citizen_lock, refused_entry
-from gateway.enquiries.evidence import raise_alarm, refusals_recorded
 from gateway.enquiries.model import Answer, Brought, Filled, Prefill, PrefillRequest, Reason, ToDeclare, Trace
 from gateway.enquiries.person_store import note_joined
 from gateway.enquiries.prefill_store import about_person
 from gateway.enquiries.question_log import new_question, question_entry
 from gateway.errors import GatewayError
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryRefused
-from gateway.errors.requests import VerificationInvalidated
-from gateway.identifiers import new_identifier
-from gateway.oauth.model import Caller
-from gateway.procedures.fields import FIELD_OPERATIONS, Operation
-from gateway.procedures.model import FormField
-from gateway.profiles.model import Place
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryRefused, VerificationInvalidated
+from gateway.identifiers import new_timed_identifier
+from gateway.procedures.model import FIELD_OPERATIONS, FormField, Operation
+from gateway.profiles.model import Dependencies, Place
+from gateway.registry.http_sender import unforeseen
 from gateway.registry.model import LifeStatus, NobodyFound, Question, Record, value_of
-from gateway.registry.refusals import unforeseen
 from gateway.storage.database import Transaction
 from gateway.storage.driver import ConnectionTransaction, DriverTransaction
 
@@ -184,7 +187,7 @@ _INTENTS = HotChange(apply=_apply_intents, find_locks=_find_intent_locks)
 async def _ask(deps: Dependencies, prefill: AuthorisedPrefill, question: Question) -> Answer:
     """Ask one question; a failure is returned as its answer, so that its row is written with the others."""
     try:
-        found = await prefill.client.registry.find_record(
+        found = await prefill.client.find_record(
             replace(question, before_sending=Recheck(deps, prefill.rights))
         )
         return found if isinstance(found, NobodyFound) else _read(prefill, question.operation, found.record)
@@ -347,7 +350,7 @@ def _fill_form(
             granted = any(grant.covers_field(name) for grant in grants)
             to_declare.append((field, Reason.NOT_ASKED if granted else Reason.NOT_GRANTED))
     return Prefill(
-        id=new_identifier("pre"),
+        id=new_timed_identifier("pre", now),
         profile=prefill.place.profile,
         verification=prefill.verification.id,
         fields=fields,

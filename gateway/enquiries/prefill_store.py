@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.accounts.store import accounts
 from gateway.audit.state import State, row_digest, row_name
 from gateway.enquiries.model import Discrepancy, DiscrepancyPage, DiscrepancyState, Page, Trace
 from gateway.enquiries.person_store import Person
 from gateway.enquiries.store import verifications
-from gateway.errors import FieldError
 from gateway.errors.requests import RequestInvalid
 from gateway.identifiers import Profile, VerificationId
 from gateway.storage.database import Instant, metadata
@@ -139,8 +139,7 @@ async def list_discrepancies(
         known = sa.select(table.filed_at).where(table.id == page.after, *wanted)
         at = (await connection.execute(known)).scalar_one_or_none()
         if at is None:
-            detail = "the id of the last discrepancy of the page before"
-            raise RequestInvalid((FieldError(field="after", code="request_invalid", detail=detail),))
+            raise RequestInvalid.of("after", "the id of the last discrepancy of the page before")
         older = sa.and_(table.filed_at == at, table.id < page.after)
         wanted.append(sa.or_(table.filed_at < at, older))
     if page.state is not None:
@@ -153,13 +152,17 @@ async def list_discrepancies(
 
 
 async def list_disputed(
-    connection: AsyncConnection, *, profile: Profile, subjects: Collection[str]
+    connection: AsyncConnection, *, profile: Profile, organisation: str, subjects: Collection[str]
 ) -> list[Discrepancy]:
-    """Return the discrepancies about a person, given by their pseudonyms, in any state, oldest first."""
+    """Return the discrepancies about a person that an organisation filed, in any state, oldest first.
+
+    `subjects` are the person's pseudonyms. The index has the account before them.
+    """
     table = discrepancies.c
-    query = sa.select(discrepancies).where(
-        table.profile == profile.value, table.subject.in_(sorted(subjects))
+    own = sa.select(accounts.c.client_id).where(
+        accounts.c.profile == profile.value, accounts.c.organisation == organisation
     )
+    query = sa.select(discrepancies).where(table.client_id.in_(own), table.subject.in_(sorted(subjects)))
     return [_discrepancy(row) for row in await connection.execute(query.order_by(table.filed_at, table.id))]
 
 

@@ -14,12 +14,11 @@ import structlog
 
 from gateway.audit.model import CONTENT, AuditEntry, Kind
 from gateway.background import start_task
-from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store
 from gateway.enquiries.authorise import AuthorisedEnquiry
 from gateway.enquiries.budget_store import QuestionLease
 from gateway.enquiries.budgets import raise_alarms
-from gateway.enquiries.checks import ENDED_RIGHTS
+from gateway.enquiries.checks import ENDED_RIGHTS, refusals_recorded
 from gateway.enquiries.commits import (
     ANSWERS,
     FAILURES,
@@ -28,13 +27,12 @@ from gateway.enquiries.commits import (
     MustRunAlone,
     refused_entry,
 )
-from gateway.enquiries.evidence import refusals_recorded
 from gateway.enquiries.model import Verification
 from gateway.errors import GatewayError
-from gateway.errors.registry import Overloaded, RegistryRefused
-from gateway.errors.requests import FieldsError
+from gateway.errors.requests import FieldsError, Overloaded, RegistryRefused
 from gateway.identifiers import new_request_code
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
+from gateway.profiles.model import Dependencies
 from gateway.registry import dialects
 from gateway.registry.model import Question
 
@@ -53,12 +51,13 @@ def new_question(enquiry: AuthorisedEnquiry, operation: Operation, *, begun: flo
         profile=enquiry.place.profile,
         revision=connection.revision,
         operation=operation,
-        request_code=new_request_code(),
+        request_code=new_request_code(enquiry.entry.at),
         procedure=enquiry.procedure.slug,
         service_code=enquiry.procedure.service_code,
         officer=enquiry.request.initiated_by.officer or connection.officer,
         claim=enquiry.claim,
         deadline=begun + connection.deadline_ms / 1000,
+        account=enquiry.caller.account.client_id,
     )
     # One that can't be written is refused when it is sent, so that its rows say why.
     with suppress(FieldsError):
@@ -67,21 +66,17 @@ def new_question(enquiry: AuthorisedEnquiry, operation: Operation, *, begun: flo
 
 
 def question_entry(enquiry: AuthorisedEnquiry, question: Question) -> AuditEntry:
-    """Return the template of a question's rows."""
+    """Return the template of a question's rows; `content` is the HMAC of the digest of the body sent."""
+    content = None  # of a question that can't be written, and so is never sent
+    if question.content is not None:
+        digest = hashlib.sha256(question.content).hexdigest()
+        content = enquiry.place.keys.pseudonym(CONTENT, enquiry.caller.account.organisation, digest)
     return enquiry.entry.copy_with(
         operation=question.operation.value,
         request_code=question.request_code,
-        content=_content_mac(enquiry, question),
+        content=content,
         origin="registry",
     )
-
-
-def _content_mac(enquiry: AuthorisedEnquiry, question: Question) -> str | None:
-    """Return the HMAC of the digest of the body sent; None if the question can't be written, and so is never sent."""
-    if question.content is None:
-        return None
-    digest = hashlib.sha256(question.content).hexdigest()
-    return enquiry.place.keys.pseudonym(CONTENT, enquiry.caller.account.organisation, digest)
 
 
 async def record_failure(

@@ -20,15 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.audit.checkpoints import Checkpoint
+from gateway.accounts.model import Caller
+from gateway.audit.checkpoints import Checkpoint, prove_promise
 from gateway.audit.model import AuditEntry, Kind, Promise
-from gateway.audit.proofs import prove_promise
-from gateway.audit.use_cases import list_enquiries
-from gateway.dependencies import Dependencies
+from gateway.audit.store import LEDGER_MOST, list_enquiries
 from gateway.enquiries import budget_store, person_store, store
-from gateway.enquiries.checks import Rights, check_rights
+from gateway.enquiries.checks import Rights, check_rights, of_call, of_verification, refusals_recorded
 from gateway.enquiries.claim import fold_claim, key_claim, open_claim
-from gateway.enquiries.evidence import of_call, of_verification, refusals_recorded
 from gateway.enquiries.model import Verdict, Verification, VerificationState
 from gateway.errors import FieldError
 from gateway.errors.requests import (
@@ -41,8 +39,7 @@ from gateway.errors.requests import (
 from gateway.identifiers import VerificationId
 from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws
 from gateway.keys.sealing import SealBroken
-from gateway.oauth.model import Caller
-from gateway.profiles.model import Place
+from gateway.profiles.model import Dependencies, Place
 from gateway.storage.database import Transaction
 from gateway.storage.driver import ConnectionTransaction, Reader
 
@@ -259,22 +256,29 @@ async def show_ledger(
 
 
 async def list_rows_about(
-    deps: Dependencies, place: Place, organisation: str, person: person_store.Person, *, claim_key: str = ""
+    deps: Dependencies,
+    place: Place,
+    organisation: str,
+    person: person_store.Person,
+    *,
+    claim_key: str = "",
+    most: int = LEDGER_MOST,
 ) -> tuple[Sequence[dict[str, object]], bool]:
     """Return an organisation's latest audit rows that are certainly about a person, and whether there are earlier ones.
 
-    `claim_key`: the claim by which older rows without a holder are recognised.
+    `claim_key`: the claim by which older rows without a holder are recognised. `most`: how many rows are looked at.
     """
     rows, has_earlier = await list_enquiries(
         deps.database,
         profile=place.profile,
         organisation=organisation,
         citizens=sorted(person.pseudonyms),
+        most=most,
     )
     sole = await person_store.list_sole(deps.database, place.profile, organisation, person)
     async with deps.database.read() as connection:
-        named = [str(row["verification"]) for row in rows if "verification" in row] if person.held else []
-        marks = await store.list_marks(connection, named)
+        named = {str(row["verification"]) for row in rows if "verification" in row} if person.held else set()
+        marks = await store.list_marks(connection, sorted(named))
 
     def is_own(row: dict[str, object]) -> bool:
         mark = marks.get(str(row.get("verification")))

@@ -1,14 +1,23 @@
 """The request bodies of enquiries. Checks the form of each member, not whether it refers to something."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from gateway.accounts.model import OFFICER, parse_officer
-from gateway.edge.requests import REPEATED, Body, exactly_one
+from gateway.edge.requests import REPEATED, Body, exactly_one, validate_whole
 from gateway.enquiries.claim import (
     CITIZEN_ID,
     EARLIEST_YEAR,
@@ -34,7 +43,7 @@ _INSTANT = re.compile(
 
 def _today(info: ValidationInfo) -> date:
     """Return the day in Vietnam; `StrictBody` gives it to every model."""
-    day: date = info.context["today"]  # type: ignore[index]  # its context is optional in general
+    day: date = (info.context or {})["today"]
     return day
 
 
@@ -83,6 +92,31 @@ Fields = Annotated[
 ]
 
 
+_CLAIM_PAIRS = (("citizen_id", "id_card_number"), ("birth_date", "birth_year"))
+_REFERENCES = ("receipt", "verification")
+
+
+def _find_pair_errors(members: Any, *pairs: tuple[str, str]) -> Iterator[PydanticCustomError]:
+    """Yield an error for each pair of which not exactly one member is given; null is not given."""
+    if not isinstance(members, dict):
+        return
+    for one, other in pairs:
+        if (members.get(one) is None) == (members.get(other) is None):
+            yield PydanticCustomError(
+                "one_of_two", "exactly one of {one} and {other}", {"one": one, "other": other}
+            )
+
+
+def _find_officer_error(members: Any) -> Iterator[PydanticCustomError]:
+    """Yield an error for an officer without an id, and for a citizen with one."""
+    if not isinstance(members, dict):
+        return
+    if members.get("kind") in ("officer", "citizen") and (
+        (members["kind"] == "officer") != (members.get("id") is not None)
+    ):
+        yield PydanticCustomError("officer_id", "an id for an officer, none for a citizen")
+
+
 class AuthenticationBody(Body):
     """How the portal authenticated the person: recorded as the portal asserts it, and used for no decision."""
 
@@ -114,11 +148,10 @@ class InitiatedByBody(Body):
     id: Annotated[str, AfterValidator(parse_officer), _shown(OFFICER)] | None = None
     authentication: AuthenticationBody | None = None
 
-    @model_validator(mode="after")
-    def _officer_has_id(self) -> Self:
-        if (self.kind == "officer") != (self.id is not None):
-            raise PydanticCustomError("officer_id", "an id for an officer, none for a citizen")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _officer_has_id(cls, members: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        return validate_whole(read, members, _find_officer_error(members))
 
     def to_model(self) -> InitiatedBy:
         """Return the value for use cases."""
@@ -129,7 +162,7 @@ class InitiatedByBody(Body):
 class ClaimBody(Body):
     """What a citizen claims: one number, a name, and a birth date or year."""
 
-    model_config = exactly_one(("citizen_id", "id_card_number"), ("birth_date", "birth_year"))
+    model_config = exactly_one(*_CLAIM_PAIRS)
 
     citizen_id: Annotated[str, AfterValidator(parse_citizen_id), _shown(CITIZEN_ID)] | None = Field(
         default=None, examples=["001090000123"]
@@ -140,7 +173,7 @@ class ClaimBody(Body):
         AfterValidator(parse_full_name),
         Field(json_schema_extra={"minLength": 1, "maxLength": MAX_NAME, "pattern": SHOWN_NAME}),
     ] = Field(
-        description="Latin letters with or without marks, at most 100 characters in NFC. No control or bidirectional characters.",
+        description="Latin letters with or without marks, and digits; at least one letter, at most 100 characters in NFC. No control or bidirectional characters.",
         examples=["Nguyễn Văn An"],
     )
     birth_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = Field(
@@ -160,13 +193,10 @@ class ClaimBody(Body):
     def _possible_year(cls, value: int | None, info: ValidationInfo) -> int | None:
         return None if value is None else parse_birth_year(value, today=_today(info))
 
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if (self.citizen_id is None) == (self.id_card_number is None):
-            raise PydanticCustomError("one_number", "exactly one of citizen_id and id_card_number")
-        if (self.birth_date is None) == (self.birth_year is None):
-            raise PydanticCustomError("one_birth", "exactly one of birth_date and birth_year")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_of_each(cls, members: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        return validate_whole(read, members, _find_pair_errors(members, *_CLAIM_PAIRS))
 
     def to_model(self) -> Claim:
         """Return the value for use cases."""
@@ -200,7 +230,7 @@ class VerificationBody(Body):
 class PrefillBody(Body):
     """`POST /prefills`: a receipt or a verification's id, and the fields wanted."""
 
-    model_config = exactly_one(("receipt", "verification"))
+    model_config = exactly_one(_REFERENCES)
 
     receipt: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
     verification: Annotated[str, Field(min_length=1, max_length=64)] | None = None
@@ -210,11 +240,10 @@ class PrefillBody(Body):
     fields: Fields
     initiated_by: InitiatedByBody
 
-    @model_validator(mode="after")
-    def _one_reference(self) -> Self:
-        if (self.receipt is None) == (self.verification is None):
-            raise PydanticCustomError("one_reference", "exactly one of receipt and verification")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_reference(cls, members: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        return validate_whole(read, members, _find_pair_errors(members, _REFERENCES))
 
 
 class EvaluationBody(Body):

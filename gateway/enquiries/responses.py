@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from gateway.clock import rfc3339
+from gateway.clock import in_z, rfc3339
 from gateway.edge.responses import Answer, Instant, Jws, PrefillId, VerificationId
 from gateway.enquiries.checks import Evaluation
 from gateway.enquiries.model import (
@@ -20,8 +20,7 @@ from gateway.enquiries.model import (
     VerificationState,
 )
 from gateway.enquiries.receipts import issue_receipt
-from gateway.procedures.fields import Operation
-from gateway.procedures.model import FieldType
+from gateway.procedures.model import FieldType, Operation
 from gateway.profiles.model import Place
 
 SOURCE: Final = "csdlqgdc"
@@ -285,7 +284,7 @@ def ledger_members(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a ledger's entry."""
     officer = {"officer": row["officer"]} if "officer" in row else {}
     return {
-        "at": row["at"].replace("+00:00", "Z"),
+        "at": in_z(row["at"]),
         "kind": row["kind"],
         **{name: row.get(name) for name in ("procedure", "dossier", "subject_role", "origin", "outcome")},
         **{name: row.get(name, []) for name in ("fields", "legal_basis")},

@@ -13,6 +13,7 @@ from gateway.accounts.store import account_officers, accounts
 from gateway.audit.model import Promise
 from gateway.audit.state import State, row_digest, row_name
 from gateway.audit.store import audit_promises
+from gateway.clock import AHEAD
 from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.model import Origin, Verdict, Verification, VerificationState
 from gateway.identifiers import Profile, VerificationId
@@ -257,10 +258,17 @@ class Mark:
     claim_key: str
 
 
+_NAMES = 10_000
+"""Ids of one statement; both databases limit its parameters, to 32,766 at least."""
+
+
 async def list_marks(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Mark]:
     """Return the marks of verifications, by their ids."""
     columns = (verifications.c.id, verifications.c.verdict, verifications.c.holder, verifications.c.claim_key)
-    rows = await connection.execute(sa.select(*columns).where(verifications.c.id.in_(names)))
+    rows: list[sa.Row[Any]] = []
+    for start in range(0, len(names), _NAMES):
+        wanted = verifications.c.id.in_(names[start : start + _NAMES])
+        rows += await connection.execute(sa.select(*columns).where(wanted))
     return {
         row.id: Mark(
             confirmed=row.verdict == Verdict.CONFIRMED.value, holder=row.holder, claim_key=row.claim_key
@@ -310,9 +318,19 @@ async def delete_expired_keys(connection: AsyncConnection, *, now: datetime) -> 
 
     Skips rows that another transaction has locked: waiting for them could cause a deadlock.
     """
+    return await _expire(connection, verifications.c.expires_at <= now)
+
+
+async def end_future_ones(connection: AsyncConnection, *, now: datetime) -> int:
+    """Expire, as `delete_expired_keys` does, what was verified by a clock that has been set back since."""
+    later = verifications.c.expires_at > now + AHEAD  # it has an index
+    return await _expire(connection, sa.and_(later, verifications.c.verified_at > now + AHEAD))
+
+
+async def _expire(connection: AsyncConnection, which: sa.ColumnElement[bool]) -> int:
     expired = (
         sa.select(verifications.c.id)
-        .where(verifications.c.expires_at <= now, verifications.c.state == VerificationState.LIVE.value)
+        .where(which, verifications.c.state == VerificationState.LIVE.value)
         .with_for_update(skip_locked=True)
     )
     result = await connection.execute(

@@ -13,15 +13,14 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
+from gateway.accounts.model import Caller
 from gateway.audit.model import AuditEntry, Kind
 from gateway.background import retrieve_failure, start_task
-from gateway.dependencies import Dependencies
 from gateway.enquiries import budget_store, budgets, store
 from gateway.enquiries.authorise import AuthorisedEnquiry, authorise_enquiry, new_verification
 from gateway.enquiries.budget_store import QuestionLease
-from gateway.enquiries.checks import ENDED_RIGHTS, Recheck
+from gateway.enquiries.checks import ENDED_RIGHTS, Recheck, raise_alarm, refusals_recorded
 from gateway.enquiries.commits import ENQUIRIES, Asking
-from gateway.enquiries.evidence import raise_alarm, refusals_recorded
 from gateway.enquiries.model import Enquiry, Origin, Outcome, Prefill, PrefillRequest, Verdict, Verification
 from gateway.enquiries.prefill import prefill_form
 from gateway.enquiries.question_log import (
@@ -33,7 +32,7 @@ from gateway.enquiries.question_log import (
     released_on_outage,
 )
 from gateway.errors import GatewayError
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     Overloaded,
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
@@ -42,11 +41,10 @@ from gateway.errors.registry import (
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.oauth.model import Caller
-from gateway.procedures.fields import Operation
-from gateway.profiles.model import Place
+from gateway.procedures.model import Operation
+from gateway.profiles.model import Dependencies, Place
+from gateway.registry.http_sender import unforeseen
 from gateway.registry.model import Question
-from gateway.registry.refusals import unforeseen
 from gateway.storage.database import Transaction
 
 
@@ -196,7 +194,7 @@ async def _share(deps: Dependencies, enquiry: AuthorisedEnquiry, asked: Verifica
     if asked.verdict is Verdict.CONFIRMED:
         not_before = asked.verified_at if enquiry.fresh else None
         found = await _commit(deps, enquiry, Asking(deps=deps, enquiry=enquiry, not_before=not_before))
-        return Outcome(verification=found, origin=Origin.REUSE) if isinstance(found, Verification) else None
+        return await _reused(deps, found) if isinstance(found, Verification) else None
     request = enquiry.request
     is_same = asked.is_for(enquiry.procedure.slug, request.dossier, request.subject_role)
     verification = asked if is_same else new_verification(deps, enquiry, asked.verdict)
@@ -221,7 +219,7 @@ async def _reuse_or_ask(
             verification = await released_on_outage(deps, key, entry.act, asked)
             return Outcome(verification=verification, origin=Origin.REGISTRY)
         if isinstance(found, Verification):
-            return Outcome(verification=found, origin=Origin.REUSE)
+            return await _reused(deps, found)
         task = singleflight.tasks.get(key)
         if task is not None:
             shared = await _share_task(deps, enquiry, task)
@@ -238,6 +236,19 @@ async def _reuse_or_ask(
 def _make_question(enquiry: AuthorisedEnquiry, *, begun: float) -> tuple[Question, AuditEntry]:
     question = new_question(enquiry, Operation.AUTHENTICATE, begun=begun)
     return question, question_entry(enquiry, question)
+
+
+async def _reused(deps: Dependencies, found: Verification) -> Outcome:
+    """Return a live verification with its promise.
+
+    If one group commits an answer and an enquiry that reuses it, the enquiry is applied before the answer's promise is written.
+    """
+    if found.promise.leaf is None:
+        own = await store.find_verification(
+            deps.database, found.id, profile=found.profile, client_id=found.client_id
+        )
+        found.promise.leaf = own.promise.leaf if own is not None else None
+    return Outcome(verification=found, origin=Origin.REUSE)
 
 
 async def _commit(
@@ -328,7 +339,7 @@ async def _put_question(
         TokenInvalid, AccountSuspended, ProfileSuspended: a right ended before the question was sent, or before its answer.
     """
     try:
-        confirmed = await enquiry.client.registry.confirm(
+        confirmed = await enquiry.client.confirm(
             replace(question, before_sending=Recheck(deps, enquiry.rights))
         )
         verdict = Verdict.CONFIRMED if confirmed else Verdict.NOT_CONFIRMED

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from gateway.citizens.call_web import CitizenBearer
+from gateway.citizens.web import CitizenBearer
 from gateway.edge.requests import StrictBody, check_acceptable, check_empty
 from gateway.edge.responses import WHOLE_BODY, add_route, respond
 from gateway.enquiries.authorise import evaluate
@@ -54,11 +54,13 @@ from gateway.enquiries.responses import (
     shape_verification,
 )
 from gateway.enquiries.verify import verify_and_prefill
-from gateway.errors.registry import Overloaded, ProofPending, StoreUnavailable
 from gateway.errors.requests import (
     IdempotencyAnswerGone,
     NotFound,
+    Overloaded,
+    ProofPending,
     ReceiptInvalid,
+    StoreUnavailable,
     VerificationExpired,
     VerificationInvalidated,
 )

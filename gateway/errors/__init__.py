@@ -24,7 +24,8 @@
     ├── Overloaded                      no capacity now: StoreUnavailable (the store can't work)
     ├── ProofPending                    a receipt's entry waits for its checkpoint
     └── OperationError                  a command refused: AlreadyExists  Unknown  StateWrong  SettingInvalid
-                                        MasterKeyWrong  SchemaOld  StoreMissing  AuditBroken
+                                        MasterKeyWrong  SchemaOld  StoreMissing  RowUnreadable
+                                        AuditBroken
 
 Each class is in its subject's file and has a machine code, which the audit and callers get. Its status and texts
 are one row of `edge/problems.py`; a test checks every class.
@@ -47,9 +48,14 @@ class FieldError:
 
 
 class GatewayError(Exception):
-    """The root of all errors of the gateway. A class without its own `code` answers as `internal`."""
+    """The root of all errors of the gateway. A class without its own `code` answers as `internal`.
+
+    `wrong` and `wrong_vi` say what was wrong with this one request, never a value; empty where the class says all.
+    """
 
     code: ClassVar[str] = "internal"
+    wrong: str = ""
+    wrong_vi: str = ""
 
     def __init_subclass__(cls, *, code: str | None = None) -> None:
         super().__init_subclass__()

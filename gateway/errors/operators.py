@@ -43,6 +43,10 @@ class SchemaOld(OperationError):
     """The database needs `gateway migrate`."""
 
 
+class RowUnreadable(OperationError):
+    """A stored row can't be read: another version wrote it, or it was changed outside the audit; `reason` names it."""
+
+
 class AuditBroken(OperationError):
     """The audit was tampered with; `reason` names the first bad row."""
 

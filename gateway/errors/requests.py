@@ -1,8 +1,9 @@
-"""Errors of callers' requests: their form or fields, the `Idempotency-Key`, the token, grants and budgets, and the receipt
-or verification.
+"""Errors of callers' requests: their form or fields, the `Idempotency-Key`, the token, grants and budgets, the receipt or
+verification; and of what a request needs: the registry and its answers, a profile, the store, the citizens' login.
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from gateway.errors import FieldError, GatewayError
 
@@ -32,8 +33,12 @@ class HttpInvalid(GatewayError, code="http_invalid"):
     """The request is not well-formed HTTP/1.1."""
 
 
+@dataclass(eq=False)
 class JsonInvalid(GatewayError, code="json_invalid"):
-    """The body is not one well-formed JSON object in UTF-8 with distinct names."""
+    """The body is not one well-formed JSON object in UTF-8 with distinct names; `wrong` says where, never a value."""
+
+    wrong: str = ""
+    wrong_vi: str = ""
 
 
 class NotFound(GatewayError, code="not_found"):
@@ -69,6 +74,16 @@ class FieldsError(GatewayError):
     """The request is well-formed JSON with invalid fields."""
 
     errors: tuple[FieldError, ...]
+
+    @classmethod
+    def of(cls, field: str, detail: str) -> Self:
+        """Return this error about one field."""
+        return cls((cls.about(field, detail),))
+
+    @classmethod
+    def about(cls, field: str, detail: str) -> FieldError:
+        """Return one field's error with the code of this class."""
+        return FieldError(field=field, code=cls.code, detail=detail)
 
     def __str__(self) -> str:
         return ", ".join(f"{error.field}: {error.code}" for error in self.errors)
@@ -106,8 +121,16 @@ class TokenMissing(CallerError, code="token_missing"):
     """No `Authorization` header."""
 
 
+@dataclass(eq=False)
 class TokenInvalid(CallerError, code="token_invalid"):
-    """Not a valid access token of this profile."""
+    """Not a valid access token of this profile; `wrong` says what is wrong with the header, or the call of a valid one.
+
+    `scheme` is the one to send.
+    """
+
+    wrong: str = ""
+    wrong_vi: str = ""
+    scheme: str = "Bearer"
 
 
 class TokenExpired(CallerError, code="token_expired"):
@@ -153,9 +176,11 @@ class ScopeMissing(CallerError, code="scope_missing"):
 
 @dataclass(eq=False)
 class RateLimited(CallerError, code="rate_limited"):
-    """Too many calls; `retry_after` in seconds."""
+    """Too many calls; `retry_after` in seconds. `wrong` says which limit."""
 
     retry_after: int = 1
+    wrong: str = ""
+    wrong_vi: str = ""
 
 
 @dataclass(eq=False)
@@ -219,3 +244,85 @@ class VerificationInvalidated(VerificationError, code="verification_invalidated"
     """The verification was revoked, or the registry no longer has such a person."""
 
     verification: str | None = field(default=None, kw_only=True)
+
+
+class ProfileError(GatewayError):
+    """The profile can't be used now."""
+
+
+class ProfileUnconfigured(ProfileError, code="profile_unconfigured"):
+    """The profile has no connection."""
+
+
+class ProfileSuspended(ProfileError, code="profile_suspended"):
+    """An operator suspended the profile."""
+
+
+@dataclass(eq=False)
+class CitizenLoginUnavailable(GatewayError, code="citizen_login_unavailable"):
+    """The keys of the citizens' login can't be read, so no ID token can be verified; `retry_after` in seconds."""
+
+    retry_after: int = 10
+
+
+class Overloaded(GatewayError, code="overloaded"):
+    """No capacity now: too many callers wait for the store, the audit's writer or the hashing of passwords."""
+
+
+@dataclass(eq=False)
+class StoreUnavailable(Overloaded, code="store_unavailable"):
+    """The store can't work now; `cause` is one of `storage.outages.Cause`. A kind of `Overloaded`: callers try again.
+
+    `rolled_back`: the store ended the transaction before its commit. Nothing was committed, and it may be run once more.
+    """
+
+    cause: str
+    rolled_back: bool = False
+
+    def __str__(self) -> str:
+        return self.cause
+
+
+class ProofPending(GatewayError, code="proof_pending"):
+    """The entry that a receipt promises has no signed checkpoint yet; `retry_after` in seconds."""
+
+    retry_after: ClassVar[int] = 1
+
+
+class RegistryError(GatewayError):
+    """The registry gave no usable answer."""
+
+
+@dataclass(eq=False)
+class RegistryRefused(RegistryError, code="registry_refused"):
+    """The registry refused with its own code (004 procedure, 005 officer, 006 operation or field, 01 request)."""
+
+    registry_code: str
+
+    def __str__(self) -> str:
+        return f"registry code {self.registry_code}"
+
+
+@dataclass(eq=False)
+class RegistryAnswerInvalid(RegistryError, code="registry_answer_invalid"):
+    """The answer is malformed or answers another question. `reason` is the failed check, never a value."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class RegistryCredentialsRejected(RegistryError, code="registry_credentials_rejected"):
+    """The registry, or the platform before it, refused the gateway's credentials."""
+
+
+@dataclass(eq=False)
+class RegistryUnavailable(RegistryError, code="registry_unavailable"):
+    """The registry can't be reached or is in maintenance; `retry_after` in seconds."""
+
+    retry_after: int = 5
+
+
+class RegistryTimeout(RegistryError, code="registry_timeout"):
+    """The deadline of this request passed before the registry answered."""

@@ -4,6 +4,7 @@ Pydantic's messages are for programmers ("Input should be a valid string"), so e
 and each text of our own validators has its Vietnamese one.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,6 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
         "không có ký tự điều khiển, ký tự đổi hướng chữ hoặc ký tự chưa có trong Unicode",
     ),
     ("write a week of the calendar as 2022-W17", "viết một tuần có trong lịch theo dạng 2022-W17"),
-    ("the parameter is repeated or not known", "tham số bị lặp lại hoặc không có"),
     ("vi or en", "vi hoặc en"),
     ("exactly one of citizen_id and id_card_number", "đúng một trong citizen_id và id_card_number"),
     ("exactly one of birth_date and birth_year", "đúng một trong birth_date và birth_year"),
@@ -73,11 +73,27 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
     ("at most ", "nhiều nhất "),
     (
         "letters of the Latin alphabet",
-        "chữ cái Latinh, có dấu hoặc không dấu, nhiều nhất 100 chữ sau khi bỏ dấu",
+        "chữ cái Latinh, có dấu hoặc không dấu, và chữ số: ít nhất một chữ cái, nhiều nhất 100 ký tự sau khi bỏ dấu",
     ),
     ("an instant written YYYY-MM-DDThh:mm:ssZ", "thời điểm viết theo dạng YYYY-MM-DDThh:mm:ssZ"),
+    (
+        "reuse across dossiers on official needs its legal basis",
+        "dùng lại giữa các hồ sơ ở môi trường chính thức cần có căn cứ pháp lý",
+    ),
+    (
+        "a change of the budgets of answered enquiries needs a reason",
+        "thay đổi hạn mức câu trả lời cần có lý do",
+    ),
+    (
+        "no profile may reach this address",
+        "không môi trường nào được kết nối tới địa chỉ này, trừ khi GATEWAY_…_NETWORKS nêu địa chỉ đó",
+    ),
+    ("its host is not among the profile's hosts", "máy chủ không có trong danh sách của môi trường"),
+    ("one line of printable characters is expected", "một dòng ký tự in được"),
     ("one header at most", "nhiều nhất một phần đầu này"),
     ("1 to ", "từ 1 đến "),
+    ("from ", "từ "),
+    ("the audit has no rows yet", "nhật ký chưa có dòng nào"),
     ("a slug, or a code that is valid today", "tên ngắn của thủ tục, hoặc mã thủ tục còn hiệu lực hôm nay"),
     ("a field that GET procedures lists", "một trường mà GET procedures liệt kê"),
     (
@@ -105,12 +121,48 @@ _VIETNAMESE: tuple[tuple[str, str], ...] = (
         "a registry field that this prefill was asked for",
         "một trường của cơ sở dữ liệu mà lần điền sẵn này đã yêu cầu",
     ),
+    ("one DPoP header is required", "chỉ gửi một DPoP"),
+    ("the DPoP header is missing", "thiếu DPoP"),
+    (
+        "the proof must be a JWT signed with ES256, EdDSA or PS256",
+        "bằng chứng phải là JWT ký bằng ES256, EdDSA hoặc PS256",
+    ),
+    ("typ in the proof's header must be dpop+jwt", "typ ở phần đầu của bằng chứng phải là dpop+jwt"),
+    (
+        "an ES256 signature is r and s, 64 bytes (RFC 7518), not DER",
+        "chữ ký ES256 là r và s, 64 byte (RFC 7518), không phải DER",
+    ),
+    (
+        "jwk in the proof's header must be a public key for its alg",
+        "jwk ở phần đầu của bằng chứng phải là khóa công khai hợp với alg",
+    ),
+    ("the proof is not signed by the key in jwk", "bằng chứng không được ký bằng khóa trong jwk"),
+    ("iat is more than ", "iat không phải là số, hoặc lệch đồng hồ của gateway hơn "),
+    ("htm is not the method of this call", "htm không phải là phương thức của cuộc gọi này"),
+    ("htu is not the address of this call", "htu không phải là địa chỉ của cuộc gọi này"),
+    ("ath is not the hash of the access token", "ath không phải là giá trị băm của mã truy cập"),
+    ("jti is 1 to ", "jti phải có từ 1 đến "),
+    ("jwk is not the key that the token is bound to", "jwk không phải là khóa gắn với mã truy cập"),
+    ("jti was used before with this key", "jti đã được dùng với khóa này"),
+    ("form or alg", "dạng hoặc alg"),
+    ("typ or kid", "typ hoặc kid"),
+    ("signature", "chữ ký"),
+    ("two headers", "có hai Citizen-Token"),
+    ("no login is configured for this profile", "môi trường này chưa cấu hình hệ thống đăng nhập"),
+    ("needs the role ", "cần vai trò "),
+    ("was not run", "chưa được chạy"),
+    ("is not of the last hour", "đã quá một giờ"),
+    ("failed", "không đạt"),
     ("the member at position ", "thành phần ở vị trí "),
     ("the parameter at position ", "tham số ở vị trí "),
 )
 _UNITS = (
+    (" printable characters", " ký tự in được"),
     (" characters", " ký tự"),
     (" items", " mục"),
+    (" character", " ký tự"),
+    (" item", " mục"),
+    (" s from the gateway's clock, or no number", " giây"),
     (" marks on one letter", " dấu trên một chữ"),
     (" (counting from 0) is not known", " (đếm từ 0) không có trong đặc tả"),
     (" (counting from 0) is repeated", " (đếm từ 0) bị lặp lại"),
@@ -123,13 +175,15 @@ _UNITS = (
     (" to ", " đến "),
     (" or ", " hoặc "),
 )
+_MANY_OF_ONE = re.compile(r"(?<= )(1 (?:character|item))s\b")
+_SIDES = {"or more": "trở lên", "or less": "trở xuống"}
 
 
 def in_plain_words(kind: str, message: str, context: Mapping[str, Any]) -> str:
     """Return what is expected where Pydantic found an error of this kind; our own messages are plain already."""
     words = "a date written YYYY-MM-DD" if kind.startswith("date_") else _PLAIN.get(kind)
     if words is not None:
-        return words.format_map(dict(context))
+        return _MANY_OF_ONE.sub(r"\1", words.format_map(dict(context)))
     return message.removeprefix("Value error, ")
 
 
@@ -143,4 +197,7 @@ def in_vietnamese(words: str) -> str | None:
                     rest = rest.replace(unit, translated)
                 return meaning + rest
             return meaning
+    bound, _, side = words.partition(" ")
+    if bound.isdecimal() and side in _SIDES:
+        return f"từ {bound} {_SIDES[side]}"
     return None

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.audit import cli as audit_cli
+from gateway.clock import TOLERANCE, Period, parse_instant
 from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile
 from gateway.inspection import ledger_cli
-from gateway.inspection.period import MOST, TOLERANCE, Period, parse_instant
 from gateway.terminal import (
     NOTHING_WRITTEN,
     AsJson,
     DryRun,
     OpenGateway,
+    choose_form,
+    counted,
     new_typer,
     print_json,
     print_result,
@@ -31,12 +34,14 @@ from gateway.terminal import (
 )
 
 if TYPE_CHECKING:
-    from gateway.inspection.affected import AffectedPerson
     from gateway.inspection.erasure import Erased
     from gateway.inspection.export import Export
     from gateway.inspection.reconcile import Reconciliation
-    from gateway.inspection.search import FoundRows
+    from gateway.inspection.store import AffectedPerson, FoundRows
     from gateway.profiles.model import Gateway
+
+_MOST = 1_000
+"""The most rows that a search returns at once."""
 
 From = Annotated[
     str, typer.Option("--from", metavar="DAY", help="First day (+07:00), or an instant.", show_default="all")
@@ -70,7 +75,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 def _add_reconcile(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command(
         "reconcile",
-        epilog="Example: gateway audit reconcile --journal c06.json --from 2022-05-14 --to 2022-05-15",
+        epilog="\b\nExample:\n  gateway audit reconcile --journal c06.json \\\n      --from 2022-05-14 --to 2022-05-15",
     )
     def reconcile_command(
         journal: Annotated[Path, typer.Option(metavar="FILE", help="The provider's log (JSON).")],
@@ -95,17 +100,19 @@ def _add_reconcile(app: typer.Typer, open_gateway: OpenGateway) -> None:
         Joined by request code, content and time. Both logs must have the whole period.
         """
         from gateway.inspection.journal import read_journal
-        from gateway.inspection.reconcile import reconcile
-        from gateway.inspection.reconcile_report import (
+        from gateway.inspection.reconcile import (
+            reconcile,
             reconciliation_json,
             reconciliation_page,
             reconciliation_text,
         )
 
         period = parse_period(from_, to)
+        form = choose_form(written.value, json=as_json, html=html)
 
         async def work() -> Reconciliation:
             calls = read_journal(journal)
+            _warn_of_absent(account or (), {each.account for each in calls if each.account})
             async with open_gateway() as gateway:
                 return await reconcile(
                     gateway.deps.database,
@@ -117,9 +124,9 @@ def _add_reconcile(app: typer.Typer, open_gateway: OpenGateway) -> None:
                 )
 
         found = run(work())
-        if as_json or written is ReconciliationFormat.JSON:
+        if form == ReconciliationFormat.JSON:
             print_json(reconciliation_json(found))
-        elif html or written is ReconciliationFormat.HTML:
+        elif form == ReconciliationFormat.HTML:
             typer.echo(reconciliation_page(found))
         else:
             print_wrapped(reconciliation_text(found))
@@ -130,7 +137,12 @@ def _add_reconcile(app: typer.Typer, open_gateway: OpenGateway) -> None:
 def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
     @app.command("search", epilog="Example: gateway audit search --account acc_… --from 2022-05-14 --json")
     def search_command(
-        account: Annotated[str, typer.Option(metavar="CLIENT_ID", help="Rows of this account.")] = "",
+        account: Annotated[
+            str,
+            typer.Option(
+                metavar="CLIENT_ID", help="Rows of this account; 8 characters after `acc_` are enough."
+            ),
+        ] = "",
         procedure: Annotated[str, typer.Option(metavar="SLUG", help="Rows of this procedure.")] = "",
         outcome: Annotated[
             str, typer.Option("--outcome", metavar="WORD", help="A verdict, a problem's code or a state.")
@@ -140,7 +152,7 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
         ] = "",
         from_: From = "",
         to: To = "",
-        limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most rows that are printed.")] = 100,
+        limit: Annotated[int, typer.Option(min=1, max=_MOST, help="The most rows that are printed.")] = 100,
         before: Annotated[
             int | None, typer.Option(min=1, metavar="ENTRY", help="Continue before this entry.")
         ] = None,
@@ -148,16 +160,19 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Print the rows that match every option, newest first, a page at a time."""
-        from gateway.inspection.search import search
+        from gateway.accounts.rights_cli import find_client_id
+        from gateway.inspection.store import search
 
         period = parse_period(from_, to)
-        names = {"client_id": account, "procedure": procedure, "outcome": outcome, "request_id": request_id}
+        names = {"procedure": procedure, "outcome": outcome, "request_id": request_id}
         equals = {name: value for name, value in names.items() if value}
 
         async def read(gateway: Gateway) -> FoundRows:
-            found = await search(gateway.deps.database, equals, period=period, before=before, most=limit)
+            client_id = await find_client_id(gateway, account) if account else ""
+            wanted = equals | ({"client_id": client_id} if client_id else {})
+            found = await search(gateway.deps.database, wanted, period=period, before=before, most=limit)
             if not found.rows:
-                await _require_known(gateway, account, procedure)
+                await _require_known(gateway, client_id, procedure)
             return found
 
         found = run_in_gateway(open_gateway, read)
@@ -168,6 +183,15 @@ def _add_search(app: typer.Typer, open_gateway: OpenGateway) -> None:
             print_table(header, [_summary(row) for row in found.rows])
         if found.before is not None:
             typer.echo(f"there are more rows: go on with --before {found.before}", err=True)
+
+
+def _warn_of_absent(wanted: Iterable[str], logged: Collection[str]) -> None:
+    """Name each wanted account of which the provider's log has no call: a misspelt one makes every question a difference."""
+    for each in wanted:
+        if logged and each not in logged:
+            typer.echo(
+                f"the log has no call of {each}; it has calls of {', '.join(sorted(logged))}", err=True
+            )
 
 
 async def _require_known(gateway: Gateway, account: str, procedure: str) -> None:
@@ -182,8 +206,23 @@ async def _require_known(gateway: Gateway, account: str, procedure: str) -> None
 
 def _summary(row: Mapping[str, Any]) -> list[str]:
     number = "waits" if row["row"] is None else str(row["row"])
-    at = datetime.fromisoformat(row["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    at = "-" if row["at"] is None else f"{datetime.fromisoformat(row['at']).astimezone(UTC):%Y-%m-%d %H:%M}"
     return [number, at, *(str(row.get(name) or "-") for name in ("kind", "procedure", "outcome"))]
+
+
+class _OutputFailed(Exception):
+    """The output can't be written; an `OSError` within a transaction would be taken for an outage of the store."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _write_line(line: str) -> None:
+    try:
+        sys.stdout.write(line)
+    except OSError as error:
+        raise _OutputFailed(error) from None
 
 
 def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -200,7 +239,7 @@ def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
     ) -> None:
         """Print the rows of a period as JSON lines, or write them with their proofs.
 
-        DIR gets rows.ndjson, checkpoint, proofs.ndjson and verify.py: `python verify.py` in it
+        DIR gets rows.ndjson, checkpoint, proofs.ndjson and verify.py: `python3 verify.py` in it
         exits 0, or 1 with the first bad row. It needs the package `cryptography` alone.
         """
         from gateway.inspection.export import export_folder, export_rows
@@ -209,16 +248,19 @@ def _add_export(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         async def write(gateway: Gateway) -> Export | None:
             if out is None:
-                await export_rows(gateway, period, sys.stdout.write)
+                await export_rows(gateway, period, _write_line)
                 return None
             return await export_folder(gateway, period, out)
 
-        found = run_in_gateway(open_gateway, write)
-        if found is not None:
+        try:
+            found = run_in_gateway(open_gateway, write)
+        except _OutputFailed as failed:
+            raise failed.error from None
+        if found is not None and out is not None:
             members = {"folder": str(out), "first": found.first, "last": found.last, "tree_size": found.size}
-            text = (
-                f"{out}: rows {found.first} to {found.last} of a tree of {found.size}: python {out}/verify.py"
-            )
+            # This Python has the package: many hosts have no `python`, and a `python3` without it.
+            verify = f"{quote(sys.executable)} {quote(str(out / 'verify.py'))}"
+            text = f"{out}: rows {found.first} to {found.last} of a tree of {found.size}; check it with: {verify}"
             print_result(members, text, as_json=as_json)
 
 
@@ -227,7 +269,12 @@ def _add_affected(app: typer.Typer, open_gateway: OpenGateway) -> None:
         "affected", epilog="Example: gateway audit affected --account acc_… --from 2022-05-14 --json"
     )
     def affected_command(
-        account: Annotated[str, typer.Option("--account", metavar="CLIENT_ID", help="The account.")],
+        account: Annotated[
+            str,
+            typer.Option(
+                "--account", metavar="CLIENT_ID", help="The account; 8 characters after `acc_` are enough."
+            ),
+        ],
         from_: From = "",
         to: To = "",
         *,
@@ -237,12 +284,14 @@ def _add_affected(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
         People are pseudonyms. Fields are those that were delivered.
         """
-        from gateway.inspection.affected import count_affected, find_affected
+        from gateway.accounts.rights_cli import find_client_id
+        from gateway.inspection.store import count_affected, find_affected
 
         period = parse_period(from_, to)
 
         async def find(gateway: Gateway) -> list[AffectedPerson]:
-            return await find_affected(gateway.deps.database, account, period)
+            client_id = await find_client_id(gateway, account)
+            return await find_affected(gateway.deps.database, client_id, period)
 
         found = run_in_gateway(open_gateway, find)
         counts = count_affected(found)
@@ -284,23 +333,27 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
         async def erase(gateway: Gateway) -> Erased:
             from gateway.errors.operators import StateWrong
             from gateway.inspection.erasure import erase_entries
+            from gateway.schema import all_tables
 
             months = gateway.settings.audit_retention_months
             if months is None:
                 raise StateWrong(
                     "no policy says how long entries are kept: set GATEWAY_AUDIT_RETENTION_MONTHS"
                 )
+            all_tables()  # an entry may have named a row of any table
             return await erase_entries(gateway, months=months, rewrite=rewrite, rehearsal=dry_run)
 
         found = run_in_gateway(open_gateway, erase)
-        text = f"erased: {found.rows} entries from before {found.before}"
+        entries = f"{counted(found.rows, 'entry')} from before {found.before}"
+        text = f"erased: {entries}"
         if dry_run:
-            text = (
-                f"dry run: {found.rows} entries from before {found.before} would be erased\n{NOTHING_WRITTEN}"
-            )
+            text = f"dry run: {entries} would be erased\n{NOTHING_WRITTEN}"
         elif found.on_disk:
             text += "\nthe store's files may still have their content: see docs/data-protection.md, --rewrite"
+        if found.changed:
+            text += f"\nleft: {counted(len(found.changed), 'entry')} that somebody changed, the first at row {found.changed[0]}: gateway audit verify"
         members = {"erased": found.rows, "before": found.before, "on_disk": found.on_disk}
+        members["changed"] = list(found.changed)
         if dry_run:
             members["dry_run"] = True
         print_result(members, text, as_json=as_json)

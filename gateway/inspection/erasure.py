@@ -4,26 +4,25 @@ Entries of operators and of the host stay: they say nothing about citizens. A ba
 names their rows and the policy, and rows after it carry on the digests of covered rows that no other entry names any more
 (`audit/state.py`). On SQLite deleted content is gone from the disk too (`secure_delete`, and the journal is emptied). On PostgreSQL it
 is there until its place is used again, or the table is written anew (docs/decisions/0113).
+An entry that was changed stays, so that `audit verify` still names it: to erase it would erase what shows the change.
 Source: NĐ 13/2023 Đ3 k7 (no longer than needed), NĐ 47/2020 Đ45.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from gateway.audit.erasures import write_ranges
-from gateway.audit.model import LOCAL, AuditEntry, Kind, month_of
+from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry, leaf_hash
 from gateway.audit.state import State
+from gateway.audit.state_check import check_columns
 from gateway.audit.state_store import read_digests
-from gateway.errors.operators import StateWrong
-from gateway.identifiers import new_identifier
-from gateway.inspection.period import Period
+from gateway.clock import Period, month_of
+from gateway.deployment import require_filled
+from gateway.errors.operators import AuditBroken, StateWrong
 from gateway.inspection.store import count_erasable, delete_entries, list_erasable, vacuum_entries
 from gateway.operators.model import Role
-from gateway.operators.sessions import require_role
-from gateway.operators.token_file import operator_of
-from gateway.operators.use_cases import has_operators
+from gateway.operators.sessions import has_operators, operator_of, require_role
 from gateway.profiles.model import Gateway
 from gateway.storage.database import Transaction, open_database
 
@@ -50,16 +49,29 @@ _BATCH = 2_000
 _STATE = 500
 
 
+def write_ranges(rows: Sequence[int]) -> tuple[str, ...]:
+    """Return ascending row numbers as ranges: `4-9`, `11-11`."""
+    found: list[list[int]] = []
+    for row in rows:
+        if found and found[-1][1] == row - 1:
+            found[-1][1] = row
+        else:
+            found.append([row, row])
+    return tuple(f"{first}-{last}" for first, last in found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
     """The number of erased entries; all of them were from before the month.
 
-    `on_disk`: whether the files of the store may still have the content of erased entries.
+    `on_disk`: whether the files of the store may still have the content of erased entries. `changed`: the rows whose entries
+    stay, since they were changed.
     """
 
     rows: int
     before: str
     on_disk: bool
+    changed: Sequence[int] = ()
 
 
 async def erase_entries(
@@ -76,46 +88,71 @@ async def erase_entries(
     erase. A `rehearsal` counts the entries that have a row, and erases none.
 
     Raises:
+        SchemaOld: a migration is not complete: old entries then look as if somebody had changed them.
         StateWrong: there are operators, and nobody is signed in here; or the erased entries' table could not be locked.
         RoleMissing: the signed-in operator is neither a data-protection officer nor an admin.
     """
     actor = await _eraser(gateway)
     end = _cutoff(gateway.deps.clock.now(), months)
     before, rows = month_of(end), 0
-    if rehearsal:
-        async with gateway.deps.database.read() as connection:
+    async with gateway.deps.database.read() as connection:
+        await require_filled(connection)
+        if rehearsal:
             rows = await count_erasable(connection, KINDS, Period(None, end))
             return Erased(rows=rows, before=before, on_disk=False)
     if not await gateway.sequencer.run():
         raise StateWrong("another process gives rows their numbers just now: run the command again")
 
-    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
-        batch = await list_erasable(transaction, KINDS, Period(None, end), most=_BATCH)
-        if not batch:
-            return (), 0
-        await delete_entries(transaction, [entry for _, entry, _ in batch])
-        entry = AuditEntry(
-            at=gateway.deps.clock.now(),
-            kind=Kind.ERASED,
-            profile=None,
-            act=new_identifier("act"),
-            outcome=f"before:{before}",
-            actor=actor,
-            reason=f"retention of {months} months",
-            erased=write_ranges([row for row, _, _ in batch]),
-        )
-        carried = await _carry(transaction, [json.loads(body) for _, _, body in batch])
-        return [entry, *_carry_on(entry, carried)], len(batch)
+    after, changed = 0, list[int]()
 
-    while erased := await gateway.deps.audit.commit(decide):
-        rows += erased
+    async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Sequence[_Candidate]]:
+        found = await _list_candidates(transaction, Period(None, end), after)
+        unchanged = [each for each in found if each.body is not None]
+        if not unchanged:
+            return (), found
+        await delete_entries(transaction, [each.key for each in unchanged])
+        now, erased = gateway.deps.clock.now(), write_ranges([each.row for each in unchanged])
+        entry = act_entry(f"before:{before}", at=now, actor=actor, kind=Kind.ERASED)
+        entry = entry.copy_with(reason=f"retention of {months} months", erased=erased)
+        carried = await _carry(transaction, [each.body for each in found if each.body is not None])
+        return [entry, *_carry_on(entry, carried)], found
+
+    while found := await gateway.deps.audit.commit(decide):
+        after = found[-1].row
+        left = [each.row for each in found if each.body is None]
+        rows, changed = rows + len(found) - len(left), changed + left
     database = gateway.deps.database
     if database.embedded:
         on_disk = not await database.truncate_journal()
     else:
         await _vacuum(gateway, full=rewrite, lock_seconds=lock_seconds)
         on_disk = not rewrite
-    return Erased(rows=rows, before=before, on_disk=on_disk)
+    return Erased(rows=rows, before=before, on_disk=on_disk, changed=changed)
+
+
+class _Candidate(NamedTuple):
+    """An old entry: its row; its id and month; its body, None if the entry was changed."""
+
+    row: int
+    key: tuple[int, str]
+    body: Mapping[str, Any] | None
+
+
+async def _list_candidates(transaction: Transaction, period: Period, after: int) -> list[_Candidate]:
+    """Return the next entries after a row."""
+    return [
+        _Candidate(row, (stored[0], stored[4]), _find_unchanged(leaf, stored))
+        for row, leaf, *stored in await list_erasable(transaction, KINDS, period, after=after, most=_BATCH)
+    ]
+
+
+def _find_unchanged(leaf: str, stored: Sequence[Any]) -> Mapping[str, Any] | None:
+    """Return the body of an entry whose content and columns are those of its row's leaf, else None."""
+    try:
+        body = check_columns("", stored, leaf=leaf)
+    except AuditBroken:
+        return None
+    return body if leaf == leaf_hash(salt=stored[1], body=stored[2]) else None
 
 
 async def _vacuum(gateway: Gateway, *, full: bool, lock_seconds: float) -> None:
@@ -142,7 +179,7 @@ def _cutoff(now: datetime, months: int) -> datetime:
     return datetime(count // 12, count % 12 + 1, 1, tzinfo=UTC)
 
 
-async def _carry(transaction: Transaction, bodies: Sequence[Mapping[str, State]]) -> State:
+async def _carry(transaction: Transaction, bodies: Sequence[Mapping[str, Any]]) -> State:
     """Return the digests that erased entries named last, of the covered rows that still have them."""
     last: dict[str, str | None] = {}
     for body in bodies:

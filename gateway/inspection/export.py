@@ -6,33 +6,33 @@ later erasures that name rows of the export, since a row without content is evid
 pseudonyms, dossiers and officers' pseudonyms: it is written for its owner only.
 """
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
 from gateway.audit import tree_store
-from gateway.audit.checkpoints import key_line, parse_checkpoint
-from gateway.audit.proofs import encode
+from gateway.audit.checkpoints import encode, key_line, parse_checkpoint
+from gateway.audit.model import find_members
 from gateway.audit.state import write_canonical
 from gateway.audit.tree import TILE_HEIGHT, SubtreeRoot, node_hash, prove_inclusion
-from gateway.errors.operators import AlreadyExists, OperationError, Unknown
-from gateway.inspection.period import Period
+from gateway.clock import Period
+from gateway.errors.operators import AlreadyExists, AuditBroken, OperationError, Unknown
 from gateway.inspection.store import find_rows, list_later_erasures, list_rows
-from gateway.private_files import make_private_folder
+from gateway.private_files import make_private_folder, open_new_file, replace_private_file
 from gateway.profiles.model import Gateway
 from gateway.storage.database import Transaction
+from gateway.storage.driver import escape_surrogates
 
-FILES = ("rows.ndjson", "checkpoint", "proofs.ndjson", "verify.py")
+_EVIDENCE, _VERIFIER = ("rows.ndjson", "checkpoint", "proofs.ndjson"), "verify.py"
+FILES = (*_EVIDENCE, _VERIFIER)
 
 _PAGE = 2_048
 _TILES_KEPT = 64
-_POLL_S = 0.05
 
 
 class ExportFailed(OperationError):
@@ -54,7 +54,7 @@ async def export_rows(gateway: Gateway, period: Period, write: Callable[[str], o
     Raises:
         AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
     """
-    await _merge(gateway)
+    await gateway.sequencer.run_to_end()
     count = 0
     async with gateway.deps.database.walk() as connection:
         async for page in _pages(connection, await find_rows(connection, period)):
@@ -74,7 +74,7 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
         AuditBroken, Overloaded, MasterKeyWrong: the waiting entries can't get their rows.
     """
     _require_new(folder)
-    await _merge(gateway)
+    await gateway.sequencer.run_to_end()
     async with gateway.deps.database.walk() as connection:
         found = await find_rows(connection, period)
         stored = await tree_store.find_last_checkpoint(connection)
@@ -84,13 +84,10 @@ async def export_folder(gateway: Gateway, period: Period, folder: Path) -> Expor
         keys = (await gateway.vault.read_checkpoint_keys(connection)).keys
         export = Export(first=found[0], last=found[1], size=checkpoint.size)
         try:
-            with ExitStack() as opened:
-                make_private_folder(folder)
-                files = {name: opened.enter_context(_create(folder / name)) for name in FILES}
+            make_private_folder(folder)
+            verifier = _verifier([key_line(checkpoint.origin, key) for key in keys], export)
+            with _new_files(folder, verifier) as files:
                 files["checkpoint"].write(checkpoint.note)
-                files["verify.py"].write(
-                    _verifier([key_line(checkpoint.origin, key) for key in keys], export)
-                )
                 await _write_rows(connection, export, files["rows.ndjson"], files["proofs.ndjson"])
         except OSError as error:
             raise ExportFailed(f"{folder}: can't be written ({error.strerror})") from None
@@ -101,20 +98,38 @@ def _require_new(folder: Path) -> None:
     try:
         if folder.is_dir() and any(folder.iterdir()):
             raise AlreadyExists(f"{folder}: has files already: name a new folder")
+        if folder.exists() and not folder.is_dir():
+            raise ExportFailed(f"{folder}: is no folder: name a new folder")
     except OSError as error:
         raise ExportFailed(f"{folder}: can't be read ({error.strerror})") from None
 
 
+@contextmanager
+def _new_files(folder: Path, verifier: str) -> Iterator[dict[str, IO[str]]]:
+    """Yield the new files but the verifier, which is written in one step when the block and they are complete.
+
+    So the folder of a killed export has none: an incomplete verifier would end without an error. After an error no file is
+    left. Raises `OSError`.
+    """
+    files: dict[str, IO[str]] = {}
+    try:
+        with ExitStack() as opened:
+            for name in _EVIDENCE:
+                files[name] = opened.enter_context(_create(folder / name))
+            yield files
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
+        replace_private_file(folder / _VERIFIER, verifier, personal=True)
+    except BaseException:  # of any kind, also a cancellation: no half export stays
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+        raise
+
+
 def _create(path: Path) -> IO[str]:
     """Create a file that only its owner may read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
-
-
-async def _merge(gateway: Gateway) -> None:
-    """Give every entry that was committed until now its row."""
-    while not await gateway.sequencer.run():  # noqa: ASYNC110 - another process is at it
-        await asyncio.sleep(_POLL_S)
+    return os.fdopen(open_new_file(path), "w", encoding="utf-8", newline="\n")
 
 
 async def _pages(
@@ -146,10 +161,22 @@ async def _write_rows(connection: Transaction, export: Export, rows: IO[str], pr
                 "row": row["row"],
                 "leaf_index": row["row"] - 1,
                 "tree_size": export.size,
-                "leaf_hash": encode([bytes.fromhex(row["leaf"])])[0],
+                "leaf_hash": encode([_read_leaf(row)])[0],
                 "hashes": encode(hashes),
             }
             proofs.write(json.dumps(proof) + "\n")
+
+
+def _read_leaf(row: Mapping[str, Any]) -> bytes:
+    try:
+        return bytes.fromhex(row["leaf"])
+    except (ValueError, TypeError):
+        raise AuditBroken(f"row {row['row']}: its leaf is no hash") from None
+
+
+def _printable(value: Any) -> Any:
+    """Return a column's number or text; on SQLite it may have another type, and text that is no UTF-8."""
+    return value if isinstance(value, int) else escape_surrogates(str(value))
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -157,10 +184,13 @@ def _line(row: Mapping[str, Any]) -> str:
 
     `body` is the stored text, where the canonical JSON of the members differs from it.
     """
-    own = {name: row[name] for name in ("row", "leaf", "salt", "previous", "hash", "digest") if row[name]}
+    names = ("row", "leaf", "salt", "previous", "hash", "digest")
+    own = {name: _printable(row[name]) for name in names if row[name]}
     if row["body"] is None:
         return json.dumps({name: own[name] for name in ("row", "leaf")}) + "\n"
-    members = json.loads(row["body"])
+    members = find_members(row["body"])
+    if members is None:  # it verifies as little as its row does
+        return json.dumps(own | {"body": _printable(row["body"])}) + "\n"
     if write_canonical(members) != row["body"]:
         own["body"] = row["body"]
     return json.dumps(own | members, ensure_ascii=False) + "\n"

@@ -1,7 +1,8 @@
 """The provider's log as a file: `mock-c06 journal export`, the control face's journal, or one JSON object a line.
 
 Nothing in it is trusted. The file is bounded before it is read, and refused as a whole for one entry that isn't well-formed:
-half a log would name questions that the provider did log. The person's number, which the provider masks, isn't read.
+half a log would name questions that the provider did log. A request code that the gateway can't have made is no reason to
+refuse the file: any client can send one, even without a login. The person's number, which the provider masks, isn't read.
 Source: NĐ 47/2020 Đ45 (what a provider logs), contract §5.
 """
 
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.bounded_files import FileTooLarge, read_bounded
 from gateway.errors.operators import OperationError
 
 MAX_BYTES = 64 << 20
@@ -22,8 +24,12 @@ _MAX_PARTS = 20 * MAX_ENTRIES
 
 TOKEN = "token"  # noqa: S105 - the operation of a login's entry
 
+FOREIGN_CODE = "(could not be ours)"
+"""Stands for a request code that is too long, empty or not printable."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_LENGTHS = {"environment": 40, "operation": 80, "account": 100, "ma_yeu_cau": 40, "outcome": 40}
+_LENGTHS = {"environment": 40, "operation": 80, "account": 100, "outcome": 40}
+_MAX_CODE = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +57,11 @@ def read_journal(path: Path) -> list[LoggedCall]:
         JournalInvalid: it is missing, too large, not a log, or one page of several.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_bounded(path, most=MAX_BYTES)
+    except FileTooLarge as error:
+        raise JournalInvalid(f"{path}: {error.strerror}: export a shorter period") from None
     except OSError as error:
         raise JournalInvalid(f"{path}: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise JournalInvalid(f"{path}: over {MAX_BYTES >> 20} MiB: export a shorter period")
     if not raw.strip():
         raise JournalInvalid(f"{path}: empty")
     if sum(map(raw.count, (b"{", b"[", b","))) > _MAX_PARTS:
@@ -138,7 +143,7 @@ def _call(place: int, members: Any) -> LoggedCall:
         environment=texts["environment"],
         operation=texts["operation"],
         account=texts["account"],
-        request_code=texts["ma_yeu_cau"],
+        request_code=_code(members.get("ma_yeu_cau")),
         outcome=texts["outcome"],
         body_sha256=digest,
     )
@@ -151,6 +156,14 @@ def _text(members: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str) or not 1 <= len(value) <= _LENGTHS[name] or not value.isprintable():
         raise ValueError(f"{name}: expected 1 to {_LENGTHS[name]} printable characters, or null")
     return value
+
+
+def _code(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("ma_yeu_cau: expected a text, or null")  # noqa: TRY004 - of the file's content
+    return value if 1 <= len(value) <= _MAX_CODE and value.isprintable() else FOREIGN_CODE
 
 
 def _instant(value: Any) -> datetime:

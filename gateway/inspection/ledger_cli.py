@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.identifiers import Profile
+from gateway.identifiers import Language, Profile
 from gateway.terminal import (
     AsJson,
     OpenGateway,
-    TextLanguage,
     fail,
     print_json,
     print_wrapped,
+    problem_titles,
     read_lines,
     read_stdin,
     run_in_gateway,
@@ -43,7 +43,7 @@ def add_command(app: typer.Typer, open_gateway: OpenGateway) -> None:
             str, typer.Option("--reason", metavar="TEXT", help="Why; else the second line on stdin.")
         ] = "",
         profile: Annotated[Profile | None, typer.Option(help="Only this profile; default: both.")] = None,
-        language: Annotated[TextLanguage, typer.Option("--lang", help="Of the text.")] = TextLanguage.VI,
+        language: Annotated[Language, typer.Option("--lang", help="Of the text.")] = Language.VI,
         as_json: AsJson = False,
     ) -> None:
         """Print who asked about a person: all organisations, and the fields that the person disputed.
@@ -51,13 +51,14 @@ def add_command(app: typer.Typer, open_gateway: OpenGateway) -> None:
         Stdin has the number of twelve digits. Needs a signed-in operator with the role
         data_protection. Each reading is a row with the reason, which the ledger shows too.
         """
-        from gateway.inspection.ledger_report import ledger_json, ledger_text
+        from gateway.inspection.ledger import ledger_json, ledger_text
+        from gateway.procedures.catalogue import load_catalogue
 
         number, why = _read(reason)
 
         async def read(gateway: Gateway) -> WholeLedger:
             from gateway.inspection.ledger import inspect_ledger
-            from gateway.operators.token_file import operator_of
+            from gateway.operators.sessions import operator_of
 
             profiles = list(Profile) if profile is None else [profile]
             return await inspect_ledger(gateway, await operator_of(gateway), number, why, profiles=profiles)
@@ -66,7 +67,8 @@ def add_command(app: typer.Typer, open_gateway: OpenGateway) -> None:
         if as_json:
             print_json(ledger_json(found))
         else:
-            print_wrapped(ledger_text(found, language.value))
+            titles = problem_titles(language)
+            print_wrapped(ledger_text(found, load_catalogue(), language, titles))
 
 
 def _read(reason: str) -> tuple[str, str]:

@@ -18,12 +18,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.audit.model import CONTENT, AuditEntry, Kind, parse_entry
-from gateway.audit.orphans import PATIENCE
-from gateway.clock import rfc3339
+from gateway.audit.model import CONTENT, AuditEntry, Kind, find_entry
+from gateway.cleanup import PATIENCE
+from gateway.clock import TOLERANCE, Period, rfc3339
 from gateway.identifiers import Profile, has_long_number
 from gateway.inspection.journal import LoggedCall
-from gateway.inspection.period import TOLERANCE, Period
 from gateway.inspection.store import stream_questions
 from gateway.keys.model import PlaceKeys
 from gateway.storage.database import Database
@@ -31,7 +30,13 @@ from gateway.storage.database import Database
 ENVIRONMENTS = {Profile.SANDBOX: "test", Profile.OFFICIAL: "official"}
 """The name of a profile's environment in the provider's log."""
 
-KINDS = ("asked_not_logged", "logged_not_asked", "different_content", "answered_differently")
+_TITLES = {
+    "asked_not_logged": ("Đã hỏi nhưng không có trong nhật ký của C06", "asked but not logged"),
+    "logged_not_asked": ("Có trong nhật ký của C06 nhưng không do ta hỏi", "logged but not asked"),
+    "different_content": ("Nội dung gói tin khác nhau", "different content"),
+    "answered_differently": ("Kết quả trả lời khác nhau", "answered but differently"),
+}
+KINDS = tuple(_TITLES)
 
 _NOT_ACCEPTED = frozenset({"unauthorised", "throttled"})
 """Outcomes of calls that the provider did not accept: our side may send the question once more."""
@@ -134,10 +139,10 @@ async def _read_questions(
     asked: dict[str, _Asked] = {}
     async with database.walk() as connection:
         async for body in stream_questions(connection, months=period.months(around=timedelta(days=1))):
-            entry = parse_entry(body)
-            code = entry.request_code or ""
-            if entry.profile not in profiles:
+            entry = find_entry(body)
+            if entry is None or entry.profile not in profiles:  # `audit verify` names what is no entry
                 continue
+            code = entry.request_code or ""
             if entry.kind is Kind.INTENDED and (entry.at in period or code in codes):
                 asked[code] = _Asked(entry)
             elif entry.kind is Kind.ANSWERED and code in asked:
@@ -229,3 +234,54 @@ def _shown(call: LoggedCall) -> dict[str, object]:
         "request_code": "(could contain a person's number)" if code and has_long_number(code) else code,
         "outcome": call.outcome,
     }
+
+
+def reconciliation_json(found: Reconciliation) -> dict[str, object]:
+    """Return the members of the contract."""
+    return {kind: list(found.differences[kind]) for kind in KINDS} | {"counts": found.counts()}
+
+
+def reconciliation_text(found: Reconciliation) -> str:
+    """Return the counts, then one line for each difference."""
+    counts = found.counts()
+    lines = [
+        f"questions: {counts['questions']}, calls in the log: {counts['calls']}, joined: {counts['joined']}"
+    ]
+    for kind in KINDS:
+        lines.append(f"{_TITLES[kind][1]}: {counts[kind]}")
+        lines += [_line(each) for each in found.differences[kind]]
+    if found.content_not_compared:
+        lines.append(f"without a content to compare: {found.content_not_compared}")
+    numbers = "/".join(str(counts[kind]) for kind in KINDS)
+    lines.append(f"{'ok' if found.agrees else 'differences'}: {numbers}")
+    return "\n".join(lines)
+
+
+def _line(difference: Difference) -> str:
+    shown = [f"{name}={_plain(value)}" for name, value in difference.items() if value is not None]
+    return "  " + " ".join(shown)
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def reconciliation_page(found: Reconciliation) -> str:
+    """Return a page of its own, without script, in Vietnamese and English."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only this page needs it
+
+    templates = Environment(
+        loader=PackageLoader("gateway.inspection", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    sections = [
+        (_TITLES[kind], *_table(found.differences[kind])) for kind in KINDS if found.differences[kind]
+    ]
+    page = templates.get_template("reconciliation.html")
+    return page.render(counts=found.counts(), titles=_TITLES, sections=sections)
+
+
+def _table(differences: Sequence[Difference]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the members that any of the differences has, and a row of texts for each."""
+    names = [name for name in differences[0] if any(each.get(name) is not None for each in differences)]
+    rows = [["" if each.get(name) is None else _plain(each[name]) for name in names] for each in differences]
+    return names, rows

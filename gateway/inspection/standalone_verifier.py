@@ -1,11 +1,11 @@
 """Verify an export of the audit: every row is in the tree that the signed checkpoint names.
 
-Run it in the folder of the export: `python verify.py`. It needs Python 3.11 and the package `cryptography`, and nothing of
-the gateway. Exit 0, or 1 with the first bad row. It checks: the checkpoint's signature by one of the keys; each row's leaf
+Run it in the folder of the export: `python3 verify.py`. It needs Python 3.11 and the package `cryptography`, and nothing of
+the gateway. Exit 0, 1 with the first bad row, or 2 if it can't check. It checks: the checkpoint's signature by one of the keys; each row's leaf
 hash, computed from salt and content; each row's path to the checkpoint's root; that no row between the first and the last
 is missing; the hash chain of rows that have one; that an erasure names each row without content. The keys below came with the
 export, as this file did: whoever does not trust the sender uses this file from the gateway's source code, with the rows that
-they expect and a key of `/.well-known/audit/key`: `python standalone_verifier.py FOLDER --rows 1-40 --key VKEY`.
+they expect and a key of `/.well-known/audit/key`: `python3 standalone_verifier.py FOLDER --rows 1-40 --key VKEY`.
 
 A line of rows.ndjson has `row`, `leaf` and `salt`, and the members of the entry, whose canonical JSON is hashed; or `body`, the text
 that was hashed, which must have the same members. A row whose entry was erased has only `row` and `leaf`; the erasure is a later row, which
@@ -22,8 +22,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ModuleNotFoundError:
+    sys.stderr.write("this Python lacks the package cryptography: python3 -m pip install cryptography\n")
+    raise SystemExit(2) from None
 
 KEYS: tuple[str, ...] = ()
 """The gateway's keys of checkpoints as vkeys (C2SP signed-note); the export fills them in."""
@@ -110,7 +114,7 @@ def _is_erased(row: dict[str, Any]) -> bool:
 def _after(number: int, row: dict[str, Any]) -> int:
     """Return the number of a row after the period, which is an erasure."""
     if row.get("kind") != _ERASED or row["row"] < number:
-        raise Bad(f"row {number}: not of this export")
+        raise Bad(f"row {number}: is none of the expected rows, and erases none of them")
     return int(row["row"])
 
 
@@ -156,6 +160,8 @@ def _check_row(
     hashes = [base64.b64decode(each, validate=True) for each in proof["hashes"]]
     if _root_of(bytes.fromhex(row["leaf"]), number - 1, size, hashes) != root:
         raise Bad(f"row {number}: not in the tree of the checkpoint")
+    if proof["leaf_index"] != number - 1 or base64.b64decode(proof["leaf_hash"]).hex() != row["leaf"]:
+        raise Bad(f"row {number}: its proof is about another leaf")
     return chained
 
 

@@ -1,11 +1,16 @@
-"""Reads of the audit's entries by what auditors look for, and their erasure.
+"""The audit's entries as auditors look for them: by members, rows, period or affected people; and those to erase.
 
 Ids of entries grow with time, but a clock may have been wrong: a period is searched among the ids that a bisection finds,
 a day wider on both sides, and each entry's own time decides.
+
+The people whom an account affects are needed within 72 hours after a leak of its credentials. A person is a pseudonym of the
+account's organisation; one whose number was asked under several pseudonym keys is shown by the oldest pseudonym. Counted are
+answers, reuses and deliveries: what the account learned. Source: NĐ 13/2023 Đ23, Luật 91/2025/QH15 Đ23.
 """
 
-import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,14 +18,20 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.audit.erasures import parse_range
-from gateway.audit.model import Kind
+from gateway.accounts.store import find_account
+from gateway.audit.model import Kind, find_members
+from gateway.audit.state_check import parse_range
 from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows
+from gateway.audit.tree_store import ENTRY
+from gateway.clock import Period, in_z
+from gateway.deployment import require_filled
 from gateway.enquiries.person_store import renamed_numbers
-from gateway.errors.operators import StateWrong
+from gateway.errors.operators import StateWrong, Unknown
 from gateway.identifiers import Profile
-from gateway.inspection.period import Period
+from gateway.storage.database import Database
+from gateway.storage.driver import any_text, fetch_plain
 from gateway.storage.outages import Cause, find_cause
+from gateway.storage.statements import Row
 
 _SLACK = timedelta(days=1)
 """By how much a clock may have been wrong."""
@@ -28,17 +39,26 @@ _SLACK = timedelta(days=1)
 _CHUNK = 250
 """Limit of the variables of one statement."""
 
+_LEARNED = (Kind.ANSWERED, Kind.REUSED, Kind.DELIVERED)
+"""The kinds of entries by which an account learned something about a person."""
+
 _COLUMNS = frozenset({"client_id", "request_id", "kind", "profile", "organisation", "citizen"})
 
 
 def member(connection: AsyncConnection, name: str) -> sa.ColumnElement[str]:
-    """Return a member of an entry as text: its column, else from the body."""
+    """Return a member of an entry as text: its column, else from the body.
+
+    On PostgreSQL a text with a quote or a backslash is not found: no time, procedure or outcome has one.
+    """
     if name in _COLUMNS:
         return audit_entries.c[name]
-    if connection.dialect.name == "sqlite":
-        return sa.func.json_extract(audit_entries.c.body, f"$.{name}", type_=sa.String)
-    found: sa.ColumnElement[str] = sa.cast(audit_entries.c.body, sa.JSON)[name].as_string()
-    return found
+    body = audit_entries.c.body
+    # A body that somebody changed to what is no JSON must not end the search for others: there PostgreSQL's cast is an error.
+    if connection.dialect.name != "sqlite":
+        found = sa.func.substring(body, rf'[{{,]\s*"{name}"\s*:\s*"([^"\\]*)"', type_=sa.String)
+        # Most collations order a point before a plus sign, and so the first second of a period before its start.
+        return found.collate("C")
+    return sa.case((sa.func.json_valid(body) == 1, sa.func.json_extract(body, f"$.{name}", type_=sa.String)))
 
 
 async def in_period(connection: AsyncConnection, period: Period) -> sa.ColumnElement[bool]:
@@ -46,7 +66,7 @@ async def in_period(connection: AsyncConnection, period: Period) -> sa.ColumnEle
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     at = member(connection, "at")
     ids = await _read_ends(connection) if period.start is not None or period.end is not None else None
-    # Every time is written in UTC, so that texts have the order of times.
+    # Every time is written in UTC, so that texts have the order of times: one in `Z` is not before the same in `+00:00`.
     if period.start is not None:
         conditions.append(at >= period.start.isoformat())
         conditions.append(audit_entries.c.id >= await _first_id(connection, ids, period.start - _SLACK))
@@ -73,37 +93,70 @@ async def _first_id(connection: AsyncConnection, ends: tuple[int, int] | None, a
     if ends is None:
         return 0
     low, high = ends[0], ends[1] + 1
+    at_member = member(connection, "at")
     next_one = (
-        sa.select(audit_entries.c.id, member(connection, "at"))
-        .where(audit_entries.c.id >= sa.bindparam("number"), IN_AUDIT)
+        sa.select(audit_entries.c.id, at_member)
+        .where(audit_entries.c.id >= sa.bindparam("number"), IN_AUDIT, at_member.is_not(None))
         .order_by(audit_entries.c.id)
         .limit(1)
     )
     while low < high:
         middle = (low + high) // 2
-        number, written = (await connection.execute(next_one, {"number": middle})).one()
-        if written < at.isoformat():
-            low = number + 1
+        found = await fetch_plain(connection, next_one, {"number": middle})
+        if found and str(found[0][1]) < at.isoformat():
+            low = found[0][0] + 1
         else:
             high = middle
     return int(low)
 
 
-async def list_found(
-    connection: AsyncConnection, equals: Mapping[str, str], period: Period, *, before: int | None, most: int
-) -> list[tuple[int, int | None, str]]:
-    """Return the latest entries with these members, of a period and before an entry: id, row if any, body; newest first."""
-    query = (
-        sa.select(audit_entries.c.id, audit_rows.c.row, audit_entries.c.body)
-        .outerjoin_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
-        .where(IN_AUDIT, await in_period(connection, period))
-        .where(*(member(connection, name) == value for name, value in equals.items()))
-        .order_by(audit_entries.c.id.desc())
-        .limit(most)
-    )
-    if before is not None:
-        query = query.where(audit_entries.c.id < before)
-    return [(number, row, body) for number, row, body in await connection.execute(query)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRows:
+    """A page of rows, newest first; `before` is where the next page begins, None after the last."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    before: int | None
+
+
+async def search(
+    database: Database,
+    equals: Mapping[str, str],
+    *,
+    period: Period,
+    before: int | None = None,
+    most: int = 100,
+) -> FoundRows:
+    """Return the latest rows of a period, and before an entry, whose members have these values.
+
+    Each has its row number (None until it is merged) and its entry's id; the digests of changed state are left out. What is
+    no entry any more has the kind `unreadable` and no time.
+
+    Raises:
+        SchemaOld: a migration is not complete.
+    """
+    async with database.read() as connection:
+        await require_filled(connection)
+        query = (
+            sa.select(audit_entries.c.id, audit_rows.c.row, audit_entries.c.body)
+            .outerjoin_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
+            .where(IN_AUDIT, await in_period(connection, period))
+            .where(*(member(connection, name) == value for name, value in equals.items()))
+            .order_by(audit_entries.c.id.desc())
+            .limit(most + 1)
+        )
+        if before is not None:
+            query = query.where(audit_entries.c.id < before)
+        found = await fetch_plain(connection, query)
+    rows = tuple({"row": row, "entry": number} | _shown(body) for number, row, body in found[:most])
+    return FoundRows(rows=rows, before=rows[-1]["entry"] if len(found) > most else None)
+
+
+def _shown(body: object) -> dict[str, Any]:
+    members = find_members(body)
+    if members is None:
+        return {"at": None, "kind": "unreadable"}
+    shown = {name: value for name, value in members.items() if name != "state"}
+    return shown | {"at": in_z(members["at"])}
 
 
 async def stream_questions(
@@ -117,8 +170,9 @@ async def stream_questions(
     )
     if months is not None:
         query = query.where(audit_entries.c.month.in_(sorted(months)))
-    async for (body,) in await connection.stream(query):
-        yield body
+    async with any_text(connection):
+        async for (body,) in await connection.stream(query):
+            yield body
 
 
 async def stream_of_account(
@@ -132,8 +186,9 @@ async def stream_of_account(
         .where(await in_period(connection, period))
         .order_by(audit_entries.c.id)
     )
-    async for (body,) in await connection.stream(query):
-        yield body
+    async with any_text(connection):
+        async for (body,) in await connection.stream(query):
+            yield body
 
 
 async def find_rows(connection: AsyncConnection, period: Period) -> tuple[int, int] | None:
@@ -158,12 +213,17 @@ _ROWS = sa.select(
 ).outerjoin_from(audit_rows, audit_entries, audit_rows.c.entry == audit_entries.c.id)
 
 
+def _name_columns(found: Sequence[Row]) -> list[Mapping[str, Any]]:
+    names = [column.name for column in _ROWS.selected_columns]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 async def list_rows(
     connection: AsyncConnection, *, first: int, last: int, most: int
 ) -> Sequence[Mapping[str, Any]]:
     """Return rows with salt and body of their entries, in order; both are None of a row whose entry was erased."""
     query = _ROWS.where(audit_rows.c.row >= first, audit_rows.c.row <= last).order_by(audit_rows.c.row)
-    return [dict(row) for row in (await connection.execute(query.limit(most))).mappings()]
+    return _name_columns(await fetch_plain(connection, query.limit(most)))
 
 
 async def list_later_erasures(
@@ -171,43 +231,47 @@ async def list_later_erasures(
 ) -> Sequence[Mapping[str, Any]]:
     """Return the rows after `last`, as `list_rows` does, that erased entries of rows from `first` to `last`."""
     query = _ROWS.where(audit_entries.c.kind == Kind.ERASED.value, audit_rows.c.row > last)
-    found = (await connection.execute(query.order_by(audit_rows.c.row))).mappings()
-    named = ((row, map(parse_range, json.loads(row["body"]).get("erased", ()))) for row in found)
-    return [dict(row) for row, ranges in named if any(one <= last and first <= end for one, end in ranges)]
+    found = _name_columns(await fetch_plain(connection, query.order_by(audit_rows.c.row)))
+    members = ((row, find_members(row["body"]) or {}) for row in found)
+    named = ((row, map(parse_range, each.get("erased", ()))) for row, each in members)
+    return [row for row, ranges in named if any(one <= last and first <= end for one, end in ranges)]
 
 
 async def list_erasable(
-    connection: AsyncConnection, kinds: Collection[Kind], period: Period, *, most: int
-) -> list[tuple[int, int, str]]:
-    """Return row, id and body of the oldest entries of some kinds and a period; not those of the hash chain."""
-    query = (
-        sa.select(audit_rows.c.row, audit_entries.c.id, audit_entries.c.body)
-        .join_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
-        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]), audit_rows.c.hash.is_(None))
-        .where(await in_period(connection, period))
-        .order_by(audit_rows.c.row)
-        .limit(most)
+    connection: AsyncConnection, kinds: Collection[Kind], period: Period, *, after: int, most: int
+) -> Sequence[Row]:
+    """Return the row and its leaf, and then the entry as `check_columns` takes it, of the oldest entries of some kinds and a period.
+
+    They are after a row, and none is of the hash chain.
+    """
+    query = (await _erasable(connection, kinds, period)).with_only_columns(
+        audit_rows.c.row, audit_rows.c.leaf, *ENTRY
     )
-    return [(row, number, body) for row, number, body in await connection.execute(query)]
+    return await fetch_plain(
+        connection, query.where(audit_rows.c.row > after).order_by(audit_rows.c.row).limit(most)
+    )
 
 
 async def count_erasable(connection: AsyncConnection, kinds: Collection[Kind], period: Period) -> int:
     """Return how many entries `list_erasable` would return without a limit."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(audit_entries)
-        .join(audit_rows, audit_rows.c.entry == audit_entries.c.id)
+    found = (await _erasable(connection, kinds, period)).with_only_columns(sa.func.count())
+    return int((await connection.execute(found)).scalar_one())
+
+
+async def _erasable(connection: AsyncConnection, kinds: Collection[Kind], period: Period) -> sa.Select[int]:
+    return (
+        sa.select(audit_rows.c.row)
+        .join_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
         .where(audit_entries.c.kind.in_([kind.value for kind in kinds]), audit_rows.c.hash.is_(None))
         .where(await in_period(connection, period))
     )
-    return int((await connection.execute(query)).scalar_one())
 
 
-async def delete_entries(connection: AsyncConnection, numbers: Sequence[int]) -> None:
-    """Delete entries by id; their rows stay."""
-    for start in range(0, len(numbers), _CHUNK):
-        some = numbers[start : start + _CHUNK]
-        await connection.execute(sa.delete(audit_entries).where(audit_entries.c.id.in_(some)))
+async def delete_entries(connection: AsyncConnection, entries: Sequence[tuple[int, str]]) -> None:
+    """Delete entries by id and month; their rows stay."""
+    key = sa.tuple_(audit_entries.c.id, audit_entries.c.month)
+    for start in range(0, len(entries), _CHUNK):
+        await connection.execute(sa.delete(audit_entries).where(key.in_(entries[start : start + _CHUNK])))
 
 
 async def vacuum_entries(connection: AsyncConnection, *, full: bool, lock_seconds: float) -> None:
@@ -234,3 +298,69 @@ async def map_oldest(connection: AsyncConnection, profile: Profile, organisation
         renamed_numbers.c.profile == profile.value, renamed_numbers.c.organisation == organisation
     )
     return {row.pseudonym: row.stable for row in await connection.execute(query)}
+
+
+@dataclass(slots=True)
+class AffectedPerson:
+    """One person: acts about them, whether one of them was confirmed, and the fields that were delivered."""
+
+    pseudonym: str
+    organisation: str
+    acts: set[str] = field(default_factory=set)
+    confirmed: bool = False
+    fields: set[str] = field(default_factory=set)
+    first: str = ""
+    last: str = ""
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the contract, and when the account first and last asked."""
+        return {
+            "pseudonym": self.pseudonym,
+            "organisation": self.organisation,
+            "enquiries": len(self.acts),
+            "confirmed": self.confirmed,
+            "fields": sorted(self.fields),
+            "first_at": in_z(self.first),
+            "last_at": in_z(self.last),
+        }
+
+
+async def find_affected(database: Database, client_id: str, period: Period) -> list[AffectedPerson]:
+    """Return the people whom an account asked about in a period, the first asked first.
+
+    Raises:
+        Unknown: there is no such account.
+        SchemaOld: a migration is not complete.
+    """
+    people: dict[tuple[str, str], AffectedPerson] = {}
+    async with database.walk() as connection:
+        await require_filled(connection)
+        account = await find_account(connection, client_id)
+        if account is None:
+            raise Unknown(f"{client_id}: no such account: gateway accounts list")
+        oldest = await map_oldest(connection, account.profile, account.organisation)
+        async for body in stream_of_account(connection, client_id, _LEARNED, period):
+            row = find_members(body)
+            if row is None or not {"citizen", "act"} <= row.keys():
+                continue
+            key = (row.get("organisation", ""), oldest.get(row["citizen"], row["citizen"]))
+            person = people.setdefault(key, AffectedPerson(pseudonym=key[1], organisation=key[0]))
+            person.acts.add(row["act"])
+            person.confirmed |= row.get("outcome") == "confirmed"
+            if row["kind"] == Kind.DELIVERED:
+                person.fields.update(row.get("fields", ()))
+            person.first, person.last = person.first or row["at"], row["at"]
+    return list(people.values())
+
+
+def count_affected(people: Iterable[AffectedPerson]) -> dict[str, object]:
+    """Return the totals: people, enquiries, people confirmed, and people by field and by organisation."""
+    found = list(people)
+    return {
+        "people": len(found),
+        "enquiries": sum(len(each.acts) for each in found),
+        "confirmed": sum(each.confirmed for each in found),
+        "with_fields": sum(bool(each.fields) for each in found),
+        "fields": dict(sorted(Counter(name for each in found for name in each.fields).items())),
+        "organisations": dict(sorted(Counter(each.organisation for each in found).items())),
+    }

@@ -30,7 +30,7 @@ from gateway.terminal import (
 )
 
 if TYPE_CHECKING:
-    from gateway.keys.model import AuditKeys, Key
+    from gateway.keys.model import AuditKeys, Key, KeyState
     from gateway.profiles.key_rotation import MasterRotation, Rotation
     from gateway.profiles.model import Gateway
 
@@ -92,11 +92,13 @@ Leaked = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KID",
-        help="End this key (8 characters are enough) and what it made; not of pseudonym, data, master. Repeat.",
+        help="End this key (8 characters are enough) and what it made; not for pseudonym, data, master. "
+        "Repeat for more.",
     ),
 ]
 NewKeyFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="For master, if it is a setting: 32 bytes, base64url.")
+    Path | None,
+    typer.Option(metavar="FILE", help="Only for a master key in a setting: 32 bytes, base64url."),
 ]
 
 
@@ -113,10 +115,10 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
         from gateway.keys.model import AUDIT_PURPOSES
 
-        async def read(gateway: Gateway) -> list[dict[str, object]]:
+        async def read(gateway: Gateway) -> list[tuple[Key, KeyState]]:
             async with gateway.deps.database.read() as transaction:
-                own = [await gateway.vault.read_audit_keys(transaction, each) for each in AUDIT_PURPOSES]
-            return _list_keys(gateway, own)
+                audit = [await gateway.vault.read_audit_keys(transaction, each) for each in AUDIT_PURPOSES]
+            return _list_keys(gateway, audit)
 
         _print_keys(run_in_gateway(open_gateway, read), as_json=as_json)
 
@@ -135,7 +137,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         from gateway.keys.model import Purpose
-        from gateway.operators.token_file import find_admin_permit
+        from gateway.operators.sessions import find_actor
         from gateway.profiles.key_rotation import rotate_audit_key, rotate_keys
 
         _check_usage(purpose, profile, leaked or [], new_key_file)
@@ -146,13 +148,13 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
             return
 
         async def work(gateway: Gateway) -> list[Rotation]:
-            own, ended = Purpose(purpose.value), await _find_kids(gateway, leaked or [])
+            wanted, ended = Purpose(purpose.value), await _find_kids(gateway, leaked or [])
             if purpose in _OF_THE_AUDIT:
-                permit = await find_admin_permit(gateway)
-                return [await rotate_audit_key(gateway, own, leaked=ended, permit=permit)]
+                by = await find_actor(gateway)
+                return [await rotate_audit_key(gateway, wanted, leaked=ended, by=by)]
             profiles = list(Profile) if profile is None else [profile]
-            permit = None if profile is Profile.SANDBOX else await find_admin_permit(gateway)
-            return await rotate_keys(gateway, own, profiles, leaked=ended, permit=permit)
+            by = None if profile is Profile.SANDBOX else await find_actor(gateway)
+            return await rotate_keys(gateway, wanted, profiles, leaked=ended, by=by)
 
         _print_rotations(
             run_in_gateway(open_gateway, work, dry_run=dry_run, as_json=as_json), as_json=as_json
@@ -173,21 +175,23 @@ def _add_make_master(app: typer.Typer) -> None:
     @app.command("make-master", epilog="Example: gateway keys make-master /run/secrets/master.key")
     def make_master(
         file: Annotated[
-            Path | None, typer.Argument(help="A new file, for its owner only; else the key is printed.")
+            Path | None,
+            typer.Argument(metavar="FILE", help="A new file, for its owner only; else the key is printed."),
         ] = None,
         *,
         as_json: AsJson = False,
     ) -> None:
         """Make a master key for GATEWAY_MASTER_KEY_FILE: 32 random bytes, base64url. Changes no store."""
         from gateway.keys.sealing import new_key
+        from gateway.private_files import temporary_beside
 
         text = base64.urlsafe_b64encode(new_key()).decode().rstrip("=")
         if file is None:
             print_result({"master_key": text}, text, as_json=as_json)
             return
         try:
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-                made.write(f"{text}\n")
+            with temporary_beside(file, f"{text}\n", personal=True) as whole:
+                os.link(whole, file)  # a part of a key never has the name, and no file is replaced
         except OSError as error:
             fail(f"{file}: can't be made ({error.strerror})")
         told = f"made: {file}\nkeep a copy apart from the backups: without it no backup can be read"
@@ -197,20 +201,20 @@ def _add_make_master(app: typer.Typer) -> None:
 def _check_usage(
     purpose: Rotated, profile: Profile | None, leaked: list[str], new_key_file: Path | None
 ) -> None:
-    """Refuse the options of another purpose."""
+    """Raise `typer.BadParameter` for an option that the purpose doesn't have."""
     if leaked and purpose in {Rotated.PSEUDONYM, Rotated.DATA, Rotated.MASTER}:
         raise typer.BadParameter(f"a {purpose.value} key can't be ended: docs/keys.md", param_hint="--leaked")
     if profile is not None and purpose in {*_OF_THE_AUDIT, Rotated.MASTER}:
-        raise typer.BadParameter(f"the {purpose.value} key is both profiles'", param_hint="--profile")
+        raise typer.BadParameter(f"both profiles share the {purpose.value} key", param_hint="--profile")
     if new_key_file is not None and purpose is not Rotated.MASTER:
-        raise typer.BadParameter("only a master key is given", param_hint="--new-key-file")
+        raise typer.BadParameter("only the master key can be read from a file", param_hint="--new-key-file")
 
 
 def _rotate_master(
     open_gateway: OpenGateway, new_key_file: Path | None, *, dry_run: bool, as_json: bool
 ) -> MasterRotation:
     from gateway.keys.vault import read_master_key_file
-    from gateway.operators.token_file import find_admin_permit
+    from gateway.operators.sessions import find_actor
     from gateway.profiles.key_rotation import rotate_master
 
     try:
@@ -219,8 +223,7 @@ def _rotate_master(
         fail(str(error))
 
     async def work(gateway: Gateway) -> MasterRotation:
-        permit = await find_admin_permit(gateway)
-        made = await rotate_master(gateway, given=given, permit=permit, rehearsal=dry_run)
+        made = await rotate_master(gateway, given=given, by=await find_actor(gateway), rehearsal=dry_run)
         if dry_run:
             end_dry_run(
                 f"{made.resealed} keys and secrets would be resealed", "master_key_rotated", as_json=as_json
@@ -230,13 +233,28 @@ def _rotate_master(
     return run_in_gateway(open_gateway, work, dry_run=dry_run, as_json=as_json)
 
 
-def _list_keys(gateway: Gateway, own: Sequence[AuditKeys]) -> list[dict[str, object]]:
+def _list_keys(gateway: Gateway, audit: Sequence[AuditKeys]) -> list[tuple[Key, KeyState]]:
     now = gateway.deps.clock.now()
     found = [
         (key, place.keys.state_of(key, now)) for place in gateway.places.values() for key in place.keys.keys
     ]
-    found += [(key, each.state_of(key, now)) for each in own for key in reversed(each.keys)]
-    return [
+    found += [(key, each.state_of(key, now)) for each in audit for key in reversed(each.keys)]
+    return found
+
+
+def _profile(key: Key) -> str:
+    return "both" if key.profile is None else key.profile.value
+
+
+def _print_keys(found: list[tuple[Key, KeyState]], *, as_json: bool) -> None:
+    if not as_json:
+        rows = [
+            (key.kid, _profile(key), key.purpose.value, state.value, _minute(key.serves_from))
+            for key, state in found
+        ]
+        print_table(("KID", "PROFILE", "PURPOSE", "STATE", "SERVES_FROM"), rows)
+        return
+    members = [
         {
             "kid": key.kid,
             "profile": _profile(key),
@@ -249,20 +267,7 @@ def _list_keys(gateway: Gateway, own: Sequence[AuditKeys]) -> list[dict[str, obj
         }
         for key, state in found
     ]
-
-
-def _profile(key: Key) -> str:
-    return "both" if key.profile is None else key.profile.value
-
-
-def _print_keys(found: list[dict[str, object]], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    # To the minute, so that a row fits into 80 columns.
-    shown = [row | {"serves_from": _minute(str(row["serves_from"]))} for row in found]
-    header = ("KID", "PROFILE", "PURPOSE", "STATE", "SERVES_FROM")
-    print_table(header, [[str(row[name.lower()]) for name in header] for row in shown])
+    print_json(members)
 
 
 def _print_rotations(rotations: list[Rotation], *, as_json: bool) -> None:
@@ -317,5 +322,6 @@ def _time(instant: datetime | None) -> str | None:
     return None if instant is None else rfc3339(instant)
 
 
-def _minute(time: str) -> str:
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+def _minute(instant: datetime) -> str:
+    """Return the time without seconds, so that a row fits into 80 columns."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -45,7 +45,7 @@ PAIRS = (Purpose.TOKEN, Purpose.RECEIPT, Purpose.APPLICATION, Purpose.ISSUANCE)
 """Purposes whose keys are EC P-256 key pairs."""
 
 AUDIT_PURPOSES = (Purpose.CHECKPOINT, Purpose.EVIDENCE)
-"""The purposes of the audit, which is both profiles': checkpoints are signed, entries get a MAC."""
+"""The purposes of the audit's keys, which both profiles share: checkpoints are signed, entries get a MAC."""
 
 PLACE_PURPOSES = tuple(purpose for purpose in Purpose if purpose not in AUDIT_PURPOSES)
 """The purposes that each profile has keys of its own for."""
@@ -54,7 +54,7 @@ FIRST_KEYS = (
     *((profile, purpose) for profile in Profile for purpose in PLACE_PURPOSES),
     *((None, purpose) for purpose in AUDIT_PURPOSES),
 )
-"""What every store has a key of; None is both profiles."""
+"""The profile and the purpose of each key that every store has; None: both profiles share the key."""
 
 SCHEDULED = (
     Purpose.TOKEN,
@@ -67,7 +67,7 @@ SCHEDULED = (
 """Purposes whose keys change at a scheduled time, when every worker has them: use `serving`, not `current`."""
 
 AT_ONCE = (Purpose.PSEUDONYM, Purpose.APPLICATION, Purpose.ISSUANCE)
-"""Purposes whose newest key is used at once: use `current`. What former keys made is found, or opened, by each of them."""
+"""Purposes whose newest key is used at once: use `current`. A former key still finds, or opens, what it made."""
 
 
 class KeyState(StrEnum):
@@ -104,11 +104,11 @@ class KeyedHash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One key of one profile, None for a key of the audit. `material` is 32 bytes, for a pair a private EC P-256 JWK as JSON.
+    """One key of one profile, or of the audit (`profile` None).
 
-    A checkpoint key's 32 bytes are an Ed25519 private key.
+    `material` is 32 bytes (of a checkpoint key an Ed25519 private key), for a pair a private EC P-256 JWK as JSON.
     What the key signed or made is accepted until `accepted_until` (None: without end), also before `serves_from`.
-    `bound`: it is sealed to its serial and times, as since schema 0025 (docs/decisions/0093).
+    `bound`: the key is sealed to its serial and times, as every key since schema 0025 (docs/decisions/0093).
     """
 
     kid: str
@@ -170,7 +170,7 @@ class PlaceKeys:
         return self._by_purpose[purpose][0]
 
     def serving(self, purpose: Purpose, now: datetime) -> Key:
-        """Return the newest key whose `serves_from` has passed; the oldest key if the clock was set back before all."""
+        """Return the newest key whose `serves_from` has passed, or the oldest key if the clock is before all of them."""
         return self.accepted(purpose, now)[0]
 
     def accepted(self, purpose: Purpose, now: datetime) -> tuple[Key, ...]:
@@ -178,7 +178,7 @@ class PlaceKeys:
         keys = self._by_purpose[purpose]
         if len(keys) == 1:
             return keys
-        found = [key for key in keys if key.accepted_until is None or now < key.accepted_until]
+        found = [key for key in keys if key.is_accepted(now)]
         first = next((key for key in found or keys if key.serves_from <= now), (found or keys)[-1])
         return (first, *(key for key in found if key is not first))
 
@@ -200,10 +200,6 @@ class PlaceKeys:
         return tuple(key.mac(text)[:40] for key in self._by_purpose[Purpose.PSEUDONYM])
 
 
-MAX_VERIFIED = 4096
-"""Limit of the verified claims that one ring keeps."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditKeys:
     """The keys of one purpose of the audit, newest first."""
@@ -211,7 +207,7 @@ class AuditKeys:
     keys: tuple[Key, ...]
 
     def signing(self, now: datetime) -> tuple[Key, ...]:
-        """Return the keys in use: the serving one, and accepted former ones, so that those who know only them can check."""
+        """Return the serving key, then the accepted former ones: a party that knows only a former key can still verify."""
         found = tuple(key for key in self.keys if key.is_accepted(now) and key.serves_from <= now)
         return found or self.keys[-1:]
 
@@ -220,11 +216,15 @@ class AuditKeys:
         return key.state(now, serving=self.signing(now)[0])
 
 
-class SigningRing:
-    """The signing keys of a purpose, imported once, at the first use: sign with the serving one, verify with each accepted one.
+_MAX_VERIFIED = 4096
+"""The limit of the verified claims that one ring keeps."""
 
-    `keep` and `find_kept` remember what a key of the ring verified. A change of the keys makes another ring, which
-    remembers nothing.
+
+class SigningRing:
+    """The signing keys of a purpose, imported at the first use: the serving key signs, each accepted key verifies.
+
+    `keep` stores the claims that a key of the ring has verified, and `find_kept` returns them. A change of the keys
+    makes another ring, which has no kept claims.
     """
 
     def __init__(self, place: PlaceKeys, purpose: Purpose) -> None:
@@ -240,7 +240,7 @@ class SigningRing:
     def keep(self, raw: str, kid: str, claims: Any) -> None:
         """Keep the claims of a text that this key has signed, by the text's SHA-256; the oldest are dropped first."""
         self._kept[_digest(raw)] = self._keys[kid], claims
-        if len(self._kept) > MAX_VERIFIED:
+        if len(self._kept) > _MAX_VERIFIED:
             self._kept.popitem(last=False)
 
     def find_kept(self, raw: str, *, now: datetime) -> Any:

@@ -1,7 +1,7 @@
-"""Keys in the database: each sealed under the master key, to its row: profile, purpose, serial, and the times of its use.
+"""The table of keys. Each is sealed under the master key to its profile, purpose, serial and times of use.
 
-So nobody without the master key can give a key another place, or a leaked one a later end. A key made before schema 0025 is
-not sealed to its serial and times until the store is opened; see docs/decisions/0093.
+So nobody without the master key can move a key to another row, or give a leaked one a later end. A key made before
+schema 0025 is not sealed to its serial and times until the store is opened; see docs/decisions/0093.
 """
 
 import sqlite3
@@ -22,6 +22,7 @@ from gateway.identifiers import Profile
 from gateway.keys.model import FIRST_KEYS, Key, Purpose
 from gateway.keys.sealing import SealBroken, seal, unseal
 from gateway.storage.database import Instant, metadata
+from gateway.storage.driver import any_text
 
 keys = sa.Table(
     "keys",
@@ -39,7 +40,7 @@ keys = sa.Table(
 _INSERT = sa.insert(keys)
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".lock")
 _BOTH = "both"
-"""The stored profile of a key that is both profiles'."""
+"""The stored profile of a key that both profiles share."""
 
 
 async def lock_keys(connection: AsyncConnection) -> None:
@@ -69,13 +70,22 @@ async def end_key(connection: AsyncConnection, key: Key, *, master: bytes) -> No
 
 async def list_kids(connection: AsyncConnection) -> Sequence[str]:
     """Return the id of every key."""
-    return (await connection.execute(sa.select(keys.c.kid))).scalars().all()
+    return [str(row.kid) for row in await _read_rows(connection, sa.select(keys.c.kid))]
+
+
+async def _read_rows(
+    connection: AsyncConnection, query: sa.Select[*tuple[Any, ...]]
+) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """Return rows, also those in which SQLite has text that is no UTF-8: no seal is for it."""
+    async with any_text(connection):
+        return (await connection.execute(query)).all()
 
 
 def list_other_stores(own: Path, kids: Collection[str]) -> list[Path]:
-    """Return the embedded stores beside one that have keys, and none of these: no backup or earlier state of that store.
+    """Return the embedded stores in the folder of `own` that have keys, but none of `kids`.
 
-    Its own files are not opened: to close one would end this process' locks on it (POSIX; sqlite.org/howtocorrupt.html §2.2).
+    A backup or an earlier state of `own` has some of `kids`, so it is not among them. The files of `own` are not opened:
+    to close one would end this process's locks on it (POSIX; sqlite.org/howtocorrupt.html §2.2).
     """
     return [
         path
@@ -98,7 +108,7 @@ def _read_kids(path: Path) -> set[str]:
 
 
 async def opens_keys(connection: AsyncConnection, *, master: bytes) -> bool:
-    """Return whether a master key opens every stored key; False of a store without keys, which shows nothing."""
+    """Return whether a master key opens every stored key; False for a store without keys."""
     try:
         return bool(await list_keys(connection, master=master))
     except SealBroken:
@@ -126,7 +136,7 @@ async def list_audit_keys(
     """
     query = sa.select(keys).where(keys.c.purpose == purpose.value).order_by(keys.c.serial.desc())
     try:
-        rows = (await connection.execute(query)).all()
+        rows = await _read_rows(connection, query)
     except (TypeError, ValueError):  # SQLite has something else in place of a time: no seal is for it
         raise SealBroken from None
     return [
@@ -141,23 +151,24 @@ def _is_row_of(row: sa.Row[Any], key: Key) -> bool:
 
 
 async def find_missing_key(connection: AsyncConnection) -> str | None:
-    """Return the name of a key that was deleted: every purpose has keys, whose serials count from 1 without a gap.
+    """Return the name of a key that was deleted, or None: every purpose has keys with the serials 1, 2, 3, ….
 
-    The last key of several can't be missed here: the audit has its rotation. None if no key is stored at all.
+    The newest key of several may be deleted unnoticed here; the audit shows it, by the row of its rotation. Also None if
+    no key is stored at all.
     """
     query = sa.select(keys.c.profile, keys.c.purpose, keys.c.serial)
     found: dict[tuple[str, str], set[int]] = {}
-    for profile, purpose, serial in await connection.execute(query):
+    for profile, purpose, serial in await _read_rows(connection, query):
         # As text where SQLite has a value of another type, which is no profile, purpose or serial.
         known = found.setdefault((str(profile), str(purpose)), set())
         known.add(serial if isinstance(serial, int) else 0)
     wanted = {(_written(profile), purpose.value) for profile, purpose in FIRST_KEYS} if found else set()
     for profile, purpose in sorted(wanted | set(found)):
         serials = found.get((profile, purpose), set())
-        # Counted up to the first gap only: a serial that somebody changed may be huge.
+        # Counts up to the first gap only: a serial that somebody changed may be huge.
         missing = next(serial for serial in count(1) if serial not in serials)
         if missing <= max(serials, default=1):
-            return f"{purpose} key {missing} ({profile})"
+            return _printable(f"{purpose} key {missing} ({profile})")
     return None
 
 
@@ -171,9 +182,9 @@ async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[K
     query = sa.select(keys).order_by(keys.c.profile, keys.c.purpose, keys.c.serial)
     found, changed = [], []
     try:
-        rows = (await connection.execute(query)).all()
-    except (TypeError, ValueError):  # SQLite has something else there
-        raise StateWrong("the table keys has a time that is none: put its row back") from None
+        rows = await _read_rows(connection, query)
+    except (TypeError, ValueError):  # as in `list_audit_keys`
+        raise StateWrong("a row of the table keys has no valid time: put the row back") from None
     for row in rows:
         try:
             found.append(_key(row, master))
@@ -183,9 +194,15 @@ async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[K
         raise SealBroken
     if changed:
         raise StateWrong(
-            f"the row {changed[0]} of the table keys was changed outside the gateway: put it back"
+            f"the row {_printable(changed[0])} of the table keys was changed outside the gateway: put it back"
         )
     return found
+
+
+def _printable(stored: object) -> str:
+    """Return a stored value as text that steers no terminal and that can be written, such as a lone surrogate."""
+    text = str(stored)
+    return text if text.isprintable() else ascii(text)
 
 
 def _row(key: Key, master: bytes) -> dict[str, object]:
@@ -201,40 +218,39 @@ def _row(key: Key, master: bytes) -> dict[str, object]:
     }
 
 
-def _key(row: sa.Row[tuple[object, ...]], master: bytes) -> Key:
+def _key(row: sa.Row[*tuple[Any, ...]], master: bytes) -> Key:
+    """Return the key of a row. Raises `SealBroken`, also for values of other types, which SQLite keeps: no seal is for them."""
     try:
-        purpose = Purpose(row.purpose)
-        profile = None if row.profile == _BOTH else Profile(row.profile)
-    except ValueError:  # somebody wrote another one: no seal is for it
+        key = Key(
+            kid=row.kid,
+            profile=None if row.profile == _BOTH else Profile(row.profile),
+            purpose=Purpose(row.purpose),
+            serial=row.serial,
+            material=b"",
+            created_at=row.created_at,
+            serves_from=row.serves_from,
+            accepted_until=row.accepted_until,
+        )
+        try:
+            return replace(key, material=unseal(master, row.sealed, location=_location(key)))
+        except SealBroken:
+            former = _location_before_0025(key)
+            return replace(key, material=unseal(master, row.sealed, location=former), bound=False)
+    except (ValueError, TypeError, AttributeError):
         raise SealBroken from None
-    key = Key(
-        kid=row.kid,
-        profile=profile,
-        purpose=purpose,
-        serial=row.serial,
-        material=b"",
-        created_at=row.created_at,
-        serves_from=row.serves_from,
-        accepted_until=row.accepted_until,
-    )
-    try:
-        return replace(key, material=unseal(master, row.sealed, location=_place(key)))
-    except SealBroken:
-        return replace(key, material=unseal(master, row.sealed, location=_location(key)), bound=False)
 
 
 def _seal(key: Key, master: bytes) -> bytes:
-    return seal(master, key.material, location=_place(key))
-
-
-def _place(key: Key) -> str:
-    """Return what a key is sealed to."""
-    times = (each and each.astimezone(UTC).isoformat() for each in (key.serves_from, key.accepted_until))
-    return "/".join((_location(key), str(key.serial), *(each or "" for each in times)))
+    return seal(master, key.material, location=_location(key))
 
 
 def _location(key: Key) -> str:
-    """Return what a key was sealed to before schema 0025."""
+    """Return the location to which a key is sealed."""
+    times = (each and each.astimezone(UTC).isoformat() for each in (key.serves_from, key.accepted_until))
+    return "/".join((_location_before_0025(key), str(key.serial), *(each or "" for each in times)))
+
+
+def _location_before_0025(key: Key) -> str:
     return f"key/{_written(key.profile)}/{key.purpose.value}/{key.kid}"
 
 

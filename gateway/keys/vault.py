@@ -12,7 +12,6 @@ import base64
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from gateway.bounded_files import read_bounded
 from gateway.clock import Clock
 from gateway.deployment import read_epoch
 from gateway.errors.operators import MasterKeyWrong, SettingInvalid, StateWrong
@@ -36,26 +36,41 @@ from gateway.keys.model import (
     parse_master_key,
 )
 from gateway.keys.sealing import SealBroken, new_key
-from gateway.private_files import sync_to_disk, tighten_secret
+from gateway.private_files import (
+    remove_leftovers,
+    replace_private_file,
+    sync_to_disk,
+    temporary_beside,
+    tighten_secret,
+)
 from gateway.storage.database import Database, Transaction
 
 
 def load_or_make_master_key(path: Path) -> bytes:
-    """Read the key file of an embedded database; make it if there is none, readable by its owner only."""
+    """Read the key file of an embedded database; make it if there is none, readable by its owner only.
+
+    Delete what killed processes left of this file and of a rotation's next key.
+    """
     if not path.exists():
         _make(path)
     tighten_secret(path)
-    return parse_master_key(path.read_text(encoding="utf-8", errors="replace"))
+    remove_leftovers(path)
+    remove_leftovers(MasterFile(path=path).next)
+    return _read_key(path)
 
 
 def read_master_key_file(path: Path) -> bytes:
     """Read a key from a file. Raises `SettingInvalid`, which names the file and doesn't repeat its text."""
     try:
-        return parse_master_key(path.read_text(encoding="utf-8", errors="replace"))
+        return _read_key(path)
     except OSError as error:
         raise SettingInvalid(f"{path}: can't be read ({error.strerror})") from None
     except SettingInvalid:
         raise SettingInvalid(f"{path}: 32 bytes as base64url (43 characters) is expected") from None
+
+
+def _read_key(path: Path) -> bytes:
+    return parse_master_key(read_bounded(path).decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,52 +83,47 @@ class MasterFile:
     path: Path
 
     @property
-    def _next(self) -> Path:
+    def next(self) -> Path:
+        """The file of the next key, during a rotation."""
         return self.path.with_name(self.path.name + ".next")
 
     def read(self) -> list[bytes]:
         """Return the key in use, then the next one if there is one. Raises `OSError`, `SettingInvalid`."""
         # Read the next one first: if it is renamed meanwhile, it is read under its new name.
-        coming = self._next.read_text(encoding="utf-8", errors="replace") if self._next.exists() else None
-        current = parse_master_key(self.path.read_text(encoding="utf-8", errors="replace"))
-        return [current] if coming is None else [current, parse_master_key(coming)]
+        coming = [_read_key(self.next)] if self.next.exists() else []
+        return [_read_key(self.path), *coming]
 
     def write_next(self, key: bytes) -> None:
         """Write the next key and sync it to the disk."""
-        Path(_write_temporary(self._next, key)).replace(self._next)
+        replace_private_file(self.next, _written(key))
         sync_to_disk(self.path.parent)
 
     def promote(self, key: bytes) -> None:
         """Make the next key the key in use, unless another process has done so."""
-        if self._next.exists() and key in self.read()[1:]:
-            self._next.replace(self.path)
+        if self.next.exists() and key in self.read()[1:]:
+            self.next.replace(self.path)
             sync_to_disk(self.path.parent)
 
     def discard(self) -> None:
         """Delete a next key that was never used."""
-        self._next.unlink(missing_ok=True)
+        self.next.unlink(missing_ok=True)
         sync_to_disk(self.path.parent)
 
 
 def _make(path: Path) -> None:
     """Write a temporary file and link it into place, so that two first starts get the same key."""
-    name = _write_temporary(path, new_key())
-    with contextlib.suppress(FileExistsError):
-        os.link(name, path)
-    Path(name).unlink()
+    with (
+        temporary_beside(path, _written(new_key())) as temporary,
+        contextlib.suppress(FileExistsError),
+    ):
+        os.link(temporary, path)
 
 
-def _write_temporary(path: Path, key: bytes) -> str:
-    """Write and sync a key to a temporary file in the same folder, for its owner only; return its name."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.urlsafe_b64encode(key).decode().rstrip("=") + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return name
+def _written(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode().rstrip("=") + "\n"
 
 
-REMEDY = "set GATEWAY_MASTER_KEY (or _FILE) to the key this database was made with"
+_REMEDY = "set GATEWAY_MASTER_KEY (or _FILE) to the key this database was made with"
 
 
 ResealKeys = Callable[[], Awaitable[int]]
@@ -121,12 +131,12 @@ ResealKeys = Callable[[], Awaitable[int]]
 
 
 class BeginEvidence(Protocol):
-    """Puts the audit under its first evidence key, in the transaction that makes the key (`audit/use_cases.py`)."""
+    """Begins the MACs of the audit's entries, in the transaction that makes the first evidence key (`audit/state_store.py`)."""
 
     async def __call__(
         self, database: Database, transaction: Transaction, key: Key, *, reseal: ResealKeys | None
     ) -> None:
-        """Adopt what the audit has; `reseal` is None in a store that had no key.
+        """Mark the rows that have no MAC; `reseal` is None in a store that had no key.
 
         Raises:
             StateWrong: that store has an audit.
@@ -152,7 +162,7 @@ async def open_key_ring(
                 await _make_first_keys(database, connection, master, clock.now(), begin)
                 found = await store.list_keys(connection, master=master)
     except SealBroken:
-        raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}") from None
+        raise MasterKeyWrong(f"the master key does not open this database's keys: {_REMEDY}") from None
     return found
 
 
@@ -295,7 +305,7 @@ class Vault:
                 continue
             self.master = master
             return _rings(epoch, found)
-        raise MasterKeyWrong(f"the master key does not open this database's keys: {REMEDY}")
+        raise MasterKeyWrong(f"the master key does not open this database's keys: {_REMEDY}")
 
     async def read_checkpoint_keys(self, transaction: Transaction) -> AuditKeys:
         """Return the keys that sign checkpoints, as `read_audit_keys`."""
@@ -317,7 +327,7 @@ class Vault:
             self._audit_keys[purpose] = {key.kid: key for key in found}
             return AuditKeys(keys=tuple(found))
         raise MasterKeyWrong(
-            f"the table keys: a row of the {purpose.value} keys was changed, or the master key is another one: {REMEDY}"
+            f"the table keys: a row of the {purpose.value} keys was changed, or the master key is another one: {_REMEDY}"
         )
 
     def _candidates(self) -> list[bytes]:

@@ -1,90 +1,125 @@
 """Authenticate callers of the API: access token, DPoP proof, profile, account and scope, in the contract's order.
 
 401 first, then `profile_mismatch` (only for a token that the other profile would accept now), then
-`account_suspended`, `scope_missing`, the citizen's own login where a route takes it, `rate_limited`. A DPoP proof's id is used up last, so that a refused call writes
-nothing. The account of a token is kept until something about callers changes (`accounts/kept_store.py`): a suspension or revocation has
-effect at once on the worker that did it, and within half a second on every other one.
-"""
+`account_suspended`, `scope_missing`, the citizen's own login where a route takes it, `rate_limited`. A DPoP proof's id
+is used up last, so that a refused call writes nothing.
 
-from collections.abc import Awaitable, Callable
+The account of a token is kept until something about callers changes (`accounts/kept_store.py`): a suspension or
+revocation has effect at once on the worker that did it, and within half a second on every other one.
+"""
 
 from starlette.requests import Request
 
-from gateway.accounts.model import Account, AccountState
+from gateway.accounts.model import Account, AccountState, Caller
 from gateway.audit.model import AuditEntry, Kind
-from gateway.dependencies import Dependencies
+from gateway.edge.responses import CallerCheck
 from gateway.edge.throttle import RateLimits
+from gateway.errors import GatewayError
 from gateway.errors.requests import (
     PROOF_USED,
     AccountSuspended,
     CallerError,
     DpopProofInvalid,
     ProfileMismatch,
+    RateLimited,
     ScopeMissing,
+    TokenExpired,
     TokenInvalid,
     TokenMissing,
 )
 from gateway.identifiers import new_identifier
 from gateway.oauth import store
-from gateway.oauth.dpop import Proof, find_only_proof, verify_proof
-from gateway.oauth.model import Caller, PresentCitizen
+from gateway.oauth.proofs import Proof, find_only_proof, verify_proof
 from gateway.oauth.tokens import TokenClaims, verify_token
 from gateway.oauth.use_cases import spend_proof
-from gateway.profiles.model import Gateway, Place
+from gateway.profiles.model import Dependencies, Gateway, Place
 
-FindCitizen = Callable[[Request, Place], Awaitable[PresentCitizen | None]]
+_OTHER_SCHEME = {
+    "bearer": (
+        "the token is bound to a key: send Authorization: DPoP, with a proof",
+        "mã truy cập gắn với khóa: gửi Authorization: DPoP, kèm bằng chứng",
+        "DPoP",
+    ),
+    "dpop": (
+        "the token is bound to no key: send Authorization: Bearer",
+        "mã truy cập không gắn với khóa: gửi Authorization: Bearer",
+        "Bearer",
+    ),
+}
+"""What is wrong with a valid token that came with this scheme, and the scheme to send (RFC 9449 §7.1)."""
+
+_NAMES = {"bearer": "Bearer", "dpop": "DPoP"}
 
 
-async def identify_caller(
-    gateway: Gateway,
-    place: Place,
-    request: Request,
-    *,
-    scope: str | None,
-    rates: RateLimits,
-    find_citizen: FindCitizen,
-) -> Caller:
-    """Return the caller of this profile, who may use this route.
+class Bearer(CallerCheck):
+    """Returns the caller of an API's route; it requires a scope (None: any token of this profile)."""
 
-    Raises:
-        TokenMissing, TokenInvalid, TokenExpired, DpopProofInvalid, ProfileMismatch, AccountSuspended,
-        ScopeMissing, RateLimited
-        What `find_citizen` raises, which is called after the scope.
-    """
-    deps = gateway.deps
-    scheme, raw = read_authorization(request, "bearer", "dpop")
-    try:
-        claims, account, proof = await _verify(deps, place, request, scheme=scheme, raw=raw)
-    except CallerError:
-        await _raise_if_foreign(gateway, place, request, scheme=scheme, raw=raw)
-        raise
-    request.state.account = account.client_id
-    try:
-        if account.state is AccountState.SUSPENDED:
-            raise AccountSuspended
-        if scope is not None and scope not in claims.scopes & account.scopes:
-            raise ScopeMissing(scope)
-        citizen = await find_citizen(request, place)
-    except CallerError as refusal:
-        await _record_refusal(deps, place, request, refusal, account)
-        request.state.known = True
-        raise
-    name, per_second = place.profile.value, place.policy.rate_per_second
-    try:
-        rates.spend(name, account.client_id, per_second=per_second)
-    finally:
-        request.state.rate_headers = rates.headers_of(name, account.client_id, per_second=per_second)
-    if proof is not None:
-        await spend_proof(deps, proof)
-    return Caller(
-        account=account,
-        scopes=claims.scopes & account.scopes,
-        grants=claims.grants or account.grants,
-        request_id=request.state.request_id,
-        correlation_id=request.state.correlation_id,
-        token_id=claims.jti,
-        citizen=citizen,
+    refuses: tuple[type[GatewayError], ...] = (
+        TokenMissing,
+        TokenInvalid,
+        TokenExpired,
+        DpopProofInvalid,
+        ProfileMismatch,
+        AccountSuspended,
+        RateLimited,
     )
+
+    def __init__(self, scope: str | None) -> None:
+        self.scope = scope
+        if scope is not None:
+            self.refuses = (*Bearer.refuses, ScopeMissing)
+
+    async def __call__(self, request: Request, place: Place) -> Caller:
+        """Return the caller of this profile, who may use this route.
+
+        Raises:
+            TokenMissing, TokenInvalid, TokenExpired, DpopProofInvalid, ProfileMismatch, AccountSuspended,
+            ScopeMissing, RateLimited
+            What `find_citizen` raises, which is called after the scope.
+        """
+        gateway: Gateway = request.app.state.gateway
+        rates: RateLimits = request.app.state.rates
+        deps, scope = gateway.deps, self.scope
+        scheme, raw = read_authorization(request, "bearer", "dpop")
+        try:
+            claims, account, proof = await _verify(deps, place, request, scheme=scheme, raw=raw)
+        except CallerError:
+            await _raise_if_foreign(gateway, place, request, scheme=scheme, raw=raw)
+            raise
+        request.state.account = account.client_id
+        try:
+            if account.state is AccountState.SUSPENDED:
+                raise AccountSuspended
+            if scope is not None and scope not in claims.scopes & account.scopes:
+                raise ScopeMissing(scope)
+            citizen_id = await self.find_citizen(request, place)
+        except CallerError as refusal:
+            await _record_refusal(deps, place, request, refusal, account)
+            request.state.known = True
+            raise
+        name, per_second = place.profile.value, place.policy.rate_per_second
+        try:
+            rates.spend(name, account.client_id, per_second=per_second)
+            request.state.end_call = rates.begin(name, account.client_id)
+        finally:
+            request.state.rate_headers = rates.headers_of(name, account.client_id, per_second=per_second)
+        if proof is not None:
+            await spend_proof(deps, proof)
+        request.state.known = True
+        return Caller(
+            account=account,
+            scopes=claims.scopes & account.scopes,
+            grants=claims.grants or account.grants,
+            request_id=request.state.request_id,
+            correlation_id=request.state.correlation_id,
+            token_id=claims.jti,
+            citizen_id=citizen_id,
+        )
+
+    async def find_citizen(self, request: Request, place: Place) -> str | None:
+        """Return the number of the citizen who has signed in: nobody's, except on the routes of `CitizenBearer`."""
+        del request, place
+        return None
 
 
 def read_authorization(request: Request, *schemes: str) -> tuple[str, str]:
@@ -92,9 +127,22 @@ def read_authorization(request: Request, *schemes: str) -> tuple[str, str]:
     headers = request.headers.getlist("authorization")
     if not headers:
         raise TokenMissing
+    if len(headers) > 1:
+        raise TokenInvalid(
+            "there are several Authorization headers: send one", "có nhiều Authorization: chỉ gửi một"
+        )
     scheme, _, raw = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() not in schemes or not raw.strip():
-        raise TokenInvalid
+    if scheme.lower() not in schemes:
+        names = [_NAMES[each] for each in schemes]
+        raise TokenInvalid(
+            f"the scheme of Authorization is not {' or '.join(names)}: send it with an access token",
+            f"Authorization không dùng {' hoặc '.join(names)}: gửi kiểu đó kèm mã truy cập",
+        )
+    if not raw.strip():
+        raise TokenInvalid(
+            "Authorization has no access token behind its scheme",
+            "Authorization không có mã truy cập sau tên kiểu",
+        )
     return scheme.lower(), raw.strip()
 
 
@@ -109,7 +157,7 @@ async def _verify(
     if account.state is AccountState.ACTIVE and account.grant_epoch != claims.grant_epoch:
         raise TokenInvalid
     if (claims.thumbprint is None) != (scheme == "bearer"):
-        raise TokenInvalid
+        raise TokenInvalid(*_OTHER_SCHEME[scheme])
     if claims.thumbprint is None:
         return claims, account, None
     proof = verify_proof(

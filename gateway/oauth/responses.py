@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.accounts.grants import TYPE as GRANT_TYPE
 from gateway.accounts.model import SCOPES
+from gateway.accounts.model import TYPE as GRANT_TYPE
 from gateway.edge.responses import JWS, Answer, Jws
 from gateway.identifiers import Profile
 from gateway.keys.jws import ALGORITHMS
-from gateway.oauth.clients import ASSERTION_TYPE
+from gateway.oauth.proofs import ASSERTION_TYPE
 from gateway.profiles.model import Place
 
 CLIENT_CREDENTIALS = "client_credentials"
@@ -22,7 +22,10 @@ def _form(title: str, description: str, required: str, **members: dict[str, Any]
     """Return a form's schema. `web.py` reads forms parameter by parameter; nothing validates by the schema."""
     client: dict[str, dict[str, Any]] = {
         "client_id": {"description": "Optional. If sent, it must be the id of the authenticated client."},
-        "client_assertion_type": {"const": ASSERTION_TYPE},
+        "client_assertion_type": {
+            "const": ASSERTION_TYPE,
+            "description": "Always this value; required beside `client_assertion`.",
+        },
         "client_assertion": {
             "description": (
                 "Instead of a Basic header (RFC 7523): `aud` is the issuer as one string, `exp` at most 120 s ahead, "
@@ -45,7 +48,10 @@ TOKEN_FORM = _form(
     "TokenForm",
     "`POST /{profile}/oauth2/token`.",
     "grant_type",
-    grant_type={"const": CLIENT_CREDENTIALS},
+    grant_type={
+        "const": CLIENT_CREDENTIALS,
+        "description": "Always this value: the gateway has no other grant.",
+    },
     scope={
         "description": "Scopes, each once, separated by one space. Default: all granted scopes except `prefill.sensitive`.",
         "examples": ["verify prefill"],

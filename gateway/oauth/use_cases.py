@@ -5,35 +5,44 @@ Ids of assertions and DPoP proofs are used up before anything is issued.
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.accounts import store as accounts
-from gateway.accounts.grants import Grants
-from gateway.accounts.model import Account, AccountState, Credentials
-from gateway.dependencies import Dependencies
+from gateway.accounts.model import Account, AccountState, Credentials, Grants
 from gateway.edge.throttle import LoginThrottle, RateLimits, TooManyAttempts
 from gateway.errors.requests import PROOF_USED, DpopProofInvalid, RateLimited, TokenExpired, TokenInvalid
 from gateway.oauth import store
-from gateway.oauth.clients import (
+from gateway.oauth.proofs import (
+    WINDOW_S,
     AssertionProof,
     ClientNotAuthenticated,
+    Proof,
     ProofMalformed,
     SecretProof,
     check_claims,
+    find_only_proof,
     parse_proof,
+    verify_proof,
     verify_secret,
     verify_signature,
 )
-from gateway.oauth.dpop import WINDOW_S, Proof, find_only_proof, verify_proof
-from gateway.oauth.model import OAuthRefusal, OAuthRequest
-from gateway.oauth.server import decide_token
-from gateway.oauth.tokens import TokenClaims, issue_token, parse_authorization_details, verify_token
-from gateway.profiles.model import Place
+from gateway.oauth.tokens import (
+    OAuthRefusal,
+    OAuthRequest,
+    TokenClaims,
+    decide_token,
+    issue_token,
+    parse_authorization_details,
+    verify_token,
+)
+from gateway.profiles.model import Dependencies, Place
 
 _EXTRA_RETENTION = timedelta(hours=2)
-"""Used and revoked ids are kept this much longer than they are valid, so that a clock set back revives none."""
+"""Used and revoked ids are kept this much longer than they are valid: else a clock set back would make them valid again."""
+
+
+OTHER_RESOURCE = "resource must be this profile's API"
 
 
 async def grant_token(
@@ -44,7 +53,7 @@ async def grant_token(
     if "grant_type" not in form:
         raise OAuthRefusal("invalid_request", "grant_type is missing")
     if form.get("resource", place.audience) != place.audience:
-        raise OAuthRefusal("invalid_target", "resource must be this profile's API")
+        raise OAuthRefusal("invalid_target", OTHER_RESOURCE)
     narrowed = _narrow(form, account)
     thumbprint = await _bind(deps, place, account, request)
 
@@ -62,7 +71,7 @@ async def grant_token(
 async def introspect(
     deps: Dependencies, place: Place, account: Account, request: OAuthRequest
 ) -> dict[str, Any]:
-    """Return the members of the client's own token (RFC 7662); any other is `{"active": false}`. Raises `OAuthRefusal`."""
+    """Return the members of the client's own token (RFC 7662), `{"active": false}` for any other. Raises `OAuthRefusal`."""
     claims = await _find_own_token(deps, place, account, request.form)
     if claims is None:
         return {"active": False}
@@ -104,7 +113,7 @@ async def authenticate_client(
         if isinstance(proof, AssertionProof):
             return await _verify_assertion(deps, place, proof, rates)
         async with throttle.attempt(place.profile.value, proof.client_id, request.address):
-            return await _verify_secret(deps, place, proof)
+            return await _verify_secret(deps, place, proof, rates)
     except TooManyAttempts as error:
         deps.refusals.count(place.profile, "temporarily_unavailable", address=request.address)
         raise OAuthRefusal(
@@ -120,34 +129,36 @@ async def authenticate_client(
             status=429,
             retry_after=error.retry_after,
         ) from None
-    except ProofMalformed:
-        raise OAuthRefusal("invalid_request", "send exactly one client authentication") from None
+    except ProofMalformed as error:
+        raise OAuthRefusal("invalid_request", error.reason) from None
     except ClientNotAuthenticated as error:
         deps.refusals.count(place.profile, "invalid_client", address=request.address)
         raise OAuthRefusal("invalid_client", error.reason, status=401) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Client:
-    """An active account of a profile and its credentials, kept once a right proof has shown that its caller has one."""
-
-    account: Account
-    credentials: Credentials
+SECRET_CALLS = 5
+"""Calls with a secret that count as one of an account's rate: one costs a fifth of an enquiry (docs/performance.md)."""
 
 
-async def _verify_secret(deps: Dependencies, place: Place, proof: SecretProof) -> Account:
-    """Return the account of a right secret.
+_Client = tuple[Account, Credentials]
+"""An active account of a profile and its credentials, kept after its first right proof."""
+
+
+async def _verify_secret(deps: Dependencies, place: Place, proof: SecretProof, rates: RateLimits) -> Account:
+    """Return the account of a right secret. Raises `ClientNotAuthenticated`, `RateLimited`.
 
     A kept value can only accept a secret: a wrong secret and an unknown client are looked up, and cost the same.
     """
     version, now = await deps.kept.version(), deps.clock.now()
     kept = _find_kept(deps, place, version, proof.client_id)
     with contextlib.suppress(ClientNotAuthenticated):
-        verify_secret(proof, place, Credentials() if kept is None else kept.credentials, now=now)
+        verify_secret(proof, place, Credentials() if kept is None else kept[1], now=now)
         if kept is not None:
-            return kept.account
+            _spend_call(place, proof.client_id, rates, times=SECRET_CALLS)
+            return kept[0]
     credentials = await _load_credentials(deps, place, proof.client_id)
     verify_secret(proof, place, credentials, now=now)
+    _spend_call(place, proof.client_id, rates, times=SECRET_CALLS)
     return await _get_active(deps, place, proof.client_id, credentials, version)
 
 
@@ -157,24 +168,35 @@ async def _verify_assertion(
     account, claims = await _verify_signer(deps, place, proof)
     client_id, now = account.client_id, int(deps.clock.now().timestamp())
     jti, expires_at = check_claims(proof, place, client_id, claims, now=now)
-    # Only the holder of the account's key can empty this bucket. Before the id is used up: a refused call writes nothing.
-    rates.spend(place.profile.value, f"{client_id} oauth2", per_second=place.policy.rate_per_second)
+    _spend_call(place, client_id, rates)  # before the id is used up: a refused call writes nothing
     if not await _spend(deps, "assertion", client_id, jti, expires_at):
         raise ClientNotAuthenticated("jti was used before")
     return account
 
 
+def _spend_call(place: Place, client_id: str, rates: RateLimits, *, times: int = 1) -> None:
+    """Take a call out of the account's bucket of these endpoints, which only the holder of its key or secret can empty.
+
+    The bucket has `times` the account's rate.
+    """
+    per_second = times * place.policy.rate_per_second
+    rates.spend(place.profile.value, f"{client_id} oauth2", per_second=per_second)
+
+
 async def _verify_signer(
     deps: Dependencies, place: Place, proof: AssertionProof
 ) -> tuple[Account, Mapping[str, Any]]:
-    """Return the account whose key signed an assertion, and the assertion's claims; what is kept as in `_verify_secret`."""
+    """Return the account whose key signed an assertion, and the assertion's claims.
+
+    A kept value can only accept an assertion, as in `_verify_secret`.
+    """
     version = await deps.kept.version()
     kept = {claimant: _find_kept(deps, place, version, claimant) for claimant in proof.claimants}
     with contextlib.suppress(ClientNotAuthenticated):
-        known = {name: Credentials() if found is None else found.credentials for name, found in kept.items()}
+        known = {name: Credentials() if found is None else found[1] for name, found in kept.items()}
         client_id, claims = verify_signature(proof, known)
         if (found := kept[client_id]) is not None:
-            return found.account, claims
+            return found[0], claims
     candidates = {claimant: await _load_credentials(deps, place, claimant) for claimant in proof.claimants}
     client_id, claims = verify_signature(proof, candidates)
     return await _get_active(deps, place, client_id, candidates[client_id], version), claims
@@ -201,7 +223,7 @@ async def _get_active(
         account = await accounts.find_account(connection, client_id)
     if account is None or account.profile is not place.profile or account.state is not AccountState.ACTIVE:
         raise ClientNotAuthenticated
-    deps.kept.keep(version, "client", (place.profile, client_id), _Client(account, credentials))
+    deps.kept.keep(version, "client", (place.profile, client_id), (account, credentials))
     return account
 
 
@@ -223,10 +245,9 @@ def _narrow(form: Mapping[str, str], account: Account) -> Grants | None:
         return None
     try:
         return parse_authorization_details(form["authorization_details"], account)
-    except (ValueError, RecursionError):
-        raise OAuthRefusal(
-            "invalid_authorization_details", "objects of type citizen_enquiry within the account's grants"
-        ) from None
+    except ValueError as error:
+        wanted = f"objects of type citizen_enquiry within the account's grants, but {error}"
+        raise OAuthRefusal("invalid_authorization_details", wanted) from None
 
 
 async def _bind(deps: Dependencies, place: Place, account: Account, request: OAuthRequest) -> str | None:

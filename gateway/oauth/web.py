@@ -10,27 +10,16 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from gateway.accounts.model import Account
-from gateway.dependencies import Dependencies
-from gateway.edge.requests import RouteChecks, body_of
-from gateway.edge.responses import CallerCheck, add_route, refuses
-from gateway.errors import GatewayError
-from gateway.errors.registry import StoreUnavailable
+from gateway.accounts.model import Account, Caller
+from gateway.edge.requests import RouteChecks, body_of, find_repeated
+from gateway.edge.responses import add_route, refuses
 from gateway.errors.requests import (
-    AccountSuspended,
-    DpopProofInvalid,
     NotFound,
-    ProfileMismatch,
-    RateLimited,
-    ScopeMissing,
-    TokenExpired,
-    TokenInvalid,
-    TokenMissing,
+    StoreUnavailable,
 )
 from gateway.identifiers import Profile
 from gateway.keys.model import SigningRing
-from gateway.oauth.bearer_web import identify_caller
-from gateway.oauth.model import Caller, OAuthRefusal, OAuthRequest, PresentCitizen
+from gateway.oauth.bearer_web import Bearer
 from gateway.oauth.responses import (
     OWN_TOKEN_FORM,
     TOKEN_FORM,
@@ -48,8 +37,9 @@ from gateway.oauth.responses import (
     resource_metadata,
     server_metadata,
 )
-from gateway.oauth.use_cases import authenticate_client, grant_token, introspect, revoke
-from gateway.profiles.model import Gateway, Place
+from gateway.oauth.tokens import OAuthRefusal, OAuthRequest
+from gateway.oauth.use_cases import OTHER_RESOURCE, authenticate_client, grant_token, introspect, revoke
+from gateway.profiles.model import Dependencies, Gateway, Place
 
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -66,8 +56,12 @@ def gateway_of(request: Request) -> Gateway:
 
 
 async def place_of(request: Request, profile: str) -> Place:
-    """Return the place of the profile in a path. Raises `NotFound` for another word, and for a profile that isn't served here."""
-    gateway = gateway_of(request)
+    """Return the place of the profile in a path.
+
+    Raises:
+        NotFound: the word is no profile, or the profile isn't served here.
+    """
+    gateway: Gateway = request.app.state.gateway
     try:
         place = gateway.places[Profile(profile)]
     except ValueError:
@@ -78,44 +72,6 @@ async def place_of(request: Request, profile: str) -> Place:
 
 
 AtPlace = Annotated[Place, Depends(place_of)]
-
-
-class Bearer(CallerCheck):
-    """A dependency that returns the caller; it requires a scope (None: any token of this profile)."""
-
-    refuses: tuple[type[GatewayError], ...] = (
-        TokenMissing,
-        TokenInvalid,
-        TokenExpired,
-        DpopProofInvalid,
-        ProfileMismatch,
-        AccountSuspended,
-        RateLimited,
-    )
-
-    def __init__(self, scope: str | None) -> None:
-        self.scope = scope
-        if scope is not None:
-            self.refuses = (*Bearer.refuses, ScopeMissing)
-
-    async def __call__(self, request: Request, place: AtPlace) -> Caller:
-        """Return the caller; raises as `identify_caller`."""
-        state = request.app.state
-        caller = await identify_caller(
-            state.gateway,
-            place,
-            request,
-            scope=self.scope,
-            rates=state.rates,
-            find_citizen=self.find_citizen,
-        )
-        request.state.known = True
-        return caller
-
-    async def find_citizen(self, request: Request, place: Place) -> PresentCitizen | None:
-        """Return the citizen who has signed in, on the routes that take a citizen's own login (`citizens/call_web.py`)."""
-        del request, place
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,23 +101,15 @@ class Checks(RouteChecks, Generic[Parsed]):
         return Call(request=request, deps=deps, place=place, caller=caller, body=body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCall:
-    """One request to an OAuth endpoint; its client is not authenticated yet."""
-
-    request: Request
-    place: Place
-
-
 class AtEndpoint(RouteChecks):
     """The dependency of the OAuth endpoints, whose refusals have a form of their own."""
 
-    async def run(self, request: Request, profile: str) -> ClientCall:
-        """Return the call. Raises `NotFound`."""
-        return ClientCall(request=request, place=await place_of(request, profile))
+    async def run(self, request: Request, profile: str) -> tuple[Request, Place]:
+        """Return the request and its place. Raises `NotFound`."""
+        return request, await place_of(request, profile)
 
 
-AtClient = Annotated[ClientCall, Depends(AtEndpoint())]
+ClientCall = Annotated[tuple[Request, Place], Depends(AtEndpoint())]
 
 
 def build_router() -> APIRouter:
@@ -214,21 +162,22 @@ def _add_open_documents(router: APIRouter) -> None:
     add(path, _get_resource_metadata, "RFC 9728 metadata", ResourceMetadata)
 
 
-async def _issue_token(call: AtClient) -> Response:
+async def _issue_token(call: ClientCall) -> Response:
     return await _answer(call, grant_token)
 
 
-async def _introspect_token(call: AtClient) -> Response:
+async def _introspect_token(call: ClientCall) -> Response:
     return await _answer(call, introspect)
 
 
-async def _revoke_token(call: AtClient) -> Response:
+async def _revoke_token(call: ClientCall) -> Response:
     return await _answer(call, revoke)
 
 
 async def _answer(call: ClientCall, use_case: UseCase) -> Response:
     """Authenticate the client, then run one use case; a refusal is an RFC 6749 §5.2 error object."""
-    request, place, state = call.request, call.place, call.request.app.state
+    request, place = call
+    state = request.app.state
     deps: Dependencies = state.gateway.deps
     try:
         arrived = _read(request)
@@ -242,7 +191,7 @@ async def _answer(call: ClientCall, use_case: UseCase) -> Response:
 
 
 def _read(request: Request) -> OAuthRequest:
-    """Read the form: UTF-8, each parameter once; empty and unknown parameters are ignored (RFC 6749 §3.2).
+    """Read the form: UTF-8, each parameter but `resource` once; empty and unknown parameters are ignored (RFC 6749 §3.2).
 
     Raises:
         OAuthRefusal
@@ -262,13 +211,15 @@ def _read(request: Request) -> OAuthRequest:
         )
     except ValueError:
         raise OAuthRefusal("invalid_request", "the form can't be read") from None
-    form = dict(pairs)
-    if len(form) != len(pairs):
+    if find_repeated([pair for pair in pairs if pair[0] != "resource"]):
         raise OAuthRefusal("invalid_request", "a parameter is repeated")
+    # RFC 8707 allows several, but a token is for one API: only the same one may come again.
+    if len({value for name, value in pairs if name == "resource" and value}) > 1:
+        raise OAuthRefusal("invalid_target", OTHER_RESOURCE)
     return OAuthRequest(
         path=request.scope["path"],
         address=request.client.host if request.client else "",
-        form={name: value for name, value in form.items() if value},
+        form={name: value for name, value in pairs if value},
         authorization=request.headers.getlist("authorization"),
         proofs=request.headers.getlist("dpop"),
     )

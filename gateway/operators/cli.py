@@ -1,6 +1,7 @@
-"""`gateway operators`, `login` and `logout`: the people who run the gateway. Secrets come by stdin or prompt, never as arguments.
+"""`gateway operators`, `login` and `logout`: the people who run the gateway.
 
-Every act except creating the first admin is recorded under the signed-in operator (`token_file.py`).
+Secrets come by stdin or prompt, never as arguments. Every act except creating the first admin is recorded under the
+signed-in operator (`sessions.py`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as lan.nguyen.")]
 RoleOption = Annotated[Role, typer.Option(help="What the operator may do; one role each.")]
+_CODE_REFUSED = (
+    "for this name the one-time code is wrong, used or over 24 hours old: ask who invited you for another one"
+)
 _ENROL_EXAMPLES = """\b
 Examples:
   gateway operators enrol lan.nguyen
@@ -48,8 +52,29 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     app = new_typer("People who run the gateway, with one role each.")
     _add_create(app, open_gateway)
     _add_enrol(app, open_gateway)
-    _add_list(app, open_gateway)
-    _add_disable(app, open_gateway)
+
+    @app.command("list", epilog="Example: gateway operators list --json")
+    def list_all(*, as_json: AsJson = False) -> None:
+        """List the operators with role and state; --json also says who created each."""
+        from gateway.operators.store import list_records
+
+        found = [describe(record.operator) for record in run_in_store(open_gateway, list_records)]
+        print_list(found, ("role", "state", "created_at", "name"), as_json=as_json)
+
+    @app.command("disable", epilog="Example: gateway operators disable minh.tran")
+    def disable(name: NameArgument, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+        """Disable an operator and end their sessions at once. Needs a signed-in admin."""
+        from gateway.operators.sessions import operator_of
+        from gateway.operators.use_cases import disable_operator
+
+        wanted = _read_name(name)
+
+        async def end(gateway: Gateway) -> None:
+            await disable_operator(gateway, wanted, by=await operator_of(gateway))
+
+        run_in_gateway(open_gateway, end, dry_run=dry_run, as_json=as_json)
+        print_result({"name": name, "state": "disabled"}, f"{name} is disabled", as_json=as_json)
+
     _add_propose(app, open_gateway)
     return app
 
@@ -72,15 +97,14 @@ def _add_create(app: typer.Typer, open_gateway: OpenGateway) -> None:
         a connection, and there was a proposer and an approver, two people create
         operators by a change: gateway operators propose.
         """
-        from gateway.operators.token_file import operator_of
-        from gateway.operators.use_cases import create_operator, has_official
+        from gateway.operators.sessions import operator_of
+        from gateway.operators.use_cases import create_operator
 
         wanted = _read_name(name)
 
         async def invite(gateway: Gateway) -> str:
             by = None if bootstrap else await operator_of(gateway)
-            official = await has_official(gateway)
-            return await create_operator(gateway, wanted, role, by=by, official_present=official)
+            return await create_operator(gateway, wanted, role, by=by)
 
         code = run_in_gateway(open_gateway, invite, make=True, dry_run=dry_run, as_json=as_json)
         text = f"name: {name}\none_time_code: {code}\nnext: gateway operators enrol {name}"
@@ -100,72 +124,49 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
     ) -> None:
         """Exchange the one-time code for a password and an authenticator's secret.
 
-        Lines on stdin: the code, a new password of 12 to 128 characters, and with
-        --print-secret the TOTP code that the authenticator shows for the secret:
-        a wrong one changes nothing.
+        Lines on stdin: the code, and a new password of 12 to 128 characters. With
+        --print-secret a third one may follow, which a terminal asks for: the TOTP
+        code that the authenticator shows. A wrong one changes nothing.
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        from gateway.operators.passwords import Passwords, parse_new_password
-        from gateway.operators.totp import draw_qr, new_secret, to_base32, to_uri
+        from gateway.errors.operators import LoginInvalid
+        from gateway.operators import credentials
         from gateway.operators.use_cases import enrol
 
         refuse_without_store(open_gateway)
-        wanted, new = _read_name(name), new_secret()
-        uri = to_uri(to_base32(new), name=name)
+        wanted, new = _read_name(name), credentials.new_secret()
+        uri = credentials.to_uri(credentials.to_base32(new), name=name)
         if print_secret:
-            typer.echo(f"{uri}\n{draw_qr(uri)}", err=as_json)
+            typer.echo(f"{uri}\n{credentials.draw_qr(uri)}", err=as_json)
         code, text, *totp = read_secrets(
             "one-time code", "new password", optional="TOTP code", ask=print_secret
         )
         try:
-            password = parse_new_password(text, name=wanted)
+            password = credentials.parse_new_password(text, name=wanted)
         except ValueError as error:
             fail(str(error))
 
         async def activate(gateway: Gateway) -> str:
             with ThreadPoolExecutor(1) as executor:
-                return await enrol(
-                    gateway,
-                    Passwords(executor),
-                    wanted,
-                    code=code.strip(),
-                    password=password,
-                    secret=new,
-                    totp=totp[0].strip() if totp else None,
-                )
+                try:
+                    return await enrol(
+                        gateway,
+                        credentials.Passwords(executor),
+                        wanted,
+                        code=code.strip(),
+                        password=password,
+                        secret=new,
+                        totp=totp[0].strip() if totp else None,
+                    )
+                except LoginInvalid:
+                    raise LoginInvalid(_CODE_REFUSED) from None
 
         secret = run_in_gateway(open_gateway, activate)
         shown = f"name: {name}\ntotp_secret: {secret}\n{uri}"
         if sys.stdout.isatty() and not print_secret:
-            shown += f"\n{draw_qr(uri)}"
+            shown += f"\n{credentials.draw_qr(uri)}"
         print_result({"name": name, "totp_secret": secret}, shown, as_json=as_json)
-
-
-def _add_list(app: typer.Typer, open_gateway: OpenGateway) -> None:
-    @app.command("list", epilog="Example: gateway operators list --json")
-    def list_all(*, as_json: AsJson = False) -> None:
-        """List the operators with role and state; --json also says who created each."""
-        from gateway.operators.store import list_records
-
-        found = [describe(record.operator) for record in run_in_store(open_gateway, list_records)]
-        print_list(found, ("role", "state", "created_at", "name"), as_json=as_json)
-
-
-def _add_disable(app: typer.Typer, open_gateway: OpenGateway) -> None:
-    @app.command("disable", epilog="Example: gateway operators disable minh.tran")
-    def disable(name: NameArgument, *, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-        """Disable an operator and end their sessions at once. Needs a signed-in admin."""
-        from gateway.operators.token_file import operator_of
-        from gateway.operators.use_cases import disable_operator
-
-        wanted = _read_name(name)
-
-        async def end(gateway: Gateway) -> None:
-            await disable_operator(gateway, wanted, by=await operator_of(gateway))
-
-        run_in_gateway(open_gateway, end, dry_run=dry_run, as_json=as_json)
-        print_result({"name": name, "state": "disabled"}, f"{name} is disabled", as_json=as_json)
 
 
 def _add_propose(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -200,10 +201,9 @@ def build_login_cli(open_gateway: OpenGateway) -> typer.Typer:
         from concurrent.futures import ThreadPoolExecutor
 
         from gateway.edge.throttle import LoginThrottle
+        from gateway.operators.credentials import Passwords
         from gateway.operators.model import Login
-        from gateway.operators.passwords import Passwords
-        from gateway.operators.sessions import login
-        from gateway.operators.token_file import TOKEN_FILE, write_token
+        from gateway.operators.sessions import TOKEN_FILE, login, write_token
 
         refuse_without_store(open_gateway)
         password, totp = read_secrets("password", "TOTP code")
@@ -224,8 +224,7 @@ def build_login_cli(open_gateway: OpenGateway) -> typer.Typer:
     @app.command("logout", epilog="Example: gateway logout")
     def logout_command(*, as_json: AsJson = False) -> None:
         """End the session of the signed-in operator."""
-        from gateway.operators.sessions import logout
-        from gateway.operators.token_file import delete_token, find_token, operator_of
+        from gateway.operators.sessions import delete_token, find_token, logout, operator_of
 
         async def sign_out(gateway: Gateway) -> Operator:
             settings = gateway.settings

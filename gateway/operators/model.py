@@ -1,7 +1,7 @@
 """Operators: people with one role each, known by a short name, and their credentials and sessions.
 
-Refuses a name that could contain a person's number, and the name `local`, which the audit
-uses for commands without a sign-in. No secret shows in a repr. See docs/decisions/0054.
+Refuses a name that could contain a person's number, and the name `local`, which the audit uses for commands without a
+sign-in. No secret shows in a repr. See docs/decisions/0054.
 """
 
 import re
@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gateway.audit.model import LOCAL, AuditEntry, Kind
-from gateway.clock import rfc3339
-from gateway.identifiers import OperatorName, Profile, new_identifier, refuse_long_number
+from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry
+from gateway.clock import AHEAD, rfc3339
+from gateway.identifiers import OperatorName, Profile, refuse_long_number
 
 if TYPE_CHECKING:
-    from gateway.dependencies import Dependencies
+    from gateway.profiles.model import Dependencies
 
 MAX_IDLE = timedelta(minutes=30)
 """A session ends after this time without a call."""
@@ -51,8 +51,8 @@ class OperatorState(StrEnum):
 class Operator:
     """One person.
 
-    `created_by` admitted them and saw their one-time code: an operator's name, or `local`. `admitted_in` is the change by
-    which two people admitted them; None if one person did it. `role_since` is None before they enrolled.
+    `created_by` admitted this person and saw the one-time code: an operator's name, or `local`. `admitted_in` is the
+    change by which two people admitted this person; None if one person did it. `role_since` is None before the enrolment.
     """
 
     name: OperatorName
@@ -62,6 +62,11 @@ class Operator:
     created_by: str
     admitted_in: str | None = None
     role_since: datetime | None = None
+
+
+def lasts(ends_at: datetime, length: timedelta, *, now: datetime) -> bool:
+    """Return whether what lasts for `length` has not ended; False if it began far ahead, by a clock that was set back since."""
+    return now < ends_at <= now + length + AHEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ class OperatorRecord:
     def may_enrol(self, now: datetime) -> bool:
         """Return whether the operator's one-time code is still valid."""
         invited = self.operator.state is OperatorState.INVITED
-        return invited and self.code_ends_at is not None and now < self.code_ends_at
+        return invited and self.code_ends_at is not None and lasts(self.code_ends_at, CODE_LIFETIME, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,14 +158,6 @@ def operator_entry(
     profile: Profile | None = None,
     source: RequestSource = HOST,
 ) -> AuditEntry:
-    """Return the audit row of an act of an operator or of `local`; by default the kind follows from the actor."""
-    return AuditEntry(
-        at=deps.clock.now(),
-        kind=kind or (Kind.LOCAL if actor == LOCAL else Kind.OPERATOR),
-        profile=profile,
-        act=new_identifier("act"),
-        request_id=source.request_id,
-        correlation_id=source.correlation_id,
-        outcome=outcome,
-        actor=actor,
-    )
+    """Return the audit row of an act of an operator or of `local`, as `act_entry`, with the ids of the request."""
+    entry = act_entry(outcome, at=deps.clock.now(), actor=actor, profile=profile, kind=kind)
+    return entry.copy_with(request_id=source.request_id, correlation_id=source.correlation_id)

@@ -1,30 +1,37 @@
-"""Sign in, identify the operator of a token, sign out, require a role.
+"""Sessions of operators: sign in, identify the operator of a token, sign out, require a role.
 
-The TOTP code is checked before the password, since that is cheap. If the code is wrong, the password is hashed only for a
-few attempts, on one thread, so that strangers don't delay the right operator (docs/decisions/0071). An unknown name also costs
-a hash: neither the answer nor its time shows which part was wrong, except during a flood. The commit that opens the
-session uses up the code's time step. Wrong attempts are slowed (`edge/throttle.py`) and counted (`audit/refusals.py`).
+The TOTP code is checked before the password, since its check is cheap. If the code is wrong, the password is hashed only
+for a few attempts, on one thread, so that strangers don't delay the right operator (docs/decisions/0071). An unknown
+name also costs a hash: neither the answer nor its time shows which part was wrong, except during a flood. The commit
+that opens the session uses up the code's time step. Wrong attempts are slowed (`edge/throttle.py`) and counted
+(`audit/refusals.py`).
 
 One-time codes and session tokens are stored as keyed HMACs (docs/decisions/0015). Operators belong to no profile: the
 key is official's credential key. The HMAC covers the kind of secret, so that a code is never accepted as a token.
+
+Commands have the token of their session in `./var/operator-token`, mode 0600, or in `GATEWAY_OPERATOR_TOKEN`, which has
+precedence. Every command checks the session, so an ended one is refused.
 """
 
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 import structlog
 
+from gateway import deployment
 from gateway.audit.model import AuditEntry, Kind
+from gateway.bounded_files import read_bounded, why_unread
 from gateway.edge.throttle import LoginThrottle, NotAuthenticated, TooManyAttempts
-from gateway.errors.operators import LoginInvalid, MasterKeyWrong, RoleMissing
-from gateway.errors.registry import Overloaded
-from gateway.errors.requests import RateLimited, TokenInvalid
+from gateway.errors.operators import LoginInvalid, MasterKeyWrong, RoleMissing, StateWrong
+from gateway.errors.requests import Overloaded, RateLimited, TokenInvalid
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.keys.sealing import unseal
 from gateway.operators import store
+from gateway.operators.credentials import Passwords, find_step, new_secret
 from gateway.operators.model import (
     HOST,
     MAX_IDLE,
@@ -36,19 +43,28 @@ from gateway.operators.model import (
     RequestSource,
     Role,
     Session,
+    lasts,
     operator_entry,
 )
-from gateway.operators.passwords import Passwords
-from gateway.operators.totp import find_step, new_secret
-from gateway.profiles.model import Gateway
+from gateway.private_files import (
+    OWN_FOLDER,
+    make_private_folder,
+    remove_leftovers,
+    replace_private_file,
+    tighten_secret,
+)
+from gateway.profiles.model import Dependencies, Gateway
+from gateway.settings import Settings
 from gateway.storage.database import Transaction
 
 TOKEN_PREFIX = "ops_"  # noqa: S105 - how every session's token begins, not a token
 
-NAMESPACE = "operators"
+TOKEN_FILE = OWN_FOLDER / "operator-token"
+
+_NAMESPACE = "operators"
 """The namespace of operators' names in the login throttle."""
 
-TOUCH_INTERVAL = timedelta(seconds=60)
+_TOUCH_INTERVAL = timedelta(seconds=60)
 """The last use of a session is stored at most once in this time, so that most calls write nothing."""
 
 log = structlog.get_logger("gateway.operators")
@@ -93,7 +109,7 @@ async def login(
         Overloaded: the store or the hashing has no capacity.
     """
     try:
-        async with throttle.attempt(NAMESPACE, attempt.name, source.address):
+        async with throttle.attempt(_NAMESPACE, attempt.name, source.address):
             return await _sign_in(gateway, passwords, throttle, attempt, source)
     except TooManyAttempts as error:
         gateway.deps.refusals.count(None, "rate_limited", address=source.address)
@@ -115,11 +131,15 @@ async def _sign_in(
         known = await store.find_record(transaction, attempt.name)
         step = await _find_step(transaction, gateway, known, attempt.totp)
     hashed = known.password_hash if known else None
-    if step is None:
-        if await passwords.verify_with_wrong_code(attempt.password, hashed):
-            throttle.count_wrong_code(NAMESPACE, attempt.name)
+    is_refused = step is not None and throttle.is_guessed(_NAMESPACE, attempt.name)
+    if step is None or is_refused:  # as a wrong one: else the answer would say that it was right
+        if known is not None:
+            throttle.count_code(_NAMESPACE, attempt.name)
+        # The operator's own right codes don't prolong the time in which they are refused.
+        if await passwords.verify_with_wrong_code(attempt.password, hashed) and not is_refused:
+            throttle.count_wrong_code(_NAMESPACE, attempt.name)
     else:
-        await throttle.delay_attempt(NAMESPACE, attempt.name)
+        await throttle.delay_attempt(_NAMESPACE, attempt.name)
         if await passwords.verify_one_at_a_time(attempt.name, attempt.password, hashed):
             session = await _open_session(gateway, attempt, hashed, source)
             if session is not None:
@@ -133,7 +153,7 @@ async def _sign_in(
 async def _open_session(
     gateway: Gateway, attempt: Login, hashed: str | None, source: RequestSource
 ) -> Session | None:
-    """Use up the code and open a session; None if the code was used, or the operator changed, since the password check."""
+    """Use up the code and open a session; None if the code was used or the operator changed since the password check."""
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Session | None]:
         record = await store.find_record(transaction, attempt.name)
@@ -178,9 +198,9 @@ async def identify(gateway: Gateway, token: str) -> Operator:
         found = await store.find_session(transaction, possible_digests(gateway, SecretKind.TOKEN, token))
     if found is None or found.operator.state is not OperatorState.ACTIVE:
         raise TokenInvalid
-    if now >= min(found.ends_at, found.used_at + MAX_IDLE):
+    if not lasts(found.ends_at, MAX_SESSION, now=now) or now >= found.used_at + MAX_IDLE:
         raise TokenInvalid
-    if now - found.used_at >= TOUCH_INTERVAL:
+    if now - found.used_at >= _TOUCH_INTERVAL:
         async with gateway.deps.database.write() as transaction:
             await store.touch_session(transaction, found.digest, at=now)
     return found.operator
@@ -190,11 +210,8 @@ async def logout(gateway: Gateway, token: str, *, source: RequestSource = HOST) 
     """End the session of a token and return its operator. Raises `TokenInvalid`."""
     operator = await identify(gateway, token)
     entry = operator_entry(gateway.deps, "signed_out", actor=operator.name, source=source)
-
-    async def change(transaction: Transaction) -> None:
-        await store.delete_session(transaction, possible_digests(gateway, SecretKind.TOKEN, token))
-
-    await gateway.deps.audit.record(entry, change=change)
+    end = partial(store.delete_session, digests=possible_digests(gateway, SecretKind.TOKEN, token))
+    await gateway.deps.audit.record(entry, change=end)
     return operator
 
 
@@ -209,3 +226,72 @@ async def require_role(
     )
     await gateway.deps.refusals.record(entry)
     raise RoleMissing(tuple(role.value for role in roles))
+
+
+async def operator_of(gateway: Gateway) -> Operator:
+    """Return the signed-in operator.
+
+    Raises:
+        StateWrong: there is no operator, none is signed in, or the session has ended.
+    """
+    operator = await find_operator(gateway)
+    if operator is None and not await has_operators(gateway.deps):
+        raise StateWrong("there is no operator yet: gateway operators create NAME --role admin --bootstrap")
+    if operator is None:
+        raise StateWrong("no operator is signed in here: gateway login NAME")
+    return operator
+
+
+async def find_operator(gateway: Gateway) -> Operator | None:
+    """Return the signed-in operator, None without one. Raises `StateWrong` if the session has ended."""
+    token = find_token(gateway.settings)
+    if token is None:
+        return None
+    try:
+        return await identify(gateway, token)
+    except TokenInvalid:
+        raise StateWrong("the session has ended, or is of another gateway: gateway login NAME") from None
+
+
+async def find_actor(gateway: Gateway) -> Operator | None:
+    """Return who does an act on official: the signed-in operator; None without one, or while there are no operators.
+
+    Raises:
+        StateWrong: the session has ended.
+    """
+    return await find_operator(gateway) if await has_operators(gateway.deps) else None
+
+
+def find_token(settings: Settings) -> str | None:
+    """Return the token of the setting, or of the file, or None. Raises `StateWrong` for an unreadable file."""
+    if settings.operator_token is not None:
+        return settings.operator_token.get_secret_value()
+    try:
+        tighten_secret(TOKEN_FILE)
+        return read_bounded(TOKEN_FILE).decode("ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateWrong(f"{TOKEN_FILE}: can't be read ({why_unread(error)}): gateway login NAME") from None
+
+
+def write_token(token: str) -> None:
+    """Write a token to the file, readable for its owner only. Raises `StateWrong` if it can't be written."""
+    try:
+        make_private_folder(TOKEN_FILE.parent)
+        remove_leftovers(TOKEN_FILE)
+        replace_private_file(TOKEN_FILE, f"{token}\n", personal=True)
+    except OSError as error:
+        raise StateWrong(f"{TOKEN_FILE}: can't be written ({error.strerror})") from None
+
+
+def delete_token() -> None:
+    """Delete the file, if there is one, and what a login that was killed has left of its token."""
+    TOKEN_FILE.unlink(missing_ok=True)
+    remove_leftovers(TOKEN_FILE)
+
+
+async def has_operators(deps: Dependencies) -> bool:
+    """Return whether there is, or was, an operator."""
+    async with deps.database.read() as transaction:
+        return await deployment.has_operators(transaction)

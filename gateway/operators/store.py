@@ -5,16 +5,16 @@ and bound to its operator.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.identifiers import OperatorName
 from gateway.keys.sealing import seal, unseal
 from gateway.operators.model import Operator, OperatorRecord, OperatorState, Role, StoredSession
 from gateway.storage.database import Instant, Transaction, metadata
+from gateway.storage.driver import reading_row, refuse_bytes
 
 operators = sa.Table(
     "operators",
@@ -53,13 +53,15 @@ def totp_location(name: str) -> str:
 
 async def list_records(transaction: Transaction) -> list[OperatorRecord]:
     """Return every operator by name."""
-    rows = await transaction.execute(sa.select(operators).order_by(operators.c.name))
+    with reading_row("operators"):
+        rows = (await transaction.execute(sa.select(operators).order_by(operators.c.name))).all()
     return [_record(row) for row in rows]
 
 
 async def find_record(transaction: Transaction, name: str) -> OperatorRecord | None:
     """Return an operator by name."""
-    row = (await transaction.execute(sa.select(operators).where(operators.c.name == name))).first()
+    with reading_row(f"operators/{name}"):
+        row = (await transaction.execute(sa.select(operators).where(operators.c.name == name))).first()
     return _record(row) if row else None
 
 
@@ -147,7 +149,8 @@ async def insert_session(
 async def find_session(transaction: Transaction, digests: Sequence[str]) -> StoredSession | None:
     """Return the session that has one of these digests."""
     query = _FIND_SESSION.where(operator_sessions.c.digest.in_(digests))
-    row = (await transaction.execute(query)).first()
+    with reading_row("operator_sessions, or its operator"):
+        row = (await transaction.execute(query)).first()
     if row is None:
         return None
     return StoredSession(digest=row.digest, operator=_operator(row), used_at=row.used_at, ends_at=row.ends_at)
@@ -174,23 +177,12 @@ async def _update(transaction: Transaction, name: str, **values: Any) -> None:
 
 
 def _operator(row: sa.Row[Any]) -> Operator:
-    return Operator(
-        name=OperatorName(row.name),
-        role=Role(row.role),
-        state=OperatorState(row.state),
-        created_at=row.created_at,
-        created_by=row.created_by,
-        admitted_in=row.admitted_in,
-        role_since=row.role_since,
-    )
+    members = {each.name: getattr(row, each.name) for each in fields(Operator)}
+    with reading_row(f"operators/{row.name}"):
+        refuse_bytes(members.values())
+        return Operator(**members | {"role": Role(row.role), "state": OperatorState(row.state)})
 
 
 def _record(row: sa.Row[Any]) -> OperatorRecord:
-    return OperatorRecord(
-        operator=_operator(row),
-        password_hash=row.password_hash,
-        sealed_totp=row.sealed_totp,
-        last_step=row.last_step,
-        code_digest=row.code_digest,
-        code_ends_at=row.code_ends_at,
-    )
+    kept = {each.name: getattr(row, each.name) for each in fields(OperatorRecord) if each.name != "operator"}
+    return OperatorRecord(operator=_operator(row), **kept)

@@ -10,17 +10,15 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from gateway.clock import rfc3339
 from gateway.edge.requests import Body, StrictBody, check_acceptable
 from gateway.edge.responses import Answer, Instant, OperatorCheck, add_route, respond
 from gateway.errors import GatewayError
 from gateway.errors.operators import LoginInvalid, RoleMissing
-from gateway.errors.registry import Overloaded, StoreUnavailable
-from gateway.errors.requests import RateLimited, TokenInvalid, TokenMissing
+from gateway.errors.requests import Overloaded, RateLimited, StoreUnavailable, TokenInvalid, TokenMissing
 from gateway.identifiers import OPERATORS
 from gateway.oauth.bearer_web import read_authorization
 from gateway.oauth.web import gateway_of
-from gateway.operators.model import NAME, Login, Operator, OperatorState, RequestSource, Role, describe
+from gateway.operators.model import NAME, Login, Operator, OperatorState, RequestSource, Role
 from gateway.operators.sessions import identify, login, logout, require_role
 from gateway.operators.use_cases import list_operators
 
@@ -111,8 +109,7 @@ async def _open_session(
         gateway_of(request), state.passwords, state.throttle, tried, source=source_of(request)
     )
     request.state.known = True
-    answer = SessionAnswer(token=session.token, expires_at=rfc3339(session.expires_at))
-    return respond(answer, status=201)
+    return respond(SessionAnswer.of(session), status=201)
 
 
 async def _close_session(request: Request, caller: AnyOperator) -> Response:
@@ -126,7 +123,7 @@ async def _list_operators(
 ) -> Response:
     del caller, acceptable
     found = await list_operators(gateway_of(request).deps)
-    return respond(OperatorsAnswer.model_validate({"operators": [describe(each) for each in found]}))
+    return respond(OperatorsAnswer(operators=[OperatorAnswer.of(each) for each in found]))
 
 
 def source_of(request: Request) -> RequestSource:

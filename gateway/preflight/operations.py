@@ -9,19 +9,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import chain
 
-from gateway.errors.registry import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable
+from gateway.errors.requests import RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable
 from gateway.preflight.parity import describe_observations
 from gateway.preflight.probe import Probe
 from gateway.preflight.recorder import IMPOSSIBLE, ProbeOutcome, ProbeResult
 from gateway.preflight.report import PARITY, Report
 from gateway.procedures.catalogue import Catalogue
-from gateway.procedures.fields import FIELD_OPERATIONS, Operation
-from gateway.procedures.model import Procedure
+from gateway.procedures.model import FIELD_OPERATIONS, Operation, Procedure
 from gateway.registry.connection import DEFAULT_INTEGRATION_CODES
 from gateway.registry.model import Claim
 
-LINES = {operation: f"operation_{code}" for operation, code in DEFAULT_INTEGRATION_CODES.items()}
-"""Named by the known or guessed codes, even if the connection sets another code."""
+_LINES = {operation: f"operation_{code}" for operation, code in DEFAULT_INTEGRATION_CODES.items()}
+"""A line has the code of the project's own list in its name, even if the connection sets another code."""
 
 _NO_ANSWER = (RegistryCredentialsRejected, RegistryTimeout, RegistryUnavailable)
 _REMEDIES = {
@@ -58,7 +57,7 @@ class OperationsCheck:
             return
         self.by_procedure[self.procedures[0].slug] = first
         self._judge_operation(first)
-        for operation, line in LINES.items():
+        for operation, line in _LINES.items():
             if operation not in self.operations:
                 self.report.passed(line, "left out: the application does not ask for it")
             elif operation is not Operation.AUTHENTICATE and not self.report.stopped:
@@ -75,8 +74,8 @@ class OperationsCheck:
             await self._ask_about(self.test_identity)
 
     async def _ask_about(self, person: Claim) -> None:
-        """Ask every operation even if one fails: the number of questions must not show which part of the identity is wrong."""
-        served = [each for each in LINES if each in self.operations and self.report.has_passed(LINES[each])]
+        """Ask every operation, even after a failure: the number of questions must not show which part is wrong."""
+        served = [each for each in _LINES if each in self.operations and self.report.has_passed(_LINES[each])]
         if served:
             await self.probe.reserve(len(served))
         for operation in served:
@@ -104,7 +103,7 @@ class OperationsCheck:
             self.report.passed(f"{PARITY}{name}", detail)
 
     def _judge_operation(self, asked: ProbeResult) -> None:
-        line, code, ms = LINES[asked.operation], asked.code, asked.ms
+        line, code, ms = _LINES[asked.operation], asked.code, asked.ms
         if asked.failure is None:
             self.report.passed(line, "licensed: the registry answered", ms=ms)
         elif code == "006":
@@ -162,10 +161,10 @@ class OperationsCheck:
             self.report.passed("impossible_number", f"no person was found, in {answered} answer(s)")
 
     def _judge_contract(self, shown: Collection[ProbeResult]) -> None:
-        """Count only answers about the impossible number: a count of the others would show how they failed."""
+        """Report faults of form; count only answers about the impossible number: a count of others would show failures."""
         checked = sum(each.schema_checked for each in self.about_nobody)
         faults = sorted(
-            {f"{LINES[each.operation]}: {each.fault}" for each in shown if each.fault is not None}
+            {f"{_LINES[each.operation]}: {each.fault}" for each in shown if each.fault is not None}
         )
         if faults:
             remedy = "compare with openapi/c06-response.xsd; elements outside the schema are not delivered"

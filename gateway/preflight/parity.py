@@ -1,14 +1,13 @@
-"""What the form of an answer shows about C06: whether it fits the schema, and which guesses of the parity ledger it decides.
+"""Read from the form of an answer whether it fits the schema, and which guesses of the parity ledger it decides.
 
 Reads names of elements, lengths and kinds; never returns a value of a person. Yields nothing if an answer decides
 nothing, for example an empty code. An answer of any dialect is first written as the one XML element that C06 itself
-would have sent; only answers that the gateway's readers accepted are passed in. `EXPECTED` names entries by the ledger's
+would have sent; callers pass only answers that the gateway's readers accepted. `EXPECTED` names entries by the ledger's
 ids. Sources: docs/parity.md, openapi/c06-response.xsd.
 """
 
 import json
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -18,7 +17,7 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry import wire as names
 from gateway.registry.connection import (
     DEFAULT_INTEGRATION_CODES,
@@ -28,29 +27,37 @@ from gateway.registry.connection import (
     TimestampUnit,
 )
 from gateway.registry.model import Question
-from gateway.registry.reader import parser
+from gateway.registry.reader import parse_payload
 
 SCHEMA = Path(__file__).resolve().parents[2] / "openapi" / "c06-response.xsd"
 """Beside the package, both in the repository and in an installed wheel."""
 
 EXPECTED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "soap-1.1": ("the protocol is SOAP 1.1", "the protocol is another"),
+        "soap-1.1": ("the protocol is SOAP 1.1", "the protocol is another one"),
         "namespaces": ("answers are in the namespace of QCVN 109", "answers are in another namespace"),
         "wrappers": ("the platform wraps as this dialect says", "the platform wraps otherwise"),
         "json-envelope": ("the wrapper begins at Body", "the wrapper begins at Envelope"),
-        "c06-login": ("the login by a hash over the URL is accepted", "the login is another"),
+        "c06-login": ("the login by a hash over the URL is accepted", "the login is another one"),
         "timestamp-unit": ("Timestamp counts milliseconds", "Timestamp counts seconds"),
         "platform-token": ("a token is a UUID, valid for an hour", "a token has another form or lifetime"),
         "date-forms-in": ("dates without hyphens are accepted", "dates need hyphens"),
-        "integration-codes": ("003 is the verdict's code, 037 the record's", "these codes are others"),
+        "integration-codes": (
+            "003 is the verdict's code, 037 the record's",
+            "the codes of verdict and record are others",
+        ),
         "integration-codes-further": ("038 to 040 are the further codes", "the further codes are others"),
         "verdict-form": ("a verdict is a count", "a verdict is true or false"),
         "verdict-boolean": ("a verdict is a JSON boolean", "a verdict is a text"),
-        "match-silence": ("no match is an empty answer", "no match says more"),
-        "match-triple": ("number, name and birth together find the person", "they do not"),
-        "nobody": ("nobody is a collection without people", "nobody is a person without any text"),
-        "nobody-without-collection": ("nobody has a collection", "nobody has none"),
+        "match-silence": ("an answer without a match is empty", "an answer without a match says more"),
+        "nobody": (
+            "an answer about nobody has no person",
+            "an answer about nobody has a person without any text",
+        ),
+        "nobody-without-collection": (
+            "an answer about nobody has a collection",
+            "an answer about nobody has no collection",
+        ),
         "collection-attributes": (
             "a collection has its count and time",
             "a collection has neither count nor time",
@@ -65,7 +72,10 @@ EXPECTED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "household-members": ("members are repeated", "members are in a list of their own"),
         "partial-records": ("further operations return their part only", "further operations return more"),
         "refusal-form": ("refusals come under the status expected", "refusals come under another status"),
-        "licence-codes": ("procedures and officers are refused by 004 and 005", "they are not"),
+        "licence-codes": (
+            "procedures and officers are refused by 004 and 005",
+            "procedures and officers are refused otherwise",
+        ),
         "operation-code": ("an operation is refused by 006", "an operation is refused otherwise"),
     }
 )
@@ -136,9 +146,9 @@ def observe_question(connection: Connection, question: Question) -> Iterator[Obs
     usual = DateForm.HYPHENS if connection.dialect is Dialect.LGSP_CAMEL else DateForm.COMPACT
     if question.claim.birth_date is not None and (connection.date_form or usual) is DateForm.COMPACT:
         yield "date-forms-in", True
-    expected = DEFAULT_INTEGRATION_CODES[question.operation]
-    first = question.operation in {Operation.AUTHENTICATE, Operation.LOOK_UP}
-    as_expected = connection.integration_codes.get(question.operation, expected) == expected
+    operation = question.operation
+    first = operation in {Operation.AUTHENTICATE, Operation.LOOK_UP}
+    as_expected = connection.integration_code(operation) == DEFAULT_INTEGRATION_CODES[operation]
     yield "integration-codes" if first else "integration-codes-further", as_expected
 
 
@@ -231,26 +241,18 @@ def _object_of(content: bytes) -> dict[str, Any]:
 
 
 def _payload_of(dialect: Dialect, wrapped: Mapping[str, Any], content: bytes) -> etree._Element | None:
-    """Return the body's one element; None where there is none, or a refusal instead."""
+    """Return the body's one element; None where there is none."""
     match dialect:
         case Dialect.SOAP:
-            return _payload(content)
+            return parse_payload(content)
         case Dialect.LGSP_PASCAL:
-            return _payload(str(wrapped.get("message", "")).encode())
+            return parse_payload(str(wrapped["message"]).encode())
         case Dialect.LGSP_PASSTHROUGH:
             envelope = wrapped.get("Envelope", wrapped)
             body = envelope.get("Body") if isinstance(envelope, dict) else None
             members = body.items() if isinstance(body, dict) else ()
             return next((_fill(etree.Element(f"{_A}{name}"), value) for name, value in members), None)
     return _to_xml(wrapped["data"]) if "data" in wrapped else None
-
-
-def _payload(content: bytes) -> etree._Element | None:
-    # With the hardened parser of the first reading: these are the same untrusted bytes.
-    root = etree.fromstring(content.removeprefix(BOM_UTF8).strip(), parser())
-    body = root.find(f"{{{names.SOAP_NAMESPACE}}}Body")
-    children = [] if body is None else [child for child in body if isinstance(child.tag, str)]
-    return children[0] if children and str(children[0].tag).startswith(_A) else None
 
 
 def _to_xml(data: Any) -> etree._Element:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryError, RegistryRefused, RegistryUnavailable
 from gateway.identifiers import new_request_code
 from gateway.preflight.parity import (
     NOT_IN_SCHEMA,
@@ -21,14 +21,12 @@ from gateway.preflight.parity import (
     observe_token,
 )
 from gateway.preflight.recorder import IMPOSSIBLE, PreflightNetwork, ProbeOutcome, ProbeRecorder, ProbeResult
-from gateway.procedures.fields import Operation
-from gateway.procedures.model import Procedure
+from gateway.procedures.model import Operation, Procedure
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.http_sender import RecordingTransport
+from gateway.registry.dialects import message_of
+from gateway.registry.http_sender import RecordingTransport, unforeseen
 from gateway.registry.model import Claim, Found, NobodyFound, Question
-from gateway.registry.refusals import unforeseen
-from gateway.registry.wire import message_of
 
 _SOMEBODY = frozenset(
     {
@@ -87,7 +85,7 @@ class Probe:
         await self._registry.aclose()
 
     async def _ask(self, operation: Operation, claim: Claim, procedure: Procedure) -> ProbeResult:
-        question = question_of(self._connection, operation, claim, procedure, self._clock)
+        question = _question_of(self._connection, operation, claim, procedure, self._clock)
         transport = self._transport
         transport.expect(lambda digest: self._recorder.announce(question, digest))
         begun = self._clock.monotonic()
@@ -149,7 +147,7 @@ class Probe:
         return (*answered, *shown), checked, fault
 
 
-def question_of(
+def _question_of(
     connection: Connection, operation: Operation, claim: Claim, procedure: Procedure, clock: Clock
 ) -> Question:
     """Return a question under a request code of its own, in the name of the connection's service officer."""
@@ -157,7 +155,7 @@ def question_of(
         profile=connection.profile,
         revision=connection.revision,
         operation=operation,
-        request_code=new_request_code(),
+        request_code=new_request_code(clock.now()),
         procedure=procedure.slug,
         service_code=procedure.service_code,
         officer=connection.officer,
@@ -170,7 +168,7 @@ def check_messages(connection: Connection, procedures: Iterable[Procedure], cloc
     """Raise `RequestInvalid` if a question of these procedures can't be written as a message of C06."""
     for procedure in procedures:
         for operation in Operation:
-            message_of(question_of(connection, operation, IMPOSSIBLE, procedure, clock), connection)
+            message_of(_question_of(connection, operation, IMPOSSIBLE, procedure, clock), connection)
 
 
 def _outcome_of(answer: bool | Found | NobodyFound, failure: RegistryError | None) -> ProbeOutcome:

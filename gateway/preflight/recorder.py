@@ -15,9 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.audit.model import CONTENT, AuditEntry, Kind
-from gateway.dependencies import Dependencies
 from gateway.errors.operators import StateWrong
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryError,
@@ -25,8 +24,9 @@ from gateway.errors.registry import (
     RegistryTimeout,
 )
 from gateway.keys.model import PlaceKeys, Purpose
-from gateway.preflight.network import Resolve, resolve_by_system
-from gateway.procedures.fields import Operation
+from gateway.preflight.candidate import Resolve, resolve_by_system
+from gateway.procedures.model import Operation
+from gateway.profiles.model import Dependencies
 from gateway.registry.client import Transport
 from gateway.registry.connection import Connection
 from gateway.registry.model import Claim, Question

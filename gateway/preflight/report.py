@@ -1,6 +1,6 @@
-"""The lines of a preflight, in a fixed order. A line that was not tried counts as failed: none is ever absent.
+"""The lines of a preflight, in a fixed order. A line that was not tried counts as failed: no expected line is absent.
 
-Has no value of a person and no credential: details name members and codes. See docs/decisions/0055.
+No line has a value of a person or a credential: details name members and codes. See docs/decisions/0055.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from gateway.clock import Clock
 
 PARITY = "parity:"
 NOT_TRIED = "not tried"
-"""What the detail of a line begins with that waits for an earlier one."""
+"""The first words in the detail of a line that was not tried."""
 
 BEFORE_LOGIN = {
     "not_the_other_profile": "Không dùng máy chủ, tài khoản của môi trường kia",
@@ -68,7 +68,7 @@ class Preflight:
 
 
 class Report:
-    """Collects the lines; `stop` sets why the rest can't be tried."""
+    """Collects the lines."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -77,11 +77,11 @@ class Report:
 
     @property
     def stopped(self) -> bool:
-        """Whether the rest must not be tried."""
+        """Whether the other lines must not be tried."""
         return self._reason is not None
 
     def stop(self, reason: str) -> None:
-        """Stop the preflight: the rest must not be tried. The first reason is kept."""
+        """Stop the preflight: the other lines must not be tried, for this reason. The first reason is kept."""
         self._reason = self._reason or reason
 
     def passed(self, name: str, detail: str, *, ms: int = 0, remedy: str = "") -> None:
@@ -92,12 +92,8 @@ class Report:
         """Add a line that failed, and what to do."""
         self._note(name, False, detail, remedy, ms)
 
-    def now(self) -> float:
-        """Return the monotonic clock's time in seconds."""
-        return self._clock.monotonic()
-
     def since(self, begun: float) -> int:
-        """Return the whole milliseconds since a time that `now` returned."""
+        """Return the whole milliseconds since a time of the monotonic clock."""
         return round((self._clock.monotonic() - begun) * 1000)
 
     def has_passed(self, name: str) -> bool:
@@ -105,7 +101,7 @@ class Report:
         return name in self._lines and self._lines[name].passed
 
     def finish(self, expected: Iterable[str]) -> Preflight:
-        """Return all lines: those expected, in their order, then the others."""
+        """Return all lines: the expected ones in their order, each failed that was not tried, then the others."""
         names = tuple(expected)
         for name in names:
             if name not in self._lines:

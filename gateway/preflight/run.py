@@ -1,29 +1,29 @@
 """Run a preflight: check, line by line, whether a candidate connection would work, before anything is switched.
 
-The other profile and the endpoint are checked first, and nothing is sent if a check there fails; then one login; then
-each operation with a number that nobody can have. The recorder gets every question before it is sent. Nothing is
-changed or kept. See docs/decisions/0055.
+The connection's members and the endpoint are checked first, and nothing is sent if a question could carry the wrong
+credential or reach the wrong registry; then one login; then each operation with a number that nobody can have. The
+recorder gets every question before it is sent. Nothing is changed or kept. See docs/decisions/0055.
 
 A login is tried once. A refusal doesn't say what was wrong, and C06 may lock the account; so nothing else is tried, on
 either profile, and a person decides.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from gateway.clock import Clock
+from gateway.clock import Clock, today
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
+from gateway.errors.requests import FieldsError, RegistryCredentialsRejected, RegistryRefused
 from gateway.identifiers import Profile
-from gateway.preflight.members import check_members
-from gateway.preflight.network import OtherProfile, check_endpoint
+from gateway.preflight.candidate import OtherProfile, check_endpoint, find_shared_members
 from gateway.preflight.operations import OperationsCheck
-from gateway.preflight.probe import Probe
+from gateway.preflight.probe import Probe, check_messages
 from gateway.preflight.recorder import IMPOSSIBLE, PreflightNetwork, ProbeOutcome, ProbeRecorder, ProbeResult
 from gateway.preflight.report import BEFORE_LOGIN, LOGIN, QUESTIONS, Preflight, Report
 from gateway.procedures.catalogue import Catalogue
-from gateway.procedures.fields import Operation
-from gateway.procedures.model import Procedure
+from gateway.procedures.model import Operation, Procedure
+from gateway.profiles.revisions import WARNING_DAYS
 from gateway.registry.connection import Connection, Dialect, TimestampUnit
 from gateway.registry.model import Claim
 
@@ -34,6 +34,14 @@ _REMEDIES = {
     403: "the account is not active: ask C06 whether it is granted, suspended or revoked",
     429: "the account is over its rate: run the preflight again later, or ask C06 for a higher one",
 }
+_SLUG = re.compile(r"[a-z]{1,20}(-[a-z]{1,20}){0,6}")
+_MEMBERS = {
+    "initiated_by.id": "officer",
+    "organisation": "agency",
+    "procedure": "service_codes",
+    "operation": "integration_codes",
+}
+"""The member of the connection that each field of a question comes from."""
 _UNITS = {TimestampUnit.MILLISECONDS: "milliseconds", TimestampUnit.SECONDS: "seconds"}
 _WARN_SECONDS, _FAIL_SECONDS = 60, 300
 
@@ -54,11 +62,11 @@ async def run_preflight(
 ) -> Preflight:
     """Return all lines; an error of the recorder is raised, any other failure is a line.
 
-    `other`: the candidate must share nothing with it. `procedures` are slugs, each asked for its licence; the operations
-    are asked with the first. `operations` must be licensed; `AUTHENTICATE` is always among them, and the fields of the
-    others are reported as left to the citizen. `test_identity` is a person that the registry issued for tests; the
-    report says only whether the registry knows it. `login_only` ends after the login, one question with the impossible
-    number.
+    `other`: the candidate must share nothing with it. `procedures` are slugs: one question for each shows whether it is
+    licensed, and the operations are asked with the first. `operations` must be licensed; `AUTHENTICATE` is always among
+    them, and the report leaves the fields of the other operations to the citizen. `test_identity` is a person that the
+    registry issued for tests; the report says only whether the registry knows it. `login_only` ends after the login, one
+    question with the impossible number.
 
     Raises:
         KeyError: a slug that the catalogue doesn't have.
@@ -66,7 +74,7 @@ async def run_preflight(
     report = Report(clock)
     known = {procedure.slug: procedure for procedure in catalogue.procedures}
     chosen = tuple(known[slug] for slug in procedures)
-    check_members(report, connection, other, expires_on, catalogue, clock)
+    _check_members(report, connection, other, expires_on, catalogue, clock)
     if not report.stopped:
         await check_endpoint(report, connection, other, preflight_network.resolve, clock)
     if not report.stopped:
@@ -94,6 +102,112 @@ async def run_preflight(
             if not login_only:
                 check.judge(catalogue)
     return report.finish((*BEFORE_LOGIN, *LOGIN, *(() if login_only else QUESTIONS)))
+
+
+def _check_members(
+    report: Report,
+    connection: Connection,
+    other: OtherProfile,
+    expires_on: date | None,
+    catalogue: Catalogue,
+    clock: Clock,
+) -> None:
+    _compare_with_other(report, connection, other)
+    _check_messages(report, connection, catalogue, clock)
+    _check_service_codes(report, connection, catalogue)
+    _check_integration_codes(report, connection)
+    _check_expiry(report, expires_on, today(clock))
+
+
+def _compare_with_other(report: Report, connection: Connection, other: OtherProfile) -> None:
+    line = "not_the_other_profile"
+    if other.sealed:
+        numbers = ", ".join(map(str, other.sealed))
+        report.failed(
+            line,
+            f"the other profile's revision {numbers} can't be unsealed to compare",
+            "run the preflight with the present master key",
+        )
+        report.stop("the other profile's connection is not known")
+        return
+    try:
+        shared = find_shared_members(connection, other)
+    except SettingInvalid as error:
+        report.failed(line, error.reason, "correct registry_url")
+        report.stop("the address can't be read")
+        return
+    if shared:
+        report.failed(
+            line,
+            f"the other profile has the same {', '.join(shared)}",
+            "use the host and the account that C06 issued for this profile; "
+            "if a proposal of the other profile has them by mistake, reject it",
+        )
+        report.stop("the connection shares something with the other profile")
+    elif other.connections:
+        report.passed(line, "host and credentials differ from the other profile's")
+    else:
+        report.passed(line, "the other profile has no connection yet")
+
+
+def _check_messages(report: Report, connection: Connection, catalogue: Catalogue, clock: Clock) -> None:
+    try:
+        check_messages(connection, catalogue.procedures, clock)
+    except FieldsError as error:
+        members = ", ".join(sorted({_MEMBERS.get(fault.field, fault.field) for fault in error.errors}))
+        remedy = "officer ≤ 20, agency ≤ 35, codes ≤ 20 characters"
+        report.failed("message", f"C06 does not accept this value: {members}", remedy)
+        report.stop("no message can be written with these members")
+    else:
+        report.passed("message", "agency, officer and codes fit a message of C06")
+
+
+def _check_service_codes(report: Report, connection: Connection, catalogue: Catalogue) -> None:
+    slugs = {procedure.slug for procedure in catalogue.procedures}
+    unknown = sorted(connection.service_codes.keys() - slugs)
+    empty = sorted(slug for slug, code in connection.service_codes.items() if not code.strip())
+    if unknown or empty:
+        # What doesn't have a slug's form is there by mistake and may be anything, even a secret.
+        shown = ", ".join(slug if _SLUG.fullmatch(slug) else "(not a slug)" for slug in (*unknown, *empty))
+        report.failed(
+            "service_codes",
+            f"no such procedure, or no code: {shown}",
+            "use the slugs of `gateway procedures`",
+        )
+        return
+    guessed = sum(
+        procedure.service_code_guess and procedure.slug not in connection.service_codes
+        for procedure in catalogue.procedures
+    )
+    detail = f"{len(slugs) - guessed} of {len(slugs)} codes are known, {guessed} are this project's guess"
+    report.passed(
+        "service_codes", detail, remedy="ask C06 for the MaDVC of each procedure" if guessed else ""
+    )
+
+
+def _check_integration_codes(report: Report, connection: Connection) -> None:
+    line = "integration_codes"
+    codes = {each: connection.integration_code(each) for each in Operation}
+    bad = [each.value for each, code in codes.items() if not (code.isascii() and code.isdigit())]
+    if bad:
+        report.failed(line, f"digits are expected for {', '.join(bad)}", "correct integration_codes")
+        return
+    unset = [each.value for each in Operation if each not in connection.integration_codes]
+    detail = f"taken from the project's own list: {', '.join(unset)}" if unset else "all five are set"
+    report.passed(line, detail)
+
+
+def _check_expiry(report: Report, expires_on: date | None, day: date) -> None:
+    if expires_on is None:
+        report.passed("expiry", "no expiry date is set", remedy="set expires_on if C06 gave a date")
+        return
+    left = (expires_on - day).days
+    if left < 0:
+        remedy = "ask C06 to renew the account, then set expires_on"
+        report.failed("expiry", f"the account ended {-left} day(s) ago", remedy)
+    else:
+        remedy = "ask C06 to renew the account soon" if left <= WARNING_DAYS else ""
+        report.passed("expiry", f"{left} day(s) left", remedy=remedy)
 
 
 async def _log_in(report: Report, probe: Probe, connection: Connection, procedure: Procedure) -> ProbeResult:

@@ -27,8 +27,18 @@ from pydantic import (
 )
 
 from gateway.errors.operators import OperationError
-from gateway.procedures.fields import CODE_LISTS, FIELD_OPERATIONS, SENSITIVE_FIELDS, Operation
-from gateway.procedures.model import FieldType, FormField, LegalBasis, Procedure, ProcedureCode, SubjectRole
+from gateway.procedures.model import (
+    CODE_LISTS,
+    FIELD_OPERATIONS,
+    SENSITIVE_FIELDS,
+    FieldType,
+    FormField,
+    LegalBasis,
+    Operation,
+    Procedure,
+    ProcedureCode,
+    SubjectRole,
+)
 
 DATA = Path(__file__).parent / "data"
 ROLES = ("requester", "father", "mother", "deceased", "husband", "wife", "household_head", "guest")
@@ -207,9 +217,7 @@ class _Service(_Table):
             slug=self.slug,
             name_vi=self.name.vi,
             name_en=self.name.en,
-            name_source=self.name.source,
             service_code=self.service_code.code,
-            service_code_source=self.service_code.source,
             service_code_guess=self.service_code.guess,
             codes=tuple(ProcedureCode(**line.model_dump()) for line in self.codes),
             legal_bases=tuple(LegalBasis(**line.model_dump()) for line in self.legal_basis),

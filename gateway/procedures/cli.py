@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.clock import Clock, today
+from gateway.clock import today
 from gateway.terminal import AsJson, OpenGateway, fail, new_typer, print_json, print_result, print_table
 
 if TYPE_CHECKING:
@@ -28,24 +28,9 @@ Folder = Annotated[
 
 def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     """Return the commands; the clock of `open_gateway` decides which mã TTHC is valid today."""
-    app = new_typer("The essential services: forms, codes, legal basis.")
+    app, clock = new_typer("The essential services: forms, codes, legal basis."), open_gateway.clock
     app.command(epilog="Example: gateway procedures lint")(lint)
-    _add_list(app, open_gateway.clock)
-    _add_show(app, open_gateway.clock)
-    return app
 
-
-def lint(folder: Folder = None, *, as_json: AsJson = False) -> None:
-    """Check the data files; exit 1 with file and member of the first error."""
-    procedures = _load(folder).procedures
-    fields = [field for procedure in procedures for role in procedure.roles for field in role.fields]
-    guesses = sum(field.guess for field in fields)
-    counts = {"services": len(procedures), "fields": len(fields), "guesses": guesses}
-    text = f"ok: {len(procedures)} services, {len(fields)} form fields, {guesses} of them guesses"
-    print_result(counts, text, as_json=as_json)
-
-
-def _add_list(app: typer.Typer, clock: Clock) -> None:
     @app.command(name="list", epilog="Example: gateway procedures list --json")
     def list_services(*, as_json: AsJson = False) -> None:
         """List the services in the order of Đề án 06."""
@@ -59,8 +44,6 @@ def _add_list(app: typer.Typer, clock: Clock) -> None:
         ]
         print_table(("NO", "SLUG", "CODE", "NAME"), rows)
 
-
-def _add_show(app: typer.Typer, clock: Clock) -> None:
     @app.command(epilog="Example: gateway procedures show khai-sinh --json")
     def show(
         procedure: Annotated[
@@ -79,6 +62,18 @@ def _add_show(app: typer.Typer, clock: Clock) -> None:
             return
         for line in _lines(found, day):
             typer.echo(line)
+
+    return app
+
+
+def lint(folder: Folder = None, *, as_json: AsJson = False) -> None:
+    """Check the data files; exit 1 with file and member of the first error."""
+    procedures = _load(folder).procedures
+    fields = [field for procedure in procedures for role in procedure.roles for field in role.fields]
+    guesses = sum(field.guess for field in fields)
+    counts = {"services": len(procedures), "fields": len(fields), "guesses": guesses}
+    text = f"ok: {len(procedures)} services, {len(fields)} form fields, {guesses} of them guesses"
+    print_result(counts, text, as_json=as_json)
 
 
 def _load(folder: Path | None = None) -> Catalogue:

@@ -11,8 +11,7 @@ from gateway.edge.requests import check_acceptable
 from gateway.edge.responses import Answer, add_route, respond
 from gateway.errors.requests import NotFound
 from gateway.oauth.web import Call, Checks
-from gateway.procedures.fields import Operation
-from gateway.procedures.model import FormField
+from gateway.procedures.model import FormField, Operation
 
 
 class ProcedureSummary(Answer):
@@ -81,14 +80,8 @@ async def _list_procedures(call: AnyCall) -> Response:
     deps = call.deps
     day = today(deps.clock)
     summaries = [
-        ProcedureSummary(
-            slug=found.slug,
-            code=found.code_on(day),
-            name_vi=found.name_vi,
-            name_en=found.name_en,
-            roles=[role.name for role in found.roles],
-        )
-        for found in deps.catalogue.procedures
+        ProcedureSummary.of(each, code=each.code_on(day), roles=[role.name for role in each.roles])
+        for each in deps.catalogue.procedures
     ]
     return respond(ProceduresAnswer(procedures=summaries))
 
@@ -99,26 +92,18 @@ async def _get_procedure(call: AnyCall, procedure: str) -> Response:
     found = deps.catalogue.find(procedure, day)
     if found is None:
         raise NotFound
-    answer = ProcedureAnswer(
-        slug=found.slug,
-        code=found.code_on(day),
-        name_vi=found.name_vi,
-        name_en=found.name_en,
-        roles=[
-            RoleAnswer(
-                role=role.name,
-                fields=[
-                    _shape_field(field, granted=caller.grants.allows_field(found.slug, role.name, field.name))
-                    for field in role.fields
-                ],
-            )
-            for role in found.roles
-        ],
-        legal_basis=list(found.legal_basis_on(day)),
-        purpose=found.purpose,
-        purpose_en=found.purpose_en,
-    )
-    return respond(answer)
+    roles = [
+        RoleAnswer(
+            role=role.name,
+            fields=[
+                _shape_field(field, granted=caller.grants.allows_field(found.slug, role.name, field.name))
+                for field in role.fields
+            ],
+        )
+        for role in found.roles
+    ]
+    legal_basis = list(found.legal_basis_on(day))
+    return respond(ProcedureAnswer.of(found, code=found.code_on(day), roles=roles, legal_basis=legal_basis))
 
 
 def _shape_field(field: FormField, *, granted: bool) -> FieldAnswer:

@@ -27,9 +27,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import LOCAL, AuditEntry
-from gateway.dependencies import Dependencies
+from gateway.audit.model import LOCAL, AuditEntry, EntryMacs, act_entry
 from gateway.deployment import advance_epoch, find_mark, record_mark
 from gateway.errors.operators import AuditBroken, MasterKeyWrong, StateWrong, Unknown
 from gateway.identifiers import Profile
@@ -37,8 +35,9 @@ from gateway.keys import store
 from gateway.keys.model import AT_ONCE, SCHEDULED, Key, PlaceKeys, Purpose
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.keys.vault import MasterFile, make_key
-from gateway.profiles.model import Gateway, Policy
-from gateway.profiles.switching import Permit, actor_of, check_host_act, kind_of, new_act_entry
+from gateway.operators.model import Operator
+from gateway.operators.use_cases import actor_of, check_host_act, require_admin
+from gateway.profiles.model import Dependencies, Gateway, Policy
 from gateway.storage.database import Transaction, find_store_file
 
 LEAD = timedelta(seconds=180)
@@ -93,18 +92,17 @@ async def rotate_keys(
     profiles: Sequence[Profile],
     *,
     leaked: Sequence[str] = (),
-    permit: Permit | None = None,
+    by: Operator | None = None,
 ) -> list[Rotation]:
     """Make a new key of a purpose for each profile, in one commit with the audit rows; running workers apply it.
 
-    `permit` is an admin's.
-
     Raises:
-        StateWrong: a key of official, while there are operators, without a permit.
-        RoleMissing, TokenInvalid: the permit's operator may not do this.
+        StateWrong: a key of official, while there are operators, without `by`.
+        RoleMissing, TokenInvalid: `by` is no admin.
         Unknown: a leaked key is not an accepted key of that purpose and those profiles.
         MasterKeyWrong: the master key was rotated meanwhile.
     """
+    await require_admin(gateway, by)
     if purpose not in {*SCHEDULED, *AT_ONCE}:
         raise ValueError(purpose)
     if leaked and purpose in NOT_ENDED:
@@ -112,7 +110,7 @@ async def rotate_keys(
     # A check by the keys that this process knows; the commit checks again.
     official = {key.kid for key in gateway.places[Profile.OFFICIAL].keys.all(purpose)}
     if Profile.OFFICIAL in profiles and (not leaked or official & set(leaked)):
-        await check_host_act(gateway.deps, permit, tried=f"rotate_{purpose.value}_key", remedy=BY_ADMIN)
+        await check_host_act(gateway.deps, by, tried=f"rotate_{purpose.value}_key", remedy=BY_ADMIN)
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], list[Rotation]]:
         now = gateway.deps.clock.now()
@@ -120,8 +118,8 @@ async def rotate_keys(
         wanted = [rings[profile] for profile in profiles]
         chosen = _find_rings(wanted, purpose, leaked, now) if leaked else wanted
         actor = LOCAL
-        if permit is not None or any(ring.profile is Profile.OFFICIAL for ring in chosen):
-            actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
+        if by is not None or any(ring.profile is Profile.OFFICIAL for ring in chosen):
+            actor = await actor_of(transaction, by, remedy=BY_ADMIN)
         made = [
             _plan_rotation(ring, purpose, gateway.places[ring.profile].policy, now=now, leaked=leaked)
             for ring in chosen
@@ -138,19 +136,18 @@ async def rotate_keys(
 
 
 async def rotate_audit_key(
-    gateway: Gateway, purpose: Purpose, *, leaked: Sequence[str] = (), permit: Permit | None = None
+    gateway: Gateway, purpose: Purpose, *, leaked: Sequence[str] = (), by: Operator | None = None
 ) -> Rotation:
     """Make a new key of the audit, for its checkpoints or for its entries; a leaked one ends once the new one is in use.
 
-    `permit` is an admin's, since the audit is also official's.
-
     Raises:
-        StateWrong: there are operators, and no permit.
-        RoleMissing, TokenInvalid: the permit's operator may not do this.
+        StateWrong: there are operators, and no `by`: the audit is also official's.
+        RoleMissing, TokenInvalid: `by` is no admin.
         Unknown: a leaked key is not one that is accepted.
         AuditBroken: the mark of the rows without a MAC was changed.
     """
-    await check_host_act(gateway.deps, permit, tried=f"rotate_{purpose.value}_key", remedy=BY_ADMIN)
+    await require_admin(gateway, by)
+    await check_host_act(gateway.deps, by, tried=f"rotate_{purpose.value}_key", remedy=BY_ADMIN)
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Rotation]:
         now = gateway.deps.clock.now()
@@ -159,7 +156,7 @@ async def rotate_audit_key(
         for kid in leaked:
             if kid not in {key.kid for key in former}:
                 raise Unknown(f"{kid} is not an accepted {purpose.value} key: gateway keys list")
-        actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
+        actor = await actor_of(transaction, by, remedy=BY_ADMIN)
         serves_from, usual, at_a_leak = _audit_times(purpose, now, after_a_leak=bool(leaked))
         key = make_key(None, purpose, serial=keys[0].serial + 1, now=now, serves_from=serves_from)
         ended = tuple(
@@ -232,7 +229,7 @@ def _entries(rotation: Rotation, now: datetime, leaked: Sequence[str], *, actor:
     key, purpose = rotation.key, rotation.key.purpose.value
     ended = [f"{purpose}_key_leaked:{each.kid}" for each in rotation.former if each.kid in leaked]
     outcome = f"{purpose}_key_rotated:{key.kid}"
-    first = new_act_entry(kind_of(actor), key.profile, outcome, at=now, actor=actor)
+    first = act_entry(outcome, at=now, actor=actor, profile=key.profile)
     return [first, *(first.copy_with(outcome=outcome) for outcome in ended)]
 
 
@@ -252,24 +249,24 @@ class MasterRotation:
 
 
 async def rotate_master(
-    gateway: Gateway, *, given: bytes | None, permit: Permit | None = None, rehearsal: bool = False
+    gateway: Gateway, *, given: bytes | None, by: Operator | None = None, rehearsal: bool = False
 ) -> MasterRotation:
     """Seal everything under a new master key: `given` if the present one is a setting, else made here.
 
-    `permit` is an admin's, since the master key also seals official's keys. A `rehearsal`, whose commit is rolled back, writes
-    no key file.
+    A `rehearsal`, whose commit is rolled back, writes no key file.
 
     Raises:
-        StateWrong: `given` is missing, not expected, or the present key; or there are operators, and no permit; or another store
-            has the same key file.
-        RoleMissing, TokenInvalid: the permit's operator may not do this.
+        StateWrong: `given` is missing, not expected, or the present key; or there are operators, and no `by`, since the master
+            key also seals official's keys; or another store has the same key file.
+        RoleMissing, TokenInvalid: `by` is no admin.
         MasterKeyWrong: another process rotated it meanwhile.
     """
+    await require_admin(gateway, by)
     vault, master = gateway.vault, _choose_master_key(gateway, given)
-    await check_host_act(gateway.deps, permit, tried="rotate_master_key", remedy=BY_ADMIN)
+    await check_host_act(gateway.deps, by, tried="rotate_master_key", remedy=BY_ADMIN)
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], int]:
-        actor = await actor_of(transaction, permit, remedy=BY_ADMIN)
+        actor = await actor_of(transaction, by, remedy=BY_ADMIN)
         own = find_store_file(gateway.settings.database_url)
         if vault.file is not None and own is not None:
             await _require_only_store(transaction, vault.file, own)
@@ -283,8 +280,7 @@ async def rotate_master(
         if vault.file is not None and not rehearsal:
             # Just before the commit: the key must be on the disk before anything depends on it.
             _write_next(vault.file, master)
-        now = gateway.deps.clock.now()
-        return [new_act_entry(kind_of(actor), None, "master_key_rotated", at=now, actor=actor)], resealed
+        return [act_entry("master_key_rotated", at=gateway.deps.clock.now(), actor=actor)], resealed
 
     resealed = await gateway.deps.audit.commit(decide)
     file = vault.file.path if vault.file else None

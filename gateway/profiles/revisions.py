@@ -8,13 +8,18 @@ when a revision is opened. A stored revision is a document without secrets, and 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
 from gateway.keys.sealing import seal, unseal
-from gateway.registry.connection import Connection
-from gateway.registry.members import ConnectionMembers, IdentityMembers, parse_connection_members, reveal
+from gateway.registry.connection import (
+    Connection,
+    ConnectionMembers,
+    IdentityMembers,
+    parse_connection_members,
+    reveal,
+)
 from gateway.registry.model import Claim
 from gateway.registry.tls import ends_on
 from gateway.settings import Settings
@@ -44,11 +49,6 @@ class StatedVolume:
 
     hour: int
     day: int
-
-    @classmethod
-    def of_rate(cls, *, per_second: int, per_day: int) -> "StatedVolume":
-        """Return the volume of a stated rate; an hour has at most `per_day` and 3,600 times `per_second`."""
-        return cls(hour=min(per_second * 3600, per_day), day=per_day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +120,8 @@ class PolicyChange:
     `accounts` has, by client id, an account's own `confirmed_hour` and `confirmed_day`, or None to remove them.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # for a stored one, which pydantic reads
+
     reuse: Literal["account", "dossier"] | None = None
     reuse_seconds: int | None = None
     account_hour: int | None = None
@@ -146,12 +148,8 @@ class ProfileState:
     two_people_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatesByProfile:
-    """The state of every profile, and each active revision whose secrets can be unsealed."""
-
-    states: Mapping[Profile, ProfileState]
-    active: Mapping[Profile, Revision]
+States = Mapping[Profile, tuple[ProfileState, Revision | None]]
+"""The state of every profile, and its active revision if its secrets can be unsealed."""
 
 
 def warn_of_end(days_left: int | None) -> str | None:
@@ -209,15 +207,12 @@ def read_members(document: Mapping[str, Any], secrets: Mapping[str, str]) -> Con
     """Return the members of a stored revision; an empty text replaces a secret that stays sealed.
 
     Raises:
-        StateWrong: another version wrote the row, or somebody edited it.
+        ValueError, TypeError: another version wrote the row, or somebody edited it.
     """
     values: dict[str, Any] = dict(secrets)
     if values.get("test_identity") == "":
         values["test_identity"] = _SEALED_IDENTITY
-    try:
-        return parse_connection_members(_join(document, values), stored=True)
-    except ValueError:
-        raise StateWrong("a stored revision can't be read by this version of the gateway") from None
+    return parse_connection_members(_join(document, values), stored=True)
 
 
 def _join(document: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:

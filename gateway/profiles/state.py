@@ -1,19 +1,16 @@
 """The status of each profile, its days left and its warnings, for `/readyz`, the metrics and commands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gateway.clock import Clock, today
+from gateway.clock import Clock, rfc3339, today
 from gateway.identifiers import Profile
 from gateway.profiles.model import Gateway, Place
-from gateway.profiles.revisions import ProfileState, warn_of_end
+from gateway.profiles.revisions import warn_of_end
 from gateway.profiles.store import EnquiryAlarm, list_alarms, read_state
 from gateway.storage.database import Transaction
-
-if TYPE_CHECKING:
-    from gateway.registry.client import RegistryClient
 
 _REFUSED = "the registry refuses the login: ask C06 about the account, or propose a revision with the right credentials"
 
@@ -31,34 +28,39 @@ class ProfileStatus(StrEnum):
     NOT_SERVED = "not_served"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileView:
-    """A profile as commands and the API show it: its place, its stored state, and what is derived from both."""
-
-    place: Place
-    status: ProfileStatus
-    state: ProfileState
-    days_left: int | None
-    warning: str | None
-    alarms: Sequence[EnquiryAlarm]
-    epoch: int
-
-
-async def get_profile(gateway: Gateway, profile: Profile) -> ProfileView:
-    """Return one profile with its present state in the store."""
+async def describe_profile(gateway: Gateway, profile: Profile) -> dict[str, Any]:
+    """Return one profile with its present state in the store, as the API and the commands show it."""
     clock, place = gateway.deps.clock, gateway.places[profile]
     async with gateway.deps.database.read() as transaction:
         state = await read_state(transaction, profile)
         alarms = await list_alarms(transaction, now=clock.now())
-    return ProfileView(
-        place=place,
-        status=status_of(gateway, place),
-        state=state,
-        days_left=days_left(place, clock),
-        warning=_find_warning(place, clock) or _warn_of_volume(alarms, place),
-        alarms=[alarm for alarm in alarms if alarm.profile is profile],
-        epoch=gateway.places.epoch,
-    )
+    suspension, members = state.suspension, place.revision.members if place.revision else None
+    return {
+        "profile": profile.value,
+        "state": status_of(gateway, place).value,
+        "active": state.active,
+        "former": state.former,
+        "registry_url": members.registry_url if members else None,
+        "dialect": members.dialect.value if members else None,
+        "days_left": days_left(place, clock),
+        "warning": _find_warning(place, clock) or _warn_of_volume(alarms, place),
+        "enquiry_alarms": [_describe_alarm(alarm) for alarm in alarms if alarm.profile is profile],
+        "suspended_at": rfc3339(suspension.at) if suspension else None,
+        "suspended_by": suspension.by if suspension else None,
+        "reason": suspension.reason if suspension else None,
+        "policy": asdict(place.policy),
+        "epoch": gateway.places.epoch,
+    }
+
+
+def _describe_alarm(alarm: EnquiryAlarm) -> dict[str, Any]:
+    return {
+        "client_id": alarm.client_id,
+        "budget": alarm.budget,
+        "used": alarm.used,
+        "limit": alarm.most,
+        "raised_at": rfc3339(alarm.raised_at),
+    }
 
 
 def status_of(gateway: Gateway, place: Place) -> ProfileStatus:
@@ -71,19 +73,9 @@ def status_of(gateway: Gateway, place: Place) -> ProfileStatus:
     if place.suspension is not None:
         return ProfileStatus.SUSPENDED
     days = days_left(place, gateway.deps.clock)
-    registry = find_registry_client(place)
+    registry = place.client
     failing = registry is not None and (registry.breaker_state != "closed" or registry.login_refused)
     return ProfileStatus.DEGRADED if failing or (days is not None and days < 0) else ProfileStatus.READY
-
-
-def find_registry_client(place: Place) -> "RegistryClient | None":
-    """Return the place's client if it is one that counts its questions; else None."""
-    if place.client is None:
-        return None
-    from gateway.registry.client import RegistryClient  # noqa: PLC0415 - loads the libraries for HTTP and XML
-
-    registry = place.client.registry
-    return registry if isinstance(registry, RegistryClient) else None
 
 
 def days_left(place: Place, clock: Clock) -> int | None:
@@ -125,7 +117,7 @@ def _warn_of_volume(alarms: Sequence[EnquiryAlarm], place: Place) -> str | None:
 
 def _find_warning(place: Place, clock: Clock) -> str | None:
     """Return what to do about a place's credentials; None if nothing."""
-    registry = find_registry_client(place)
+    registry = place.client
     if registry is None or not registry.login_refused:
         return warn_of_end(days_left(place, clock))
     if registry.clock_skew is None:

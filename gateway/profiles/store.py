@@ -1,28 +1,33 @@
 """Stored profiles: revisions (never changed or deleted), their sealed secrets, and the state of each profile.
 
 All SQL of this folder, and the alarms of accounts that have nearly used up a budget. A caller that writes has the audit's
-lock (`AuditLog.commit`), so that two switches run one after the other.
+lock (`AuditLog.commit`), so that two switches run one after the other. Each change of a profile's state increments the store's
+epoch, which workers follow (`places.py`). The folder `changes` decides who may do it and when: after a preflight, with a second
+person; one person may suspend.
 """
 
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
+from gateway.deployment import advance_epoch
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
+from gateway.profiles.model import Watch
 from gateway.profiles.revisions import (
     PolicyChange,
     ProfileState,
     Revision,
     StatedVolume,
-    StatesByProfile,
+    States,
     Suspension,
     list_secrets,
     read_members,
@@ -31,10 +36,13 @@ from gateway.profiles.revisions import (
     write_document,
 )
 from gateway.storage.database import Instant, Transaction, metadata
+from gateway.storage.driver import reading_row
 from gateway.storage.statements import insert_of
 
 WINDOWS = {"confirmed_hour": timedelta(hours=1), "confirmed_day": timedelta(days=1)}
 """The window of each budget of answered enquiries; an alarm is shown, and not raised again, for one window."""
+
+_STORED_POLICY = TypeAdapter(PolicyChange)
 
 enquiry_alarms = sa.Table(
     "enquiry_alarms",
@@ -152,7 +160,7 @@ async def list_revisions(
 ) -> Sequence[Revision]:
     """Return a profile's revisions, the oldest first, or only the one with this number.
 
-    Without a master key each secret is an empty text. Raises `SealBroken` for another master key.
+    Without a master key each secret is an empty text. Raises `SealBroken` for another master key, and `RowUnreadable`.
     """
     query = sa.select(revisions).where(revisions.c.profile == profile.value).order_by(revisions.c.number)
     sealed = sa.select(revision_secrets).where(revision_secrets.c.profile == profile.value)
@@ -163,17 +171,29 @@ async def list_revisions(
     for _, own, name, value in await transaction.execute(sealed):
         plain = "" if master is None else unseal_secret(value, profile, own, name, master=master)
         secrets[own][name] = plain
-    return [
-        Revision(
+    with reading_row(
+        f"revisions/{profile.value}" if number is None else f"revisions/{profile.value}/{number}"
+    ):
+        rows = (await transaction.execute(query)).all()
+    return [_revision(profile, row, secrets[row.number]) for row in rows]
+
+
+def _of_type(kind: type, value: Any) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError  # SQLite keeps any value in any column
+    return value
+
+
+def _revision(profile: Profile, row: Any, secrets: Mapping[str, str]) -> Revision:
+    with reading_row(f"revisions/{profile.value}/{row.number}"):
+        return Revision(
             profile=profile,
             number=row.number,
-            members=read_members(json.loads(row.document), secrets[row.number]),
-            proposed_by=row.proposed_by,
+            members=read_members(json.loads(row.document), secrets),
+            proposed_by=_of_type(str, row.proposed_by),
             proposed_at=row.proposed_at,
             volume=_volume(row),
         )
-        for row in await transaction.execute(query)
-    ]
 
 
 async def find_revision(
@@ -225,7 +245,10 @@ async def find_volume(transaction: Transaction, profile: Profile) -> StatedVolum
 
 
 def _volume(row: Any) -> StatedVolume | None:
-    return None if row.stated_day is None else StatedVolume(hour=row.stated_hour, day=row.stated_day)
+    # SQLite returns a text that somebody wrote into a column of numbers.
+    return (
+        None if row.stated_day is None else StatedVolume(hour=int(row.stated_hour), day=int(row.stated_day))
+    )
 
 
 async def reseal_secrets(transaction: Transaction, *, former: bytes, master: bytes) -> int:
@@ -241,22 +264,29 @@ async def reseal_secrets(transaction: Transaction, *, former: bytes, master: byt
 
 
 async def read_state(transaction: Transaction, profile: Profile) -> ProfileState:
-    """Return a profile's state; an empty one before its first revision."""
+    """Return a profile's state; an empty one before its first revision. Raises `RowUnreadable`."""
     query = sa.select(profile_states).where(profile_states.c.profile == profile.value)
-    row = (await transaction.execute(query)).one_or_none()
-    if row is None:
-        return ProfileState()
-    suspension = None
-    if row.suspended_at is not None:
-        by, reason = row.suspended_by or "", row.suspended_for or ""
-        suspension = Suspension(at=row.suspended_at, by=by, reason=reason)
-    return ProfileState(
-        active=row.active,
-        former=row.former,
-        suspension=suspension,
-        policy=PolicyChange(**json.loads(row.policy)) if row.policy else PolicyChange(),
-        two_people_since=row.two_people_since,
-    )
+    with reading_row(f"profile_standings/{profile.value}"):
+        row = (await transaction.execute(query)).one_or_none()
+        if row is None:
+            return ProfileState()
+        suspension = None
+        if row.suspended_at is not None:
+            by, reason = (_of_type(str, each) or "" for each in (row.suspended_by, row.suspended_for))
+            suspension = Suspension(at=row.suspended_at, by=by, reason=reason)
+        return ProfileState(
+            active=_of_type(int, row.active),
+            former=_of_type(int, row.former),
+            suspension=suspension,
+            policy=_policy(row.policy) if row.policy else PolicyChange(),
+            two_people_since=row.two_people_since,
+        )
+
+
+def _policy(text: str) -> PolicyChange:
+    found = _STORED_POLICY.validate_json(text, strict=True)
+    replace(Watch(), **found.watch)  # each limit has a name that this version knows
+    return found
 
 
 async def write_state(transaction: Transaction, profile: Profile, state: ProfileState) -> None:
@@ -289,18 +319,71 @@ async def require_two_people(transaction: Transaction, profile: Profile, *, sinc
 
 async def read_states(
     transaction: Transaction, *, master: bytes | None, opened: Collection[Profile] = tuple(Profile)
-) -> StatesByProfile:
+) -> States:
     """Return every profile's state and, with a master key, the active revisions that it unseals.
 
     The secrets of a profile that is not in `opened` stay sealed: each is an empty text.
     """
-    found = {profile: await read_state(transaction, profile) for profile in Profile}
-    active: dict[Profile, Revision] = {}
-    for profile, state in found.items():
+    found: dict[Profile, tuple[ProfileState, Revision | None]] = {}
+    for profile in Profile:
+        state, active = await read_state(transaction, profile), None
         if state.active is not None and master is not None:
             with contextlib.suppress(SealBroken):
                 own = master if profile in opened else None
-                revision = await find_revision(transaction, profile, state.active, master=own)
-                if revision is not None:
-                    active[profile] = revision
-    return StatesByProfile(states=found, active=active)
+                active = await find_revision(transaction, profile, state.active, master=own)
+        found[profile] = state, active
+    return found
+
+
+async def activate_revision(transaction: Transaction, profile: Profile, number: int) -> ProfileState:
+    """Make a revision the active one; the one before it becomes the former. A suspension stays.
+
+    Raises:
+        StateWrong: it is active already.
+    """
+    state = await read_state(transaction, profile)
+    if state.active == number:
+        raise StateWrong(f"revision {number} of {profile.value} is active already")
+    return await _change(transaction, profile, replace(state, active=number, former=state.active))
+
+
+async def return_to_former(transaction: Transaction, profile: Profile, *, left: int) -> ProfileState:
+    """Make the former revision active again; afterwards there is no former one.
+
+    Raises:
+        StateWrong: `left` is not the active revision, or there is no former one.
+    """
+    state = await read_state(transaction, profile)
+    if state.active != left or state.former is None:
+        raise StateWrong(
+            f"revision {left} of {profile.value} is not active, or there is no former one to return to"
+        )
+    return await _change(transaction, profile, replace(state, active=state.former, former=None))
+
+
+async def suspend(transaction: Transaction, profile: Profile, suspension: Suspension) -> ProfileState:
+    """Suspend a profile: the registry is asked nothing more. Raises `StateWrong` if it is suspended already."""
+    state = await read_state(transaction, profile)
+    if state.suspension is not None:
+        raise StateWrong(f"{profile.value} is suspended already: {state.suspension.reason}")
+    return await _change(transaction, profile, replace(state, suspension=suspension))
+
+
+async def resume(transaction: Transaction, profile: Profile) -> ProfileState:
+    """End a suspension. Raises `StateWrong` without one."""
+    state = await read_state(transaction, profile)
+    if state.suspension is None:
+        raise StateWrong(f"{profile.value} is not suspended")
+    return await _change(transaction, profile, replace(state, suspension=None))
+
+
+async def set_policy(transaction: Transaction, profile: Profile, policy: PolicyChange) -> ProfileState:
+    """Replace the members of the policy that changes override."""
+    state = await read_state(transaction, profile)
+    return await _change(transaction, profile, replace(state, policy=policy))
+
+
+async def _change(transaction: Transaction, profile: Profile, state: ProfileState) -> ProfileState:
+    await write_state(transaction, profile, state)
+    await advance_epoch(transaction)
+    return state

@@ -1,7 +1,7 @@
 """Classify addresses: refused for every profile, public, or loopback. No other file classifies addresses.
 
-Link-local and metadata addresses, and those that contain another address (Teredo, 6to4, a translator's local prefix), are
-refused even if a deployment's network includes them. Source: IANA's special-purpose address registries (RFC 6890),
+Link-local and metadata addresses, and those that contain another address (Teredo, 6to4, a translator's local prefix),
+are refused even if a deployment's network includes them. Source: IANA's special-purpose address registries (RFC 6890),
 RFC 6052, docs/decisions/0067.
 """
 
@@ -18,17 +18,17 @@ _ALWAYS_REFUSED = tuple(
         "0.0.0.0/8",
         "169.254.0.0/16",
         "100.100.100.200/32",  # Alibaba's metadata
-        "168.63.129.16/32",  # Azure's
-        "192.0.0.192/32",  # Oracle's
+        "168.63.129.16/32",  # Azure's metadata
+        "192.0.0.192/32",  # Oracle's metadata
         "224.0.0.0/4",
         "255.255.255.255/32",
         "::/128",
         "fe80::/10",
         "ff00::/8",
         "fd00:42::42/128",  # Scaleway's metadata
-        "fd00:c1::a9fe:a9fe/128",  # Oracle's
-        "fd00:ec2::/32",  # Amazon's, with names and time
-        "fd20:ce::254/128",  # Google's
+        "fd00:c1::a9fe:a9fe/128",  # Oracle's metadata
+        "fd00:ec2::/32",  # Amazon's metadata, name servers and time
+        "fd20:ce::254/128",  # Google's metadata
         "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
         "64:ff9b:1::/48",  # local translators (RFC 8215)
         "2001::/32",  # Teredo
@@ -95,14 +95,14 @@ def is_always_refused(address: IpAddress) -> bool:
     return any(each in network for each in (address, unwrapped(address)) for network in _ALWAYS_REFUSED)
 
 
-def is_public(address: IpAddress) -> bool:
-    """Return whether an address is on the public Internet; of IPv4 in IPv6, only translated addresses can be."""
+def _is_public(address: IpAddress) -> bool:
+    """Return whether an address is on the public Internet; of IPv6 addresses with an IPv4 one, only translated ones can be."""
     if is_always_refused(address) or any(address in network for network in _NOT_PUBLIC):
         return False
     if isinstance(address, IPv4Address):
         return address.is_global
     if address in _TRANSLATED:
-        return is_public(unwrapped(address))
+        return _is_public(unwrapped(address))
     return address in _GLOBAL_UNICAST and address.is_global
 
 
@@ -111,7 +111,7 @@ def may_reach(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
     if is_always_refused(address):
         return False
     if not networks:
-        return is_public(address)
+        return _is_public(address)
     return any(unwrapped(address) in network for network in networks)
 
 

@@ -1,15 +1,15 @@
 """The client of one connection to the registry, with its bulkhead and its circuit breaker.
 
 `open_registry` refuses a connection whose URL or credentials can't work, before any question. The bulkhead sends at most
-`MAX_CONCURRENT` questions at once; the others wait, each within its own deadline. The breaker opens after `FAILURES`
-failures in a row, refuses every question for `COOLING_S` seconds, then admits one probe: its answer closes the breaker,
-its failure opens it again. Only outages count as failures: a refusal or an invalid answer shows that the registry is up.
-The login lockout is in `session.py`.
+`MAX_CONCURRENT` questions at once; the others wait, each within its own deadline, and accounts take turns. The breaker
+opens after `FAILURES` failures in a row, refuses every question for `COOLING_S` seconds, then admits one probe: its
+answer closes the breaker, its failure opens it again. Only outages count as failures: a refusal or an invalid answer
+shows that the registry is up. The login lockout is in `session.py`.
 """
 
 import asyncio
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from enum import StrEnum
 from math import ceil
@@ -20,7 +20,7 @@ import structlog
 
 from gateway.clock import Clock, today
 from gateway.errors import GatewayError
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,
@@ -30,14 +30,12 @@ from gateway.errors.registry import (
 from gateway.identifiers import Profile, new_identifier
 from gateway.registry import dialects
 from gateway.registry.connection import Connection
-from gateway.registry.credentials import check_credentials
 from gateway.registry.egress import EgressPolicy
-from gateway.registry.http_sender import HttpSender
-from gateway.registry.model import Found, NobodyFound, Question, Registry
+from gateway.registry.http_sender import HttpSender, unforeseen
+from gateway.registry.model import Found, NobodyFound, Question
 from gateway.registry.reader import Branch
 from gateway.registry.records import read_answer, read_verdict
-from gateway.registry.refusals import unforeseen
-from gateway.registry.session import MAX_SKEW_S, RegistrySession
+from gateway.registry.session import MAX_SKEW_S, RegistrySession, check_credentials
 from gateway.registry.tls import check_client
 
 FAILURES = 16
@@ -131,7 +129,10 @@ DURATION_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Durations:
-    """How many questions took at most each of `DURATION_BOUNDS`, the last for all longer ones; and the sum of seconds."""
+    """How long questions took: `counts` by the first of `DURATION_BOUNDS` that fits, the last for all longer ones.
+
+    `seconds` is the sum.
+    """
 
     def __init__(self) -> None:
         self.counts = [0] * (len(DURATION_BOUNDS) + 1)
@@ -143,28 +144,71 @@ class Durations:
         self.seconds += seconds
 
 
+class FairSemaphore:
+    """The slots of a bulkhead: waiting owners get one in turn, and each owner's acquirers in their order.
+
+    So the queue of one account doesn't delay the others. A rate of calls doesn't protect them: a registry that answers in a
+    second fills 64 slots with 64 calls a second. See docs/decisions/0141.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # in the order of their turns
+
+    async def acquire(self, owner: str, *, seconds: float) -> None:
+        """Take a slot; wait for this owner's turn if none is free. Raises `RegistryTimeout` after these seconds."""
+        if self._free:  # a slot is free only if nobody waits
+            self._free -= 1
+            return
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, deque()).append(slot)
+        try:
+            async with asyncio.timeout(seconds):
+                await slot
+        except (TimeoutError, asyncio.CancelledError) as exc:
+            if not slot.cancelled():  # it was given the slot at the same moment
+                self.release()
+            if isinstance(exc, TimeoutError):
+                raise RegistryTimeout from exc
+            raise
+
+    def release(self) -> None:
+        """Give a slot to the next owner that waits, or free it."""
+        while self._waiting:
+            owner = next(iter(self._waiting))
+            queue = self._waiting.pop(owner)
+            while queue and queue[0].done():
+                queue.popleft()  # it waits no more
+            if queue:
+                queue.popleft().set_result(None)
+                if queue:
+                    self._waiting[owner] = queue  # behind the others
+                return
+        self._free += 1
+
+
 class RegistryClient:
-    """The registry behind one profile.
+    """The client of one connection, with its counts.
 
     `counts` counts questions by operation and outcome: `answered`, or the code of the problem; `durations` are their
-    durations by operation, with the wait for a slot; `under_way` is the number of those under way. `id` is unique among all
-    workers. `login_refused` is true from a refusal of the login until the next answer; `clock_skew`: by how many seconds the
-    registry's clock was ahead at that refusal, if the registry refuses every login for it; else None.
+    durations by operation, with the wait for a slot; `under_way` is the number of questions under way. `id` is unique
+    among all workers. `login_refused` is true from a refusal of the login until the next answer. `clock_skew` is by how
+    many seconds the registry's clock was ahead at that refusal, if that is so much that the registry refuses every login;
+    else None.
     """
 
     def __init__(self, session: RegistrySession, connection: Connection, clock: Clock) -> None:
         self.id = new_identifier("link")
-        self.profile = connection.profile
+        self.connection = connection
         self.counts: Counter[tuple[str, str]] = Counter()
         self.durations: defaultdict[str, Durations] = defaultdict(Durations)
         self.under_way = 0
         self.login_refused = False
         self.clock_skew: float | None = None
         self._session = session
-        self._connection = connection
         self._clock = clock
         self._breaker = Breaker(clock, connection.profile)
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._slots = FairSemaphore(MAX_CONCURRENT)
         self._enough_time_s = connection.deadline_ms / 2000
 
     @property
@@ -206,16 +250,16 @@ class RegistryClient:
         self.clock_skew = skew if skew is not None and abs(skew) > MAX_SKEW_S else None
         if self.clock_skew is not None:
             _log.error(
-                "registry_clock_differs", profile=self.profile.value, seconds_ahead=round(self.clock_skew)
+                "registry_clock_differs",
+                profile=self.connection.profile.value,
+                seconds_ahead=round(self.clock_skew),
             )
 
     async def _wait_and_send(self, question: Question, read: Callable[[Branch], Answered]) -> Answered:
         period = self._breaker.admit()
         try:
-            if not self._slots.locked():
-                await self._slots.acquire()
-            else:
-                await self._wait_for_slot(question.deadline)
+            seconds = question.deadline - self._clock.monotonic()
+            await self._slots.acquire(question.account, seconds=seconds)
             try:
                 period = self._breaker.renew(period)
                 return await self._send(period, question, read)
@@ -224,18 +268,11 @@ class RegistryClient:
         finally:
             self._breaker.release(period)
 
-    async def _wait_for_slot(self, deadline: float) -> None:
-        try:
-            async with asyncio.timeout(deadline - self._clock.monotonic()):
-                await self._slots.acquire()
-        except TimeoutError as exc:
-            raise RegistryTimeout from exc
-
     async def _send(self, period: int, question: Question, read: Callable[[Branch], Answered]) -> Answered:
-        # A timeout of a question that waited most of its time for a slot says nothing about the registry.
+        # A timeout of a question that waited most of its time for a slot is no failure of the registry.
         had_time = question.deadline - self._clock.monotonic() >= self._enough_time_s
         try:
-            answer = read(await dialects.ask(self._session, self._connection, question))
+            answer = read(await dialects.ask(self._session, self.connection, question))
         except RegistryCredentialsRejected:
             self._note_refused_login()
             raise
@@ -266,8 +303,8 @@ def check_connection(connection: Connection) -> None:
     check_client(connection)
 
 
-def open_registry(connection: Connection, *, transport: Transport, clock: Clock) -> Registry:
-    """Return the registry behind this connection; raises `SettingInvalid`. Closing it closes the transport."""
+def open_registry(connection: Connection, *, transport: Transport, clock: Clock) -> RegistryClient:
+    """Return a client of this connection; raises `SettingInvalid`. Its `aclose` closes the transport."""
     policy = EgressPolicy(connection)
     session = RegistrySession(connection, HttpSender(transport, policy), policy, clock)
     return RegistryClient(session, connection, clock)

@@ -3,25 +3,90 @@
 The SOAP envelope is an escaped template: building a tree with a library costs ten times as much. Three JSON wrappers are
 known: `passthrough` is the SOAP message converted to JSON; `camel` answers `{"data": …}`; `pascal` answers the whole SOAP
 envelope as a string.
+
+Refuses a value that is too long or not plain text for C06, before anything is sent. A refusal in an answer becomes our error
+with its short code and nothing else: fault texts may quote a person.
 """
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from xml.sax.saxutils import escape
 
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import (
+    RegistryAnswerInvalid,
+    RegistryRefused,
+    RegistryUnavailable,
+    RequestInvalid,
+)
+from gateway.procedures.model import Operation
 from gateway.registry import wire as names
 from gateway.registry.connection import Connection, DateForm, Dialect
 from gateway.registry.http_sender import HttpAnswer
-from gateway.registry.model import Question
+from gateway.registry.model import REFUSED_VALUE, Question
 from gateway.registry.reader import Branch, branch_of, branches_of, leaf, parse_envelope, parse_object
-from gateway.registry.refusals import refuse_error_code, refuse_fault
 from gateway.registry.session import RegistrySession
-from gateway.registry.wire import Message, message_of
 
 _SOAP_HEADERS = {"content-type": "text/xml; charset=utf-8", "accept": "text/xml", "soapaction": '""'}
 _JSON_HEADERS = {"content-type": "application/json; charset=utf-8", "accept": "application/json"}
+_CODE = re.compile(r"[0-9A-Za-z]{1,8}")
+_SUCCESS = frozenset({"0", "00"})
+_LIMITS = {
+    names.REQUEST_CODE: ("request_code", 40),
+    names.SERVICE_CODE: ("procedure", 20),
+    names.INTEGRATION_CODE: ("operation", 20),
+    names.OFFICER: ("initiated_by.id", 20),
+    names.AGENCY: ("organisation", 35),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Message:
+    """A question as a message of C06: plain members in order, then the date or the year of birth."""
+
+    members: tuple[tuple[str, str], ...]
+    birth_date: date | None
+    birth_year: int | None
+    date_form: DateForm | None = None
+
+    def birth(self, usual: DateForm) -> str:
+        """Return the birth date in the connection's form, or in the dialect's usual one; or the year."""
+        if self.birth_date is None:
+            return f"{self.birth_year:04d}"
+        written = self.birth_date.isoformat()
+        return written.replace("-", "") if (self.date_form or usual) is DateForm.COMPACT else written
+
+
+def message_of(question: Question, connection: Connection) -> Message:
+    """Return the question as a message; the connection has the agency, and may have its own codes.
+
+    Raises `RequestInvalid` for a value that is too long or not plain text for C06, `ClaimInvalid` for such a name.
+    """
+    claim = question.claim
+    plain = (
+        (names.REQUEST_CODE, question.request_code),
+        (names.SERVICE_CODE, connection.service_codes.get(question.procedure, question.service_code)),
+        (names.INTEGRATION_CODE, connection.integration_code(question.operation)),
+        (names.OFFICER, question.officer),
+        (names.AGENCY, connection.agency),
+    )
+    for name, value in plain:
+        field, limit = _LIMITS[name]
+        if len(value) > limit or not value.isprintable():
+            raise RequestInvalid.of(field, REFUSED_VALUE)
+    number = (
+        (names.CITIZEN_ID, claim.citizen_id)
+        if claim.citizen_id is not None
+        else (names.ID_CARD_NUMBER, claim.id_card_number or "")
+    )
+    return Message(
+        members=(*plain, number, (names.FULL_NAME, claim.registry_name)),
+        birth_date=claim.birth_date,
+        birth_year=claim.birth_year,
+        date_form=connection.date_form,
+    )
 
 
 async def ask(session: RegistrySession, connection: Connection, question: Question) -> Branch:
@@ -112,6 +177,32 @@ def _read_object(answer: HttpAnswer) -> Branch:
     if answer.status != 200:
         raise RegistryAnswerInvalid("unexpected status")
     return found
+
+
+def refuse_fault(body: Branch) -> None:
+    """Raise our error for a SOAP fault, if the body has one."""
+    if names.FAULT not in body:
+        return
+    fault = branch_of(body[names.FAULT])
+    code = leaf(branch_of(fault.get(names.FAULT_DETAIL)), names.REFUSAL_CODE)
+    if code:
+        raise RegistryRefused(_short(code))
+    if leaf(fault, names.FAULT_CODE).rpartition(":")[2] == "Server":
+        raise RegistryUnavailable
+    raise RegistryAnswerInvalid("fault without a code")
+
+
+def refuse_error_code(answer: Branch) -> None:
+    """Raise our error for a refusal in a platform's answer, if there is one."""
+    code = leaf(answer, "error_code")
+    if code and code not in _SUCCESS:
+        raise RegistryRefused(_short(code))
+
+
+def _short(code: str) -> str:
+    if _CODE.fullmatch(code) is None:
+        raise RegistryAnswerInvalid("malformed refusal code")
+    return code
 
 
 def _read_passthrough(found: Branch, _operation: Operation) -> Branch:

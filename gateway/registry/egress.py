@@ -7,23 +7,27 @@ is aiohttp's behind httpx's interface; it keeps no cookies, follows no redirects
 environment's proxies. Its failures are aiohttp's, which `http_sender.py` turns into ours.
 """
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from ipaddress import ip_network
+from time import monotonic
 from typing import Any
 
 import aiohttp
 import httpx
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import AddrInfoType, SocketFactoryType
 from aiohttp.connector import Connection as PooledConnection
 from aiohttp.tracing import Trace
 
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.errors.requests import ProfileMismatch
+from gateway.errors.requests import ProfileMismatch, RegistryAnswerInvalid
+from gateway.identifiers import Profile
 from gateway.registry.addresses import IpAddress, address_of, is_loopback, literal_of, may_reach, plain_host
 from gateway.registry.connection import Connection, Dialect, Owner
 from gateway.registry.tls import tls_of
@@ -34,15 +38,29 @@ PLATFORM_FOLDER = "/lgsp"
 _MAX_CONNECTIONS = 128
 # Shorter than the 5 s of common servers: a question sent into a closing connection is lost.
 _KEEPALIVE_SECONDS = 4.0
+_REST_SECONDS = 0.01
+"""How long a connection is idle before the next question: a copy of the last answer that comes meanwhile closes it.
+
+A verdict names no person, so that such a copy would count as the answer to the next question.
+"""
+
 _CHUNK = 1 << 14
 MAX_ANSWER = 1 << 20
-"""Bytes of the body of an answer."""
+"""The limit of an answer's body in bytes."""
 
 _MAX_RECEIVED = MAX_ANSWER + (1 << 16)
-"""Bytes that may arrive for one question: a body, its head and its framing."""
+"""The limit of the bytes that arrive for one question: a body, its head and its framing."""
 
 _MAX_MESSAGES = 8
-"""Interim answers (1xx) and the answer to one question."""
+"""The limit of messages for one question: interim answers (1xx) and the answer."""
+
+_FIRST_FINAL = 200
+"""The lowest status that is no interim answer's."""
+
+_TOO_MANY_ANSWERS = 2
+
+_log = structlog.get_logger(__name__)
+
 _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
 
 
@@ -136,20 +154,30 @@ def filtered_sockets(policy: EgressPolicy) -> SocketFactoryType:
 class _BoundedHandler(ResponseHandler):
     """Bounds what arrives for one question, by its raw size and its number of messages.
 
-    aiohttp parses all that arrives, and uvloop reads on while more comes: interim answers without end, chunks of one byte, or
-    answers on an idle connection would keep the worker from every other request, also of the other profile.
+    aiohttp parses all that arrives, and uvloop reads on while more comes: interim answers without end, chunks of one
+    byte, or answers on an idle connection would keep the worker from every other request, also of the other profile.
     """
 
-    _received = _messages = 0
+    _received = _messages = _answers = 0
+
+    def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._profile = profile
 
     def set_response_params(self, **members: Any) -> None:
         """Begin to read the answer to the next question."""
-        self._received = self._messages = 0
+        self._received = self._messages = self._answers = 0
         super().set_response_params(**members)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """Keep a message for the reader of the answer."""
+        """Keep a message for the reader of the answer; log an answer beyond the one to the question.
+
+        A verdict names no person: of two answers, nobody can tell whether the first one belonged to the question before.
+        """
         self._messages += 1
+        self._answers += data[0].code >= _FIRST_FINAL
+        if self._answers == _TOO_MANY_ANSWERS:
+            _log.error("registry_answer_unasked", profile=self._profile.value)
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -175,11 +203,24 @@ class _BoundedHandler(ResponseHandler):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Sends no question on a connection on which something came without one: aiohttp would return that as its answer."""
+    """Uses no connection on which bytes arrived without a question: aiohttp would return them as the next answer."""
 
-    def __init__(self, **members: Any) -> None:
+    def __init__(self, profile: Profile, **members: Any) -> None:
         super().__init__(**members)
-        self._factory = partial(_BoundedHandler, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
+        self._factory = partial(_BoundedHandler, profile, loop=self._loop)  # type: ignore[assignment]  # partial is invariant
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> PooledConnection | None:
+        """Return the idle connection that has rested longest; None if it has not rested long enough.
+
+        The first one that can be used is it. Those before it are closed or too old, and the base class passes over them.
+        """
+        now = monotonic()
+        for protocol, since in self._conns.get(key, ()):
+            if protocol.is_connected() and now - since < _KEEPALIVE_SECONDS - _REST_SECONDS:
+                if now - since < _REST_SECONDS:
+                    return None
+                break
+        return await super()._get(key, traces)
 
     async def connect(
         self,
@@ -246,6 +287,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
 
     def open_session() -> aiohttp.ClientSession:
         connector = _Connector(
+            connection.profile,
             limit=_MAX_CONNECTIONS,
             keepalive_timeout=_KEEPALIVE_SECONDS,
             resolver=FilteringResolver(policy, aiohttp.ThreadedResolver()),

@@ -1,22 +1,27 @@
 """Send one request and read one bounded answer: the only caller of the HTTP transport.
 
 Calls the transport directly, not `httpx.AsyncClient`, which adds cookies, redirects and a tenth of a millisecond.
-Refuses answers over 1 MiB, compressed ones (a zip bomb would evade the limit) and charsets other than UTF-8. The deadline
-is in `session.py`. `RecordingTransport` wraps the same transport for a preflight.
+Refuses answers over 1 MiB, compressed ones (a zip bomb would evade the limit) and charsets other than UTF-8. A status that
+is a refusal becomes our error (`refuse_status`). The deadline is in `session.py`. `RecordingTransport` wraps the same transport
+for a preflight.
 """
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import aiohttp
 import httpx
+import structlog
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryTimeout,
@@ -24,10 +29,17 @@ from gateway.errors.registry import (
 )
 from gateway.registry.connection import Owner
 from gateway.registry.egress import MAX_ANSWER, EgressPolicy
-from gateway.registry.refusals import find_http_date, unforeseen
 
 _CHARSETS = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
 _ALWAYS = {"accept-encoding": "identity", "user-agent": "dancu-gateway"}
+_DECIDED_BY_BODY = frozenset({200, 400, 500})
+_UNAVAILABLE = frozenset({429, 502, 503, 504})
+_RETRY_SECONDS = re.compile(r"[0-9]{1,6}")
+_RETRY_DEFAULT = 5
+_RETRY_MAX = 300
+_MAX_DATE = 64
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -58,7 +70,7 @@ class HttpSender:
             **headers,
             "content-length": str(len(content)),
         }
-        # Not by `content`, and with the encoding: httpx would look for it in all headers, twice.
+        # Given `content`, httpx would search the headers for a length; without an encoding it would try several on all.
         request = httpx.Request("POST", url, headers=framed, stream=httpx.ByteStream(content))
         request.headers.encoding = "ascii"
         request.read()
@@ -128,6 +140,51 @@ def _find_charset(content_type: str | None) -> str | None:
     return message.get_content_charset()
 
 
+def refuse_status(status: int, retry_after: str, clock: Clock) -> None:
+    """Raise our error for a status; 200, 400 and 500 raise nothing, since the body decides."""
+    if status in _DECIDED_BY_BODY:
+        return
+    if status in {401, 403}:
+        raise RegistryCredentialsRejected
+    if status in _UNAVAILABLE:
+        raise RegistryUnavailable(_seconds(retry_after, clock.now()))
+    if 300 <= status < 400:
+        raise RegistryAnswerInvalid("redirected")
+    if status > 500:
+        raise RegistryUnavailable
+    raise RegistryAnswerInvalid("unexpected status")
+
+
+def _seconds(retry_after: str, now: datetime) -> int:
+    """Read `Retry-After`, seconds or a date (RFC 9110 §10.2.3), limited to what callers may get."""
+    if _RETRY_SECONDS.fullmatch(retry_after) is not None:
+        return min(max(int(retry_after), 1), _RETRY_MAX)
+    until = find_http_date(retry_after)
+    if until is None:
+        return _RETRY_DEFAULT
+    return min(max(int((until - now).total_seconds()), 1), _RETRY_MAX)
+
+
+def find_http_date(written: str) -> datetime | None:
+    """Return a header's date (RFC 9110 §5.6.7) in UTC; None if it is malformed, impossible or too long."""
+    if len(written) > _MAX_DATE:
+        return None
+    try:
+        found = parsedate_to_datetime(written)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def unforeseen(error: Exception, at: str) -> RegistryAnswerInvalid:
+    """Log an unforeseen error (its class, never a value) and return it as an invalid answer.
+
+    `at` names the step at which it occurred.
+    """
+    _log.error("registry_unforeseen", error=type(error).__qualname__, at=at)
+    return RegistryAnswerInvalid("unforeseen")
+
+
 @dataclass(slots=True, kw_only=True)
 class Recorded:
     """One answer, its body up to `MAX_ANSWER`; `skew_seconds`: how far the registry's clock is ahead of this one."""
@@ -150,7 +207,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         self.token: Recorded | None = None
 
     def expect(self, announce: Callable[[str], Awaitable[None]]) -> None:
-        """Forget the last answers, and await `announce` with the SHA-256 of its body before the next question is sent."""
+        """Forget the last answers; before the next question is sent, await `announce` with the SHA-256 of its body."""
         self._announce = announce
         self.answer = self.token = None
         self.announced = False

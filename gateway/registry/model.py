@@ -1,16 +1,19 @@
-"""Questions to the registry and its answers, in the gateway's own terms and as the contract shows them; a client's protocol.
+"""Questions to the registry and its answers, in the gateway's own terms and as the contract shows them; names as it compares them.
 
-Checks nothing: `records.py` checks answers, `egress.py` checks endpoints. Source: docs/registry.md.
+Checks nothing but a claim's name: `records.py` checks answers, `egress.py` checks endpoints. Source: docs/registry.md.
 """
 
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
-from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation, address_value, code_value
+from gateway.errors.requests import ClaimInvalid
+from gateway.identifiers import MAX_CODE_POINTS, Profile, normalise
+from gateway.procedures.model import Operation, address_value, code_value
 
 
 class _Personal:
@@ -22,7 +25,62 @@ class _Personal:
         return f"{type(self).__name__}(…)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+_BARRED_D = frozenset("Đ\u00d0\u0189")
+# Apostrophes that Unicode counts as letters; the others are dropped as punctuation.
+_LETTER_APOSTROPHES = frozenset(
+    "\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb\u02ee\ua78b\ua78c"
+)
+# Latin letters and their marks have lower code points; higher ones are not cached, so that the table stays small.
+_LAST_OF_NAMES = 0x2000
+_NAME_LIMIT = 100
+_MAX_CAPITALS = 12
+"""Code points that one character can become: four when decomposed, each with at most three capitals."""
+
+
+def fold_name(full_name: str) -> str:
+    """Return a name as three known clients send it: upper case, no marks, no spaces, only `[A-Z0-9]`.
+
+    "" if a letter or digit is none of these even without its marks, if nothing is left, or if it is too long.
+    """
+    if len(full_name) > MAX_CODE_POINTS * _NAME_LIMIT:
+        return ""
+    # First to lower case: ß and ẞ are one letter (`enquiries/claim.py`), and only ß has the capitals SS.
+    capitals = normalise("NFD", full_name, longest=_NAME_LIMIT).lower().upper()
+    folded = normalise("NFD", capitals, longest=_MAX_CAPITALS * _NAME_LIMIT).translate(_FOLDS)
+    return folded if folded.isascii() and len(folded) <= _NAME_LIMIT else ""
+
+
+def is_same_name(answered: str, claimed: str) -> bool:
+    """Return whether two names are equal once folded: the registry compares folded names."""
+    folded = fold_name(answered)
+    return folded != "" and folded == fold_name(claimed)
+
+
+class _Folds(dict[int, str | None]):
+    """Maps a code point to itself, to D, or to None if it is dropped; computed once.
+
+    Keeps letters and digits that are not Latin, so that the name is refused: without them it would be another name.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        folded: str | None = None
+        if character in _BARRED_D:
+            folded = "D"
+        elif character not in _LETTER_APOSTROPHES and unicodedata.category(character)[0] in {"L", "N"}:
+            folded = character
+        if code < _LAST_OF_NAMES:
+            self[code] = folded
+        return folded
+
+
+_FOLDS = _Folds()
+
+REFUSED_VALUE = "the registry does not accept this value"
+"""The detail of a field's error."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Claim(_Personal):
     """What a citizen claims: one number (12 digits, else 9), a name, and a full date or a year.
 
@@ -35,18 +93,27 @@ class Claim(_Personal):
     birth_date: date | None = None
     birth_year: int | None = None
 
+    @cached_property
+    def registry_name(self) -> str:
+        """The name as the registry compares it (`fold_name`). Raises `ClaimInvalid` if the registry accepts no such name."""
+        folded = fold_name(self.full_name)
+        if not folded:
+            raise ClaimInvalid.of("claim.full_name", REFUSED_VALUE)
+        return folded
+
 
 async def check_nothing() -> None:
-    """Check nothing."""
+    """Let the question be sent: the default of `Question.before_sending`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """One question. A connection of another `profile` or `revision` refuses it.
 
-    `request_code` is unique per account (at most 40 characters); `deadline` is on the clock's monotonic scale and covers
-    all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent. `content` is the
-    body as `dialects.write` wrote it for the connection; None: it is written when it is sent.
+    `request_code` is unique per account (at most 40 characters). `deadline` is in seconds of the monotonic clock and
+    covers all attempts. `before_sending` is awaited directly before each attempt; if it raises, nothing is sent. `content`
+    is the body as `dialects.write` wrote it for the connection; None: `dialects.ask` writes it. Questions of different
+    `account`s take turns where they wait; empty for the gateway's own.
     """
 
     profile: Profile
@@ -58,6 +125,7 @@ class Question:
     officer: str
     claim: Claim
     deadline: float
+    account: str = ""
     before_sending: Callable[[], Awaitable[None]] = field(default=check_nothing, compare=False, repr=False)
     content: bytes | None = field(default=None, compare=False, repr=False)
 
@@ -85,7 +153,10 @@ class Address(_Personal):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Relative(_Personal):
-    """A relative or household member: name, birth year if given, relation code in a household."""
+    """A relative or household member: the name, and the relation code in a household.
+
+    `birth_year` is in the contract; no known answer of the registry has it, so it is always None.
+    """
 
     full_name: str
     birth_year: int | None = None
@@ -131,27 +202,6 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class NobodyFound:
     """The registry has nobody with this number, name and date together; it never says which differs."""
-
-
-class Registry(Protocol):
-    """The registry behind one profile."""
-
-    @property
-    def profile(self) -> Profile:
-        """The profile whose questions this client sends."""
-        ...
-
-    async def confirm(self, question: Question) -> bool:
-        """Ask yes or no (`Operation.AUTHENTICATE`); raises `RegistryError`."""
-        ...
-
-    async def find_record(self, question: Question) -> Found | NobodyFound:
-        """Ask for the part of a record that `question.operation` returns; raises `RegistryError`."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the transport."""
-        ...
 
 
 _RELATION_LIST = "relation-mock"

@@ -22,7 +22,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.edge.strict_json import NotStrictJson, read_object
-from gateway.errors.registry import RegistryAnswerInvalid
+from gateway.errors.requests import RegistryAnswerInvalid
 from gateway.registry import wire as names
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Tree: TypeAlias = str | dict[str, "Tree"] | list["Tree"]
 Branch: TypeAlias = Mapping[str, Tree]
 
 MAX_DEPTH = 32
-MAX_NODES = 10_000
+_MAX_NODES = 10_000
 
 _EMPTY: Branch = {}
 BLANKS = " \t\r\n"
@@ -72,7 +72,7 @@ def is_blank(value: Tree | Branch) -> bool:
     return all(is_blank(below) for below in (value if isinstance(value, list) else value.values()))
 
 
-_MAX_COLONS = 2 * MAX_NODES
+_MAX_COLONS = 2 * _MAX_NODES
 """Each member has one colon; XML inside a text may have more."""
 
 
@@ -80,20 +80,20 @@ def parse_object(raw: bytes) -> dict[str, Tree]:
     """Return the answer's object as a tree; raises `RegistryAnswerInvalid`."""
     if b"\0" in raw:
         raise RegistryAnswerInvalid("NUL in the answer")
-    if raw.count(b"{") + raw.count(b"[") > MAX_NODES:
+    if raw.count(b"{") + raw.count(b"[") > _MAX_NODES:
         raise RegistryAnswerInvalid("too many members")
     try:
         found = read_object(
             raw.removeprefix(BOM_UTF8),
             depth=MAX_DEPTH,
-            members=MAX_NODES,
+            members=_MAX_NODES,
             colons=_MAX_COLONS,
             parse_int=str,
             parse_float=str,
         )
     except NotStrictJson as error:
         raise RegistryAnswerInvalid(error.reason) from None
-    if _settle(found) > MAX_NODES:
+    if _settle(found) > _MAX_NODES:
         raise RegistryAnswerInvalid("too many members")
     return found
 
@@ -135,11 +135,8 @@ def parser() -> etree.XMLParser:
     )  # fmt: skip
 
 
-def parse_envelope(raw: bytes) -> dict[str, Tree]:
-    """Return the SOAP body as `{payload's name: its tree}`; raises `RegistryAnswerInvalid`.
-
-    The payload's own attributes become members, like its elements.
-    """
+def parse_payload(raw: bytes) -> etree._Element:
+    """Return the one element in the body of a SOAP envelope; raises `RegistryAnswerInvalid`."""
     from lxml import etree  # noqa: PLC0415 - as in `parser`
 
     body = _checked(raw)
@@ -155,7 +152,15 @@ def parse_envelope(raw: bytes) -> dict[str, Tree]:
     payloads = [child for child in bodies[0] if isinstance(child.tag, str)]
     if len(payloads) != 1:
         raise RegistryAnswerInvalid("body without one payload")
-    payload = payloads[0]
+    return payloads[0]
+
+
+def parse_envelope(raw: bytes) -> dict[str, Tree]:
+    """Return the SOAP body as `{payload's name: its tree}`; raises `RegistryAnswerInvalid`.
+
+    The payload's own attributes become members, like its elements.
+    """
+    payload = parse_payload(raw)
     name = str(payload.tag)
     if name == _FAULT:
         return {names.FAULT: _fault(payload)}
@@ -175,7 +180,7 @@ def _checked(raw: bytes) -> bytes:
     # spelling.
     if b"<!DOCTYPE" in body:
         raise RegistryAnswerInvalid("DTD in the answer")
-    if body.count(b"<") > MAX_NODES:
+    if body.count(b"<") > _MAX_NODES:
         raise RegistryAnswerInvalid("too many elements")
     _refuse_wide(body)
     try:

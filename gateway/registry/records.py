@@ -12,12 +12,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway.clock import vietnam
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.normal_forms import normalise
+from gateway.errors.requests import RegistryAnswerInvalid
+from gateway.identifiers import normalise
 from gateway.registry import wire as names
-from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Record, Relative
+from gateway.registry.model import (
+    Address,
+    Claim,
+    Found,
+    LifeStatus,
+    NobodyFound,
+    Record,
+    Relative,
+    is_same_name,
+)
 from gateway.registry.reader import BLANKS, Branch, Tree, branch_of, branches_of, is_blank, leaf
-from gateway.registry.wire import is_same_name
 
 _BLANKS = re.compile("[ \t\r\n\u00a0]+")
 _ZERO_WIDTH = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
@@ -25,13 +33,13 @@ _DATE = re.compile(r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})")
 _YEAR = re.compile(r"[0-9]{4}")
 _EARLIEST_YEAR = 1850
 _MAX_RAW_FACTOR = 4
-"""A raw value may be this many times as long as its limit, before blanks and zero-width characters are removed."""
+"""A raw value, before blanks and zero-width characters are removed, may have this many times as many characters as its limit."""
 _EARLIEST_DATA = 1900
 _LATEST_DATA = 2199
 
 
 def text(raw: str, limit: int) -> str | None:
-    """Return a text in NFC with single spaces; None if it is empty."""
+    """Return a text of at most `limit` characters in NFC with single spaces; None if it is empty."""
     if not raw:
         return None
     if len(raw) > _MAX_RAW_FACTOR * limit:

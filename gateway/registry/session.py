@@ -9,10 +9,16 @@ question at a time tries it and the others wait; a refusal counts once, and the 
 refusals in a row no login is tried for `COOLING_S` seconds, then one. An outage says nothing about a login.
 
 The platform's access token is fetched once for all waiting questions, and once more after a 401. A fetch outlives the
-request that began it, so it has the connection's own deadline. Source: RFC 6749 §4.4 and §5.1.
+request that began it, so it has the connection's own deadline.
+
+The headers of a login are the platform's token, its adapter's header, and C06's Basic over a hash. Credentials that a header
+can't carry are refused. Source: RFC 6749 §4.4 and §5.1; public clients of C06, NGSP and LGSP.
 """
 
 import asyncio
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +33,7 @@ from gateway.background import retrieve_failure, start_task
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryError,
@@ -35,16 +41,16 @@ from gateway.errors.registry import (
     RegistryUnavailable,
 )
 from gateway.identifiers import Profile
-from gateway.registry.connection import Connection, Dialect, Owner
-from gateway.registry.credentials import Timestamps, basic, c06_headers, check_credentials, common_headers
+from gateway.registry.connection import Connection, Dialect, Owner, TimestampUnit
 from gateway.registry.egress import PLATFORM_FOLDER, EgressPolicy
-from gateway.registry.http_sender import HttpAnswer, HttpSender
+from gateway.registry.http_sender import HttpAnswer, HttpSender, find_http_date, refuse_status, unforeseen
 from gateway.registry.model import Question
 from gateway.registry.reader import leaf, parse_object
-from gateway.registry.refusals import find_http_date, refuse_status, unforeseen
 
 MAX_SKEW_S = 300
 """Seconds between the two clocks beyond which C06 refuses every login."""
+
+_MAX_LEAD_MS = 1_000
 
 TRIES = 3
 COOLING_S = 60.0
@@ -60,7 +66,7 @@ _log = structlog.get_logger(__name__)
 
 Answered = TypeVar("Answered")
 _Post: TypeAlias = Callable[[dict[str, str]], Awaitable[HttpAnswer]]
-"""Sends the question with the headers of a login."""
+"""Sends the question with these headers."""
 
 
 class LoginLockout:
@@ -208,19 +214,18 @@ class RegistrySession:
         if url is None:
             url = self._urls[path] = self._policy.base.copy_with(path=f"{self._folder}/{path}")
         owner = Owner(question.profile, question.revision)
-        # Before a token is fetched: not even a token request may be sent for another profile's or revision's question.
+        # Checked before a token is fetched: a question of another profile or revision must not cause a token request.
         self._policy.check(owner, url)
         remaining = question.deadline - self._clock.monotonic()
         if remaining <= 0:
             raise RegistryTimeout
 
-        async def post(login: dict[str, str]) -> HttpAnswer:
-            return await self._sender.post(owner, url, {**self._common, **headers, **login}, content)
-
+        post: _Post = partial(self._sender.post, owner, url, content=content)
+        headers = {**self._common, **headers}
         if self._has_c06_login:
-            attempt = partial(self._exchange, question, url, post)
+            attempt = partial(self._exchange, question, url, headers, post)
         else:
-            attempt = partial(self._exchange_with_token, question, post)
+            attempt = partial(self._exchange_with_token, question, headers, post)
         try:
             async with asyncio.timeout(remaining):
                 return await self._lockout.run(attempt)
@@ -228,7 +233,7 @@ class RegistrySession:
             raise RegistryTimeout from exc
 
     def clock_skew(self) -> float | None:
-        """Return how many seconds the registry's clock is ahead of this one, by its last answer; None if that has no date."""
+        """Return by how many seconds the registry's clock was ahead at its last answer; None if that answer has no date."""
         date = find_http_date(self._sender.date)
         return None if date is None else (date - self._clock.now()).total_seconds()
 
@@ -237,25 +242,29 @@ class RegistrySession:
         await self._tokens.aclose()
         await self._sender.aclose()
 
-    async def _exchange(self, question: Question, url: httpx.URL, post: _Post) -> HttpAnswer:
+    async def _exchange(
+        self, question: Question, url: httpx.URL, headers: Mapping[str, str], post: _Post
+    ) -> HttpAnswer:
         # Checked here, since the question may have waited for the bulkhead or the lockout.
         await question.before_sending()
         user, secret = self._connection.c06_user or "", self._connection.c06_secret or ""
-        answer = await post(c06_headers(user, secret, str(url), self._timestamps.next()))
+        answer = await post({**headers, **c06_headers(user, secret, str(url), self._timestamps.next())})
         refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 
-    async def _exchange_with_token(self, question: Question, post: _Post) -> HttpAnswer:
+    async def _exchange_with_token(
+        self, question: Question, headers: Mapping[str, str], post: _Post
+    ) -> HttpAnswer:
         await question.before_sending()
         token = await self._tokens.current()
         await question.before_sending()
-        answer = await post(_bearer(token))
+        answer = await post({**headers, **_bearer(token)})
         if answer.status == 401:
             # With the same request code: the registry did not accept the question, so the code is still unused there,
             # and the two audit rows with this code belong to one question.
             token = await self._tokens.after_rejection(token)
             await question.before_sending()
-            answer = await post(_bearer(token))
+            answer = await post({**headers, **_bearer(token)})
         refuse_status(answer.status, answer.retry_after, self._clock)
         return answer
 
@@ -291,3 +300,70 @@ def _read_token(content: bytes, now: float) -> Token:
 
 def _bearer(token: Token) -> dict[str, str]:
     return {"authorization": f"Bearer {token.value}"}
+
+
+class Timestamps:
+    """Values of the `Timestamp` header, each later than the one before.
+
+    C06 treats an equal timestamp with an equal body as a replay. In milliseconds they run ahead of the clock by a
+    second at most (C06 refuses a skew of five minutes); in seconds they may repeat: no two bodies are equal.
+    """
+
+    def __init__(self, clock: Clock, unit: TimestampUnit) -> None:
+        self._clock = clock
+        self._unit = unit
+        self._last = 0
+
+    def next(self) -> str:
+        """Return the next value."""
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        if self._unit is TimestampUnit.SECONDS:
+            return str(milliseconds // 1000)
+        if milliseconds <= self._last <= milliseconds + _MAX_LEAD_MS:
+            milliseconds = self._last + 1
+        self._last = milliseconds
+        return str(milliseconds)
+
+
+def c06_headers(user: str, secret: str, url: str, timestamp: str) -> dict[str, str]:
+    """Return C06's login for one request: Basic over a hash of the URL, the user, the time and the secret."""
+    digest = hashlib.sha256(f"{url}{user}{timestamp}{secret}".encode()).hexdigest()
+    return {"authorization": basic(user, digest), "timestamp": timestamp}
+
+
+def basic(user: str, password: str) -> str:
+    """Return RFC 7617's header value."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def common_headers(connection: Connection) -> dict[str, str]:
+    """Return the headers that every request of this connection carries, token requests too."""
+    headers: dict[str, str] = {}
+    if (adapter := connection.adapter) is not None:
+        members = {
+            "AccessKey": adapter.access_key,
+            "SecretKey": adapter.secret_key,
+            "AppName": adapter.app_name,
+            "PartnerCode": adapter.partner_code,
+            "PartnerCodeCus": adapter.partner_code_cus,
+        }
+        document = json.dumps(members, ensure_ascii=False).encode()
+        headers["lgspaccesstoken"] = base64.b64encode(document).decode()
+    if connection.x_road_client is not None:
+        headers["x-road-client"] = connection.x_road_client
+    return headers
+
+
+def check_credentials(connection: Connection) -> None:
+    """Raise `SettingInvalid` if half of a credential is missing or can't be written in a header."""
+    for half, other, name in (
+        (connection.c06_user, connection.c06_secret, "c06_user and c06_secret"),
+        (connection.ngsp_key, connection.ngsp_secret, "ngsp_key and ngsp_secret"),
+    ):
+        if (half is None) != (other is None):
+            raise SettingInvalid(f"{name}: both or neither are expected")
+        if half is not None and (":" in half or not half.isprintable()):
+            raise SettingInvalid(f"{name}: the first must be printable text without a colon")
+    client = connection.x_road_client
+    if client is not None and not (client.isascii() and client.isprintable()):
+        raise SettingInvalid("x_road_client: printable ASCII is expected")

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.bounded_files import read_bounded, why_unread
 from gateway.clock import vietnam
 from gateway.errors.operators import SettingInvalid
 from gateway.registry.connection import Connection
@@ -23,6 +24,9 @@ from gateway.registry.connection import Connection
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+_LARGEST = 8 << 20
+"""Bytes of a file of authorities: a system's whole bundle is a quarter of a megabyte."""
 
 _REMEDY = "name a PEM file of the authorities to trust, or leave the setting out"
 
@@ -33,9 +37,9 @@ def read_authorities(path: Path) -> str:
     Remarks between the certificates may be in any language: bytes that are not ASCII are dropped.
     """
     try:
-        found = path.read_bytes().decode("ascii", errors="ignore")
+        found = read_bounded(path, most=_LARGEST).decode("ascii", errors="ignore")
     except (OSError, ValueError) as error:
-        raise ValueError(f"can't read the file it names ({type(error).__name__}); {_REMEDY}") from None
+        raise ValueError(f"can't read the file it names ({why_unread(error)}); {_REMEDY}") from None
     try:
         context_trusting(found)
     except (ssl.SSLError, ValueError):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.terminal import AsJson, OpenGateway, TextLanguage, new_typer, print_json, run
+from gateway.clock import Week, parse_week, this_week
+from gateway.identifiers import Language
+from gateway.terminal import AsJson, OpenGateway, choose_form, new_typer, print_json, run
 
 if TYPE_CHECKING:
-    from gateway.reports.model import Week, WeeklyReport
+    from gateway.reports.use_cases import WeeklyReport
 
 
 _NO_STORE = (
@@ -36,31 +38,33 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
     )
     def weekly(
         *,
-        week: Annotated[str, typer.Option(help="ISO week, such as 2022-W17.", show_default="this week")] = "",
+        week: Annotated[
+            str | None, typer.Option(help="ISO week, such as 2022-W17.", show_default="this week")
+        ] = None,
         written: Annotated[
             ReportFormat, typer.Option("--format", help="The report's form.")
         ] = ReportFormat.TEXT,
         language: Annotated[
-            TextLanguage, typer.Option("--lang", help="The language of text and page.")
-        ] = TextLanguage.VI,
+            Language, typer.Option("--lang", help="The language of text and page.")
+        ] = Language.VI,
         as_json: AsJson = False,
     ) -> None:
         """Print a week: the services by public sources, and what this gateway's audit says of it."""
         from gateway.procedures.catalogue import load_catalogue
         from gateway.reports.figures import report_csv, report_json, report_text
-        from gateway.reports.model import this_week
         from gateway.reports.page import report_page
 
-        wanted = _parse(week) if week else this_week(open_gateway.clock)
+        wanted = this_week(open_gateway.clock) if week is None else _parse(week)
+        form = choose_form(written.value, json=as_json)
         report = run(_make(open_gateway, wanted))
-        if as_json or written is ReportFormat.JSON:
+        if form == ReportFormat.JSON:
             print_json(report_json(report))
-        elif written is ReportFormat.CSV:
+        elif form == ReportFormat.CSV:
             typer.echo(report_csv(report))
-        elif written is ReportFormat.HTML:
-            typer.echo(report_page(report, load_catalogue(), language.value))
+        elif form == ReportFormat.HTML:
+            typer.echo(report_page(report, load_catalogue(), language))
         else:
-            typer.echo(report_text(report, load_catalogue(), language.value))
+            typer.echo(report_text(report, load_catalogue(), language))
 
     return app
 
@@ -68,16 +72,14 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 async def _make(open_gateway: OpenGateway, week: Week) -> WeeklyReport:
     from gateway.reports.use_cases import make_weekly_report
 
-    if not open_gateway.has_store():
+    if open_gateway.missing_store():
         typer.echo(_NO_STORE, err=True)
         return await make_weekly_report(None, week)
     async with open_gateway() as gateway:
-        return await make_weekly_report(gateway.deps.database, week)
+        return await make_weekly_report(gateway.deps.database, week, gateway.places)
 
 
 def _parse(text: str) -> Week:
-    from gateway.reports.model import parse_week
-
     try:
         return parse_week(text)
     except ValueError as error:

@@ -1,17 +1,90 @@
 """The figures of a report: JSON, CSV and lines of text. The page is in page.py.
 
-JSON and CSV are for programs and name a service by its slug; text and page by its name in the catalogue.
+JSON and CSV are for programs and name a service by its slug, a portal and an organisation by its id; text and page show
+their names too.
 """
 
 import csv
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gateway.identifiers import Language
 from gateway.procedures.catalogue import Catalogue
-from gateway.reports.model import Measured, Services, WeeklyReport
-from gateway.reports.words import Language, word
+from gateway.reports.use_cases import Measured, Services, WeeklyReport
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "title": ("Báo cáo tuần: 25 dịch vụ công thiết yếu", "Weekly report: the 25 essential services"),
+    "week": ("Tuần", "Week"),
+    "as_of": ("Số liệu dịch vụ theo nguồn của tuần", "Services as the sources say for week"),
+    "no_source": ("Chưa có nguồn cho tuần này", "No source reports this week"),
+    "level_3_or_4": ("Dịch vụ mức độ 3, 4", "Services at level 3 or 4"),
+    "march_provided": ("Thời hạn tháng 3/2022: đã cung cấp", "Due in March 2022: provided"),
+    "march_connected": ("Đã kết nối CSDLQG về dân cư", "Connected to the population database"),
+    "march_waiting": ("Chờ kết nối", "Waiting for the connection"),
+    "may_level_4": (
+        "Thời hạn tháng 5/2022: đạt mức độ 4 (nguồn không nêu tên)",
+        "Due in May 2022: at level 4 (the source names none)",
+    ),
+    "measured": ("Cổng xác thực ghi nhận trong tuần", "Measured by this gateway in the week"),
+    "test_data": (
+        "DỮ LIỆU THỬ NGHIỆM, không phải của công dân thật",
+        "TEST DATA, not of real citizens",
+    ),
+    "connected": ("Dịch vụ đã kết nối chính thức", "Services connected on official"),
+    "tested": ("Dịch vụ đã chạy thử", "Services tested on sandbox"),
+    "asked": ("Câu hỏi gửi CSDLQG về dân cư", "Questions to the population database"),
+    "confirmed": ("Trùng khớp", "Confirmed"),
+    "not_confirmed": ("Không trùng khớp", "Not confirmed"),
+    "failed": ("Không có kết quả", "Failed"),
+    "reused": ("Dùng lại kết quả còn hiệu lực", "Reused while valid"),
+    "asked_short": ("Câu hỏi", "Questions"),
+    "reused_short": ("Dùng lại", "Reused"),
+    "confirmed_short": ("trùng khớp", "confirmed"),
+    "not_confirmed_short": ("không trùng khớp", "not confirmed"),
+    "failed_short": ("không có kết quả", "failed"),
+    "prefills_short": ("lần điền sẵn", "prefills"),
+    "fields_short": ("trường không phải khai lại", "fields not declared again"),
+    "latency_p50_ms_short": ("trả lời (ms): trung vị", "answer (ms): median"),
+    "latency_p95_ms_short": ("95 %", "95 %"),
+    "prefills": ("Lần điền sẵn", "Prefills"),
+    "reuse_share": ("Tỷ lệ dùng lại", "Share of reuse"),
+    "questions": ("Câu hỏi không phải gửi lại", "Questions spared"),
+    "fields": ("Trường công dân không phải khai lại", "Fields that citizens did not declare again"),
+    "latency": ("Thời gian trả lời của CSDLQG (ms): trung vị, 95 %", "Registry's answer (ms): median, 95 %"),
+    "failures": ("Lỗi theo loại", "Failures by class"),
+    "services": ("25 dịch vụ", "The 25 services"),
+    "service": ("Dịch vụ", "Service"),
+    "due": ("Thời hạn", "Due"),
+    "level": ("Mức độ", "Level"),
+    "link": ("Kết nối", "Connection"),
+    "by_profile": ("Theo môi trường", "By profile"),
+    "by_organisation": ("Theo cơ quan", "By organisation"),
+    "by_portal": ("Theo cổng", "By portal"),
+    "by_service": ("Theo dịch vụ", "By service"),
+    "chart": ("Câu hỏi và lần dùng lại theo tuần", "Questions and reuses by week"),
+    "sources": ("Nguồn", "Sources"),
+    "navigation": ("Các tuần", "Weeks"),
+    "before": ("Tuần trước", "Week before"),
+    "after": ("Tuần sau", "Week after"),
+    "other_language": ("English", "Tiếng Việt"),
+    "account": ("Tài khoản", "Account"),
+    "none": ("không có", "none"),
+    "yes": ("đã kết nối", "connected"),
+    "waiting": ("chờ", "waiting"),
+    "not-needed": ("không cần", "not needed"),
+    "unknown": ("chưa rõ", "unknown"),
+    "3-or-4": ("3 hoặc 4", "3 or 4"),
+    "mot-phan": ("một phần", "partial"),
+    "toan-trinh": ("toàn trình", "full"),
+}
+
+
+def word(key: str, language: Language) -> str:
+    """Return the word in a language."""
+    return WORDS[key][language is Language.EN]
+
 
 COLUMNS = 80
 MARCH, MAY = "2022-03", "2022-05"
@@ -27,6 +100,7 @@ def report_json(report: WeeklyReport) -> dict[str, Any]:
     return {
         "week": str(report.week),
         **_services_json(report.services),
+        "test_data": list(report.test_data),
         "measured": {"connected": list(measured.connected), "tested": list(measured.tested)},
         "enquiries": enquiries_json(measured),
         "spared": {"questions": measured.reused, "fields": measured.fields_spared},
@@ -89,16 +163,10 @@ def report_csv(report: WeeklyReport) -> str:
 
 
 def _figures(report: WeeklyReport) -> Iterator[Figure]:
-    services = report.services
-    if services is not None:
-        members, main = _services_json(services), services.source
-        for section in ("services", "march", "may"):
-            for measure, value in members[section].items():
-                yield section, "", measure, len(value) if measure == "waiting" else value, main
-        for state in services.states:
-            for measure in ("due", "level", "provided", "connected"):
-                yield "service", state.slug, measure, getattr(state, measure), state.source
+    if report.services is not None:
+        yield from _services_figures(report.services)
     measured = report.measured
+    yield from (("measured", "", f"test_data:{profile}", 1, _AUDIT) for profile in report.test_data)
     for section, slugs in (("connected", measured.connected), ("tested", measured.tested)):
         yield from (("measured", slug, section, 1, _AUDIT) for slug in slugs)
     yield from (("enquiries", "", measure, n, _AUDIT) for measure, n in enquiries_json(measured).items())
@@ -106,8 +174,22 @@ def _figures(report: WeeklyReport) -> Iterator[Figure]:
     yield "spared", "", "fields", measured.fields_spared, _AUDIT
     yield "spared", "", "reuse_share", round(measured.reuse_share, 2), _AUDIT
     yield from (("failures", "", code, n, _AUDIT) for code, n in measured.failures.items())
-    for slug, counts in measured.by["service"].items():
-        yield from (("enquiries", slug, measure, n, _AUDIT) for measure, n in counts.items())
+    times = ((name, value) for name, value in measured.latency_ms.items() if value is not None)
+    yield from (("latency_ms", "", name, value, _AUDIT) for name, value in times)
+    for group, found in measured.by.items():
+        for key, counts in found.items():
+            section, service = ("enquiries", key) if group == "service" else (f"{group}:{key}", "")
+            yield from ((section, service, measure, n, _AUDIT) for measure, n in counts.items())
+
+
+def _services_figures(services: Services) -> Iterator[Figure]:
+    members = _services_json(services)
+    for section in ("services", "march", "may"):
+        for measure, value in members[section].items():
+            yield section, "", measure, len(value) if measure == "waiting" else value, services.source
+    for state in services.states:
+        for measure in ("due", "level", "provided", "connected"):
+            yield "service", state.slug, measure, getattr(state, measure), state.source
 
 
 def report_text(report: WeeklyReport, catalogue: Catalogue, language: Language) -> str:
@@ -116,13 +198,36 @@ def report_text(report: WeeklyReport, catalogue: Catalogue, language: Language) 
     lines = [f"{word('title', language)}", f"{word('week', language)} {report.week}", ""]
     lines += _wrap(services_lines(report, names, language))
     lines += ["", f"{word('measured', language)}:"]
-    lines += _wrap(measured_lines(report.measured, names, language))
+    lines += _wrap(measured_lines(report, names, language))
+    known = dict(names) | {key: f"{name} ({key})" for key, name in report.names.items()}
+    for group, found in report.measured.by.items():
+        if found:
+            lines += ["", f"{word(f'by_{group}', language)}:"]
+            lines += _wrap((known.get(key, key), _counted(counts, language)) for key, counts in found.items())
     return "\n".join(lines)
 
 
-def _wrap(labelled: list[tuple[str, str]]) -> Iterator[str]:
+def _counted(counts: Mapping[str, int], language: Language) -> str:
+    """Return the figures of a group in words, the failures with those of each problem code."""
+    codes = ", ".join(f"{name} {n}" for name, n in counts.items() if f"{name}_short" not in WORDS)
+    found = {name: str(n) for name, n in counts.items() if f"{name}_short" in WORDS}
+    if codes:
+        found["failed"] += f" ({codes})"
+    return ", ".join(f"{word(f'{name}_short', language).lower()} {text}" for name, text in found.items())
+
+
+def _wrap(labelled: Iterable[tuple[str, str]]) -> Iterator[str]:
     for label, value in labelled:
-        yield from textwrap.wrap(f"{label}: {value}", COLUMNS, initial_indent="  ", subsequent_indent="    ")
+        text = f"{label}: {value}".replace(" %", "\u00a0%")  # a number and its per cent sign share a line
+        lines = textwrap.wrap(
+            text,
+            COLUMNS,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield from (line.replace("\u00a0", " ") for line in lines)
 
 
 Names = Mapping[str, str]
@@ -131,7 +236,7 @@ Names = Mapping[str, str]
 
 def service_names(catalogue: Catalogue, language: Language, *, both: bool = True) -> Names:
     """Return the names; in English, with `both`, also the Vietnamese one, by which forms and sources know the service."""
-    if language == "vi":
+    if language is Language.VI:
         return {each.slug: each.name_vi for each in catalogue.procedures}
     return {
         each.slug: f"{each.name_en} ({each.name_vi})" if both else each.name_en
@@ -175,11 +280,12 @@ def _percent(share: float) -> str:
 
 
 def measured_lines(
-    measured: Measured, names: Names, language: Language, *, most: int | None = None
+    report: WeeklyReport, names: Names, language: Language, *, most: int | None = None
 ) -> list[tuple[str, str]]:
     """Return label and value of each figure of the audit; `most` as in `services_lines`."""
-    latency = measured.latency_ms
-    lines = [(word(name, language), str(n)) for name, n in enquiries_json(measured).items()]
+    measured, latency = report.measured, report.measured.latency_ms
+    lines = [(word("test_data", language), ", ".join(report.test_data))] if report.test_data else []
+    lines += [(word(name, language), str(n)) for name, n in enquiries_json(measured).items()]
     lines += [
         (word("reuse_share", language), _percent(measured.reuse_share)),
         (word("questions", language), str(measured.reused)),

@@ -4,16 +4,17 @@ An operator comes with a session's token, or with the cookie of `/console/login`
 The report counts what all accounts asked; it names no person.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from gateway.clock import Week, parse_week, this_week
 from gateway.console.responses import HEADERS, answer_stylesheet, wants_page
 from gateway.console.web import ask_to_sign_in, find_operator
-from gateway.edge.openapi_operations import OPERATOR, security_of_api
+from gateway.edge.openapi_parts import OPERATOR, security_of_api
+from gateway.edge.requests import MAX_ERRORS, find_wrong_parameters
 from gateway.edge.responses import refuses
-from gateway.errors import FieldError
 from gateway.errors.requests import (
     AccountSuspended,
     DpopProofInvalid,
@@ -25,14 +26,14 @@ from gateway.errors.requests import (
     TokenInvalid,
     TokenMissing,
 )
+from gateway.identifiers import Language
+from gateway.oauth.bearer_web import Bearer
 from gateway.oauth.tokens import verify_token
-from gateway.oauth.web import Bearer, gateway_of
+from gateway.oauth.web import gateway_of
 from gateway.operators.sessions import TOKEN_PREFIX, identify
 from gateway.profiles.model import Gateway, Place
-from gateway.reports.model import Week, parse_week, this_week
 from gateway.reports.page import STYLESHEET, report_page
 from gateway.reports.use_cases import KeptReports
-from gateway.reports.words import Language
 
 SCOPE = "reports.read"
 _BEARER = Bearer(SCOPE)
@@ -144,22 +145,18 @@ def _place_of(gateway: Gateway, token: str) -> Place:
 def _read_query(request: Request) -> tuple[Week, Language]:
     """Return week and language. Raises `RequestInvalid`."""
     week = this_week(request.app.state.clock)
-    language, errors = "vi", []
-    pairs = request.query_params.multi_items()
-    for position, (name, text) in enumerate(pairs):
-        if name not in {"week", "lang"} or name in dict(pairs[:position]):
-            errors.append((f"query.{position}", "the parameter is repeated or not known"))
-        elif name == "lang" and text not in {"vi", "en"}:
-            errors.append(("query.lang", "vi or en"))
+    language = Language.VI
+    errors = find_wrong_parameters(request, {"week", "lang"})
+    for name, text in request.query_params.multi_items():
+        if name == "lang" and text not in set(Language):
+            errors.append(RequestInvalid.about("query.lang", "vi or en"))
         elif name == "lang":
-            language = text
-        else:
+            language = Language(text)
+        elif name == "week":
             try:
                 week = parse_week(text)
             except ValueError:
-                errors.append(("query.week", "write a week of the calendar as 2022-W17"))
+                errors.append(RequestInvalid.about("query.week", "write a week of the calendar as 2022-W17"))
     if errors:
-        raise RequestInvalid(
-            tuple(FieldError(field=field, code="request_invalid", detail=detail) for field, detail in errors)
-        )
-    return week, cast("Language", language)
+        raise RequestInvalid(tuple(errors[:MAX_ERRORS]))
+    return week, language

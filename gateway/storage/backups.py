@@ -6,18 +6,29 @@ aside and never deletes it. See https://sqlite.org/backup.html
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gateway.errors.operators import AlreadyExists, StateWrong, Unknown
-from gateway.private_files import lock_store, make_private_folder, sync_to_disk
+from gateway.private_files import (
+    lock_store,
+    make_private_file,
+    make_private_folder,
+    open_new_file,
+    sync_to_disk,
+)
 from gateway.storage.database import find_store_file
 
 _PAGES_AT_ONCE = 1024
-_SIDE_FILES = ("-wal", "-shm")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a store. It would apply that of another store to the backup."""
+
+_UNUSABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""How SQLite's names of errors begin if the disk or a file is at fault: the content is not known then."""
+
 _NEXT_KEY = "master.key.next"
 """The new master key while a rotation is not complete (`keys/vault.py`): a start deletes it if the store doesn't need it."""
 
@@ -43,7 +54,7 @@ def back_up(url: str, file: Path) -> Backup:
     source = check_backup(url, file)
     part = file.with_name(f"{file.name}.part")
     try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(open_new_file(part))
     except FileExistsError:
         raise AlreadyExists(
             f"{part} exists: another backup runs, or one was interrupted; delete it"
@@ -54,10 +65,10 @@ def back_up(url: str, file: Path) -> Backup:
         schema = _copy(source, part)
         sync_to_disk(part)
         part.rename(file)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StateWrong(f"the backup failed ({_name(error)}): nothing is kept of it") from None
     finally:
-        part.unlink(missing_ok=True)
+        _delete_copy(part)
     return Backup(file=file, size=file.stat().st_size, schema=schema)
 
 
@@ -67,7 +78,9 @@ def check_backup(url: str, file: Path) -> Path:
     if source is None:
         raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
     if not source.is_file() or not source.stat().st_size:
-        raise Unknown(f"no store at {source.absolute()}: nothing to back up")
+        raise Unknown(
+            f"no store at {source.absolute()}: nothing to back up; go to the gateway's folder, or set GATEWAY_DATABASE_URL"
+        )
     if file.exists():
         raise AlreadyExists(f"{file} exists: name a new file")
     if not file.absolute().parent.is_dir():
@@ -91,7 +104,10 @@ def check_restore(url: str, file: Path) -> tuple[Path, str]:
             f"{coming} may be the only key that opens the present store: gateway keys list completes the rotation; "
             "if that can't be, move the file away and keep it with the store"
         )
-    return target, _check(file)
+    try:
+        return target, _check(file)
+    except sqlite3.Error as error:
+        raise StateWrong(f"{file}: can't be read ({_name(error)})") from None
 
 
 def restore(url: str, file: Path, *, now: datetime) -> Backup:
@@ -99,22 +115,30 @@ def restore(url: str, file: Path, *, now: datetime) -> Backup:
 
     Raises:
         StateWrong: the store is PostgreSQL or in use, a rotation of its master key is not complete, or the file is no intact
-            backup.
+            backup, or can't be copied.
         Unknown: there is no such file.
     """
     target, schema = check_restore(url, file)
     make_private_folder(target.parent)
     part = target.with_name(f"{target.name}.restoring")
     with lock_store(target.resolve(), refuse=lambda _: _in_use(target)):
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
+            part.unlink(missing_ok=True)
+            make_private_file(part)
             _copy(file, part)
             sync_to_disk(part)
             moved_to = _move_aside(target, now)
-            part.rename(target)
+            try:
+                part.rename(target)
+            except OSError:
+                _put_back(moved_to, target)
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise StateWrong(
+                f"the restore failed ({_name(error)}): the present store stays as it is"
+            ) from None
         finally:
-            part.unlink(missing_ok=True)
+            _delete_copy(part)
     sync_to_disk(target.parent)
     return Backup(file=target, size=target.stat().st_size, schema=schema, moved_to=moved_to)
 
@@ -135,21 +159,37 @@ def _copy(source: Path, target: Path) -> str:
 
 
 def _check(file: Path) -> str:
-    """Return the schema's revision of an intact store. Raises `StateWrong`."""
+    """Return the schema's revision of an intact store.
+
+    Raises:
+        StateWrong: it is damaged, or no store.
+        sqlite3.Error: it can't be read, such as on a full disk.
+    """
     try:
         with closing(sqlite3.connect(_read_only(file), uri=True)) as store:
             (found,) = store.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise StateWrong(f"{file}: damaged: take another backup")
             (schema,) = store.execute("SELECT version_num FROM alembic_version").fetchone()
-    except (sqlite3.Error, TypeError):
+    except (sqlite3.Error, TypeError) as error:
+        if isinstance(error, sqlite3.Error) and _name(error).startswith(_UNUSABLE):
+            raise
         raise StateWrong(f"{file}: not a backup of a gateway's store") from None
     return str(schema)
 
 
 def _move_aside(target: Path, now: datetime) -> Path | None:
-    """Rename the present store. Raises `StateWrong` if a program has it open."""
+    """Give the present store another name.
+
+    Raises:
+        StateWrong: a program has it open.
+        sqlite3.Error, OSError: it can't be completed with its journal or renamed, such as on a full disk.
+
+    It also keeps its own name until the backup takes it: a process that dies between the two steps leaves a store there.
+    """
+    aside = _free_name(target, now)
     if not target.exists():
+        _move_side_files(target, aside)
         return None
     try:
         with closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as store:
@@ -157,19 +197,37 @@ def _move_aside(target: Path, now: datetime) -> Path | None:
             store.execute("PRAGMA locking_mode = EXCLUSIVE")
             (mode,) = store.execute("PRAGMA journal_mode = DELETE").fetchone()
     except sqlite3.DatabaseError as error:
-        if not isinstance(error, sqlite3.OperationalError):
-            mode = "delete"  # damaged: it is moved as it is
-        else:
+        if _name(error).startswith(_UNUSABLE):
+            raise
+        if isinstance(error, sqlite3.OperationalError):
             raise StateWrong(_in_use(target)) from None
+        mode = "delete"  # damaged: it is moved as it is
     if mode != "delete":
         raise StateWrong(_in_use(target))
-    aside = _free_name(target, now)
-    target.rename(aside)
+    try:
+        aside.hardlink_to(target)
+    except OSError:  # the file system gives a file no second name
+        target.rename(aside)
+    _move_side_files(target, aside)
+    return aside
+
+
+def _put_back(aside: Path | None, target: Path) -> None:
+    """Give the present store, if there is one, its own name alone."""
+    if aside is None:
+        return
+    if target.exists():
+        aside.unlink()
+    else:
+        aside.rename(target)
+    _move_side_files(aside, target)
+
+
+def _move_side_files(store: Path, aside: Path) -> None:
     for suffix in _SIDE_FILES:
-        side = target.with_name(target.name + suffix)
+        side = store.with_name(store.name + suffix)
         if side.exists():
             side.rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 def _free_name(target: Path, now: datetime) -> Path:
@@ -177,7 +235,7 @@ def _free_name(target: Path, now: datetime) -> Path:
     second = now.astimezone(UTC)
     while True:
         aside = target.with_name(f"{target.name}.before-restore-{second:%Y%m%dT%H%M%SZ}")
-        if not aside.exists():
+        if not any(aside.with_name(aside.name + suffix).exists() for suffix in ("", *_SIDE_FILES)):
             return aside
         second += timedelta(seconds=1)
 
@@ -186,7 +244,16 @@ def _read_only(file: Path) -> str:
     return f"file:{quote(str(file.absolute()))}?mode=ro"
 
 
-def _name(error: sqlite3.Error) -> str:
+def _delete_copy(part: Path) -> None:
+    """Delete a copy that did not become the file, with what SQLite made beside it."""
+    for suffix in ("", *_SIDE_FILES):
+        with suppress(OSError):
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+def _name(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     return str(getattr(error, "sqlite_errorname", type(error).__name__))
 
 

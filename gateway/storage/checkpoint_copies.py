@@ -1,34 +1,48 @@
 """Copies of signed checkpoints outside the database: appended to a file, sent to a URL on another host, held by a witness.
 
 Who can write the database can rewrite the log with its checkpoints; only a copy shows it. At most one copy a minute is kept,
-and one on demand and at the end of a server. What fails is logged and counted, and delays no request.
+and one on demand and at the end of a server. What fails is logged and counted, and delays no request. A witness is another
+party's program that follows the log: its latest checkpoint is read from its address, or from a file.
 """
 
 import asyncio
+import errno
 import fcntl
+import json
 import os
 import ssl
+import stat
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
-from functools import cached_property
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
-from gateway.audit.checkpoints import Checkpoint, NoteInvalid, find_notes
-from gateway.audit.proofs import find_checkpoint
+from gateway.audit.checkpoints import (
+    Checkpoint,
+    Cosignature,
+    NoteInvalid,
+    check_cosignature,
+    find_checkpoint,
+    find_notes,
+    parse_checkpoint,
+    signer_ids,
+)
 from gateway.audit.sequencer import Sequencer
 from gateway.background import run_in_background
-from gateway.clock import Clock
+from gateway.bounded_files import read_bounded_text
+from gateway.clock import Clock, rfc3339
 from gateway.errors.operators import StateWrong
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.private_files import make_private_file
 from gateway.settings import Settings
 from gateway.storage.database import Database, find_store_file
-from gateway.storage.witnesses import read_witness
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +54,17 @@ LOOK_SECONDS = 5.0
 SEND_SECONDS = 10.0
 """Limit of one request to the URL."""
 
+LOCK_SECONDS = 1.0
+"""How long one append waits while another program has the file's lock."""
+
+_LOCK_PAUSE_S = 0.02
 _ENDING = 16_384
+
+ANSWER_SECONDS = 10.0
+"""Limit of one request to a witness."""
+
+_MOST = 65_536
+_PLAIN = {"accept-encoding": "identity"}  # a compressed answer could grow without limit
 
 log = structlog.get_logger("gateway.audit")
 
@@ -130,11 +154,14 @@ class CheckpointCopies:
         """Send a note; the answer's body is not read. Raises `httpx.HTTPError`, `httpx.InvalidURL`, `UnicodeError`, `TimeoutError`."""
         import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
 
+        from gateway.bounded_transport import BoundedTransport  # noqa: PLC0415 - as above
+
         headers = {"content-type": "text/plain; charset=utf-8"}
         verify = self._tls if url.startswith("https:") else False
+        transport = self._transport or BoundedTransport(verify=verify)
         async with (
             asyncio.timeout(SEND_SECONDS),
-            httpx.AsyncClient(transport=self._transport, verify=verify, trust_env=False) as client,
+            httpx.AsyncClient(transport=transport, trust_env=False) as client,
             client.stream("POST", url, content=note.encode(), headers=headers) as answer,
         ):
             if not answer.is_success:
@@ -148,7 +175,7 @@ class CheckpointCopies:
         elif target not in self.failing:
             self.failing.add(target)
             status = getattr(getattr(error, "response", None), "status_code", None)
-            reason = str(error) if isinstance(error, StateWrong) else None
+            reason = str(error) if isinstance(error, StateWrong) else getattr(error, "strerror", None)
             log.warning(
                 "checkpoint_not_copied",
                 target=target,
@@ -202,10 +229,12 @@ def read_copies(file: Path) -> list[Checkpoint]:
     """Return the checkpoints of a file, none without a file.
 
     Raises:
-        OSError: it can't be read.
+        OSError: it can't be read, or is a pipe or a device.
         NoteInvalid: it has a content, and no checkpoint.
     """
     try:
+        if not file.is_dir() and not stat.S_ISREG(file.stat().st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(file))
         text = file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
@@ -220,9 +249,11 @@ def _append(path: Path, checkpoint: Checkpoint, now: datetime, *, demanded: bool
     if not path.exists():
         make_private_file(path)
     with path.open("r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # other workers append too
+        _lock(file)
         ending = _read_end(file)
-        known = [each for each in find_notes(ending) if each.origin == checkpoint.origin]
+        ours = signer_ids(checkpoint)  # another store's gateway may append under the same origin
+        of_origin = (each for each in find_notes(ending) if each.origin == checkpoint.origin)
+        known = [each for each in of_origin if signer_ids(each) & ours]
         age = now.timestamp() - os.fstat(file.fileno()).st_mtime
         if known and (known[-1].size >= checkpoint.size or (not demanded and 0 <= age < KEPT_SECONDS)):
             return False
@@ -236,6 +267,122 @@ def _append(path: Path, checkpoint: Checkpoint, now: datetime, *, demanded: bool
     return True
 
 
+def _lock(file: BinaryIO) -> None:
+    """Lock the file, to which other workers append too. Raises `BlockingIOError` after the limit: no server waits for it at its end."""
+    ends = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return
+
+
 def _read_end(file: BinaryIO) -> str:
     file.seek(max(0, file.seek(0, os.SEEK_END) - _ENDING))
-    return file.read().decode(errors="replace")
+    return file.read(_ENDING).decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """A checkpoint that a witness has cosigned."""
+
+    checkpoint: Checkpoint
+    cosignature: Cosignature
+
+    def members(self) -> dict[str, object]:
+        """Return the witness's name, the row that it cosigned last, and when."""
+        at = rfc3339(datetime.fromtimestamp(self.cosignature.time, UTC))
+        return {"name": self.cosignature.name, "size": self.checkpoint.size, "at": at}
+
+    def __str__(self) -> str:
+        return "witness: {name} cosigned row {size} at {at}".format_map(self.members())
+
+
+async def read_witness(
+    source: str, key: str | None, *, transport: "httpx.AsyncBaseTransport | None" = None
+) -> Witnessed:
+    """Return the cosigned checkpoint at a witness's address or in a file; without its `vkey` the address also says that.
+
+    Raises:
+        StateWrong: there is none, its cosignature is false or missing, or the witness has found the log forked or shrunk.
+    """
+    if source.startswith(("http://", "https://")):
+        import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
+
+        from gateway.bounded_transport import BoundedTransport  # noqa: PLC0415 - as above
+
+        address = source.rstrip("/")
+        verify = _read_authorities() if source.startswith("https:") else False
+        transport = transport or BoundedTransport(verify=verify)
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            state = await _fetch(client, f"{address}/state", also=503)
+            note = await _fetch(client, f"{address}/checkpoint")
+            key = key or await _fetch(client, f"{address}/key")
+        _require_no_alarm(source, state)
+    else:
+        note = _read_note(Path(source))
+    if key is None:
+        raise StateWrong(f"{source}: the key of the witness is needed too; give --witness-key FILE")
+    try:
+        checkpoint = parse_checkpoint(note)
+        return Witnessed(checkpoint=checkpoint, cosignature=check_cosignature(checkpoint, key.strip()))
+    except NoteInvalid:
+        raise StateWrong(f"{source}: not a checkpoint that this witness has cosigned") from None
+
+
+@cache
+def _read_authorities() -> ssl.SSLContext:
+    """Return what trusts the public authorities. It is made once: a server asks its witness every few seconds."""
+    import httpx  # noqa: PLC0415 - as in `read_witness`
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _require_no_alarm(source: str, text: str) -> None:
+    try:
+        members = json.loads(text)
+        state = members["state"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StateWrong(f"{source}: not a witness") from None
+    if state in ("forked", "shrunk"):  # a tuple: another program's state may be of any type
+        raise StateWrong(
+            f"{source}: the witness has found the log {state}: {str(members.get('reason'))[:200]!r}"
+        )
+
+
+async def _fetch(client: "httpx.AsyncClient", url: str, *, also: int = 200) -> str:
+    """Return a short text. Raises `StateWrong`."""
+    import httpx  # noqa: PLC0415 - a command that sends nothing needn't load it
+
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), client.stream("GET", url, headers=_PLAIN) as answer:
+            content = bytearray()
+            assert isinstance(answer.stream, httpx.AsyncByteStream)  # of an asynchronous client
+            async for part in answer.stream:  # as sent
+                content += part
+                if len(content) > _MOST:
+                    raise StateWrong(f"{url}: not a witness's answer")
+    # A UnicodeError: of a host in a malformed international form (`xn--a`).
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError) as error:
+        raise StateWrong(f"{url}: the witness does not answer ({type(error).__name__})") from None
+    if answer.status_code not in {200, also}:
+        raise StateWrong(f"{url}: the witness answers with status {answer.status_code}")
+    return content.decode(errors="replace")
+
+
+def _read_note(path: Path) -> str:
+    if not path.exists():
+        raise StateWrong(f"{path}: the witness's http://… or https://…, or a file is expected")
+    return read_text(path)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a note or a key. Raises `StateWrong`."""
+    try:
+        return read_bounded_text(path, most=_MOST, errors="replace")
+    except OSError as error:
+        raise StateWrong(f"{path}: {error.strerror}") from None

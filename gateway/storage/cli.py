@@ -28,6 +28,7 @@ from gateway.terminal import (
 if TYPE_CHECKING:
     from gateway.audit.model import AuditEntry
     from gateway.profiles.model import Gateway
+    from gateway.settings import Settings
     from gateway.storage.backups import Backup
     from gateway.storage.database import Transaction
     from gateway.storage.heads import StoreHead
@@ -43,7 +44,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
     @app.command("backup", epilog="Example: gateway backup /backup/2026-11-28.db")
     def backup_command(
-        file: Annotated[Path, typer.Argument(help="A new file.")],
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
         *,
         dry_run: DryRun = False,
         as_json: AsJson = False,
@@ -59,7 +60,7 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
 
     @app.command("restore", epilog="Example: gateway restore /backup/2026-11-28.db")
     def restore_command(
-        file: Annotated[Path, typer.Argument(help="A backup.")],
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
         *,
         dry_run: DryRun = False,
         as_json: AsJson = False,
@@ -70,7 +71,10 @@ def build_cli(open_gateway: OpenGateway) -> typer.Typer:
         settings, now = open_gateway.settings(), open_gateway.clock.now()
         if dry_run:
             _, schema = _attempt(lambda: check_restore(settings.database_url, file))
-            end_dry_run(f"{file} (schema {schema}) is intact and would become the store", as_json=as_json)
+            told = (
+                f"{file} (schema {schema}) is intact and would become the store once the gateway is stopped"
+            )
+            end_dry_run(told, as_json=as_json)
         made = _attempt(lambda: restore(settings.database_url, file, now=now))
         _print(made, "restored", as_json=as_json)
 
@@ -101,6 +105,18 @@ def _add_accept(app: typer.Typer, open_gateway: OpenGateway) -> None:
             print_json({"rows": head.rows, "leaf": head.leaf})
         else:
             typer.echo(f"accepted at row {head.rows}\nnext: revoke again what was revoked since the backup")
+            _name_newer_copies(open_gateway.settings())
+
+
+def _name_newer_copies(settings: Settings) -> None:
+    """Say which file has copies of checkpoints, some of which the accepted store may lack."""
+    from gateway.storage.checkpoint_copies import find_checkpoint_file
+
+    copies = find_checkpoint_file(settings)
+    if copies is not None and copies.exists():
+        typer.echo(
+            f"next: gateway audit verify; if it names a row, move {copies} aside and keep it as evidence"
+        )
 
 
 def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
@@ -108,13 +124,13 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
     def migrate_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> None:
         """Bring the database's schema to the newest revision; make an embedded store."""
         from gateway.app import open_vault
-        from gateway.schema import NEWEST, migrate, read_revision
+        from gateway.schema import NEWEST, migrate, rehearse_migration
         from gateway.storage.database import find_store_file, open_database
 
         settings = open_gateway.settings()
 
         async def work() -> tuple[str | None, str | None]:
-            if dry_run and not open_gateway.has_store():
+            if dry_run and open_gateway.missing_store():
                 return None, NEWEST
             file = find_store_file(settings.database_url)
             if not dry_run and (settings.master_key is not None or file is not None):
@@ -122,7 +138,7 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
             database = open_database(settings.database_url)
             try:
                 if dry_run:
-                    return await read_revision(database), NEWEST
+                    return await rehearse_migration(database)
                 return await migrate(database, open_gateway.clock)
             finally:
                 await database.close()
@@ -135,21 +151,23 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
 
 async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHead:
-    from gateway.operators.token_file import find_admin_permit
-    from gateway.profiles.switching import actor_of, kind_of, new_act_entry
+    from gateway.audit.model import act_entry
+    from gateway.operators.sessions import find_actor
+    from gateway.operators.use_cases import actor_of, require_admin
     from gateway.storage.heads import find_head_file, read_store_head
 
     file = find_head_file(gateway.settings)
     if file is None:
-        fail("no head is kept here: GATEWAY_MASTER_KEY_FILE isn't set, and a start checks nothing")
+        fail("no head is kept here: GATEWAY_AUDIT_HEAD_FILE isn't set, and a start checks nothing")
+    file.require_replaceable()
     deps = gateway.deps
-    permit = await find_admin_permit(gateway)
+    by = await find_actor(gateway)
+    await require_admin(gateway, by)
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], None]:
-        actor = await actor_of(transaction, permit, remedy=_BY_ADMIN)
-        now = deps.clock.now()
-        entry = new_act_entry(kind_of(actor), None, f"older_store_accepted: {reason}", at=now, actor=actor)
-        return [entry], None
+        actor = await actor_of(transaction, by, remedy=_BY_ADMIN)
+        outcome = f"older_store_accepted: {reason}"
+        return [act_entry(outcome, at=deps.clock.now(), actor=actor)], None
 
     await deps.audit.commit(decide)
     head = await read_store_head(deps.database)
@@ -173,5 +191,7 @@ def _print(made: Backup, word: str, *, as_json: bool) -> None:
     typer.echo(f"{word}: {made.file} ({made.size} bytes, schema {made.schema})")
     if aside is not None:
         typer.echo(f"the former store is {aside}")
+    if word == "restored":
+        typer.echo("it needs the master key of its time: gateway audit verify")
     if word == "backup":
         typer.echo("the master key isn't in it: keep a copy of the key apart from it")

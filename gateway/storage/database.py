@@ -9,8 +9,9 @@ such as a checkpoint) stay in that thread, so that the event loop never waits (d
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,18 +25,18 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from gateway.background import start_task
-from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import Overloaded, StoreUnavailable
 from gateway.private_files import make_private_file
 from gateway.storage.driver import (
     BEGIN_WRITING,
-    PRAGMAS,
+    BUSY_DEADLINE,
     Driver,
     DriverTransaction,
     PostgresDriver,
     SqliteDriver,
     connect_postgres,
 )
-from gateway.storage.outages import CONNECTION_LOST, Cause, Outages, is_conflict
+from gateway.storage.outages import CONNECTION_LOST, Cause, Outages, find_file_cause, is_conflict, is_outage
 from gateway.storage.statements import HotStatement, Members, Row
 
 Transaction = AsyncConnection
@@ -61,7 +62,7 @@ AfterFailure = Callable[[Any, Mapping[str, Any]], None]
 """Takes the statement that failed, and the execution options of its connection."""
 
 WAIT_SECONDS = 10.0
-"""How long to wait for a connection, for the turn to write, or for another process that locks the store."""
+"""How long to wait for a connection; and on SQLite for the turn to write and another process that locks the store, together."""
 
 JOURNAL_SECONDS = 60.0
 """How long the journal may still hold what was deleted before the log says so."""
@@ -109,6 +110,7 @@ class Database:
         self._writers = engine.execution_options(sqlite_begin=BEGIN_WRITING)
         self._writer = asyncio.Lock() if self.embedded else None
         self._turns = 0
+        self._begins = False
         self._truncating: asyncio.Task[None] | None = None
         self._watched = False
         self.outages = Outages(_name(engine.url), self._file)
@@ -123,11 +125,14 @@ class Database:
             StoreUnavailable: the store can't work; its cause is in the log.
             Overloaded: no connection became free in `WAIT_SECONDS`.
         """
-        with self._outages_told():
+        try:
             self._check_file()
-            async with (self._walkers if snapshot else self._readers).connect() as connection:
+            async with self._connection(self._walkers if snapshot else self._readers) as connection:
                 await connection.begin()
                 yield connection
+        except Exception as error:  # SQLAlchemy's or the driver's, of any kind
+            self._raise_outage(error)
+            raise
 
     def walk(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a `read` with one snapshot, for rows that are streamed."""
@@ -136,17 +141,42 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction that commits when the block ends. Raises `StoreUnavailable`, `Overloaded` like `read`."""
-        with self._outages_told():
+        is_open = False  # from BEGIN until COMMIT is sent
+        try:
             self._check_file()
-            async with self._turn(), self._writers.connect() as connection, connection.begin():
-                with self._outages_told(before_commit=True):
+            async with self._turn() as deadline, self._connection(self._writers) as connection:
+                connection.info[BUSY_DEADLINE] = deadline
+                self._begins = True
+                async with connection.begin():
+                    self._begins, is_open = False, True
                     yield connection
-            self.outages.works()
+                    is_open = False
+        except Exception as error:  # SQLAlchemy's or the driver's, of any kind
+            self._raise_outage(error, before_commit=is_open)
+            raise
+        self.outages.works()
+
+    @asynccontextmanager
+    async def _connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection; on PostgreSQL one on which an outage occurred is closed afterwards.
+
+        A session keeps settings, such as read-only, that the server has meanwhile taken back.
+        """
+        async with engine.connect() as connection:
+            try:
+                yield connection
+            except Exception as error:  # of any kind, as in `write`
+                if not self.embedded and (isinstance(error, StoreUnavailable) or is_outage(error)):
+                    await connection.invalidate()
+                raise
 
     async def fetch(self, statement: HotStatement, members: Members) -> Sequence[Row]:
         """Run a hot statement that reads, on the driver. Raises `StoreUnavailable`, `Overloaded` like `read`."""
-        with self._outages_told():
+        try:
             return await self._driver.fetch(statement, members)
+        except Exception as error:  # the driver's, of any kind
+            self._raise_outage(error)
+            raise
 
     @asynccontextmanager
     async def transaction(self, *, shared_lock: int) -> AsyncIterator[DriverTransaction]:
@@ -155,28 +185,33 @@ class Database:
         On PostgreSQL it has the advisory lock `shared_lock` together with others of its kind, and waits for a transaction that
         has it alone. Raises `StoreUnavailable`, `Overloaded` like `read`.
         """
-        with self._outages_told():
-            async with self._turn(), self._driver.transaction(shared_lock=shared_lock) as transaction:
-                with self._outages_told(before_commit=True):
+        is_open = False  # from BEGIN until COMMIT is sent
+        try:
+            async with self._turn() as deadline:
+                self._begins = True
+                async with self._driver.transaction(
+                    shared_lock=shared_lock, deadline=deadline
+                ) as transaction:
+                    self._begins, is_open = False, True
                     yield transaction
                     await transaction.flush()
-            self.outages.works()
+                    is_open = False
+        except Exception as error:  # the driver's, of any kind
+            self._raise_outage(error, before_commit=is_open)
+            raise
+        self.outages.works()
 
-    @contextmanager
-    def _outages_told(self, *, before_commit: bool = False) -> Iterator[None]:
-        """Raise `StoreUnavailable` or `Overloaded` instead of an error that is an outage; any other error stays.
+    def _raise_outage(self, error: Exception, *, before_commit: bool = False) -> None:
+        """Raise `StoreUnavailable` or `Overloaded` if the error is an outage; any other error is the caller's to raise.
 
-        `before_commit`: only around what a transaction does before its COMMIT is sent.
+        `before_commit`: only of what a transaction did before its COMMIT was sent.
         """
-        try:
-            yield
-        except Exception as error:  # SQLAlchemy's or the driver's, of any kind
-            if (outage := self.outages.describe(error)) is None:
-                raise
-            if isinstance(outage, StoreUnavailable):
-                is_lost = before_commit and outage.cause in CONNECTION_LOST
-                outage.rolled_back = is_lost or is_conflict(error)
-            raise outage from error
+        if (outage := self.outages.describe(error)) is None:
+            return
+        if isinstance(outage, StoreUnavailable):
+            is_lost = before_commit and outage.cause in CONNECTION_LOST
+            outage.rolled_back = is_lost or is_conflict(error)
+        raise outage from error
 
     def _check_file(self) -> None:
         """Raise `OSError` if the store's file is gone: open connections would read and write a deleted file."""
@@ -184,17 +219,17 @@ class Database:
             self._file.stat()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """On SQLite, let one writer work at a time.
+    async def _turn(self) -> AsyncIterator[float]:
+        """On SQLite, let one writer work at a time; yield until when it may wait for another program, by the monotonic counter.
 
         Raises:
             StoreUnavailable: in `WAIT_SECONDS` no writer came to its end: the store is locked.
             Overloaded: others did, but this one's turn did not come.
         """
         if self._writer is None:
-            yield
+            yield time.monotonic() + WAIT_SECONDS
             return
-        before = self._turns
+        before, deadline = self._turns, time.monotonic() + WAIT_SECONDS
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._writer.acquire()
@@ -203,10 +238,16 @@ class Database:
                 raise self.outages.note(Cause.LOCKED, "no_turn") from None
             raise Overloaded from None
         try:
-            yield
+            yield deadline
             self._turns += 1
         finally:
+            self._begins = False
             self._writer.release()
+
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether on SQLite the writer whose turn it is can't begin, since another program writes or locks the store."""
+        return self.embedded and self._begins
 
     def watch_writes(self, tables: Collection[str], *, before: BeforeWrite, failed: AfterFailure) -> None:
         """Call `before` ahead of each write of one of these tables, and `failed` after a statement that failed.
@@ -269,10 +310,7 @@ class Database:
         try:
             async with without_begin.connect() as connection:
                 await connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-                try:
-                    found = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
-                finally:
-                    await connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+                found = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
         except sa.exc.SQLAlchemyError:
             return False  # locked: as if it were busy
         return not found[0]
@@ -302,10 +340,12 @@ def open_database(url: str, *, statement_seconds: float | None = None, connectio
     """
     path = find_store_file(url)
     if path is not None:
+        from gateway.storage.sqlite_driver import use_sqlite_driver  # noqa: PLC0415 - only where SQLite is used
+
         try:
             make_private_file(path)
         except OSError as error:
-            raise Outages(str(path)).describe(error) or Overloaded() from error
+            raise Outages(str(path)).note(find_file_cause(error), type(error).__name__) from error
         address = sa.URL.create("sqlite+aiosqlite", database=str(path))
         # No overflow: a connection beyond the pool would be opened, prepared and thrown away for one read.
         engine = create_async_engine(
@@ -315,10 +355,8 @@ def open_database(url: str, *, statement_seconds: float | None = None, connectio
             max_overflow=0,
             pool_timeout=WAIT_SECONDS,
         )
-        sa.event.listen(engine.sync_engine, "do_connect", _connect_sqlite)
-        sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return Database(engine, SqliteDriver(path, wait_seconds=WAIT_SECONDS))
+        use_sqlite_driver(engine.sync_engine, wait_seconds=WAIT_SECONDS)
+        return Database(engine, SqliteDriver(path))
     hot = max(2, connections // 3)
     # Without libpq's parameters, which only the driver reads.
     address = sa.make_url(url).set(drivername="postgresql+asyncpg", query={})
@@ -355,27 +393,3 @@ def _refuse_closed(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntr
     driver: Any = record.driver_connection
     if driver.is_closed():
         raise sa.exc.InvalidatePoolError
-
-
-def _connect_sqlite(dialect: Dialect, record: object, arguments: list[str], options: object) -> Any:
-    from gateway.storage.sqlite_driver import connect_sqlite  # noqa: PLC0415 - only where SQLite is used
-
-    del record, options
-    return connect_sqlite(dialect.dbapi, arguments[0], wait_seconds=WAIT_SECONDS)
-
-
-def _prepare_sqlite(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - the event's signature
-    dbapi_connection.isolation_level = None  # the driver must not begin by itself
-    cursor = dbapi_connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    statement = connection.get_execution_options().get("sqlite_begin")
-    if statement is None:  # a deferred transaction, which waits for nothing
-        driver: Any = connection.connection.driver_connection
-        driver._conn.execute("BEGIN")  # noqa: SLF001 - aiosqlite has no public name
-    else:
-        connection.exec_driver_sql(statement)

@@ -1,4 +1,4 @@
-"""The audit's head in a file beside the master key: it shows that the store went back in time.
+"""The audit's head in a file beside the master key, or where a setting says: it shows that the store went back in time.
 
 A backup that is restored, or a replica that took over too early, undoes revocations, suspensions and spent budgets, and
 nothing in the store shows it. The file is outside the store and its backups, so its head is then ahead of the store's. A start
@@ -19,9 +19,10 @@ from pydantic import Field, TypeAdapter
 
 from gateway.audit.store import find_leaf
 from gateway.background import run_in_background
+from gateway.bounded_files import read_bounded, why_unread
 from gateway.errors.operators import StateWrong
-from gateway.errors.registry import Overloaded
-from gateway.private_files import replace_private_file
+from gateway.errors.requests import Overloaded
+from gateway.private_files import remove_leftovers, replace_private_file, temporary_beside
 from gateway.settings import Settings
 from gateway.storage.database import Database, find_store_file
 
@@ -58,13 +59,23 @@ class HeadFile:
     def read(self) -> StoreHead | None:
         """Return the head; None without a file. Raises `StateWrong` for a file that holds none."""
         try:
-            return _STORED.validate_json(self.path.read_bytes(), strict=True)
+            return _STORED.validate_json(read_bounded(self.path), strict=True)
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
             raise StateWrong(
-                f"{self.path.absolute()} holds no audit head: restore it, or delete it if you know why it changed"
+                f"{self.path.absolute()} holds no audit head: restore it, or delete it if you know why it changed, "
+                "or name another file with GATEWAY_AUDIT_HEAD_FILE"
             ) from None
+
+    def require_replaceable(self) -> None:
+        """Raise `StateWrong` if the file holds no head, such as a key or a store, or can't be written."""
+        self.read()
+        try:
+            with temporary_beside(self.path, ""):
+                pass
+        except OSError as error:
+            raise StateWrong(f"{self.path}: can't be written ({error.strerror})") from None
 
     def write(self, head: StoreHead) -> None:
         """Replace the head in one step, readable by the owner only. Raises `OSError`."""
@@ -72,7 +83,12 @@ class HeadFile:
 
 
 def find_head_file(settings: Settings) -> HeadFile | None:
-    """Return where the head of this store is kept; None if the master key has no file and the store has no folder."""
+    """Return where the head of this store is kept.
+
+    None: no setting names the file, the master key has none and the store has no folder.
+    """
+    if settings.audit_head_file is not None:
+        return HeadFile(path=settings.audit_head_file.absolute())
     file = find_store_file(settings.database_url)
     if file is not None:
         store = file.absolute()
@@ -133,17 +149,18 @@ async def _keep_head(database: Database, file: HeadFile) -> tuple[int, int] | No
         return None
     if known is not None and await read_store_head(database, known.rows) != known:
         return known.rows, head.rows
-    file.write(head)
+    await asyncio.to_thread(file.write, head)  # it waits for the disk
     return None
 
 
 async def _follow(database: Database, file: HeadFile | None) -> None:
     if file is None:
         log.warning(
-            "head_not_kept", remedy="set GATEWAY_MASTER_KEY_FILE: a restored older store is then noticed"
+            "head_not_kept", remedy="set GATEWAY_AUDIT_HEAD_FILE: a restored older store is then noticed"
         )
         return
     path, went_back, told = str(file.path), False, ""
+    remove_leftovers(file.path)
     while True:
         try:
             missing = await _keep_head(database, file)
@@ -153,20 +170,25 @@ async def _follow(database: Database, file: HeadFile | None) -> None:
         except Overloaded:
             pass
         except Exception as error:  # the outermost edge of a task: it must not end
-            kind = type(error).__name__
-            if kind != told:
+            reason = why_unread(error)
+            if reason != told:
                 is_expected = isinstance(error, OSError | StateWrong)
                 log.warning(
-                    "head_not_kept", file=path, error=kind, remedy=_remedy(error), exc_info=not is_expected
+                    "head_not_kept", file=path, error=reason, remedy=_remedy(error), exc_info=not is_expected
                 )
-            told = kind
+            told = reason
         await asyncio.sleep(HEAD_SECONDS)
 
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, StateWrong):
         return str(error)
-    return "let the gateway write the file and its folder" if isinstance(error, OSError) else "report it"
+    if isinstance(error, OSError):
+        return (
+            "free space on its disk, or make its folder and let the gateway write there, "
+            "or name another file with GATEWAY_AUDIT_HEAD_FILE"
+        )
+    return "report it"
 
 
 def _digest(name: str) -> str:

@@ -7,6 +7,7 @@ Sources: SQLite's result codes (sqlite.org/rescode.html); PostgreSQL, appendix A
 import errno
 import os
 import sqlite3
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import Overloaded, StoreUnavailable
 
 SECONDS_BETWEEN_LINES = 60.0
 """How long after a log line of one cause the next line of this cause is left out."""
@@ -35,9 +36,12 @@ class Cause(StrEnum):
     LOCKED = "locked"
     TIMED_OUT = "timed_out"
     GONE = "gone"
+    CANNOT_OPEN = "cannot_open"
     UNREACHABLE = "unreachable"
+    TLS_REFUSED = "tls_refused"
     REFUSED = "refused"
     NO_DATABASE = "no_database"
+    NO_RIGHTS = "no_rights"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     RESTARTING = "restarting"
     DAMAGED = "damaged"
@@ -54,9 +58,12 @@ REMEDIES = {
     Cause.LOCKED: "end the program that locks the store, such as a backup or a repair",
     Cause.TIMED_OUT: "look for what the store waits for: a lock, or a slow disk or server",
     Cause.GONE: "the store's file was moved or deleted: stop the gateway, put the file back, and start",
+    Cause.CANNOT_OPEN: "look at the store's file, its folder and their owner, and raise the limit of open files (ulimit -n)",
     Cause.UNREACHABLE: "check that the store's server runs and can be reached, and GATEWAY_DATABASE_URL",
+    Cause.TLS_REFUSED: "check sslmode and sslrootcert in GATEWAY_DATABASE_URL, and the server's ssl and certificate",
     Cause.REFUSED: "check the user and the password in GATEWAY_DATABASE_URL",
     Cause.NO_DATABASE: "create the database that GATEWAY_DATABASE_URL names",
+    Cause.NO_RIGHTS: "let the user in GATEWAY_DATABASE_URL own the database and its tables, which another user has made",
     Cause.TOO_MANY_CONNECTIONS: "raise the server's max_connections, or run fewer workers",
     Cause.RESTARTING: "wait until the store's server has started",
     Cause.DAMAGED: "stop the gateway and restore a backup: the store's file is damaged",
@@ -71,7 +78,7 @@ _SQLITE = (
     ("SQLITE_PERM", Cause.READ_ONLY),
     ("SQLITE_BUSY", Cause.LOCKED),
     ("SQLITE_LOCKED", Cause.LOCKED),
-    ("SQLITE_CANTOPEN", Cause.UNREACHABLE),
+    ("SQLITE_CANTOPEN", Cause.CANNOT_OPEN),
     ("SQLITE_CORRUPT", Cause.DAMAGED),
     ("SQLITE_NOTADB", Cause.DAMAGED),
     ("SQLITE_IOERR", Cause.IO_ERROR),
@@ -84,6 +91,7 @@ _SQLSTATE = (
     ("25P03", Cause.UNREACHABLE),
     ("28", Cause.REFUSED),
     ("3D", Cause.NO_DATABASE),
+    ("42501", Cause.NO_RIGHTS),
     ("57014", Cause.TIMED_OUT),
     ("57", Cause.RESTARTING),
     ("55P03", Cause.LOCKED),
@@ -104,12 +112,16 @@ _ERRNO = {
 }
 
 
+_TLS_ENDED = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+"""Errors of a TLS connection that the server, or the network, ended."""
+
+
 def find_cause(error: BaseException) -> Cause | None:
     """Return why the store can't work; None if the error is not an outage of the store."""
     if isinstance(error, TimeoutError):  # also asyncpg's
         return Cause.TIMED_OUT
     if isinstance(error, OSError):
-        return _ERRNO.get(error.errno or 0, Cause.UNREACHABLE)
+        return _of_connection(error)
     driver = _find_driver_error(error)
     if isinstance(driver, sqlite3.Error):
         return _of_sqlite(driver)
@@ -121,6 +133,18 @@ def find_cause(error: BaseException) -> Cause | None:
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     closed = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
     return Cause.UNREACHABLE if lost or closed or _is_of_asyncpg(driver) else None
+
+
+def _of_connection(error: OSError) -> Cause:
+    if isinstance(error, ssl.SSLError):  # its number is no errno
+        return Cause.UNREACHABLE if isinstance(error, _TLS_ENDED) else Cause.TLS_REFUSED
+    is_refused = "rejected SSL upgrade" in str(error)
+    return Cause.TLS_REFUSED if is_refused else _ERRNO.get(error.errno or 0, Cause.UNREACHABLE)
+
+
+def find_file_cause(error: OSError) -> Cause:
+    """Return why the file of an embedded store can't be made."""
+    return _ERRNO.get(error.errno or 0, Cause.CANNOT_OPEN)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -153,7 +177,7 @@ class Outages:
     def describe(self, error: BaseException) -> Overloaded | None:
         """Return what to raise for an error, and log its cause; None if it is not an outage."""
         if isinstance(error, sa.exc.TimeoutError):  # of the pool
-            self._log(
+            self._troubled |= self._log(
                 "store_overloaded",
                 "no connection was free",
                 remedy="see the pool's size and the store's load",
@@ -170,8 +194,13 @@ class Outages:
         """Log a cause, with the name of its error, and return what to raise."""
         self.up = False
         self.counts[cause] += 1
-        self._log("store_unavailable", cause.value, error=error, remedy=REMEDIES[cause])
+        self._troubled |= self._log("store_unavailable", cause.value, error=error, remedy=REMEDIES[cause])
         return StoreUnavailable(cause.value)
+
+    def refuse_row(self, reason: str) -> StoreUnavailable:
+        """Log why a stored row can't be used, and return what to answer with; other rows may be used."""
+        self._log("stored_row_refused", Cause.DAMAGED.value, reason=reason)
+        return StoreUnavailable(Cause.DAMAGED.value)
 
     def works(self) -> None:
         """Log that a transaction was committed, if the last line was an outage."""
@@ -191,14 +220,16 @@ class Outages:
                 return Cause.DISK_FULL
         return cause
 
-    def _log(self, event: str, cause: str, **facts: str) -> None:
-        now = self._monotonic()
-        last = self._logged.get(cause)
+    def _log(self, event: str, cause: str, **facts: str) -> bool:
+        """Log an event with its cause, at most once a minute; return whether it was logged."""
+        now, kind = self._monotonic(), f"{event}:{cause}"
+        last = self._logged.get(kind)
         if last is not None and now - last < SECONDS_BETWEEN_LINES:
-            self._left_out[cause] = self._left_out.get(cause, 0) + 1
-            return
-        self._logged[cause], self._troubled = now, True
-        log.error(event, cause=cause, store=self._store, left_out=self._left_out.pop(cause, 0), **facts)
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            return False
+        self._logged[kind] = now
+        log.error(event, cause=cause, store=self._store, left_out=self._left_out.pop(kind, 0), **facts)
+        return True
 
 
 _LEAST_FREE = 64 * 1024

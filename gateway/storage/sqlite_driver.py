@@ -7,13 +7,19 @@ as a checkpoint) stay in that thread, so that the event loop never waits. See do
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 import aiosqlite
+import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_only
+
+from gateway.storage.driver import BUSY_DEADLINE, PRAGMAS
 
 _ROWS_AT_ONCE = 64
 
@@ -84,8 +90,36 @@ class _Adapted(AsyncAdapt_aiosqlite_connection):
         return held.cursor(_Cursor)
 
 
-def connect_sqlite(dbapi: Any, database: str, *, wait_seconds: float) -> Any:
-    """Return a connection to a file as SQLAlchemy's pool takes it; SQLite itself keeps two threads apart."""
-    connector = partial(sqlite3.connect, database, timeout=wait_seconds, check_same_thread=False)
-    opened: Any = await_only(SqliteConnection(connector))
-    return _Adapted(dbapi, opened)
+def use_sqlite_driver(engine: sa.Engine, *, wait_seconds: float) -> None:
+    """Let the engine's pool connect to its file by `SqliteConnection`, with the store's pragmas and begins."""
+
+    def connect(dialect: Dialect, record: object, arguments: list[str], options: object) -> Any:
+        """Return a connection as SQLAlchemy's pool takes it; SQLite itself keeps two threads apart."""
+        del record, options
+        connector = partial(sqlite3.connect, arguments[0], timeout=wait_seconds, check_same_thread=False)
+        opened: Any = await_only(SqliteConnection(connector))
+        return _Adapted(dialect.dbapi, opened)
+
+    sa.event.listen(engine, "do_connect", connect)
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "begin", lambda connection: _begin(connection, wait_seconds))
+
+
+def _prepare(dbapi_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG001 - the event's signature
+    dbapi_connection.isolation_level = None  # the driver must not begin by itself
+    cursor = dbapi_connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection, wait_seconds: float) -> None:
+    statement = connection.get_execution_options().get("sqlite_begin")
+    deadline = connection.info.pop(BUSY_DEADLINE, None)
+    seconds = wait_seconds if deadline is None else max(0.0, deadline - time.monotonic())
+    driver: Any = connection.connection.driver_connection
+    driver._conn.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")  # noqa: SLF001 - aiosqlite has no public name
+    if statement is None:  # a deferred transaction: its begin waits for nothing
+        driver._conn.execute("BEGIN")  # noqa: SLF001 - as above
+    else:
+        connection.exec_driver_sql(statement)

@@ -7,7 +7,7 @@ each parameter is then an array with one value for each row.
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -41,7 +41,7 @@ class _List(sa.TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
         """Write the list, where SQLAlchemy runs the statement."""
-        return list(value) if dialect.name == "postgresql" else _write_list(value)
+        return list(value) if dialect.name == "postgresql" else to_json(list(value)).decode()
 
 
 class is_one_of(sa.ColumnElement[bool]):  # noqa: N801 - it reads as SQLAlchemy's own functions do
@@ -76,29 +76,32 @@ def _on_postgresql(element: is_one_of, compiler: Any, **options: Any) -> str:
     return f"{column} = ANY({some})"
 
 
-def _write_instant(value: datetime | None) -> str | None:
-    """Return an instant as SQLAlchemy stores it in SQLite, without an offset."""
-    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
+class instant_as_text(sa.sql.functions.FunctionElement[Any]):  # noqa: N801 - as `is_one_of`
+    """An instant in ISO 8601: the driver can't read one of the year 10000. On SQLite what is stored, of any type."""
+
+    inherit_cache = True
+    type = sa.types.NULLTYPE
 
 
-def _read_instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+@compiles(instant_as_text, "sqlite")
+def _as_stored(element: instant_as_text, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(instant_as_text, "postgresql")
+def _as_iso(element: instant_as_text, compiler: Any, **options: Any) -> str:
+    return f"to_json({compiler.process(element.clauses, **options)}) #>> '{{}}'"  # whatever DateStyle says
 
 
 def _is_instant(type_: object) -> bool:
     return isinstance(type_, sa.TypeDecorator) and isinstance(type_.impl_instance, sa.DateTime)
 
 
-def _write_list(value: Iterable[str] | Iterable[int]) -> str:
-    return to_json(list(value)).decode()
-
-
-def _find_writer(type_: object, on_sqlite: bool) -> Callable[[Any], Any] | None:
+def _find_writer(type_: object) -> Callable[[Any], Any] | None:
+    """Return what writes a value, on both databases; on SQLite instants and lists are written otherwise."""
     if isinstance(type_, _List):
-        return _write_list if on_sqlite else list
-    if isinstance(type_, sa.JSON):
-        return json.dumps
-    return _write_instant if on_sqlite and _is_instant(type_) else None
+        return list
+    return json.dumps if isinstance(type_, sa.JSON) else None
 
 
 class StatementText:
@@ -109,28 +112,41 @@ class StatementText:
         self.text, self._order = str(compiled), compiled.positiontup
         self._defaults = {name: value for name, value in compiled.params.items() if value is not None}
         on_sqlite = dialect.name == "sqlite"
-        writers = ((name, _find_writer(bind.type, on_sqlite)) for name, bind in compiled.binds.items())
+        types = {name: bind.type for name, bind in compiled.binds.items()}
+        self._instants = [name for name, type_ in types.items() if on_sqlite and _is_instant(type_)]
+        self._lists = [name for name, type_ in types.items() if on_sqlite and isinstance(type_, _List)]
+        writers = ((name, _find_writer(type_)) for name, type_ in types.items() if name not in self._lists)
         self._writers = [(name, write) for name, write in writers if write is not None]
         columns = list(getattr(clause, "selected_columns", ())) or list(getattr(clause, "_returning", ()))
-        self._instants = [
-            place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)
-        ]
+        self._is_plain = not (self._defaults or self._instants or self._lists or self._writers)
+        self._read = [place for place, column in enumerate(columns) if on_sqlite and _is_instant(column.type)]
 
     def arguments(self, members: Members) -> list[Any]:
-        """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one."""
+        """Return the parameters in the text's order, each converted once. Raises `KeyError` for a missing one.
+
+        On SQLite an instant is written as SQLAlchemy stores it, in UTC without an offset. Inline: an enquiry converts dozens.
+        """
+        if self._is_plain:
+            return [members[name] for name in self._order]
         values = {**self._defaults, **members}
+        for name in self._instants:
+            if (instant := values[name]) is not None:
+                values[name] = instant.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
+        for name in self._lists:
+            values[name] = to_json(list(values[name])).decode()
         for name, write in self._writers:
             values[name] = write(values[name])
         return [values[name] for name in self._order]
 
     def rows(self, found: Sequence[Row]) -> Sequence[Row]:
         """Return rows with their instants read."""
-        if not self._instants or not found:
+        if not self._read or not found:
             return found
         rows = [list(row) for row in found]
-        for place in self._instants:
+        for place in self._read:
             for row in rows:
-                row[place] = _read_instant(row[place])
+                if (text := row[place]) is not None:
+                    row[place] = datetime.fromisoformat(text + "+00:00")
         return rows
 
 
@@ -153,7 +169,7 @@ class RowsText:
             clause = replacement_traverse(clause, {}, replace)
         compiled = clause.compile(dialect=dialect)
         self.table, self.text = clause.table.name, str(compiled)
-        self._names = [(name, _find_writer(rows.c[name].type, False)) for name in compiled.positiontup]
+        self._names = [(name, _find_writer(rows.c[name].type)) for name in compiled.positiontup]
 
     def arguments(self, rows: Sequence[Members]) -> list[list[Any]]:
         """Return an array for each parameter. Raises `KeyError` for a missing one."""

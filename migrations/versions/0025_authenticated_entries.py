@@ -1,7 +1,7 @@
 """audit entries get a MAC.
 
 Existing entries have none: the first start after this revision makes the first evidence key, gives the waiting entries a
-MAC, and marks the rows that were there (gateway/audit/macs.py). It also seals every key to its serial: after a downgrade an
+MAC, and marks the rows that were there (gateway/audit/model.py). It also seals every key to its serial: after a downgrade an
 older gateway can't open the keys.
 
 Revision ID: 0025

@@ -24,7 +24,6 @@ from gateway.errors.operators import AuditBroken, MasterKeyWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Operator, Role
-from gateway.operators.use_cases import permit_admin
 from gateway.profiles.key_rotation import LEAD, rotate_keys, rotate_master
 from gateway.storage.database import Database, Instant, Transaction
 from tests.attacks.people import joined, rotate_pseudonyms, shown
@@ -111,13 +110,11 @@ async def run_story(scene: Scene) -> Desk:
     await _manage_accounts(scene, official, by=admin)
     assert (await desk.proposer.call("DELETE", "/sessions/current")).status_code == 204
     await desk.proposer.sign_in()
-    await rotate_keys(
-        scene.gateway, Purpose.LOOKUP, list(Profile), permit=await permit_admin(scene.gateway, admin)
-    )
+    await rotate_keys(scene.gateway, Purpose.LOOKUP, list(Profile), by=admin)
     scene.clock.advance(LEAD.total_seconds() + 1)
     portal = await scene.portal()
     await portal.verify(claim=AN | {"full_name": "Trần Thị Bích"}, dossier="after-the-rotation")
-    await rotate_master(scene.gateway, given=b"n" * 32, permit=await permit_admin(scene.gateway, admin))
+    await rotate_master(scene.gateway, given=b"n" * 32, by=admin)
     await clean_up(deps)
     return desk
 

@@ -6,7 +6,7 @@ import httpx
 
 from gateway.changes.propose import propose_revision
 from gateway.identifiers import Profile
-from gateway.registry.members import parse_connection_members
+from gateway.registry.connection import parse_connection_members
 from tests.kit.operators import Desk, operator_behind
 from tests.kit.scene import Portal, Scene
 

@@ -16,7 +16,7 @@ from gateway.audit.model import AuditEntry
 from gateway.identifiers import Profile
 from gateway.operators.model import operator_entry
 from gateway.profiles.revisions import Suspension
-from gateway.profiles.switching import suspend
+from gateway.profiles.store import suspend
 from gateway.storage.database import Transaction
 from tests.kit.scene import Portal, Scene
 
@@ -24,7 +24,6 @@ End = Callable[[Scene, Portal], Awaitable[None]]
 
 
 async def suspend_account(scene: Scene, portal: Portal) -> None:
-    """Suspend the portal's account."""
     await change_state(scene.gateway.deps, portal.client_id, AccountState.SUSPENDED)
 
 

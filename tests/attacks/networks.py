@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation
-from gateway.registry.client import open_registry
+from gateway.procedures.model import Operation
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Found, NobodyFound, Question, Registry
+from gateway.registry.model import Found, NobodyFound, Question
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Scene, open_scene, settings_for
@@ -110,17 +110,16 @@ async def raw_registry(answer: bytes) -> AsyncIterator[int]:
 _EAST = datetime.fromisoformat("2022-01-01T00:00:00+14:00").tzinfo
 
 
-@dataclass
+@dataclass(eq=False)
 class Raising:
     """A registry that answers like the mock until a test sets the exception to raise instead."""
 
-    inner: Registry
+    inner: RegistryClient
     error: Exception | None = None
     odd: bool = False
 
-    @property
-    def profile(self) -> Profile:
-        return self.inner.profile
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
     async def confirm(self, question: Question) -> bool:
         if self.error is not None:
@@ -135,9 +134,6 @@ class Raising:
             return Found(replace(found.record, as_of=datetime.min.replace(tzinfo=_EAST)))
         return found
 
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
 
 @asynccontextmanager
 async def raising_scene(
@@ -145,10 +141,10 @@ async def raising_scene(
 ) -> AsyncIterator[tuple[Scene, Raising]]:
     made: dict[Profile, Raising] = {}
 
-    def connect(connected: Connection) -> Registry:
+    def connect(connected: Connection) -> RegistryClient:
         face = mock.test if connected.profile is Profile.SANDBOX else mock.official
         inner = open_registry(connected, transport=httpx.ASGITransport(face), clock=clock)
-        return made.setdefault(connected.profile, Raising(inner))
+        return cast("RegistryClient", made.setdefault(connected.profile, Raising(inner)))
 
     async with open_scene(settings_for(database_url, mock), mock, clock, connect=connect) as scene:
         yield scene, made[Profile.SANDBOX]

@@ -9,7 +9,7 @@ from gateway.keys.model import Purpose
 from gateway.keys.store import insert_key
 from gateway.keys.vault import make_key
 from gateway.operators.model import operator_entry
-from gateway.profiles.epochs import refresh
+from gateway.profiles.places import refresh
 from gateway.storage.database import Transaction
 from tests.kit.enquiries import VerifiedEnquiry, verified
 from tests.kit.scene import AN, Portal, Scene

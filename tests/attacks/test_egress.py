@@ -13,11 +13,11 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryUnavailable
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryUnavailable
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
 from gateway.preflight.report import Preflight
-from gateway.profiles.connections import is_local
+from gateway.profiles.places import is_local
 from gateway.registry.addresses import is_loopback_only
 from gateway.registry.client import open_registry
 from gateway.registry.connection import Connection

@@ -4,11 +4,12 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.model import AuditEntry, Kind
-from gateway.audit.store import audit_entries, audit_waiting, stream_bodies
-from gateway.audit.use_cases import list_enquiries
+from gateway.audit.store import audit_entries, audit_waiting, list_enquiries, stream_bodies
+from gateway.audit.verify import verify_audit
+from gateway.clock import Period
+from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile
-from gateway.inspection.period import Period
-from gateway.inspection.store import list_found, stream_questions
+from gateway.inspection.store import search, stream_questions
 from gateway.storage.database import Transaction
 from tests.attacks.test_forged_evidence import broken, forge, let_wait
 from tests.kit.audit import SignedLog, entry
@@ -43,14 +44,14 @@ async def test_threat_38_an_erasure_makes_no_room_for_forged_or_withheld_entries
     assert await broken(signed) == ""
     async with signed.database.write() as connection:
         await forge(connection, 3_000)
-    assert await broken(signed) == "row 8: missing, 1 entries have no row"
+    assert await broken(signed) == "row 8: missing, 1 entry has no row"
     async with signed.database.write() as connection:
         await connection.execute(sa.delete(audit_entries).where(audit_entries.c.id == 3_000))
     await signed.log.record(entry(act="genuine"))
     assert await broken(signed) == ""
     async with signed.database.write() as connection:
         await connection.execute(sa.delete(audit_waiting))
-    assert await broken(signed) == "row 8: missing, 1 entries have no row"
+    assert await broken(signed) == "row 8: missing, 1 entry has no row"
 
 
 async def test_threat_38_nobody_is_shown_an_entry_that_is_not_in_the_audit(signed: SignedLog) -> None:
@@ -61,8 +62,8 @@ async def test_threat_38_nobody_is_shown_an_entry_that_is_not_in_the_audit(signe
         for number in (-1, 3_000):
             await forge(connection, number, month="2099-01", request_code="GW-2", **members)
     period = Period(entry().at, entry().at.replace(hour=2))
+    found = (await search(signed.database, {"citizen": "c" * 40}, period=period)).rows
     async with signed.database.walk() as connection:
-        found = await list_found(connection, {"citizen": "c" * 40}, period, before=None, most=50)
         everything = [body async for body in stream_bodies(connection)]
         questions = [body async for body in stream_questions(connection)]
     ledger, _ = await list_enquiries(
@@ -70,3 +71,26 @@ async def test_threat_38_nobody_is_shown_an_entry_that_is_not_in_the_audit(signe
     )
     assert (len(found), len(ledger), len(everything), len(questions)) == (7, 7, 7, 1)
     assert "never" not in str((found, ledger, everything, questions))
+
+
+LOWEST = {
+    "INSERT INTO audit_checkpoints SELECT -9223372036854775807 - 1, root, note, NULL, at FROM audit_checkpoints":
+        "row 1: a checkpoint is stored of a tree without rows",
+    "INSERT INTO audit_waiting SELECT -9223372036854775807 - 1":
+        "waiting entry -9223372036854775808: ids count from 1",
+    "INSERT INTO audit_rows (row, entry, leaf) SELECT -9223372036854775807 - 1, 900, leaf FROM audit_rows WHERE row = 1":
+        "row -9223372036854775808: rows count from 1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("insert", LOWEST)
+async def test_threat_38_what_has_the_lowest_number_there_is_hides_from_no_check(
+    signed: SignedLog, insert: str
+) -> None:
+    async with signed.database.write() as connection:
+        await connection.execute(sa.text(insert))
+    assert await broken(signed) == LOWEST[insert]
+    with pytest.raises(AuditBroken, match=LOWEST[insert]):
+        await verify_audit(signed.database)
+    await signed.log.record(entry())
+    await signed.sequencer.run_to_end()

@@ -6,18 +6,18 @@ kept a worker busy for 12.7 seconds, and no deadline could end it.
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from datetime import date
 
 import httpx
 import pytest
 
-from gateway.accounts.public_keys import parse_public_key
 from gateway.edge.requests import parse_members
 from gateway.edge.strict_json import parse_object as read_body
 from gateway.enquiries.requests import VerificationBody
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.errors.requests import JsonInvalid, RequestInvalid
+from gateway.errors.requests import JsonInvalid, RegistryAnswerInvalid, RequestInvalid
+from gateway.keys.jws import parse_public_key
 from gateway.registry.reader import parse_envelope
 from gateway.registry.reader import parse_object as read_answer
 from mock_c06.accounts.model import Dialect
@@ -25,9 +25,10 @@ from mock_c06.app import MockRegistry
 from mock_c06.errors import RequestRefused
 from mock_c06.operations import Operation
 from mock_c06.wire.lgsp_json import parse_json
-from mock_c06.wire.soap_requests import parse_root
+from mock_c06.wire.soap import parse_root
 from tests.attacks.growth import LINEAR, growth
 from tests.kit.registry import PERSON, people
+from tests.kit.scene import Scene
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ANYBODY = {"full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
@@ -231,3 +232,22 @@ def test_threat_46_twice_a_body_of_the_mocks_control_face_takes_at_most_two_and_
             assert answer.status_code in {200, 400, 422}, answer.text
 
     assert growth(lambda body: asyncio.run(put(body)), CONTROL[shape], 400) <= LINEAR
+
+
+QUERIES = {
+    "of an operator's report": ("/reports/", "lang=&"),
+    "of a portal's list": ("/sandbox/v1/discrepancies", "a=&"),
+}
+
+
+@pytest.mark.parametrize("which", QUERIES)
+async def test_threat_46_an_address_with_thousands_of_parameters_is_refused_without_a_stall(
+    scene: Scene, which: str
+) -> None:
+    path, each = QUERIES[which]
+    portal = await scene.portal(scopes=["prefill", "reports.read"])
+    address = f"{path}?{each * (31_000 // len(each))}"
+    began = time.process_time()
+    refused = await scene.http.get(address, headers={"Authorization": f"Bearer {portal.access_token}"})
+    assert time.process_time() - began < 0.25  # it took 0.6 s and more
+    assert (refused.status_code, len(refused.json()["errors"])) == (422, 100)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from gateway.enquiries.claim import fold_name as fold_for_reuse
 from gateway.enquiries.claim import parse_full_name
-from gateway.registry.wire import fold_name as fold_for_wire
-from gateway.registry.wire import is_same_name
-from mock_c06.matching.match import fold_name as fold_at_registry
+from gateway.registry.model import fold_name as fold_for_wire
+from gateway.registry.model import is_same_name
+from mock_c06.matching import fold_name as fold_at_registry
 from tests.kit.scene import AN, Portal, Scene
 
 

@@ -378,3 +378,19 @@ async def test_threat_54_a_checkpoint_of_no_rows_is_found(signed: SignedLog) -> 
         last = (await connection.execute(sa.select(audit_checkpoints))).mappings().one()
         await connection.execute(sa.insert(audit_checkpoints).values(**dict(last) | {"size": 0}))
     assert await broken(signed) == "row 1: a checkpoint is stored of a tree without rows"
+
+
+async def test_threat_38_a_checkpoint_of_no_year_from_1_to_9999_is_named_and_delays_no_further_one(
+    signed: SignedLog,
+) -> None:
+    """PostgreSQL stores such instants, and its driver can't read them."""
+    for at in ("0001-01-01 00:00:00 BC", "10000-01-01 00:00:00", "infinity"):
+        await signed.log.record(entry())
+        size = (await signed.sign()).size
+        async with signed.database.write() as connection:
+            await connection.execute(sa.text(f"UPDATE audit_checkpoints SET at = '{at}' WHERE size = {size}"))
+        await signed.log.record(entry())
+        assert (await signed.sign()).size == size + 1
+        assert await broken(signed) == f"row {size}: its checkpoint has no time"
+        async with signed.database.write() as connection:
+            await connection.execute(sa.delete(audit_checkpoints).where(audit_checkpoints.c.size == size))

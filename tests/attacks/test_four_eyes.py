@@ -1,5 +1,6 @@
 """Threat 48: once two people decide about official, no admin, approver or new name can act as both of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from gateway.operators.use_cases import create_operator
 from gateway.profiles.key_rotation import rotate_keys
 from gateway.profiles.store import read_state
 from gateway.schema import migrate
+from gateway.settings import ProfileSettings
 from tests.gateway.test_schema import config
-from tests.kit.operators import Desk, Office, Person, invite, open_office, outcome, signed_in, take_up
-from tests.kit.scene import Scene
+from tests.kit.operators import Desk, Office, Person, invite, open_office, signed_in, take_up
+from tests.kit.scene import Scene, outcome
 from tests.kit.stores import opened
 
 OFFICIAL = Profile.OFFICIAL
@@ -83,13 +85,15 @@ async def test_threat_48_an_admin_without_official_settings_can_not_act_alone_ei
     office: Office,
 ) -> None:
     await office.give_role("minh.tran", Role.VIEWER)
+    gateway = office.scene.gateway
+    async with gateway.deps.database.write() as connection:
+        for table in ("revision_secrets", "revisions"):
+            await connection.execute(sa.text(f"DELETE FROM {table} WHERE profile = 'official'"))
+    without = replace(gateway, settings=gateway.settings.model_copy(update={"official": ProfileSettings()}))
+
     with pytest.raises(StateWrong, match=ALONE):
         await create_operator(
-            office.scene.gateway,
-            parse_name("bu.nhin"),
-            Role.PROPOSER,
-            by=await office.operator(office.lan),
-            official_present=False,
+            without, parse_name("bu.nhin"), Role.PROPOSER, by=await office.operator(office.lan)
         )
 
 
@@ -101,9 +105,7 @@ async def test_threat_48_deleting_the_rows_of_operators_does_not_allow_a_first_a
             await connection.execute(sa.text(f"DELETE FROM {table}"))
 
     with pytest.raises(StateWrong, match="operators already"):
-        await create_operator(
-            office.scene.gateway, parse_name("bu.nhin"), Role.ADMIN, by=None, official_present=True
-        )
+        await create_operator(office.scene.gateway, parse_name("bu.nhin"), Role.ADMIN, by=None)
     with pytest.raises(StateWrong, match="there are operators"):
         await rotate_keys(office.scene.gateway, Purpose.TOKEN, [OFFICIAL])
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
-from gateway.accounts.public_keys import parse_public_keys
 from gateway.edge.requests import PATTERN
 from gateway.identifiers import NO_LONG_NUMBER, Profile, has_long_number
+from gateway.keys.jws import parse_public_keys
 from tests.gateway.enquiries.test_bad_input import dump
 from tests.kit.commands import Commands
 from tests.kit.scene import Portal, Scene, enquiry

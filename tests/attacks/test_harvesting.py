@@ -21,8 +21,8 @@ from tests.attacks.harvests import ask, leaked, limits, override, propose_offici
 from tests.attacks.people import misnamed, spent
 from tests.kit.applications import apply, rehearse
 from tests.kit.clocks import HandClock
-from tests.kit.operators import Desk, open_desk, outcome
-from tests.kit.scene import AN, Portal, Scene, another_worker, enquiry, open_scene, settings_for
+from tests.kit.operators import Desk, open_desk
+from tests.kit.scene import AN, Portal, Scene, another_worker, enquiry, open_scene, outcome, settings_for
 from tests.kit.stores import plan_of_statement
 
 HOUR, DAY = 5, 8
@@ -338,6 +338,25 @@ async def test_threat_55_the_official_volume_is_the_one_stated_in_the_applicatio
 
         await desk.carry_out(await propose_official(desk, None))
         assert await limits(official) == stated  # a renewed secret leaves the stated volume as it is
+
+
+async def test_threat_55_an_approved_volume_is_refused_after_a_switch_that_a_worker_has_not_followed(
+    database_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    async with (
+        open_scene(settings_for(database_url, mock), mock, clock) as scene,
+        another_worker(scene) as other,
+    ):
+        await rehearse(scene)
+        bundle = await apply(scene, rate=Rate(per_second=2, per_day=30_000))
+        desk = await open_desk(scene)
+        change = desk.done(await override(desk, {"confirmed_hour": 9_000}, profile=Profile.OFFICIAL), 201)
+        await desk.preflight(change)
+        desk.done(await desk.approve(change))
+        await desk.carry_out(await propose_official(desk, bundle.sha256))  # 5,000 an hour become 7,200
+
+        there = replace(desk.approver, http=other)
+        assert outcome(await desk.act(there, change, "activate")) == (409, "diff_changed")
 
 
 async def test_a_small_stated_volume_leaves_every_account_thirty_wrong_claims(

@@ -22,12 +22,11 @@ from gateway.errors.requests import TokenInvalid
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Role
-from gateway.operators.use_cases import permit_admin
 from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
-from tests.kit.operators import Office, open_office, outcome, signed_in
-from tests.kit.scene import Portal, Scene, open_scene, settings_for
+from tests.kit.operators import Office, open_office, signed_in
+from tests.kit.scene import Portal, Scene, open_scene, outcome, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 NEW_OFFICER = {"kind": "officer", "id": "can.bo.02"}
@@ -220,10 +219,10 @@ async def test_only_an_admin_can_rotate_the_keys_of_official_and_the_master_key(
 ) -> None:
     for person in (office.minh, office.hoa):
         with pytest.raises(RoleMissing, match="admin"):
-            await permit_admin(scene.gateway, await office.operator(person))
-    permit = await permit_admin(scene.gateway, await office.operator(office.lan))
-    await rotate_keys(scene.gateway, Purpose.TOKEN, [OFFICIAL], permit=permit)
-    await rotate_master(scene.gateway, given=b"n" * 32, permit=permit)
+            await rotate_keys(scene.gateway, Purpose.TOKEN, [OFFICIAL], by=await office.operator(person))
+    admin = await office.operator(office.lan)
+    await rotate_keys(scene.gateway, Purpose.TOKEN, [OFFICIAL], by=admin)
+    await rotate_master(scene.gateway, given=b"n" * 32, by=admin)
     rows = (await scene.audit())[-2:]
     assert {(row["kind"], row["actor"]) for row in rows} == {("operator", "lan.nguyen")}
 

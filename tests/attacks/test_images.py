@@ -131,6 +131,17 @@ def test_threat_15_compose_gives_secrets_as_files_and_bounds_every_service_and_i
         assert set(service.get("secrets", ())) <= composed["secrets"].keys()
 
 
+def test_threat_38_compose_keeps_head_and_checkpoints_in_a_volume_that_the_services_can_write() -> None:
+    composed = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    for name in ("gateway", "sandbox"):
+        service = composed["services"][name]
+        (volume, folder) = service["volumes"][0].split(":")
+        assert volume in composed["volumes"]
+        assert any(line == f"VOLUME {folder}" for lines in find_stages(read_dockerfile()) for line in lines)
+        for setting in ("GATEWAY_AUDIT_HEAD_FILE", "GATEWAY_CHECKPOINT_FILE"):
+            assert service["environment"][setting].startswith(f"{folder}/")
+
+
 def test_threat_15_only_the_images_user_can_read_its_store() -> None:
     running = [
         line

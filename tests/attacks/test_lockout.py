@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -11,16 +11,16 @@ import httpx
 import pytest
 
 from gateway.edge.forwarded import TrustedProxies
-from gateway.edge.throttle import FREE_OF_PAIR, LoginThrottle
+from gateway.edge.throttle import CODES_A_MINUTE, FREE_OF_PAIR, LoginThrottle
 from gateway.errors.operators import LoginInvalid, SettingInvalid
-from gateway.errors.registry import Overloaded
-from gateway.errors.requests import RateLimited
+from gateway.errors.requests import Overloaded, RateLimited
+from gateway.operators.credentials import MAX_OF_ONE_NAME, MAX_WAITING, MAX_WRONG_CODES, Passwords
 from gateway.operators.model import Login, RequestSource, Role
-from gateway.operators.passwords import MAX_OF_ONE_NAME, MAX_WAITING, MAX_WRONG_CODES, Passwords
 from gateway.operators.sessions import login
 from gateway.settings import read_settings
 from gateway.web import build_app
 from portal.forwarded import find_visitor
+from tests.kit.clocks import CounterClock
 from tests.kit.operators import CHEAP, PASSWORD, SESSIONS, Person, enrolled, signed_in
 from tests.kit.scene import BASE, Portal, Scene
 
@@ -157,6 +157,63 @@ async def test_threat_51_code_attempts_with_the_right_password_are_checked_one_a
         right = Login(name=person.name, password=PASSWORD, totp=person.next_code())
         await login(scene.gateway, passwords, throttle, right, source=RequestSource(address="10.9.9.9"))
     assert waits == [0.25]
+
+
+@asynccontextmanager
+async def guessed(scene: Scene, clock: CounterClock) -> AsyncIterator[Callable[[str, str], Awaitable[str]]]:
+    """Yield what signs lan.nguyen in with a code and a password, and returns the outcome; no answer waits."""
+
+    async def wait(_: float) -> None:
+        """Return at once."""
+
+    throttle, source = LoginThrottle(clock, sleep=wait), RequestSource(address="10.0.0.1")
+    with ThreadPoolExecutor(2) as executor:
+        passwords = Passwords(executor, cost=CHEAP)
+
+        async def attempt(code: str, password: str) -> str:
+            tried = Login(name="lan.nguyen", password=password, totp=code)
+            try:
+                await login(scene.gateway, passwords, throttle, tried, source=source)
+            except LoginInvalid as error:
+                return error.code
+            return "signed in"
+
+        yield attempt
+
+
+async def test_threat_51_a_right_code_among_many_guesses_with_the_right_password_counts_as_wrong(
+    scene: Scene,
+) -> None:
+    person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
+    clock = CounterClock()
+    async with guessed(scene, clock) as attempt:
+        for _ in range(CODES_A_MINUTE + 1):
+            assert await attempt("000000", PASSWORD) == "login_invalid"
+        assert await attempt(person.next_code(), PASSWORD) == "login_invalid"
+        clock.counter += 60
+        assert await attempt(person.next_code(), PASSWORD) == "signed in"
+
+
+async def test_threat_51_an_operator_who_mistyped_codes_gets_in_after_a_quarter_of_an_hour_whatever_strangers_send(
+    scene: Scene,
+) -> None:
+    """The operator's own right codes, which count as wrong meanwhile, don't begin the quarter anew."""
+    person = await signed_in(scene, "lan.nguyen", Role.APPROVER)
+    clock = CounterClock()
+    async with guessed(scene, clock) as attempt:
+
+        async def flood() -> None:
+            for _ in range(CODES_A_MINUTE + 1):
+                assert await attempt("000000", PASSWORD[::-1]) == "login_invalid"
+
+        for _ in range(FREE_OF_PAIR):
+            assert await attempt("000000", PASSWORD) == "login_invalid"
+        clock.counter += 840
+        await flood()
+        assert await attempt(person.next_code(), PASSWORD) == "login_invalid"
+        clock.counter += 120
+        await flood()
+        assert await attempt(person.next_code(), PASSWORD) == "signed in"
 
 
 @asynccontextmanager

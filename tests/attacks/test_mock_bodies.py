@@ -11,7 +11,7 @@ import pytest
 
 from mock_c06.control.body_limit import MAX_BYTES
 from tests.kit.programs import Served, serving_mock
-from tests.kit.scene import Scene
+from tests.kit.scene import AN, Scene
 
 MIB = 1024 * 1024
 EVIL = {"Host": "evil.example"}
@@ -159,3 +159,31 @@ async def test_the_gateway_does_not_redirect_to_the_host_in_the_request(scene: S
     assert answer.status_code == 404
     assert "location" not in answer.headers
     assert "evil.example" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/runs", {f"k{number}": 1 for number in range(50_000)}),
+        ("/runs/default/world", {"people": [{}] * 50_000}),
+        ("/runs/default/switches", {f"k{number}": 1 for number in range(50_000)}),
+        ("/runs/default/clock", {f"k{number}": 1 for number in range(1_000)}),
+    ],
+    ids=["many members", "many people", "many switches", "fewer members"],
+)
+async def test_threat_46_a_body_with_many_wrong_members_is_refused_naming_a_hundred_at_most(
+    scene: Scene, path: str, body: object
+) -> None:
+    method = "PUT" if path.endswith(("world", "switches")) else "POST"
+    refused = await scene.control.request(method, path, json=body)
+    assert refused.status_code == 422
+    assert 0 < len(refused.json()["errors"]) <= 100
+    assert len(refused.content) < 20_000
+
+
+@pytest.mark.parametrize("year", ["0001", "1899", "2200", "9999"])
+async def test_an_event_outside_a_runs_years_is_refused(scene: Scene, year: str) -> None:
+    event = {"kind": "death", "citizen_id": AN["citizen_id"], "at": f"{year}-12-31T23:59:59Z"}
+    refused = await scene.control.post("/runs/default/events", json=event)
+    assert refused.status_code == 409
+    assert refused.json()["errors"][0]["field"] == "at"

@@ -14,14 +14,14 @@ import pytest
 
 from gateway.discrepancies.use_cases import MAX_NOTE, parse_note
 from gateway.enquiries.claim import MAX_NAME, parse_full_name
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.normal_forms import MAX_CODE_POINTS
-from gateway.operators.passwords import Cost, Passwords, parse_new_password
-from gateway.procedures.address_match import Level, Meaning, contradicts
-from gateway.registry.members import split_url
+from gateway.errors.requests import RegistryAnswerInvalid
+from gateway.identifiers import MAX_CODE_POINTS
+from gateway.operators.credentials import Cost, Passwords, parse_new_password
+from gateway.procedures.units import Level, Meaning, contradicts
+from gateway.registry.connection import split_url
+from gateway.registry.model import is_same_name
 from gateway.registry.records import text as answered_text
-from gateway.registry.wire import is_same_name
-from mock_c06.matching.match import fold_name as mock_fold
+from mock_c06.matching import fold_name as mock_fold
 from tests.attacks.growth import LINEAR, growth
 from tests.kit.enquiries import verified
 from tests.kit.scene import AN, Portal, Scene

@@ -126,6 +126,18 @@ async def _until_told(lines: Sequence[Any], event: str = "store_went_back") -> N
             await asyncio.sleep(0.01)
 
 
+async def test_threat_35_a_head_that_cannot_be_written_is_logged_with_the_systems_reason_and_its_remedy(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    await signed.log.record(entry(act="revoked"))
+    await signed.sign()
+    with capture_logs() as lines:
+        async with follow_head(signed.database, HeadFile(path=tmp_path / "missing" / "audit-head")):
+            await _until_told(lines, "head_not_kept")
+    assert lines[0]["error"] == "No such file or directory"
+    assert lines[0]["remedy"].startswith("free space on its disk, or make its folder and let the gateway")
+
+
 @pytest.mark.parametrize("text", ["", '{"rows": 1e999, "leaf": ""}', "\xff"])
 async def test_an_unreadable_head_is_logged_once_and_a_store_that_went_back_after_the_head_is_restored(
     signed: SignedLog, tmp_path: Path, text: str

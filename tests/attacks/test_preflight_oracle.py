@@ -11,20 +11,19 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from gateway.changes.preflight_budget import QUESTIONS_AN_HOUR, RUNS_AN_HOUR
+from gateway.changes.rules import QUESTIONS_AN_HOUR, RUNS_AN_HOUR
 from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.operators.model import Role
 from gateway.profiles.store import revision_secrets, revisions
-from gateway.registry.connection import Connection
-from gateway.registry.members import ConnectionMembers
+from gateway.registry.connection import Connection, ConnectionMembers
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
-from tests.kit.operators import Desk, Person, outcome, signed_in
+from tests.kit.operators import Desk, Person, signed_in
 from tests.kit.preflight import AN_CLAIM, LOOPBACK, Preflights, line
 from tests.kit.registry import PERSON, Double, connection, people, verdict
-from tests.kit.scene import AN, Scene, open_scene, settings_for
+from tests.kit.scene import AN, Scene, open_scene, outcome, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 SOURCE = "C06, letter of 3 November 2026, test set B"

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 from gateway.enquiries.budget_store import leases, reservations
 from gateway.errors import FieldError
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.errors.requests import RequestInvalid
+from gateway.errors.requests import RegistryAnswerInvalid, RequestInvalid
 from gateway.preflight.probe import Probe
 from gateway.preflight.recorder import IMPOSSIBLE, PreflightNetwork, ProbeOutcome
 from gateway.procedures.catalogue import load_catalogue
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.egress import open_transport
 from mock_c06.app import MockRegistry
 from tests.attacks.networks import (

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from gateway.accounts.model import Caller
 from gateway.accounts.store import find_account
 from gateway.accounts.use_cases import disable_officers
 from gateway.enquiries.budget_store import leases, reservations
@@ -19,13 +20,12 @@ from gateway.enquiries.receipts import show_ledger
 from gateway.enquiries.store import verifications
 from gateway.errors.requests import AccountSuspended
 from gateway.identifiers import Profile
-from gateway.oauth.model import Caller
 from mock_c06.app import MockRegistry
 from tests.attacks.lost_rights import EVERY_END, End, behind_a_busy_audit, resume_account, suspend_account
 from tests.attacks.networks import Network, network, platform_scene, scene
 from tests.kit.clocks import HandClock
 from tests.kit.enquiries import CARD, VerifiedEnquiry, values, verified
-from tests.kit.scene import AN, Portal, Scene, another_worker
+from tests.kit.scene import AN, Portal, Scene, another_worker, outcome
 
 __all__ = ["network", "scene"]
 
@@ -37,10 +37,6 @@ async def disable_officer(scene: Scene, portal: Portal, officer: str) -> None:
         account = await find_account(connection, portal.client_id)
     assert account is not None
     await disable_officers(deps, scene.gateway.places[Profile.SANDBOX], account, [officer])
-
-
-def outcome(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
 
 
 async def kinds(scene: Scene, *, after: int = 0) -> list[str]:

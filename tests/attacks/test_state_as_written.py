@@ -23,7 +23,8 @@ async def test_threat_54_another_spelling_of_an_instant_which_sqlite_compares_ot
     if not store_of(scene).embedded:
         return  # PostgreSQL stores instants, not their text
     await portal.receipt()
-    for spelling in ("replace(expires_at, ' ', 'T')", "expires_at || '+00:00'"):
+    isoformat = "replace(replace(expires_at, ' ', 'T'), '.000000', '') || '+00:00'"  # as a digest has it
+    for spelling in ("replace(expires_at, ' ', 'T')", "expires_at || '+00:00'", isoformat):
         async with tampering(scene) as connection:
             kept = (await connection.execute(sa.text("SELECT expires_at FROM verifications"))).scalar_one()
             await connection.execute(sa.text(f"UPDATE verifications SET expires_at = {spelling}"))
@@ -31,6 +32,20 @@ async def test_threat_54_another_spelling_of_an_instant_which_sqlite_compares_ot
         async with tampering(scene) as connection:
             await connection.execute(sa.text("UPDATE verifications SET expires_at = :kept"), {"kept": kept})
     assert await find_broken(scene) == ""
+
+
+@pytest.mark.parametrize("column", ["expires_at", "subject", "id"])
+async def test_threat_54_text_that_is_no_utf_8_is_found_and_its_row_named(
+    scene: Scene, portal: Portal, column: str
+) -> None:
+    if not store_of(scene).embedded:
+        return  # PostgreSQL checks the encoding
+    await portal.receipt()
+    async with tampering(scene) as connection:
+        await connection.execute(sa.text(f"UPDATE verifications SET {column} = CAST(x'ff' AS TEXT)"))
+    found = await find_broken(scene)
+    assert re.match(r"verifications/.*: \w+ outside the audit", found)
+    assert found.isprintable()
 
 
 async def test_threat_54_bytes_stored_instead_of_their_text_are_found(scene: Scene, portal: Portal) -> None:

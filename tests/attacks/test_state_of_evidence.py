@@ -24,11 +24,10 @@ from gateway import deployment
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.audit.model import Kind
-from gateway.audit.orphans import PATIENCE
-from gateway.audit.report import StateReport
 from gateway.audit.state import BASELINE, COVERED, NOT_COVERED, row_digest
+from gateway.audit.state_check import StateReport
 from gateway.audit.verify import verify_audit, verify_state
-from gateway.cleanup import clean_up
+from gateway.cleanup import PATIENCE, clean_up
 from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose

@@ -1,20 +1,17 @@
 """Threat 6: the duration of a token request does not show which clients exist; measured in work, not in time."""
 
 import statistics
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import process_time
 from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gateway.accounts.model import AccountKey, Credentials
 from gateway.identifiers import Profile
 from gateway.keys.jws import verify_jws
-from gateway.oauth.clients import (
+from gateway.oauth.proofs import (
     ASSERTION_TYPE,
     TRIES_WITHOUT_KID,
     ClientNotAuthenticated,
@@ -22,6 +19,7 @@ from gateway.oauth.clients import (
     verify_signature,
 )
 from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.stores import statements
 
 Header = dict[str, str]
 KEYS: dict[str, ECKey | OKPKey] = {
@@ -30,21 +28,6 @@ KEYS: dict[str, ECKey | OKPKey] = {
 }
 STRANGER = ECKey.generate_key("P-256")
 NAMED: list[Header] = [{"typ": "JWT"}, {"typ": "JWT", "kid": "one"}, {"typ": "JWT", "kid": "another"}]
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Record the statements that are sent to any database."""
-    sent: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 class Verifying:

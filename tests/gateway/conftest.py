@@ -1,11 +1,19 @@
-"""Operators who are signed in, one for each role that acts on changes."""
+"""Operators who are signed in, one for each role that acts on changes; an authority of certificates."""
+
+from pathlib import Path
 
 import pytest
 
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
+from tests.kit.authority import Authority
 from tests.kit.operators import Desk, Person, signed_in
 from tests.kit.scene import Portal, Scene
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
 
 
 @pytest.fixture

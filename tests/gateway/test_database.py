@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import ssl
 import stat
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.errors.registry import Overloaded, StoreUnavailable
+from gateway.errors.requests import Overloaded, StoreUnavailable
 from gateway.storage.database import WAIT_SECONDS, Database, Instant, open_database
-from gateway.storage.outages import Outages
+from gateway.storage.outages import CONNECTION_LOST, Cause, Outages, find_cause
 from tests.kit.stores import Server, opened
 
 numbers = sa.Table(
@@ -142,12 +143,44 @@ async def test_a_server_that_does_not_listen_is_an_outage(url: str) -> None:
 
 
 @pytest.mark.postgresql
-async def test_a_database_that_does_not_exist_is_an_outage(request: pytest.FixtureRequest) -> None:
-    server = request.getfixturevalue("postgresql_server")
-    async with opened(server.url("no_such_database")) as database:
+async def test_a_database_that_does_not_exist_is_an_outage(postgresql_server: Server) -> None:
+    async with opened(postgresql_server.url("no_such_database")) as database:
         with pytest.raises(StoreUnavailable, match="no_database"):
             async with database.read():
                 pass
+
+
+@pytest.mark.postgresql
+async def test_a_server_without_the_tls_that_sslmode_wants_is_an_outage_with_its_remedy(
+    server_url: str,
+) -> None:
+    async with opened(f"{server_url}?sslmode=require") as database:
+        with capture_logs() as lines, pytest.raises(StoreUnavailable, match="tls_refused"):
+            async with database.read():
+                pass
+    assert "sslmode" in lines[0]["remedy"]
+
+
+def test_a_certificate_of_the_server_that_is_not_trusted_is_an_outage_of_tls() -> None:
+    assert find_cause(ssl.SSLCertVerificationError(1, "certificate verify failed")) is Cause.TLS_REFUSED
+    assert find_cause(ssl.SSLError(1, "wrong version number")) is Cause.TLS_REFUSED
+
+
+@pytest.mark.parametrize(
+    "ended", [ssl.SSLEOFError(8, "EOF"), ssl.SSLSyscallError(5, "reset"), ssl.SSLZeroReturnError(6, "closed")]
+)
+def test_a_tls_connection_that_the_server_ended_is_a_lost_one(ended: ssl.SSLError) -> None:
+    assert find_cause(ended) in CONNECTION_LOST
+
+
+@pytest.mark.postgresql
+async def test_tables_of_another_user_of_the_server_are_an_outage_with_its_remedy(server_url: str) -> None:
+    """Such as those of a migration or a restore by the server's administrator."""
+    async with opened(server_url) as database:
+        await make_table(database)
+        with capture_logs() as lines, pytest.raises(StoreUnavailable, match="no_rights"):
+            await _change_as(database, "pg_monitor")  # a user that every server has
+    assert "own the database and its tables" in lines[0]["remedy"]
 
 
 def test_an_embedded_store_is_its_owners_only(tmp_path: Path) -> None:
@@ -164,6 +197,12 @@ async def _change_and_fail(database: Database) -> None:
         raise LookupError
 
 
+async def _change_as(database: Database, user: str) -> None:
+    async with database.write() as connection:
+        await connection.execute(sa.text(f"SET LOCAL ROLE {user}"))
+        await connection.execute(sa.update(numbers).values(value=7))
+
+
 async def _touch(path: Path) -> None:
     async with opened(f"sqlite:///{path}") as database, database.read() as connection:
         await connection.execute(sa.text("SELECT 1"))
@@ -171,8 +210,23 @@ async def _touch(path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_outage(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="cannot_open"):
         open_database(f"sqlite:///{tmp_path}/file/gateway.db")
+
+
+async def test_threat_35_a_store_whose_file_cannot_be_opened_names_the_file_and_no_server(
+    tmp_path: Path,
+) -> None:
+    async with opened(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await make_table(database)
+        await database.engine.dispose()
+        (tmp_path / "gateway.db-wal").mkdir()  # SQLite can't make its journal
+        with capture_logs() as lines, pytest.raises(StoreUnavailable, match="cannot_open"):
+            async with database.read():
+                pass
+    assert [(line["cause"], line["error"]) for line in lines] == [("cannot_open", "SQLITE_CANTOPEN")]
+    assert "the limit of open files" in lines[0]["remedy"]
+    assert "server" not in lines[0]["remedy"]
 
 
 async def test_threat_35_a_full_disk_is_logged_once_a_minute_with_its_remedy(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.errors.registry import StoreUnavailable
+from gateway.errors.requests import StoreUnavailable
 from gateway.storage.database import Database
 from gateway.storage.driver import DriverTransaction
 from gateway.storage.statements import HotStatement
@@ -54,7 +54,7 @@ def test_libpqs_parameters_reach_both_kinds_of_connections(postgresql_server: Se
 @pytest.mark.postgresql
 def test_a_server_without_tls_is_refused_where_tls_is_required(postgresql_server: Server) -> None:
     url = f"{postgresql_server.make_database()}?sslmode=require"
-    with pytest.raises(StoreUnavailable, match="unreachable"):
+    with pytest.raises(StoreUnavailable, match="tls_refused"):
         asyncio.run(_ask(url, "SELECT 1"))
 
 

@@ -117,6 +117,13 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
         ("GATEWAY_DATABASE_URL", "sqlite:///:memory:", "sqlite:///path or postgresql://"),
         ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h:99999/n", "sqlite:///path or postgresql://"),
         ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h", "sqlite:///path or postgresql://"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a@{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a/{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a#{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a?{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a@b/{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:1/a?{SECRET}=1@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:a@b/c?{SECRET}@h/n", "%40 %2F %23 %3F %25 for @ / # ? %"),
         (
             "GATEWAY_DATABASE_URL",
             f"postgresql://u:{SECRET}@h/n?connect_timeout=3",
@@ -127,6 +134,40 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
             f"postgresql://u:{SECRET}@h/n?sslmode=require&pool=1",
             "the parameter 'pool' is not",
         ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?sslmode=required",
+            "the parameter 'sslmode' is one of disable, allow, prefer, require, verify-ca, verify-full",
+        ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?ssl_min_protocol_version=1.2",
+            "the parameter 'ssl_min_protocol_version' is one of TLSv1,",
+        ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?target_session_attrs=rw",
+            "the parameter 'target_session_attrs' is one of any,",
+        ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?sslmode=verify-full&sslrootcert=/nowhere/ca.pem",
+            "the parameter 'sslrootcert' names no file",
+        ),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?sslmode=require&sslmode=disable",
+            "the parameter 'sslmode' is there twice",
+        ),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h/n?sslmode=verify-ca", "needs sslrootcert"),
+        (
+            "GATEWAY_DATABASE_URL",
+            f"postgresql://u:{SECRET}@h/n?sslrootcert=/{'a' * 300}",
+            "the parameter 'sslrootcert' names no file",
+        ),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h/n?sslmode=require&", "name=value&name=value"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h/n?&sslmode=require", "name=value&name=value"),
+        ("GATEWAY_DATABASE_URL", f"postgresql://u:{SECRET}@h/n?{SECRET}", "name=value&name=value"),
         ("GATEWAY_PUBLIC_URL", f"https://u:{SECRET}@gateway.example", "without user"),
         ("GATEWAY_PUBLIC_URL", "gateway.example", "http or https address"),
         ("GATEWAY_PUBLIC_URL", "http://gateway.example:123456", "http or https address"),
@@ -136,7 +177,11 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
         ("GATEWAY_SANDBOX_REUSE_SECONDS", "9" * 12, ": 1000000000 or less is expected"),
         ("GATEWAY_SANDBOX_BUDGET_SUBJECT_DAY", "9" * 30, ": 1000000000 or less is expected"),
         ("GATEWAY_SANDBOX_REUSE", "always", "'account' or 'dossier'"),
-        ("GATEWAY_SANDBOX_NETWORKS", "10.0.0.0/99", "10.0.0.0/99"),
+        ("GATEWAY_OFFICIAL_REUSE", SECRET, "REUSE: dossier is expected"),
+        ("GATEWAY_SANDBOX_NETWORKS", "10.0.0.0/99", ": networks are expected, such as 10.1.0.0/16"),
+        ("GATEWAY_TRUSTED_PROXIES", f"10.0.0.1,{SECRET}", ": networks are expected, such as 10.1.0.0/16"),
+        ("GATEWAY_SANDBOX_HOSTS", "c06.example,http://c06.example", "without scheme, port and path"),
+        ("GATEWAY_OFFICIAL_HOSTS", "c06.example:8443", "without scheme, port and path"),
         ("GATEWAY_SANDBOX_DEADLINE_MS", "soon", "a whole number is expected"),
         ("GATEWAY_SANDBOX_SERVICE_CODES", "{", ": a JSON object is expected, such as"),
         (
@@ -145,6 +190,9 @@ def test_an_unknown_variable_is_named_and_stops(variable: str) -> None:
             "ADAPTER: access_key: this member is required",
         ),
         ("GATEWAY_SANDBOX_EXPIRES_ON", "31/01/2027", "a date written YYYY-MM-DD"),
+        ("GATEWAY_WITNESS_KEY", "x", "a witness's vkey"),
+        ("GATEWAY_WITNESS_KEY", f"w.example+0a1b2c3d+{'A' * 44}", "a witness's vkey"),
+        ("GATEWAY_WITNESS_KEY", f"w.example+0a1b2c3d+B{'A' * 43}", "a witness's vkey"),  # another key's
     ],
 )
 def test_a_malformed_variable_is_named_with_what_is_expected(
@@ -153,6 +201,23 @@ def test_a_malformed_variable_is_named_with_what_is_expected(
     reason = refusal(SOAP | {variable: value})
     assert reason.startswith(variable)
     assert expected in reason
+
+
+@pytest.mark.parametrize("roots", ["", "/nowhere/ca.pem"])
+def test_a_checked_certificate_needs_an_authority_that_the_driver_finds(
+    monkeypatch: pytest.MonkeyPatch, roots: str
+) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", roots)
+    told = refusal({"GATEWAY_DATABASE_URL": f"postgresql://u:{SECRET}@h/n?sslmode=verify-full"})
+    assert "needs sslrootcert" in told
+
+
+def test_a_home_folder_that_cannot_be_searched_has_no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+    monkeypatch.setenv("HOME", f"/{'a' * 300}")  # as under systemd's ProtectHome: the system refuses to look
+    url = f"postgresql://u:{SECRET}@h/n"
+    assert read({"GATEWAY_DATABASE_URL": url}).database_url == url
+    assert "needs sslrootcert" in refusal({"GATEWAY_DATABASE_URL": f"{url}?sslmode=verify-ca"})
 
 
 LIBRARY = re.compile(
@@ -207,6 +272,22 @@ def test_a_dollar_in_a_dotenv_secret_stays_a_dollar(tmp_path: Path) -> None:
     assert master.get_secret_value() == "a${HOME}b"
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("GATEWAY_DATABSE_URL", "GATEWAY_DATABASE_URL"),
+        ("GATEWAY_SANDBOX_REUSE_SECOND", "GATEWAY_SANDBOX_REUSE_SECONDS"),
+        ("GATEWAY_OFFICIAL_CAFILE", "GATEWAY_OFFICIAL_CA_FILE"),
+        ("GATEWAY_SANBOX_REUSE", "GATEWAY_SANDBOX_REUSE"),
+        ("GATEWAY_OFICIAL_REUSE_SECONDS", "GATEWAY_OFFICIAL_REUSE_SECONDS"),
+        ("GATEWAY_TRUSTED_PROXY", "GATEWAY_TRUSTED_PROXIES"),
+        ("GATEWAY_CHECKPOINTS_FILE", "GATEWAY_CHECKPOINT_FILE"),  # no file is read
+    ],
+)
+def test_a_variable_with_a_slip_names_the_setting_that_is_meant(variable: str, meant: str) -> None:
+    assert refusal({variable: SECRET}) == f"{variable}: no such setting; did you mean {meant}?"
+
+
 def test_an_unknown_variable_in_the_dotenv_file_stops_too(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GATEWAY_COLOUR=red\n", encoding="utf-8")
     assert refusal({}, tmp_path / ".env") == "GATEWAY_COLOUR: no such setting"
@@ -238,7 +319,7 @@ def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str)
 def test_a_secret_file_that_is_not_there_is_named_by_its_variable_with_the_remedy() -> None:
     reason = refusal({"GATEWAY_MASTER_KEY_FILE": "the-secret-by-mistake"})
     assert reason == (
-        "GATEWAY_MASTER_KEY_FILE: can't read the file it names (FileNotFoundError): make that file with the secret "
+        "GATEWAY_MASTER_KEY_FILE: can't read the file it names (No such file or directory): make that file with the secret "
         f"alone, readable by this user; a relative name is looked up in {Path.cwd()}"
     )
 
@@ -253,11 +334,19 @@ def test_a_file_that_holds_no_authorities_stops_the_start_with_the_remedy(
     reason = refusal({"GATEWAY_OFFICIAL_CA_FILE": str(file)})
     assert reason.startswith("GATEWAY_OFFICIAL_CA_FILE: ")
     assert reason.endswith("name a PEM file of the authorities to trust, or leave the setting out")
-    assert ("FileNotFoundError" in reason) is (content is None)
+    assert ("No such file" in reason) is (content is None)
 
 
 def test_a_folder_in_place_of_a_file_of_authorities_stops_the_start(tmp_path: Path) -> None:
     assert "can't read the file it names" in refusal({"GATEWAY_SANDBOX_CA_FILE": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ["AUDIT_HEAD_FILE", "CHECKPOINT_FILE"])
+def test_nothing_or_a_folder_in_place_of_a_file_stops_the_start(tmp_path: Path, name: str) -> None:
+    """The start said of a folder that it holds no audit head, and advised to delete it."""
+    for path in ("", ".", str(tmp_path)):
+        reason = refusal({f"GATEWAY_{name}": path})
+        assert reason == f"GATEWAY_{name}: a file is expected, not a folder or nothing"
 
 
 @pytest.mark.parametrize("name", ["CA", "AUTHORITIES"])

@@ -4,14 +4,14 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded, StoreUnavailable
 from gateway.storage.database import WAIT_SECONDS, Database, Transaction, open_database
 from gateway.storage.sqlite_driver import SqliteConnection
 from gateway.storage.statements import HotStatement
@@ -182,6 +182,31 @@ async def test_a_caller_waits_for_a_connection_no_longer_than_for_the_store(data
             with pytest.raises(Overloaded) as refused:
                 await count(database)
     assert refused.value.code == "overloaded"
+
+
+async def test_threat_35_a_writer_waits_for_its_turn_and_a_locked_store_together_no_longer_than_for_one(
+    database: Database,
+) -> None:
+    async def write() -> None:
+        async with database.write() as transaction:
+            await note(transaction)
+
+    async def write_hot() -> None:
+        async with database.transaction(shared_lock=1):
+            pass
+
+    async def measure(writing: Callable[[], Awaitable[None]], after: float) -> float:
+        await asyncio.sleep(after)
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            await writing()
+        return time.monotonic() - begun
+
+    with closing(sqlite3.connect(str(database.engine.url.database), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waits = await asyncio.gather(measure(write, 0), measure(write_hot, 2), measure(write, 4))
+    assert max(waits) < WAIT_SECONDS + 2
+    await write()
 
 
 def _size(journal: Path) -> int:

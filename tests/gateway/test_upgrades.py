@@ -1,20 +1,27 @@
 """Upgrades while the former version serves on: migrations only add, indexes are built beside writers, old programs know."""
 
 import ast
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
+from gateway.audit.verify import verify_audit
+from gateway.clock import Period
 from gateway.errors.operators import SchemaOld, StateWrong
+from gateway.inspection.erasure import erase_entries
+from gateway.inspection.store import find_affected, search
 from gateway.schema import MIGRATIONS, NEWEST, OLDEST_PROGRAM, fill_columns, migrate, require_current
 from gateway.storage.database import Database
+from tests.attacks.evidence import trust_of
 from tests.gateway.test_schema import config
 from tests.kit.scene import Portal, Scene
-from tests.kit.stores import opened
+from tests.kit.stores import Server, opened
 
 FIRST = "0025"
 """The first revision for which the rule holds; the ones before are of versions that were stopped for an upgrade."""
@@ -111,7 +118,10 @@ async def test_a_program_that_a_newer_schema_does_not_admit_says_what_to_start(
 async def test_a_program_on_an_older_schema_says_how_to_migrate(database_url: str) -> None:
     async with opened(database_url) as database:
         await set_schema(database, "0024", None)
-        with pytest.raises(SchemaOld, match="is at 0024: run `gateway migrate` first"):
+        with pytest.raises(
+            SchemaOld,
+            match=f"has the schema 0024, and this program needs {NEWEST}: run `gateway migrate` first",
+        ):
             await require_current(database)
 
 
@@ -171,6 +181,39 @@ async def test_a_migration_that_was_ended_early_is_finished_by_the_next_one(
         assert (await connection.execute(unfilled)).scalar_one() == before
 
 
+async def test_no_report_leaves_old_entries_out_before_a_migration_is_finished(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.receipt()
+    database = scene.gateway.deps.database
+    trust = await trust_of(scene)
+    await scene.gateway.sequencer.run()
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(config(sync), "0026"))
+        await connection.run_sync(
+            lambda sync: command.upgrade(config(sync), NEWEST)
+        )  # and then it was killed
+
+    def reports() -> list[Coroutine[None, None, object]]:
+        return [
+            find_affected(database, portal.client_id, Period()),
+            search(database, {"client_id": portal.client_id}, period=Period()),
+            verify_audit(database, trust=trust),
+        ]
+
+    if not database.embedded:
+        with capture_logs() as lines:
+            await require_current(database)
+        assert [line["event"] for line in lines] == ["schema_unfinished"]
+        for report in [*reports(), erase_entries(scene.gateway, months=12)]:
+            with pytest.raises(SchemaOld, match="`gateway migrate`, or run it again"):
+                await report
+    await migrate(database)
+    people, _, _ = await asyncio.gather(*reports())
+    assert isinstance(people, list)
+    assert len(people) == 1
+
+
 async def test_an_index_on_a_table_with_rows_is_built_beside_the_writers_on_postgresql(
     scene: Scene, portal: Portal
 ) -> None:
@@ -191,3 +234,57 @@ async def test_an_index_on_a_table_with_rows_is_built_beside_the_writers_on_post
         found = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes("audit_entries"))
     names = {index["name"] for index in found}
     assert {"ix_audit_entries_client_id_id", "ix_audit_entries_request_id"} <= names
+
+
+@pytest.mark.postgresql
+def test_two_migrations_that_build_indexes_at_once_both_end(postgresql_server: Server) -> None:
+    done = asyncio.run(_migrate_twice_at_once(postgresql_server.make_database()))
+    assert list(done) == [(NEWEST, NEWEST)] * 2
+
+
+async def _migrate_twice_at_once(url: str) -> Sequence[tuple[str | None, str | None]]:
+    async with opened(url) as one, opened(url) as other:
+        async with one.write() as connection:
+            await connection.execute(sa.text("DROP INDEX ix_audit_entries_request_id"))
+        async with other.write() as writer, other.read() as connection:
+            # The first migration waits for the end of this writer.
+            await writer.execute(sa.text("LOCK TABLE audit_entries IN ROW EXCLUSIVE MODE"))
+            first = asyncio.create_task(migrate(one))
+            await _until_seen(connection, "CREATE INDEX CONCURRENTLY")
+            second = asyncio.create_task(migrate(other))
+            await _until_seen(connection, "SELECT pg_%advisory_lock(")
+        return await asyncio.gather(first, second)
+
+
+@pytest.mark.postgresql
+def test_writers_go_on_while_a_migration_waits_for_a_long_reader(postgresql_server: Server) -> None:
+    done = asyncio.run(_migrate_beside_a_reader(postgresql_server.make_database()))
+    assert done == ("0027", NEWEST)
+
+
+async def _migrate_beside_a_reader(url: str) -> tuple[str | None, str | None]:
+    table = sa.text("LOCK TABLE verifications IN ROW EXCLUSIVE MODE")
+    async with opened(url) as database, opened(url) as other:
+        async with database.write() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(config(sync), "0027"))
+        async with other.walk() as reader, other.read() as connection:
+            await reader.execute(
+                sa.text("SELECT 1 FROM verifications")
+            )  # as a backup does, for as long as it runs
+            migration = asyncio.create_task(migrate(database))
+            await _until_seen(connection, "ALTER TABLE verifications")
+            async with asyncio.timeout(5), other.write() as writer:
+                await writer.execute(table)
+        return await migration
+
+
+async def _until_seen(connection: AsyncConnection, statement: str) -> None:
+    """Wait until the last statement of another connection begins so."""
+    seen = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE :begin AND pid <> pg_backend_pid()"
+    )
+    for _ in range(1_000):
+        if (await connection.execute(seen, {"begin": f"{statement}%"})).scalar_one() > 0:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"nobody has said {statement}")

@@ -5,8 +5,8 @@ from typing import Any
 
 from openapi_schema_validator import OAS31Validator
 
-from gateway.accounts.grants import make_grant
-from gateway.applications.model import Bundle
+from gateway.accounts.model import make_grant
+from gateway.applications.document import Bundle
 from gateway.applications.statement import Contact, Rate, Statement
 from gateway.applications.use_cases import make_application
 from gateway.identifiers import Profile

@@ -11,13 +11,12 @@ import sqlalchemy as sa
 
 from gateway.audit.checkpoints import Checkpoint, Signers, parse_checkpoint
 from gateway.audit.log import WAITING, AuditLog
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry, Kind
-from gateway.audit.report import AuditReport
+from gateway.audit.model import AuditEntry, EntryMacs, Kind
 from gateway.audit.sequencer import Sequencer
+from gateway.audit.state_check import AuditReport
+from gateway.audit.state_store import begin_evidence
 from gateway.audit.tree import ProofInvalid, node_hash
 from gateway.audit.tree_store import find_last_checkpoint
-from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import Known, Trust, read_trust, verify_audit
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
@@ -112,7 +111,6 @@ class SignedLog:
         return parse_checkpoint(found.note)
 
     async def verify(self, *known: Known) -> AuditReport:
-        """Verify the log with its keys."""
         return await verify_audit(self.database, trust=await self.trust(), known=known)
 
     async def trust(self) -> Trust:
@@ -147,6 +145,11 @@ class SignedLog:
                 await self.sequencer.run()
             stop.set()
         return len(passes)
+
+    async def change_row(self, statement: str) -> None:
+        """Change one row with SQL, as somebody with the store's file or password can."""
+        async with self.database.write() as connection:
+            assert (await connection.exec_driver_sql(statement)).rowcount == 1
 
     async def signers(self) -> Signers:
         async with self.database.read() as connection:

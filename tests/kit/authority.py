@@ -38,33 +38,15 @@ class Authority:
 
     def serving(self, *names: str, days: tuple[float, float] = (-1, 90)) -> ssl.SSLContext:
         """Return a server's TLS context: a certificate for these names, valid for this range of days from now."""
-        key = _new_key()
-        certificate = self._sign(_name(names[0]), key, days=days, names=names)
         file = self.folder / "server.pem"
-        file.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        file.write_text("".join(self._make_pair(names[0], days=days, names=names)), encoding="ascii")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context
 
     def client(self, *, days: tuple[float, float] = (-1, 90)) -> tuple[str, str]:
         """Return a client certificate and its key, in PEM."""
-        key = _new_key()
-        certificate = self._sign(_name("gateway.test"), key, days=days)
-        return (
-            certificate.public_bytes(serialization.Encoding.PEM).decode(),
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ).decode(),
-        )
+        return self._make_pair("gateway.test", days=days)
 
     def asking(self, *names: str) -> ssl.SSLContext:
         """Return a server's TLS context that asks its callers for a certificate of this authority."""
@@ -72,6 +54,17 @@ class Authority:
         context.load_verify_locations(cadata=self.pem())
         context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def _make_pair(
+        self, subject: str, *, days: tuple[float, float], names: tuple[str, ...] = ()
+    ) -> tuple[str, str]:
+        key = _new_key()
+        certificate = self._sign(_name(subject), key, days=days, names=names)
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return (
+            certificate.public_bytes(serialization.Encoding.PEM).decode(),
+            key.private_bytes(serialization.Encoding.PEM, *form).decode(),
+        )
 
     def _sign(
         self,

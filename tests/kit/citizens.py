@@ -3,8 +3,7 @@
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,8 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from mock_c06.app import MockRegistry, build_login
+from tests.kit.audit import entry
 from tests.kit.clocks import HandClock
-from tests.kit.scene import LOGIN_CLIENT, LOGIN_ISSUER, Scene, open_scene, settings_for
+from tests.kit.scene import LOGIN_CLIENT, LOGIN_ISSUER, Scene
 
 _BACK = "http://127.0.0.1:49152/dang-nhap/xong"
 _VERIFIER = "v" * 43
@@ -48,6 +48,14 @@ async def sign_in(mock: MockRegistry, person: str = "nguyen-van-an") -> str:
             "code_verifier": _VERIFIER,
         }
         return str((await login.post("/token", data=form)).json()["id_token"])
+
+
+async def make_many(scene: Scene, number: int) -> None:
+    """Record so many further entries of the organisation that asked last, about the same citizen."""
+    last = [row for row in await scene.audit() if row["kind"] == "answered"][-1]
+    about = {name: last[name] for name in ("organisation", "citizen")}
+    likes = [entry(**about, at=scene.clock.now(), dossier=f"HN-{each}") for each in range(number)]
+    await scene.gateway.deps.audit.record(*likes)
 
 
 class OwnIssuer:
@@ -86,13 +94,3 @@ class OwnIssuer:
         kept = {name: value for name, value in members.items() if value is not None}
         head = {"alg": "ES256", "typ": "JWT", "kid": "k1"} | (header or {})
         return jwt.encode(head, kept, key or self.key, [head["alg"]])
-
-
-@asynccontextmanager
-async def open_scene_at(
-    issuer: OwnIssuer, database_url: str, mock: MockRegistry, clock: HandClock, **sandbox: Any
-) -> AsyncIterator[Scene]:
-    """Open a scene whose login is an issuer of the test."""
-    settings = settings_for(database_url, mock, sandbox=sandbox)
-    async with open_scene(settings, mock, clock, login=issuer.transport) as scene:
-        yield scene

@@ -22,7 +22,8 @@ from gateway.edge.logs import UVICORN_LOG
 from gateway.storage.outages import STORE_LOG
 
 OURS = [name for name in os.environ if name.startswith("GATEWAY_")]  # noqa: TID251 - a child's environment
-BARE = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}  # noqa: TID251 - a child's environment
+# xdist sets COLUMNS, which wins over a terminal's width.
+BARE = {name: value for name, value in os.environ.items() if name not in (*OURS, "COLUMNS")}  # noqa: TID251 - a child's environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,13 @@ class Done:
         assert self.err.count("\n") == 1
         assert "Traceback" not in self.err
         return self.err.removeprefix("error: ").strip()
+
+    def wrong_usage(self) -> str:
+        """Return the last line, which says what was wrong with the command's options."""
+        assert self.code == 2, self
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        return self.err.strip().splitlines()[-1]
 
 
 @cache

@@ -19,7 +19,6 @@ class Echo:
         self.correlation_ids: list[str | None] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 200 to every request."""
         self.correlation_ids.append(scope["state"]["correlation_id"])
         message = await receive()
         self.bodies.append(message["body"])

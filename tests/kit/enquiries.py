@@ -37,25 +37,13 @@ class VerifiedEnquiry:
 
     async def fill(self, *fields: str, **members: Any) -> httpx.Response:
         """Ask for fields with the receipt."""
-        body = prefill_request(self.members["receipt"], fields, **self._repeated()) | members
-        return await self.portal.call("POST", "/prefills", body)
-
-    async def fill_by_id(self, *fields: str) -> httpx.Response:
-        """Ask for fields with the verification's id."""
-        body = self._repeated() | {
-            "verification": self.members["id"],
-            "fields": list(fields),
-            "initiated_by": {"kind": "citizen"},
-        }
+        repeated = {name: self.members[name] for name in ("procedure", "dossier", "subject_role")}
+        body = prefill_request(self.members["receipt"], fields, **repeated) | members
         return await self.portal.call("POST", "/prefills", body)
 
     async def state(self) -> str:
-        """Return the verification's state."""
         answer = await self.portal.call("GET", f"/verifications/{self.members['id']}")
         return str(answer.json()["state"])
-
-    def _repeated(self) -> dict[str, Any]:
-        return {name: self.members[name] for name in ("procedure", "dossier", "subject_role")}
 
 
 async def verified(
@@ -77,7 +65,6 @@ async def asked_operations(scene: Scene) -> list[str]:
 
 
 def person(number: str, name: str, born: str) -> dict[str, str]:
-    """Return a claim about a person."""
     return AN | {"citizen_id": number, "full_name": name, "birth_date": born}
 
 
@@ -87,7 +74,6 @@ def reasons(answer: httpx.Response) -> dict[str, str]:
 
 
 def values(answer: httpx.Response) -> dict[str, Any]:
-    """Return the filled fields' values."""
     fields = answer.json()["fields"]
     return {name: field["value"] for name, field in fields.items() if field["state"] == "filled"}
 
@@ -106,21 +92,14 @@ async def post(
 
 
 async def verify(portal: Portal, *, key: str = KEY, **members: Any) -> httpx.Response:
-    """Verify An with a key."""
     return await post(portal, "/verifications", enquiry(**members), key=key)
 
 
 async def prefill(
     portal: Portal, receipt: str, *fields: str, key: str = KEY, **members: Any
 ) -> httpx.Response:
-    """Fill a form with a key."""
     body = prefill_request(receipt, fields or ["full_name"], **members)
     return await post(portal, "/prefills", body, key=key)
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    """Return a problem's status and code."""
-    return answer.status_code, answer.json()["code"]
 
 
 async def rows(scene: Scene) -> list[dict[str, Any]]:

@@ -89,11 +89,6 @@ async def ask_by_assertion(portal: Portal, assertion: str, **form: str) -> httpx
     return await portal.http.post(f"{portal.issuer}/oauth2/token", data=members | form)
 
 
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and code of a problem."""
-    return answer.status_code, answer.json()["code"]
-
-
 def refusal(answer: httpx.Response) -> tuple[int, str]:
     """Return status and error of an OAuth refusal."""
     return answer.status_code, answer.json()["error"]

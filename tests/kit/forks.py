@@ -41,7 +41,6 @@ class Copy:
 
     @property
     def pid(self) -> int:
-        """Return the id of the process."""
         assert self.process.pid is not None
         return self.process.pid
 
@@ -58,16 +57,13 @@ class Copy:
         return code
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
 

@@ -27,8 +27,6 @@ WORKERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A running group and its folder."""
-
     place: Place
     running: Running
     mock: Served
@@ -39,13 +37,10 @@ class Group:
 
     def make_portal(self, *, key: ECKey | None = None) -> Portal:
         """Make a sandbox account, with a key or a secret, and its caller."""
-        arguments = ["accounts", "create", "dvctt", "--organisation", AGENCY, "--profile", "sandbox"]
-        arguments += ["--all-procedures", "--all-fields"]
+        public = self.place.folder / "key.jwk.json"
         if key is not None:
-            public = self.place.folder / "key.jwk.json"
             public.write_text(json.dumps(key.as_dict(private=False)), encoding="utf-8")
-            arguments += ["--public-key", str(public)]
-        made = self.command(*arguments)
+        made = self.place.make_account(*(["--public-key", str(public)] if key is not None else ()))
         return Portal(
             http=httpx.AsyncClient(),  # each burst passes its own client
             clock=HandClock(),
@@ -83,13 +78,6 @@ def make_place(mock: Served, server: Server, folder: Path, **settings: str) -> P
     place = place_beside(mock, folder, **store, **settings)
     place.run("organisations", "add", AGENCY, "UBND TP Hà Nội")
     return place
-
-
-def make_account(place: Place) -> dict[str, str]:
-    """Make a sandbox account with a secret."""
-    arguments = ["accounts", "create", "dvctt", "--organisation", AGENCY, "--profile", "sandbox"]
-    made: dict[str, str] = place.run(*arguments, "--all-procedures", "--all-fields")
-    return made
 
 
 def ask_all(portal: Portal, calls: Callable[[], Sequence[Awaitable[httpx.Response]]]) -> list[httpx.Response]:
@@ -142,7 +130,6 @@ def find_children(parent: int, *, named: str = "", helpers: bool = False) -> set
 
 
 def kill_whole(running: Running) -> None:
-    """Kill a gateway and its workers at once."""
     for process in [running.process.pid, *find_children(running.process.pid)]:
         os.kill(process, signal.SIGKILL)
     running.process.wait(10)

@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway.identifiers import Profile
 from gateway.keys.model import Key, Purpose
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, rotate_keys
+from gateway.profiles.places import refresh
 from tests.kit.scene import Portal, Scene
 
 A_MOMENT = 1.0

@@ -8,10 +8,10 @@ import httpx
 
 from gateway.clock import SystemClock
 from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation
-from gateway.registry.client import open_registry
+from gateway.procedures.model import Operation
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Adapter, Connection, Dialect
-from gateway.registry.model import Claim, Question, Registry
+from gateway.registry.model import Claim, Question
 from mock_c06.people.model import Persona
 from mock_c06.people.personas import load_personas
 from mock_c06.testing.scene import C06
@@ -79,15 +79,13 @@ class Reach:
 
     def registry(
         self, dialect: Dialect, account: str | None = None, *, environment: str = "test", **members: object
-    ) -> Registry:
-        """Open a registry of the mock."""
+    ) -> RegistryClient:
         self.seen.append(Watching(self.c06.transport()))
         made = self.connection(account or ACCOUNTS[dialect], dialect, environment)
         changed = replace(made, **members)  # type: ignore[arg-type]  # a test passes any members
         return open_registry(changed, transport=self.seen[-1], clock=CLOCK)
 
     def connection(self, name: str, dialect: Dialect, environment: str = "test") -> Connection:
-        """Make the connection of an account."""
         return connection_of(self.c06.account(name).members, dialect, self.c06.url(environment))
 
     def question(self, operation: Operation, claim: Claim, *, within: float = 5) -> Question:

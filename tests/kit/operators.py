@@ -1,4 +1,4 @@
-"""The operators of a gateway in this process: enrolled by the use cases, signed in over HTTP; two of them
+"""The operators of a gateway in this process: enrolled by the use cases, signed in over HTTP or by a browser; two of them
 decide about changes.
 
 Their passwords are hashed with a low cost. The hash contains its cost, so the application verifies these
@@ -6,22 +6,25 @@ cheaply too; a name of no operator takes the full cost.
 """
 
 import base64
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
+from lxml import html
 
 from gateway.audit.model import LOCAL
 from gateway.identifiers import Profile
+from gateway.operators.credentials import STEP_S, Cost, Passwords, code_at, parse_new_password, step_of
 from gateway.operators.model import Operator, Role, operator_entry, parse_name
-from gateway.operators.passwords import Cost, Passwords, parse_new_password
 from gateway.operators.sessions import identify
-from gateway.operators.totp import STEP_S, code_at, step_of
-from gateway.operators.use_cases import admit_operator, create_operator, disable_operator, enrol, has_official
+from gateway.operators.use_cases import admit_operator, create_operator, disable_operator, enrol
 from gateway.profiles.model import Gateway
+from tests.kit.answers_seen import SEEN
 from tests.kit.clocks import HandClock
-from tests.kit.scene import Scene
+from tests.kit.scene import BASE, Scene, revision_of
 
 PASSWORD = "ba con voi di choi"
 CHEAP = Cost(memory_kib=64, passes=1, lanes=1)
@@ -39,7 +42,6 @@ class Person:
     token: str = field(default="", repr=False)
 
     def code(self) -> str:
-        """Return the authenticator's current code."""
         return code_at(self.secret, step_of(self.clock.now()))
 
     def next_code(self) -> str:
@@ -118,16 +120,8 @@ class Desk:
     def revision(self, profile: Profile, **members: Any) -> dict[str, Any]:
         """Return a revision that works at the mock, unless given otherwise; None leaves a member out."""
         name, port = ACCOUNTS[profile]
-        account = self.scene.mock.register.find(name)
-        assert account is not None
-        whole = {
-            "registry_url": f"http://127.0.0.1:{port}",
-            "c06_user": account.user,
-            "c06_secret": account.secret,
-            "agency": account.agency,
-            "officer": "dvctt.dichvu",
-            "deadline_ms": 4000,
-        } | members
+        account = asdict(self.scene.mock.register.get(name))
+        whole = revision_of(account, f"http://127.0.0.1:{port}", deadline_ms=4000) | members
         return {member: value for member, value in whole.items() if value is not None}
 
     async def try_to_propose(self, profile: Profile, **members: Any) -> httpx.Response:
@@ -148,7 +142,6 @@ class Desk:
         return self.done(await self.proposer.call("POST", "/changes", body), 201)
 
     async def act(self, who: Person, change: dict[str, Any], act: str, body: Any = None) -> httpx.Response:
-        """Call one action of a change."""
         return await who.call("POST", f"/changes/{change['id']}/{act}", body)
 
     async def preflight(self, change: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +171,6 @@ class Desk:
         return self.done(await self.act(self.approver, change, "activate"))
 
     async def look(self, change: dict[str, Any]) -> dict[str, Any]:
-        """Return the current state of a change."""
         return self.done(await self.proposer.call("GET", f"/changes/{change['id']}"))
 
     def done(self, answer: httpx.Response, status: int = 200) -> dict[str, Any]:
@@ -197,11 +189,6 @@ async def open_desk(scene: Scene) -> Desk:
     )
 
 
-def outcome(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and code of a problem."""
-    return answer.status_code, answer.json().get("code", "")
-
-
 @dataclass(frozen=True)
 class Office:
     """Lan, an admin, who made Minh, a proposer, and Hoa, an approver, as the contract allows."""
@@ -213,7 +200,6 @@ class Office:
 
     @property
     def desk(self) -> Desk:
-        """Return the desk of Minh and Hoa."""
         return Desk(scene=self.scene, proposer=self.minh, approver=self.hoa)
 
     async def create(self, name: str, role: Role) -> str:
@@ -221,7 +207,6 @@ class Office:
         return await invited_by(self.scene, self.lan, name, role)
 
     async def disable(self, person: Person) -> None:
-        """Let Lan disable an operator."""
         name = parse_name(person.name)
         await disable_operator(self.scene.gateway, name, by=await operator_behind(self.scene, self.lan))
 
@@ -234,12 +219,9 @@ class Office:
         desk = Desk(scene=self.scene, proposer=proposer or self.minh, approver=approver or self.hoa)
         return await desk.carry_out(await desk.ask(body))
 
-    async def admit(
-        self, name: str, role: Role, *, proposer: Person | None = None, approver: Person | None = None
-    ) -> Person:
+    async def admit(self, name: str, role: Role, **people: Person) -> Person:
         """Admit an operator by a change, of Minh and Hoa unless given otherwise, and sign them in."""
-        body = {"kind": "operator", "name": name, "role": role.value}
-        done = await self.carry_out(body, proposer, approver)
+        done = await self.carry_out({"kind": "operator", "name": name, "role": role.value}, **people)
         return await take_up(self.scene, name, done["shown_once"]["one_time_code"])
 
     async def give_role(self, name: str, role: Role, **people: Person) -> None:
@@ -247,7 +229,6 @@ class Office:
         await self.carry_out({"kind": "operator", "name": name, "role": role.value}, **people)
 
     async def operator(self, person: Person) -> Operator:
-        """Return the operator of a person's session."""
         return await operator_behind(self.scene, person)
 
 
@@ -269,5 +250,40 @@ async def invited_by(scene: Scene, admin: Person, name: str, role: Role) -> str:
         parse_name(name),
         role,
         by=await operator_behind(scene, admin),
-        official_present=await has_official(scene.gateway),
     )
+
+
+ACCEPT = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+@dataclass
+class Browser:
+    """A browser without JavaScript at the gateway's pages: keeps cookies, follows redirects, fills the sign-in."""
+
+    http: httpx.AsyncClient
+
+    async def open(self, path: str) -> httpx.Response:
+        return await self.http.get(path)
+
+    async def sign_in(self, person: Person, **fields: str) -> httpx.Response:
+        """Fill the form of `/console/login` with the right values, unless given otherwise."""
+        page = await self.http.get("/console/login")
+        return await self.send(
+            page, {"name": person.name, "password": PASSWORD, "totp": person.next_code()} | fields
+        )
+
+    async def send(self, page: httpx.Response, fields: Mapping[str, str]) -> httpx.Response:
+        """Send the only form of a page with these fields."""
+        form = html.fromstring(page.content).forms[0]
+        values = {name: str(value or "") for name, value in form.form_values()} | dict(fields)
+        return await self.http.post(form.get("action", ""), data=values)
+
+
+@asynccontextmanager
+async def open_browser(scene: Scene, *, base: str = BASE) -> AsyncIterator[Browser]:
+    members: dict[str, Any] = {"event_hooks": {"response": [SEEN.note]}}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(scene.app), base_url=base, follow_redirects=True, headers={"Accept": ACCEPT},
+        **members,
+    ) as http:  # fmt: skip
+        yield Browser(http=http)

@@ -11,8 +11,7 @@ from joserfc.jwk import ECKey
 from lxml import html
 from starlette.types import ASGIApp
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.model import AccountState
+from gateway.accounts.model import AccountState, make_grant
 from gateway.accounts.use_cases import change_state
 from gateway.identifiers import Profile
 from mock_c06.app import build_login
@@ -117,7 +116,6 @@ class Visit:
         return " ".join(self.page.text_content().split())
 
     async def open(self, path: str) -> "Visit":
-        """Open a page."""
         return self._take(await self.http.get(httpx.URL(PORTAL).join(path)))
 
     async def send(
@@ -192,7 +190,6 @@ def _filling(control: Any) -> str:
 
 @asynccontextmanager
 async def open_visit(portal: RunningPortal) -> AsyncIterator[Visit]:
-    """Return a fresh visitor of a portal."""
     mounts = {
         PORTAL: httpx.ASGITransport(portal.app, client=("127.0.0.1", 50_000)),
         ISSUER: httpx.ASGITransport(portal.login),

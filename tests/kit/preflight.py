@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from gateway.errors.registry import Overloaded, RegistryError
+from gateway.errors.requests import Overloaded, RegistryError
 from gateway.identifiers import Profile
-from gateway.preflight.network import OtherProfile
+from gateway.preflight.candidate import OtherProfile
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.preflight.report import Preflight, PreflightCheck
 from gateway.preflight.run import run_preflight
@@ -18,7 +18,7 @@ from gateway.registry.client import Transport
 from gateway.registry.connection import Connection, Dialect
 from gateway.registry.model import Question
 from mock_c06.app import MockRegistry, build_mock
-from mock_c06.journal.journal import Entry
+from mock_c06.journal import Entry
 from mock_c06.settings import Settings
 from tests.kit.mock_registry import ACCOUNTS, AN, CLOCK, Watching, claim_of, connection_of
 

@@ -50,11 +50,11 @@ class Served:
     token: str
 
 
-def run_mock(*arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[bytes]":
+def run_mock(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
     """Run a command to its end."""
     return subprocess.run(
         [*MOCK_COMMAND, *arguments],
-        input=stdin.encode(),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         env=MOCK_BARE | environment,
         timeout=30,
@@ -191,12 +191,12 @@ class Place:
             yield Running(process=process, address=lines[0].removeprefix("gateway: "), lines=lines)
 
     def log(self) -> str:
-        """Return what the gateway logged so far."""
         return (self.folder / "gateway.log").read_text(encoding="utf-8")
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the logged events of one name, of every worker."""
-        lines = [json.loads(line) for line in self.log().splitlines()]
+        whole, _, _ = self.log().rpartition("\n")  # a worker may be writing the last line
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["event"] == name]
 
     def make_account(self, *more: str) -> dict[str, str]:
@@ -233,13 +233,11 @@ def make_store(place: Place) -> None:
 
 
 def find_account(mock: Served, name: str) -> dict[str, str]:
-    """Return one of the mock's ready-made accounts."""
     answer = httpx.get(f"{mock.control}/accounts", headers=control_headers(mock))
     return next(account for account in answer.json() if account["name"] == name)
 
 
 def control_headers(mock: Served) -> dict[str, str]:
-    """Return the headers that the control face needs."""
     return {"Authorization": f"Bearer {mock.token}"}
 
 
@@ -270,7 +268,6 @@ PATIENCE_S = 60
 
 
 def store_of(place: Place) -> str:
-    """Return the address of a place's store."""
     return place.settings.get("GATEWAY_DATABASE_URL", f"sqlite:///{place.folder}/var/gateway.db")
 
 
@@ -301,7 +298,6 @@ def read_journal(mock: Served) -> dict[str, Mapping[str, Any]]:
 
 
 def plan_fault(mock: Served, kind: str, **members: Any) -> None:
-    """Plan a fault of the registry."""
     answer = httpx.post(
         f"{mock.control}/runs/default/faults", json={"kind": kind, **members}, headers=control_headers(mock)
     )
@@ -309,7 +305,6 @@ def plan_fault(mock: Served, kind: str, **members: Any) -> None:
 
 
 def clear_faults(mock: Served) -> None:
-    """Remove all faults of the registry."""
     httpx.delete(f"{mock.control}/runs/default/faults", headers=control_headers(mock))
 
 

@@ -11,10 +11,10 @@ from datetime import date
 import httpx
 
 from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation
-from gateway.registry.client import open_registry
+from gateway.procedures.model import Operation
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Adapter, Connection, Dialect
-from gateway.registry.model import Claim, Question, Registry
+from gateway.registry.model import Claim, Question
 from tests.kit.clocks import StillClock
 
 NUMBER = "001090000123"
@@ -60,6 +60,7 @@ def question(
     revision: int = 0,
     within: float = 2.0,
     officer: str = "can.bo.01",
+    account: str = "acc_one",
     clock: StillClock = CLOCK,
 ) -> Question:
     return Question(
@@ -72,6 +73,7 @@ def question(
         officer=officer,
         claim=claim,
         deadline=clock.monotonic() + within,
+        account=account,
     )
 
 
@@ -131,13 +133,13 @@ def answering(response: httpx.Response | bytes | str) -> Double:
     return Double(lambda _request: httpx.Response(200, content=content))
 
 
-def registry_of(double: Double, dialect: Dialect = Dialect.SOAP, **members: object) -> Registry:
+def registry_of(double: Double, dialect: Dialect = Dialect.SOAP, **members: object) -> RegistryClient:
     return open_registry(connection(dialect, **members), transport=httpx.MockTransport(double), clock=CLOCK)
 
 
-def token_answer(value: str = "token-1", expires_in: int = 3600) -> httpx.Response:
+def token_answer(value: str = "token-1") -> httpx.Response:
     return httpx.Response(
-        200, json={"access_token": value, "scope": "s", "token_type": "Bearer", "expires_in": expires_in}
+        200, json={"access_token": value, "scope": "s", "token_type": "Bearer", "expires_in": 3600}
     )
 
 

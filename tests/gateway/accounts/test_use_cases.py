@@ -1,17 +1,16 @@
 """Organisations, accounts, credentials and officers: what each act does, refuses and records in the audit."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.model import Account, AccountState
+from gateway.accounts.model import Account, AccountState, make_grant
 from gateway.accounts.use_cases import (
     SECRET_OVERLAP,
-    NewAccount,
     add_officers,
     add_organisation,
     change_rights,
@@ -37,17 +36,14 @@ def _sandbox(scene: Scene) -> Place:
     return scene.gateway.places[Profile.SANDBOX]
 
 
-def _new(profile: Profile = Profile.SANDBOX, **members: Any) -> NewAccount:
-    return NewAccount(
-        **{
-            "name": "a portal",
-            "organisation": AGENCY,
-            "profile": profile,
-            "scopes": frozenset({"verify"}),
-            "grants": make_grant(["*"], ["*"], ["*"]),
-            **members,
-        }
-    )
+def _new(**members: Any) -> dict[str, Any]:
+    return {
+        "name": "a portal",
+        "organisation": AGENCY,
+        "scopes": frozenset({"verify"}),
+        "grants": make_grant(["*"], ["*"], ["*"]),
+        **members,
+    }
 
 
 async def _account(scene: Scene, portal: Portal) -> Account:
@@ -69,7 +65,7 @@ async def _last_row(scene: Scene) -> dict[str, Any]:
 
 async def test_every_act_leaves_a_local_audit_row(scene: Scene) -> None:
     deps, place = scene.gateway.deps, _sandbox(scene)
-    made = await create_account(deps, place, _new())
+    made = await create_account(deps, place, **_new())
     account = await get_account(deps, made.client_id)
     await rotate_credential(deps, place, account)
     await add_officers(deps, place, account, ["can.bo.01"])
@@ -100,23 +96,24 @@ async def test_an_organisation_is_added_only_once(scene: Scene) -> None:
         await add_organisation(scene.gateway.deps, AGENCY, "another name")
 
 
+async def test_an_organisation_that_two_people_add_at_once_is_added_once_and_refused_once(
+    scene: Scene,
+) -> None:
+    add = partial(add_organisation, scene.gateway.deps, "000.00.02.H26", "UBND thành phố Huế")
+    one, other = await asyncio.gather(add(), add(), return_exceptions=True)
+    assert sorted((type(one).__name__, type(other).__name__)) == ["AlreadyExists", "Organisation"]
+
+
 async def test_an_account_of_an_unknown_organisation_is_refused(scene: Scene) -> None:
     with pytest.raises(Unknown, match="organisations add"):
-        await create_account(scene.gateway.deps, _sandbox(scene), _new(organisation="000.00.99.H99"))
+        await create_account(scene.gateway.deps, _sandbox(scene), **_new(organisation="000.00.99.H99"))
 
 
 async def test_an_official_account_without_a_public_key_is_refused(scene: Scene) -> None:
     place = scene.gateway.places[Profile.OFFICIAL]
 
     with pytest.raises(StateWrong, match="public-key"):
-        await create_account(scene.gateway.deps, place, _new(Profile.OFFICIAL))
-
-
-async def test_an_account_is_never_made_in_the_other_profile(scene: Scene) -> None:
-    key = ECKey.generate_key("P-256").as_dict(private=False)
-
-    with pytest.raises(StateWrong, match="official can't be made at sandbox"):
-        await create_account(scene.gateway.deps, _sandbox(scene), _new(Profile.OFFICIAL, public_keys=(key,)))
+        await create_account(scene.gateway.deps, place, **_new())
 
 
 async def test_a_sandbox_account_may_use_bearer_and_an_official_one_not(scene: Scene) -> None:

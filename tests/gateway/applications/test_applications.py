@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from joserfc.jwk import ECKey
 
 from gateway.accounts.use_cases import add_organisation
 from gateway.applications import store
-from gateway.applications.model import Bundle
-from gateway.applications.statement import Statement
+from gateway.applications.document import Bundle
+from gateway.applications.statement import Statement, read_statement
 from gateway.applications.use_cases import make_application
 from gateway.errors.operators import Unknown
 from gateway.preflight.report import BEFORE_LOGIN, LOGIN, QUESTIONS
@@ -218,3 +219,10 @@ async def test_of_several_organisations_one_must_be_named(scene: Scene) -> None:
     )
     assert made.missing == ()
     assert document(made)["agency"] == {"id": AGENCY, "name": "UBND thành phố Hà Nội"}
+
+
+def test_a_statement_over_64_kib_is_refused_and_not_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / "statement.toml"
+    file.write_text(f"# {'ộ' * 30_000}\nsecurity_level = 3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="64 KiB at most are expected"):
+        read_statement(file)

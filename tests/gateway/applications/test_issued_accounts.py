@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from gateway.app import open_gateway
 from gateway.applications import store
+from gateway.applications.document import Bundle
 from gateway.applications.issued import open_issued, read_issued_file, read_issuer_key, unseal_issued
-from gateway.applications.model import Application, Bundle, IssuedAccount
+from gateway.applications.store import Application
 from gateway.changes.model import Change
 from gateway.changes.propose import propose_revision
 from gateway.errors.operators import StateWrong
@@ -28,11 +29,12 @@ from gateway.profiles import store as profiles
 from gateway.profiles.key_rotation import rotate_master
 from gateway.profiles.model import Gateway
 from gateway.profiles.revisions import list_secrets
+from gateway.registry.connection import ConnectionMembers
 from gateway.settings import Settings
 from gateway.storage.database import Transaction
+from mock_c06.accounts.bundles import DeskSigner, Terms, seal_account
 from mock_c06.accounts.model import Environment
-from mock_c06.accounts.ready_made import make_account
-from mock_c06.accounts.sealing import ApplicationReference, DeskSigner, Terms, seal_account
+from mock_c06.accounts.register import make_account
 from tests.kit.applications import apply, faults, read_schema, rehearse
 from tests.kit.audit import entry
 from tests.kit.clocks import HandClock
@@ -91,16 +93,14 @@ async def elsewhere(tmp_path: Path, clock: HandClock) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def propose(scene: Scene, desk: Desk, opened: IssuedAccount) -> Change:
+async def propose(
+    scene: Scene, desk: Desk, opened: tuple[ConnectionMembers, str], *, issuer_key: str | None = None
+) -> Change:
     """Propose the opened account, as the proposer."""
     by = await operator_behind(scene, desk.proposer)
+    members, application = opened
     return await propose_revision(
-        scene.gateway,
-        by,
-        Profile.OFFICIAL,
-        opened.members,
-        application=opened.application,
-        issuer_key=opened.issuer_key,
+        scene.gateway, by, Profile.OFFICIAL, members, application=application, issuer_key=issuer_key
     )
 
 
@@ -117,14 +117,14 @@ async def know(gateway: Gateway, sha256: str) -> None:
 async def test_an_issued_account_is_opened_approved_and_put_into_service(
     scene: Scene, bundle: Bundle, issued: str, official: Portal, desk: Desk
 ) -> None:
-    opened = await open_issued(scene.gateway, issued)
-    change = await propose(scene, desk, opened)
+    members, application = await open_issued(scene.gateway, issued)
+    change = await propose(scene, desk, (members, application))
 
     made = scene.mock.register.get("dvctt-that")
-    assert (opened.application, opened.reference, made.status) == (bundle.sha256, "app-1", "granted")
-    assert list_secrets(opened.members) == {"c06_secret": made.secret}
+    assert (application, made.status) == (bundle.sha256, "granted")
+    assert list_secrets(members) == {"c06_secret": made.secret}
     shown = {line.member: line.after for line in change.diff}
-    assert (shown["application"], opened.members.agency) == (bundle.sha256, AGENCY)
+    assert (shown["application"], members.agency) == (bundle.sha256, AGENCY)
     assert shown["expires_on"] == "2099-11-24"
     assert shown["service_codes.khai-sinh"] == "G15-TP110"
     assert shown["contact"]
@@ -180,9 +180,10 @@ async def test_what_the_desk_signed_is_proposed_with_the_keys_thumbprint(
 ) -> None:
     jwk = (await scene.control.get("/desk/key")).json()
 
-    opened = await open_issued(scene.gateway, issued, issuer_key=read_issuer_key(jwk))
+    key = read_issuer_key(jwk)
+    opened = await open_issued(scene.gateway, issued, issuer_key=key)
 
-    change = await propose(scene, desk, opened)
+    change = await propose(scene, desk, opened, issuer_key=key.thumbprint())
     assert {line.member: line.after for line in change.diff}["issuer_key"] == jwk["kid"]
 
 
@@ -307,8 +308,8 @@ async def test_an_issued_file_opens_after_the_master_key_was_rotated(scene: Scen
     text = base64.urlsafe_b64encode(new).decode()
     settings = Settings.model_validate({"database_url": scene.settings.database_url, "master_key": text})
     async with open_gateway(settings, clock=scene.clock) as again:
-        opened = await open_issued(again, issued)
-    assert opened.members.c06_user == "dvctt-that"
+        members, _ = await open_issued(again, issued)
+    assert members.c06_user == "dvctt-that"
 
 
 async def test_an_asked_application_is_answered_and_issued_by_its_new_hash(
@@ -322,7 +323,7 @@ async def test_an_asked_application_is_answered_and_issued_by_its_new_hash(
     answered = (await scene.control.post(path, json=json.loads(second.text))).json()
     assert (answered["state"], answered["sha256"]) == ("received", second.sha256)
     issued = (await decide(scene, case["id"], "issue")).json()["issued"]
-    assert (await open_issued(scene.gateway, json.dumps(issued))).application == second.sha256
+    assert (await open_issued(scene.gateway, json.dumps(issued)))[1] == second.sha256
 
 
 def test_a_missing_or_too_large_file_is_named(tmp_path: Path) -> None:
@@ -342,22 +343,23 @@ KEYS, OTHERS = official_keys(), official_keys()
 TEXTS = st.text(min_size=1, max_size=60)
 
 
-def sealed(keys: PlaceKeys, *, contact: str = "C06", reference: str = "app-1") -> dict[str, Any]:
+def sealed(keys: PlaceKeys, *, contact: str = "C06") -> dict[str, Any]:
     public = keys.current(Purpose.ISSUANCE).opening_key().as_dict(private=False)
     terms = Terms(
         registry_url="http://127.0.0.1:8110",
-        officers=("can.bo.01",),
+        officers=["can.bo.01"],
         service_officer="dvctt.dichvu",
         expires_on=date(2099, 1, 1),
         contact=contact,
     )
-    answer = ApplicationReference(
+    return seal_account(
+        make_account("1", "sealed", Environment.OFFICIAL),
+        terms,
         application="a" * 64,
-        reference=reference,
+        reference="app-1",
         issued_at=NOW,
         sealing_key={name: str(value) for name, value in public.items()},
     )
-    return seal_account(make_account("1", "sealed", Environment.OFFICIAL), terms, answer)
 
 
 def with_header(issued: str, **members: str) -> str:

@@ -1,6 +1,7 @@
 """Copies of checkpoints outside the database: one a minute in a file and at a URL; they show a log that was rewritten."""
 
 import asyncio
+import fcntl
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -16,7 +17,8 @@ from structlog.testing import capture_logs
 from gateway.audit.checkpoints import Checkpoint, NoteInvalid, find_notes
 from gateway.audit.store import audit_checkpoints, audit_entries, audit_rows, audit_subtrees
 from gateway.errors.operators import AuditBroken
-from gateway.storage.checkpoint_copies import CheckpointCopies, copying_checkpoints, read_copies
+from gateway.storage.checkpoint_copies import LOCK_SECONDS, CheckpointCopies, copying_checkpoints, read_copies
+from tests.gateway.test_bounded_transport import INTERIM, flooding
 from tests.kit.audit import SignedLog, entry
 from tests.kit.stores import opened
 
@@ -133,6 +135,13 @@ async def test_a_file_that_cannot_be_written_raises_nothing(signed: SignedLog, t
     assert copies.counts == {("file", "failed"): 1}
 
 
+async def test_threat_35_a_copy_that_a_full_disk_stops_names_the_full_disk(signed: SignedLog) -> None:
+    copies = CheckpointCopies(Path("/dev/full"), None)
+    with capture_logs() as lines:
+        await copies.keep(await grow(signed), now=signed.clock.now())
+    assert [(line["target"], line["reason"]) for line in lines] == [("file", "No space left on device")]
+
+
 async def test_a_server_copies_its_last_checkpoint_when_it_ends(signed: SignedLog, file: Path) -> None:
     first = await grow(signed)
     copies = CheckpointCopies(file, None)
@@ -211,6 +220,40 @@ async def test_an_address_that_is_malformed_for_the_http_client_is_counted_as_a_
             await copies.ask_witness()
     assert copies.counts == {("url", "failed"): 2, ("witness", "failed"): 2}
     assert [line["target"] for line in lines] == ["url", "witness"]
+
+
+async def test_a_file_that_another_program_has_locked_is_left_after_a_second_and_tried_again(
+    signed: SignedLog, file: Path
+) -> None:
+    copies = CheckpointCopies(file)
+    first = await grow(signed)
+    await copies.keep(first, now=signed.clock.now())
+    made = await grow(signed)
+    with file.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        keeping = asyncio.create_task(copies.keep(made, now=signed.clock.now(), demanded=True))
+        ended, _ = await asyncio.wait({keeping}, timeout=LOCK_SECONDS + 5)
+    await keeping
+
+    assert ended
+    assert copies.counts == {("file", "kept"): 1, ("file", "failed"): 1}
+    await copies.keep(made, now=signed.clock.now(), demanded=True)
+    assert [each.size for each in read_copies(file)] == [first.size, made.size]
+
+
+async def test_threat_46_a_receiver_and_a_witness_that_never_end_are_left_before_the_limit_of_time(
+    signed: SignedLog,
+) -> None:
+    made = await grow(signed)
+    async with flooding(b"", INTERIM) as address:
+        copies = CheckpointCopies(None, address, witness=address)
+        with capture_logs() as lines:
+            await copies.keep(made, now=signed.clock.now())
+            await copies.ask_witness()
+
+    receiver, witness = lines
+    assert receiver["error"] == "ReadError"
+    assert witness["reason"].endswith("the witness does not answer (ReadError)")
 
 
 def test_a_file_without_a_checkpoint_is_refused_and_no_file_is_none_yet(file: Path) -> None:

@@ -16,8 +16,7 @@ from gateway.audit.log import WAITING, AuditLog, Change, HotChange, HotRecord
 from gateway.audit.store import audit_entries
 from gateway.audit.verify import verify_audit
 from gateway.deployment import deployment
-from gateway.errors.registry import Overloaded, StoreUnavailable
-from gateway.errors.requests import EnquiryBudgetSpent
+from gateway.errors.requests import EnquiryBudgetSpent, Overloaded, StoreUnavailable
 from gateway.storage.database import Database, Transaction
 from gateway.storage.driver import DriverTransaction
 from gateway.storage.statements import HotStatement

@@ -8,19 +8,19 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from gateway.audit.macs import AuditMark, EntryMacs, parse_mark
-from gateway.audit.report import AuditReport
+from gateway.audit.model import AuditMark, EntryMacs, parse_mark
+from gateway.audit.state_check import AuditReport
 from gateway.audit.store import audit_entries, audit_rows, audit_waiting, entry_values
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.errors.operators import AuditBroken
 from gateway.keys.model import Key, Purpose
 from gateway.keys.vault import make_key
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import (
     EVIDENCE_OVERLAP,
     EVIDENCE_OVERLAP_AFTER_A_LEAK,
     rotate_audit_key,
 )
+from gateway.profiles.places import refresh
 from tests.gateway.edge.test_metrics import Counted
 from tests.kit.audit import MACS, entry
 from tests.kit.scene import Scene

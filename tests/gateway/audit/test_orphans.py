@@ -10,12 +10,10 @@ import sqlalchemy as sa
 
 from gateway import deployment
 from gateway.audit.log import AuditLog
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry, Kind, leaf_hash, parse_entry
-from gateway.audit.orphans import PATIENCE, close_orphans
-from gateway.audit.store import audit_entries, audit_waiting
+from gateway.audit.model import AuditEntry, EntryMacs, Kind, find_entry, leaf_hash
+from gateway.audit.store import audit_entries, audit_waiting, stream_bodies
 from gateway.audit.verify import verify_audit
-from gateway.cleanup import clean_up
+from gateway.cleanup import PATIENCE, clean_up, close_orphans
 from gateway.keys.model import Purpose
 from gateway.keys.vault import make_key
 from gateway.storage.database import Database
@@ -41,7 +39,7 @@ async def close(database: Database, *, now: datetime = LATER) -> int:
 
 def test_an_entry_is_read_as_it_was_written() -> None:
     made = intended("GW-1", fields=("full_name", "gender"), legal_basis=("a",), dossier="HN-1")
-    assert parse_entry(made.canonical()) == made
+    assert find_entry(made.canonical()) == made
 
 
 async def test_what_has_no_answer_is_closed_as_unknown_once(database_url: str) -> None:
@@ -175,3 +173,22 @@ async def test_after_a_full_run_there_is_nothing_to_close(scene: Scene, portal: 
     scene.clock.advance(PATIENCE.total_seconds() + 1)
     await clean_up(scene.gateway.deps)
     assert len(await scene.audit()) == rows
+
+
+@pytest.mark.parametrize(
+    "value", ["'x'", '\'{"at":"2026-11-24","kind":"intended"}\'', "x'ff'", "CAST(x'ff' AS TEXT)"]
+)
+async def test_threat_38_a_question_that_is_no_entry_any_more_keeps_no_other_one_open(
+    database_url: str, value: str
+) -> None:
+    async with opened(database_url) as database:
+        if value.startswith(("x'", "CAST")) and not database.embedded:
+            return  # PostgreSQL has types, and checks the encoding
+        log = AuditLog(database, MACS)
+        await log.record(intended("GW-1"), intended("GW-2"))
+        change = f"UPDATE audit_entries SET body = {value} WHERE request_code = 'GW-1'"
+        async with database.write() as connection:
+            await connection.exec_driver_sql(change)
+        assert (await close(database), await close(database)) == (1, 0)
+        async with database.walk() as connection:
+            assert len([body async for body in stream_bodies(connection)]) == 3

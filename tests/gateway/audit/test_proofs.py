@@ -5,10 +5,12 @@ import json
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
-from gateway.audit.checkpoints import Checkpoint, Signers, key_line, parse_checkpoint
+from gateway.audit.checkpoints import Checkpoint, Signers, key_line, parse_checkpoint, prove_row
 from gateway.audit.store import audit_rows
 from gateway.audit.tree import Frontier, verify_inclusion
+from gateway.errors.operators import AuditBroken
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, LEAD, rotate_audit_key
 from mock_c06.app import MockRegistry
@@ -145,7 +147,10 @@ async def test_an_impossible_row_or_tree_is_invalid_by_name(scene: Scene, asked:
     await checkpoint(scene)
     answer = await portal.call("GET", f"{PROOFS}/{asked}")
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
-    assert answer.json()["errors"][0]["field"]
+    (error,) = answer.json()["errors"]
+    assert error["field"]
+    assert error["detail_vi"] != answer.json()["title_vi"]
+    assert "expected" not in error["detail_vi"]
 
 
 async def test_a_proof_is_refused_without_its_own_scope(scene: Scene) -> None:
@@ -166,3 +171,41 @@ async def test_nothing_that_is_open_has_more_than_hashes(scene: Scene, portal: P
     rows = json.dumps(await scene.audit())
     words = {word.strip('",:[]{}') for word in rows.split()}
     assert not [word for word in words if len(word) > 6 and any(word in text for text in texts)]
+
+
+CHANGED_TREES = {
+    "UPDATE audit_checkpoints SET size = 9": "the last checkpoint was changed: gateway audit verify names it",
+    "UPDATE audit_checkpoints SET size = 2": "the last checkpoint was changed: gateway audit verify names it",
+    "UPDATE audit_checkpoints SET note = 'x'": "the last checkpoint was changed: gateway audit verify names it",
+    "DELETE FROM audit_rows WHERE row = 4": "the stored tree differs from the signed one: gateway audit verify names the bad row",
+    "UPDATE audit_rows SET leaf = 'x' WHERE row = 4": "the stored tree differs from the signed one: gateway audit verify names the bad row",
+}
+
+
+@pytest.mark.parametrize("change", CHANGED_TREES)
+async def test_threat_38_no_proof_comes_from_a_changed_tree_and_the_log_says_why(
+    scene: Scene, change: str
+) -> None:
+    portal = await scene.portal(scopes=["audit.read", "verify"])
+    receipt = await portal.verify()
+    await fill_up(scene, 5)
+    assert (await checkpoint(scene)).size >= 5
+    former = "DELETE FROM audit_checkpoints WHERE size < (SELECT max(size) FROM audit_checkpoints)"
+    async with scene.gateway.deps.database.write() as connection:
+        await connection.execute(sa.text(former))  # there is one for each minute, and `change` is for one row
+        await connection.execute(sa.text(change))
+    with capture_logs() as logs:
+        answers = [
+            await portal.call("GET", f"{PROOFS}/inclusion?row=4"),
+            await portal.call("GET", f"{PROOFS}/consistency?from=1&to=5"),
+            await portal.call("GET", f"/receipts/{receipt.json()['id']}/proof"),
+            await portal.call("GET", "/audit/checkpoints/latest"),
+            *[await scene.http.get(f"{OPEN}/{name}") for name in ("checkpoint", "key", "tile/0/000.p/5")],
+        ]
+    found = {(each.status_code, each.json()["code"]) for each in answers if each.status_code != 200}
+    assert found <= {(503, "store_unavailable"), (422, "request_invalid")}
+    assert answers[0].status_code == 503
+    reasons = [each["reason"] for each in logs if each["event"] == "stored_row_refused"]
+    assert reasons == [CHANGED_TREES[change]]
+    with pytest.raises(AuditBroken, match=CHANGED_TREES[change]):
+        await prove_row(scene.gateway.deps.database, 4)

@@ -11,6 +11,7 @@ from typing import Self
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from structlog.testing import capture_logs
 
 from gateway.audit.checkpoints import NoteInvalid, Signers, key_line, parse_checkpoint
 from gateway.audit.log import AuditLog
@@ -21,7 +22,7 @@ from gateway.audit.tree import prove_inclusion as prove_included
 from gateway.audit.tree import verify_inclusion
 from gateway.audit.tree_store import subtree_reader
 from gateway.errors.operators import AuditBroken
-from gateway.storage.database import Database
+from gateway.storage.database import Database, find_store_file
 from tests.kit.audit import SignedLog, entry, verify_consistency
 from tests.kit.stores import opened
 
@@ -171,6 +172,23 @@ async def test_the_last_checkpoint_of_each_minute_is_kept(signed: SignedLog) -> 
             await connection.execute(sa.select(audit_checkpoints).order_by(audit_checkpoints.c.size))
         ).all()
     assert [(row.size, row.frontier is None) for row in found] == [(3, True), (4, False)]
+
+
+async def test_an_outage_is_one_line_of_the_sequencer_however_many_passes_it_takes(
+    signed: SignedLog, database_url: str
+) -> None:
+    if (store := find_store_file(database_url)) is None:
+        pytest.skip("the file of an embedded store is moved away")
+    away = store.with_name("away.db")
+    with capture_logs() as lines:
+        for _ in range(2):
+            store.rename(away)
+            assert [await signed.sequencer.try_run() for _ in range(3)] == [False] * 3
+            away.rename(store)
+            assert await signed.sequencer.try_run()
+    assert [line["event"] for line in lines if line["event"].startswith("audit_")] == [
+        "audit_pass_postponed"
+    ] * 2
 
 
 async def test_rows_that_somebody_inserted_are_never_signed(signed: SignedLog) -> None:

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from gateway.audit.checkpoints import Signers, parse_checkpoint, sign_checkpoint
 from gateway.audit.log import AuditLog
 from gateway.audit.model import leaf_hash
+from gateway.audit.state_check import find_ordinary
 from gateway.audit.store import (
+    INDEXED,
     audit_checkpoints,
     audit_entries,
     audit_rows,
@@ -190,8 +192,8 @@ DIFFERS = "it or a later row differs from the signed checkpoint at row"
         (set_checkpoint(6, note="nothing"), "row 6: its checkpoint is not signed by this gateway"),
         (set_checkpoint(6, size=5), "row 5: its checkpoint differs from the signed note"),
         (sign_row_9_with_another_key, "row 9: its checkpoint is not signed by this gateway"),
-        (insert_an_entry_that_does_not_wait, "row 10: missing, 1 entries have no row"),
-        (delete(audit_waiting, "entry", 10), "row 10: missing, 1 entries have no row"),
+        (insert_an_entry_that_does_not_wait, "row 10: missing, 1 entry has no row"),
+        (delete(audit_waiting, "entry", 10), "row 10: missing, 1 entry has no row"),
         (set_entry(10, body="{}"), "waiting entry 10: its content was changed"),
         (set_entry(10, kind="local"), "waiting entry 10: column kind differs from its content"),
         (delete(audit_entries, "id", 10), "waiting entry 10: its content is missing"),
@@ -337,6 +339,49 @@ async def test_an_inner_hash_that_was_changed_is_found_by_the_rows_below_it(sign
         await connection.execute(change)
     with pytest.raises(AuditBroken, match=r"^row 257: a stored hash of the tree over it was changed$"):
         await signed.verify()
+
+
+Row = tuple[Any, ...]
+
+
+def ordinary_page() -> tuple[list[Row], list[Row]]:
+    """Return the rows 8 to 10 and their entries 18 to 20, as `audit verify` reads them."""
+    made = [entry_values(number, entry(request_code=f"code_{number}"), MACS) for number in (18, 19, 20)]
+    names = ("id", "salt", "body", "leaf", "month", "mac", *INDEXED)
+    entries = [tuple(each[name] for name in names) for each in made]
+    rows = [(row, each["id"], each["leaf"], None, None, None) for row, each in enumerate(made, 8)]
+    return rows, entries
+
+
+def is_ordinary(rows: list[Row], entries: list[Row]) -> bool:
+    return find_ordinary(rows, {each[0]: each for each in entries}, after=7, macs=MACS) is not None
+
+
+def test_threat_38_rows_that_are_compared_at_once_are_ordinary_only_without_any_change() -> None:
+    """Every other row is checked by itself, as if nothing were compared at once."""
+    rows, entries = ordinary_page()
+    assert is_ordinary(rows, entries)
+    assert not is_ordinary(rows[1:], entries)
+    assert not is_ordinary(rows[::-1], entries)
+    for at in range(3):
+        for values in (rows, entries):
+            for column, value in enumerate(values[at]):
+                for other in (None, b"x", "x", 7, str(value), str(value)[:-1], values[at - 1][column]):
+                    changed = list(values)
+                    changed[at] = (*values[at][:column], other, *values[at][column + 1 :])
+                    both = (changed, entries) if values is rows else (rows, changed)
+                    assert is_ordinary(*both) is (other == value), (at, column, other)
+        assert not is_ordinary(rows, entries[:at] + entries[at + 1 :])
+
+
+def test_threat_38_rows_are_not_ordinary_if_other_hashes_were_computed_anew() -> None:
+    """Who has no key makes a leaf for another body, or another salt, and no MAC."""
+    rows, entries = ordinary_page()
+    for salt, body in ((entries[1][1], entries[0][2]), ("", entries[1][2])):
+        leaf = leaf_hash(salt=salt, body=body)
+        changed = (entries[1][0], salt, body, leaf, *entries[1][4:])
+        row = (*rows[1][:2], leaf, None, None, None)
+        assert not is_ordinary([rows[0], row], [entries[0], changed])
 
 
 async def test_rows_whose_ids_are_far_apart_are_checked_like_others(signed: SignedLog) -> None:

@@ -177,3 +177,27 @@ async def test_a_tree_that_is_no_former_one_has_no_proof(former: int, size: int)
 def test_a_frontier_with_another_number_of_hashes_is_refused() -> None:
     with pytest.raises(ValueError, match="3"):
         Frontier(3, [MANY[0]])
+
+
+def test_leaves_added_together_make_the_tree_of_leaves_added_one_by_one() -> None:
+    leaves = [leaf_hash(str(number).encode()) for number in range(600)]
+    for before in (0, 1, 5, 255, 256, 300):
+        for more in (0, 1, 2, 7, 128, 300):
+            together, one_by_one = tree_of(leaves[:before]), tree_of(leaves[: before + more])
+            together.extend(leaves[before : before + more])
+            assert together.size == one_by_one.size
+            assert together.hashes == one_by_one.hashes
+            assert together.completed == one_by_one.completed
+
+
+def test_subtrees_of_two_levels_are_completed_in_the_order_of_their_last_leaves() -> None:
+    size = 256 * 256 - 256
+    levels = (size >> level & 1 for level in range(16, -1, -1))
+    hashes = [leaf_hash(bytes([place])) for place, bit in enumerate(levels) if bit]
+    together, one_by_one = Frontier(size, hashes), Frontier(size, hashes)
+    leaves = [leaf_hash(str(number).encode()) for number in range(520)]
+    together.extend(leaves)
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    assert [level for level, _, _ in one_by_one.completed] == [1, 2, 1]
+    assert together.completed == one_by_one.completed

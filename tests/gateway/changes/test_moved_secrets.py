@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from gateway.changes.watch import check_watched
 from gateway.identifiers import Profile
 from tests.gateway.changes.test_watch import active, ask, fault
-from tests.kit.operators import Desk, outcome
-from tests.kit.scene import Portal, Scene
+from tests.kit.operators import Desk
+from tests.kit.scene import Portal, Scene, outcome
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 MOVE = (

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.changes.lifecycle import approve_change
+from gateway.errors.operators import PreflightFailed
 from gateway.identifiers import Profile
 from gateway.operators.model import Role, parse_name
 from gateway.operators.use_cases import disable_operator
-from tests.kit.operators import Desk, operator_behind, outcome, signed_in
-from tests.kit.scene import Portal, Scene
+from tests.kit.operators import Desk, operator_behind, signed_in
+from tests.kit.scene import Portal, Scene, outcome
 
 OFFICIAL = Profile.OFFICIAL
 
@@ -124,6 +126,18 @@ async def test_a_preflight_that_is_hours_old_allows_no_approval(desk: Desk, scen
     scene.clock.advance(2 * 3600)
     approver = await desk.approver.sign_in()
     assert outcome(await desk.act(approver, change, "approve", seen)) == (422, "preflight_failed")
+
+
+async def test_a_preflight_of_a_clock_that_was_ahead_allows_no_approval_once_it_is_set_right(
+    desk: Desk, scene: Scene
+) -> None:
+    approver = await operator_behind(scene, desk.approver)
+    change = await desk.propose(OFFICIAL)
+    await desk.preflight(change)
+    seen = (await desk.look(change))["diff_hash"]
+    scene.clock.advance(-360)
+    with pytest.raises(PreflightFailed):
+        await approve_change(scene.gateway, approver, change["id"], seen)
 
 
 async def test_a_preflight_that_withdraws_an_approval_leaves_no_approver_on_the_change(

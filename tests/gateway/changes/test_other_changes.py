@@ -14,9 +14,9 @@ from gateway.errors.requests import TokenInvalid
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
 from gateway.operators.use_cases import disable_operator
-from gateway.profiles.state import get_profile
-from tests.kit.operators import Desk, operator_behind, outcome, signed_in
-from tests.kit.scene import Portal, Scene
+from gateway.profiles.state import describe_profile
+from tests.kit.operators import Desk, operator_behind, signed_in
+from tests.kit.scene import Portal, Scene, outcome
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
@@ -77,6 +77,48 @@ async def test_account_reuse_on_official_needs_its_legal_basis(desk: Desk, scene
     assert done["state"] == "confirmed"
     policy = scene.gateway.places[OFFICIAL].policy
     assert (policy.reuse, policy.legal_basis) == ("account", "NĐ 69/2024 Đ19 k4, văn bản đồng ý số 1")
+
+
+WRONG_CHANGES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no legal basis": (
+        {"kind": "set_policy", "profile": "official", "policy": {"reuse": "account"}},
+        "policy.legal_basis",
+        "reuse across dossiers on official needs its legal basis",
+    ),
+    "a short legal basis": (
+        {"kind": "set_policy", "profile": "official", "policy": {"reuse": "account", "legal_basis": "x"}},
+        "policy.legal_basis",
+        "at least 3 characters",
+    ),
+    "no reason": (
+        {"kind": "set_policy", "profile": "sandbox", "policy": {"budgets": {"confirmed_hour": 7}}},
+        "policy.reason",
+        "a change of the budgets of answered enquiries needs a reason",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "field", "detail"), WRONG_CHANGES.values(), ids=WRONG_CHANGES.keys())
+async def test_a_wrong_member_of_a_change_has_a_problems_code_and_words_in_both_languages(
+    desk: Desk, change: dict[str, Any], field: str, detail: str
+) -> None:
+    (error,) = (await desk.proposer.call("POST", "/changes", change)).json()["errors"]
+
+    assert (error["field"], error["code"], error["detail"]) == (field, "request_invalid", detail)
+    assert error["detail_vi"] not in {"Lỗi hệ thống", "Yêu cầu không hợp lệ"}
+
+
+async def test_a_revision_with_a_wrong_or_missing_member_names_it_with_a_problems_code(desk: Desk) -> None:
+    for members, field in (
+        ({"registry_url": "http://8.8.8.8/"}, "revision.registry_url"),
+        ({"agency": None}, "revision.agency"),
+    ):
+        revision = desk.revision(SANDBOX) | members
+        body = {"kind": "activate_revision", "profile": "sandbox", "revision": revision}
+        (error,) = (await desk.proposer.call("POST", "/changes", body)).json()["errors"]
+
+        assert (error["field"], error["code"]) == (field, "request_invalid")
+        assert error["detail_vi"] not in {"Lỗi hệ thống", "Yêu cầu không hợp lệ"}
 
 
 async def test_a_policy_is_in_force_at_once_and_shown_in_me(desk: Desk, portal: Portal) -> None:
@@ -191,9 +233,9 @@ async def test_threat_42_the_last_admins_other_role_fails_its_preflight(desk: De
 async def test_a_command_also_shows_that_credentials_have_ended(desk: Desk, scene: Scene) -> None:
     await desk.switched(SANDBOX, expires_on=today(scene.clock).isoformat())
     async with open_gateway(scene.settings, clock=scene.clock) as command:
-        assert (await get_profile(command, SANDBOX)).status == "ready"
+        assert (await describe_profile(command, SANDBOX))["state"] == "ready"
         scene.clock.advance(2 * 86_400)
-        assert (await get_profile(command, SANDBOX)).status == "degraded"
+        assert (await describe_profile(command, SANDBOX))["state"] == "degraded"
 
 
 async def test_a_promotion_makes_a_new_account_at_official(desk: Desk, scene: Scene, portal: Portal) -> None:

@@ -2,8 +2,8 @@
 
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from tests.kit.operators import Desk, outcome, signed_in
-from tests.kit.scene import Scene
+from tests.kit.operators import Desk, signed_in
+from tests.kit.scene import Scene, outcome
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
@@ -47,7 +47,7 @@ async def test_a_refused_proposal_or_suspension_is_in_evidence(desk: Desk, scene
         "field": "role",
         "code": "role_missing",
         "detail": "needs the role proposer",
-        "detail_vi": "Thiếu vai trò",
+        "detail_vi": "cần vai trò proposer",
     }
     assert outcome(await desk.proposer.call("POST", "/profiles/official/suspend")) == (403, "role_missing")
     assert [row[1:] for row in await refused(scene)] == [

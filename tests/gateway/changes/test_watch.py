@@ -18,12 +18,11 @@ from gateway.changes.store import watch_counters
 from gateway.changes.watch import LEASE, check_watched, watch_in_background
 from gateway.identifiers import Profile
 from gateway.profiles.model import Gateway
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.web import build_app
-from tests.kit.operators import Desk, outcome
-from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.operators import Desk
+from tests.kit.scene import BASE, Portal, Scene, outcome
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 
@@ -173,7 +172,7 @@ async def test_a_rollback_by_hand_on_official_needs_someone_else_than_the_propos
 async def another_worker(scene: Scene) -> AsyncIterator[Gateway]:
     """Open a second gateway on the same store and registry."""
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         return open_registry(
             connection, transport=scene.preflight_network.open_transport(connection), clock=scene.clock
         )

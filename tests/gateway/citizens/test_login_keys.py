@@ -3,8 +3,12 @@
 import asyncio
 
 import httpx
+import pytest
+from structlog.testing import capture_logs
 
-from gateway.citizens.login_keys import REFRESH_S, LoginKeys
+from gateway.citizens.login import REFRESH_S, LoginKeys, open_login_transport
+from gateway.errors.requests import CitizenLoginUnavailable
+from tests.gateway.test_bounded_transport import INTERIM, flooding
 from tests.kit.citizens import OwnIssuer
 from tests.kit.clocks import CounterClock
 from tests.kit.scene import LOGIN_ISSUER
@@ -61,3 +65,12 @@ async def test_callers_share_one_reading_which_goes_on_when_one_of_them_leaves()
 
     assert None not in await asyncio.gather(*callers[1:])
     assert len(issuer.asked) == 2  # the metadata and the keys
+
+
+async def test_threat_46_an_issuer_that_sends_without_end_is_left_before_the_limit_of_time() -> None:
+    async with flooding(b"", INTERIM) as address:
+        keys = LoginKeys(address, clock=CounterClock(), open_transport=open_login_transport)
+        with capture_logs() as lines, pytest.raises(CitizenLoginUnavailable):
+            await keys.find("k1")
+
+    assert [line["reason"] for line in lines] == ["ReadError"]

@@ -7,13 +7,13 @@ import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from gateway.citizens.login_keys import END_S, MAX_ANSWER, REFRESH_S, RETRY_S
+from gateway.citizens.login import END_S, MAX_ANSWER, REFRESH_S, RETRY_S
 from gateway.errors.operators import SettingInvalid
 from gateway.settings import read_settings
 from mock_c06.app import MockRegistry
-from tests.kit.citizens import OwnIssuer, open_scene_at, sign_in
+from tests.kit.citizens import OwnIssuer, sign_in
 from tests.kit.clocks import CounterClock, HandClock
-from tests.kit.scene import LOGIN_ISSUER, Portal, Scene, enquiry, open_scene, settings_for
+from tests.kit.scene import LOGIN_ISSUER, Portal, Scene, enquiry, open_scene, outcome, settings_for
 
 PATH = "/ledger/mine"
 
@@ -32,17 +32,14 @@ def issuer(clock: HandClock) -> OwnIssuer:
 async def scene(
     database_url: str, mock: MockRegistry, clock: HandClock, issuer: OwnIssuer
 ) -> AsyncIterator[Scene]:
-    async with open_scene_at(issuer, database_url, mock, clock) as opened:
+    settings = settings_for(database_url, mock)
+    async with open_scene(settings, mock, clock, login=issuer.transport) as opened:
         yield opened
 
 
 async def show(portal: Portal, token: str | None) -> httpx.Response:
     headers = {} if token is None else {"Citizen-Token": token}
     return await portal.call("POST", PATH, **headers)
-
-
-def refused(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
 
 
 async def test_the_id_token_of_the_mocks_login_is_accepted(
@@ -57,7 +54,7 @@ async def test_the_id_token_of_the_mocks_login_is_accepted(
 async def test_without_the_header_the_problem_says_what_to_send(portal: Portal) -> None:
     answer = await show(portal, None)
 
-    assert refused(answer) == (401, "citizen_token_missing")
+    assert outcome(answer) == (401, "citizen_token_missing")
     assert 'error="insufficient_user_authentication"' in answer.headers["www-authenticate"]
     assert answer.json()["citizen_vi"]
 
@@ -90,7 +87,7 @@ async def test_threat_59_an_id_token_with_a_wrong_claim_is_refused_and_the_claim
 ) -> None:
     answer = await show(portal, issuer.token(**claims))
 
-    assert refused(answer) == (401, "citizen_token_invalid")
+    assert outcome(answer) == (401, "citizen_token_invalid")
     assert f"Wrong: {wrong}." in answer.json()["detail"]
 
 
@@ -103,6 +100,7 @@ async def test_threat_59_a_sign_in_of_more_than_fifteen_minutes_ago_is_refused(
     answer = await show(portal, issuer.token(auth_time=now - 901))
 
     assert "Wrong: auth_time." in answer.json()["detail"]
+    assert "Sai: auth_time." in answer.json()["detail_vi"]
 
 
 async def test_threat_59_a_token_signed_by_another_key_or_with_another_algorithm_is_refused(
@@ -125,11 +123,11 @@ async def test_threat_59_a_token_signed_by_another_key_or_with_another_algorithm
     ]
 
     for token in tokens:
-        assert refused(await show(portal, token)) == (401, "citizen_token_invalid")
+        assert outcome(await show(portal, token)) == (401, "citizen_token_invalid")
 
 
 async def test_threat_59_the_accounts_own_access_token_is_no_id_token(portal: Portal) -> None:
-    assert refused(await show(portal, portal.access_token)) == (401, "citizen_token_invalid")
+    assert outcome(await show(portal, portal.access_token)) == (401, "citizen_token_invalid")
 
 
 async def test_threat_59_two_headers_are_refused(portal: Portal, issuer: OwnIssuer) -> None:
@@ -140,7 +138,7 @@ async def test_threat_59_two_headers_are_refused(portal: Portal, issuer: OwnIssu
     ]
     answer = await portal.http.post(f"{portal.issuer}/v1{PATH}", headers=headers)
 
-    assert refused(answer) == (401, "citizen_token_invalid")
+    assert outcome(answer) == (401, "citizen_token_invalid")
 
 
 async def test_an_rs256_token_is_accepted_from_an_issuer_with_an_rsa_key(
@@ -152,7 +150,7 @@ async def test_an_rs256_token_is_accepted_from_an_issuer_with_an_rsa_key(
     answer = await show(portal, issuer.token(header={"alg": "RS256", "kid": "k9"}, key=rsa))
     assert answer.status_code == 200
     other = await show(portal, issuer.token(header={"alg": "PS256", "kid": "k9"}, key=rsa))
-    assert refused(other) == (401, "citizen_token_invalid")
+    assert outcome(other) == (401, "citizen_token_invalid")
 
 
 async def test_an_issuers_key_for_another_algorithm_does_not_end_its_other_keys(
@@ -167,11 +165,11 @@ async def test_an_issuers_key_for_another_algorithm_does_not_end_its_other_keys(
 async def test_a_profile_without_a_login_accepts_no_id_token(
     database_url: str, mock: MockRegistry, clock: HandClock, issuer: OwnIssuer
 ) -> None:
-    unset = {"citizen_issuer": None, "citizen_audience": ()}
-    async with open_scene_at(issuer, database_url, mock, clock, **unset) as scene:
+    unset = settings_for(database_url, mock, sandbox={"citizen_issuer": None, "citizen_audience": ()})
+    async with open_scene(unset, mock, clock, login=issuer.transport) as scene:
         answer = await show(await scene.portal(), issuer.token())
 
-    assert refused(answer) == (401, "citizen_token_invalid")
+    assert outcome(answer) == (401, "citizen_token_invalid")
     assert issuer.asked == []
 
 
@@ -206,7 +204,7 @@ async def test_threat_59_without_the_issuers_keys_no_token_is_accepted_and_retry
     verified = await portal.call("POST", "/verifications", enquiry(), **{"Citizen-Token": issuer.token()})
 
     for each in (answer, verified):
-        assert refused(each) == (503, "citizen_login_unavailable")
+        assert outcome(each) == (503, "citizen_login_unavailable")
         assert 1 <= int(each.headers["retry-after"]) <= RETRY_S
 
 
@@ -222,7 +220,7 @@ async def test_threat_59_kept_keys_outlive_a_short_outage_of_the_issuer_and_end_
     clock.counter += REFRESH_S + 1
     assert (await show(portal, issuer.token())).status_code == 200
     clock.counter += END_S - REFRESH_S
-    assert refused(await show(portal, issuer.token())) == (503, "citizen_login_unavailable")
+    assert outcome(await show(portal, issuer.token())) == (503, "citizen_login_unavailable")
 
 
 async def test_threat_59_the_issuer_is_asked_once_and_for_unknown_keys_once_in_ten_seconds(

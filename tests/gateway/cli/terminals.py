@@ -16,9 +16,12 @@ from tests.kit.commands import BARE
 
 
 def type_at_terminal(
-    folder: Path, *arguments: str, typed: Mapping[str, str], **environment: str
+    folder: Path, *arguments: str, typed: Mapping[str, str], hidden: bool = True, **environment: str
 ) -> tuple[str, str]:
-    """Run a command, typing each answer once it is asked for; return what it printed, and what the terminal showed."""
+    """Run a command, typing each answer once it is asked for; return what it printed, and what the terminal showed.
+
+    Each answer but a visible one is typed once the terminal no longer shows what is typed.
+    """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", *arguments],
@@ -33,7 +36,7 @@ def type_at_terminal(
         shown = b""
         try:
             for asked, answer in typed.items():
-                shown += _wait_for(ours, asked.encode())
+                shown += _wait_for(ours, asked.encode(), hidden=hidden)
                 os.write(ours, f"{answer}\n".encode())
             out, _ = program.communicate(timeout=60)
         finally:
@@ -61,13 +64,13 @@ def show_at_terminal(folder: Path, *arguments: str, columns: int) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-def _wait_for(terminal: int, words: bytes) -> bytes:
+def _wait_for(terminal: int, words: bytes, *, hidden: bool) -> bytes:
     """Return what a program shows at its terminal, up to where it says these words and is ready to read."""
     shown = b""
     while words not in shown:
         shown += os.read(terminal, 1024)
     for _ in range(1000):
-        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+        if not hidden or not termios.tcgetattr(terminal)[3] & termios.ECHO:
             return shown
         sleep(0.01)
     pytest.fail("what is typed would be shown")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
+from tests.gateway.cli.terminals import type_at_terminal
 from tests.kit.commands import Commands
 
 CREATE = ("accounts", "create", "dvctt", "--organisation", "000.00.01.H26", "--profile", "sandbox")
@@ -80,12 +81,9 @@ def test_the_public_url_is_the_issuers_base(gateway: Commands) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--all-fields",), "give procedures"),
-        (("--all-procedures", "--procedure", "khai-sinh"), "one of the two"),
         (("--procedure", "khai-sin", "--all-fields"), "--procedure khai-sin: not in the catalogue"),
         (("--all-procedures", "--field", "shoe_size"), "--field shoe_size: not in the catalogue"),
         (("--all-procedures", "--role", "king"), "--role king: not in the catalogue"),
-        (("--all-procedures", "--all-fields", "--scope", "everything"), "--scope everything: one of verify"),
         (("--all-procedures", "--officers-file", "/nowhere"), "/nowhere: can't be read"),
         (("--all-procedures", "--public-key", "/nowhere"), "/nowhere: No such file"),
     ],
@@ -94,6 +92,22 @@ def test_an_account_with_unknown_names_is_refused_naming_them(
     agency: Commands, arguments: Sequence[str], reason: str
 ) -> None:
     assert reason in agency(*CREATE, *arguments).reason()
+    assert agency("accounts", "list", "--json").json() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (("--all-fields",), "give procedures"),
+        (("--all-procedures", "--procedure", "khai-sinh"), "one of the two"),
+        (("--all-procedures", "--all-fields", "--field", "full_name"), "--all-fields is every field except"),
+        (("--all-procedures", "--all-fields", "--scope", "everything"), "everything: one of verify"),
+    ],
+)
+def test_contradicting_or_unknown_options_of_an_account_are_wrong_usage(
+    agency: Commands, options: Sequence[str], wrong: str
+) -> None:
+    assert wrong in agency(*CREATE, *options).wrong_usage()
     assert agency("accounts", "list", "--json").json() == []
 
 
@@ -156,6 +170,21 @@ def test_states_change_by_word_and_wrong_changes_are_refused(gateway: Commands) 
     assert gateway("accounts", "revoke", client, "--yes").out == f"{client} is revoked\n"
     assert "is revoked, which can't be undone" in gateway("accounts", "resume", client).reason()
     assert "does not exist" in gateway("accounts", "show", "acc_nobody").reason()
+
+
+@pytest.mark.parametrize(("answer", "state"), [("n", "active"), ("", "active"), ("y", "revoked")])
+def test_at_a_terminal_an_account_is_revoked_only_after_a_yes(
+    gateway: Commands, answer: str, state: str
+) -> None:
+    client = gateway.account("--all-fields")["client_id"]
+    out, _ = type_at_terminal(
+        gateway.folder,
+        *("accounts", "revoke", client),
+        typed={f"Revoke {client} permanently? [y/N]:": answer},
+        hidden=False,
+    )
+    assert (f"{client} is revoked" in out) is (state == "revoked")
+    assert gateway("accounts", "show", client, "--json").json()["state"] == state
 
 
 def test_a_rotation_gives_a_second_live_secret(gateway: Commands) -> None:

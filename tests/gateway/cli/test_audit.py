@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -138,6 +139,24 @@ def test_the_check_reads_the_copies_that_the_settings_name(gateway: Commands, tm
         assert "put back the file that the gateway appended to" in reason
 
 
+def test_the_logs_of_two_stores_in_one_folder_are_told_apart(gateway: Commands, tmp_path: Path) -> None:
+    """The second store's checkpoints were not copied, and its check called its rows changed."""
+    stores = [{"GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/var/{name}.db"} for name in ("first", "second")]
+    for store in stores:
+        gateway("migrate", **store)
+        gateway("organisations", "add", "000.00.01.H26", store["GATEWAY_DATABASE_URL"][-9:], **store)
+        gateway("audit", "checkpoint", **store)
+    copies = tmp_path / "var" / "checkpoints.log"
+    assert copies.read_text(encoding="utf-8").count("127.0.0.1:8000/audit\n1\n") == len(stores)
+    for number, store in enumerate(stores):
+        reason = gateway("audit", "verify", **store).reason()
+        assert reason.startswith(f"{copies}: a key that this store never had signed row 1 of")
+        assert "give each its own GATEWAY_CHECKPOINT_FILE or GATEWAY_PUBLIC_URL" in reason
+        own = {"GATEWAY_CHECKPOINT_FILE": str(tmp_path / f"{number}.log")}
+        gateway("audit", "checkpoint", **store, **own)
+        assert "copies of checkpoints: 1 agree" in gateway("audit", "verify", **store, **own).out
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["the note", "JSON"])
 def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
     gateway: Commands, tmp_path: Path, options: tuple[str, ...]
@@ -156,6 +175,48 @@ def test_threat_38_a_tail_cut_off_is_named_against_a_kept_checkpoint(
     assert gateway("audit", "verify").code == 0
     found = gateway("audit", "verify", "--checkpoint", str(checkpoint)).reason()
     assert found == "row 1: missing, the checkpoint has 2 rows"
+
+
+@pytest.mark.parametrize("ends", ["\n", "", "\r\n"])
+def test_threat_38_every_checkpoint_of_a_kept_file_is_compared(
+    gateway: Commands, tmp_path: Path, ends: str
+) -> None:
+    store = tmp_path / "var" / "gateway.db"
+    gateway.account("--all-fields")
+    first = gateway("audit", "checkpoint").out
+    older = store.read_bytes()
+    gateway("organisations", "add", "000.00.02.H26", "another")
+    both = first + gateway("audit", "checkpoint").out
+    kept = tmp_path / "kept.txt"
+    kept.write_text(both.removesuffix("\n").replace("\n", ends or "\n") + ends, encoding="utf-8", newline="")
+    assert gateway("audit", "verify", "--checkpoint", str(kept)).code == 0
+    store.write_bytes(older)
+    (tmp_path / "var" / "checkpoints.log").unlink()
+    assert gateway("audit", "verify").code == 0
+    found = gateway("audit", "verify", "--checkpoint", str(kept)).reason()
+    assert found == "row 3: missing, the checkpoint has 3 rows"
+
+
+def test_threat_38_a_kept_file_with_half_a_checkpoint_is_refused(gateway: Commands, tmp_path: Path) -> None:
+    gateway.account("--all-fields")
+    note = gateway("audit", "checkpoint").out
+    kept = tmp_path / "kept.txt"
+    signed_text = note.partition("\n\n")[0] + "\n"
+    half_before = signed_text + note  # no empty line: the second note could be read as text of the first
+    for content in (note + note[:60], note + note.replace("\n2\n", "\n 2\n"), "text\n" + note, half_before):
+        kept.write_text(content, encoding="utf-8")
+        reason = gateway("audit", "verify", "--checkpoint", str(kept)).reason()
+        assert reason.startswith(f"{kept}: not a checkpoint")
+
+
+def test_threat_38_a_kept_file_that_is_too_large_is_not_read_in_part(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.touch()
+    os.truncate(kept, (64 << 20) + 1)
+    reason = gateway("audit", "verify", "--checkpoint", str(kept)).reason()
+    assert reason == f"{kept}: over 64 MiB: give a file with the last checkpoints"
 
 
 def test_the_printed_checkpoint_is_a_note_with_the_root_that_verify_computes(gateway: Commands) -> None:
@@ -201,6 +262,61 @@ def test_threat_54_an_edited_account_exits_1_naming_table_and_key(gateway: Comma
     for options in ((), ("--json",)):
         reason = gateway("audit", "verify", "--state", *options).reason()
         assert reason == f"accounts/{client_id}: changed outside the audit"
+
+
+_ACTIVE = "INSERT INTO profile_standings (profile, active) VALUES ('sandbox', 1)"
+_STANDING = "INSERT INTO profile_standings (profile, suspended_at, policy) VALUES ('sandbox', {}, {})"
+_REVISION = "INSERT INTO revisions VALUES ('sandbox', 1, {}, 'lan', '2022-05-14 00:00:00', 5, {})"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("NULL", "'{'"),
+        ("NULL", "'[]'"),
+        ("NULL", """'{"watch":{"x":1}}'"""),
+        ("NULL", """'{"account_hour":"x"}'"""),
+        ("NULL", """'{"account_hours":1}'"""),
+        ("'x'", "NULL"),
+    ],
+)
+def test_threat_54_a_profile_whose_values_are_unreadable_is_named(
+    gateway: Commands, tmp_path: Path, values: tuple[str, str]
+) -> None:
+    gateway.account()
+    execute(tmp_path, _STANDING.format(*values))
+    reason = gateway("audit", "verify", "--state").reason()
+    assert reason.startswith("profile_standings/sandbox: can't be read;")
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE profile_standings SET active = x'00'", "profile_standings/sandbox"),
+        ("UPDATE profile_standings SET former = 'x'", "profile_standings/sandbox"),
+        ("UPDATE profile_standings SET suspended_at = '2022-05-14 00:00:00', suspended_for = x'ff'", "profile_standings/sandbox"),
+        ("UPDATE revisions SET proposed_by = x'ff'", "revisions/sandbox/1"),
+    ],
+)  # fmt: skip
+def test_threat_54_a_value_of_another_type_is_named_with_its_row(
+    gateway: Commands, tmp_path: Path, statement: str, named: str
+) -> None:
+    """SQLite keeps what is no text in a column of texts."""
+    gateway.account()
+    execute(tmp_path, _ACTIVE)
+    execute(tmp_path, _REVISION.format("'{}'", 5))
+    execute(tmp_path, statement)
+    assert gateway("profiles", "show", "sandbox").reason().startswith(f"{named}: can't be read;")
+
+
+@pytest.mark.parametrize("values", [("'{'", "5"), ("'[1]'", "5"), ("'{}'", "'x'"), ("'{}'", "9e999")])
+def test_threat_54_a_revision_whose_values_are_unreadable_is_named(
+    gateway: Commands, tmp_path: Path, values: tuple[str, str]
+) -> None:
+    gateway.account()
+    execute(tmp_path, _ACTIVE)
+    execute(tmp_path, _REVISION.format(*values))
+    assert gateway("audit", "verify", "--state").reason().startswith("revisions/sandbox/1: can't be read;")
 
 
 @pytest.mark.parametrize(

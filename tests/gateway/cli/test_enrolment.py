@@ -7,8 +7,9 @@ from pathlib import Path
 
 import segno
 
-from gateway.operators.totp import draw_qr, to_uri
+from gateway.operators.credentials import draw_qr, to_uri
 from tests.kit.commands import BARE, Commands
+from tests.kit.disks import largest_file
 from tests.kit.operators import PASSWORD
 from tests.kit.staff import totp
 
@@ -68,3 +69,14 @@ def test_a_master_key_is_made_for_its_owner_once(gateway: Commands, tmp_path: Pa
     listed = gateway("keys", "list", GATEWAY_MASTER_KEY_FILE=str(file))
     assert listed.code == 0
     assert len(gateway("keys", "make-master", "--json").json()["master_key"]) == 43
+
+
+def test_a_master_key_that_the_disk_can_not_take_leaves_no_file(gateway: Commands, tmp_path: Path) -> None:
+    """Its name was taken then, and the next try was refused."""
+    file = tmp_path / "master.key"
+    with largest_file(10):
+        refused = gateway("keys", "make-master", str(file)).reason()
+
+    assert refused == f"{file}: can't be made (File too large)"
+    assert not file.exists()
+    assert gateway("keys", "make-master", str(file)).code == 0

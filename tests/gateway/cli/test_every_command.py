@@ -1,5 +1,8 @@
 """Rules for every command: help with an example, exit codes, one line when refused, plain UTF-8."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,9 @@ from typer.testing import CliRunner
 
 from gateway import __version__
 from gateway.cli import build_cli
+from gateway.terminal import print_table
 from tests.gateway.cli.terminals import show_at_terminal
-from tests.kit.commands import Commands
+from tests.kit.commands import BARE, Commands
 
 
 def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -35,7 +39,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         profiles set-policy; profiles preflight; profiles approve; profiles activate; profiles reject;
         profiles rollback; profiles suspend; profiles resume; official application; official open; discrepancies list;
         discrepancies show; discrepancies resolve; report weekly; audit proof; audit reconcile; audit search;
-        audit export; audit affected; audit ledger; audit erase; privacy report"""
+        audit export; audit witness; audit affected; audit ledger; audit erase; privacy report"""
     assert {tuple(name.split()) for name in named.split(";")} == set(LEAVES)
 
 
@@ -44,10 +48,13 @@ def test_help_exits_zero_fits_80_columns_and_leaves_show_an_example(path: Sequen
     result = CliRunner().invoke(ROOT, [*path, "--help"], terminal_width=80)
     assert result.exit_code == 0
     assert "\x1b" not in result.output
-    assert "Usage: " in result.output
+    usage = result.output.partition("\n\n")[0]
+    assert usage.startswith("Usage: ")
+    assert re.search(r"[{\[][a-z]", usage) is None  # a placeholder is in capital letters
     if path in LEAVES or not path:
         assert "Example" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
+    assert re.search(r"Example: .*\n +\S", result.output) is None  # a line that was wrapped can't be pasted
     assert "...\n" not in result.output.partition("\n")[2]  # a sentence that was cut
 
 
@@ -62,6 +69,7 @@ def test_the_version_is_printed_as_one_line(gateway: Commands) -> None:
         ("nothing",),
         ("audit", "search", "--from", "2022-05-02", "--to", "2022-05-01"),
         ("serve", "--port", "70000"),
+        ("serve", "--drain-seconds", "nan", "--host", "\u202ex"),
         ("accounts", "create"),
         ("accounts", "list", "--colour"),
     ],
@@ -79,6 +87,7 @@ def test_wrong_usage_exits_2_without_a_traceback(gateway: Commands, arguments: S
     [
         ({"GATEWAY_COLOUR": "red"}, "GATEWAY_COLOUR: no such setting"),
         ({"GATEWAY_MASTER_KEY": "short"}, "GATEWAY_MASTER_KEY: 32 bytes as base64url"),
+        ({"GATEWAY_OFFICIAL_REUSE": "account"}, "GATEWAY_OFFICIAL_REUSE: account needs an approved change"),
         ({"GATEWAY_DATABASE_URL": "mysql://h/n"}, "GATEWAY_DATABASE_URL: sqlite:///path or postgresql://"),
         ({"GATEWAY_DATABASE_URL": "postgresql://h/n"}, "GATEWAY_MASTER_KEY (or _FILE) is required"),
         (
@@ -101,7 +110,8 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     ("arguments", "reason"),
     [
         ("audit proof 9", "row: the audit has no rows yet"),
-        ("audit verify --witness nope", "--witness nope: http://… or https://…, or a file is expected"),
+        ("audit verify --witness nope", "nope: the witness's http://… or https://…, or a file is expected"),
+        ("audit witness nope", "nope: the witness's http://… or https://…, or a file is expected"),
         ("procedures lint --folder nope", "--folder nope: no such folder"),
         ("serve --port 0 --host nope.invalid", "give an address of this machine by --host"),
         ("serve --port 0 --host 192.0.2.1", "give an address of this machine by --host"),
@@ -138,38 +148,59 @@ def test_text_is_utf_8_whatever_the_locale(gateway: Commands, locale: dict[str, 
     assert "UBND TP Hà Nội" in done.out
 
 
-def test_human_output_is_plain_words_within_80_columns_and_a_table_has_one_row_a_line(
-    gateway: Commands,
-) -> None:
+def test_human_output_is_plain_words_within_80_columns(gateway: Commands) -> None:
     made = gateway.account("--all-fields")
-    gateway("organisations", "add", "000.00.02.H26", "Ủy ban nhân dân " + "thành phố rất dài " * 9)
-    texts = (("audit", "verify"), ("procedures", "show", "khai-sinh"))
-    tables = (
+    gateway("organisations", "add", "000.00.02.H26", LONG)
+    for arguments in (
+        ("audit", "verify"),
+        ("audit", "search"),
+        ("procedures", "show", "khai-sinh"),
         ("procedures", "list"),
         ("accounts", "list"),
         ("accounts", "show", made["client_id"]),
         ("organisations", "list"),
         ("keys", "list"),
-    )
-    for arguments in (*texts, *tables):
+        ("organisations", "add", "000.00.03.H26", LONG, "--dry-run"),
+    ):
         done = gateway(*arguments, FORCE_COLOR="1")
         assert (done.code, done.err) == (0, "")
         assert "\x1b" not in done.out
-        lines = done.out.splitlines()
-        if arguments in texts:
-            assert max(map(len, lines)) <= 80, arguments
-        else:
-            assert len(lines) == 1 + len(gateway(*arguments, "--json").json()), arguments
+        assert max(map(len, done.out.splitlines())) <= 80, arguments
 
 
 LONG = "Ủy ban nhân dân " + "thành phố rất dài " * 9 + "(hết)"
 
 
-def test_a_list_in_a_pipe_has_one_whole_row_a_line(gateway: Commands) -> None:
+def test_a_list_in_a_pipe_has_whole_words_and_columns_makes_its_rows_one_line(gateway: Commands) -> None:
     gateway("organisations", "add", "000.00.02.H26", LONG)
     lines = gateway("organisations", "list").out.splitlines()
-    assert len(lines) == 2
-    assert lines[1].endswith(LONG)
+    assert " ".join(" ".join(lines[1:]).split()).endswith(LONG)
+    assert gateway("organisations", "list", COLUMNS="1000").out.splitlines()[1].endswith(LONG)
+
+
+def test_a_table_puts_an_id_that_is_too_long_for_its_column_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pseudonym, act, digest = "7" * 40, "change_rolled_back:" + "a" * 40, "b" * 90
+    print_table(
+        ["PERSON", "COUNT", "WHAT"], [[pseudonym, "1", f"see {act}"], ["-", "2", digest], ["-", "3", ""]]
+    )
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["PERSON", "COUNT", "WHAT"]
+    assert [row.split() for row in rows] == [
+        [pseudonym, "1"],
+        ["see", act],
+        ["-", "2"],
+        [digest],
+        ["-", "3"],
+    ]
+
+
+def test_a_row_that_is_wider_than_the_table_and_ends_with_an_empty_cell_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(["ID", "WHAT"], [["a" * 90, ""], ["b" * 90, "x y"]])
+    assert capsys.readouterr().out.split("\n")[2:] == ["a" * 90, "b" * 90, "    x y", ""]
 
 
 @pytest.mark.parametrize("columns", [60, 100])
@@ -197,3 +228,70 @@ def test_every_command_that_prints_a_record_has_json(path: Sequence[str]) -> Non
 def test_a_shell_completes_commands_and_loads_only_those_that_match(gateway: Commands) -> None:
     words = {"_GATEWAY_COMPLETE": "complete_bash", "COMP_WORDS": "gateway accounts gr", "COMP_CWORD": "2"}
     assert gateway.program(**words).out.split() == ["grant"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("backup", "TOO LONG"),
+        ("restore", "TOO LONG"),
+        ("procedures", "lint", "--folder", "TOO LONG"),
+        ("audit", "verify", "--keyless", "--witness", "TOO LONG"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_the_system_refuses_to_look_up_is_named(
+    gateway: Commands, arguments: Sequence[str]
+) -> None:
+    """As in a folder that the user may not search; root may search each, so that the name is too long here."""
+    gateway.account()
+    name = "n" * 300
+    done = gateway(*(name if each == "TOO LONG" else each for each in arguments))
+    assert done.reason() == f"{name}: File name too long; name a file that this user may use"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("accounts", "show"), ("profiles", "show"), ("audit", "search", "--outcome")]
+)
+def test_an_argument_that_is_no_utf_8_is_named(gateway: Commands, arguments: Sequence[str]) -> None:
+    gateway.account()
+    done = gateway(*arguments, "\udcff")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(f"argument {len(arguments) + 1} is not UTF-8 text\n")
+
+
+def test_a_host_that_is_no_name_is_refused_with_the_remedy(gateway: Commands) -> None:
+    done = gateway("serve", "--host", "\u202ex", "--port", "0")
+    assert done.reason() == "can't listen on \u202ex: no host name; give an address of this machine by --host"
+
+
+@pytest.mark.parametrize(
+    ("output", "arguments", "code", "told"),
+    [
+        (
+            "/dev/full",
+            ("audit", "export"),
+            1,
+            "error: the output can't be written (No space left on device)\n",
+        ),
+        ("/dev/full", ("--version",), 1, "error: the output can't be written (No space left on device)\n"),
+        ("&-", ("audit", "search"), 0, ""),
+    ],
+    ids=["full disk in a transaction", "full disk", "closed"],
+)
+def test_an_output_that_takes_nothing_is_told_from_the_store(
+    gateway: Commands, output: str, arguments: Sequence[str], code: int, told: str
+) -> None:
+    """A failed write within a transaction was reported as a full disk of the store."""
+    gateway.account()
+    program = [sys.executable, "-m", "gateway", *arguments]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" >{output}', "sh", *program],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=gateway.folder,
+        env=BARE,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (code, told)

@@ -1,11 +1,15 @@
 """The commands of auditors and data-protection officers on a real store in a folder."""
 
+import errno
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.kit.commands import Commands
+from tests.kit.disks import before_each_step
 from tests.kit.staff import sign_in
 
 LOGGED = {
@@ -55,6 +59,9 @@ def test_a_comparison_with_a_difference_names_it_and_exits_1(gateway: Commands, 
     assert (page.code, page.err) == (1, "")
     assert "HN-&lt;b&gt;1&lt;/b&gt;" in page.out
     assert "<b>" not in page.out
+    both = gateway("audit", "reconcile", "--journal", str(log), "--html", "--json")
+    assert (both.code, both.out) == (2, "")
+    assert "one form is expected, not html and json" in both.err
 
 
 def test_a_comparison_of_another_period_profile_or_account_leaves_the_packet_out(
@@ -69,6 +76,15 @@ def test_a_comparison_of_another_period_profile_or_account_leaves_the_packet_out
         assert gateway("audit", "reconcile", "--journal", str(log), *narrow).code == 0
     inside = ("--from", "2022-05-14", "--to", "2022-05-15", "--profile", "sandbox")
     assert gateway("audit", "reconcile", "--journal", str(log), *inside).code == 1
+
+
+def test_an_account_that_the_log_does_not_have_is_named_beside_the_accounts_that_it_has(
+    gateway: Commands, log: Path
+) -> None:
+    log.write_text(json.dumps([LOGGED | {"account": "dvctt-hanoi"}]), encoding="utf-8")
+    done = gateway("audit", "reconcile", "--journal", str(log), "--account", "dvctt-hanio")
+    assert done.err == "the log has no call of dvctt-hanio; it has calls of dvctt-hanoi\n"
+    assert gateway("audit", "reconcile", "--journal", str(log), "--account", "dvctt-hanoi").err == ""
 
 
 def test_a_day_begins_at_midnight_in_vietnam(gateway: Commands, log: Path) -> None:
@@ -104,6 +120,18 @@ def test_a_search_prints_rows_and_where_more_are(gateway: Commands) -> None:
     assert gateway("audit", "search", "--outcome", "nothing", "--json").json() == []
 
 
+def test_an_account_is_named_by_eight_characters_in_a_search_and_among_the_affected(
+    gateway: Commands,
+) -> None:
+    client_id = gateway.account("--all-fields")["client_id"]
+    short = client_id.removeprefix("acc_")[:8]
+    for typed in (short, f"acc_{short}"):
+        rows = gateway("audit", "search", "--account", typed, "--json").json()
+        assert [row["client_id"] for row in rows] == [client_id]
+        assert gateway("audit", "affected", "--account", typed, "--json").json()["people"] == []
+    assert "does not exist" in gateway("audit", "search", "--account", short[:7]).reason()
+
+
 def test_a_search_for_an_account_or_a_procedure_that_does_not_exist_says_so(gateway: Commands) -> None:
     client_id = gateway.account("--all-fields")["client_id"]
     reason = gateway("audit", "search", "--account", "acc_nobody").reason()
@@ -124,11 +152,42 @@ def test_an_export_is_printed_as_lines_or_written_as_a_folder(gateway: Commands,
     assert written == {"folder": "may", "first": 1, "last": 2, "tree_size": 2}
     assert (tmp_path / "may" / "rows.ndjson").read_text(encoding="utf-8") == printed.out
     assert gateway("audit", "export", "--out", "may").reason() == "may: has files already: name a new folder"
+    told = gateway("audit", "export", "--out", "may 2022").out
+    said, _, command = told.strip().partition(" of a tree of 2; check it with: ")
+    assert said == "may 2022: rows 1 to 2"
+    assert shlex.split(command) == [sys.executable, "may 2022/verify.py"]
+    (tmp_path / "file").touch(mode=0o644)
+    over = gateway("audit", "export", "--out", "file")
+    assert (over.reason(), over.err.count("\n")) == ("file: is no folder: name a new folder", 1)
     assert (
         gateway("audit", "export", "--out", "/dev/null/may")
         .reason()
         .startswith("/dev/null/may: can't be written")
     )
+
+
+def test_an_export_that_fails_leaves_no_file_and_its_verifier_is_written_last_of_all(
+    gateway: Commands, tmp_path: Path
+) -> None:
+    """The beginning of a verifier, or an empty one, ends without an error: a part of an export was taken for a whole one."""
+    gateway.account("--all-fields")
+    whole, disk_is_full, seen = gateway("audit", "export").out, True, []
+    rows = tmp_path / "may" / "rows.ndjson"
+
+    def look(event: str, arguments: tuple[object, ...]) -> None:
+        if disk_is_full and event == "open" and str(arguments[0]).endswith("may/proofs.ndjson"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if event == "os.rename" and str(arguments[1]).endswith("may/verify.py"):
+            seen.append(rows.read_text(encoding="utf-8"))
+
+    with before_each_step(look):
+        failed = gateway("audit", "export", "--out", "may").reason()
+        left = list((tmp_path / "may").iterdir())
+        disk_is_full = False
+        again = gateway("audit", "export", "--out", "may").code
+
+    assert failed == "may: can't be written (No space left on device)"
+    assert (left, again, seen) == ([], 0, [whole])
 
 
 def test_the_privacy_report_reads_no_database_and_names_every_class(tmp_path: Path) -> None:

@@ -52,6 +52,14 @@ def test_what_begins_a_store_makes_it_with_its_master_key(tmp_path: Path, argume
     assert (tmp_path / "var" / "master.key").exists()
 
 
+def test_a_command_that_begins_a_store_says_where_and_the_next_one_says_nothing(tmp_path: Path) -> None:
+    gateway = Commands(tmp_path)
+    first = gateway("organisations", "add", "000.00.01.H26", "UBND")
+    assert first.out == "added 000.00.01.H26\n"
+    assert first.err == f"there was no store here: {tmp_path}/var/gateway.db is a new one\n"
+    assert gateway("organisations", "add", "000.00.02.H26", "UBND").err == ""
+
+
 def test_an_empty_file_is_no_store_and_stays_empty(tmp_path: Path) -> None:
     file = tmp_path / "another.db"
     file.touch()

@@ -100,7 +100,7 @@ def test_threat_12_an_official_connection_needs_two_people_for_the_third_operato
         (("login", "lan.nguyen"), "only one\n", "2 lines are expected"),
         (("login", "lan.nguyen"), "a\nb\nc\n", "2 lines are expected"),
         (("login", "nobody"), "a\n123456\n", "Check name, password and code"),
-        (("operators", "enrol", "nobody"), f"otc_x\n{PASSWORD}\n", "Check name, password and code"),
+        (("operators", "enrol", "nobody"), f"otc_x\n{PASSWORD}\n", "ask who invited you for another one"),
         (("operators", "enrol", "nobody"), "otc_x\nshort\n", "12 to 128 characters"),
         (("operators", "enrol", "Nobody"), f"otc_x\n{PASSWORD}\n", "NAME: 1 to 64 of a-z"),
         (

@@ -110,7 +110,7 @@ def test_without_a_sign_in_every_act_names_the_login_command(staff: Staff) -> No
 
 
 def test_a_change_without_a_preflight_is_neither_approved_nor_activated(staff: Staff) -> None:
-    remedy = "the preflight was not run: correct what it names, then gateway profiles preflight CHANGE"
+    remedy = "the preflight was not run: gateway profiles preflight CHANGE"
     official, sandbox = staff.propose("official"), staff.propose("sandbox")
     seen = ("--diff-hash", official["diff_hash"])
     assert staff.approver("profiles", "approve", official["id"], *seen).reason() == remedy
@@ -127,7 +127,7 @@ def test_a_hash_that_is_not_of_the_change_is_refused_as_such(staff: Staff) -> No
     change = staff.propose("official")
     reason = staff.approver("profiles", "approve", change["id"], "--diff-hash", "deadbeef").reason()
     assert (
-        reason == f"diff_hash: deadbeef is another change's: read gateway profiles show {change['id']} again"
+        reason == f"diff_hash: deadbeef is not this change's: read gateway profiles show {change['id']} again"
     )
 
 
@@ -223,7 +223,7 @@ def test_one_approver_suspends_and_two_people_resume(staff: Staff) -> None:
 def test_a_profile_that_is_not_suspended_is_not_resumed(staff: Staff) -> None:
     staff.switched("sandbox")
     refused = staff.proposer("profiles", "resume", "sandbox")
-    assert refused.reason() == "the proposal would change nothing"
+    assert refused.reason() == "sandbox is not suspended: there is nothing to resume"
 
 
 def test_a_policy_change_shows_what_changes_and_keeps_the_rest(staff: Staff) -> None:
@@ -243,7 +243,7 @@ def test_a_policy_change_shows_what_changes_and_keeps_the_rest(staff: Staff) -> 
 
 def test_an_invalid_policy_is_refused_naming_what_is_expected(staff: Staff) -> None:
     policy = ("profiles", "set-policy", "official")
-    assert staff.proposer(*policy).reason() == "name what to change, such as --reuse-seconds 900"
+    assert "name what to change, such as --reuse-seconds 900" in staff.proposer(*policy).wrong_usage()
     reason = staff.proposer(*policy, "--reuse", "account").reason()
     assert reason == "policy.legal_basis: reuse across dossiers on official needs its legal basis"
     assert staff.proposer(*policy, "--reuse", "always").reason().startswith("policy.reuse: ")

@@ -105,8 +105,11 @@ def test_a_promotion_with_fewer_grants_shows_both_in_its_diff(
     assert after[0]["fields"] == ["full_name"]
     beyond = staff.proposer(*promote, "--procedure", "ket-hon", "--field", "full_name").reason()
     assert "beyond the sandbox account's grants" in beyond
-    half = staff.proposer(*promote, "--field", "full_name").reason()
-    assert half == "for fewer grants give --procedure and --field, and --role if not all roles"
+    half = staff.proposer(*promote, "--field", "full_name").wrong_usage()
+    assert (
+        half
+        == "Error: Invalid value: for fewer grants give --procedure and --field, and --role if not all roles"
+    )
 
 
 def test_an_account_that_can_not_be_promoted_is_refused_with_the_reason(
@@ -115,7 +118,9 @@ def test_an_account_that_can_not_be_promoted_is_refused_with_the_reason(
     promote = ("accounts", "promote")
     with_key = ("--public-key", key_file.name)
     nobody = staff.proposer(*promote, f"acc_{'a' * 25}", *with_key).reason()
-    assert nobody == "client_id: the client id of a sandbox account is expected: gateway accounts list"
+    assert nobody == f"account acc_{'a' * 25} does not exist: gateway accounts list"
+    unlike = staff.proposer(*promote, "acc_x", *with_key).reason()
+    assert unlike == "account acc_x does not exist: gateway accounts list"
     beyond = staff.proposer(*promote, sandbox_account, *with_key, "--scope", "ledger").reason()
     assert beyond == "scopes: beyond the sandbox account's: ledger"
     by_approver = staff.approver(*promote, sandbox_account, *with_key).reason()

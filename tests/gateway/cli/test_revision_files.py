@@ -51,6 +51,13 @@ def test_secrets_come_by_standard_input_a_line_each_in_the_files_order(staff: St
     assert reason == "adapter.secret_key: a line on standard input is expected"
 
 
+def test_a_secret_by_another_reference_is_refused_with_the_references_that_there_are(staff: Staff) -> None:
+    for reference in ({"env": "SECRET"}, {"file": 7}, {"stdin": "true"}, {}):
+        file = staff.write("sandbox", c06_secret=reference)
+        reason = staff.proposer("profiles", "propose", "sandbox", "--file", file).reason()
+        assert reason == "c06_secret: text, {file = PATH} or {stdin = true} is expected"
+
+
 def test_standard_input_that_is_not_text_is_refused_before_it_is_sealed(staff: Staff) -> None:
     file = staff.write("sandbox", c06_secret={"stdin": True})
     done = staff.proposer("profiles", "propose", "sandbox", "--file", file, stdin=b"\xff\n")
@@ -73,6 +80,7 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None
         staff.gateway.folder,
         *("profiles", "propose", "sandbox", "--file", file),
         typed={"c06_secret": secret},
+        hidden=True,
         GATEWAY_OPERATOR_TOKEN=staff.proposer.token,
         **staff.proposer.settings,
     )
@@ -101,7 +109,7 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None
             'c06_secret = {file = "none"}',
             "c06_secret: none: can't be read (No such file or directory)",
         ),
-        ("a.toml", 'registry_url = "http://127.0.0.1:1"', "revision.agency: is expected"),
+        ("a.toml", 'registry_url = "http://127.0.0.1:1"', "revision.agency: this member is required"),
         ("a.toml", 'agncy = "000.00.01.H26"', "a.toml: agncy: a revision has no such member"),
         ("a.toml", '001090000123 = "x"', "position 0 of revision"),
         ("a.toml", 'registry_url = "http://u:secret@127.0.0.1/"', "revision.registry_url: an http"),

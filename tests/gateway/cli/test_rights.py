@@ -41,7 +41,7 @@ def test_scopes_are_those_named_and_an_unknown_name_changes_nothing(gateway: Com
     assert gateway("accounts", "scopes", account, "--scope", "ledger", "--json").json()["scopes"] == [
         "ledger"
     ]
-    assert "one of verify" in gateway("accounts", "scopes", account, "--scope", "all").reason()
+    assert "one of verify" in gateway("accounts", "scopes", account, "--scope", "all").wrong_usage()
     wrong = ("accounts", "grant", account, "--procedure", "nope", "--field", "full_name")
     assert "--procedure nope: not in the catalogue" in gateway(*wrong).reason()
     assert gateway("accounts", "show", account, "--json").json()["grant_epoch"] == 2

@@ -9,8 +9,7 @@ from gateway.edge.throttle import FREE_OF_PAIR
 from gateway.operators.model import Role
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
-from tests.kit.console import Browser, open_browser
-from tests.kit.operators import PASSWORD, Person, signed_in
+from tests.kit.operators import PASSWORD, Browser, Person, open_browser, signed_in
 from tests.kit.scene import Scene, open_scene, settings_for
 
 

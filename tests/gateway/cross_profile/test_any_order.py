@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
 from gateway.changes.watch import check_watched
@@ -34,11 +35,9 @@ from tests.gateway.cross_profile.world import (
     Proposed,
     World,
     ask_about_token,
-    new_key,
     other,
 )
-from tests.kit.operators import outcome
-from tests.kit.scene import AN, BASE, Portal, enquiry, prefill_request
+from tests.kit.scene import AN, BASE, Portal, enquiry, outcome, prefill_request
 from tests.kit.stores import BOTH, fresh_store
 
 PROFILES = st.sampled_from(list(Profile))
@@ -354,7 +353,7 @@ class PortalsAndOperators(RuleBasedStateMachine):
     def promote(self, caller: Caller) -> Any:
         if caller.profile is not Profile.SANDBOX or caller.state is not AccountState.ACTIVE:
             return multiple()
-        key = new_key()
+        key = ECKey.generate_key("P-256")
         body = {"kind": "promote_account", "client_id": caller.portal.client_id}
 
         async def work() -> Any:

@@ -15,8 +15,8 @@ from mock_c06.app import MockRegistry
 from tests.gateway.cross_profile.world import Network
 from tests.kit.audit import entry
 from tests.kit.clocks import HandClock
-from tests.kit.operators import Desk, open_desk, outcome
-from tests.kit.scene import open_scene, settings_for
+from tests.kit.operators import Desk, open_desk
+from tests.kit.scene import open_scene, outcome, settings_for
 
 OFFICIAL, SANDBOX = Profile.OFFICIAL, Profile.SANDBOX
 REMOTE = "https://10.20.30.40"

@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
-from joserfc.jwk import ECKey
 
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
@@ -24,12 +23,11 @@ from gateway.audit.verify import verify_audit
 from gateway.identifiers import Profile
 from gateway.profiles.store import read_state
 from gateway.registry.connection import Connection, Owner
-from mock_c06.app import MockRegistry, build_mock
-from mock_c06.settings import Settings as MockSettings
+from mock_c06.app import MockRegistry
 from tests.attacks.evidence import trust_of
 from tests.kit.clocks import HandClock
 from tests.kit.operators import ACCOUNTS, Desk, Person, open_desk, operator_behind
-from tests.kit.scene import ASSERTION_TYPE, Portal, Scene, open_scene, settings_for
+from tests.kit.scene import ASSERTION_TYPE, Portal, Scene, make_mock, open_scene, settings_for
 
 
 async def ask_about_token(asker: Portal, act: str, token: str) -> Any:
@@ -120,7 +118,6 @@ SESSION_SECONDS = 1200
 
 
 def other(profile: Profile) -> Profile:
-    """Return the profile on the other side."""
     return Profile.OFFICIAL if profile is Profile.SANDBOX else Profile.SANDBOX
 
 
@@ -189,8 +186,7 @@ class World:
 
     async def open(self) -> None:
         """Start everything, with two operators and an account of each profile."""
-        settings = MockSettings.model_validate({"control_token": "control-token-of-this-test"})
-        self.mock: MockRegistry = build_mock(settings, clock=self.clock)
+        self.mock = make_mock(self.clock)
         self.network = Network(self.mock)
         self.suspended: set[Profile] = set()
         for profile, (name, _) in ACCOUNTS.items():
@@ -224,11 +220,9 @@ class World:
         self._keep_desk(*people)
 
     async def make_caller(self, profile: Profile) -> Caller:
-        """Make an account with a portal."""
         return self.know(await self.scene.portal(profile, log_in=False), profile)
 
     def know(self, portal: Portal, profile: Profile) -> Caller:
-        """Remember an account."""
         self.callers.append(caller := Caller(portal=portal, profile=profile))
         return caller
 
@@ -332,8 +326,3 @@ class World:
         async with self.scene.gateway.deps.database.read() as transaction:
             found = {profile: await read_state(transaction, profile) for profile in Profile}
         return {profile: Owner(profile, state.active or 0) for profile, state in found.items()}
-
-
-def new_key() -> ECKey:
-    """Return a portal's own key."""
-    return ECKey.generate_key("P-256")

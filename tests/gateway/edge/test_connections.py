@@ -196,6 +196,9 @@ async def test_threat_36_a_body_beside_an_upgrade_is_never_taken_for_a_request(a
         status, problem = await caller.read_problem()
         assert await caller.is_ended()
     assert (status, problem["code"]) == (400, "http_invalid")
+    # Java's own client offers an upgrade with its first request over plain HTTP.
+    assert "HttpClient.Version.HTTP_1_1" in problem["detail"]
+    assert "HttpClient.Version.HTTP_1_1" in problem["detail_vi"]
     assert house.ended == {"http_invalid": 1}
 
 

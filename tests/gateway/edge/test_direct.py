@@ -2,16 +2,16 @@
 
 import pytest
 
-from gateway.edge.direct import find_direct_routes
 from gateway.edge.metrics import Metrics
+from gateway.edge.middleware import find_direct_routes
 from gateway.edge.problem_answers import problem_response
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.oauth.tokens import verify_token
 from gateway.web import build_routes
-from tests.kit.forging import problem, read, resign
+from tests.kit.forging import read, resign
 from tests.kit.keys import rotate
-from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.scene import BASE, Portal, Scene, outcome
 
 HOT = {
     ("POST", "verifications"), ("POST", "prefills"), ("POST", "evaluations"), ("POST", "receipts/check"),
@@ -41,14 +41,14 @@ async def test_another_method_of_a_direct_path_is_405_and_names_the_right_one(
 ) -> None:
     answer = await portal.call("DELETE", path)
 
-    assert problem(answer) == (405, "method_not_allowed")
+    assert outcome(answer) == (405, "method_not_allowed")
     assert answer.headers["allow"] in {"GET, HEAD", "POST"}
 
 
 async def test_a_direct_path_with_a_slash_more_or_of_no_profile_is_not_found(portal: Portal) -> None:
     for path in ("/me/", "//me"):
-        assert problem(await portal.call("GET", path)) == (404, "not_found")
-    assert problem(await portal.http.get(f"{BASE}/staging/v1/me")) == (404, "not_found")
+        assert outcome(await portal.call("GET", path)) == (404, "not_found")
+    assert outcome(await portal.http.get(f"{BASE}/staging/v1/me")) == (404, "not_found")
 
 
 async def test_threat_3_a_kept_token_is_refused_after_its_end_and_before_its_time(
@@ -57,9 +57,9 @@ async def test_threat_3_a_kept_token_is_refused_after_its_end_and_before_its_tim
     assert (await portal.call("GET", "/me")).status_code == 200
 
     scene.clock.advance(-3600)
-    assert problem(await portal.call("GET", "/me")) == (401, "token_invalid")
+    assert outcome(await portal.call("GET", "/me")) == (401, "token_invalid")
     scene.clock.advance(3600 + 301)
-    assert problem(await portal.call("GET", "/me")) == (401, "token_expired")
+    assert outcome(await portal.call("GET", "/me")) == (401, "token_expired")
 
 
 async def test_threat_1_a_kept_token_is_refused_once_its_key_is_not_accepted(
@@ -86,5 +86,5 @@ async def test_threat_1_a_kept_token_with_another_signature_is_another_token(
 
     for forged in (f"{head}.{members}.{signature[::-1]}", f"{head}.{wider}.{signature}"):
         answer = await portal.call("GET", "/me", Authorization=f"Bearer {forged}")
-        assert problem(answer) == (401, "token_invalid")
+        assert outcome(answer) == (401, "token_invalid")
     assert read(portal.access_token)[1]["scope"] == "ledger prefill verify"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 from lxml import html
 
 from gateway.edge.problems import PROBLEMS
@@ -26,11 +27,13 @@ async def test_the_docs_page_lists_every_call_and_problem(scene: Scene) -> None:
 
 
 async def test_the_docs_page_loads_nothing_from_elsewhere(scene: Scene) -> None:
-    page = (await scene.http.get("/docs")).text
+    page = html.fromstring((await scene.http.get("/docs")).content)
 
-    assert "<script" not in page
-    assert "http://" not in page
-    assert "https://" not in page
+    assert not page.xpath("//script | //style | //iframe | //@style | //@srcset")
+    assert page.xpath("//@src | //@href | //@action | //@data")
+    for address in page.xpath("//@src | //@href | //@action | //@data"):
+        assert address.startswith(("/", "#"))
+        assert not address.startswith("//")
 
 
 async def test_the_calls_are_grouped_by_reader_in_the_order_of_a_portals_work(scene: Scene) -> None:
@@ -51,6 +54,55 @@ async def test_every_call_with_a_body_shows_an_example_of_it(scene: Scene) -> No
             assert len(examples) == ("requestBody" in operation), operation["operationId"]
     verify = page.xpath("string(//details[@id='verify_citizen']/pre)")
     assert json.loads(verify)["claim"]["citizen_id"] == "001090000123"
+
+
+async def test_every_call_shows_its_parameters_and_a_section_shows_once_those_of_several_calls(
+    scene: Scene,
+) -> None:
+    document = (await scene.http.get("/openapi.json")).json()
+    page = html.fromstring((await scene.http.get("/docs")).content)
+    for operation in (each for found in document["paths"].values() for each in found.values()):
+        shown = page.xpath(f"//details[@id='{operation['operationId']}']")[0]
+        listed = shown.xpath("(. | ..)/ul[@class='parameters']/li/code[1]/text()")
+        assert {each["name"] for each in operation["parameters"]} <= set(listed), operation["operationId"]
+        assert len(listed) == len(set(listed))
+    told = [" ".join(each.text_content().split()) for each in page.xpath("//ul[@class='parameters']/li")]
+    assert "row query · bắt buộc compulsory: Counted from 1." in told
+    assert "lang query · vi | en · mặc định default vi: The page's language." in told
+    assert page.xpath("count(//code[. = 'X-Request-Id'])") == 2
+
+
+async def test_what_is_code_in_a_description_is_marked_and_not_in_backticks(scene: Scene) -> None:
+    text = (await scene.http.get("/docs")).text
+    assert "`" not in text
+    assert "<code>not_confirmed</code>" in text
+
+
+async def test_an_example_of_a_form_is_encoded_as_a_program_sends_it(scene: Scene) -> None:
+    page = html.fromstring((await scene.http.get("/docs")).content)
+    form = page.xpath("string(//details[@id='issue_token']/pre)")
+    assert form == "grant_type=client_credentials&scope=verify+prefill"
+
+
+async def test_every_success_and_body_has_an_example_that_its_schema_accepts(scene: Scene) -> None:
+    document = (await scene.http.get("/openapi.json")).json()
+    for operation in (each for found in document["paths"].values() for each in found.values()):
+        bodies = [("body", operation.get("requestBody", {})), *operation["responses"].items()]
+        for name, body in bodies:
+            for shown in body.get("content", {}).values() if name[0] in "2b" else ():
+                schema = {**shown["schema"], "components": {"schemas": document["components"]["schemas"]}}
+                found = [
+                    error.message for error in Draft202012Validator(schema).iter_errors(shown["example"])
+                ]
+                assert found == [], (operation["operationId"], name)
+
+
+async def test_every_call_shows_what_it_answers(scene: Scene) -> None:
+    page = html.fromstring((await scene.http.get("/docs")).content)
+    verify = page.xpath("string(//details[@id='verify_citizen']//li[starts-with(., '201')]/pre)")
+    assert json.loads(verify)["verdict"] == "confirmed"
+    checkpoint = page.xpath("string(//details[@id='get_checkpoint']//li[starts-with(., '200')]/pre)")
+    assert "— " in checkpoint
 
 
 async def test_the_index_of_problems_has_each_code_with_remedy_and_example(scene: Scene) -> None:
@@ -118,6 +170,14 @@ async def test_the_document_is_compressed_for_whoever_takes_it(
     assert answer.headers["vary"] == "Accept-Encoding"
     assert answer.json()["openapi"].startswith("3.1")
     assert (int(answer.headers["content-length"]) < len(answer.content) / 5) is packed
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+async def test_the_document_declares_the_answer_to_a_caller_that_has_it(scene: Scene, path: str) -> None:
+    again = await scene.http.get(path, headers={"If-None-Match": "*"})
+    document = (await scene.http.get("/openapi.json")).json()
+    assert again.status_code == 304
+    assert str(again.status_code) in document["paths"][path]["get"]["responses"]
 
 
 async def test_a_caller_with_the_documents_etag_gets_304_and_no_body(scene: Scene) -> None:

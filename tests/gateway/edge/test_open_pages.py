@@ -1,6 +1,7 @@
 """Pages outside the profiles: health, what a problem means, the API's document."""
 
 import html
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
+from gateway.console.open_web import ShownProblem, list_problems
 from gateway.edge.problems import PROBLEMS
 from gateway.identifiers import Profile
 from gateway.settings import ProfileSettings
@@ -87,6 +89,16 @@ async def test_every_code_has_a_page_in_both_languages(scene: Scene) -> None:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         for words in (kind.code, problem.title, problem.title_vi, str(problem.status)):
             assert words in answer.text
+
+
+@pytest.mark.parametrize("shown", [each for each in list_problems(BASE) if each.problem.status in {403, 422}])
+def test_the_example_of_a_refused_field_says_what_is_wrong_and_not_the_title_again(
+    shown: ShownProblem,
+) -> None:
+    for error in json.loads(shown.example)["errors"]:
+        assert error["code"] == shown.code
+        assert error["detail"] not in {shown.problem.title, shown.problem.detail}
+        assert error["detail_vi"] not in {shown.problem.title_vi, shown.problem.detail_vi}
 
 
 @pytest.mark.parametrize("code", ["nothing", "<script>", "..x", "INTERNAL", "a%2Fb"])

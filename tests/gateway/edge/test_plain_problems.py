@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.edge.problems import PROBLEMS
+from gateway.errors import GatewayError, requests
 from gateway.identifiers import Profile
 from tests.kit.answers_seen import read_document
 from tests.kit.enquiries import verified
@@ -15,6 +16,34 @@ PYDANTIC = re.compile(
     r"[Ii]nput should|[Vv]alue error|[Ff]ield required|valid (string|integer|list)|Extra inputs"
 )
 LETTERS = re.compile(r"[à-ỹđ]", re.IGNORECASE)
+
+
+def test_every_failure_of_the_registry_says_in_both_languages_that_the_citizen_declares() -> None:
+    failures = {
+        kind: row
+        for kind, row in PROBLEMS.items()
+        if issubclass(kind, requests.RegistryError | requests.ProfileError)
+    }
+    assert len(failures) == 7
+    for kind, row in failures.items():
+        assert "et the citizen declare" in row.detail, kind
+        assert "ể công dân tự khai" in row.detail_vi, kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "said_vi"),
+    [
+        (requests.NotFound, "The address is wrong", "Địa chỉ không đúng"),
+        (requests.ProfileMismatch, "this profile's token endpoint", "lấy mã truy cập của môi trường này"),
+        (requests.ProcedureNotGranted, "GET me shows its grants", "GET me cho biết quyền đã cấp"),
+        (requests.SubjectRoleNotGranted, "GET me shows its grants", "GET me cho biết quyền đã cấp"),
+    ],
+)
+def test_a_refusal_says_what_to_do_in_both_languages(
+    kind: type[GatewayError], said: str, said_vi: str
+) -> None:
+    assert said in PROBLEMS[kind].detail
+    assert said_vi in PROBLEMS[kind].detail_vi
 
 
 def test_every_problem_has_all_of_its_texts_in_vietnamese_too() -> None:
@@ -30,7 +59,7 @@ def test_every_problem_has_all_of_its_texts_in_vietnamese_too() -> None:
     ("members", "field", "detail", "detail_vi"),
     [
         ({"procedure": 7}, "procedure", "a text", "một chuỗi"),
-        ({"procedure": ""}, "procedure", "at least 1 characters", "ít nhất 1 ký tự"),
+        ({"procedure": ""}, "procedure", "at least 1 character", "ít nhất 1 ký tự"),
         ({"fresh": "yes"}, "fresh", "true or false", "true hoặc false"),
         ({"claim": []}, "claim", "a JSON object", "một đối tượng JSON"),
         ({"claim": AN | {"full_name": None}}, "claim.full_name", "a text", "một chuỗi"),
@@ -52,7 +81,7 @@ def test_every_problem_has_all_of_its_texts_in_vietnamese_too() -> None:
             "one of 'citizen' or 'officer'",
             "một trong các giá trị 'citizen' hoặc 'officer'",
         ),
-        ({"prefill": {"fields": []}}, "prefill.fields", "at least 1 items", "ít nhất 1 mục"),
+        ({"prefill": {"fields": []}}, "prefill.fields", "at least 1 item", "ít nhất 1 mục"),
         (
             {"colour": 1},
             "body.5",
@@ -103,6 +132,15 @@ async def test_each_wrong_member_says_in_vietnamese_what_is_expected_not_only_th
     assert found["detail_vi"] not in {row.title_vi for row in PROBLEMS.values()}
 
 
+@pytest.mark.parametrize(("limit", "wanted"), [("0", "từ 1 trở lên"), ("101", "từ 100 trở xuống")])
+async def test_a_limit_out_of_bounds_says_its_bound_in_vietnamese(
+    portal: Portal, limit: str, wanted: str
+) -> None:
+    answer = (await portal.call("GET", f"/discrepancies?limit={limit}")).json()
+
+    assert [each["detail_vi"] for each in answer["errors"]] == [wanted]
+
+
 async def test_a_malformed_claim_says_what_the_citizen_can_do(portal: Portal) -> None:
     members = (await portal.verify(claim=AN | {"citizen_id": "12"})).json()
 
@@ -110,18 +148,34 @@ async def test_a_malformed_claim_says_what_the_citizen_can_do(portal: Portal) ->
     assert members["citizen_vi"] == "Vui lòng kiểm tra và sửa mục được đánh dấu theo đúng thẻ căn cước."
 
 
-WRONG_PROOFS: dict[str, tuple[dict[str, Any], str]] = {
-    "method": ({"htm": "PUT"}, "htm is not the method of this call"),
-    "address": ({"htu": "http://gateway.test/official/v1/other"}, "htu is not the address of this call"),
-    "age": ({"iat": 1}, "iat is more than 60 s from the gateway's clock, or no number"),
-    "token": ({"ath": "x"}, "ath is not the hash of the access token"),
-    "id": ({"jti": ""}, "jti is 1 to "),
+WRONG_PROOFS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "method": (
+        {"htm": "PUT"},
+        "htm is not the method of this call",
+        "htm không phải là phương thức của cuộc gọi này",
+    ),
+    "address": (
+        {"htu": "http://gateway.test/official/v1/other"},
+        "htu is not the address of this call",
+        "htu không phải là địa chỉ của cuộc gọi này",
+    ),
+    "age": (
+        {"iat": 1},
+        "iat is more than 60 s from the gateway's clock, or no number",
+        "iat không phải là số, hoặc lệch đồng hồ của gateway hơn 60 giây",
+    ),
+    "token": (
+        {"ath": "x"},
+        "ath is not the hash of the access token",
+        "ath không phải là giá trị băm của mã truy cập",
+    ),
+    "id": ({"jti": ""}, "jti is 1 to 128 printable characters", "jti phải có từ 1 đến 128 ký tự in được"),
 }
 
 
-@pytest.mark.parametrize(("claims", "wrong"), WRONG_PROOFS.values(), ids=WRONG_PROOFS)
-async def test_a_refused_proof_names_its_wrong_claim(
-    scene: Scene, claims: dict[str, Any], wrong: str
+@pytest.mark.parametrize(("claims", "wrong", "wrong_vi"), WRONG_PROOFS.values(), ids=WRONG_PROOFS)
+async def test_a_refused_proof_names_its_wrong_claim_in_both_languages(
+    scene: Scene, claims: dict[str, Any], wrong: str, wrong_vi: str
 ) -> None:
     portal = await scene.portal(Profile.OFFICIAL)
     proof = portal.proof("GET", f"{portal.issuer}/v1/me", portal.access_token, **claims)
@@ -130,7 +184,7 @@ async def test_a_refused_proof_names_its_wrong_claim(
 
     assert (answer.status_code, answer.json()["code"]) == (401, "dpop_proof_invalid")
     assert f"Wrong: {wrong}" in answer.json()["detail"]
-    assert f"Sai: {wrong}" in answer.json()["detail_vi"]
+    assert f"Sai: {wrong_vi}." in answer.json()["detail_vi"]
     assert f'error_description="{wrong}' in answer.headers["www-authenticate"]
 
 
@@ -195,12 +249,37 @@ def test_every_member_operation_and_parameter_of_the_document_is_described() -> 
         for member, found in schema.get("properties", {}).items()
         if not found.get("description")
     ] == []
+    assert [
+        f"{path}: {member}"
+        for path, calls in document["paths"].items()
+        for call in calls.values()
+        for media in call.get("requestBody", {}).get("content", {}).values()
+        for member, found in media["schema"].get("properties", {}).items()
+        if not found.get("description")
+    ] == []
     operations = [each for calls in document["paths"].values() for each in calls.values()]
     assert [each["operationId"] for each in operations if not each["description"]] == []
     parameters = [each for operation in operations for each in operation["parameters"]]
     assert [each["name"] for each in parameters if not each.get("description")] == []
     named = {each["name"] for each in document["tags"]}
     assert named == {"portals", "operators", "everybody"} == {each["tags"][0] for each in operations}
+
+
+def test_a_parameter_that_the_gateway_refuses_to_miss_is_required_in_the_document() -> None:
+    calls = read_document()["paths"]
+    required = {
+        name: {each["name"]: each["required"] for each in calls[path]["get"]["parameters"] if each["in"] == "query"}
+        for name, path in (
+            ("inclusion", "/{profile}/v1/audit/proofs/inclusion"),
+            ("consistency", "/{profile}/v1/audit/proofs/consistency"),
+            ("discrepancies", "/{profile}/v1/discrepancies"),
+        )
+    }  # fmt: skip
+    assert required == {
+        "inclusion": {"row": True, "tree_size": False},
+        "consistency": {"from": True, "to": True},
+        "discrepancies": {"state": False, "limit": False, "after": False},
+    }
 
 
 def test_the_document_has_no_constant_and_no_intersection_that_a_generator_drops() -> None:

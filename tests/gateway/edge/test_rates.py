@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.edge.throttle import RateLimits
+from gateway.edge.throttle import AT_ONCE, RateLimits
 from gateway.errors.requests import RateLimited
 from tests.kit.clocks import CounterClock
 
@@ -61,3 +61,19 @@ def test_the_longest_unused_bucket_is_forgotten_beyond_the_bound() -> None:
 
     assert len(rates) == 10
     assert spend(rates, 50, "acc_99") == 0
+
+
+def test_only_so_many_calls_of_one_account_are_under_way_and_each_end_admits_one() -> None:
+    rates = RateLimits(CounterClock())
+    ends = [rates.begin("sandbox", "acc_one") for _ in range(AT_ONCE)]
+
+    with pytest.raises(RateLimited):
+        rates.begin("sandbox", "acc_one")
+    rates.begin("sandbox", "acc_two")
+    rates.begin("official", "acc_one")
+    assert rates.refused == {"sandbox": 1}
+    for end in ends[:2]:
+        end()
+    assert [rates.begin("sandbox", "acc_one") for _ in range(2)]
+    with pytest.raises(RateLimited):
+        rates.begin("sandbox", "acc_one")

@@ -32,7 +32,7 @@ async def test_threat_35_a_locked_store_refuses_before_anything_is_asked(
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "store_unavailable")}
     assert all("retry-after" in answer.headers for answer in answers)
     if database_url.startswith("sqlite"):  # on PostgreSQL one table is locked: other writes work
-        assert (ready.status_code, ready.json()["cause"]) == (503, "timed_out")
+        assert (ready.status_code, ready.json()["cause"]) == (503, "locked")
     assert await scene.journal() == []
     assert (await portal.verify()).status_code == 201
 
@@ -56,6 +56,19 @@ async def test_threat_35_a_server_that_came_back_read_only_refuses_before_anythi
         assert second in {200, 201}
 
 
+@pytest.mark.postgresql
+async def test_threat_35_a_setting_that_is_taken_back_on_the_server_leaves_no_connection_that_refuses(
+    server_url: str, mock: MockRegistry, clock: HandClock
+) -> None:
+    """A session keeps the settings of the moment at which it began, and ends only if its client ends it."""
+    async with open_scene(settings_for(server_url, mock), mock, clock) as scene:
+        await _restart(server_url, read_only=True)
+        await scene.http.get("/readyz")  # it may find a connection that the server closed an instant ago
+        assert (await scene.http.get("/readyz")).json()["cause"] == "read_only"
+        await _restart(server_url, read_only=False, ends_sessions=False)
+        assert (await scene.http.get("/readyz")).status_code == 200
+
+
 @asynccontextmanager
 async def _locked(url: str) -> AsyncIterator[None]:
     """Let another process hold the store, as a backup or a repair may."""
@@ -69,8 +82,8 @@ async def _locked(url: str) -> AsyncIterator[None]:
         yield
 
 
-async def _restart(url: str, *, read_only: bool) -> None:
-    """End all sessions; those that come write only where they may."""
+async def _restart(url: str, *, read_only: bool, ends_sessions: bool = True) -> None:
+    """End all sessions, or none; those that come write only where they may."""
     name = sa.make_url(url).database
     async with opened(url) as database, database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -78,6 +91,6 @@ async def _restart(url: str, *, read_only: bool) -> None:
         for statement in (
             "SET default_transaction_read_only = off",
             f"ALTER DATABASE {name} SET default_transaction_read_only = {'on' if read_only else 'off'}",
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {own}",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {own} AND {ends_sessions}",
         ):
             await connection.execute(sa.text(statement))

@@ -11,9 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.edge.logs import REQUEST_IDS
 from gateway.edge.middleware import find_trace_id
 from gateway.identifiers import Profile
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.edge import calling
@@ -128,7 +127,7 @@ async def test_nothing_of_a_callers_trace_is_sent_to_the_registry(
 ) -> None:
     overheard = Overheard(mock.test)
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         face = overheard if connection.profile is Profile.SANDBOX else mock.official
         return open_registry(connection, transport=httpx.ASGITransport(face), clock=clock)
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
+from gateway.accounts.model import Caller
 from gateway.accounts.store import find_account
 from gateway.cleanup import clean_up
 from gateway.enquiries.authorise import authorise_enquiry
@@ -19,7 +20,6 @@ from gateway.enquiries.model import Enquiry, Origin
 from gateway.enquiries.requests import VerificationBody
 from gateway.enquiries.verify import Singleflight, reuse_or_ask
 from gateway.identifiers import Profile
-from gateway.oauth.model import Caller
 from tests.kit.scene import AN, Portal, Scene, another_worker, enquiry
 
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.cleanup import clean_up
 from tests.kit.clocks import HandClock
-from tests.kit.enquiries import REPLAYED, code, post, prefill, rows, verify
-from tests.kit.scene import Portal, Scene, enquiry
+from tests.kit.enquiries import REPLAYED, post, prefill, rows, verify
+from tests.kit.scene import Portal, Scene, enquiry, outcome
 
 MINUTE, DAY = 60, 24 * 3600
 RELATED: dict[str, Any] = {"prefill": {"fields": ["full_name"]}}
@@ -36,13 +36,13 @@ async def test_a_prefill_is_stored_for_ten_minutes_and_then_deleted(
         assert [row["sealed"] for row in await rows(scene)] == [None] * 3
     asked = len(await scene.journal())
     gone = [await prefill(portal, receipt), await verify(portal, **RELATED)]
-    assert [code(answer) for answer in gone] == [(409, "idempotency_answer_gone")] * 2
+    assert [outcome(answer) for answer in gone] == [(409, "idempotency_answer_gone")] * 2
     assert [answer.json()["verification"] for answer in gone] == [
         first.json()["verification"],
         both.json()["id"],
     ]
     assert ledger.status_code == 200
-    assert code(await post(portal, "/ledger", {"receipt": receipt})) == (409, "idempotency_answer_gone")
+    assert outcome(await post(portal, "/ledger", {"receipt": receipt})) == (409, "idempotency_answer_gone")
     assert len(await scene.journal()) == asked
 
 
@@ -53,7 +53,7 @@ async def test_another_body_is_a_conflict_even_when_the_answer_was_deleted(
     await prefill(portal, receipt)
     await later(portal, scene.clock, 11 * MINUTE)
 
-    assert code(await prefill(portal, receipt, "gender")) == (422, "idempotency_conflict")
+    assert outcome(await prefill(portal, receipt, "gender")) == (422, "idempotency_conflict")
 
 
 @pytest.mark.parametrize("swept", [False, True])

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.clock import today
+from gateway.errors.validation import in_vietnamese
 from gateway.storage.database import metadata
 from tests.kit.clocks import HandClock
 from tests.kit.scene import AN, Portal, Scene, enquiry
@@ -20,7 +21,6 @@ CLAIMS: dict[str, tuple[Any, str]] = {
     "null": (None, "claim"),
     "text": ("An", "claim"),
     "a list": ([], "claim"),
-    "nothing in it": ({}, "claim.full_name"),
     "both numbers": (AN | {"id_card_number": "012345678"}, "claim"),
     "no number": (LONG, "claim"),
     "no name": ({"citizen_id": NUMBER, "birth_date": "1990-01-31"}, "claim.full_name"),
@@ -125,6 +125,48 @@ async def test_every_member_with_an_error_is_listed(scene: Scene, portal: Portal
     }  # fmt: skip
 
 
+ONE_NUMBER = ("claim", "exactly one of citizen_id and id_card_number")
+ONE_BIRTH = ("claim", "exactly one of birth_date and birth_year")
+CARD_TOO = {"id_card_number": "012345678"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ({}, [("claim.full_name", "this member is required"), ONE_NUMBER, ONE_BIRTH]),
+        ({"full_name": "An"}, [ONE_NUMBER, ONE_BIRTH]),
+        (AN | CARD_TOO | {"birth_year": 1990}, [ONE_NUMBER, ONE_BIRTH]),
+        (
+            LONG | CARD_TOO | {"citizen_id": "1"},
+            [("claim.citizen_id", "12 digits, as printed on the card"), ONE_NUMBER],
+        ),
+        (
+            TIMELESS | {"birth_day": 31},
+            [("claim.2", "the member at position 2 of claim (counting from 0) is not known"), ONE_BIRTH],
+        ),
+    ],
+)
+async def test_every_error_of_a_claim_is_listed(
+    scene: Scene, portal: Portal, claim: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    problem = await refuse(scene, portal, enquiry(claim=claim))
+
+    assert [(error["field"], error["detail"]) for error in problem["errors"]] == expected
+    said_vi = [error["detail_vi"] for error in problem["errors"]]
+    assert said_vi == [in_vietnamese(detail) for _, detail in expected]
+    assert None not in said_vi
+
+
+async def test_a_missing_reference_and_a_missing_officer_are_listed_with_the_others(portal: Portal) -> None:
+    body = {"procedure": "khai-sinh", "dossier": "", "subject_role": "father", "fields": ["full_name"]}
+    officer = {"kind": "officer", "authentication": {"method": ""}}
+
+    answer = await portal.call("POST", "/prefills", body | {"initiated_by": officer})
+
+    fields = [error["field"] for error in answer.json()["errors"]]
+    assert fields == ["dossier", "initiated_by.authentication.method", "initiated_by", "body"]
+
+
 BODIES = {
     "nothing": b"",
     "broken utf-8": b'{"procedure": "\xff"}',
@@ -155,6 +197,28 @@ async def test_a_body_that_is_not_one_plain_json_object_is_refused(
     problem = await refuse(scene, portal, body)
 
     assert (problem["status"], problem["code"]) == (400, "json_invalid")
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong", "wrong_vi"),
+    [
+        (b"", "the body is empty", "phần thân trống"),
+        (b"\xef\xbb\xbf{}", "the body begins with a byte order mark", "dấu BOM"),
+        (b'{"a": 1,\n "b" 2}', "not well-formed JSON at line 2, column 6", "tại dòng 2, cột 6"),
+        (b'{"a": 1, "a": 2}', "a member is there twice", "xuất hiện hai lần"),
+        (b'{"a": "\xff"}', "the body is not in UTF-8", "không ở dạng UTF-8"),
+        (b'{"a": NaN}', "a number is not finite", "có số không hữu hạn"),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, "nested deeper than 16 levels", "sâu hơn 16 mức"),
+        (b'{"a": "\\ud83d"}', "a text has half of a surrogate pair", "surrogate"),
+    ],
+)
+async def test_a_body_that_is_no_json_is_told_what_is_wrong(
+    scene: Scene, portal: Portal, body: bytes, wrong: str, wrong_vi: str
+) -> None:
+    problem = await refuse(scene, portal, body)
+
+    assert problem["detail"].endswith(f" Wrong: {wrong}.")
+    assert wrong_vi in problem["detail_vi"].partition(" Sai: ")[2]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"khai-sinh"'], ids=["a list", "null", "a word"])
@@ -216,6 +280,16 @@ async def test_threat_36_hundreds_of_wrong_members_give_a_hundred_errors(
     assert len(answer.json()["errors"]) == 100
     assert len(answer.content) < 32 * 1024
     assert await scene.journal() == []
+
+
+async def test_threat_36_hundreds_of_wrong_parameters_and_members_give_a_hundred_errors(
+    portal: Portal,
+) -> None:
+    address = "/verifications?" + "&".join(f"a{number}" for number in range(250))
+    answer = await portal.call("POST", address, {f"x{number}": 1 for number in range(250)})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert len(answer.json()["errors"]) == 100
 
 
 @pytest.mark.parametrize("member", ["procedure", "subject_role", "dossier"])

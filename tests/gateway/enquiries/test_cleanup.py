@@ -5,9 +5,8 @@ import asyncio
 import sqlalchemy as sa
 
 from gateway.audit.model import Kind
-from gateway.audit.orphans import PATIENCE
 from gateway.audit.store import audit_entries
-from gateway.cleanup import clean_up, cleaning_up
+from gateway.cleanup import PATIENCE, clean_up, cleaning_up
 from gateway.enquiries.store import verifications
 from tests.kit.audit import entry
 from tests.kit.clocks import HandClock

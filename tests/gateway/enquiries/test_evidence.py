@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from gateway.accounts.use_cases import add_organisation
 from tests.kit.scene import AN, Portal, Scene
 

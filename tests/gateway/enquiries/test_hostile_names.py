@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from gateway.enquiries.claim import refuse_hidden
+from gateway.enquiries.claim import parse_full_name, refuse_hidden
 from tests.kit.scene import AN, Portal, Scene
 
 HARMLESS = {
@@ -72,6 +72,13 @@ async def test_threat_28_a_name_with_hidden_characters_or_no_letters_is_refused(
     assert [error["field"] for error in answer.json()["errors"]] == ["claim.full_name"]
     assert await scene.journal() == []
     assert len(await scene.audit()) == before
+
+
+@pytest.mark.parametrize("name", ["李小龙", "007"])
+def test_a_refused_name_is_told_that_digits_are_accepted_beside_a_letter(name: str) -> None:
+    assert parse_full_name("Nguyễn Văn A1") == "Nguyễn Văn A1"
+    with pytest.raises(ValueError, match="and digits: at least one letter"):
+        parse_full_name(name)
 
 
 async def test_threat_28_a_long_name_with_marks_is_the_same_name_in_any_normal_form(portal: Portal) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.edge.requests import PATTERN, parse_key
-from tests.kit.enquiries import code, post, rows, verify
-from tests.kit.scene import AN, CITIZEN, Portal, Scene, enquiry, prefill_request
+from tests.kit.enquiries import post, rows, verify
+from tests.kit.scene import AN, CITIZEN, Portal, Scene, enquiry, outcome, prefill_request
 
 ALPHABET = string.ascii_letters + string.digits + "._-"
 NUMBER = "001090000123"
@@ -63,7 +63,7 @@ async def test_threat_40_a_malformed_key_is_refused_by_name_and_not_echoed(
     with capture_logs() as logs:
         answer = await verify(portal, key=key.encode())  # type: ignore[arg-type]  # httpx refuses letters beyond ASCII
 
-    assert code(answer) == (422, "request_invalid")
+    assert outcome(answer) == (422, "request_invalid")
     assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
     assert not key or key not in answer.text
     assert not key or key not in str(logs)
@@ -77,7 +77,7 @@ async def test_threat_40_every_post_of_the_api_refuses_a_persons_number_as_key(
 ) -> None:
     answer = await post(portal, route, ROUTES[route], key=NUMBER)
 
-    assert code(answer) == (422, "request_invalid")
+    assert outcome(answer) == (422, "request_invalid")
     assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
     assert NUMBER not in answer.text
 
@@ -90,7 +90,7 @@ async def test_a_request_with_two_keys_is_refused(scene: Scene, portal: Portal) 
     ]
     answer = await portal.http.post(f"{portal.issuer}/v1/verifications", json=enquiry(), headers=headers)
 
-    assert code(answer) == (422, "request_invalid")
+    assert outcome(answer) == (422, "request_invalid")
     assert await scene.journal() == []
 
 
@@ -100,7 +100,7 @@ async def test_errors_of_body_and_key_are_listed_in_one_answer(portal: Portal) -
     )
     claim = await verify(portal, key="a b", claim=AN | {"citizen_id": "1"})
 
-    assert code(answer) == code(claim) == (422, "request_invalid")
+    assert outcome(answer) == outcome(claim) == (422, "request_invalid")
     assert [error["field"] for error in answer.json()["errors"]][-1] == "Idempotency-Key"
     assert [error["field"] for error in claim.json()["errors"]] == ["claim.citizen_id", "Idempotency-Key"]
 

@@ -13,11 +13,10 @@ import sqlalchemy as sa
 
 from gateway.enquiries.idempotency import MakeAnswer, answer_once
 from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest, idempotent_requests
-from gateway.errors.registry import RegistryTimeout
-from gateway.errors.requests import IdempotencyInProgress
+from gateway.errors.requests import IdempotencyInProgress, RegistryTimeout
 from gateway.identifiers import ClientId, Profile
-from tests.kit.enquiries import KEY, LEASE_S, REPLAYED, code, prefill, verify
-from tests.kit.scene import Portal, Scene, another_worker
+from tests.kit.enquiries import KEY, LEASE_S, REPLAYED, prefill, verify
+from tests.kit.scene import Portal, Scene, another_worker, outcome
 
 
 @dataclass
@@ -190,7 +189,7 @@ async def test_threat_37_the_next_request_does_the_work_of_a_request_whose_worke
         await connection.execute(sa.update(idempotent_requests).values(unfinished))
 
     refused = await verify(portal)
-    assert code(refused) == (409, "idempotency_in_progress")
+    assert outcome(refused) == (409, "idempotency_in_progress")
     assert refused.headers["retry-after"] == "1"
     scene.clock.advance(LEASE_S + 1)
     answer = await verify(portal)
@@ -203,7 +202,7 @@ def counts(answers: list[httpx.Response]) -> Counter[str]:
     found: Counter[str] = Counter()
     for answer in answers:
         if answer.status_code == 409:
-            assert code(answer) == (409, "idempotency_in_progress")
+            assert outcome(answer) == (409, "idempotency_in_progress")
             found["retry"] += 1
         else:
             assert answer.status_code in {200, 201}, answer.text

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.accounts.use_cases import add_organisation
-from gateway.audit.use_cases import LEDGER_MOST
+from gateway.audit.store import LEDGER_MOST
 from tests.kit.audit import entry
 from tests.kit.scene import AN, Portal, Scene
 

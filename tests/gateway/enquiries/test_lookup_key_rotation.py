@@ -12,6 +12,7 @@ from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import LEAD, LOOKUP_OVERLAP
 from mock_c06.app import MockRegistry
+from tests.gateway.enquiries.test_budgets import is_spent, misnamed, used
 from tests.kit.clocks import HandClock
 from tests.kit.keys import A_MOMENT, rotate, rotate_and_serve
 from tests.kit.scene import AN, Portal, Scene, open_scene, settings_for
@@ -19,25 +20,11 @@ from tests.kit.scene import AN, Portal, Scene, open_scene, settings_for
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
 
 
-def misnamed(number: int) -> dict[str, str]:
-    """Return a claim with a wrong name for one citizen."""
-    return AN | {"full_name": f"Nguyễn Văn {'abcdefghij'[number]}"}
-
-
 @pytest.fixture
 async def scene(database_url: str, mock: MockRegistry, clock: HandClock) -> AsyncIterator[Scene]:
     policy = {"budget_account_hour": 3, "budget_subject_day": 3}
     async with open_scene(settings_for(database_url, mock, sandbox=policy), mock, clock) as opened:
         yield opened
-
-
-async def used(portal: Portal) -> int:
-    members = (await portal.call("GET", "/me")).json()
-    return int(members["budgets"]["account_hour"]["used"])
-
-
-def is_spent(answer: httpx.Response) -> bool:
-    return answer.status_code == 429 and answer.json()["code"] == "enquiry_budget_spent"
 
 
 async def question_left(scene: Scene, *, more_than: int = 0) -> None:

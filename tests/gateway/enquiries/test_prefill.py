@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from gateway.identifiers import Profile
 from tests.kit.enquiries import (
     CARD,
@@ -20,7 +20,7 @@ from tests.kit.enquiries import (
     values,
     verified,
 )
-from tests.kit.scene import Portal, Scene
+from tests.kit.scene import Portal, Scene, prefill_request
 
 HOME = {
     "province_code": "01",
@@ -135,7 +135,9 @@ async def test_the_household_is_asked_only_for_household_fields(scene: Scene, po
 async def test_every_prefill_asks_again_because_no_value_is_stored(scene: Scene, portal: Portal) -> None:
     act = await verified(portal)
 
-    first, second = await act.fill("full_name"), await act.fill_by_id("full_name")
+    body = prefill_request("", ["full_name"], verification=act.members["id"])
+    del body["receipt"]
+    first, second = await act.fill("full_name"), await portal.call("POST", "/prefills", body)
 
     assert values(first) == values(second)
     assert first.json()["id"] != second.json()["id"]

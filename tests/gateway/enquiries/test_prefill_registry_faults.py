@@ -1,14 +1,12 @@
 """A failed operation leaves its fields to declare; the others are delivered, and no wrong value is."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from mock_c06.app import MockRegistry
-from tests.kit.clocks import HandClock
+from tests.gateway.enquiries.test_registry_faults import scene
 from tests.kit.enquiries import CARD, LOOK_UP, MARITAL, RELATIVES, asked_operations, reasons, values, verified
-from tests.kit.scene import Portal, Scene, open_scene, settings_for
+from tests.kit.scene import Portal, Scene
 
 FAULTS = {
     "garbled": "registry_answer_invalid",
@@ -28,20 +26,7 @@ FAULTS = {
 }
 STRANGER = "001199000999"
 
-
-NEVER = {"hang", "trickle"}
-
-
-@pytest.fixture
-async def scene(
-    request: pytest.FixtureRequest, database_url: str, mock: MockRegistry, clock: HandClock
-) -> AsyncIterator[Scene]:
-    """A scene with a short deadline only where the registry never answers, so that a busy machine changes no result."""
-    kind = request.node.callspec.params.get("kind", "hang")
-    deadline_ms = 1_500 if kind in NEVER else 10_000
-    settings = settings_for(database_url, mock, sandbox={"deadline_ms": deadline_ms})
-    async with open_scene(settings, mock, clock) as opened:
-        yield opened
+__all__ = ["scene"]
 
 
 @pytest.mark.parametrize(("kind", "outcome"), FAULTS.items(), ids=FAULTS.keys())

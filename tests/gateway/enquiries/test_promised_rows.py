@@ -16,12 +16,17 @@ from gateway.audit.tree import verify_inclusion
 from gateway.audit.verify import verify_audit, verify_state
 from gateway.errors.operators import AuditBroken
 from gateway.profiles.model import Gateway
+from mock_c06.app import MockRegistry
 from tests.attacks.evidence import trust_of
+from tests.attacks.networks import Network, network
 from tests.gateway.audit.test_proofs import fill
 from tests.gateway.enquiries.test_receipts import claims_of
-from tests.kit.audit import SignedLog, entry
-from tests.kit.scene import AN, Portal, Scene, another_worker
+from tests.kit.audit import Held, SignedLog, entry
+from tests.kit.clocks import HandClock
+from tests.kit.scene import AN, Portal, Scene, another_worker, open_scene, settings_for
 from tests.kit.stores import opened
+
+__all__ = ["network"]
 
 SCOPES = ("verify", "audit.read")
 
@@ -106,6 +111,34 @@ async def test_an_answer_shared_by_identical_questions_promises_one_row(scene: S
     assert await scene.gateway.sequencer.run()
     ((verification, leaf),) = {(answer["id"], leaf_of(answer["receipt"])) for answer in answers}
     check_proof((await ask_proof(portal, verification)).text, leaf)
+
+
+async def test_an_answer_that_is_reused_in_its_own_commit_promises_its_row(
+    database_url: str, mock: MockRegistry, clock: HandClock, network: Network
+) -> None:
+    async with open_scene(settings_for(database_url, mock), mock, clock, network=lambda _: network) as scene:
+        portal, log = await scene.portal(scopes=SCOPES), scene.gateway.deps.audit
+        held: list[Held] = []
+
+        async def keep_the_writer_busy() -> None:
+            held.append(Held(log))
+            await held[0].reached()
+
+        async def wait_for(records: int) -> None:
+            for _ in range(1000):
+                if held and log.waiting == records:
+                    break
+                await asyncio.sleep(0.01)
+
+        network.afterwards = keep_the_writer_busy
+        asked = asyncio.create_task(portal.verify(fresh=True))
+        await wait_for(1)
+        reused = asyncio.create_task(portal.verify())  # one that wants no fresh answer doesn't wait for one
+        await wait_for(2)
+        await held[0].release()
+        first, second = (await asked).json(), (await reused).json()
+        assert (first["id"], first["origin"]) == (second["id"], "registry")
+        assert leaf_of(second["receipt"]) == leaf_of(first["receipt"])
 
 
 async def test_another_worker_names_the_same_leaf_in_its_receipts(scene: Scene) -> None:

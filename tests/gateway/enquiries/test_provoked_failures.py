@@ -8,12 +8,14 @@ import pytest
 
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
-from tests.kit.enquiries import CARD, reasons, verified
+from tests.kit.enquiries import CARD, VerifiedEnquiry, reasons, verified
 from tests.kit.scene import Scene, open_scene, settings_for
 from tests.kit.source import ROOT
 
 TEXT = (ROOT / "docs" / "portal-developers.md").read_text(encoding="utf-8")
 FAULTS = re.findall(r"^\| (\d{3}) `(\w+)` \| `(\{.*?\})` \|$", TEXT, re.MULTILINE)
+
+PEOPLE = re.findall(r"^\| `(\{.*?\})` \| `(\w+)` \| [^|]+ \| (?:`(\w+)` `(\w+)` )?\|$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture
@@ -57,3 +59,20 @@ async def test_a_wrong_person_or_a_bad_record_is_not_called_unavailable(scene: S
     form = await act.fill("full_name", "birth_date")
 
     assert {reasons(form)[name] for name in ("full_name", "birth_date")} == {"registry_answer_invalid"}
+
+
+def test_the_guide_names_people_whose_records_make_a_difference() -> None:
+    assert {verdict for _, verdict, *_ in PEOPLE} == {"confirmed", "not_confirmed"}
+    assert "registry_has_none" in {reason for *_, reason in PEOPLE}
+
+
+@pytest.mark.parametrize(("claim", "verdict", "field", "reason"), PEOPLE)
+async def test_a_person_of_the_guide_gives_the_verdict_and_the_reason_that_it_names(
+    scene: Scene, claim: str, verdict: str, field: str, reason: str
+) -> None:
+    portal = await scene.portal()
+    answer = await portal.verify(claim=json.loads(claim), procedure=CARD)
+    assert answer.json()["verdict"] == verdict
+    if field:
+        form = await VerifiedEnquiry(portal, answer.json()).fill(field)
+        assert reasons(form)[field] == reason

@@ -4,9 +4,9 @@ from gateway.identifiers import Profile
 from gateway.keys.jws import sign_jws, verify_jws
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import LEAD_AFTER_A_LEAK
-from tests.kit.forging import problem, read
+from tests.kit.forging import read
 from tests.kit.keys import published, rotate, rotate_and_serve
-from tests.kit.scene import Portal, Scene
+from tests.kit.scene import Portal, Scene, outcome
 
 YEAR_S = 365 * 24 * 3600
 
@@ -63,7 +63,7 @@ async def test_threat_21_the_next_token_key_signs_no_valid_receipt(scene: Scene,
     for kid in (coming.kid, read(receipt)[0]["kid"]):
         forged = sign_jws(read(receipt)[1], key=coming.signing_key(), kid=kid, typ="receipt+jwt")
         answer = await portal.call("POST", "/receipts/check", {"receipt": forged})
-        assert problem(answer) == (422, "receipt_invalid")
+        assert outcome(answer) == (422, "receipt_invalid")
 
 
 async def test_threat_21_a_receipt_signed_with_a_leaked_key_is_refused(scene: Scene, portal: Portal) -> None:
@@ -75,7 +75,7 @@ async def test_threat_21_a_receipt_signed_with_a_leaked_key_is_refused(scene: Sc
 
     for receipt in (made["receipt"], forged):
         answer = await portal.call("POST", "/receipts/check", {"receipt": receipt})
-        assert problem(answer) == (422, "receipt_invalid")
+        assert outcome(answer) == (422, "receipt_invalid")
     assert kid not in await published(portal, "receipt-keys")
     fresh = (await portal.call("GET", f"/verifications/{made['id']}")).json()["receipt"]
     assert (await check(portal, fresh))["valid"] is True

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.model import AccountState
+from gateway.accounts.model import AccountState, make_grant
 from gateway.accounts.use_cases import change_state, disable_officers, get_account
 from gateway.enquiries.store import verifications
 from gateway.identifiers import Profile
-from tests.kit.enquiries import REPLAYED, code, post, prefill, rows, verify
-from tests.kit.scene import Portal, Scene
+from tests.kit.enquiries import REPLAYED, post, prefill, rows, verify
+from tests.kit.scene import Portal, Scene, outcome
 
 OFFICER = {"kind": "officer", "id": "can.bo.01"}
 NARROW = json.dumps(
@@ -37,7 +36,7 @@ async def end_by_time(scene: Scene) -> None:
 async def test_a_suspended_account_gets_no_stored_answer_at_all(scene: Scene, portal: Portal) -> None:
     await verify(portal)
     await change_state(scene.gateway.deps, portal.client_id, AccountState.SUSPENDED)
-    assert code(await verify(portal)) == (403, "account_suspended")
+    assert outcome(await verify(portal)) == (403, "account_suspended")
 
     await change_state(scene.gateway.deps, portal.client_id, AccountState.ACTIVE)
     await portal.log_in()
@@ -59,7 +58,7 @@ async def test_threat_24_a_token_with_fewer_scopes_gets_no_answer_of_one_with_mo
     asked = len(await scene.journal())
     await portal.log_in(**grants)
 
-    assert code(await verify(portal, **members)) == (403, refusal)
+    assert outcome(await verify(portal, **members)) == (403, refusal)
     assert await last_row(scene) == ("refused", refusal)
     await portal.log_in()
     assert (await verify(portal, **members)).headers[REPLAYED] == "true"
@@ -71,7 +70,7 @@ async def test_a_stored_prefill_needs_the_grants_of_its_fields_again(scene: Scen
     await prefill(portal, receipt, "full_name")
     await portal.log_in(authorization_details=NARROW)
 
-    assert code(await prefill(portal, receipt, "full_name")) == (403, "field_not_granted")
+    assert outcome(await prefill(portal, receipt, "full_name")) == (403, "field_not_granted")
 
 
 async def test_a_stored_sensitive_field_needs_its_scope_again(scene: Scene) -> None:
@@ -86,7 +85,10 @@ async def test_a_stored_sensitive_field_needs_its_scope_again(scene: Scene) -> N
     assert filled.json()["fields"]["ethnicity"]["state"] == "filled"
     await portal.log_in()
 
-    assert code(await prefill(portal, receipt, "ethnicity", subject_role="father")) == (403, "scope_missing")
+    assert outcome(await prefill(portal, receipt, "ethnicity", subject_role="father")) == (
+        403,
+        "scope_missing",
+    )
 
 
 async def test_a_disabled_officer_can_not_start_a_replay(scene: Scene, portal: Portal) -> None:
@@ -100,7 +102,7 @@ async def test_a_disabled_officer_can_not_start_a_replay(scene: Scene, portal: P
         await verify(portal, initiated_by=OFFICER),
         await prefill(portal, receipt, initiated_by=OFFICER),
     ):
-        assert code(answer) == (403, "officer_not_granted")
+        assert outcome(answer) == (403, "officer_not_granted")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ async def test_threat_23_an_ended_verification_is_not_replayed_as_live(
         await verify(portal, key="both", **WITH_PREFILL),
         await post(portal, "/receipts/check", check),
     ):
-        assert code(answer) == (409, refusal)
+        assert outcome(answer) == (409, refusal)
         assert "NGUYỄN" not in answer.text
     assert len(await scene.journal()) == asked
     assert form.status_code == 200
@@ -167,7 +169,7 @@ async def test_a_stored_prefill_with_a_field_disputed_since_is_not_replayed(
         await prefill(portal, receipt, "full_name", "gender"),
         await verify(portal, prefill={"fields": ["gender"]}),
     ):
-        assert code(answer) == (409, "idempotency_answer_gone")
+        assert outcome(answer) == (409, "idempotency_answer_gone")
         assert answer.json()["verification"] == both.json()["id"]
         assert await last_row(scene) == ("refused", "idempotency_answer_gone")
 
@@ -178,7 +180,7 @@ async def test_an_evaluation_whose_result_would_change_is_not_replayed(scene: Sc
     assert first.json()["allowed"] is True
     await portal.log_in(authorization_details=NARROW)
 
-    assert code(await post(portal, "/evaluations", body)) == (409, "idempotency_answer_gone")
+    assert outcome(await post(portal, "/evaluations", body)) == (409, "idempotency_answer_gone")
     await portal.log_in()
     assert (await post(portal, "/evaluations", body)).content == first.content
 

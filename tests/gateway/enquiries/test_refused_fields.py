@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.accounts.grants import Grant, Grants, make_grant
+from gateway.accounts.model import Grant, Grants, make_grant
 from tests.kit.enquiries import CARD, asked_operations, verified
 from tests.kit.scene import Portal, Scene, prefill_request
 

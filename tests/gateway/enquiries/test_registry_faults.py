@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from gateway.enquiries.budget_store import reservations
 from gateway.enquiries.store import verifications
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
 from tests.kit.scene import Portal, Scene, open_scene, settings_for
@@ -156,7 +155,7 @@ XML_ANSWERS = {
 async def test_threat_25_an_answer_that_no_registry_would_give_is_refused(
     database_url: str, mock: MockRegistry, clock: HandClock, body: bytes
 ) -> None:
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         headers = {"Content-Type": "text/xml"}
         transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers=headers))
         return open_registry(connection, transport=transport, clock=clock)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.identifiers import Profile
-from tests.kit.enquiries import KEY, REPLAYED, code, post, prefill, rows, verify
-from tests.kit.scene import AN, BASE, Portal, Scene, enquiry
+from tests.kit.enquiries import KEY, REPLAYED, post, prefill, rows, verify
+from tests.kit.scene import AN, BASE, Portal, Scene, enquiry, outcome
 
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
 
@@ -154,7 +154,7 @@ async def test_threat_9_a_sandbox_key_is_not_found_at_official_and_the_reverse(
     for caller, claim in ((portal, AN), (official, WRONG)):
         assert (await verify(caller, claim=claim)).headers[REPLAYED] == "true"
     crossed = await post(portal, "/verifications", enquiry(), issuer=f"{BASE}/official")
-    assert code(crossed) == (403, "profile_mismatch")
+    assert outcome(crossed) == (403, "profile_mismatch")
     assert len(await scene.journal("official")) == 1
 
 
@@ -183,7 +183,7 @@ async def test_another_body_under_the_same_key_is_refused_and_does_nothing(
     first = await verify(portal)
     answer = await verify(portal, **change)
 
-    assert code(answer) == (422, "idempotency_conflict")
+    assert outcome(answer) == (422, "idempotency_conflict")
     assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
     assert KEY not in answer.text
     assert len(await scene.journal()) == 1
@@ -204,7 +204,7 @@ async def test_only_a_success_is_stored_and_a_refused_request_frees_its_key(
         await post(portal, "/verifications/001090000123/revoke"),
         await post(portal, f"/verifications/{'x' * 300}/revoke"),
     ]
-    assert [code(answer)[0] for answer in refused] == [503, 422, 403, 422, 404, 404], next(numbers)
+    assert [outcome(answer)[0] for answer in refused] == [503, 422, 403, 422, 404, 404], next(numbers)
     assert await rows(scene) == []
     await scene.control.delete("/runs/default/faults")
     scene.clock.advance(60)

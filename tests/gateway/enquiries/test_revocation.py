@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from gateway.enquiries.store import verifications
 from tests.kit.scene import Portal, Scene
 

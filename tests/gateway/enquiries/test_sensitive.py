@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.accounts.grants import Grants, make_grant
+from gateway.accounts.model import Grants, make_grant
 from tests.kit.enquiries import CARD, asked_operations, person, reasons, values, verified
 from tests.kit.scene import Portal, Scene
 

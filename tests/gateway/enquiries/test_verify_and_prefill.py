@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from tests.kit.enquiries import CARD, LOOK_UP, MARITAL, person, values
 from tests.kit.scene import AN, Portal, Scene
 

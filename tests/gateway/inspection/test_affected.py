@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.clock import Period
 from gateway.errors.operators import Unknown
-from gateway.inspection.affected import count_affected, find_affected
-from gateway.inspection.period import Period
 from gateway.inspection.privacy import CLASSES, TABLES, privacy_report
+from gateway.inspection.store import count_affected, find_affected
 from gateway.schema import all_tables
 from gateway.web import build_app
 from tests.kit.enquiries import person, verified
@@ -25,6 +25,7 @@ async def test_each_person_has_enquiries_fields_and_organisation(scene: Scene, p
     await portal.verify(claim=BINH | {"full_name": "Trần Thị Sai"})
     await other.verify(claim=BINH)
     found = await find_affected(scene.gateway.deps.database, portal.client_id, Period())
+    assert all(str(each.members()[end]).endswith("Z") for each in found for end in ("first_at", "last_at"))
     an, binh = (each.members() for each in found)
     assert (an["enquiries"], an["confirmed"], an["fields"]) == (3, True, ["full_name", "gender"])
     assert (binh["enquiries"], binh["confirmed"], binh["fields"]) == (1, False, [])

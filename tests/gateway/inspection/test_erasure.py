@@ -1,30 +1,42 @@
 """Entries about citizens are erased by policy: leaves and proofs stay, the erasure is a row, and nothing else may be missing."""
 
+import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from gateway.audit.erasures import Erasures, write_ranges
-from gateway.audit.proofs import prove_row
-from gateway.audit.report import StateReport
-from gateway.audit.store import audit_entries
+from gateway.audit.checkpoints import prove_row
+from gateway.audit.state_check import Erasures, StateReport
+from gateway.audit.store import audit_entries, audit_rows
 from gateway.audit.tree import verify_inclusion
 from gateway.audit.verify import read_trust, verify_state
+from gateway.clock import Period
 from gateway.errors.operators import AuditBroken, StateWrong
 from gateway.identifiers import Profile
-from gateway.inspection.erasure import KINDS, erase_entries
+from gateway.inspection.erasure import KINDS, erase_entries, write_ranges
 from gateway.inspection.export import export_folder
-from gateway.inspection.period import Period
 from gateway.operators.model import Role
 from tests.gateway.inspection.test_export import PROOFS, check, read, write
+from tests.kit.commands import BARE
 from tests.kit.enquiries import verified
 from tests.kit.operators import signed_in
-from tests.kit.scene import Portal, Scene
+from tests.kit.scene import MASTER_KEY, Portal, Scene
 
 DAY_S = 86_400
 DOSSIER = "HN-LONG-AGO-1"
+LATER = f"""
+from gateway.cli import build_cli
+from tests.kit.clocks import HandClock
+
+clock = HandClock()
+clock.advance({400 * DAY_S})
+build_cli(clock)()
+"""
+"""The program `gateway`, whose clock is the one of `old`."""
 
 
 async def check_state(scene: Scene) -> StateReport:
@@ -131,6 +143,33 @@ async def test_an_entry_that_no_erasure_names_is_still_missed(scene: Scene, old:
         await check_state(scene)
 
 
+CHANGES = (
+    'body = \'{"at":"2020-01-01T00:00:00+00:00","state":5}\'',
+    'body = \'{"at":"2020-01-01T00:00:00+00:00"\'',
+    "body = replace(body, 'reused', 'answered') || ' '",
+    "body = 'x'",
+    "kind = 'shown'",
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_threat_38_an_entry_that_somebody_changed_is_not_erased_and_keeps_no_other(
+    scene: Scene, old: int, change: str
+) -> None:
+    await scene.gateway.sequencer.run()
+    rehearsed = await erase_entries(scene.gateway, months=12, rehearsal=True)
+    row = sa.select(audit_rows.c.entry).where(audit_rows.c.row == old).scalar_subquery()
+    async with scene.gateway.deps.database.write() as connection:
+        number = (await connection.execute(sa.select(row))).scalar_one()
+        text = f"UPDATE audit_entries SET {change} WHERE id = {number}"
+        assert (await connection.exec_driver_sql(text)).rowcount == 1
+    found = await erase_entries(scene.gateway, months=12)
+    assert found.rows == rehearsed.rows - 1
+    assert set(found.changed) <= {old}
+    with pytest.raises(AuditBroken, match=f"row {old}: "):
+        await check_state(scene)
+
+
 async def test_a_covered_row_that_only_erased_entries_named_is_still_in_evidence(
     scene: Scene, portal: Portal, old: int
 ) -> None:
@@ -209,6 +248,24 @@ async def test_threat_57_an_erasure_says_so_while_a_reader_keeps_what_was_erased
     async with scene.gateway.deps.database.walk() as reader:
         await reader.execute(sa.select(audit_entries.c.id))
         assert (await erase_entries(scene.gateway, months=12)).on_disk
+
+
+async def test_the_program_erases_entries_that_named_rows_of_any_table(scene: Scene, old: int) -> None:
+    await scene.gateway.sequencer.run()
+    settings = {
+        "GATEWAY_DATABASE_URL": scene.settings.database_url,
+        "GATEWAY_MASTER_KEY": MASTER_KEY,
+        "GATEWAY_AUDIT_RETENTION_MONTHS": "12",
+    }
+    # A process of its own: this one has loaded the files that define the other tables, such as prefills.
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", LATER, "audit", "erase"],
+        env=BARE | settings,
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert int(done.stdout.split()[1]) > 3
 
 
 async def test_once_there_are_operators_nobody_erases_without_a_sign_in(scene: Scene, old: int) -> None:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -17,15 +18,17 @@ from typing import Any
 import pytest
 
 from gateway.audit.model import AuditEntry, Kind, entry_digest, leaf_hash
+from gateway.clock import Period, parse_instant
 from gateway.errors.operators import AlreadyExists, Unknown
 from gateway.inspection import standalone_verifier
 from gateway.inspection.export import FILES, export_folder, export_rows
-from gateway.inspection.period import Period
+from gateway.inspection.store import search
 from tests.kit.enquiries import verified
 from tests.kit.scene import AGENCY, Portal, Scene
 
 EVER = Period()
 ROWS = "rows.ndjson"
+_STEP = timedelta(microseconds=1)
 PROOFS = "proofs.ndjson"
 
 
@@ -90,6 +93,28 @@ async def test_the_lines_have_the_request_and_the_verification_of_an_enquiry(
     assert answered["request_id"] == answer.headers["X-Request-Id"]
     assert answered["verification"] == answer.json()["id"]
     assert all(row["leaf"] == leaf_hash(salt=row["salt"], body=canonical(row)) for row in rows)
+
+
+async def test_each_time_of_a_row_that_is_exported_or_found_ends_in_z(scene: Scene, portal: Portal) -> None:
+    await portal.verify()
+    lines: list[str] = []
+    await export_rows(scene.gateway, EVER, lines.append)
+    found = await search(scene.gateway.deps.database, {}, period=EVER)
+    times = [row["at"] for row in (*map(json.loads, lines), *found.rows)]
+    assert len(times) == 2 * len(lines) > 0
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", at) for at in times)
+
+
+async def test_a_period_begins_and_ends_at_its_instants_whatever_their_fractions(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.verify()
+    (answered,) = (await search(scene.gateway.deps.database, {"kind": "answered"}, period=EVER)).rows
+    at = parse_instant(answered["at"])
+    for start, end, count in ((0, 1, True), (-1, 0, False), (1, 2, False)):
+        period = Period(start=at + start * _STEP, end=at + end * _STEP)
+        found = await search(scene.gateway.deps.database, {"kind": "answered"}, period=period)
+        assert bool(found.rows) is count
 
 
 def canonical(row: dict[str, Any]) -> str:
@@ -191,9 +216,25 @@ def break_line(folder: Path) -> None:
     (folder / ROWS).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def point_elsewhere(folder: Path) -> None:
+    """Let the proof of row 4 say that it is about the leaf of row 5."""
+    proofs = read(folder, PROOFS)
+    proofs[3] |= {name: proofs[4][name] for name in ("leaf_index", "leaf_hash")}
+    write(folder, proofs, PROOFS)
+
+
+def name_another_index(folder: Path) -> None:
+    """Let the proof of row 4 say another index."""
+    proofs = read(folder, PROOFS)
+    proofs[3]["leaf_index"] = 4
+    write(folder, proofs, PROOFS)
+
+
 @pytest.mark.parametrize(
     ("tamper", "said"),
     [
+        (point_elsewhere, "row 4: its proof is about another leaf"),
+        (name_another_index, "row 4: its proof is about another leaf"),
         (change_member, "row 4: its content was changed"),
         (change_with_leaf, "row 4: not in the tree of the checkpoint"),
         (delete_row, "row 4: missing"),
@@ -230,6 +271,13 @@ async def test_a_row_after_the_last_one_is_not_of_the_export(exported: Path) -> 
     code, said = check(exported)
     assert code == 1
     assert said.startswith(f"bad: row {number}: ")
+
+
+def test_a_python_without_the_package_is_told_what_to_install() -> None:
+    command = [sys.executable, "-I", "-S", standalone_verifier.__file__]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().strip().endswith("python3 -m pip install cryptography")
 
 
 async def test_whoever_does_not_trust_the_sender_runs_their_own_verifier(

@@ -5,14 +5,23 @@ from typing import Any
 import pytest
 
 from gateway.accounts.use_cases import add_organisation
+from gateway.audit.store import LEDGER_MOST
 from gateway.errors.operators import RoleMissing
-from gateway.identifiers import Profile
-from gateway.inspection.ledger import LedgerRefused, WholeLedger, inspect_ledger
-from gateway.inspection.ledger_report import ledger_json, ledger_text
+from gateway.identifiers import Language, Profile
+from gateway.inspection.ledger import (
+    LedgerRefused,
+    WholeLedger,
+    inspect_ledger,
+    ledger_json,
+    ledger_text,
+)
 from gateway.keys.model import Purpose
 from gateway.operators.model import Operator, Role
 from gateway.operators.sessions import identify
-from tests.kit.citizens import sign_in
+from gateway.procedures.catalogue import load_catalogue
+from gateway.procedures.model import SUBJECT_ROLES
+from gateway.terminal import problem_titles
+from tests.kit.citizens import make_many, sign_in
 from tests.kit.enquiries import verified
 from tests.kit.keys import rotate
 from tests.kit.operators import signed_in
@@ -26,6 +35,12 @@ NUMBER = AN["citizen_id"]
 async def officer(scene: Scene, role: Role = Role.DATA_PROTECTION) -> Operator:
     person = await signed_in(scene, "lan.bao.ve", role)
     return await identify(scene.gateway, person.token)
+
+
+def text_of(scene: Scene, found: WholeLedger, language: Language) -> str:
+    """Return the text with its wrapped lines as one."""
+    titles = problem_titles(language)
+    return " ".join(ledger_text(found, scene.gateway.deps.catalogue, language, titles).split())
 
 
 async def read(scene: Scene, by: Operator, **members: Any) -> WholeLedger:
@@ -56,6 +71,19 @@ async def test_the_officer_sees_every_organisations_enquiries_and_the_disputed_f
     assert (disputed["field"], disputed["state"], disputed["resolved_at"]) == ("full_name", "open", None)
     assert "Sai chữ" not in str(found)
     assert NUMBER not in str(found)
+
+
+async def test_threat_40_the_officer_sees_the_entries_before_any_number_of_later_ones(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.verify(dossier="FIRST")
+    await make_many(scene, LEDGER_MOST)
+
+    found = await read(scene, await officer(scene))
+
+    assert len(found.entries) == LEDGER_MOST + 1
+    assert found.entries[0][-1]["dossier"] == "FIRST"
+    assert not found.has_earlier
 
 
 async def test_each_reading_is_a_row_of_its_own_kind_that_the_citizen_sees(
@@ -130,9 +158,41 @@ async def test_the_whole_ledger_survives_a_rotation_of_the_pseudonym_key(
 async def test_the_text_is_vietnamese_or_english_and_gives_the_outcome_of_a_dispute(
     scene: Scene, portal: Portal
 ) -> None:
-    await portal.verify()
+    await (await verified(portal)).fill("full_name", "gender")
     found = await read(scene, await officer(scene))
-    assert ledger_text(found, "vi").startswith("Sổ tra cứu: 1\n")
-    vietnamese, english = (" ".join(ledger_text(found, each).split()) for each in ("vi", "en"))
-    assert "đã hỏi CSDLQGDC · khai-sinh · HN-2022-000123 · confirmed" in vietnamese
-    assert "UBND thành phố Hà Nội · asked the registry · khai-sinh" in english
+    vietnamese, english = text_of(scene, found, Language.VI), text_of(scene, found, Language.EN)
+    assert vietnamese.startswith("Sổ tra cứu: 3 ")
+    assert "đã hỏi CSDLQGDC · Đăng ký khai sinh (Người yêu cầu) · HN-2022-000123 · khớp" in vietnamese
+    assert "UBND thành phố Hà Nội · asked the registry · Birth registration (requester) · HN" in english
+    assert "đã trả dữ liệu" in vietnamese
+    assert "Họ, chữ đệm và tên; Giới tính" in vietnamese
+    assert not {"khai-sinh", "full_name", "confirmed", "found"} & set(vietnamese.split())
+
+
+def test_every_role_of_the_catalogue_has_a_name_in_the_text() -> None:
+    roles = {role.name for each in load_catalogue().procedures for role in each.roles}
+    for language in Language:
+        assert set(SUBJECT_ROLES[language]) == roles
+
+
+async def test_the_line_of_a_reading_ends_with_who_read_and_has_no_code(scene: Scene, portal: Portal) -> None:
+    await portal.verify()
+    await portal.call("POST", "/ledger/mine", **{"Citizen-Token": await sign_in(scene.mock)})
+    by = await officer(scene)
+    await read(scene, by)
+    text = text_of(scene, await read(scene, by), Language.EN)
+    assert text.count("ledger") == 2
+    assert "the citizen read the ledger" in text
+    assert text.endswith("a data-protection officer read the ledger")
+
+
+async def test_the_line_of_an_enquiry_without_an_answer_names_the_problem_not_its_code(
+    scene: Scene, portal: Portal
+) -> None:
+    await scene.fault("reset")
+    answer = await portal.verify()
+    found = await read(scene, await officer(scene))
+    assert answer.json()["code"] == "registry_unavailable"
+    vietnamese, english = text_of(scene, found, Language.VI), text_of(scene, found, Language.EN)
+    assert vietnamese.endswith(f" · HN-2022-000123 · {answer.json()['title_vi']}")
+    assert english.endswith(f" · HN-2022-000123 · {answer.json()['title']}")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.identifiers import new_request_id
-from gateway.inspection.period import Period, parse_instant
-from gateway.inspection.search import search
+from gateway.clock import Period, parse_instant
+from gateway.identifiers import new_timed_identifier
+from gateway.inspection.store import search
+from tests.kit.audit import entry
 from tests.kit.scene import AN, Portal, Scene
 
 EVER = Period()
@@ -76,6 +77,22 @@ def test_an_instant_that_has_no_day_before_or_after_it_is_refused(text: str) -> 
         parse_instant(text)
 
 
+async def test_the_first_second_of_a_period_is_in_it_whatever_the_collation(scene: Scene) -> None:
+    database, start = scene.gateway.deps.database, datetime(2026, 3, 1, tzinfo=UTC)
+    if not database.embedded:  # as in a database whose default is not C
+        async with database.write() as connection:
+            body = sa.text('ALTER TABLE audit_entries ALTER body TYPE text COLLATE "en-US-x-icu"')
+            await connection.execute(body)
+    at = [start - timedelta(microseconds=1), start, start + timedelta(milliseconds=500)]
+    await scene.gateway.deps.audit.record(*(entry(at=each) for each in at))
+    hour = timedelta(hours=1)
+    found = [
+        await search(database, {}, period=each)
+        for each in (Period(start, start + hour), Period(start - hour, start))
+    ]
+    assert [len(each.rows) for each in found] == [2, 1]
+
+
 async def test_an_entry_of_a_clock_that_was_hours_off_is_found_by_its_own_time(scene: Scene) -> None:
     before = scene.clock.now()
     await (await scene.portal()).verify()
@@ -110,8 +127,8 @@ async def test_a_search_reads_by_its_index(scene: Scene, equals: dict[str, str],
 
 def test_the_ids_of_later_calls_sort_higher_and_contain_no_long_number() -> None:
     begin = datetime(2026, 11, 28, tzinfo=UTC)
-    ids = [new_request_id(begin + timedelta(milliseconds=7 * step)) for step in range(2_000)]
+    ids = [new_timed_identifier("req", begin + timedelta(milliseconds=7 * step)) for step in range(2_000)]
     assert ids == sorted(ids)
     assert all(re.fullmatch(r"req_[a-z]{9}[a-z2-7]{16}", each) for each in ids)
-    assert new_request_id(begin) != new_request_id(begin)
-    assert new_request_id(begin) < new_request_id(begin + timedelta(days=365 * 50))
+    assert new_timed_identifier("req", begin) != new_timed_identifier("req", begin)
+    assert new_timed_identifier("req", begin) < new_timed_identifier("req", begin + timedelta(days=365 * 50))

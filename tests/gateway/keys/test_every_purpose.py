@@ -1,5 +1,7 @@
 """Every key can be rotated: what the former key made still works, and what is made later is under the new one."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,25 +9,25 @@ import pytest
 
 from gateway.applications.issued import unseal_issued
 from gateway.audit.verify import verify_state
-from gateway.discrepancies.resolution import read_one
+from gateway.clock import Period
+from gateway.discrepancies.use_cases import read_one
 from gateway.enquiries.claim import open_claim
 from gateway.enquiries.store import find_verification
 from gateway.errors.operators import StateWrong
 from gateway.identifiers import ClientId, Profile
-from gateway.inspection.affected import find_affected
-from gateway.inspection.period import Period
+from gateway.inspection.store import find_affected
 from gateway.keys.model import AT_ONCE, SCHEDULED, Key, KeyState, PlaceKeys, Purpose
 from gateway.operators.model import Role
 from gateway.operators.sessions import identify
-from gateway.operators.use_cases import permit_admin
-from gateway.profiles.epochs import refresh
-from gateway.profiles.key_rotation import NOT_ENDED, rotate_keys
+from gateway.profiles.key_rotation import LEAD, NOT_ENDED, rotate_keys
+from gateway.profiles.places import refresh
 from tests.attacks.evidence import trust_of
 from tests.gateway.applications.test_issued_accounts import sealed
+from tests.kit.clocks import HandClock
 from tests.kit.enquiries import post, verified
 from tests.kit.keys import A_MOMENT, rotate, rotate_and_serve
 from tests.kit.operators import signed_in
-from tests.kit.scene import AN, Portal, Scene, enquiry
+from tests.kit.scene import AN, Portal, Scene, enquiry, open_scene
 
 OFFICER = {"kind": "officer", "id": "can.bo.01"}
 
@@ -105,8 +107,7 @@ async def test_secrets_and_sessions_stay_valid_after_a_rotation_of_the_credentia
     portal = await scene.portal()
     signed = await signed_in(scene, "quan.tri", Role.ADMIN)
     admin = await identify(scene.gateway, signed.token)
-    permit = await permit_admin(scene.gateway, admin)
-    await rotate_keys(scene.gateway, Purpose.CREDENTIAL, list(Profile), permit=permit)
+    await rotate_keys(scene.gateway, Purpose.CREDENTIAL, list(Profile), by=admin)
     assert await refresh(scene.gateway)
     scene.clock.advance(200)
     assert (await portal.ask_token()).status_code == 200
@@ -136,6 +137,32 @@ async def test_a_request_with_an_idempotency_key_is_answered_once_across_a_rotat
     scene.clock.advance(timedelta(hours=26).total_seconds())
     await portal.log_in()
     assert len(keys_of(scene).accepted(Purpose.IDEMPOTENCY, scene.clock.now())) == 1
+
+
+async def test_an_idempotency_key_that_two_workers_get_at_the_moment_of_a_rotation_is_used_once(
+    scene: Scene, portal: Portal
+) -> None:
+    await rotate(scene, Purpose.IDEMPOTENCY)
+    scene.clock.advance(
+        LEAD.total_seconds() - 10
+    )  # this worker serves the former key, the other one the new key
+    ahead = HandClock()
+    ahead.advance(LEAD.total_seconds() + 1)
+    async with open_scene(scene.settings, scene.mock, ahead) as other:
+        await portal.log_in()
+        workers = portal, replace(portal, http=other.http)
+        for number in range(3):
+            used = {"Idempotency-Key": f"sent-to-two-workers-{number}"}
+            bodies = [enquiry(dossier=f"HN-{number}-{worker}") for worker in range(2)]
+            answers = await asyncio.gather(
+                *(
+                    each.call("POST", "/verifications", body, **used)
+                    for each, body in zip(workers, bodies, strict=True)
+                )
+            )
+            assert sum(answer.status_code in {200, 201} for answer in answers) <= 1, answers
+            again = await portal.call("POST", "/verifications", bodies[0], **used)
+            assert again.status_code in {200, 201, 422}  # answered, or the other body was
 
 
 async def test_a_leaked_look_up_key_finds_nothing_any_more_and_the_claim_is_asked_anew(

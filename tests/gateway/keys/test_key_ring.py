@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from gateway.audit.use_cases import begin_evidence
+from gateway.audit.state_store import begin_evidence
 from gateway.errors.operators import MasterKeyWrong, StateWrong
 from gateway.identifiers import Profile
 from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, KeyedHash, PlaceKeys, Purpose, SigningRing

@@ -23,12 +23,11 @@ from gateway.keys.model import FIRST_KEYS, PLACE_PURPOSES, Purpose
 from gateway.keys.store import keys as key_rows
 from gateway.keys.store import list_other_stores, reseal_keys
 from gateway.keys.vault import MasterFile, load_or_make_master_key
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from gateway.profiles.model import Gateway
-from gateway.registry.client import open_registry
+from gateway.profiles.places import refresh
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
@@ -76,7 +75,7 @@ async def test_a_verification_from_before_a_master_rotation_can_still_be_prefill
     receipt = await portal.receipt()
     await rotate_as_a_command(scene.settings, scene.clock, NEW)
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         return open_registry(connection, transport=httpx.ASGITransport(mock.test), clock=scene.clock)
 
     settings = holding(scene.settings, NEW)

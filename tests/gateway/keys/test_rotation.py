@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from gateway.app import open_gateway
 from gateway.audit.verify import verify_audit
 from gateway.deployment import read_epoch
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.identifiers import Profile
 from gateway.keys.model import AT_ONCE, SCHEDULED, Key, KeyState, Purpose
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, rotate_keys
 from gateway.profiles.model import Gateway
+from gateway.profiles.places import refresh
 from tests.kit.clocks import HandClock
 from tests.kit.keys import A_MOMENT, rotate
 from tests.kit.scene import Scene

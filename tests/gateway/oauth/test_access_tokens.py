@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey
 
 from gateway.identifiers import Profile
-from tests.kit.forging import call_me, encode, problem, read, resign, sign, sign_by_secret
-from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.forging import call_me, encode, read, resign, sign, sign_by_secret
+from tests.kit.scene import BASE, Portal, Scene, outcome
 
 INVALID = (401, "token_invalid")
 BEYOND = 10**18
@@ -44,7 +44,7 @@ async def test_threat_1_an_unsigned_token_of_alg_none_is_refused(portal: Portal)
     header, claims = read(portal.access_token)
     for name in ("none", "None", "nOnE"):
         unsigned = f"{encode(header | {'alg': name})}.{encode(claims)}."
-        assert problem(await call_me(portal, unsigned)) == INVALID
+        assert outcome(await call_me(portal, unsigned)) == INVALID
 
 
 async def test_threat_1_hs256_with_the_public_key_as_secret_is_refused(scene: Scene, portal: Portal) -> None:
@@ -57,7 +57,7 @@ async def test_threat_1_hs256_with_the_public_key_as_secret_is_refused(scene: Sc
     )
     for secret in secrets:
         forged = sign_by_secret(claims, secret=secret, typ="at+jwt", kid=kid)
-        assert problem(await call_me(portal, forged)) == INVALID
+        assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_1_an_algorithm_other_than_the_keys_own_is_refused(portal: Portal) -> None:
@@ -66,7 +66,7 @@ async def test_threat_1_an_algorithm_other_than_the_keys_own_is_refused(portal: 
         header, claims = read(portal.access_token)
         signature = portal.access_token.rpartition(".")[2]
         forged = f"{encode(header | {'alg': alg})}.{encode(claims)}.{signature}"
-        assert problem(await call_me(portal, forged)) == INVALID
+        assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_1_a_key_that_the_token_brings_itself_is_not_honoured(portal: Portal) -> None:
@@ -80,7 +80,7 @@ async def test_threat_1_a_key_that_the_token_brings_itself_is_not_honoured(porta
         {"crit": ["exp"]},
     ):
         forged = sign(claims, key=own, typ="at+jwt", kid="own", **brought)
-        assert problem(await call_me(portal, forged)) == INVALID
+        assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_1_a_key_pointer_beside_a_genuine_signature_is_refused(
@@ -90,7 +90,7 @@ async def test_threat_1_a_key_pointer_beside_a_genuine_signature_is_refused(
     _, claims = read(portal.access_token)
     forged = sign(claims, key=key, typ="at+jwt", kid=kid, jku="https://a.example/")
 
-    assert problem(await call_me(portal, forged)) == INVALID
+    assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_1_an_unknown_or_path_like_kid_is_refused(scene: Scene, portal: Portal) -> None:
@@ -108,7 +108,7 @@ async def test_threat_1_an_unknown_or_path_like_kid_is_refused(scene: Scene, por
     for kid in cases:
         _, claims = read(portal.access_token)
         forged = sign(claims, key=_signer(scene)[1], typ="at+jwt", **({} if kid is None else {"kid": kid}))
-        assert problem(await call_me(portal, forged)) == INVALID
+        assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_1_a_token_with_one_character_changed_is_refused(portal: Portal) -> None:
@@ -122,7 +122,7 @@ async def test_threat_1_a_token_with_one_character_changed_is_refused(portal: Po
         "..",
         "a b.c.d",
     ):
-        assert problem(await call_me(portal, changed)) == INVALID
+        assert outcome(await call_me(portal, changed)) == INVALID
 
 
 async def test_threat_2_another_issuer_or_audience_is_refused(scene: Scene, portal: Portal) -> None:
@@ -137,25 +137,25 @@ async def test_threat_2_another_issuer_or_audience_is_refused(scene: Scene, port
         {"aud": None},
     ]
     for claims in cases:
-        assert problem(await call_me(portal, resign(scene, portal.access_token, **claims))) == INVALID
+        assert outcome(await call_me(portal, resign(scene, portal.access_token, **claims))) == INVALID
 
 
 async def test_threat_2_a_token_of_another_type_is_refused(scene: Scene, portal: Portal) -> None:
     cases: list[Any] = ["receipt+jwt", "JWT", "dpop+jwt", "AT+JWT ", "application/jwt", 7]
     for typ in cases:
-        assert problem(await call_me(portal, resign(scene, portal.access_token, typ=typ))) == INVALID
+        assert outcome(await call_me(portal, resign(scene, portal.access_token, typ=typ))) == INVALID
 
 
 async def test_threat_2_a_receipt_is_refused_as_an_access_token(portal: Portal) -> None:
     receipt = await portal.receipt()
 
-    assert problem(await call_me(portal, receipt)) == INVALID
+    assert outcome(await call_me(portal, receipt)) == INVALID
 
 
 async def test_threat_2_a_client_assertion_is_refused_as_an_access_token(scene: Scene) -> None:
     keyed = await scene.portal(key=ECKey.generate_key("P-256"))
 
-    assert problem(await call_me(keyed, keyed.assertion(aud=f"{keyed.issuer}/v1"))) == INVALID
+    assert outcome(await call_me(keyed, keyed.assertion(aud=f"{keyed.issuer}/v1"))) == INVALID
 
 
 async def test_threat_2_an_account_of_the_other_profile_is_refused_here(scene: Scene, portal: Portal) -> None:
@@ -163,7 +163,7 @@ async def test_threat_2_an_account_of_the_other_profile_is_refused_here(scene: S
     official = await scene.portal(Profile.OFFICIAL)
     forged = resign(scene, portal.access_token, sub=official.client_id, client_id=official.client_id)
 
-    assert problem(await call_me(portal, forged)) == INVALID
+    assert outcome(await call_me(portal, forged)) == INVALID
 
 
 async def test_threat_3_an_exp_that_is_no_plain_number_of_seconds_is_refused(
@@ -171,14 +171,14 @@ async def test_threat_3_an_exp_that_is_no_plain_number_of_seconds_is_refused(
 ) -> None:
     cases: list[Any] = [None, "1893456000", 1893456000.0, BEYOND, -1, True, [1893456000], {}]
     for exp in cases:
-        assert problem(await call_me(portal, resign(scene, portal.access_token, exp=exp))) == INVALID
+        assert outcome(await call_me(portal, resign(scene, portal.access_token, exp=exp))) == INVALID
 
 
 async def test_threat_3_a_token_for_longer_than_we_ever_issue_is_refused(
     scene: Scene, portal: Portal
 ) -> None:
     assert (
-        problem(await call_me(portal, resign(scene, portal.access_token, exp=portal.now + 3600))) == INVALID
+        outcome(await call_me(portal, resign(scene, portal.access_token, exp=portal.now + 3600))) == INVALID
     )
 
 
@@ -187,7 +187,7 @@ async def test_threat_3_an_expired_token_is_refused_as_expired(scene: Scene, por
     assert (await portal.call("GET", "/me")).status_code == 200
     scene.clock.advance(3)
 
-    assert problem(await portal.call("GET", "/me")) == (401, "token_expired")
+    assert outcome(await portal.call("GET", "/me")) == (401, "token_expired")
 
 
 async def test_threat_3_a_token_issued_beyond_thirty_seconds_ahead_is_refused(
@@ -197,17 +197,17 @@ async def test_threat_3_a_token_issued_beyond_thirty_seconds_ahead_is_refused(
     ahead = resign(scene, portal.access_token, iat=portal.now + 60, exp=portal.now + 300)
 
     assert (await call_me(portal, near)).status_code == 200
-    assert problem(await call_me(portal, ahead)) == INVALID
+    assert outcome(await call_me(portal, ahead)) == INVALID
 
 
 async def test_threat_3_an_iat_that_is_no_plain_number_is_refused(scene: Scene, portal: Portal) -> None:
     cases: list[Any] = [None, "1", 1.5, BEYOND, True]
     for iat in cases:
-        assert problem(await call_me(portal, resign(scene, portal.access_token, iat=iat))) == INVALID
+        assert outcome(await call_me(portal, resign(scene, portal.access_token, iat=iat))) == INVALID
 
 
 async def test_a_refused_token_asks_the_registry_nothing(scene: Scene, portal: Portal) -> None:
     portal.access_token = resign(scene, portal.access_token, aud="https://other.example")
 
-    assert problem(await portal.verify()) == INVALID
+    assert outcome(await portal.verify()) == INVALID
     assert await scene.journal() == []

@@ -7,8 +7,8 @@ from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.cleanup import clean_up
 from gateway.identifiers import Profile
-from tests.kit.forging import call_me, problem, read, refusal, resign, sign
-from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.forging import call_me, read, refusal, resign, sign
+from tests.kit.scene import BASE, Portal, Scene, outcome
 
 INACTIVE = {"active": False}
 UNPROVEN = (401, "invalid_client")
@@ -30,7 +30,7 @@ async def test_threat_8_a_suspended_account_is_refused_with_its_live_token(
 ) -> None:
     await change(scene, portal, AccountState.SUSPENDED)
 
-    assert problem(await portal.verify()) == (403, "account_suspended")
+    assert outcome(await portal.verify()) == (403, "account_suspended")
     assert refusal(await portal.ask_token()) == UNPROVEN
     assert await scene.journal() == []
     row = next(
@@ -44,7 +44,7 @@ async def test_threat_8_a_suspended_account_is_refused_with_its_live_token(
 async def test_threat_8_a_revoked_accounts_live_token_is_no_token(scene: Scene, portal: Portal) -> None:
     await change(scene, portal, AccountState.REVOKED)
 
-    assert problem(await portal.verify()) == INVALID
+    assert outcome(await portal.verify()) == INVALID
     assert refusal(await portal.ask_token()) == UNPROVEN
     assert await scene.journal() == []
 
@@ -53,7 +53,7 @@ async def test_threat_8_a_resumed_account_needs_a_new_token(scene: Scene, portal
     await change(scene, portal, AccountState.SUSPENDED)
     await change(scene, portal, AccountState.ACTIVE)
 
-    assert problem(await portal.call("GET", "/me")) == INVALID
+    assert outcome(await portal.call("GET", "/me")) == INVALID
     assert (await (await portal.log_in()).call("GET", "/me")).status_code == 200
 
 
@@ -142,7 +142,7 @@ async def test_threat_8_another_clients_token_can_be_neither_looked_into_nor_rev
 async def test_threat_8_a_token_that_its_owner_revoked_is_no_token(portal: Portal) -> None:
     assert (await at(portal, "revoke", token=portal.access_token)).status_code == 200
 
-    assert problem(await portal.call("GET", "/me")) == INVALID
+    assert outcome(await portal.call("GET", "/me")) == INVALID
     assert (await at(portal, "introspect", token=portal.access_token)).json() == INACTIVE
     assert (await (await portal.log_in()).call("GET", "/me")).status_code == 200
 
@@ -153,7 +153,7 @@ async def test_threat_8_a_revoked_token_stays_so_though_the_clock_jumps(scene: S
         scene.clock.advance(hour)
         await clean_up(scene.gateway.deps)
 
-    assert problem(await portal.call("GET", "/me")) == INVALID
+    assert outcome(await portal.call("GET", "/me")) == INVALID
 
 
 async def test_revoking_again_or_what_is_no_token_changes_nothing(portal: Portal) -> None:
@@ -173,4 +173,4 @@ async def test_threat_8_a_token_of_an_account_that_is_not_there_is_refused(
 ) -> None:
     forged = resign(scene, portal.access_token, client_id="acc_gone", sub="acc_gone")
 
-    assert problem(await call_me(portal, forged)) == INVALID
+    assert outcome(await call_me(portal, forged)) == INVALID

@@ -13,7 +13,16 @@ from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state, get_account, rotate_credential
 from gateway.identifiers import Profile
 from gateway.web import build_app
-from tests.kit.forging import AnyKey, ask_by_assertion, encode, read, refusal, sign, sign_by_secret
+from tests.kit.forging import (
+    AnyKey,
+    ask_by_assertion,
+    encode,
+    encode_bytes,
+    read,
+    refusal,
+    sign,
+    sign_by_secret,
+)
 from tests.kit.scene import BASE, Portal, Scene
 
 
@@ -200,6 +209,30 @@ async def test_threat_1_an_assertion_signed_without_the_accounts_key_is_refused(
         "..",
     ):
         assert refusal(await ask_by_assertion(keyed, forged)) == UNPROVEN
+
+
+async def test_threat_4_what_no_key_could_have_signed_is_named_before_any_key_is_looked_up(
+    keyed: Portal,
+) -> None:
+    head, claims, signature = keyed.assertion().split(".")
+    der = encode_bytes(b"\x30\x45\x02\x21\x00" + bytes(66))
+    unsigned = encode({"alg": "none"})
+    wrong = {
+        f"{head}.{claims}.{der}": "an ES256 signature is r and s, 64 bytes (RFC 7518), not DER",
+        f"{unsigned}.{claims}.{signature}": "client_assertion must be a JWT signed with ES256, EdDSA or PS256",
+        "a.b": "client_assertion must be a JWT signed with ES256, EdDSA or PS256",
+        sign(
+            {"aud": keyed.issuer}, key=ECKey.generate_key("P-256")
+        ): "iss and sub must both be the client_id",
+        sign(
+            assertion_claims(keyed), key=ECKey.generate_key("P-256"), typ="at+jwt"
+        ): "the assertion's typ must be JWT or client-authentication+jwt, or absent",
+    }
+
+    for assertion, reason in wrong.items():
+        answer = await ask_by_assertion(keyed, assertion)
+        assert refusal(answer) == UNPROVEN
+        assert answer.json()["error_description"] == reason
 
 
 async def test_an_assertion_that_no_store_could_hold_is_refused_not_failed(keyed: Portal) -> None:

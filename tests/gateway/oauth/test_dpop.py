@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.use_cases import NewAccount, create_account
+from gateway.accounts.model import make_grant
+from gateway.accounts.use_cases import create_account
 from gateway.identifiers import Profile
 from tests.kit.forging import (
     AnyKey,
     ask_by_assertion,
     call_me,
     encode,
-    problem,
+    encode_bytes,
     read,
     refusal,
     sign,
     sign_by_secret,
 )
-from tests.kit.scene import AGENCY, Portal, Scene
+from tests.kit.scene import AGENCY, Portal, Scene, outcome
 
 INVALID_PROOF = (401, "dpop_proof_invalid")
 INVALID_TOKEN = (401, "token_invalid")
@@ -72,7 +72,7 @@ async def test_threat_7_a_replayed_proof_is_refused(bound: Portal) -> None:
     proof = bound.proof("GET", me(bound), bound.access_token)
 
     assert (await bound.call("GET", "/me", DPoP=proof)).status_code == 200
-    assert problem(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF
+    assert outcome(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF
 
 
 async def test_threat_7_a_proof_spent_for_a_token_gets_no_second_one(bound: Portal) -> None:
@@ -115,7 +115,7 @@ async def test_threat_7_a_proof_for_anything_else_is_refused(bound: Portal) -> N
     ]
     for claims in wrong:
         proof = bound.proof("GET", me(bound), token, **claims)
-        assert problem(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF, claims
+        assert outcome(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF, claims
 
 
 async def test_a_proof_that_differs_only_in_what_the_rfc_ignores_is_accepted(bound: Portal) -> None:
@@ -133,7 +133,7 @@ async def test_threat_7_a_proof_by_another_key_is_refused(bound: Portal) -> None
     thief = ECKey.generate_key("P-256")
     proof = replace(bound, key=thief).proof("GET", me(bound), bound.access_token)
 
-    assert problem(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF
+    assert outcome(await bound.call("GET", "/me", DPoP=proof)) == INVALID_PROOF
 
 
 async def test_threat_7_a_proof_with_a_swapped_or_strange_key_is_refused(bound: Portal) -> None:
@@ -158,7 +158,29 @@ async def test_threat_7_a_proof_with_a_swapped_or_strange_key_is_refused(bound: 
         genuine[:-8],
         "x",
     ):
-        assert problem(await bound.call("GET", "/me", DPoP=forged)) == INVALID_PROOF
+        assert outcome(await bound.call("GET", "/me", DPoP=forged)) == INVALID_PROOF
+
+
+async def test_what_is_wrong_with_a_proofs_header_or_signature_is_named(bound: Portal) -> None:
+    own = bound.key
+    assert own is not None
+    genuine = bound.proof("GET", me(bound), bound.access_token)
+    claims, public = read(genuine)[1], own.as_dict(private=False)
+    der = encode_bytes(b"\x30\x45\x02\x21\x00" + bytes(66))
+    wrong = {
+        "typ in the proof's header must be dpop+jwt": sign(claims, key=own, typ="JWT", jwk=public),
+        "jwk in the proof's header must be a public key for its alg": sign(claims, key=own, typ="dpop+jwt"),
+        "the proof must be a JWT signed with ES256, EdDSA or PS256": "a.b",
+        "an ES256 signature is r and s, 64 bytes (RFC 7518), not DER": f"{genuine.rpartition('.')[0]}.{der}",
+        "the proof is not signed by the key in jwk": sign(
+            claims, key=ECKey.generate_key("P-256"), typ="dpop+jwt", jwk=public
+        ),
+    }
+
+    for reason, proof in wrong.items():
+        answer = await bound.call("GET", "/me", DPoP=proof)
+        assert outcome(answer) == INVALID_PROOF
+        assert answer.json()["detail"].endswith(f" {reason}.")
 
 
 async def test_threat_7_none_or_two_proofs_are_refused(bound: Portal) -> None:
@@ -166,28 +188,46 @@ async def test_threat_7_none_or_two_proofs_are_refused(bound: Portal) -> None:
     for count in (0, 2):
         proofs = [("DPoP", bound.proof("GET", me(bound), bound.access_token)) for _ in range(count)]
         answer = await bound.http.get(me(bound), headers=[authorization, *proofs])
-        assert problem(answer) == INVALID_PROOF
+        assert outcome(answer) == INVALID_PROOF
 
 
 async def test_threat_7_a_bound_token_as_bearer_is_refused(scene: Scene, bound: Portal) -> None:
     proof = bound.proof("GET", me(bound), bound.access_token)
 
-    assert problem(await call_me(bound, bound.access_token)) == INVALID_TOKEN
-    assert problem(await call_me(bound, bound.access_token, DPoP=proof)) == INVALID_TOKEN
+    assert outcome(await call_me(bound, bound.access_token)) == INVALID_TOKEN
+    assert outcome(await call_me(bound, bound.access_token, DPoP=proof)) == INVALID_TOKEN
 
 
 async def test_threat_7_an_unbound_token_is_no_dpop_token(scene: Scene, portal: Portal) -> None:
     key = ECKey.generate_key("P-256")
     proof = replace(portal, key=key).proof("GET", me(portal), portal.access_token)
 
-    assert problem(await call_me(portal, portal.access_token, scheme="DPoP", DPoP=proof)) == INVALID_TOKEN
+    assert outcome(await call_me(portal, portal.access_token, scheme="DPoP", DPoP=proof)) == INVALID_TOKEN
+
+
+async def test_a_token_of_the_other_scheme_is_refused_with_the_scheme_to_send(
+    scene: Scene, bound: Portal, portal: Portal
+) -> None:
+    proof = replace(portal, key=bound.key).proof("GET", me(portal), portal.access_token)
+    as_bearer = await call_me(bound, bound.access_token)
+    as_dpop = await call_me(portal, portal.access_token, scheme="DPoP", DPoP=proof)
+
+    wanted = "the token is bound to a key: send Authorization: DPoP, with a proof"
+    assert as_bearer.json()["detail"] == f"Wrong: {wanted}."
+    assert as_bearer.json()["detail_vi"].startswith("Sai: mã truy cập gắn với khóa")
+    challenge = f'DPoP error="invalid_token", error_description="{wanted}", algs="ES256 EdDSA PS256", '
+    assert as_bearer.headers["www-authenticate"].startswith(challenge)
+    wanted = "the token is bound to no key: send Authorization: Bearer"
+    assert as_dpop.json()["detail"] == f"Wrong: {wanted}."
+    assert as_dpop.json()["detail_vi"].startswith("Sai: mã truy cập không gắn với khóa")
+    assert as_dpop.headers["www-authenticate"].startswith('Bearer error="invalid_token", ')
 
 
 async def test_a_refused_proof_asks_the_registry_nothing(scene: Scene, bound: Portal) -> None:
     proof = bound.proof("POST", f"{bound.issuer}/v1/verifications", bound.access_token, htm="GET")
     answer = await bound.call("POST", "/verifications", {}, DPoP=proof)
 
-    assert problem(answer) == INVALID_PROOF
+    assert outcome(answer) == INVALID_PROOF
     assert answer.headers["www-authenticate"].startswith('DPoP error="invalid_dpop_proof"')
     assert await scene.journal() == []
 
@@ -201,16 +241,16 @@ async def test_an_official_account_must_bind_its_token(scene: Scene) -> None:
 
 async def test_an_official_account_that_may_use_bearer_gets_such_a_token(scene: Scene) -> None:
     key = ECKey.generate_key("P-256")
-    new = NewAccount(
+    made = await create_account(
+        scene.gateway.deps,
+        scene.gateway.places[Profile.OFFICIAL],
         name="behind mutual TLS",
         organisation=AGENCY,
-        profile=Profile.OFFICIAL,
         scopes=frozenset({"verify"}),
         grants=make_grant(["*"], ["*"], ["*"]),
         public_keys=(key.as_dict(private=False),),
         bearer_allowed=True,
     )
-    made = await create_account(scene.gateway.deps, scene.gateway.places[Profile.OFFICIAL], new)
     portal = Portal(http=scene.http, clock=scene.clock, client_id=made.client_id, issuer=made.issuer, key=key)
 
     answer = await ask_by_assertion(portal, portal.assertion())

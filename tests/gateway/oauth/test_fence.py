@@ -3,8 +3,8 @@
 from gateway.accounts.model import AccountState
 from gateway.accounts.use_cases import change_state
 from gateway.identifiers import Profile
-from tests.kit.forging import problem, resign
-from tests.kit.scene import BASE, Portal, Scene, enquiry, prefill_request
+from tests.kit.forging import resign
+from tests.kit.scene import BASE, Portal, Scene, enquiry, outcome, prefill_request
 
 MISMATCH = (403, "profile_mismatch")
 INVALID = (401, "token_invalid")
@@ -13,7 +13,7 @@ OFFICIAL, SANDBOX = f"{BASE}/official", f"{BASE}/sandbox"
 
 async def ask_official(portal: Portal) -> tuple[int, str]:
     """Verify at the official door with the portal's own token."""
-    return problem(await portal.call("POST", "/verifications", enquiry(), issuer=OFFICIAL))
+    return outcome(await portal.call("POST", "/verifications", enquiry(), issuer=OFFICIAL))
 
 
 async def test_threat_9_a_sandbox_token_at_the_official_door_is_a_mismatch(
@@ -31,7 +31,7 @@ async def test_threat_9_an_official_token_at_the_sandbox_door_is_a_mismatch(scen
 
     answer = await official.call("POST", "/verifications", enquiry(), issuer=SANDBOX)
 
-    assert problem(answer) == MISMATCH
+    assert outcome(answer) == MISMATCH
     assert await scene.journal("test") == []
 
 
@@ -70,7 +70,7 @@ async def test_threat_9_a_foreign_bound_token_without_its_proof_is_no_token(scen
     official = await scene.portal(Profile.OFFICIAL)
     headers = {"Authorization": f"Bearer {official.access_token}"}
 
-    assert problem(await official.call("GET", "/me", issuer=SANDBOX, **headers)) == INVALID
+    assert outcome(await official.call("GET", "/me", issuer=SANDBOX, **headers)) == INVALID
 
 
 async def test_threat_9_a_sandbox_receipt_is_worth_nothing_on_official(scene: Scene, portal: Portal) -> None:
@@ -82,7 +82,7 @@ async def test_threat_9_a_sandbox_receipt_is_worth_nothing_on_official(scene: Sc
         ("/receipts/check", {"receipt": receipt}),
         ("/ledger", {"receipt": receipt}),
     ):
-        assert problem(await official.call("POST", path, body)) == (422, "receipt_invalid"), path
+        assert outcome(await official.call("POST", path, body)) == (422, "receipt_invalid"), path
     assert await scene.journal("official") == []
 
 
@@ -95,7 +95,7 @@ async def test_threat_9_an_official_receipt_is_worth_nothing_on_sandbox(scene: S
         ("/receipts/check", {"receipt": receipt}),
         ("/ledger", {"receipt": receipt}),
     ):
-        assert problem(await portal.call("POST", path, body)) == (422, "receipt_invalid"), path
+        assert outcome(await portal.call("POST", path, body)) == (422, "receipt_invalid"), path
     assert await scene.journal("test") == []
 
 
@@ -106,10 +106,10 @@ async def test_threat_9_a_verification_is_found_at_its_own_door_only(scene: Scen
     for holder, other in ((portal, official), (official, portal)):
         assert (await holder.call("GET", f"/verifications/{made[holder.client_id]}")).status_code == 200
         foreign = made[other.client_id]
-        assert problem(await holder.call("GET", f"/verifications/{foreign}")) == (404, "not_found")
+        assert outcome(await holder.call("GET", f"/verifications/{foreign}")) == (404, "not_found")
         by_id = prefill_request("", ["full_name"]) | {"verification": foreign}
         del by_id["receipt"]
-        assert problem(await holder.call("POST", "/prefills", by_id)) == (404, "not_found")
+        assert outcome(await holder.call("POST", "/prefills", by_id)) == (404, "not_found")
 
 
 async def test_threat_9_a_claim_confirmed_on_one_profile_is_asked_anew_on_the_other(

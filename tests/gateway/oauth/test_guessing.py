@@ -2,13 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from itertools import islice
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from joserfc.jwk import ECKey
 
 from gateway.edge.throttle import FREE_OF_PAIR, WAITING
@@ -16,6 +14,7 @@ from mock_c06.app import MockRegistry
 from tests.kit.answers_seen import SEEN
 from tests.kit.clocks import HandClock
 from tests.kit.scene import BASE, Portal, Scene, open_scene, settings_for
+from tests.kit.stores import statements
 
 ENDPOINTS = ("token", "introspect", "revoke")
 FORM = {"grant_type": "client_credentials", "token": "x"}
@@ -113,21 +112,6 @@ async def test_threat_6_a_signed_assertion_is_never_slowed_by_wrong_secrets(scen
     assert answer.status_code == 200
     assert not flood.done()
     await flood
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect what is sent to any database."""
-    sent: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

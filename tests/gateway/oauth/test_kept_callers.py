@@ -20,8 +20,8 @@ from gateway.accounts.use_cases import (
     rotate_credential,
 )
 from gateway.identifiers import Profile
-from tests.kit.forging import problem, refusal
-from tests.kit.scene import Portal, Scene, open_scene
+from tests.kit.forging import refusal
+from tests.kit.scene import Portal, Scene, open_scene, outcome
 
 WITHIN_S = 0.5
 OFFICER = {"kind": "officer", "id": "can.bo.01"}
@@ -64,7 +64,7 @@ async def until(ask: Ask, caller: Portal, expected: tuple[int, str]) -> float:
     began = asyncio.get_running_loop().time()
     while (answer := await ask(caller)).status_code < 300:
         assert asyncio.get_running_loop().time() - began < 10
-    assert problem(answer) == expected
+    assert outcome(answer) == expected
     return asyncio.get_running_loop().time() - began
 
 
@@ -84,7 +84,7 @@ async def test_threat_8_a_suspension_holds_at_once_here_and_soon_at_another_work
     assert (await me(portal)).status_code == 200
     await change(scene, portal, AccountState.SUSPENDED)
 
-    assert problem(await me(portal)) == (403, "account_suspended")
+    assert outcome(await me(portal)) == (403, "account_suspended")
     assert refusal(await portal.ask_token()) == (401, "invalid_client")
     assert await until(me, elsewhere, (403, "account_suspended")) < WITHIN_S
     assert refusal(await elsewhere.ask_token()) == (401, "invalid_client")
@@ -96,7 +96,7 @@ async def test_threat_8_a_resumption_ends_kept_tokens_and_lets_the_client_back_i
     await change(scene, portal, AccountState.SUSPENDED)
     await change(scene, portal, AccountState.ACTIVE)
 
-    assert problem(await me(portal)) == (401, "token_invalid")
+    assert outcome(await me(portal)) == (401, "token_invalid")
     assert await until(me, elsewhere, (401, "token_invalid")) < WITHIN_S
     assert (await me(await elsewhere.log_in())).status_code == 200
 
@@ -108,7 +108,7 @@ async def test_threat_8_a_revoked_token_ends_at_once_here_and_soon_at_another_wo
     assert (await me(portal)).status_code == 200
     await portal.http.post(f"{portal.issuer}/oauth2/revoke", data=form, auth=auth)
 
-    assert problem(await me(portal)) == (401, "token_invalid")
+    assert outcome(await me(portal)) == (401, "token_invalid")
     assert await until(me, elsewhere, (401, "token_invalid")) < WITHIN_S
 
 
@@ -132,7 +132,7 @@ async def test_threat_49_a_disabled_officer_is_refused_at_once_here_and_soon_els
     assert (await by_officer(portal)).status_code == 200
     await disable_officers(scene.gateway.deps, place, account, ["can.bo.01"])
 
-    assert problem(await by_officer(portal)) == refused
+    assert outcome(await by_officer(portal)) == refused
     assert await until(by_officer, elsewhere, refused) < WITHIN_S
     await add_officers(scene.gateway.deps, place, account, ["can.bo.01"])
     assert (await by_officer(portal)).status_code == 200
@@ -169,6 +169,16 @@ async def test_a_secret_ends_as_well_when_a_key_takes_its_place(
         refusal(await portal.ask_token()) == refusal(await elsewhere.ask_token()) == (401, "invalid_client")
     )
     assert [kind for kind, _ in await list_credentials(deps, account)] == ["private_key_jwt"]
+
+
+async def test_a_key_ends_at_once_when_a_secret_takes_its_place(scene: Scene) -> None:
+    """Nothing but another key ended it: an account that had moved to a secret, say after a leak, kept it."""
+    portal = await scene.portal(key=ECKey.generate_key("P-256"))
+    deps, place = scene.gateway.deps, scene.gateway.places[Profile.SANDBOX]
+    account = await get_account(deps, portal.client_id)
+    await rotate_credential(deps, place, account)
+    assert refusal(await portal.ask_token()) == (401, "invalid_client")
+    assert [kind for kind, _ in await list_credentials(deps, account)] == ["client_secret"]
 
 
 async def test_threat_6_a_wrong_secret_of_a_kept_client_is_refused_like_an_unknown_client(
@@ -233,11 +243,11 @@ async def test_nothing_is_kept_while_the_listening_connection_is_down_and_all_is
     )
     await change(scene, portal, AccountState.SUSPENDED)
 
-    assert problem(await me(portal)) == (403, "account_suspended")
+    assert outcome(await me(portal)) == (403, "account_suspended")
     assert await until(me, elsewhere, (403, "account_suspended")) < WITHIN_S
     await until_kept(scene)
     await change(scene, portal, AccountState.REVOKED)
-    assert problem(await me(portal)) == (401, "token_invalid")
+    assert outcome(await me(portal)) == (401, "token_invalid")
     assert await until(me, elsewhere, (401, "token_invalid")) < WITHIN_S
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.kit.forging import problem, read
-from tests.kit.scene import BASE, Portal, Scene
+from tests.kit.forging import read
+from tests.kit.scene import BASE, Portal, Scene, outcome
 
 SCOPES = ["verify", "prefill", "prefill.sensitive", "ledger", "audit.read", "reports.read"]
 ALGORITHMS = ["ES256", "EdDSA", "PS256"]
@@ -48,8 +48,8 @@ async def test_an_unknown_profile_has_no_metadata_keys_or_endpoints(scene: Scene
         "/test/jwks.json",
         "/SANDBOX/jwks.json",
     ):
-        assert problem(await scene.http.get(path)) == (404, "not_found")
-    assert problem(await scene.http.post("/test/oauth2/token", data={"a": "b"})) == (404, "not_found")
+        assert outcome(await scene.http.get(path)) == (404, "not_found")
+    assert outcome(await scene.http.post("/test/oauth2/token", data={"a": "b"})) == (404, "not_found")
 
 
 async def test_published_keys_are_public_and_serve_one_purpose_each(scene: Scene) -> None:
@@ -74,17 +74,29 @@ async def test_tokens_and_receipts_name_a_key_of_their_own_set(scene: Scene, por
 async def test_a_missing_token_is_challenged_without_an_error(scene: Scene) -> None:
     answer = await scene.http.get("/sandbox/v1/me")
 
-    assert problem(answer) == (401, "token_missing")
+    assert outcome(answer) == (401, "token_missing")
     assert answer.headers["www-authenticate"] == f"Bearer {METADATA}"
 
 
 async def test_a_wrong_token_is_challenged_as_invalid(scene: Scene, portal: Portal) -> None:
     for scheme in ("Bearer x", "bearer x.y.z", "Basic abc", "Bearer", "Bearer  "):
         answer = await scene.http.get("/sandbox/v1/me", headers={"Authorization": scheme})
-        assert problem(answer) == (401, "token_invalid"), scheme
+        assert outcome(answer) == (401, "token_invalid"), scheme
         challenge = answer.headers["www-authenticate"]
         assert challenge.startswith('Bearer error="invalid_token", error_description="')
         assert challenge.endswith(METADATA)
+
+
+async def test_a_header_without_an_access_token_is_refused_with_the_header_to_send(portal: Portal) -> None:
+    twice = [("Authorization", f"Bearer {portal.access_token}")] * 2
+    for headers, wrong, wrong_vi in (
+        ([("Authorization", "Basic abc")], "the scheme of Authorization is not Bearer or DPoP", "không dùng"),
+        ([("Authorization", "Bearer ")], "Authorization has no access token", "không có mã truy cập"),
+        (twice, "there are several Authorization headers", "chỉ gửi một"),
+    ):
+        answer = await portal.http.get("/sandbox/v1/me", headers=headers)
+        assert answer.json()["detail"].startswith(f"Wrong: {wrong}"), headers
+        assert wrong_vi in answer.json()["detail_vi"]
 
 
 async def test_a_missing_scope_is_named_in_the_challenge(scene: Scene) -> None:
@@ -92,11 +104,13 @@ async def test_a_missing_scope_is_named_in_the_challenge(scene: Scene) -> None:
 
     answer = await portal.prefill("x", ["full_name"])
 
-    assert problem(answer) == (403, "scope_missing")
+    assert outcome(answer) == (403, "scope_missing")
     assert (
         answer.headers["www-authenticate"]
         == f'Bearer error="insufficient_scope", scope="prefill", {METADATA}'
     )
+    assert answer.json()["detail"].endswith(" Needed: prefill.")
+    assert answer.json()["detail_vi"].endswith(" Cần: prefill.")
 
 
 async def test_the_scheme_of_a_token_is_read_in_any_case(portal: Portal) -> None:

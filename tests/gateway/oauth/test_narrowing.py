@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from tests.kit.forging import read, refusal
 from tests.kit.scene import Portal, Scene
 
@@ -50,6 +50,25 @@ async def test_details_wider_than_granted_are_refused(scene: Scene) -> None:
     for wider in wider_requests:
         answer = await portal.ask_token({"authorization_details": json.dumps(wider)})
         assert refusal(answer) == (400, "invalid_authorization_details"), wider
+
+
+async def test_refused_details_are_told_what_is_wrong(scene: Scene) -> None:
+    portal = await scene.portal(grants=make_grant(["khai-sinh"], ["father"], ["full_name"]), log_in=False)
+    own: list[Any] = json.loads(details(["khai-sinh"], ["father"], ["full_name"]))
+    for text, said in (
+        ("{", "they are not well-formed JSON"),
+        ("1" * 5000, "they have more than 4096 characters"),
+        ("[" * 4096, "they are not well-formed JSON"),
+        ("[]", "they are not a list with an object"),
+        (json.dumps([{"type": "payment"}]), "an entry is wrong: expected an object of type citizen_enquiry"),
+        (json.dumps([own[0] | {"fields": "x"}]), "an entry is wrong: expected fields: a list of names"),
+        (
+            json.dumps([own[0], own[0] | {"fields": ["gender"]}]),
+            "entry 1 (counting from 0) is wider than the account's grants",
+        ),
+    ):
+        told = (await portal.ask_token({"authorization_details": text})).json()["error_description"]
+        assert told == f"objects of type citizen_enquiry within the account's grants, but {said}"
 
 
 async def test_details_too_long_or_no_json_are_refused(portal: Portal) -> None:

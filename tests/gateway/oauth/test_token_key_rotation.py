@@ -6,11 +6,11 @@ from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.oauth.tokens import LIFETIME_S, SKEW_S
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import LEAD, LEAD_AFTER_A_LEAK, TOKEN_OVERLAP, rotate_keys
-from tests.kit.forging import call_me, problem, read, sign
+from gateway.profiles.places import refresh
+from tests.kit.forging import call_me, read, sign
 from tests.kit.keys import A_MOMENT, published, rotate, rotate_and_serve
-from tests.kit.scene import Portal, Scene
+from tests.kit.scene import Portal, Scene, outcome
 
 JWKS_MAX_AGE_S = 60
 LONGEST_DEADLINE_S = 120
@@ -49,7 +49,7 @@ async def test_an_old_token_stays_valid_until_it_expires_and_then_its_key_is_gon
     scene.clock.advance(LIFETIME_S - 5)
     assert (await call_me(portal, last)).status_code == 200
     scene.clock.advance(10)
-    assert problem(await call_me(portal, last)) == (401, "token_expired")
+    assert outcome(await call_me(portal, last)) == (401, "token_expired")
     scene.clock.advance(TOKEN_OVERLAP.total_seconds() - LIFETIME_S)
     assert await published(portal, "jwks") == [coming.kid]
 
@@ -60,7 +60,7 @@ async def test_threat_1_a_fresh_token_under_a_retired_key_is_refused(scene: Scen
     scene.clock.advance(TOKEN_OVERLAP.total_seconds())
     claims = read((await portal.log_in()).access_token)[1]
 
-    assert problem(await call_me(portal, sign(claims, key=key, typ="at+jwt", kid=former))) == (
+    assert outcome(await call_me(portal, sign(claims, key=key, typ="at+jwt", kid=former))) == (
         401,
         "token_invalid",
     )
@@ -71,7 +71,7 @@ async def test_a_leaked_key_ends_at_once_and_its_tokens_with_it(scene: Scene, po
     coming = await rotate(scene, Purpose.TOKEN, leaked=[former])
     scene.clock.advance(LEAD_AFTER_A_LEAK.total_seconds() + 0.1)
 
-    assert problem(await portal.call("GET", "/me")) == (401, "token_invalid")
+    assert outcome(await portal.call("GET", "/me")) == (401, "token_invalid")
     assert await published(portal, "jwks") == [coming.kid]
     assert (await (await portal.log_in()).call("GET", "/me")).status_code == 200
     assert kid_of(portal.access_token) == coming.kid

@@ -1,6 +1,7 @@
 """The token endpoint: one proof, one of each parameter, no more than was granted (RFC 6749 §4.4, §5.2)."""
 
 import base64
+from urllib.parse import quote
 
 import httpx
 from joserfc.jwk import ECKey
@@ -61,6 +62,14 @@ async def test_threat_5_an_assertion_beside_a_secret_is_refused(portal: Portal) 
     assert refusal(answer) == (400, "invalid_request")
 
 
+async def test_an_unknown_type_of_assertion_is_refused_with_the_type_to_send(portal: Portal) -> None:
+    body = "grant_type=client_credentials&client_assertion=a.b.c&client_assertion_type=jwt-bearer"
+    answer = await portal.http.post(f"{portal.issuer}/oauth2/token", content=body, headers=FORM)
+
+    assert refusal(answer) == (400, "invalid_request")
+    assert answer.json()["error_description"] == f"client_assertion_type must be {ASSERTION_TYPE}"
+
+
 async def test_threat_5_two_authorization_headers_are_refused(portal: Portal) -> None:
     header = basic(portal.client_id, str(portal.secret))["Authorization"]
     twice = (("Authorization", header), ("Authorization", header))
@@ -109,6 +118,20 @@ async def test_threat_5_an_unknown_or_missing_grant_is_refused(portal: Portal) -
         assert refusal(await post(portal, body)) == (400, "invalid_request")
 
 
+async def test_a_refused_grant_or_scope_is_described(scene: Scene) -> None:
+    portal = await scene.portal(scopes=("verify", "ledger"), log_in=False)
+    listed = "send scopes of this list, separated by one space: verify prefill prefill.sensitive ledger audit.read reports.read"
+    for scope, said in (
+        ("verify audit.read prefill", "not granted to this account: prefill audit.read"),
+        ("verify 001090000123", listed),
+        ("verify,ledger", listed),
+        ("verify verify", "send each scope once"),
+    ):
+        assert (await portal.ask_token({"scope": scope})).json()["error_description"] == said
+    answer = await post(portal, "grant_type=password")
+    assert answer.json()["error_description"] == "grant_type must be client_credentials"
+
+
 async def test_threat_5_a_basic_header_that_cannot_be_read_proves_nothing(portal: Portal) -> None:
     raw = (
         b"\xff\xfe:\xff",
@@ -125,6 +148,21 @@ async def test_threat_5_a_basic_header_that_cannot_be_read_proves_nothing(portal
         answer = await post(portal, "grant_type=client_credentials", ("Authorization", header))
         assert refusal(answer) == UNPROVEN, header
         assert answer.headers["www-authenticate"].startswith("Basic ")
+
+
+async def test_a_header_that_is_no_http_basic_is_refused_with_the_form_to_send(portal: Portal) -> None:
+    for header in ("Bearer abc", "Digest a", "Basic !!!", "Basic"):
+        answer = await post(portal, "grant_type=client_credentials", ("Authorization", header))
+        assert answer.json()["error_description"] == (
+            "the Authorization header must be HTTP Basic, with client_id:secret in base64"
+        )
+
+
+async def test_a_client_id_beside_the_header_of_another_is_refused_by_name(portal: Portal) -> None:
+    answer = await portal.ask_token({"client_id": "acc_other"})
+
+    assert refusal(answer) == (400, "invalid_request")
+    assert answer.json()["error_description"].startswith("client_id must be that of the Authorization header")
 
 
 async def test_threat_5_another_media_type_or_an_unreadable_form_is_refused(portal: Portal) -> None:
@@ -216,6 +254,15 @@ async def test_without_a_scope_all_granted_but_the_sensitive_one_is_issued(scene
     assert read(asked.json()["access_token"])[1]["scope"] == asked.json()["scope"]
 
 
+async def test_a_repeated_resource_must_be_ours_each_time(portal: Portal) -> None:
+    ours, other = (f"&resource={quote(BASE + path, safe='')}" for path in ("/sandbox/v1", "/official/v1"))
+
+    assert (await post(portal, "grant_type=client_credentials" + ours + ours)).status_code == 200
+    for resources in (ours + other, other + ours, other + other, other + "&resource="):
+        answer = await post(portal, "grant_type=client_credentials" + resources)
+        assert refusal(answer) == (400, "invalid_target")
+
+
 async def test_a_resource_is_ours_or_an_invalid_target(portal: Portal) -> None:
     assert (await portal.ask_token({"resource": f"{BASE}/sandbox/v1"})).status_code == 200
     for resource in (f"{BASE}/official/v1", f"{BASE}/sandbox", "https://other.example/", "x"):
@@ -228,3 +275,16 @@ async def test_a_key_holder_without_a_secret_cannot_use_one(scene: Scene) -> Non
     answer = await post(keyed, "grant_type=client_credentials", *basic(keyed.client_id, "").items())
 
     assert refusal(answer) == UNPROVEN
+
+
+async def test_threat_4_official_says_that_it_takes_no_secret_whoever_sends_one(scene: Scene) -> None:
+    official = await scene.portal(Profile.OFFICIAL, log_in=False)
+    sandbox = await scene.portal(log_in=False)
+
+    for client_id in (official.client_id, sandbox.client_id, "acc_nobody"):
+        header = basic(client_id, "a-secret")["Authorization"]
+        answer = await post(official, "grant_type=client_credentials", ("Authorization", header))
+        assert refusal(answer) == UNPROVEN
+        assert (
+            answer.json()["error_description"] == "this profile takes no client secret: send client_assertion"
+        )

@@ -16,13 +16,12 @@ from gateway.errors.operators import MasterKeyWrong
 from gateway.keys.model import AUDIT_PURPOSES, Purpose
 from gateway.keys.sealing import SealBroken, unseal
 from gateway.operators import store
+from gateway.operators.credentials import Passwords, parse_new_password
 from gateway.operators.model import Login, Role, parse_name
-from gateway.operators.passwords import Passwords, parse_new_password
-from gateway.operators.use_cases import enrol, permit_admin
+from gateway.operators.use_cases import enrol
 from gateway.operators.web import LoginBody
-from gateway.profiles.epochs import refresh
 from gateway.profiles.key_rotation import rotate_master
-from gateway.profiles.switching import Permit
+from gateway.profiles.places import refresh
 from gateway.web import build_app
 from tests.kit.operators import CHEAP, PASSWORD, Person, invite, operator_behind, signed_in
 from tests.kit.scene import BASE, MASTER_KEY, Scene
@@ -98,16 +97,11 @@ async def test_a_sealed_totp_secret_opens_for_its_own_operator_only(scene: Scene
     assert repr(record.sealed_totp) not in repr(record)
 
 
-async def permit_of_admin(scene: Scene, person: Person) -> Permit | None:
-    """Return the permit by which an admin rotates keys."""
-    return await permit_admin(scene.gateway, await operator_behind(scene, person))
-
-
 async def test_a_rotation_of_the_master_key_keeps_every_authenticator_and_session(scene: Scene) -> None:
     person = await signed_in(scene, "minh.tran", Role.ADMIN)
     await invite(scene.gateway, "tu.pham", Role.VIEWER)
 
-    done = await rotate_master(scene.gateway, given=NEW, permit=await permit_of_admin(scene, person))
+    done = await rotate_master(scene.gateway, given=NEW, by=await operator_behind(scene, person))
 
     credentials = 2  # c06_secret of each profile's revision
     keys = 2 * len(Purpose) - len(AUDIT_PURPOSES)  # those of the audit are both profiles' own
@@ -130,7 +124,7 @@ async def test_a_worker_with_the_former_master_key_signs_nobody_in_and_seals_not
     person = await signed_in(scene, "minh.tran", Role.ADMIN)
     code = await invite(scene.gateway, "tu.pham", Role.VIEWER)
     async with open_gateway(scene.settings, clock=scene.clock) as gateway:
-        await rotate_master(gateway, given=NEW, permit=await permit_of_admin(scene, person))
+        await rotate_master(gateway, given=NEW, by=await operator_behind(scene, person))
 
     answer = await person.try_in(totp=person.next_code())
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
@@ -155,7 +149,7 @@ async def test_a_worker_whose_key_file_is_replaced_signs_operators_in_without_a_
         there = replace(person, http=http)
         file.with_name("setting.key.next").write_text(base64.urlsafe_b64encode(NEW).decode())
         async with open_gateway(settings, clock=scene.clock) as command:
-            await rotate_master(command, given=NEW, permit=await permit_of_admin(scene, person))
+            await rotate_master(command, given=NEW, by=await operator_behind(scene, person))
 
         assert (await there.try_in(totp=there.next_code())).status_code == 201
         file.with_name("setting.key.next").rename(file)

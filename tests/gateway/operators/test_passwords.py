@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.errors.registry import Overloaded
-from gateway.operators.passwords import Cost, Passwords, parse_new_password
+from gateway.errors.requests import Overloaded
+from gateway.operators.credentials import Cost, Passwords, parse_new_password
 from tests.kit.operators import CHEAP, PASSWORD
 
 

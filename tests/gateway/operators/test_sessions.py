@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,14 +17,15 @@ from gateway.clock import rfc3339
 from gateway.edge.throttle import FREE_OF_PAIR, WAITING, LoginThrottle
 from gateway.errors.operators import LoginInvalid
 from gateway.errors.requests import TokenInvalid
+from gateway.operators.credentials import Passwords
 from gateway.operators.model import Login, RequestSource, Role
-from gateway.operators.passwords import Passwords
 from gateway.operators.sessions import identify, login
 from gateway.operators.store import operators
 from gateway.operators.use_cases import disable_operator
 from tests.kit.answers_seen import SEEN
 from tests.kit.operators import CHEAP, PASSWORD, SESSIONS, Person, enrolled, operator_behind, signed_in
 from tests.kit.scene import BASE, Portal, Scene, another_worker
+from tests.kit.stores import statements
 
 
 @asynccontextmanager
@@ -98,21 +99,6 @@ async def test_threat_42_every_failed_login_gets_the_same_answer(scene: Scene, p
         ("gone", 1),
         ("minh.tran", 2),
     ]
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the statements that are sent to any database."""
-    sent: list[str] = []
-
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        sent.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 async def test_threat_42_an_unknown_name_costs_the_statements_and_the_hash_of_a_wrong_password(
@@ -229,6 +215,24 @@ async def test_a_session_in_constant_use_ends_after_eight_hours(scene: Scene, pe
     async with scene.gateway.deps.database.read() as transaction:
         kept = await transaction.execute(sa.text("SELECT count(*) FROM operator_sessions"))
         assert kept.scalar_one() == 1
+
+
+@pytest.mark.parametrize("ahead", [3600, 365 * 86_400])
+async def test_threat_41_a_session_of_a_clock_that_was_ahead_is_over_once_it_is_set_right(
+    scene: Scene, person: Person, ahead: float
+) -> None:
+    scene.clock.advance(ahead)
+    await person.sign_in()
+    assert (await person.call("GET", "/operators")).status_code == 200
+    scene.clock.advance(-ahead)
+    assert (await person.call("GET", "/operators")).json()["code"] == "token_invalid"
+
+
+async def test_a_session_lasts_though_the_clock_is_corrected_by_a_minute(
+    scene: Scene, person: Person
+) -> None:
+    scene.clock.advance(-60)
+    assert (await person.call("GET", "/operators")).status_code == 200
 
 
 async def test_a_token_is_over_after_signing_out_on_every_worker(scene: Scene, person: Person) -> None:

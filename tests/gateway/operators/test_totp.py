@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators.totp import (
+from gateway.operators.credentials import (
     SECRET_SIZE,
     STEP_S,
     code_at,

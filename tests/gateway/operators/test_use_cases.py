@@ -11,8 +11,8 @@ import pytest
 from gateway.app import open_gateway
 from gateway.errors.operators import LoginInvalid, RoleMissing, StateWrong, Unknown
 from gateway.errors.requests import TokenInvalid
+from gateway.operators.credentials import Passwords, parse_new_password
 from gateway.operators.model import Operator, OperatorState, Role, operator_entry, parse_name
-from gateway.operators.passwords import Passwords, parse_new_password
 from gateway.operators.use_cases import (
     admit_operator,
     change_role,
@@ -20,7 +20,6 @@ from gateway.operators.use_cases import (
     create_operator,
     disable_operator,
     enrol,
-    has_official,
     list_operators,
 )
 from gateway.settings import Settings
@@ -42,10 +41,8 @@ async def admin(scene: Scene) -> Operator:
     return await operator_behind(scene, await signed_in(scene, LAN, Role.ADMIN))
 
 
-async def create(
-    scene: Scene, name: str, role: Role, *, by: Operator | None = None, official: bool = False
-) -> str:
-    return await create_operator(scene.gateway, parse_name(name), role, by=by, official_present=official)
+async def create(scene: Scene, name: str, role: Role, *, by: Operator | None = None) -> str:
+    return await create_operator(scene.gateway, parse_name(name), role, by=by)
 
 
 async def states(scene: Scene) -> dict[str, tuple[str, str]]:
@@ -69,7 +66,7 @@ def test_a_name_that_could_be_a_number_or_the_host_is_refused(name: str) -> None
 async def test_the_host_makes_only_the_first_operator_and_it_is_an_admin(scene: Scene) -> None:
     with pytest.raises(StateWrong, match="first operator is an admin"):
         await create(scene, LAN, Role.APPROVER)
-    await create(scene, LAN, Role.ADMIN, official=True)
+    await create(scene, LAN, Role.ADMIN)
     with pytest.raises(StateWrong, match="operators already"):
         await create(scene, MINH, Role.ADMIN)
 
@@ -164,25 +161,25 @@ async def test_threat_12_an_admin_disabled_since_signing_in_creates_no_operator(
 async def test_threat_12_official_needs_a_second_person_once_both_roles_exist(
     scene: Scene, admin: Operator
 ) -> None:
-    await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
-    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+    await create(scene, MINH, Role.PROPOSER, by=admin)
+    await create(scene, HOA, Role.APPROVER, by=admin)
 
     with pytest.raises(StateWrong, match="second person approves"):
-        await create(scene, TU, Role.APPROVER, by=admin, official=True)
-
-    await create(scene, TU, Role.APPROVER, by=admin, official=False)
-    assert len(await states(scene)) == 4
+        await create(scene, TU, Role.APPROVER, by=admin)
 
 
-async def test_an_official_connection_exists_once_it_has_a_revision(
-    scene: Scene, tmp_path: Path, clock: HandClock
+async def test_without_an_official_connection_an_admin_goes_on_alone_with_both_roles(
+    tmp_path: Path, clock: HandClock
 ) -> None:
-    assert await has_official(scene.gateway) is True
     bare = Settings.model_validate(
         {"database_url": f"sqlite:///{tmp_path}/bare.db", "master_key": MASTER_KEY}
     )
     async with open_gateway(bare, clock=clock) as gateway:
-        assert await has_official(gateway) is False
+        for name, role in ((LAN, Role.ADMIN), (MINH, Role.PROPOSER), (HOA, Role.APPROVER)):
+            await enrolled(gateway, name, role)
+        admin = next(each for each in await list_operators(gateway.deps) if each.name == LAN)
+        await create_operator(gateway, parse_name(TU), Role.APPROVER, by=admin)
+        assert len(await list_operators(gateway.deps)) == 4
 
 
 async def test_threat_12_disabling_the_approver_does_not_avoid_the_second_person(
@@ -194,14 +191,14 @@ async def test_threat_12_disabling_the_approver_does_not_avoid_the_second_person
 
     for name in (HOA, TU):
         with pytest.raises(StateWrong, match="second person approves"):
-            await create(scene, name, Role.APPROVER, by=admin, official=True)
+            await create(scene, name, Role.APPROVER, by=admin)
 
 
 async def test_an_expired_invitation_does_not_count_as_an_approver(scene: Scene, admin: Operator) -> None:
-    await create(scene, MINH, Role.PROPOSER, by=admin, official=True)
-    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+    await create(scene, MINH, Role.PROPOSER, by=admin)
+    await create(scene, HOA, Role.APPROVER, by=admin)
     scene.clock.advance(24 * 3600)
-    await create(scene, HOA, Role.APPROVER, by=admin, official=True)
+    await create(scene, HOA, Role.APPROVER, by=admin)
 
 
 async def give_role(scene: Scene, name: str, role: Role) -> None:
@@ -272,6 +269,17 @@ async def test_a_one_time_code_works_once_for_its_own_operator_within_a_day(
     refused = [row for row in await scene.audit() if row.get("outcome") == "login_invalid"]
     assert len(refused) == 7
     assert [row.get("actor") for row in refused[:2]] == [HOA, None]
+
+
+async def test_threat_41_a_one_time_code_of_a_clock_that_was_ahead_is_over_once_it_is_set_right(
+    scene: Scene, passwords: Passwords
+) -> None:
+    password, year = parse_new_password(PASSWORD, name="nobody"), 365 * 86_400
+    scene.clock.advance(year)
+    code = await invite(scene.gateway, MINH, Role.VIEWER)
+    scene.clock.advance(-year)
+    with pytest.raises(LoginInvalid):
+        await enrol(scene.gateway, passwords, parse_name(MINH), code=code, password=password)
 
 
 async def test_an_admission_is_rolled_back_with_the_change_that_called_it(scene: Scene) -> None:

@@ -9,19 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.identifiers import Profile
-from gateway.preflight.cross_profile import as_other_profile, find_shared_members
-from gateway.preflight.network import OtherProfile
+from gateway.preflight.candidate import OtherProfile, as_other_profile, find_shared_members
 from gateway.registry.connection import Adapter, Connection, Dialect, TimestampUnit
 from tests.kit.preflight import LOOPBACK, OFFICIAL, Preflights, line, not_tried, tried_and_failed
 from tests.kit.registry import Double, connection
 
 METADATA = "169.254.169.254"
 PUBLIC = "93.184.215.14"
-
-
-@pytest.fixture
-def desk() -> Preflights:
-    return Preflights()
 
 
 def sandbox(desk: Preflights, **members: Any) -> Connection:

@@ -1,14 +1,13 @@
 """What is known of a registry's endpoint before anything is asked: its addresses and its certificate."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.preflight.network import (
-    Certificate,
+from gateway.preflight.candidate import (
     Endpoint,
     TlsFault,
     endpoint_of,
@@ -24,12 +23,9 @@ from tests.kit.registry import connection
 sockets = pytest.mark.sockets
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-async def _look(authority: Authority, port: int, *addresses: str, host: str = "registry.test") -> Certificate:
+async def _look(
+    authority: Authority, port: int, *addresses: str, host: str = "registry.test"
+) -> TlsFault | datetime | None:
     endpoint = Endpoint(secure=True, host=host, port=port)
     return await fetch_certificate(
         endpoint, addresses or ("127.0.0.1",), context_trusting(authority.pem()), within=5
@@ -42,9 +38,8 @@ async def test_a_valid_certificate_shows_its_end_and_nothing_is_sent(authority: 
         shown = await _look(authority, port)
         sent = await heard.get()
 
-    assert shown.fault is None
-    assert shown.ends_at is not None
-    assert abs(shown.ends_at - SystemClock().now() - timedelta(days=90)) < timedelta(minutes=5)
+    assert isinstance(shown, datetime)
+    assert abs(shown - SystemClock().now() - timedelta(days=90)) < timedelta(minutes=5)
     assert sent == b""
 
 
@@ -62,7 +57,7 @@ async def test_an_invalid_certificate_is_reported_with_its_fault(
     authority: Authority, names: tuple[str, ...], days: tuple[float, float], fault: TlsFault
 ) -> None:
     async with listening(authority.serving(*names, days=days)) as (port, _):
-        assert await _look(authority, port) == Certificate(fault=fault)
+        assert await _look(authority, port) == fault
 
 
 @sockets
@@ -70,13 +65,13 @@ async def test_a_chain_of_an_unknown_authority_is_not_trusted(authority: Authori
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other", name="Another Authority")
     async with listening(stranger.serving("registry.test")) as (port, _):
-        assert await _look(authority, port) == Certificate(fault=TlsFault.UNTRUSTED)
+        assert await _look(authority, port) == TlsFault.UNTRUSTED
 
 
 @sockets
 async def test_a_certificate_for_an_address_is_valid_for_that_address(authority: Authority) -> None:
     async with listening(authority.serving("127.0.0.1")) as (port, _):
-        assert (await _look(authority, port, host="127.0.0.1")).fault is None
+        assert not isinstance(await _look(authority, port, host="127.0.0.1"), TlsFault)
 
 
 @sockets
@@ -88,16 +83,16 @@ async def test_a_port_without_tls_is_distinguished_from_a_closed_port(authority:
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    assert await _look(authority, port) == Certificate(fault=TlsFault.NOT_TLS)
+    assert await _look(authority, port) == TlsFault.NOT_TLS
     server.close()
     await server.wait_closed()
-    assert await _look(authority, port) == Certificate(fault=TlsFault.UNREACHABLE)
+    assert await _look(authority, port) == TlsFault.UNREACHABLE
 
 
 @sockets
 async def test_the_next_address_is_tried_where_the_first_takes_no_connection(authority: Authority) -> None:
     async with listening(authority.serving("registry.test")) as (port, _):
-        assert (await _look(authority, port, "127.0.0.2", "127.0.0.1")).fault is None
+        assert not isinstance(await _look(authority, port, "127.0.0.2", "127.0.0.1"), TlsFault)
 
 
 def test_threat_16_a_name_has_only_the_addresses_that_the_egress_policy_allows() -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.preflight.parity import EXPECTED
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect, TimestampUnit
 from mock_c06.parity.ledger import load_ledger
 from tests.kit.preflight import AN_CLAIM, LOOPBACK, Preflights, line, tried_and_failed
@@ -32,11 +32,6 @@ UNSEEN = {
     "checks_no_licence",
     "other_refusal_status",
 }
-
-
-@pytest.fixture
-def desk() -> Preflights:
-    return Preflights()
 
 
 def test_every_expected_guess_is_an_entry_of_the_parity_ledger() -> None:

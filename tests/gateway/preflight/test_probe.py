@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryError,
@@ -20,7 +20,7 @@ from gateway.errors.registry import (
 from gateway.preflight.probe import Probe
 from gateway.preflight.recorder import IMPOSSIBLE, PreflightNetwork, ProbeOutcome, ProbeResult
 from gateway.procedures.catalogue import load_catalogue
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Question
 from tests.kit.registry import (

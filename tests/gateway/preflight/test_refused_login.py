@@ -6,7 +6,6 @@ import pytest
 
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from gateway.profiles.state import find_registry_client
 from tests.kit.operators import signed_in
 from tests.kit.scene import Portal, Scene
 
@@ -73,7 +72,7 @@ async def test_readyz_says_how_wrong_the_clock_is_that_the_registry_refuses_the_
 ) -> None:
     await decide(scene, "suspended")
     assert (await official.verify(fresh=True)).status_code == 502
-    registry = find_registry_client(scene.gateway.places[Profile.OFFICIAL])
+    registry = scene.gateway.places[Profile.OFFICIAL].client
     assert registry is not None
     registry.clock_skew = skew  # test_login_lockout shows that a refusal's Date sets it; this mock sends none
 

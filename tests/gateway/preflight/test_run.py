@@ -8,15 +8,14 @@ import httpx
 import pytest
 
 from gateway.clock import today
-from gateway.errors.registry import Overloaded
+from gateway.errors.requests import Overloaded
 from gateway.identifiers import Profile
-from gateway.preflight.cross_profile import as_other_profile
+from gateway.preflight.candidate import as_other_profile
 from gateway.preflight.report import BEFORE_LOGIN, LOGIN, QUESTIONS
 from gateway.procedures.catalogue import load_catalogue
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
-from mock_c06.faults.kinds import KINDS
-from mock_c06.faults.model import Fault, FaultKind, Nth
+from mock_c06.faults.fault import EveryBody, FaultBody
 from tests.kit.mock_registry import CLOCK
 from tests.kit.preflight import (
     AN_CLAIM,
@@ -32,11 +31,6 @@ from tests.kit.registry import NUMBER, PERSON, Double, connection, people, verdi
 
 BY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
 EVERY_LINE = [*BEFORE_LOGIN, *LOGIN, *QUESTIONS]
-
-
-@pytest.fixture
-def desk() -> Preflights:
-    return Preflights()
 
 
 @BY_DIALECT
@@ -105,7 +99,7 @@ async def test_after_one_wrong_password_nothing_more_is_sent(
 
 
 async def test_a_token_that_is_refused_with_the_question_is_not_fetched_again(desk: Preflights) -> None:
-    desk.mock.runs.get("default").faults.plan(Fault(kind=KINDS["unauthorised_once"]))
+    desk.mock.runs.get("default").faults.plan(FaultBody(kind="unauthorised_once"))
 
     found = await desk.look(desk.candidate(Dialect.LGSP_CAMEL))
 
@@ -145,7 +139,7 @@ async def test_every_procedure_that_was_named_is_asked_for_its_licence(desk: Pre
 async def test_a_procedure_whose_question_is_not_answered_is_not_called_licensed(desk: Preflights) -> None:
     faults = desk.mock.runs.get("default").faults
     faults.plan(
-        Fault(kind=KINDS["maintenance"], operation=Operation.AUTHENTICATE.value, nth=Nth(every=1, first=2))
+        FaultBody(kind="maintenance", operation=Operation.AUTHENTICATE, nth=EveryBody(every=1, first=2))
     )
 
     found = await desk.look(desk.candidate(), procedures=("khai-sinh", "ket-hon"))
@@ -198,18 +192,18 @@ async def test_an_officer_whom_c06_does_not_know_fails_the_officer(desk: Preflig
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (KINDS["maintenance"], "down (HTTP 503)"),
-        (KINDS["html_error"], "down (HTTP 502)"),
-        (KINDS["wrong_namespace"], "can't be read: wrong namespace (HTTP 200)"),
-        (KINDS["truncated"], "can't be read"),
-        (KINDS["wrong_encoding"], "can't be read"),
-        (KINDS["oversized"], "can't be read: answer too large"),
+        ("maintenance", "down (HTTP 503)"),
+        ("html_error", "down (HTTP 502)"),
+        ("wrong_namespace", "can't be read: wrong namespace (HTTP 200)"),
+        ("truncated", "can't be read"),
+        ("wrong_encoding", "can't be read"),
+        ("oversized", "can't be read: answer too large"),
     ],
 )
 async def test_a_registry_that_misbehaves_is_reported_and_asked_nothing_more(
-    desk: Preflights, kind: FaultKind, told: str
+    desk: Preflights, kind: str, told: str
 ) -> None:
-    desk.mock.runs.get("default").faults.plan(Fault(kind=kind))
+    desk.mock.runs.get("default").faults.plan(FaultBody(kind=kind))
 
     found = await desk.look(desk.candidate())
 
@@ -219,7 +213,7 @@ async def test_a_registry_that_misbehaves_is_reported_and_asked_nothing_more(
 
 
 async def test_a_registry_that_throttles_is_asked_again_once_after_a_pause(desk: Preflights) -> None:
-    desk.mock.runs.get("default").faults.plan(Fault(kind=KINDS["throttle"]))
+    desk.mock.runs.get("default").faults.plan(FaultBody(kind="throttle"))
 
     found = await desk.look(desk.candidate())
 
@@ -231,7 +225,7 @@ async def test_a_registry_that_throttles_is_asked_again_once_after_a_pause(desk:
 
 async def test_a_question_that_is_throttled_once_costs_a_pause_and_fails_no_line(desk: Preflights) -> None:
     desk.mock.runs.get("default").faults.plan(
-        Fault(kind=KINDS["throttle"], operation=Operation.LOOK_UP.value, times=1)
+        FaultBody(kind="throttle", operation=Operation.LOOK_UP, times=1)
     )
 
     assert (await desk.look(desk.candidate())).passed
@@ -239,7 +233,7 @@ async def test_a_question_that_is_throttled_once_costs_a_pause_and_fails_no_line
 
 
 async def test_a_registry_that_falls_silent_ends_the_asking(desk: Preflights) -> None:
-    desk.mock.runs.get("default").faults.plan(Fault(kind=KINDS["hang"], operation=Operation.RELATIVES.value))
+    desk.mock.runs.get("default").faults.plan(FaultBody(kind="hang", operation=Operation.RELATIVES))
 
     found = await desk.look(desk.candidate(deadline_ms=200))
 

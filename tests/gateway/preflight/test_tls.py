@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +14,6 @@ from tests.kit.preflight import LOOPBACK, Preflights, line, not_tried, tried_and
 from tests.kit.registry import connection, people, verdict
 
 pytestmark = pytest.mark.sockets
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def desk() -> Preflights:
-    return Preflights()
 
 
 def _at(desk: Preflights, port: int, authority: Authority | None = None) -> Connection:

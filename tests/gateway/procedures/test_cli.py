@@ -1,6 +1,7 @@
 """The `procedures` commands print what the files say, and one clear line where a file doesn't hold."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -46,13 +47,17 @@ def test_lint_names_file_and_place_in_one_line(
     assert result.stderr.count("\n") == 1
 
 
-def test_list_prints_a_line_a_service_with_its_whole_name(terminal: CliRunner, commands: typer.Typer) -> None:
+def test_list_prints_each_service_with_its_whole_name_within_80_columns(
+    terminal: CliRunner, commands: typer.Typer
+) -> None:
     header, *lines = terminal.invoke(commands, ["list"]).stdout.splitlines()
-    names = [each["name_vi"] for each in json.loads(terminal.invoke(commands, ["list", "--json"]).stdout)]
+    listed = json.loads(terminal.invoke(commands, ["list", "--json"]).stdout)
     assert header.split() == ["NO", "SLUG", "CODE", "NAME"]
-    assert len(lines) == len(names) == 25
-    assert all(line.endswith(name) for line, name in zip(lines, names, strict=True))
-    assert lines[8].split() == ["9", "khai-sinh", "1.001193", "Đăng", "ký", "khai", "sinh"]
+    rows = [" ".join(row.split()) for row in re.split(r"\n(?=\d)", "\n".join(lines))]
+    assert len(rows) == len(listed) == 25
+    assert all(row.endswith(each["name_vi"]) for row, each in zip(rows, listed, strict=True))
+    assert rows[8] == "9 khai-sinh 1.001193 Đăng ký khai sinh"
+    assert max(map(len, lines)) <= 80
 
 
 def test_list_as_json_is_a_bare_array_with_codes_of_the_day(

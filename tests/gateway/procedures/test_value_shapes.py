@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.procedures.fields import address_value, code_value
+from gateway.procedures.model import address_value, code_value
 
 
 def test_an_address_carries_the_list_its_codes_are_read_in() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from gateway.identifiers import Profile
 from tests.kit.scene import Portal, Scene
 

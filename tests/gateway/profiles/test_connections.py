@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.use_cases import NewAccount, create_account
-from gateway.errors.operators import SettingInvalid, StateWrong
+from gateway.accounts.model import make_grant
+from gateway.accounts.use_cases import create_account
+from gateway.errors.operators import StateWrong
 from gateway.identifiers import Profile
-from gateway.profiles.connections import is_local
+from gateway.profiles.places import is_local
 from gateway.settings import ProfileSettings
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
@@ -67,16 +67,6 @@ async def test_an_official_account_is_not_made_directly_where_networks_are_not_l
     assert "account_created" not in {row["outcome"] for row in rows}
 
 
-async def test_account_reuse_on_official_stops_the_start(
-    database_url: str, mock: MockRegistry, clock: HandClock
-) -> None:
-    settings = settings_for(database_url, mock, official={"reuse": "account"})
-
-    with pytest.raises(SettingInvalid, match="GATEWAY_OFFICIAL_REUSE"):
-        async with open_scene(settings, mock, clock):
-            pass
-
-
 async def test_the_two_places_share_neither_key_nor_policy(scene: Scene) -> None:
     sandbox, official = (scene.gateway.places[profile] for profile in Profile)
 
@@ -100,15 +90,15 @@ async def test_a_profile_without_a_connection_still_issues_tokens(
 
 async def test_nothing_of_the_gateway_shows_a_credential_in_its_repr(scene: Scene) -> None:
     key = ECKey.generate_key("P-256").as_dict(private=False)
-    new = NewAccount(
+    made = await create_account(
+        scene.gateway.deps,
+        scene.gateway.places[Profile.SANDBOX],
         name="a",
         organisation=AGENCY,
-        profile=Profile.SANDBOX,
         scopes=frozenset({"verify"}),
         grants=make_grant(["*"], ["*"], ["*"]),
     )
-    made = await create_account(scene.gateway.deps, scene.gateway.places[Profile.SANDBOX], new)
-    shown = f"{scene.gateway!r} {scene.settings!r} {made!r} {new!r} {key['kty']}"
+    shown = f"{scene.gateway!r} {scene.settings!r} {made!r} {key['kty']}"
 
     assert str(made.client_secret) not in shown
     for name in ("dvctt-hanoi", "dvctt-hanoi-official"):

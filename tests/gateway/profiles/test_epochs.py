@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from gateway.app import open_gateway
-from gateway.deployment import advance_epoch, read_epoch
+from gateway.deployment import advance_epoch, find_base, read_epoch, record_base
 from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
-from gateway.profiles.epochs import POLL_SECONDS, follow_epochs, refresh
 from gateway.profiles.key_rotation import rotate_keys, rotate_master
 from gateway.profiles.model import Gateway
+from gateway.profiles.places import POLL_SECONDS, follow_epochs, refresh
 from tests.kit.scene import Scene
 
 A_SECOND = 1.0
@@ -60,13 +60,28 @@ async def test_a_watching_worker_uses_a_key_that_another_process_made(scene: Sce
 
 async def test_an_epoch_that_is_no_number_stops_no_rotation_and_no_worker(scene: Scene) -> None:
     """Also one that somebody set back: otherwise a worker would follow nothing until it is passed."""
-    for made, wrong in enumerate(("x", "9" * 300, "", "900", "0"), 2):
-        await execute(scene, f"UPDATE deployment SET value = '{wrong}' WHERE name = 'epoch'")
+    only_on_sqlite = ("x'ff'", "CAST(x'3939ff' AS TEXT)", "x'39'", "0.5")
+    values: tuple[str, ...] = ("'x'", f"'{'9' * 300}'", "''", "'900'", "'0'")
+    if scene.gateway.deps.database.embedded:
+        values += only_on_sqlite
+    for made, wrong in enumerate(values, 2):
+        await execute(scene, f"UPDATE deployment SET value = {wrong} WHERE name = 'epoch'")
         assert await refresh(scene.gateway)
+        assert not await refresh(scene.gateway)
         async with a_command(scene) as command:
             await rotate_keys(command, Purpose.TOKEN, [Profile.SANDBOX])
         assert await refresh(scene.gateway)
         assert len(scene.gateway.places[Profile.SANDBOX].keys.all(Purpose.TOKEN)) == made
+
+
+async def test_threat_54_an_address_that_is_no_text_is_none_for_commands(scene: Scene) -> None:
+    values = ("chr(27)",) if not scene.gateway.deps.database.embedded else ("x'ff'", "CAST(x'ff' AS TEXT)")
+    async with scene.gateway.deps.database.write() as transaction:
+        await record_base(transaction, "https://gateway.example")
+    for wrong in values:
+        await execute(scene, f"UPDATE deployment SET value = {wrong} WHERE name = 'base'")
+        async with scene.gateway.deps.database.read() as transaction:
+            assert await find_base(transaction) is None
 
 
 async def test_a_master_key_rotated_elsewhere_is_logged_once_with_its_remedy(scene: Scene) -> None:
@@ -100,6 +115,21 @@ async def test_an_unreadable_store_is_logged_once_and_the_worker_looks_again(sce
 
     assert len(said) == 1
     assert said[0] in {"epoch_unread", "epoch_failed"}
+
+
+async def test_a_row_that_a_worker_cant_read_is_named_once_without_a_trace(scene: Scene) -> None:
+    with capture_logs() as logs:
+        async with follow_epochs(scene.gateway):
+            await execute(scene, "UPDATE profile_standings SET policy = '[]' WHERE profile = 'sandbox'")
+            async with scene.gateway.deps.database.write() as transaction:
+                await advance_epoch(transaction)
+            await until(lambda: bool(logs))
+            await asyncio.sleep(POLL_SECONDS * 2)
+
+    (said,) = logs
+    assert (said["event"], said["log_level"]) == ("profile_unreadable", "error")
+    assert said["reason"].startswith("profile_standings/sandbox: can't be read;")
+    assert "exc_info" not in said
 
 
 async def execute(scene: Scene, statement: str) -> None:

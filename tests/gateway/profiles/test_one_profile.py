@@ -19,19 +19,18 @@ from gateway.audit import store as audit
 from gateway.changes.watch import check_watched
 from gateway.clock import today
 from gateway.edge.metrics import Metrics, metrics_page
-from gateway.errors.registry import StoreUnavailable
+from gateway.errors.requests import StoreUnavailable
 from gateway.identifiers import Profile
-from gateway.profiles.epochs import refresh
+from gateway.profiles.places import refresh
 from gateway.profiles.store import list_revisions, revisions
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.storage.database import WAIT_SECONDS, open_database
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock
-from tests.kit.operators import Desk, open_desk, outcome
-from tests.kit.scene import BASE, Scene, open_scene, settings_for
+from tests.kit.operators import Desk, open_desk
+from tests.kit.scene import BASE, Scene, open_scene, outcome, settings_for
 from tests.kit.stores import BOTH
 
 SANDBOX, OFFICIAL = Profile.SANDBOX, Profile.OFFICIAL
@@ -89,7 +88,7 @@ async def test_a_server_of_official_says_when_its_credentials_end(both: Scene) -
 async def test_no_client_of_the_other_profile_is_opened(both: Scene) -> None:
     opened = []
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         opened.append(connection.profile)
         return open_registry(connection, transport=httpx.MockTransport(_refuse), clock=both.clock)
 

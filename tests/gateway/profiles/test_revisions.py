@@ -17,7 +17,7 @@ from gateway.errors.requests import ProfileMismatch
 from gateway.identifiers import Profile
 from gateway.keys.sealing import SealBroken
 from gateway.profiles import store
-from gateway.profiles.epochs import refresh
+from gateway.profiles.places import refresh
 from gateway.profiles.revisions import (
     SECRET_MEMBERS,
     Revision,
@@ -29,8 +29,8 @@ from gateway.profiles.revisions import (
     unseal_secret,
     write_document,
 )
-from gateway.profiles.switching import activate_revision, resume, return_to_former, suspend
-from gateway.registry.members import ConnectionMembers
+from gateway.profiles.store import activate_revision, resume, return_to_former, suspend
+from gateway.registry.connection import ConnectionMembers
 from gateway.storage.database import Transaction
 from mock_c06.app import MockRegistry
 from tests.kit.audit import entry
@@ -218,7 +218,7 @@ async def test_a_switch_is_followed_and_the_former_revision_is_kept(scene: Scene
     assert after.client is not None
     assert (before.client.connection.revision, after.client.connection.revision) == (1, 2)
     assert after.client.connection.deadline_ms == 1234
-    assert after.client.registry is not before.client.registry
+    assert after.client is not before.client
     async with scene.gateway.deps.database.read() as transaction:
         state = await store.read_state(transaction, Profile.SANDBOX)
     assert (state.active, state.former) == (2, 1)
@@ -245,9 +245,9 @@ async def test_threat_11_a_question_of_the_former_revision_is_not_sent_by_the_ne
     assert former is not None
     assert client is not None
     with pytest.raises(ProfileMismatch):
-        await client.registry.confirm(question(revision=1))
+        await client.confirm(question(revision=1))
     with pytest.raises(ProfileMismatch):
-        await former.registry.confirm(question(revision=2))
+        await former.confirm(question(revision=2))
     assert (await portal.verify()).status_code == 201
 
 

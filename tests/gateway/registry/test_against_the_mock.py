@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from gateway.errors.registry import RegistryCredentialsRejected, RegistryRefused
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryCredentialsRejected, RegistryRefused
+from gateway.procedures.model import Operation
 from gateway.registry import dialects
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found, LifeStatus, NobodyFound, Record

@@ -12,20 +12,14 @@ import pytest
 from gateway.identifiers import Profile
 from gateway.preflight.report import PreflightCheck
 from gateway.profiles.revisions import Revision
-from gateway.registry.connection import Connection
+from gateway.registry.connection import Connection, ConnectionMembers
 from gateway.registry.egress import open_transport
-from gateway.registry.members import ConnectionMembers
 from gateway.registry.tls import tls_of
 from gateway.settings import read_settings
 from tests.kit.authority import Authority, listening
 from tests.kit.preflight import Preflights, line
 
 pytestmark = pytest.mark.sockets
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 @pytest.fixture

@@ -8,17 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import GatewayError
-from gateway.errors.registry import (
+from gateway.errors.requests import (
+    ClaimInvalid,
+    ProfileMismatch,
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.errors.requests import ClaimInvalid, ProfileMismatch
 from gateway.identifiers import Profile
-from gateway.registry.client import COOLING_S, FAILURES, MAX_CONCURRENT, Breaker, open_registry
-from gateway.registry.model import Claim, Question, Registry
+from gateway.registry.client import (
+    COOLING_S,
+    FAILURES,
+    MAX_CONCURRENT,
+    Breaker,
+    RegistryClient,
+    open_registry,
+)
+from gateway.registry.model import Claim, Question
 from tests.kit.clocks import StillClock
 from tests.kit.registry import NUMBER, Double, Held, answering, connection, fault, question, settled, verdict
 from tests.kit.scene import Portal, Scene
@@ -26,11 +34,11 @@ from tests.kit.scene import Portal, Scene
 OUT = httpx.Response(503)
 
 
-def _opened(clock: StillClock, double: Double) -> Registry:
+def _opened(clock: StillClock, double: Double) -> RegistryClient:
     return open_registry(connection(), transport=httpx.MockTransport(double), clock=clock)
 
 
-async def _fail(registry: Registry, clock: StillClock, times: int = FAILURES) -> None:
+async def _fail(registry: RegistryClient, clock: StillClock, times: int = FAILURES) -> None:
     for _ in range(times):
         with pytest.raises(RegistryUnavailable):
             await registry.confirm(question(clock=clock))
@@ -82,7 +90,7 @@ async def test_a_registry_that_answers_at_all_is_up_whatever_the_answer(
     await _fail_with(registry, clock, error)
 
 
-async def _fail_with(registry: Registry, clock: StillClock, error: type[Exception] | None) -> None:
+async def _fail_with(registry: RegistryClient, clock: StillClock, error: type[Exception] | None) -> None:
     if error is None:
         assert await registry.confirm(question(clock=clock)) is True
         return

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import aiohttp
 import httpx
@@ -12,23 +11,17 @@ import pytest
 
 from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
-from gateway.preflight.cross_profile import as_other_profile, find_shared_members
+from gateway.preflight.candidate import as_other_profile, find_shared_members
 from gateway.profiles.revisions import Revision
 from gateway.registry.client import check_connection
-from gateway.registry.connection import Connection
+from gateway.registry.connection import Connection, ConnectionMembers
 from gateway.registry.egress import open_transport
-from gateway.registry.members import ConnectionMembers
 from tests.kit.authority import Authority
 from tests.kit.registry import connection
 
 pytestmark = pytest.mark.sockets
 
 LOOPBACK = ("127.0.0.0/8",)
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 @asynccontextmanager

@@ -8,10 +8,9 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.errors.requests import ProfileMismatch
+from gateway.errors.requests import ProfileMismatch, RegistryAnswerInvalid
 from gateway.identifiers import Profile
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect, Owner
 from gateway.registry.egress import EgressPolicy, FilteringResolver
 from tests.kit.registry import answering, connection, question, registry_of, verdict
@@ -30,7 +29,7 @@ async def test_threat_9_a_question_of_the_other_profile_is_never_sent(
     with pytest.raises(ProfileMismatch):
         await registry.find_record(question(Operation.LOOK_UP, profile=other))
     assert double.packets == double.token_packets == []
-    assert registry.profile is home
+    assert registry.connection.profile is home
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 import httpx
 import pytest
 
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from tests.kit.registry import Double, answering, fault, question, registry_of, verdict
 
 

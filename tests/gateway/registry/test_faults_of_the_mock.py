@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryRefused,
     RegistryTimeout,
     RegistryUnavailable,
 )
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
 from mock_c06.testing.scene import C06
 from tests.kit.mock_registry import AN, Reach, claim_of

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateway.errors import GatewayError
-from gateway.errors.registry import RegistryError
-from gateway.errors.requests import ClaimInvalid
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import ClaimInvalid, RegistryError
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
-from gateway.registry.dialects import write_camel, write_envelope, write_pascal, write_passthrough
-from gateway.registry.model import Claim, Found, NobodyFound
+from gateway.registry.dialects import message_of, write_camel, write_envelope, write_pascal, write_passthrough
+from gateway.registry.model import Claim, Found, NobodyFound, fold_name
 from gateway.registry.reader import parse_envelope, parse_object
-from gateway.registry.wire import fold_name, message_of
 from tests.kit.registry import (
     JSON_PERSON,
     NUMBER,

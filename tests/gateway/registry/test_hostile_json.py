@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryAnswerInvalid
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
 from tests.kit.registry import JSON_PERSON, PERSON, answering, people, question, registry_of
 

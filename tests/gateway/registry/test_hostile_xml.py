@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryAnswerInvalid
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Found
 from tests.kit.registry import NUMBER, PERSON, answering, envelope, people, question, registry_of, verdict

@@ -6,8 +6,8 @@ import json
 import httpx
 import pytest
 
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryRefused, RegistryUnavailable
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryRefused, RegistryUnavailable
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect
 from gateway.registry.model import Claim, Found, NobodyFound
 from tests.kit.registry import (

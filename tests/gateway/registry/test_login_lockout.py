@@ -8,15 +8,15 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from gateway.errors.registry import RegistryCredentialsRejected, RegistryUnavailable
+from gateway.errors.requests import RegistryCredentialsRejected, RegistryUnavailable
 from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Dialect
-from gateway.registry.model import Registry
 from gateway.registry.session import COOLING_S, TRIES
 from tests.kit.clocks import StillClock
 from tests.kit.registry import Double, Held, answering, connection, question, settled, verdict
 
 CAMEL = Dialect.LGSP_CAMEL
+WAVE = 40
 REFUSED, YES = httpx.Response(401), httpx.Response(200, content=verdict())
 
 LAYERS: dict[str, tuple[Dialect, Callable[[], Double], int]] = {
@@ -33,14 +33,14 @@ def _platform(status: int) -> Double:
     return Double(lambda _request: httpx.Response(200), lambda _request: httpx.Response(status))
 
 
-def _opened(double: Double, clock: StillClock, dialect: Dialect = Dialect.SOAP) -> Registry:
+def _opened(double: Double, clock: StillClock, dialect: Dialect = Dialect.SOAP) -> RegistryClient:
     transport = Held(double)
     transport.let_go.set()
     return open_registry(connection(dialect), transport=transport, clock=clock)
 
 
-async def _wave(registry: Registry, clock: StillClock, number: int = 40) -> set[type]:
-    asked = (registry.confirm(question(clock=clock)) for _ in range(number))
+async def _wave(registry: RegistryClient, clock: StillClock) -> set[type]:
+    asked = (registry.confirm(question(clock=clock)) for _ in range(WAVE))
     return {type(result) for result in await asyncio.gather(*asked, return_exceptions=True)}
 
 
@@ -79,14 +79,14 @@ async def test_threat_31_a_login_that_works_again_ends_the_lockout_and_the_count
     clock.seconds += COOLING_S
     double.answer = answering(YES).answer
     assert await _wave(registry, clock) == {bool}
-    assert len(double.packets) == TRIES + 40
+    assert len(double.packets) == TRIES + WAVE
     double.answer = answering(REFUSED).answer
     for _ in range(TRIES + 2):
         await registry_refuses(registry, clock)
-    assert len(double.packets) == TRIES + 40 + TRIES
+    assert len(double.packets) == TRIES + WAVE + TRIES
 
 
-async def registry_refuses(registry: Registry, clock: StillClock) -> None:
+async def registry_refuses(registry: RegistryClient, clock: StillClock) -> None:
     with pytest.raises(RegistryCredentialsRejected):
         await registry.confirm(question(clock=clock))
 

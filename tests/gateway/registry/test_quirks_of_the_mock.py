@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryRefused
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryCredentialsRejected, RegistryRefused
+from gateway.procedures.model import Operation
 from gateway.registry.connection import DateForm, Dialect, TimestampUnit
 from gateway.registry.model import Found, NobodyFound
-from mock_c06.accounts.switches import NAMES
+from mock_c06.accounts.model import NAMES
 from mock_c06.testing.scene import C06
 from tests.kit.mock_registry import AN, Reach, claim_of
 

@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from gateway.errors.registry import RegistryAnswerInvalid
-from gateway.procedures.fields import Operation
+from gateway.errors.requests import RegistryAnswerInvalid
+from gateway.procedures.model import Operation
 from gateway.registry.model import Claim, Found, LifeStatus, Record
 from gateway.registry.reader import Branch, Tree
 from gateway.registry.records import read_answer

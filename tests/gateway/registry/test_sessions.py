@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.errors.operators import SettingInvalid
-from gateway.errors.registry import (
+from gateway.errors.requests import (
     RegistryAnswerInvalid,
     RegistryCredentialsRejected,
     RegistryTimeout,
@@ -16,7 +16,7 @@ from gateway.errors.registry import (
 )
 from gateway.registry.client import MAX_CONCURRENT, open_registry
 from gateway.registry.connection import Dialect, TimestampUnit
-from gateway.registry.credentials import Timestamps
+from gateway.registry.session import Timestamps
 from tests.kit.clocks import StillClock
 from tests.kit.registry import (
     CLOCK,

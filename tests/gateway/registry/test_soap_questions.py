@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from gateway.errors.requests import ClaimInvalid, RequestInvalid
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from gateway.registry.connection import Dialect, TimestampUnit
 from gateway.registry.model import Address, Claim, Found, LifeStatus, NobodyFound, Relative
 from tests.kit.registry import CARD, CLOCK, NUMBER, PERSON, answering, people, question, registry_of, verdict

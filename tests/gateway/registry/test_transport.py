@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import httpx
 import pytest
 from pytest_httpx import HTTPXMock
+from structlog.testing import capture_logs
 
-from gateway.errors.registry import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
-from gateway.registry.client import open_registry
+from gateway.errors.requests import RegistryAnswerInvalid, RegistryTimeout, RegistryUnavailable
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.egress import open_transport
-from gateway.registry.model import Registry
 from tests.kit.registry import CLOCK, connection, question, verdict
 
 pytestmark = pytest.mark.sockets
@@ -21,7 +22,7 @@ Speaker = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 @asynccontextmanager
 async def _served(
     speak: Speaker, host: str = "127.0.0.1", network: str = "127.0.0.0/8"
-) -> AsyncIterator[Registry]:
+) -> AsyncIterator[RegistryClient]:
     """A registry that leads over a real socket to a server that speaks as given."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,6 +83,7 @@ async def test_two_questions_share_one_connection_and_send_only_the_needed_heade
 
     async with _served(speak, host) as registry:
         assert await registry.confirm(question()) is True
+        await asyncio.sleep(0.06)  # a connection rests before the next question
         assert await registry.confirm(question()) is True
     ((first, second),) = connections
     assert b"cookie" not in second.lower()
@@ -90,6 +92,110 @@ async def test_two_questions_share_one_connection_and_send_only_the_needed_heade
         *(b"host", b"content-length", b"content-type", b"accept", b"accept-encoding", b"user-agent"),
         *(b"soapaction", b"authorization", b"timestamp"),
     }
+
+
+async def test_threat_27_an_answer_repeated_a_moment_later_is_not_given_to_the_next_question() -> None:
+    """A proxy on the way that repeats each answer: the copy came after the next question was sent, and counted as its answer."""
+    asked: list[float] = []
+    answered: list[float] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await _packet(reader)
+            asked.append(monotonic())
+            await asyncio.sleep(0.02)  # the copy of the answer before comes first
+            answer = _http("200 OK", verdict("0" if len(asked) == 2 else "1"))
+            writer.write(answer)
+            answered.append(monotonic())
+            asyncio.get_running_loop().call_later(0.004, writer.write, answer)
+
+    for _ in range(20):
+        asked.clear()
+        answered.clear()
+        async with _served(speak) as registry:
+            found = [await registry.confirm(question()) for _ in range(3)]
+        # Where a busy machine paused between two questions, the connection had rested, and the attempt shows nothing.
+        if all(after - before < 0.01 for before, after in zip(answered, asked[1:], strict=False)):
+            assert found == [True, False, True]
+            return
+    raise AssertionError("the machine paused between two questions in each attempt")
+
+
+async def test_threat_27_a_connection_rests_also_behind_one_that_the_registry_has_closed() -> None:
+    """The closed connection has rested; the one after it, to which a copy of its answer is on its way, has not."""
+    for _ in range(20):
+        found, connections, seconds = await _ask_behind_a_closed_connection()
+        # Where a busy machine paused before the last question, the connection had rested, and the attempt shows nothing.
+        if seconds < 0.01:
+            assert (found, connections) == (False, 4)
+            return
+    raise AssertionError("the machine paused before the last question in each attempt")
+
+
+async def _ask_behind_a_closed_connection() -> tuple[bool, int, float]:
+    """Return the last answer, the number of connections, and how long after the answer before it the question arrived."""
+    connections, answered, asked = 0, 0.0, 0.0
+    both_asked = asyncio.Event()
+    answers = [asyncio.Event(), asyncio.Event()]
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections, answered, asked
+        number, connections = connections, connections + 1
+        await _packet(reader)
+        if number == 0:  # tries the login: other questions wait for its answer
+            writer.write(_http("200 OK", verdict(), "Connection: close"))
+            return
+        if number == 3:
+            asked = monotonic()
+            writer.write(_http("200 OK", verdict("0")))
+            return
+        if number == 2:
+            both_asked.set()
+        await answers[number - 1].wait()
+        writer.write(_http("200 OK", verdict()))
+        if number == 2:
+            answered = monotonic()
+            await _packet(reader)  # another person's question
+            asked = monotonic()
+            writer.write(_http("200 OK", verdict()))  # the copy
+            await reader.read()
+
+    async with _served(speak) as registry:
+        assert await registry.confirm(question()) is True
+        two = [asyncio.create_task(registry.confirm(question())) for _ in range(2)]
+        await both_asked.wait()
+        answers[0].set()
+        await asyncio.wait(two, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0.05)  # its connection is closed meanwhile
+        answers[1].set()
+        assert await asyncio.gather(*two) == [True, True]
+        found = await registry.confirm(question())
+    return found, connections, asked - answered
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_threat_27_an_answer_that_nobody_asked_for_is_logged(together: bool) -> None:
+    """A verdict names no person: of two answers, the first may belong to the question before."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        answer = _http("200 OK", verdict())
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" + answer + (answer if together else b""))
+        await writer.drain()
+        await asked.wait()
+        writer.write(answer)
+        await reader.read()
+
+    asked = asyncio.Event()
+    async with _served(speak) as registry:
+        with capture_logs() as lines:
+            assert await registry.confirm(question()) is True
+            logged = [each["event"] for each in lines]
+            asked.set()
+            await asyncio.sleep(0.1)
+    assert logged == (["registry_answer_unasked"] if together else [])
+    assert [each["event"] for each in lines] == ["registry_answer_unasked"]
+    assert lines[0]["profile"] == "sandbox"
 
 
 async def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next_question() -> None:

@@ -4,14 +4,13 @@ import pytest
 from joserfc.jwk import ECKey
 from lxml import html
 
+from gateway.clock import Week, this_week
 from gateway.identifiers import Profile
 from gateway.operators.model import Role
-from gateway.reports.model import Week, this_week
 from gateway.reports.use_cases import FRESH_S, KEPT, KeptReports
 from tests.kit.clocks import CounterClock
-from tests.kit.console import open_browser
 from tests.kit.enquiries import verified
-from tests.kit.operators import signed_in
+from tests.kit.operators import open_browser, signed_in
 from tests.kit.scene import BASE, Portal, Scene
 
 SEED = "/reports/?week=2022-W17"
@@ -109,7 +108,18 @@ async def test_a_wrong_parameter_is_named_and_not_echoed(scene: Scene, query: st
         (
             "x=1",
             "query.0",
-            ("tham số bị lặp lại hoặc không có", "the parameter is repeated or not known"),
+            (
+                "tham số ở vị trí 0 (đếm từ 0) không có trong đặc tả",
+                "the parameter at position 0 (counting from 0) is not known",
+            ),
+        ),
+        (
+            "lang=vi&lang=en",
+            "query.1",
+            (
+                "tham số ở vị trí 1 (đếm từ 0) bị lặp lại",
+                "the parameter at position 1 (counting from 0) is repeated",
+            ),
         ),
     ],
 )
@@ -150,7 +160,7 @@ async def test_the_page_shows_the_present_week_with_a_chart_and_a_table_beside_i
 
 async def test_a_kept_report_is_made_anew_after_a_few_seconds(scene: Scene, portal: Portal) -> None:
     clock = CounterClock()
-    reports, week = KeptReports(scene.gateway.deps.database, clock), this_week(clock)
+    reports, week = KeptReports(scene.gateway.deps.database, clock, scene.gateway.places), this_week(clock)
     assert (await reports.find(week)).measured.asked == 0
     await verified(portal)
     assert (await reports.find(week)).measured.asked == 0
@@ -159,7 +169,7 @@ async def test_a_kept_report_is_made_anew_after_a_few_seconds(scene: Scene, port
 
 
 async def test_only_so_many_reports_are_kept(scene: Scene) -> None:
-    reports = KeptReports(scene.gateway.deps.database, CounterClock())
+    reports = KeptReports(scene.gateway.deps.database, CounterClock(), scene.gateway.places)
     weeks = [Week(2022, 1 + number) for number in range(KEPT + 4)]
     first = await reports.find(weeks[0])
     for week in weeks:
