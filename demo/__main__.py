@@ -25,6 +25,7 @@ from demo.steps import MainJob, StepFailed
 from demo.store import choose_store, name_store
 from demo.used_store import unused
 from demo.witness_steps import Witnessed
+from portal.errors import StartRefused
 from portal.gateway_client import GatewayClient, TokenRefused
 
 VAR = Path(__file__).resolve().parent.parent / "var"
@@ -67,7 +68,7 @@ def run() -> None:
     report.done()
 
 
-@app.command(epilog=f"Example, beside a first one: python -m demo serve {SECOND}")
+@app.command(epilog=f'Example, beside a first one: make serve SERVE="{SECOND}"')
 def serve(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The gateway's port.")] = 8000,
@@ -99,7 +100,7 @@ def serve(
             check_kept(folder, ports, name)
             check_ports(folder, ports)
             _serve_in(folder, lock, ports, name)
-    except StartFailed as error:
+    except (StartFailed, StartRefused) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -123,7 +124,8 @@ def _serve_in(folder: Path, lock: Path, ports: Ports, name: str) -> None:
         where = {what: f"http://127.0.0.1:{number}" for what, number in ports.named().items()}
         lines = [f"process {os.getpid()}", *(f"{what} {address}" for what, address in where.items())]
         lock.write_text(", ".join(lines) + "\n", encoding="utf-8")
-        typer.echo(describe(scene, folder, start_portal(scene, port=ports.portal)))
+        portal = start_portal(scene, port=ports.portal, caller=caller_settings("PORTAL_"))
+        typer.echo(describe(scene, folder, portal))
         programs.wait()
 
 

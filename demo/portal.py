@@ -1,6 +1,7 @@
 """The test portal beside the demo's programs: an account with a key of its own, a suspended one, and `portal serve`."""
 
 import json
+from collections.abc import Mapping
 
 from joserfc.jwk import ECKey
 
@@ -11,8 +12,11 @@ SCOPES = ("verify", "prefill", "prefill.sensitive", "ledger")
 SENSITIVE_FIELDS = ("ethnicity", "religion")
 
 
-def start_portal(scene: Scene, *, port: int = 0) -> str:
-    """Create the portal's account unless an earlier start did, start it and return its address."""
+def start_portal(scene: Scene, *, port: int = 0, caller: Mapping[str, str] | None = None) -> str:
+    """Create the portal's account unless an earlier start did, start it and return its address.
+
+    What `caller` sets has precedence.
+    """
     programs = scene.programs
     programs.say("starting the test portal")
     key_file, account_file = programs.folder / "portal.jwk.json", programs.folder / "portal.account.json"
@@ -36,6 +40,7 @@ def start_portal(scene: Scene, *, port: int = 0) -> str:
             "PORTAL_MOCK_CONTROL_URL": scene.mock.control,
             "PORTAL_MOCK_CONTROL_TOKEN": scene.mock.control_token,
             "PORTAL_SUSPENDED_CLIENT_ID": account["suspended"],
+            **(caller or {}),
         },
         port=port,
     )

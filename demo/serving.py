@@ -8,27 +8,23 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from demo.listeners import Listener, find_listeners
 from demo.processes import Programs, StartFailed, make_private_folder
 from demo.scene import Scene, make_account
 from portal.gateway_client import PortalAccount
 
 LOCK, ACCOUNTS, KEY = "serve.lock", "accounts.json", "official-key.jwk.json"
-SECOND = (
-    "--folder var/second --port 9000 --mock-port 9100 --official-port 9110 --control-port 9101 --login-port 9102 "
-    "--portal-port 9200"
-)
-"""The options of a start beside the first one."""
-
 OPTIONS = {
     "gateway": "--port",
     "mock registry": "--mock-port",
@@ -38,6 +34,23 @@ OPTIONS = {
     "test portal": "--portal-port",
 }
 """The option of each port, by what listens there."""
+_SECOND_FOLDER = "--folder var/second"
+_SECOND_PORTS = {
+    "--port": 9000,
+    "--mock-port": 9100,
+    "--official-port": 9110,
+    "--control-port": 9101,
+    "--login-port": 9102,
+    "--portal-port": 9200,
+}
+
+
+def _write_options(ports: Mapping[str, int]) -> str:
+    return " ".join((_SECOND_FOLDER, *(f"{option} {port}" for option, port in ports.items())))
+
+
+SECOND = _write_options(_SECOND_PORTS)
+"""The options of a start beside the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +83,7 @@ def locked(folder: Path) -> Iterator[Path]:
     Raises:
         StartFailed: another process holds it, this user can't write there, or others have files there.
     """
-    path = folder / LOCK
+    path, is_new = folder / LOCK, not folder.exists()
     _check_own(folder)
     make_private_folder(folder)
     try:
@@ -84,11 +97,16 @@ def locked(folder: Path) -> Iterator[Path]:
             where = " ".join(file.read().split())
             raise StartFailed(
                 f"make serve already runs in {folder}: {where or 'it is starting'}. End it with Ctrl-C there, or use "
-                f'another folder and other ports: make serve SERVE="{SECOND}"'
+                f'another folder and other ports: make serve SERVE="{_second()}"'
             ) from None
         file.truncate(0)
-        yield path
-        file.truncate(0)
+        try:
+            yield path
+            file.truncate(0)
+        finally:
+            if is_new and list(folder.iterdir()) == [path]:  # nothing was started
+                path.unlink()
+                folder.rmdir()
 
 
 def _check_own(folder: Path) -> None:
@@ -99,7 +117,8 @@ def _check_own(folder: Path) -> None:
         raise StartFailed(f"{folder} can't be read ({error.strerror}): use another --folder") from None
     if is_shared:
         raise StartFailed(
-            f"{folder} has files, and others may use it: name a new --folder, or close this one: chmod 700 {folder}"
+            f"{folder} has files, and others may use it: name a new --folder, or close this one: "
+            f"chmod 700 {quote(str(folder))}"
         )
 
 
@@ -116,23 +135,45 @@ def check_ports(folder: Path, ports: Ports) -> None:
     taken = {what: port for what, port in named.items() if not _is_free(port)}
     if not taken:
         return
+    listeners = find_listeners(taken.values())
+    _refuse_left_over(folder, listeners)
     used = ", ".join(f"{port} ({what})" for what, port in taken.items())
+    by = "".join(f", by process {each.process} in {each.folder} ({each.command})" for each in listeners)
     others: dict[str, int] = {}
     for what, port in taken.items():
         others[what] = _find_free(port, {*named.values(), *others.values()})
     options = [f"{OPTIONS[what]} {port}" for what, port in others.items()]
     if _read(folder) and {ports.mock, ports.official} & set(taken.values()):
-        options.insert(0, "--folder var/second")  # the store that is kept knows its registry's ports
+        options.insert(0, _SECOND_FOLDER)  # the store that is kept knows its registry's ports
     raise StartFailed(
-        f"in use by another program: port {used}; end that program, or start with these beside your other options: "
+        f"in use by another program: port {used}{by}; end that program, or start with these beside your other options: "
         f'make serve SERVE="{" ".join(options)}"'
     )
+
+
+def _refuse_left_over(folder: Path, listeners: Sequence[Listener]) -> None:
+    """Raise `StartFailed` if programs that a killed start has left running in this folder listen on the ports."""
+    if left := [each for each in listeners if each.folder == folder.resolve()]:
+        named = ", ".join(f"{each.process} ({each.command})" for each in left)
+        end = " ".join(str(each.process) for each in left)
+        raise StartFailed(
+            f"programs of a make serve that was killed still run in {folder}: {named}; end them, then start again: "
+            f"kill {end}"
+        )
 
 
 def _find_free(port: int, avoided: Collection[int]) -> int:
     """Return the next free port above a taken one, else the next one below."""
     near = chain(range(port + 1, 65536), range(port - 1, 0, -1))
     return next(each for each in near if each not in avoided and _is_free(each))
+
+
+def _second() -> str:
+    """Return `SECOND` with free ports: the running start may have those that it names."""
+    free: dict[str, int] = {}
+    for option, port in _SECOND_PORTS.items():
+        free[option] = port if _is_free(port) else _find_free(port, {*_SECOND_PORTS.values(), *free.values()})
+    return _write_options(free)
 
 
 def _is_free(port: int) -> bool:
@@ -187,7 +228,7 @@ def _make_official(programs: Programs, folder: Path, key: ECKey) -> PortalAccoun
     if programs.gateway("operators", "list"):
         raise StartFailed(
             f"{folder / ACCOUNTS} names no official account of the store, and since there are operators only they "
-            f"make one: put that file back, or remove {folder} to begin anew"
+            f"make one: put that file back, or begin anew: remove {folder}, and on PostgreSQL use an empty database"
         )
     return make_account(programs, "official", key=key, wide=True)
 

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from dotenv import dotenv_values
+from portal.settings import read_dotenv
 
 OURS = ("GATEWAY_", "MOCK_C06_", "PORTAL_")
 
@@ -26,7 +27,12 @@ def caller_environment(prefix: str) -> Mapping[str, str]:
 
 
 def caller_settings(prefix: str) -> Mapping[str, str]:
-    """Return the caller's settings with this prefix, from `.env` in this folder and from the environment."""
-    kept = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    """Return the caller's settings with this prefix, from `.env` in this folder and from the environment.
+
+    Raises:
+        StartRefused: `.env` has a line that can't be read, and would be left out.
+    """
+    dotenv = Path(".env")
+    kept = read_dotenv(dotenv) if dotenv.is_file() else {}
     ours = {name: value for name, value in kept.items() if name.startswith(prefix)}
     return {**ours, **caller_environment(prefix)}

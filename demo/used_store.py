@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg  # type: ignore[import-untyped]  # it has no types
+import asyncpg
 
 from demo.processes import Programs, StartFailed
 from demo.store import KEY, KEY_FILE, SQLITE, URL, is_file, is_server

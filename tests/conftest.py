@@ -151,7 +151,6 @@ def pytest_runtest_logfinish() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the recorded answers."""
     if file := session.config.getoption("--contract-coverage"):
         SEEN.write(Path(file))
 

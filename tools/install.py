@@ -67,10 +67,22 @@ def _install(python: str) -> None:
     _run(uv, "pip", "sync", *into, "--require-hashes", "requirements-dev.lock")
     _say("this project, editable")
     _run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", ".")
+    for file in VENV.glob("lib/python*/site-packages/_editable_impl_*.pth"):
+        make_relative(file, ROOT)
     _say("bytecode of the programs' modules, which halves the time of each start")
     _run(str(PYTHON_IN_VENV), "-c", LOAD_ONCE)
     STAMP.write_text(f"{place}\n{inputs}\n", encoding="utf-8")
     _say(f"done in {time.monotonic() - began:.1f} s")
+
+
+def make_relative(file: Path, folder: Path) -> None:
+    """Let a path file (.pth) name `folder` as seen from its own folder, in ASCII.
+
+    Until 3.12 Python reads these files in the locale's encoding, and does not start if the folder has other letters than
+    the locale: `LC_ALL=C`, or a locale that ssh names and this host does not have.
+    """
+    if set(file.read_bytes().splitlines()) == {os.fsencode(folder)}:  # a line for each package
+        file.write_text(f"{os.path.relpath(folder, file.parent)}\n", encoding="ascii")
 
 
 def _interpreter() -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import re
 import shutil
 import signal
@@ -24,6 +25,11 @@ WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 360, "height": 780}
 
 
+async def open_page(browser: Browser) -> Page:
+    """Return the page of somebody whose browser is in Vietnamese."""
+    return await (await browser.new_context(viewport=WIDE, locale="vi-VN")).new_page()
+
+
 async def take(page: Page, name: str, *, whole: bool = True) -> None:
     """Write one picture."""
     await page.wait_for_load_state("networkidle")
@@ -33,8 +39,7 @@ async def take(page: Page, name: str, *, whole: bool = True) -> None:
 
 async def walk(browser: Browser, url: str) -> None:
     """Take each state of the citizen's way, and some in the dark and on a telephone."""
-    context = await browser.new_context(viewport=WIDE)
-    page = await context.new_page()
+    page = await open_page(browser)
     await page.goto(url)
     await take(page, "services", whole=False)
     await page.goto(f"{url}/dich-vu/khai-sinh")
@@ -65,7 +70,7 @@ async def walk(browser: Browser, url: str) -> None:
     await take(page, "form-narrow", whole=False)
     await page.set_viewport_size(WIDE)
     await finish(page, url)
-    await context.close()
+    await page.context.close()
 
 
 async def finish(page: Page, url: str) -> None:
@@ -91,12 +96,62 @@ async def finish(page: Page, url: str) -> None:
     await take(page, "desk-refused", whole=False)
 
 
+FAILURES = {
+    "slow": "ly-van-thue",
+    "silent": "ho-ngoc-lan",
+    "down": "nguyen-van-hai",
+    "maintenance": "ngo-thi-truong",
+    "refusing": "pham-thi-ha",
+    "garbled": "tran-thi-cam",
+    "nobody": "ton-nu-hanh",
+    "half": "cao-van-theo",
+    "budget": "hoa-dau-tren-o",
+    "suspended": "dang-van-doi",
+    "expired": "hoa-dau-tren-a",
+    "revoked": "tuan-dau-sac",
+}
+"""Each failure that the QA page arms, and the citizen who meets it: one for each, since a live verification is reused."""
+
+_AFTER_VERIFYING = {"expired", "revoked"}
+
+
+async def fail(browser: Browser, url: str) -> None:
+    """Take the page of each failure: arm it by one click, verify or continue, and look."""
+    for failure, person in FAILURES.items():
+        page = await open_page(browser)
+        await page.goto(f"{url}/dang-nhap?tiep=/dich-vu/doi-giay-phep-lai-xe")
+        await page.locator(f'button[value="{person}"]').click()
+        await page.get_by_role("button", name="Bắt đầu").click()
+        await page.locator("#agreed").check()
+        await page.get_by_role("button", name="Đồng ý và tiếp tục").click()
+        verify, dossier = page.locator("#requester").get_by_role("button", name=_VERIFY), page.url
+        if failure in _AFTER_VERIFYING:
+            await verify.click()
+        await page.goto(f"{url}/_test")
+        await page.locator(f'button[value="{failure}"]').click()
+        await page.goto(dossier)
+        if failure in _AFTER_VERIFYING:
+            review = page.get_by_role("button", name="Tiếp tục: kiểm tra")
+            await review.evaluate("each => { each.formNoValidate = true; }")
+            await review.click()
+        else:
+            await verify.click()
+        await page.locator("#requester .verdict").wait_for(timeout=60_000)  # a silent registry is waited for
+        await page.evaluate("scrollTo(0, 0)")
+        await take(page, f"failed-{failure}", whole=False)
+        await page.goto(f"{url}/_test")
+        await page.get_by_role("button", name="Trở lại bình thường").click()
+        await page.context.close()
+
+
+_VERIFY = re.compile("^Xác thực")
+
+
 async def submit(browser: Browser, scene: Scene, url: str) -> None:
     """Submit a form by HTTP, and take the summary and the second service that asks nothing."""
     way = CitizensWay(scene, url)
     await way.play(Report())
-    context = await browser.new_context(viewport=WIDE)
-    page = await context.new_page()
+    page = await open_page(browser)
     await page.goto(f"{url}/dang-nhap?tiep=/ho-so")
     await page.locator('button[value="nguyen-van-an"]').click()
     await page.get_by_role("link", name=re.compile("hộ chiếu", re.IGNORECASE)).first.click()
@@ -105,12 +160,12 @@ async def submit(browser: Browser, scene: Scene, url: str) -> None:
     submitted = page.locator("li", has=page.get_by_text("đã nộp")).first
     await submitted.get_by_role("link").click()
     await take(page, "submitted", whole=False)
-    await context.close()
+    await page.context.close()
 
 
 async def look_at_gateway(browser: Browser, scene: Scene) -> None:
     """Take the gateway's root page, its sign-in, and the report of this week."""
-    page = await (await browser.new_context(viewport=WIDE)).new_page()
+    page = await open_page(browser)
     await page.goto(scene.gateway)
     await take(page, "gateway", whole=False)
     await page.goto(f"{scene.gateway}/console/login")
@@ -128,10 +183,14 @@ async def run(scene: Scene, url: str) -> None:
     if path is None:
         sys.exit("screenshots: no Chromium: apt-get install chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        # Its date fields then show dd/mm/yyyy, as in Vietnam, if Debian's chromium-l10n is installed too.
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=FLAGS, env={**os.environ, "LANGUAGE": "vi"}
+        )
         await walk(browser, url)
         await submit(browser, scene, url)
         await look_at_gateway(browser, scene)
+        await fail(browser, url)  # last: the report has the usual questions
         await browser.close()
 
 
@@ -142,3 +201,4 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, Programs(Path(folder)) as programs:
         scene = set_up(programs, {})
         asyncio.run(run(scene, start_portal(scene)))
+    print("screenshots: ok")

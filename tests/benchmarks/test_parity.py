@@ -6,7 +6,7 @@ from benchmarks.parity.__main__ import PAGE, run_all
 from benchmarks.parity.combinations import make_rows, settings_of
 from benchmarks.parity.job import Judgement, Step
 from benchmarks.parity.page import judge, write_page
-from mock_c06.accounts.switches import NAMES
+from mock_c06.accounts.model import NAMES
 from mock_c06.parity.ledger import load_ledger
 
 

@@ -1,6 +1,9 @@
 """Every page of the portal: WCAG 2.2 AA narrow and wide, light and dark, at most 150 KB, nothing that the browser says."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.async_api import Browser, expect
@@ -36,7 +39,7 @@ async def look_at_strangers_pages(album: Album, screen: Screen) -> None:
         ("/ho-so", "sign_in", "Hãy đăng nhập", 401),
         ("/dang-nhap/xong?code=x&state=y", "sign_in_refused", "Chưa đăng nhập được", 400),
         ("/khong-co", "missing", "Không có trang này", 404),
-        ("/thoat", "failed", "Cổng gặp lỗi", 405),
+        ("/thoat", "not_taken", "Cổng không nhận yêu cầu này", 405),
         ("/_test", "faults", "Thử các sự cố", 200),
     ):
         assert 10_000 < await screen.weigh(screen.url + path) <= MOST_BYTES
@@ -62,6 +65,8 @@ async def look_at_a_dossiers_pages(album: Album, screen: Screen) -> None:
     await page.get_by_role("button", name="Thông tin này không đúng").first.click()
     await album.look(screen, "forged", "Biểu mẫu đã cũ", status=403)
     await page.goto(address)
+    older = await page.context.new_page()  # another tab, which shows the form until after the submission
+    await older.goto(address)
     await fill_all(page)
     await page.get_by_role("button", name="Tiếp tục: kiểm tra").click()
     await album.look(screen, "review", "Kiểm tra trước khi nộp")
@@ -72,6 +77,9 @@ async def look_at_a_dossiers_pages(album: Album, screen: Screen) -> None:
     breaks = await page.locator(".summary").first.evaluate("each => getComputedStyle(each).breakInside")
     assert breaks == "auto"  # a long part that must not break leaves the first sheet blank
     await page.emulate_media(media="screen")
+    await older.get_by_role("button", name="Thông tin này không đúng").first.click()
+    tab = replace(screen, page=older)
+    await album.look(tab, "already_submitted", "Hồ sơ này đã nộp", status=409)
     for path, template, heading in (
         ("/ho-so", "dossiers", "Hồ sơ của tôi"),
         ("/toi/ai-da-xem", "ledger", "Ai đã xem dữ liệu của tôi"),
@@ -123,6 +131,13 @@ async def look_without_a_gateway(album: Album, screen: Screen) -> None:
     await album.look(screen, "too_often", "Quá nhiều lần", status=429)
 
 
+async def look_without_a_table(album: Album, screen: Screen, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("DROP TABLE sessions")
+    await screen.page.goto(f"{screen.url}/ho-so")
+    await album.look(screen, "failed", "Cổng gặp lỗi", status=503)
+
+
 async def test_every_page_of_the_portal_passes_on_every_screen(
     browser: Browser, running: Scene, portal_url: str
 ) -> None:
@@ -140,8 +155,25 @@ async def test_every_page_of_the_portal_passes_on_every_screen(
     await look_at_strangers_pages(album, await open_screen(browser, portal_url))
     await look_at_a_dossiers_pages(album, await open_screen(browser, portal_url))
     await look_at_what_another_window_changed(album, await open_screen(browser, portal_url))
-    await look_at_the_desk(album, await open_screen(browser, portal_url), "can.bo.01", "desk", "Bàn một cửa")
+    await look_at_the_desk(
+        album, await open_screen(browser, portal_url), "can.bo.01", "desk", "Bộ phận một cửa"
+    )
     refused = ("can.bo.02", "officer_unknown", "Cán bộ này chưa được cấp quyền")
     await look_at_the_desk(album, await open_screen(browser, portal_url), *refused)
-    await look_without_a_gateway(album, await open_screen(browser, lonely))
+    alone = await open_screen(browser, lonely)
+    await look_without_a_gateway(album, alone)
+    await look_without_a_table(album, alone, running.programs.folder / "lonely.db")
     assert album.seen == TEMPLATES
+
+
+async def test_the_picker_of_the_test_login_passes_on_every_screen(browser: Browser, portal_url: str) -> None:
+    screen = await open_screen(browser, portal_url)
+    assert 10_000 < await screen.weigh(f"{portal_url}/dang-nhap?tiep=/ho-so") <= MOST_BYTES
+    await expect(screen.page.get_by_role("heading", level=1)).to_have_text("Đăng nhập thử")
+    await screen.check_everywhere()
+    await screen.page.get_by_role("searchbox").fill("truong hop thong thuong")
+    await screen.page.get_by_role("button", name="Tìm", exact=True).click()
+    (reason, english) = await screen.page.locator("button[name=person] .why").all()
+    await expect(reason).to_contain_text("Trường hợp thông thường")
+    await expect(english).to_contain_text("The everyday case")
+    await screen.check_everywhere()

@@ -39,7 +39,6 @@ class Call:
     operation: dict[str, Any] = field(repr=False)
 
     def path(self, profile: str = "sandbox", code: str = "not_found") -> str:
-        """Return the path in a profile."""
         return self.template.format(
             profile=profile,
             verification_id=UNKNOWN,
@@ -67,7 +66,6 @@ class Call:
 
 
 def every_call() -> Iterator[Call]:
-    """Return a call of each operation."""
     for path, operations in read_document()["paths"].items():
         for method, operation in operations.items():
             yield Call(operation["operationId"], method.upper(), path, operation)

@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.accounts.grants import make_grant
-from gateway.accounts.model import AccountState
+from gateway.accounts.model import AccountState, make_grant
 from gateway.accounts.use_cases import change_state
 from mock_c06.app import MockRegistry
 from tests.kit.clocks import HandClock

@@ -1,6 +1,6 @@
 """`errors` lists all errors of the first class that fails; the contract's order decides which one gives the code."""
 
-from gateway.accounts.grants import make_grant
+from gateway.accounts.model import make_grant
 from tests.kit.scene import Portal, Scene, enquiry, prefill_request
 
 

@@ -19,7 +19,7 @@ from gateway.identifiers import Profile
 from gateway.operators.model import Role
 from gateway.web import build_app
 from mock_c06.app import MockRegistry
-from tests.contract.every_call import Call, calls_that_answer
+from tests.contract.every_call import Call, calls_that_answer, every_call
 from tests.kit.answers_seen import SEEN
 from tests.kit.citizens import sign_in
 from tests.kit.clocks import HandClock
@@ -264,6 +264,26 @@ async def test_every_call_that_accepts_no_json_answer_is_refused(
         for call in calls_that_answer(406)
     }
     check(answers, 406, "not_acceptable")
+
+
+async def test_every_call_with_a_token_refuses_parameters_that_it_does_not_have(
+    portal: Portal, operators: Operators
+) -> None:
+    taken = {"close_session"}  # who signs out is signed out in any case
+    calls = [
+        call
+        for call in every_call()
+        if "/oauth2/" not in call.template and "security" in call.operation and call.name not in taken
+    ]
+    answers = {
+        call.name: await as_caller(call, portal, operators, path=f"{call.path()}?citizen=001090000123")
+        for call in calls
+    }
+    check(answers, 422, "request_invalid")
+    assert len(answers) > 30
+    for name, answer in answers.items():
+        assert "query.0" in {error["field"] for error in answer.json()["errors"]}, name
+        assert "001090000123" not in answer.text
 
 
 async def test_every_call_with_a_body_that_is_not_json_is_refused(

@@ -5,7 +5,6 @@ request waits for its turn.
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -14,7 +13,7 @@ from mock_c06.app import MockRegistry
 from tests.contract.every_call import calls_that_answer
 from tests.kit.clocks import HandClock
 from tests.kit.enquiries import post
-from tests.kit.scene import Portal, Scene, enquiry, open_scene, prefill_request, settings_for
+from tests.kit.scene import Portal, Scene, enquiry, open_scene, outcome, prefill_request, settings_for
 
 Step = tuple[str, str, Any, Any]
 """An operation, its path, its body, and another that is well-formed too."""
@@ -46,10 +45,6 @@ async def steps(portal: Portal) -> Sequence[Step]:
     keyed = calls_that_answer(409, "idempotency_in_progress")
     assert {name for name, *_ in made} == {call.name for call in keyed}
     return made
-
-
-def outcome(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
 
 
 async def test_every_call_with_a_key_refuses_another_request_with_the_same_key(

@@ -3,10 +3,15 @@
 import json
 import re
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from demo.listeners import find_links
 from demo.processes import StartFailed
 from demo.serving import OPTIONS, Ports, check_kept, check_ports, locked
 from demo.store import name_store
@@ -23,6 +28,19 @@ def find_free(count: int) -> list[int]:
     return list(range(first, first + count))
 
 
+def test_make_serve_starts_nothing_with_a_file_of_settings_that_is_broken(tmp_path: Path) -> None:
+    """It ran without the setting, while the gateway alone refuses such a file."""
+    (tmp_path / ".env").write_text("broken line\n", encoding="utf-8")
+    command = [sys.executable, "-m", "demo", "serve", "--folder", str(tmp_path / "kept")]
+    for option, port in zip(OPTIONS.values(), find_free(len(OPTIONS)), strict=True):
+        command += [option, str(port)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "error: .env line 1: NAME=value is expected, and a quoted value ends with its quote"
+    ]
+
+
 def test_only_the_options_of_taken_ports_are_named_each_with_a_free_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         gateway, portal = first.getsockname()[1], second.getsockname()[1]
@@ -36,6 +54,70 @@ def test_only_the_options_of_taken_ports_are_named_each_with_a_free_port(tmp_pat
         assert not others & set(ports.named().values())
         for port in others:
             socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_socket_is_found_in_a_process_that_closes_other_files_meanwhile(tmp_path: Path) -> None:
+    """What is no link can't be read as one, like the link of a file that was closed after the folder was listed."""
+    (tmp_path / "fd").mkdir()
+    for number in range(10):
+        (tmp_path / "fd" / f"{number}").touch()
+        (tmp_path / "fd" / f"1{number}").symlink_to(f"socket:[{number}]")
+    assert set(find_links(tmp_path)) == {f"socket:[{number}]" for number in range(10)}
+
+
+LISTENING = "import socket, sys; a = socket.create_server(('127.0.0.1', 0)); print(a.getsockname()[1], flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def listening(folder: Path) -> Iterator[tuple[int, int]]:
+    """Keep a program running in a folder; yield its process and the port where it listens."""
+    command = [sys.executable, "-c", LISTENING]
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        yield program.pid, int(program.stdout.readline())
+        program.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says who listens")
+def test_who_holds_a_port_is_named_with_its_folder(tmp_path: Path) -> None:
+    with listening(tmp_path) as (process, taken), pytest.raises(StartFailed) as refused:
+        check_ports(tmp_path / "mine", make_ports(taken, *find_free(5)))
+    shown = re.search(
+        rf"port {taken} \(gateway\), by process {process} in {re.escape(str(tmp_path))} \((.*?)\); end that program",
+        str(refused.value),
+    )
+    assert shown is not None, refused.value
+    assert shown[1].startswith(f"{sys.executable} -c ")
+    assert shown[1].endswith("…"), "a long command line is cut, and shows that it is"
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says who listens")
+@pytest.mark.parametrize("name", ["", "link"])
+def test_programs_that_a_killed_start_left_are_named_with_the_command_that_ends_them(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    folder = tmp_path / name
+    with (
+        listening(tmp_path) as (first, gateway),
+        listening(tmp_path) as (second, portal),
+        pytest.raises(StartFailed) as refused,
+    ):
+        check_ports(folder, make_ports(gateway, *find_free(4), portal))
+    reason = str(refused.value)
+    assert reason.startswith(
+        f"programs of a make serve that was killed still run in {folder}: {min(first, second)} ("
+    )
+    assert reason.endswith(f"; end them, then start again: kill {min(first, second)} {max(first, second)}")
+
+
+def test_a_refused_start_leaves_no_folder_behind_and_keeps_one_that_was_there(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o700)
+    for folder in (tmp_path / "new", kept):
+        with pytest.raises(StartFailed), locked(folder):
+            raise StartFailed("used ports")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_another_registry_port_is_named_with_another_folder_where_a_store_is_kept(tmp_path: Path) -> None:
@@ -123,12 +205,12 @@ def test_a_folder_whose_lock_can_not_be_written_is_refused_with_its_name(tmp_pat
 
 
 def test_a_folder_with_files_that_others_may_use_is_refused_and_stays_open(tmp_path: Path) -> None:
-    shared = tmp_path / "shared"
+    shared = tmp_path / "thư mục chung"
     shared.mkdir()
     shared.chmod(0o755)
     (shared / "theirs.txt").write_text("not of make serve", encoding="utf-8")
     with (
-        pytest.raises(StartFailed, match=r"name a new --folder, or close this one: chmod 700 "),
+        pytest.raises(StartFailed, match=r"name a new --folder, or close this one: chmod 700 '/.*'$"),
         locked(shared),
     ):
         pass

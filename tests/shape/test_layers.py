@@ -16,7 +16,7 @@ from tests.kit.source import PROGRAMS, ROOT, Source, read_python
 NO_ROOMS = {"edge", "registry", "errors", "storage"}
 """Folders of the gateway that are edges themselves, or know nothing."""
 
-EDGES = ("store", "web", "responses", "requests", "cli", "cli_acts", "cli_reads", "login_keys")
+EDGES = ("store", "web", "responses", "requests", "cli", "cli_acts", "cli_reads", "login")
 FILES_FORMS = {"gateway/applications/statement.py", "gateway/procedures/catalogue.py"}
 """What a person writes in a file is read at an edge too, by pydantic."""
 

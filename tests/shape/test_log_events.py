@@ -11,6 +11,7 @@ GIVEN = {
     # The event, or the function that logs it, is a value there.
     "store_overloaded": {"error"},
     "store_unavailable": {"error"},
+    "stored_row_refused": {"error"},
     "sighup_ignored": {"warning"},
     "epoch_unread": {"warning"},
     "master_key_rotated": {"warning"},

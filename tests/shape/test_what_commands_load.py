@@ -62,7 +62,7 @@ def slow_of(modules: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in modules} & SLOW
 
 
-@pytest.mark.parametrize("program", ["gateway", "mock_c06", "portal"])
+@pytest.mark.parametrize("program", ["gateway", "mock_c06", "portal", "witness"])
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_version_and_help_load_no_command_and_no_library_but_typer(
     tmp_path: Path, program: str, option: str
@@ -76,7 +76,7 @@ def test_version_and_help_load_no_command_and_no_library_but_typer(
 
 ALWAYS = {
     "gateway.__main__", "gateway.cli", "gateway.clock", "gateway.edge", "gateway.edge.problems", "gateway.errors",
-    "gateway.errors.operators", "gateway.errors.registry", "gateway.errors.requests", "gateway.identifiers",
+    "gateway.errors.operators", "gateway.errors.requests", "gateway.identifiers",
     "gateway.terminal", "mock_c06.commands.main",
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ HELPS = {
     ],
     "mock_c06": ["serve", "explain", "population sample", "replay", "report", "faults"],
     "portal": ["serve"],
+    "witness": ["serve"],
 }  # fmt: skip
 _HELP = """
 import json, sys
@@ -155,7 +156,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "arguments",
     [
         *("accounts list", "audit verify", "keys list", "operators list", "organisations list"),
-        *("profiles history", "profiles list"),
+        *("profiles history", "profiles list", "profiles show sandbox"),
     ],
 )
 def test_a_command_that_lists_loads_no_catalogue_and_no_library_for_signatures_or_http(
@@ -214,7 +215,7 @@ def test_a_worker_loads_no_command_and_nothing_of_what_is_left_out(tmp_path: Pat
     modules = set(json.loads(done.stdout))
     assert modules & LEFT_OUT == set()
     unneeded = re.compile(
-        r"gateway\..*\b(?:\w*cli|cli_acts)$|(?:aiosqlite|alembic|jinja2|lxml|sqlalchemy\.dialects\.\w+ql\w*)$"
+        r"gateway\..*\b(?:\w*cli|cli_acts)$|(?:aiosqlite|alembic|httpcore|jinja2|lxml|sqlalchemy\.dialects\.\w+ql\w*)$"
     )
     assert [name for name in modules if unneeded.match(name)] == []
 

@@ -11,7 +11,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 
-from gateway.procedures.fields import Operation
+from gateway.procedures.model import Operation
 from tests.kit.source import ROOT, Source, read_text_files
 
 INSIDE = ("gateway", "portal", "demo")

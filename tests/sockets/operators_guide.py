@@ -33,8 +33,6 @@ _ANY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of the reader."""
-
     name: str
     text: str
 

@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey
 
 from tests.kit.clocks import HandClock
 from tests.kit.programs import Place, Served, find_account, place_beside
-from tests.kit.scene import AGENCY, ASSERTION_TYPE, Portal, enquiry, prefill_request
-from tests.kit.staff import APPROVER, PROPOSER, OpsClient, enrol_operators, revision_of, sign_in_operators
+from tests.kit.scene import AGENCY, ASSERTION_TYPE, Portal, enquiry, prefill_request, revision_of
+from tests.kit.staff import APPROVER, PROPOSER, OpsClient, enrol_operators, sign_in_operators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

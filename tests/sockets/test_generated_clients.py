@@ -189,6 +189,22 @@ def test_the_example_in_typescript_names_a_variable_that_is_missing_and_how_to_s
     assert f"{missing}=" in example
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"CLIENT_SECRET": "wrong"}, 'oauth2/token: expected 200, got 401: {"error":"invalid_client"}'),
+        ({"ISSUER": "http://127.0.0.1:1/sandbox"}, "failed: http://127.0.0.1:1/sandbox gave no answer"),
+    ],
+)
+def test_the_example_in_typescript_ends_with_the_gateways_reason_or_the_address_that_does_not_answer(
+    compiled: Path, scene: Scene, given: dict[str, str], told: str
+) -> None:
+    account = {"ISSUER": scene.sandbox.issuer, "CLIENT_ID": scene.sandbox.client_id, "CLIENT_SECRET": "any"}
+    done = run_here(["node", compiled / "walk.js"], **(account | given))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{told}\n")
+
+
 WRONG = (
     '{ receipt: "x" }',
     '{ ...act, verification: "v", receipt: "x" }',

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from gateway.audit.store import audit_entries
 from gateway.enquiries.store import verifications
-from tests.kit.groups import kill_whole, make_account, make_place
+from tests.kit.groups import kill_whole, make_place
 from tests.kit.programs import Place, Served, place_beside, store_of
 from tests.kit.scene import AGENCY
 from tests.kit.stores import Server, opened
@@ -35,7 +35,7 @@ def test_threat_34_killing_a_group_of_workers_under_load_loses_no_evidence(
 
 
 def _kill_again_and_again(place: Place, *, workers: int) -> None:
-    account = make_account(place)
+    account = place.make_account()
     answered: list[tuple[int, str]] = []
     for number in range(KILLS):
         with (

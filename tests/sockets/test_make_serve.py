@@ -103,7 +103,8 @@ def options() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def running(home: Path, options: tuple[str, ...]) -> Iterator[str]:
-    with served(home, options, GATEWAY_SANDBOX_REUSE_SECONDS="77") as printed:
+    own = {"GATEWAY_SANDBOX_REUSE_SECONDS": "77", "PORTAL_STORE_KEY_FILE": str(home.with_name("own.key"))}
+    with served(home, options, **own) as printed:
         yield printed
 
 
@@ -117,13 +118,18 @@ def test_threat_56_a_second_start_in_the_folder_is_refused_and_leaves_the_first_
     assert me(running)["state"] == "active"
 
 
+def test_a_setting_of_the_test_portal_reaches_it(running: str, home: Path) -> None:
+    assert home.with_name("own.key").exists(), running
+
+
 def test_a_start_on_used_ports_is_refused_before_it_writes_anything(
-    running: str, options: tuple[str, ...], tmp_path: Path
+    running: str, home: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     reason = refused(tmp_path / "other", options)
 
     assert reason.startswith(f"error: in use by another program: port {options[1]} (gateway)")
-    assert [path.name for path in (tmp_path / "other").iterdir()] == ["serve.lock"]
+    assert f" in {home} (" in reason
+    assert not (tmp_path / "other").exists()
     assert me(running)["state"] == "active"
 
 
@@ -194,4 +200,5 @@ def test_lost_accounts_of_a_store_with_operators_are_refused_with_the_remedy(tmp
         assert programs.gateway("accounts", "list") == []
 
     assert str(refused.value).startswith(f"{tmp_path / 'accounts.json'} names no official account")
-    assert str(refused.value).endswith(f"put that file back, or remove {tmp_path} to begin anew")
+    remedy = f"put that file back, or begin anew: remove {tmp_path}, and on PostgreSQL use an empty database"
+    assert str(refused.value).endswith(remedy)

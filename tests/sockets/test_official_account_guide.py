@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from demo.scene import Scene
-from gateway.operators.totp import code_at, step_of
+from gateway.operators.credentials import code_at, step_of
 from tests.kit.source import ROOT
 from tests.sockets.scenes import SEARCH_PATH, Block, need_curl, read_blocks, serving_scene
 

@@ -18,8 +18,8 @@ from tests.kit.programs import (
     place_beside,
     serving_mock,
 )
-from tests.kit.scene import AGENCY, enquiry
-from tests.kit.staff import enrol_operators, revision_of, sign_in_operators
+from tests.kit.scene import AGENCY, enquiry, revision_of
+from tests.kit.staff import enrol_operators, sign_in_operators
 
 
 @pytest.fixture

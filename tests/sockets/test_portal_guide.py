@@ -31,7 +31,7 @@ from demo.scene import Scene
 from demo.serving import describe
 from gateway.edge.problems import PROBLEMS
 from gateway.identifiers import Profile
-from gateway.profiles.connections import _DEFAULTS
+from gateway.profiles.places import _DEFAULTS
 from portal.gateway_client import PortalAccount
 from tests.kit.source import ROOT
 from tests.sockets.scenes import Block, need_curl, read_blocks, run_here, serving_scene
@@ -280,6 +280,19 @@ def test_the_assertion_and_proof_in_the_guide_are_accepted_at_official(scene: Sc
     form["client_assertion"] = sign(find_block("json assertion"), scene, **own, iat=now, exp=now + 60)
     bearer = httpx.post(address, data=form)
     assert bearer.json()["error"] == "invalid_dpop_proof"
+
+
+def test_the_guide_names_every_call_that_a_portal_has() -> None:
+    document = json.loads((ROOT / "openapi" / "gateway.json").read_text(encoding="utf-8"))
+    calls = [
+        path.replace("/{profile}", "")
+        for path, operations in document["paths"].items()
+        if any("portals" in operation["tags"] for operation in operations.values())
+    ]
+    assert len(calls) > 15
+    for call in calls:
+        pattern = r"[^\s`]+".join(re.escape(part) for part in re.split(r"\{\w+\}", call.removeprefix("/v1")))
+        assert re.search(pattern, TEXT), call
 
 
 def test_every_problem_in_the_guide_has_its_right_status() -> None:

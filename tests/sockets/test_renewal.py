@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from gateway.schema import NEWEST, OLDEST_PROGRAM
 from tests.kit.commands import BARE
-from tests.kit.groups import SPAWNED, find_children, make_account, make_place
+from tests.kit.groups import SPAWNED, find_children, make_place
 from tests.kit.programs import Place, Running, Served, wait_for
 from tests.kit.source import ROOT
 from tests.kit.stores import Server, opened
@@ -59,7 +59,7 @@ def test_threat_37_a_second_generation_of_workers_answers_before_the_first_ends_
         over, seen = threading.Event(), list[str]()
         newcomer = threading.Thread(target=connect_anew, args=(running, over, seen))
         newcomer.start()
-        with steady_load(running, make_account(place), callers=3, pause_s=PAUSE_S) as load:
+        with steady_load(running, place.make_account(), callers=3, pause_s=PAUSE_S) as load:
             load.wait_for(30)
             os.kill(supervisor, signal.SIGHUP)
             wait_for(lambda: bool(place.events("workers_renewed")))
@@ -147,7 +147,7 @@ def test_threat_37_the_version_before_serves_on_through_the_migration_and_beside
     place = make_place(mock, postgresql_server, tmp_path)
     for name in ("installed", "former"):
         copy_program(tmp_path / name)
-    account = make_account(place)
+    account = place.make_account()
     upgraded = replace(place, settings={**place.settings, "PYTHONPATH": str(tmp_path / "installed")})
     former = replace(place, settings={**place.settings, "PYTHONPATH": str(tmp_path / "former")})
     with upgraded.serving(workers=WORKERS) as running:

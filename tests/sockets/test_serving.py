@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import resource
 import signal
 import socket
 import threading
@@ -14,9 +13,11 @@ import httpx
 import pytest
 
 from gateway.errors.operators import StateWrong
+from gateway.private_files import lock_store
 from gateway.server import only_server
 from gateway.settings import Settings
 from tests.kit.commands import Commands
+from tests.kit.disks import largest_file
 from tests.kit.programs import Place, Running, Served, log_in, place_beside, plan_fault
 from tests.kit.scene import enquiry
 from tests.sockets.load import steady_load
@@ -78,17 +79,27 @@ def test_threat_56_a_gateway_that_may_not_serve_a_store_makes_no_file_of_it(tmp_
 
 def test_a_lock_that_a_full_disk_leaves_empty_is_a_lock(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/gateway.db")
-    size = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, size[1]))
-    try:
-        with (
-            only_server(settings, "http://127.0.0.1:1"),
-            pytest.raises(StateWrong, match=r"is served already: end"),
-            only_server(settings, "http://127.0.0.1:2"),
-        ):
-            pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, size)
+    with (
+        largest_file(0),
+        only_server(settings, "http://127.0.0.1:1"),
+        pytest.raises(StateWrong, match=r"is served already: end"),
+        only_server(settings, "http://127.0.0.1:2"),
+    ):
+        pass
+
+
+def test_threat_56_a_server_that_has_ended_is_not_named_while_a_restore_has_the_lock(tmp_path: Path) -> None:
+    store = tmp_path / "gateway.db"
+    settings = Settings(database_url=f"sqlite:///{store}")
+    with only_server(settings, "http://127.0.0.1:1"):
+        pass
+    assert store.with_name("gateway.db.lock").read_bytes()
+    with (
+        lock_store(store.resolve(), refuse=lambda _: ""),
+        pytest.raises(StateWrong, match=r"is served already: end"),
+        only_server(settings, "http://127.0.0.1:2"),
+    ):
+        pass
 
 
 def test_the_output_of_accounts_uses_the_address_of_the_last_serve(place: Place) -> None:

@@ -28,13 +28,12 @@ from tests.kit.programs import (
     store_of,
     wait_for,
 )
-from tests.kit.scene import enquiry
+from tests.kit.scene import enquiry, revision_of
 from tests.kit.staff import (
     APPROVER,
     OpsClient,
     enrol_operators,
     issue_account,
-    revision_of,
     sign_in_operators,
 )
 from tests.kit.stores import Server

@@ -26,8 +26,8 @@ from tests.kit.programs import (
     store_of,
     wait_for,
 )
-from tests.kit.scene import AGENCY, Portal, enquiry
-from tests.kit.staff import OpsClient, enrol_operators, issue_account, revision_of, sign_in_operators
+from tests.kit.scene import AGENCY, Portal, enquiry, revision_of
+from tests.kit.staff import OpsClient, enrol_operators, issue_account, sign_in_operators
 from tests.kit.stores import Server
 
 

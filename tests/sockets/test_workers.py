@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.kit.commands import Commands
-from tests.kit.groups import WORKERS, Group, find_children, make_account, make_place, running_group
+from tests.kit.groups import WORKERS, Group, find_children, make_place, running_group
 from tests.kit.programs import Served
 from tests.kit.scene import MASTER_KEY
 from tests.kit.stores import Server
@@ -48,7 +48,7 @@ def test_threat_37_the_group_survives_a_killed_worker_and_stops_under_load_witho
         workers = find_children(supervisor)
         assert len(workers) == WORKERS
         assert group.running.lines[1].endswith("(connected, test data)")
-        account = make_account(group.place)
+        account = group.place.make_account()
         with steady_load(group.running, account) as load:
             load.wait_for(60)
             assert load.failures == []
