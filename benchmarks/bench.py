@@ -153,6 +153,7 @@ def _choose(
     missing: dict[str, str] = {}
     plain: dict[str, tuple[tuple[str, ...], Callable[[], AbstractContextManager[Turn]]]] = {
         "FastAPI hello": (("request",), partial(subjects.hello, ASKED, claims)),
+        "FastAPI hello, 4 workers": (("request",), partial(subjects.hello, ASKED, claims, workers=4)),
         "naive, a client each": (
             ("asked",),
             partial(subjects.naive, mock, ASKED, claims, folder, shared=False),

@@ -88,6 +88,8 @@ GOALS: tuple[Goal, ...] = (
 COMPARISONS: tuple[Goal, ...] = (
     Goal(figure=COST, of="SQLite: prefill", over=HELLO),
     Goal(figure=COST, of="PostgreSQL, 1 worker: token", over=HELLO),
+    Goal(figure=COST, of="FastAPI hello, 4 workers: request", over=HELLO),
+    Goal(figure=RATE, of="FastAPI hello, 4 workers: request", over=HELLO),
     Goal(figure=RATE, of="PostgreSQL, 4 workers: asked", over="PostgreSQL, 1 worker: asked"),
     Goal(figure=RATE, of="PostgreSQL, 4 workers: reused", over="PostgreSQL, 1 worker: reused"),
     Goal(figure=RATE, of="SQLite: asked", over="naive, a client each: asked"),

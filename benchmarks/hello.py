@@ -59,4 +59,13 @@ def build_app() -> FastAPI:
 if __name__ == "__main__":
     parser = make_parser(__doc__)
     parser.add_argument("port", type=int, metavar="PORT", help="where it listens on loopback")
-    uvicorn.run(build_app(), port=parser.parse_args().port, log_level="warning", access_log=False)
+    parser.add_argument("--workers", type=int, default=1, help="how many processes serve (default 1)")
+    options = parser.parse_args()
+    uvicorn.run(
+        "benchmarks.hello:build_app",
+        factory=True,
+        port=options.port,
+        workers=options.workers,
+        log_level="warning",
+        access_log=False,
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]  # it has no stubs
+import asyncpg
 import httpx
 
 from benchmarks.processes import ROOT, read_largest_mib

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.processes import ROOT
 from mock_c06.generated.population import GeneratedPopulation
 from mock_c06.generated.sampling import scattered_indexes
-from mock_c06.matching.match import fold_name
+from mock_c06.matching import fold_name
 from mock_c06.people.model import LifeStatus, Person
 
 POPULATION, SEED = 100_000_000, "7"

@@ -46,10 +46,11 @@ JSON = {"Content-Type": "application/json"}
 
 
 @contextmanager
-def hello(body: str, claims: Path) -> Iterator[Turn]:
-    """FastAPI with a pydantic body, in one uvicorn process."""
+def hello(body: str, claims: Path, *, workers: int = 1) -> Iterator[Turn]:
+    """FastAPI with a pydantic body, in so many processes of uvicorn."""
     port = find_free_port()
-    with running([sys.executable, "-m", "benchmarks.hello", str(port)], port) as process:
+    command = [sys.executable, "-m", "benchmarks.hello", str(port), "--workers", str(workers)]
+    with running(command, port) as process:
         call = Call(
             authority=f"127.0.0.1:{port}",
             path="/verifications",

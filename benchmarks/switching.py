@@ -36,8 +36,8 @@ from tests.kit.programs import (
     serving_mock,
     store_of,
 )
-from tests.kit.scene import AGENCY, enquiry
-from tests.kit.staff import OpsClient, enrol_operators, issue_account, revision_of, sign_in_operators
+from tests.kit.scene import AGENCY, enquiry, revision_of
+from tests.kit.staff import OpsClient, enrol_operators, issue_account, sign_in_operators
 from tests.kit.stores import PostgresqlMissing, running_postgresql
 
 SWITCHES, QUICK = 50, 3

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from gateway.__main__ import main
 from gateway.audit import store
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry
+from gateway.audit.model import AuditEntry, EntryMacs
 from gateway.storage.driver import DriverTransaction
 
 

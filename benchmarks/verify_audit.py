@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from benchmarks.command import make_parser, working_folder
 from benchmarks.kept import keep
 from benchmarks.processes import read_largest_mib
-from gateway.audit.macs import EntryMacs
-from gateway.audit.model import AuditEntry, Kind
+from gateway.audit.model import AuditEntry, EntryMacs, Kind
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.state_check import STEP
+from gateway.audit.state_store import begin_evidence
 from gateway.audit.store import audit_entries, audit_promises, audit_waiting, entry_values
-from gateway.audit.use_cases import begin_evidence
 from gateway.audit.verify import read_trust, verify_audit
 from gateway.clock import SystemClock
 from gateway.identifiers import Profile

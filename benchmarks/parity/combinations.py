@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.parity.pairwise import Row, Value, cover_pairs
-from mock_c06.accounts.model import Dialect
-from mock_c06.accounts.switches import NAMES
+from mock_c06.accounts.model import NAMES, Dialect
 
 DIALECT = "dialect"
 ACCOUNTS = {

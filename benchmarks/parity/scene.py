@@ -11,18 +11,16 @@ import httpx
 
 from benchmarks.parity.combinations import ACCOUNTS, DIALECT, settings_of, switches_of
 from benchmarks.parity.pairwise import Row
-from gateway.accounts.grants import make_grant
-from gateway.accounts.use_cases import NewAccount, add_organisation, create_account
+from gateway.accounts.model import make_grant
+from gateway.accounts.use_cases import add_organisation, create_account
 from gateway.app import open_gateway
 from gateway.clock import SystemClock
 from gateway.identifiers import Profile
-from gateway.registry.client import open_registry
+from gateway.registry.client import RegistryClient, open_registry
 from gateway.registry.connection import Connection
-from gateway.registry.model import Registry
 from gateway.settings import Settings
 from gateway.web import build_app
-from mock_c06.accounts.model import Account, Dialect
-from mock_c06.accounts.switches import AS_BUILT, flip
+from mock_c06.accounts.model import AS_BUILT, Account, Dialect, flip
 from mock_c06.app import MockRegistry, build_mock
 from mock_c06.settings import Settings as MockSettings
 from portal.gateway_client import GatewayClient, PortalAccount
@@ -55,12 +53,19 @@ async def open_scene(row: Row, folder: Path) -> AsyncIterator[Scene]:
         }
     )
 
-    def connect(connection: Connection) -> Registry:
+    def connect(connection: Connection) -> RegistryClient:
         return open_registry(connection, transport=httpx.ASGITransport(mock.test), clock=SystemClock())
 
     async with open_gateway(settings, clock=SystemClock(), open_registry=connect) as gateway:
         await add_organisation(gateway.deps, AGENCY, "UBND thành phố Hà Nội (dữ liệu thử nghiệm)")
-        made = await create_account(gateway.deps, gateway.places[Profile.SANDBOX], _NEW)
+        made = await create_account(
+            gateway.deps,
+            gateway.places[Profile.SANDBOX],
+            name="parity",
+            organisation=AGENCY,
+            scopes=frozenset({"verify", "prefill"}),
+            grants=make_grant(["*"], ["*"], ["*"]),
+        )
         portal = PortalAccount(client_id=made.client_id, issuer=made.issuer, client_secret=made.client_secret)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(build_app(gateway)), base_url=BASE)
         async with GatewayClient(portal, http=http) as client, _control(mock) as control:
@@ -73,17 +78,6 @@ def _control(mock: MockRegistry) -> httpx.AsyncClient:
         base_url="http://control.test",
         headers={"Authorization": f"Bearer {mock.control_token}"},
     )
-
-
-_NEW = NewAccount(
-    name="parity",
-    organisation=AGENCY,
-    profile=Profile.SANDBOX,
-    scopes=frozenset({"verify", "prefill"}),
-    grants=make_grant(["*"], ["*"], ["*"]),
-    officers=(),
-    public_keys=(),
-)
 
 
 def _connection(account: Account) -> dict[str, Any]:
