@@ -126,7 +126,10 @@ async def _find_armed(visitor: Visitor) -> Collection[str]:
         name
         for name, (_, _, fault) in REGISTRY.items()
         if any(
-            each["kind"] == fault["kind"] and each["operation"] == fault.get("operation") for each in planned
+            each["kind"] == fault["kind"]
+            and each["operation"] == fault.get("operation")
+            and each["times_left"] != 0
+            for each in planned
         )
     ]
 

@@ -140,6 +140,16 @@ async def test_the_qa_page_says_what_is_armed_until_it_is_cleared(visit: Visit) 
     assert visit.page.xpath("//button[contains(@class, 'armed')]") == []
 
 
+async def test_the_qa_page_names_no_fault_that_is_used_up(scene: Scene, visit: Visit) -> None:
+    await scene.fault("garbled", times=1)
+    await visit.open("/_test")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]/@value") == ["garbled"]
+    await start(visit, "ho-chieu")
+    await visit.send("/xac-thuc/requester")
+    await visit.open("/_test")
+    assert visit.page.xpath("//button[contains(@class, 'armed')]") == []
+
+
 async def test_one_click_lets_a_receipt_expire_in_mid_form_and_the_next_press_asks_nothing(
     scene: Scene, visit: Visit
 ) -> None:
