@@ -18,7 +18,7 @@ from itertools import takewhile
 import structlog
 
 from gateway import deployment
-from gateway.audit import store
+from gateway.audit import month_store, store
 from gateway.audit.log import AuditLog
 from gateway.audit.model import AuditEntry, Kind, find_entry
 from gateway.background import run_in_background
@@ -93,6 +93,8 @@ async def _clean_up_forever(deps: Dependencies, every: float) -> None:
 async def clean_up(deps: Dependencies, steady: SteadyTime | None = None) -> int:
     """Write counted refusals, delete what has expired (on SQLite also in the journal), close dead workers' questions.
 
+    On PostgreSQL, open the audit's partition of a new month too.
+
     Returns how many data keys and kept answers were deleted. Each deletion has its own transaction: workers clean up at
     the same time, and a transaction that locks one row and waits for another could deadlock.
     """
@@ -120,6 +122,7 @@ async def clean_up(deps: Dependencies, steady: SteadyTime | None = None) -> int:
     if deleted:
         await deps.database.truncate_journal()
     await close_orphans(deps.database, deps.audit, now=now)
+    await month_store.open_months(deps.database)
     return deleted
 
 

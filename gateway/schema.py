@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 log = structlog.get_logger("gateway.schema")
+
+T = TypeVar("T")
 
 STORES = (
     "accounts.kept_store", "accounts.store", "applications.store", "audit.store", "changes.store",
@@ -76,21 +79,25 @@ async def migrate(database: Database, clock: Clock | None = None) -> tuple[str |
         StateWrong: another version of the gateway, such as a newer one, made the schema.
         StoreUnavailable: on PostgreSQL another program, such as a backup, reads a table that is to be altered, for minutes.
     """
-    before = await read_revision(database)
-    if before == NEWEST:
+    before = after = await read_revision(database)
+    if before != NEWEST:
+        before, after = await _try_again(database, partial(_upgrade_store, database, clock or SystemClock()))
+    if not database.embedded:
         await _finish(database)
-        return before, before
-    done, tries = None, 0
-    while done is None:
+    return before, after
+
+
+async def _try_again(database: Database, act: Callable[[], Awaitable[T]]) -> T:
+    """Do what alters a table; on PostgreSQL, try again while another program reads it."""
+    tries = 1
+    while True:
         try:
-            done = await _upgrade_store(database, clock or SystemClock())
+            return await act()
         except StoreUnavailable as error:
-            tries += 1
             if database.embedded or error.cause != Cause.LOCKED or tries == _TABLE_TRIES:
                 raise
-            await asyncio.sleep(_TABLE_PAUSE_S)
-    await _finish(database)
-    return done
+        tries += 1
+        await asyncio.sleep(_TABLE_PAUSE_S)
 
 
 async def _upgrade_store(database: Database, clock: Clock) -> tuple[str | None, str | None]:
@@ -126,10 +133,18 @@ async def _lock(connection: AsyncConnection, function: str) -> None:
 
 
 async def _finish(database: Database) -> None:
-    """Do what a migration left for later, beside the writers; a migration that was ended early goes on here."""
-    if not database.embedded:
-        await fill_columns(database)
-        await _build_indexes(database)
+    """Do what a migration on PostgreSQL left for later, beside the writers; a migration that was ended early goes on here."""
+    from gateway.audit.month_store import partition_entries  # noqa: PLC0415 - only PostgreSQL needs it
+
+    await fill_columns(database)
+    async with database.engine.connect() as opened:
+        connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
+        await _lock(connection, "pg_try_advisory_lock")
+        try:
+            await _build_indexes(connection)
+            await _try_again(database, partial(partition_entries, database))
+        finally:
+            await connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
 
 
 async def fill_columns(database: Database, *, at_once: int = 2_000) -> None:
@@ -162,25 +177,34 @@ _MARK = sa.update(deployment).where(_IS_MARK).values(value=sa.bindparam("last"))
 _END_MARK = sa.delete(deployment).where(_IS_MARK)
 
 
-async def _build_indexes(database: Database) -> None:
-    """Build the indexes that PostgreSQL lacks, one after the other, while others write; an unfinished one is built anew."""
-    async with database.engine.connect() as opened:
-        connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
-        await _lock(connection, "pg_try_advisory_lock")
-        try:
-            found = {str(row.relname): bool(row.indisvalid) for row in await connection.execute(_INDEXES)}
-            for index in (index for table in all_tables() for index in table.indexes):
-                name = str(index.name)
-                if found.get(name):
-                    continue
-                if name in found:
-                    await connection.execute(sa.text(f'DROP INDEX CONCURRENTLY "{name}"'))
-                text = str(sa.schema.CreateIndex(index).compile(dialect=connection.dialect))
-                await connection.execute(sa.text(text.replace("INDEX ", "INDEX CONCURRENTLY ", 1)))
-        finally:
-            await connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+async def _build_indexes(connection: AsyncConnection) -> None:
+    """Build the indexes that PostgreSQL lacks, one after the other, while others write; an unfinished one is built anew.
+
+    That of a table with partitions is built on each of them first: the table's own then takes these over.
+    """
+    found = {str(row.relname): bool(row.indisvalid) for row in await connection.execute(_INDEXES)}
+    for index in (index for table in all_tables() for index in table.indexes):
+        name = str(index.name)
+        if found.get(name):
+            continue
+        text = str(sa.schema.CreateIndex(index).compile(dialect=connection.dialect))
+        assert index.table is not None
+        table = index.table.name
+        parts = list((await connection.execute(_PARTITIONS, {"table": table})).scalars())
+        for built, on in [(f"{part}_{name}"[:63], part) for part in parts] or [(name, table)]:
+            if found.get(built):
+                continue
+            if built in found:
+                await connection.execute(sa.text(f'DROP INDEX CONCURRENTLY "{built}"'))
+            own = text.replace(f"INDEX {name} ON {table}", f'INDEX CONCURRENTLY "{built}" ON {on}')
+            await connection.execute(sa.text(own))
+        if parts:
+            await connection.execute(sa.text(text))
 
 
+_PARTITIONS = sa.text(
+    "SELECT CAST(relname AS text) FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = to_regclass(:table)"
+)
 _INDEXES = sa.text(
     "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
     "WHERE pg_table_is_visible(pg_class.oid)"

@@ -104,12 +104,13 @@ audit_subtrees = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 
-IN_AUDIT = sa.or_(
-    *(
-        sa.exists().where(column == audit_entries.c.id).correlate(audit_entries)
-        for column in (audit_rows.c.entry, audit_waiting.c.entry)
-    )
-)
+
+def _is_in_audit(entries: sa.FromClause) -> sa.ColumnElement[bool]:
+    numbers = (audit_rows.c.entry, audit_waiting.c.entry)
+    return sa.or_(*(sa.exists().where(number == entries.c.id).correlate(entries) for number in numbers))
+
+
+IN_AUDIT = _is_in_audit(audit_entries)
 """The condition that an entry has a row or waits for one. Every reader has it, as it shows only what `audit verify` checks."""
 
 PROMISED = (Kind.ANSWERED.value, Kind.REUSED.value)
@@ -275,7 +276,10 @@ async def list_erasures(connection: AsyncConnection) -> list[Mapping[str, Any]]:
 
     What is no body is left out: that check finds it.
     """
-    query = sa.select(audit_entries.c.body).where(audit_entries.c.kind == Kind.ERASED.value, IN_AUDIT)
+    # First the entries: PostgreSQL would look for the rows of all entries, once for each partition.
+    erasures = sa.select(*audit_entries.c["id", "body"]).where(audit_entries.c.kind == Kind.ERASED.value)
+    first = erasures.cte("erasures").prefix_with("MATERIALIZED", dialect="postgresql")
+    query = sa.select(first.c.body).where(_is_in_audit(first))
     found: list[Any] = []
     for (body,) in await fetch_plain(connection, query):
         with suppress(ValueError, TypeError):

@@ -1,6 +1,7 @@
 """Rows, checkpoints and inner hashes of the audit's tree in the database. Only the sequencer writes them (docs/decisions/0078)."""
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,18 +37,18 @@ _LAST_WAITING = sa.select(sa.func.max(audit_waiting.c.entry)).scalar_subquery()
 _WORK = sa.select(_FIRST_WAITING, _LAST_WAITING, _LAST_ROW.scalar_subquery(), _LAST_SIZE.scalar_subquery())
 _HAS_ROW = sa.exists(sa.select(audit_rows.c.row).where(audit_rows.c.entry == audit_waiting.c.entry))
 _LIMIT, _AFTER = sa.bindparam("most", type_=sa.Integer), sa.bindparam("after", type_=sa.BigInteger)
-_PAGE_OF_WAITING = (
-    sa.select(audit_waiting.c.entry, _HAS_ROW.label("has_row"))
+_FIRST, _LAST = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("last", type_=sa.BigInteger)
+_BETWEEN = sa.and_(audit_entries.c.id >= _FIRST, audit_entries.c.id <= _LAST)
+_WAITING_IDS = sa.select(audit_waiting.c.entry).order_by(audit_waiting.c.entry)
+_WAITING = (
+    sa.select(audit_waiting.c.entry, _HAS_ROW)
     .where(audit_waiting.c.entry > _AFTER)
     .order_by(audit_waiting.c.entry)
     .limit(_LIMIT)
-    .subquery()
 )
-_WAITING_IDS = sa.select(audit_waiting.c.entry).order_by(audit_waiting.c.entry)
-_WAITING = (
-    sa.select(_PAGE_OF_WAITING, audit_entries.c.month, audit_entries.c.leaf, audit_entries.c.mac)
-    .outerjoin_from(_PAGE_OF_WAITING, audit_entries, _PAGE_OF_WAITING.c.entry == audit_entries.c.id)
-    .order_by(_PAGE_OF_WAITING.c.entry)
+# By the range too, of which PostgreSQL reads the partitions. A join with the entries of all partitions may read all of them.
+_OF_WAITING = sa.select(*audit_entries.c["id", "month", "leaf", "mac"]).where(
+    _BETWEEN, is_one_of(audit_entries.c.id, "some")
 )
 _MERGE = HotStatement(sa.insert(audit_rows))
 _NOT_CHAINED = {"previous": None, "hash": None, "digest": None}
@@ -57,12 +58,8 @@ _AUTHENTICATE = (
     .where(audit_entries.c.id == sa.bindparam("entry"), audit_entries.c.month == sa.bindparam("of_month"))
     .values(mac=sa.bindparam("made"))
 )
-_LEAVES = (
-    sa.select(audit_rows.c.row, audit_rows.c.leaf)
-    .where(audit_rows.c.row > _AFTER)
-    .order_by(audit_rows.c.row)
-    .limit(_LIMIT)
-)
+_ROWS_AFTER = sa.select().where(audit_rows.c.row > _AFTER).order_by(audit_rows.c.row).limit(_LIMIT)
+_LEAVES = _ROWS_AFTER.add_columns(audit_rows.c.row, audit_rows.c.leaf)
 _UNCHAINED_AFTER = sa.select(sa.exists().where(audit_rows.c.row > _AFTER, audit_rows.c.hash.is_(None)))
 _CHECKPOINTS = sa.select(
     *audit_checkpoints.c["size", "root", "note", "frontier"], instant_as_text(audit_checkpoints.c.at)
@@ -71,19 +68,7 @@ _LAST_CHECKPOINT = _CHECKPOINTS.order_by(audit_checkpoints.c.size.desc()).limit(
 _CHECKPOINTS_BETWEEN = _CHECKPOINTS.where(
     audit_checkpoints.c.size > _AFTER, audit_checkpoints.c.size <= sa.bindparam("to", type_=sa.BigInteger)
 ).order_by(audit_checkpoints.c.size)
-_ROWS = (
-    sa.select(
-        audit_rows.c.row,
-        audit_rows.c.entry,
-        audit_rows.c.leaf,
-        audit_rows.c.previous,
-        audit_rows.c.hash,
-        audit_rows.c.digest,
-    )
-    .where(audit_rows.c.row > _AFTER)
-    .order_by(audit_rows.c.row)
-    .limit(_LIMIT)
-)
+_ROWS = _ROWS_AFTER.add_columns(*audit_rows.c["row", "entry", "leaf", "previous", "hash", "digest"])
 ENTRY = (
     audit_entries.c.id,
     audit_entries.c.salt,
@@ -95,8 +80,7 @@ ENTRY = (
 )
 """The columns of an entry, in the order of `check_columns`."""
 _ENTRIES = sa.select(*ENTRY).order_by(audit_entries.c.id).limit(_LIMIT)
-_FIRST, _LAST = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("last", type_=sa.BigInteger)
-_ENTRIES_BETWEEN = _ENTRIES.where(audit_entries.c.id >= _FIRST, audit_entries.c.id <= _LAST)
+_ENTRIES_BETWEEN = _ENTRIES.where(_BETWEEN)
 _ENTRIES_OF_ROWS = _ENTRIES.where(
     audit_entries.c.id.in_(sa.select(audit_rows.c.entry).where(audit_rows.c.row.between(_FIRST, _LAST)))
 )
@@ -177,10 +161,16 @@ class WaitingEntry(NamedTuple):
 
 async def list_waiting(connection: AsyncConnection, *, after: int, most: int) -> Sequence[WaitingEntry]:
     """Return `most` waiting entries after an id, in order. One that is stored in several months is there several times."""
-    found = await fetch_plain(connection, _WAITING, {"after": after, "most": most})
+    waiting = await fetch_plain(connection, _WAITING, {"after": after, "most": most})
+    if not waiting:
+        return ()
+    ids, stored = [entry for entry, _ in waiting], defaultdict[int, list[Sequence[Any]]](list)
+    for entry, *columns in await fetch_plain(
+        connection, _OF_WAITING, {"first": ids[0], "last": ids[-1], "some": ids}
+    ):
+        stored[entry].append([column or "" for column in columns])
     return [
-        WaitingEntry(entry, has_row, month or "", leaf or "", mac or "")
-        for entry, has_row, month, leaf, mac in found
+        WaitingEntry(*each, *columns) for each in waiting for columns in stored.get(each[0], [("", "", "")])
     ]
 
 

@@ -13,6 +13,7 @@ from gateway.audit.model import LOCAL, AuditEntry
 from gateway.changes import rules, store
 from gateway.changes.account_kinds import (
     AddOfficers,
+    ChangeOperator,
     ChangeRights,
     PromoteAccount,
     ResumeAccount,
@@ -20,7 +21,6 @@ from gateway.changes.account_kinds import (
 )
 from gateway.changes.kind import KindOfChange
 from gateway.changes.model import LIFETIME, Change, ChangeKind, ChangeState, change_entry
-from gateway.changes.operator_kind import ChangeOperator
 from gateway.changes.profile_kinds import ActivateRevision, ResumeProfile, SetPolicy
 from gateway.changes.requests import ProposalBody
 from gateway.changes.rules import refusals_recorded

@@ -318,7 +318,7 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
             bool,
             typer.Option(
                 "--rewrite",
-                help="On PostgreSQL, rewrite the table, so that its files have nothing erased; enquiries are refused meanwhile.",
+                help="On PostgreSQL, rewrite the tables of past months, so that their files have nothing erased; enquiries go on.",
             ),
         ] = False,
         dry_run: DryRun = False,

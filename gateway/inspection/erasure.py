@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry, leaf_hash
+from gateway.audit.month_store import list_older
 from gateway.audit.state import State
 from gateway.audit.state_check import check_columns
 from gateway.audit.state_store import read_digests
@@ -84,7 +85,7 @@ async def erase_entries(
 ) -> Erased:
     """Erase the entries that are older than the present month and `months` before it, the oldest first.
 
-    `rewrite`: then let PostgreSQL write the table anew; no entry is appended meanwhile. It also works when nothing is left to
+    `rewrite`: then let PostgreSQL write the tables of past months anew, beside the enquiries. It also works when nothing is left to
     erase. A `rehearsal` counts the entries that have a row, and erases none.
 
     Raises:
@@ -104,6 +105,7 @@ async def erase_entries(
         raise StateWrong("another process gives rows their numbers just now: run the command again")
 
     after, changed = 0, list[int]()
+    last: int | None = None
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Sequence[_Candidate]]:
         found = await _list_candidates(transaction, Period(None, end), after)
@@ -118,14 +120,14 @@ async def erase_entries(
         return [entry, *_carry_on(entry, carried)], found
 
     while found := await gateway.deps.audit.commit(decide):
-        after = found[-1].row
+        after, last = found[-1].row, max(each.key[0] for each in found)
         left = [each.row for each in found if each.body is None]
         rows, changed = rows + len(found) - len(left), changed + left
     database = gateway.deps.database
     if database.embedded:
         on_disk = not await database.truncate_journal()
     else:
-        await _vacuum(gateway, full=rewrite, lock_seconds=lock_seconds)
+        await _vacuum(gateway, full=rewrite, before=before, erased=last, lock_seconds=lock_seconds)
         on_disk = not rewrite
     return Erased(rows=rows, before=before, on_disk=on_disk, changed=changed)
 
@@ -155,12 +157,15 @@ def _find_unchanged(leaf: str, stored: Sequence[Any]) -> Mapping[str, Any] | Non
     return body if leaf == leaf_hash(salt=stored[1], body=stored[2]) else None
 
 
-async def _vacuum(gateway: Gateway, *, full: bool, lock_seconds: float) -> None:
+async def _vacuum(
+    gateway: Gateway, *, full: bool, before: str, erased: int | None, lock_seconds: float
+) -> None:
     # Connections of its own: the gateway's end a statement after a few seconds, and a large table takes minutes.
     database = open_database(gateway.settings.database_url)
     try:
         async with database.read() as connection:  # outside a transaction, as VACUUM must be
-            await vacuum_entries(connection, full=full, lock_seconds=lock_seconds)
+            tables = await list_older(connection, before=before, erased=erased)
+            await vacuum_entries(connection, tables, full=full, lock_seconds=lock_seconds)
     finally:
         await database.close()
 

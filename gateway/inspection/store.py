@@ -274,21 +274,24 @@ async def delete_entries(connection: AsyncConnection, entries: Sequence[tuple[in
         await connection.execute(sa.delete(audit_entries).where(key.in_(entries[start : start + _CHUNK])))
 
 
-async def vacuum_entries(connection: AsyncConnection, *, full: bool, lock_seconds: float) -> None:
-    """On PostgreSQL, free the place of deleted entries; `full` writes the table anew under an exclusive lock.
+async def vacuum_entries(
+    connection: AsyncConnection, tables: Sequence[str], *, full: bool, lock_seconds: float
+) -> None:
+    """On PostgreSQL, free the place of deleted entries; `full` writes each table anew under an exclusive lock on it.
 
     Raises:
-        StateWrong: others kept the table locked for `lock_seconds`.
+        StateWrong: others kept a table locked for `lock_seconds`.
     """
     await connection.execute(sa.text(f"SET lock_timeout = '{int(lock_seconds * 1000)}ms'"))
     try:
-        await connection.execute(sa.text(f"VACUUM {'(FULL) ' if full else ''}audit_entries"))
+        for table in tables:
+            await connection.execute(sa.text(f'VACUUM {"(FULL) " if full else ""}"{table}"'))
     except DBAPIError as error:
         if find_cause(error) is not Cause.LOCKED:
             raise
         raise StateWrong(
-            f"could not lock the table of entries in {lock_seconds:g} s, since other connections use it. The entries are "
-            "erased; the table is not written anew. Try again in a quiet hour, or while the gateway is stopped"
+            f"could not lock a table of entries in {lock_seconds:g} s, since other connections use it. The entries are "
+            "erased; this table is not written anew. Try again when `audit verify`, searches and backups are at their end"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The schema: what the migrations make is what the code's tables say, on both databases."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,15 @@ async def test_the_migrations_make_exactly_the_tables_of_the_code(database_url: 
 def _differences(connection: sa.Connection) -> list[object]:
     assert callable(build_app)  # its module imports every room with a web file, and with it its tables
     assert applications.metadata is metadata
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, metadata))
+    opts = {
+        "compare_type": True,
+        "include_name": lambda name, kind, _: kind != "table" or not is_partition(name),
+    }
+    return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
+
+
+def is_partition(name: str) -> bool:
+    return name == "audit_entries_before" or re.fullmatch(r"audit_entries_\d{4}_\d\d", name) is not None
 
 
 async def test_a_downgrade_leaves_nothing_and_an_upgrade_comes_back(database_url: str) -> None:
@@ -141,7 +149,7 @@ async def _rows(database: Database) -> dict[str, list[dict[str, object]]]:
         found = {
             table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
             for table in there.sorted_tables
-            if table.name != "alembic_version"
+            if table.name != "alembic_version" and not is_partition(table.name)
         }
         return {name: rows for name, rows in found.items() if rows}
 

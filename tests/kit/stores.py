@@ -239,9 +239,15 @@ def _connect_when_ready(
 
 
 async def migrate_store(url: str) -> None:
-    """Migrate an empty store to the current schema, with the real migrations."""
+    """Migrate an empty store to the current schema, with the real migrations.
+
+    Ids of entries begin at 1, also on PostgreSQL, where they go into the partition before the months.
+    """
     async with opened(url) as database:
         await migrate(database)
+        if not database.embedded:
+            async with database.write() as connection:
+                await connection.execute(sa.text("SELECT setval('audit_entry_ids', 1, false)"))
 
 
 async def unbind_keys(database: Database, master: bytes) -> None:
