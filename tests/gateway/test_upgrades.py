@@ -228,8 +228,9 @@ async def test_an_index_on_a_table_with_rows_is_built_beside_the_writers_on_post
     assert await migrate(database) == ("0026", NEWEST)
 
     made = [line for line in said if line.lstrip().startswith("CREATE INDEX") and "audit_entries" in line]
-    assert len(made) == 2
-    assert all("CONCURRENTLY" in line for line in made) is not database.embedded
+    # On PostgreSQL each partition's first, beside the writers; the table's own takes these over.
+    beside = [line for line in made if "CONCURRENTLY" in line]
+    assert (len(made) - len(beside), len(beside)) == ((2, 0) if database.embedded else (2, 6))
     async with database.read() as connection:
         found = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes("audit_entries"))
     names = {index["name"] for index in found}
