@@ -87,12 +87,13 @@ async def any_text(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
         return
     driver: Any = (await connection.get_raw_connection()).driver_connection
+    before = driver.text_factory
     driver.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     try:
         yield
     finally:
         with suppress(ValueError):  # a block that was ended has closed the connection
-            driver.text_factory = str
+            driver.text_factory = before
 
 
 def escape_surrogates(text: str) -> str:

@@ -1,12 +1,14 @@
 """Threat 38: text that is no UTF-8, and a checkpoint without a time, stop neither the sequencer nor a check."""
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from gateway.audit.checkpoints import find_intact_checkpoint
 from gateway.audit.tree_store import authenticate_waiting
 from gateway.audit.verify import verify_audit
 from gateway.errors.operators import AuditBroken
+from gateway.storage.driver import any_text
 from tests.attacks.test_forged_evidence import broken
 from tests.kit.audit import SignedLog, entry
 
@@ -139,3 +141,11 @@ async def test_threat_38_a_leaf_that_is_no_utf_8_in_a_row_of_another_process_is_
     with capture_logs() as lines:
         assert await signed.sequencer.try_run(signed.log)
     assert [line["entry"] for line in lines if line["event"] == "audit_entry_lost"] == [7]
+
+
+async def test_a_reader_of_any_text_inside_another_leaves_the_outer_one_reading_it(signed: SignedLog) -> None:
+    async with signed.database.read() as connection, any_text(connection):
+        async with any_text(connection):
+            pass
+        found = await connection.execute(sa.text("SELECT CAST(x'ff' AS TEXT)"))
+        assert found.scalar_one() == "\udcff"
