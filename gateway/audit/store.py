@@ -260,10 +260,10 @@ async def count_rows(connection: AsyncConnection, table: sa.Table) -> int:
 
 
 async def stream_bodies(
-    connection: AsyncConnection, *, months: Collection[str] | None = None
+    connection: AsyncConnection, *conditions: sa.ColumnElement[bool], months: Collection[str] | None = None
 ) -> AsyncIterator[str]:
-    """Yield every entry's body, oldest first; only those of some months (`month_of`), if they are given."""
-    query = sa.select(audit_entries.c.body).where(IN_AUDIT).order_by(audit_entries.c.id)
+    """Yield the body of every entry under these conditions, oldest first; of some months (`month_of`), if they are given."""
+    query = sa.select(audit_entries.c.body).where(IN_AUDIT, *conditions).order_by(audit_entries.c.id)
     if months is not None:
         query = query.where(audit_entries.c.month.in_(sorted(months)))
     async with any_text(connection):

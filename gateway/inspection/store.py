@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.accounts.store import find_account
 from gateway.audit.model import Kind, find_members
 from gateway.audit.state_check import parse_range
-from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows
+from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows, stream_bodies
 from gateway.audit.tree_store import ENTRY
 from gateway.clock import Period, in_z
 from gateway.deployment import require_filled
@@ -29,7 +29,7 @@ from gateway.enquiries.person_store import renamed_numbers
 from gateway.errors.operators import StateWrong, Unknown
 from gateway.identifiers import Profile
 from gateway.storage.database import Database
-from gateway.storage.driver import any_text, fetch_plain
+from gateway.storage.driver import fetch_plain
 from gateway.storage.outages import Cause, find_cause
 from gateway.storage.statements import Row
 
@@ -159,36 +159,11 @@ def _shown(body: object) -> dict[str, Any]:
     return shown | {"at": in_z(members["at"])}
 
 
-async def stream_questions(
+def stream_questions(
     connection: AsyncConnection, *, months: Collection[str] | None = None
 ) -> AsyncIterator[str]:
     """Yield the bodies of every question and its answer, oldest first; only those of some months, if they are given."""
-    query = (
-        sa.select(audit_entries.c.body)
-        .where(audit_entries.c.request_code.is_not(None), IN_AUDIT)
-        .order_by(audit_entries.c.id)
-    )
-    if months is not None:
-        query = query.where(audit_entries.c.month.in_(sorted(months)))
-    async with any_text(connection):
-        async for (body,) in await connection.stream(query):
-            yield body
-
-
-async def stream_of_account(
-    connection: AsyncConnection, client_id: str, kinds: Collection[Kind], period: Period
-) -> AsyncIterator[str]:
-    """Yield the bodies of an account's entries of some kinds and a period, oldest first."""
-    query = (
-        sa.select(audit_entries.c.body)
-        .where(audit_entries.c.client_id == client_id, IN_AUDIT)
-        .where(audit_entries.c.kind.in_([kind.value for kind in kinds]))
-        .where(await in_period(connection, period))
-        .order_by(audit_entries.c.id)
-    )
-    async with any_text(connection):
-        async for (body,) in await connection.stream(query):
-            yield body
+    return stream_bodies(connection, audit_entries.c.request_code.is_not(None), months=months)
 
 
 async def find_rows(connection: AsyncConnection, period: Period) -> tuple[int, int] | None:
@@ -342,7 +317,12 @@ async def find_affected(database: Database, client_id: str, period: Period) -> l
         if account is None:
             raise Unknown(f"{client_id}: no such account: gateway accounts list")
         oldest = await map_oldest(connection, account.profile, account.organisation)
-        async for body in stream_of_account(connection, client_id, _LEARNED, period):
+        conditions = (
+            audit_entries.c.client_id == client_id,
+            audit_entries.c.kind.in_([kind.value for kind in _LEARNED]),
+            await in_period(connection, period),
+        )
+        async for body in stream_bodies(connection, *conditions):
             row = find_members(body)
             if row is None or not {"citizen", "act"} <= row.keys():
                 continue
