@@ -49,11 +49,21 @@ class ReplayTable:
     @classmethod
     def of(cls, calls: Sequence[RecordedCall], ignored: Iterable[str] = ()) -> "ReplayTable":
         """Make the table; the values of the `ignored` members are not compared. Raises `StartRefused`."""
-        names = frozenset(ignored)
-        _refuse_unknown(names, calls)
+        names, keys = frozenset(ignored), [call.key for call in calls]
+        if names:
+            bodies = [unpack(call.request) for call in calls]
+            if not all(call.request for call in calls):
+                raise StartRefused(
+                    "the recording has no requests, so no member can be ignored: record it again"
+                )
+            _refuse_unknown(names, bodies)
+            keys = [
+                request_key(call.environment, call.path, call.caller, _without(body, names))
+                for call, body in zip(calls, bodies, strict=True)
+            ]
         by_key: defaultdict[str, list[RecordedCall]] = defaultdict(list)
-        for call in calls:
-            by_key[_key_of(call, names)].append(call)
+        for key, call in zip(keys, calls, strict=True):
+            by_key[key].append(call)
         return cls(calls=calls, by_key=dict(by_key), ignored=names)
 
     def next_of(self, environment: str, path: str, caller: str, body: bytes) -> RecordedCall | None:
@@ -76,13 +86,8 @@ class ReplayTable:
         return min(asked, key=lambda each: len(each["differs"]), default=None)
 
 
-def _refuse_unknown(ignored: Collection[str], calls: Sequence[RecordedCall]) -> None:
+def _refuse_unknown(ignored: Collection[str], bodies: Sequence[bytes]) -> None:
     """Raise `StartRefused` for a misspelt member: every new value of the one that is meant would be answered as not recorded."""
-    if not ignored:
-        return
-    if not all(call.request for call in calls):
-        raise StartRefused("the recording has no requests, so no member can be ignored: record it again")
-    bodies = [unpack(call.request) for call in calls]
     for name in sorted(ignored):
         if not _is_member(name, bodies):
             raise StartRefused(f"--ignore {name}: no recorded request has this member: look at its spelling")
@@ -116,13 +121,6 @@ def _differing(
         if recorded.get(name) != sent.get(name) and _capital(name) not in skipped
     ]
     return differs + (["caller"] if call.caller != caller else [])
-
-
-def _key_of(call: RecordedCall, ignored: Collection[str]) -> str:
-    if not ignored:
-        return call.key
-    body = _without(unpack(call.request), ignored)
-    return request_key(call.environment, call.path, call.caller, body)
 
 
 def _without(body: bytes, ignored: Collection[str]) -> bytes:
