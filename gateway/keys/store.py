@@ -76,9 +76,15 @@ async def list_kids(connection: AsyncConnection) -> Sequence[str]:
 async def _read_rows(
     connection: AsyncConnection, query: sa.Select[*tuple[Any, ...]]
 ) -> Sequence[sa.Row[*tuple[Any, ...]]]:
-    """Return rows, also those in which SQLite has text that is no UTF-8: no seal is for it."""
+    """Return rows, also those in which SQLite has text that is no UTF-8: no seal is for it.
+
+    Raises `SealBroken` where SQLite has something else in place of a time: no seal is for it either.
+    """
     async with any_text(connection):
-        return (await connection.execute(query)).all()
+        try:
+            return (await connection.execute(query)).all()
+        except (TypeError, ValueError):
+            raise SealBroken from None
 
 
 def list_other_stores(own: Path, kids: Collection[str]) -> list[Path]:
@@ -135,13 +141,9 @@ async def list_audit_keys(
         SealBroken: a wrong master key, or a changed row.
     """
     query = sa.select(keys).where(keys.c.purpose == purpose.value).order_by(keys.c.serial.desc())
-    try:
-        rows = await _read_rows(connection, query)
-    except (TypeError, ValueError):  # SQLite has something else in place of a time: no seal is for it
-        raise SealBroken from None
     return [
         opened[row.kid] if row.kid in opened and _is_row_of(row, opened[row.kid]) else _key(row, master)
-        for row in rows
+        for row in await _read_rows(connection, query)
     ]
 
 
@@ -183,7 +185,7 @@ async def list_keys(connection: AsyncConnection, *, master: bytes) -> Sequence[K
     found, changed = [], []
     try:
         rows = await _read_rows(connection, query)
-    except (TypeError, ValueError):  # as in `list_audit_keys`
+    except SealBroken:
         raise StateWrong("a row of the table keys has no valid time: put the row back") from None
     for row in rows:
         try:
