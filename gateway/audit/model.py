@@ -13,7 +13,6 @@ Source: NĐ 47/2020 Đ45 (what a provider logs), docs/decisions/0012, 0027, 0078
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -22,7 +21,10 @@ from enum import StrEnum
 from hmac import compare_digest
 from typing import Any
 
+from pydantic_core import from_json
+
 from gateway.audit.state import State, write_canonical
+from gateway.errors.operators import AuditBroken
 from gateway.identifiers import Profile, new_identifier
 from gateway.keys.model import Key
 
@@ -159,12 +161,12 @@ _TEXTS = tuple(
 def find_members(body: object) -> dict[str, Any] | None:
     """Return the members of a stored body; None of what is no entry, which `audit verify` names."""
     try:
-        members: Any = json.loads(body.encode()) if isinstance(body, str) else None
+        members: Any = from_json(body) if isinstance(body, str) else None
         is_entry = datetime.fromisoformat(members["at"]).tzinfo is not None and "kind" in members
         texts = [members.get(name, "") for name in _TEXTS]
         texts += [each for name in _LISTS for each in members.get(name, ())]
         others = members.get("state", {}), members.get("count", 0)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     is_typed = all(isinstance(each, str) for each in texts) and list(map(type, others)) == [dict, int]
     return members if is_entry and is_typed else None
@@ -194,6 +196,25 @@ class AuditHead:
 
     rows: int
     hash: str
+
+
+def write_ranges(rows: Sequence[int]) -> tuple[str, ...]:
+    """Return ascending row numbers as ranges: `4-9`, `11-11`."""
+    found: list[list[int]] = []
+    for row in rows:
+        if found and found[-1][1] == row - 1:
+            found[-1][1] = row
+        else:
+            found.append([row, row])
+    return tuple(f"{first}-{last}" for first, last in found)
+
+
+def parse_range(text: object) -> tuple[int, int]:
+    """Read `4-9`. Raises `AuditBroken` for another text."""
+    first, separator, last = str(text).partition("-")
+    if not (separator and first.isdecimal() and last.isdecimal() and len(last) <= 18):
+        raise AuditBroken("an erasure names its rows in another form than 4-9")
+    return int(first), int(last)
 
 
 _STORED = "surrogateescape"

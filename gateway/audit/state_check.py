@@ -25,6 +25,7 @@ from gateway.audit.model import (
     chained_leaf_hash,
     entry_digest,
     leaf_hash,
+    parse_range,
     row_hash,
 )
 from gateway.audit.state import ADOPTED, BASELINE, COVERED, Covered
@@ -94,14 +95,6 @@ class Erasures:
     def result(self) -> ErasedRows:
         """Return what was taken."""
         return ErasedRows(rows=sum(self._why.values()), why=dict(self._why))
-
-
-def parse_range(text: object) -> tuple[int, int]:
-    """Read `4-9`. Raises `AuditBroken` for another text."""
-    first, separator, last = str(text).partition("-")
-    if not (separator and first.isdecimal() and last.isdecimal() and len(last) <= 18):
-        raise AuditBroken("an erasure names its rows in another form than 4-9")
-    return int(first), int(last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,9 +259,13 @@ def refuse_two_months(page: Rows, stored: Rows) -> None:
             raise AuditBroken(f"row {number}: its entry {entry} is stored in two months")
 
 
-def check_columns(name: str, stored: Sequence[Any], *, leaf: str | None) -> Mapping[str, Any]:
-    """Check that the columns beside a body agree with it, and return the body. Raises `AuditBroken`."""
-    _, _, text, found_leaf, found_month, _, *columns = stored
+def check_entry(
+    name: str, stored: Sequence[Any], *, leaf: str | None, is_chained: bool = False
+) -> Mapping[str, Any]:
+    """Check that an entry has this leaf, unless it is of the hash chain, and its columns; return its body. Raises `AuditBroken`."""
+    _, salt, text, found_leaf, found_month, _, *columns = stored
+    if not is_chained and leaf != leaf_hash(salt=salt, body=text):
+        raise AuditBroken(f"{name}: its content was changed")
     try:
         body, month = _parse_body(text)
     except _NO_ENTRY:
@@ -276,7 +273,7 @@ def check_columns(name: str, stored: Sequence[Any], *, leaf: str | None) -> Mapp
     # Entries are dropped by month: with a wrong month an entry would be dropped too early, or never.
     if found_month != month:
         raise AuditBroken(f"{name}: column month differs from its content")
-    if found_leaf != leaf:
+    if found_leaf != (None if is_chained else leaf):
         raise AuditBroken(f"{name}: column leaf differs from its content")
     expected = list(map(body.get, INDEXED))
     if columns != expected:

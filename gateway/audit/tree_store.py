@@ -78,7 +78,7 @@ ENTRY = (
     audit_entries.c.mac,
     *(audit_entries.c[name] for name in INDEXED),
 )
-"""The columns of an entry, in the order of `check_columns`."""
+"""The columns of an entry, in the order of `check_entry`."""
 _ENTRIES = sa.select(*ENTRY).order_by(audit_entries.c.id).limit(_LIMIT)
 _ENTRIES_BETWEEN = _ENTRIES.where(_BETWEEN)
 _ENTRIES_OF_ROWS = _ENTRIES.where(

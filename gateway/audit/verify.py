@@ -16,7 +16,7 @@ from typing import Any
 from gateway import deployment
 from gateway.audit import tree_store
 from gateway.audit.checkpoints import Checkpoint, NoteInvalid, Signers, parse_checkpoint
-from gateway.audit.model import LOST, AuditHead, AuditMark, EntryMacs, leaf_hash, parse_mark
+from gateway.audit.model import LOST, AuditHead, AuditMark, EntryMacs, parse_mark
 from gateway.audit.state import COVERED
 from gateway.audit.state_check import (
     STEP,
@@ -29,7 +29,7 @@ from gateway.audit.state_check import (
     Promises,
     StateInEvidence,
     StateReport,
-    check_columns,
+    check_entry,
     find_ordinary,
     refuse_two_months,
     row_or_waiting,
@@ -267,9 +267,7 @@ class _Check:
         is_chained = chained is not None or previous is not None or digest is not None
         if is_chained:
             self._chain.check(row, salt=stored[1], body=stored[2])
-        elif leaf != leaf_hash(salt=stored[1], body=stored[2]):
-            raise AuditBroken(f"{name}: its content was changed")
-        members = check_columns(name, stored, leaf=None if chained is not None else leaf)
+        members = check_entry(name, stored, leaf=leaf, is_chained=is_chained)
         if number > self._mark.rows:
             if is_chained:
                 raise AuditBroken(f"{name}: is of the hash chain, which ends at row {self._mark.rows}")
@@ -372,12 +370,9 @@ class _Check:
         if entry == self._last_waiting:
             raise AuditBroken(f"{name}: is stored in two months")
         self._last_waiting = entry
-        _, salt, body, leaf, *_ = stored
-        if body is None:
+        if stored[2] is None:
             raise AuditBroken(f"{name}: its content is missing")
-        if leaf != leaf_hash(salt=salt, body=body):
-            raise AuditBroken(f"{name}: its content was changed")
-        members = check_columns(name, stored, leaf=leaf)
+        members = check_entry(name, stored, leaf=stored[3])
         self._check_mac(name, stored, now=self._trust.now)
         self._check_wait(name, members)
         self._waiting += 1

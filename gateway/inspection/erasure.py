@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry, leaf_hash
+from gateway.audit.model import LOCAL, AuditEntry, Kind, act_entry, write_ranges
 from gateway.audit.month_store import list_older
 from gateway.audit.state import State
-from gateway.audit.state_check import check_columns
+from gateway.audit.state_check import check_entry
 from gateway.audit.state_store import read_digests
 from gateway.clock import Period, month_of
 from gateway.deployment import require_filled
@@ -48,17 +48,6 @@ LOCK_SECONDS = 5.0
 
 _BATCH = 2_000
 _STATE = 500
-
-
-def write_ranges(rows: Sequence[int]) -> tuple[str, ...]:
-    """Return ascending row numbers as ranges: `4-9`, `11-11`."""
-    found: list[list[int]] = []
-    for row in rows:
-        if found and found[-1][1] == row - 1:
-            found[-1][1] = row
-        else:
-            found.append([row, row])
-    return tuple(f"{first}-{last}" for first, last in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +140,9 @@ async def _list_candidates(transaction: Transaction, period: Period, after: int)
 def _find_unchanged(leaf: str, stored: Sequence[Any]) -> Mapping[str, Any] | None:
     """Return the body of an entry whose content and columns are those of its row's leaf, else None."""
     try:
-        body = check_columns("", stored, leaf=leaf)
+        return check_entry("", stored, leaf=leaf)
     except AuditBroken:
         return None
-    return body if leaf == leaf_hash(salt=stored[1], body=stored[2]) else None
 
 
 async def _vacuum(

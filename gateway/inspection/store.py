@@ -19,8 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.store import find_account
-from gateway.audit.model import Kind, find_members
-from gateway.audit.state_check import parse_range
+from gateway.audit.model import Kind, find_members, parse_range
 from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows, stream_bodies
 from gateway.audit.tree_store import ENTRY
 from gateway.clock import Period, in_z
@@ -215,7 +214,7 @@ async def list_later_erasures(
 async def list_erasable(
     connection: AsyncConnection, kinds: Collection[Kind], period: Period, *, after: int, most: int
 ) -> Sequence[Row]:
-    """Return the row and its leaf, and then the entry as `check_columns` takes it, of the oldest entries of some kinds and a period.
+    """Return the row and its leaf, and then the entry as `check_entry` takes it, of the oldest entries of some kinds and a period.
 
     They are after a row, and none is of the hash chain.
     """

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.audit.checkpoints import prove_row
+from gateway.audit.model import write_ranges
 from gateway.audit.state_check import Erasures, StateReport
 from gateway.audit.store import audit_entries, audit_rows
 from gateway.audit.tree import verify_inclusion
@@ -17,7 +18,7 @@ from gateway.audit.verify import read_trust, verify_state
 from gateway.clock import Period
 from gateway.errors.operators import AuditBroken, StateWrong
 from gateway.identifiers import Profile
-from gateway.inspection.erasure import KINDS, erase_entries, write_ranges
+from gateway.inspection.erasure import KINDS, erase_entries
 from gateway.inspection.export import export_folder
 from gateway.operators.model import Role
 from tests.gateway.inspection.test_export import PROOFS, check, read, write
