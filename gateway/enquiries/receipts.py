@@ -13,7 +13,6 @@ The ledger lists an organisation's own enquiries on the citizen of a receipt (NÄ
 another person who has, or had, the same number, and rows for which this is not certain.
 """
 
-import base64
 import contextlib
 import re
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from datetime import datetime
 
 from gateway.accounts.model import Caller
 from gateway.audit.checkpoints import Checkpoint, prove_promise
-from gateway.audit.model import AuditEntry, Kind, Promise
+from gateway.audit.model import AuditEntry, Kind
 from gateway.audit.store import LEDGER_MOST, list_enquiries
 from gateway.enquiries import budget_store, person_store, store
 from gateway.enquiries.checks import Rights, check_rights, of_call, of_verification, refusals_recorded
@@ -38,6 +37,7 @@ from gateway.errors.requests import (
 )
 from gateway.identifiers import VerificationId
 from gateway.keys.jws import JwsInvalid, read_header, sign_jws, verify_jws
+from gateway.keys.model import write_base64url
 from gateway.keys.sealing import SealBroken
 from gateway.profiles.model import Dependencies, Place
 from gateway.storage.database import Transaction
@@ -61,6 +61,7 @@ def issue_receipt(place: Place, verification: Verification, *, now: datetime) ->
     """Sign a receipt for a confirmed verification of this profile."""
     if verification.expires_at is None or verification.profile is not place.profile:
         raise ReceiptInvalid
+    leaf = verification.promise.leaf  # None of a verification older than schema 0026
     claims = {
         "iss": place.issuer,
         "aud": verification.client_id,
@@ -72,17 +73,10 @@ def issue_receipt(place: Place, verification: Verification, *, now: datetime) ->
         "subject_role": verification.subject_role,
         "sub": verification.subject,
         "derived_from": verification.derived_from,
-        "leaf": _leaf_claim(verification.promise),
+        "leaf": None if leaf is None else write_base64url(bytes.fromhex(leaf)),
     }
     kid, key = place.receipts.signer(now)
     return sign_jws(claims, key=key, kid=kid, typ=TYP)
-
-
-def _leaf_claim(promise: Promise) -> str | None:
-    """Return a leaf hash in base64url without padding; None of a verification older than schema 0026."""
-    if promise.leaf is None:
-        return None
-    return base64.urlsafe_b64encode(bytes.fromhex(promise.leaf)).decode().rstrip("=")
 
 
 def verify_receipt(place: Place, raw: str, *, client_id: str, now: datetime) -> Receipt:

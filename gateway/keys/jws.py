@@ -25,6 +25,7 @@ from joserfc.jws import JWSRegistry
 from pydantic_core import to_json
 
 from gateway.identifiers import has_long_number, is_uuid
+from gateway.keys.model import write_base64url
 
 ALGORITHMS = ("ES256", "EdDSA", "PS256")
 ALGORITHM_OF_TYPE = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
@@ -67,19 +68,14 @@ def sign_jws(claims: Mapping[str, Any], *, key: ECKey, kid: str, typ: str) -> st
     private = key.private_key
     if private is None or not isinstance(private.curve, SECP256R1):
         raise ValueError("ES256 needs a private P-256 key")
-    signed = b"%s.%s" % (_header(kid, typ), _encode(to_json(claims)))
-    r, s = decode_dss_signature(private.sign(signed, _ECDSA))
-    whole = b"%s.%s" % (signed, _encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
-    return whole.decode("ascii")
+    signed = f"{_header(kid, typ)}.{write_base64url(to_json(claims))}"
+    r, s = decode_dss_signature(private.sign(signed.encode(), _ECDSA))
+    return f"{signed}.{write_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
 @lru_cache(maxsize=64)
-def _header(kid: str, typ: str) -> bytes:
-    return _encode(json.dumps({"alg": "ES256", "typ": typ, "kid": kid}, separators=(",", ":")).encode())
-
-
-def _encode(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")
+def _header(kid: str, typ: str) -> str:
+    return write_base64url(to_json({"alg": "ES256", "typ": typ, "kid": kid}))
 
 
 def sign_detached(payload: bytes, *, key: ECKey, kid: str, typ: str) -> str:

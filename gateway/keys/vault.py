@@ -8,7 +8,6 @@ the keys. A running worker of another process then reads the key file again, or 
 worker with the key in its environment keeps the keys that it has opened until its restart.
 """
 
-import base64
 import contextlib
 import json
 import os
@@ -34,6 +33,7 @@ from gateway.keys.model import (
     PlaceKeys,
     Purpose,
     parse_master_key,
+    write_base64url,
 )
 from gateway.keys.sealing import SealBroken, new_key
 from gateway.private_files import (
@@ -95,7 +95,7 @@ class MasterFile:
 
     def write_next(self, key: bytes) -> None:
         """Write the next key and sync it to the disk."""
-        replace_private_file(self.next, _written(key))
+        replace_private_file(self.next, f"{write_base64url(key)}\n")
         sync_to_disk(self.path.parent)
 
     def promote(self, key: bytes) -> None:
@@ -113,14 +113,10 @@ class MasterFile:
 def _make(path: Path) -> None:
     """Write a temporary file and link it into place, so that two first starts get the same key."""
     with (
-        temporary_beside(path, _written(new_key())) as temporary,
+        temporary_beside(path, f"{write_base64url(new_key())}\n") as temporary,
         contextlib.suppress(FileExistsError),
     ):
         os.link(temporary, path)
-
-
-def _written(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode().rstrip("=") + "\n"
 
 
 _REMEDY = "set GATEWAY_MASTER_KEY (or _FILE) to the key this database was made with"

@@ -33,7 +33,7 @@ from gateway.keys.jws import (
     verify_jws,
     whole_seconds,
 )
-from gateway.keys.model import Purpose
+from gateway.keys.model import Purpose, write_base64url
 from gateway.profiles.model import Place
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -283,7 +283,8 @@ def verify_proof(raw: str, *, method: str, address: str, now: int, access_token:
         raise DpopProofInvalid("htm is not the method of this call")
     if _resource(claims.get("htu")) != _resource(address):
         raise DpopProofInvalid("htu is not the address of this call")
-    if access_token is not None and claims.get("ath") != _hash(access_token):
+    digest = hashlib.sha256((access_token or "").encode()).digest()
+    if access_token is not None and claims.get("ath") != write_base64url(digest):
         raise DpopProofInvalid("ath is not the hash of the access token")
     jti = plain_id(claims.get("jti"), longest=_MAX_JTI)
     if jti is None:
@@ -323,7 +324,3 @@ def _resource(address: object) -> tuple[str, str, int, str] | None:
     except (ValueError, KeyError):
         return None
     return parts.scheme, parts.hostname or "", port, parts.path
-
-
-def _hash(access_token: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).decode().rstrip("=")
