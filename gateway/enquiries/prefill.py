@@ -38,7 +38,7 @@ from gateway.enquiries.commits import citizen_lock, refused_entry
 from gateway.enquiries.model import Answer, Brought, Filled, Prefill, PrefillRequest, Reason, ToDeclare, Trace
 from gateway.enquiries.person_store import note_joined
 from gateway.enquiries.prefill_store import about_person
-from gateway.enquiries.question_log import new_question, question_entry
+from gateway.enquiries.question_log import new_question
 from gateway.errors import GatewayError
 from gateway.errors.requests import RegistryAnswerInvalid, RegistryRefused, VerificationInvalidated
 from gateway.identifiers import new_timed_identifier
@@ -58,7 +58,7 @@ class _Intent:
 
     deps: Dependencies
     prefill: AuthorisedPrefill
-    questions: Sequence[Question]
+    entries: Sequence[AuditEntry]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +119,16 @@ async def prefill_form(deps: Dependencies, place: Place, caller: Caller, request
 async def _ask_and_deliver(deps: Dependencies, prefill: AuthorisedPrefill) -> Prefill:
     fields = [name for name in prefill.request.fields if name not in prefill.under_correction]
     begun = deps.clock.monotonic()
-    questions = [new_question(prefill, each, begun=begun) for each in needed_operations(fields)]
+    asked = [new_question(prefill, each, begun=begun) for each in needed_operations(fields)]
+    questions, entries = [question for question, _ in asked], [entry for _, entry in asked]
     if questions:
         async with refusals_recorded(deps, prefill.entry):
-            await deps.audit.submit(_INTENTS, _Intent(deps=deps, prefill=prefill, questions=questions))
+            await deps.audit.submit(_INTENTS, _Intent(deps=deps, prefill=prefill, entries=entries))
     answers = await asyncio.gather(*(_ask(deps, prefill, question) for question in questions))
     now = deps.clock.now()
     rows = [
-        question_entry(prefill, question).copy_with(at=now, kind=Kind.ANSWERED, outcome=_outcome(answer))
-        for question, answer in zip(questions, answers, strict=True)
+        entry.copy_with(at=now, kind=Kind.ANSWERED, outcome=_outcome(answer))
+        for entry, answer in zip(entries, answers, strict=True)
     ]
     if any(isinstance(answer, NobodyFound) or _is_dead(answer) for answer in answers):
         await _invalidate(deps, prefill, rows, answers)
@@ -149,11 +150,7 @@ async def _apply_intents(transaction: DriverTransaction, records: Sequence[HotRe
     for record, spent in zip(left, refused, strict=True):
         record.failed = spent
         if spent is None:
-            value = record.value
-            record.entries = [
-                question_entry(value.prefill, question).copy_with(at=now, kind=Kind.INTENDED)
-                for question in value.questions
-            ]
+            record.entries = [each.copy_with(at=now, kind=Kind.INTENDED) for each in record.value.entries]
 
 
 def _wanted(prefill: AuthorisedPrefill, now: datetime) -> budgets.WantedReservation:

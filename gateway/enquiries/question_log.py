@@ -44,8 +44,13 @@ log = structlog.get_logger("gateway.enquiries")
 T = TypeVar("T")
 
 
-def new_question(enquiry: AuthorisedEnquiry, operation: Operation, *, begun: float) -> Question:
-    """Return a question of an enquiry, with a new request code and the connection's deadline from `begun` on."""
+def new_question(
+    enquiry: AuthorisedEnquiry, operation: Operation, *, begun: float
+) -> tuple[Question, AuditEntry]:
+    """Return a question of an enquiry, with a new request code and the connection's deadline from `begun` on.
+
+    Beside it the template of its rows; `content` is the HMAC of the digest of the body sent.
+    """
     connection = enquiry.client.connection
     question = Question(
         profile=enquiry.place.profile,
@@ -59,24 +64,16 @@ def new_question(enquiry: AuthorisedEnquiry, operation: Operation, *, begun: flo
         deadline=begun + connection.deadline_ms / 1000,
         account=enquiry.caller.account.client_id,
     )
+    entry = enquiry.entry.copy_with(
+        operation=operation.value, request_code=question.request_code, origin="registry"
+    )
     # One that can't be written is refused when it is sent, so that its rows say why.
     with suppress(FieldsError):
-        return replace(question, content=dialects.write(question, connection))
-    return question
-
-
-def question_entry(enquiry: AuthorisedEnquiry, question: Question) -> AuditEntry:
-    """Return the template of a question's rows; `content` is the HMAC of the digest of the body sent."""
-    content = None  # of a question that can't be written, and so is never sent
-    if question.content is not None:
-        digest = hashlib.sha256(question.content).hexdigest()
+        written = dialects.write(question, connection)
+        digest = hashlib.sha256(written).hexdigest()
         content = enquiry.place.keys.pseudonym(CONTENT, enquiry.caller.account.organisation, digest)
-    return enquiry.entry.copy_with(
-        operation=question.operation.value,
-        request_code=question.request_code,
-        content=content,
-        origin="registry",
-    )
+        return replace(question, content=written), entry.copy_with(content=content)
+    return question, entry
 
 
 async def record_failure(

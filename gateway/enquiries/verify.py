@@ -25,7 +25,6 @@ from gateway.enquiries.model import Enquiry, Origin, Outcome, Prefill, PrefillRe
 from gateway.enquiries.prefill import prefill_form
 from gateway.enquiries.question_log import (
     new_question,
-    question_entry,
     record_answer,
     record_failure,
     record_share,
@@ -209,7 +208,7 @@ async def _reuse_or_ask(
     """Commit the enquiry, then answer by reuse, by the question, or by an identical question's answer."""
     since = enquiry.entry.at
     while True:
-        make = partial(_make_question, enquiry, begun=deps.clock.monotonic())
+        make = partial(new_question, enquiry, Operation.AUTHENTICATE, begun=deps.clock.monotonic())
         asking = Asking(deps=deps, enquiry=enquiry, key=key, since=since, make_question=make)
         found = await _commit(deps, enquiry, asking)
         if isinstance(found, tuple):
@@ -231,11 +230,6 @@ async def _reuse_or_ask(
             shared, since = await _share_ended(deps, enquiry, ended), ended.landed_at
         if shared is not None:
             return shared
-
-
-def _make_question(enquiry: AuthorisedEnquiry, *, begun: float) -> tuple[Question, AuditEntry]:
-    question = new_question(enquiry, Operation.AUTHENTICATE, begun=begun)
-    return question, question_entry(enquiry, question)
 
 
 async def _reused(deps: Dependencies, found: Verification) -> Outcome:
