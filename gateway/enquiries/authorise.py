@@ -32,7 +32,7 @@ from gateway.enquiries.claim import (
     fold_claim,
     key_claim,
     key_holder,
-    number_of,
+    key_number,
     open_claim,
     seal_claim,
 )
@@ -91,12 +91,6 @@ class AuthorisedPrefill(AuthorisedEnquiry):
     under_correction: frozenset[str]
 
 
-def _key_claim(place: Place, caller: Caller, folded: str, entry: AuditEntry) -> ClaimKeys:
-    """Return the MACs of a claim under the look-up keys at the begin of its enquiry."""
-    subject = entry.citizen or ""
-    return key_claim(place.keys, caller.account.organisation, folded, subject=subject, now=entry.at)
-
-
 def lease_length(enquiry: AuthorisedEnquiry) -> timedelta:
     """Return the length of a lease or a reservation, if its worker dies: the question's deadline and a grace period."""
     return timedelta(milliseconds=enquiry.client.connection.deadline_ms, seconds=_GRACE_S)
@@ -147,7 +141,8 @@ async def authorise_enquiry(
     Raises:
         FieldsError, GrantError, ProfileError
     """
-    number = number_of(place.keys, caller.account.organisation, enquiry.claim)
+    organisation = caller.account.organisation
+    number = key_number(place.keys, organisation, enquiry.claim.number)
     entry = _open_entry(
         deps,
         place,
@@ -171,7 +166,7 @@ async def authorise_enquiry(
         has_own_login=caller.citizen_id is not None and caller.citizen_id == enquiry.claim.citizen_id,
         claim=enquiry.claim,
         folded=folded,
-        claim_keys=_key_claim(place, caller, folded, refusals.entry),
+        claim_keys=key_claim(place.keys, organisation, folded, subject=number.pseudonyms[0], now=entry.at),
         number=number,
         rights=Rights(caller, officer=refusals.entry.officer),
         entry=refusals.entry,
@@ -195,7 +190,7 @@ async def authorise_prefill(
         citizen=verification.subject,
         citizen_key=verification.subject_key,
     )
-    claim = open_claim(place.keys, verification)
+    organisation, claim = caller.account.organisation, open_claim(place.keys, verification)
     folded = fold_claim(claim)
     return AuthorisedPrefill(
         place=place,
@@ -206,8 +201,8 @@ async def authorise_prefill(
         request=request,
         claim=claim,
         folded=folded,
-        claim_keys=_key_claim(place, caller, folded, entry),
-        number=number_of(place.keys, caller.account.organisation, claim),
+        claim_keys=key_claim(place.keys, organisation, folded, subject=verification.subject, now=entry.at),
+        number=key_number(place.keys, organisation, claim.number),
         rights=Rights(caller, officer=entry.officer, verification=verification.id),
         entry=entry,
         verification=verification,

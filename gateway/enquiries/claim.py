@@ -239,18 +239,13 @@ def key_number(keys: PlaceKeys, organisation: str, number: str) -> Number:
     return Number(profile=keys.profile, organisation=organisation, pseudonyms=found)
 
 
-def number_of(keys: PlaceKeys, organisation: str, claim: Claim) -> Number:
-    """Return the pseudonyms of the claim's number."""
-    return key_number(keys, organisation, claim.citizen_id or claim.id_card_number or "")
-
-
 def key_holder(keys: PlaceKeys, organisation: str, claim: Claim, number: str | None = None) -> str:
     """Return the holder: a digest of the claim's person together with a number, by default the claim's own.
 
     The name is folded as the registry compares it, and only the year of the birth date counts, so that each way to
     claim gives the same holder. Its prefix shows nine or twelve digits; no rotation changes it.
     """
-    number = number or claim.citizen_id or claim.id_card_number or ""
+    number = number or claim.number
     year = claim.birth_date.year if claim.birth_date else claim.birth_year
     found = keys.pseudonyms("holder", organisation, f"{number}|{year}|{claim.registry_name}")[-1]
     return f"{CARD if len(number) == 9 else TWELVE}{found}"

@@ -145,15 +145,14 @@ class AuditRecorder:
         await self.deps.audit.record(self._entry(question, Kind.ANSWERED, outcome), mandatory=True)
 
     def _entry(self, question: Question, kind: Kind, outcome: str | None) -> AuditEntry:
-        claim, keys = question.claim, None if question.claim == IMPOSSIBLE else self.keys
-        number = claim.citizen_id or claim.id_card_number or ""
+        keys = None if question.claim == IMPOSSIBLE else self.keys
         return AuditEntry(
             at=self.deps.clock.now(),
             kind=kind,
             profile=question.profile,
             act=self.act,
             procedure=question.procedure,
-            citizen=keys.pseudonym("citizen", "", number) if keys else None,
+            citizen=keys.pseudonym("citizen", "", question.claim.number) if keys else None,
             citizen_key=keys.current(Purpose.PSEUDONYM).kid if keys else None,
             operation=question.operation.value,
             request_code=question.request_code,

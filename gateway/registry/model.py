@@ -94,6 +94,11 @@ class Claim(_Personal):
     birth_year: int | None = None
 
     @cached_property
+    def number(self) -> str:
+        """Return the one number, of 12 or 9 digits."""
+        return self.citizen_id or self.id_card_number or ""
+
+    @cached_property
     def registry_name(self) -> str:
         """The name as the registry compares it (`fold_name`). Raises `ClaimInvalid` if the registry accepts no such name."""
         folded = fold_name(self.full_name)
