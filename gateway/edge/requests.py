@@ -54,12 +54,6 @@ def parse_key(values: Sequence[str]) -> str | None:
     return values[0]
 
 
-def find_key(request: Request) -> str | None:
-    """Return the key of a request whose body was read: `StrictBody` and `check_empty` check the key too."""
-    key: str | None = request.state.idempotency_key
-    return key
-
-
 def body_of(request: Request) -> bytes:
     """Return the body, which the middleware has read."""
     body: bytes = request.scope["state"]["body"]
@@ -176,7 +170,7 @@ class OptionalBody(StrictBody[Model]):
 
 
 def _read(model: type[Model], request: Request, body: bytes) -> Model:
-    """Read a body and the key; `find_key` returns the key later."""
+    """Read a body, and the key into the request's state."""
     clock: Clock = request.app.state.clock
     errors = find_wrong_parameters(request, ())
     request.state.idempotency_key = None

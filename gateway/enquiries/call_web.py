@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from gateway.audit.state import write_canonical
-from gateway.edge.requests import HEADER, PATTERN, StrictBody, body_of, find_key
+from gateway.edge.requests import HEADER, PATTERN, StrictBody, body_of
 from gateway.edge.responses import WHOLE_BODY, Answer, Check, to_json
 from gateway.edge.strict_json import parse_object
 from gateway.enquiries.idempotency import answer_once
@@ -61,7 +61,7 @@ class KeyedCall(Call[Parsed]):
 
     async def answer(self, make: MakeAnswer, *, check_replay: CheckReplay | None = None) -> Response:
         """Return the answer of `make`; for a used key the kept answer, unless `check_replay` raises for its members."""
-        key = find_key(self.request)
+        key: str | None = self.request.state.idempotency_key  # read together with the body
         if key is None:
             kept = await make()
             return Response(kept.body, status_code=kept.status, media_type="application/json")
@@ -86,6 +86,8 @@ class KeyedCall(Call[Parsed]):
 class KeyedChecks(Checks[Parsed]):
     """The checks of a route with an `Idempotency-Key`."""
 
+    makes = KeyedCall
+
     def __init__(self, scope: str | Bearer, read: Callable[[Request], Awaitable[Parsed]]) -> None:
         super().__init__(scope, read)
         key = Check()
@@ -93,13 +95,6 @@ class KeyedChecks(Checks[Parsed]):
         if isinstance(read, StrictBody) and read.model.model_fields:
             key.refuses += (IdempotencyConflict,)
         self.checks = (*self.checks, key)
-
-    async def run(self, request: Request, profile: str) -> KeyedCall[Parsed]:
-        """Return the call. Raises what `Checks` raises."""
-        found = await super().run(request, profile)
-        return KeyedCall(
-            request=request, deps=found.deps, place=found.place, caller=found.caller, body=found.body
-        )
 
     async def __call__(
         self,
@@ -113,7 +108,7 @@ class KeyedChecks(Checks[Parsed]):
             ),
             WithJsonSchema({"type": "string", "pattern": PATTERN}),
         ] = None,
-    ) -> KeyedCall[Parsed]:
+    ) -> Any:
         """Return the call, as `run`."""
         del documented  # only for the OpenAPI document; `StrictBody` reads the header, which may be repeated
         return await self.run(request, profile)

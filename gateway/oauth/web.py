@@ -88,17 +88,19 @@ class Call(Generic[Parsed]):
 class Checks(RouteChecks, Generic[Parsed]):
     """A dependency that runs a route's checks in the contract's order; the OpenAPI document is built from `checks`."""
 
+    makes: type[Call[Any]] = Call
+
     def __init__(self, scope: str | Bearer | None, read: Callable[[Request], Awaitable[Parsed]]) -> None:
         self._bearer, self._read = scope if isinstance(scope, Bearer) else Bearer(scope), read
         self.checks: tuple[object, ...] = (self._bearer, read)
 
-    async def run(self, request: Request, profile: str) -> Call[Parsed]:
-        """Return the call. Raises what `place_of`, `Bearer` and `StrictBody` raise."""
+    async def run(self, request: Request, profile: str) -> Any:
+        """Return the call, as `makes` has it. Raises what `place_of`, `Bearer` and `StrictBody` raise."""
         place = await place_of(request, profile)
         caller = await self._bearer(request, place)
         body = await self._read(request)
         deps: Dependencies = request.app.state.gateway.deps
-        return Call(request=request, deps=deps, place=place, caller=caller, body=body)
+        return self.makes(request=request, deps=deps, place=place, caller=caller, body=body)
 
 
 class AtEndpoint(RouteChecks):
