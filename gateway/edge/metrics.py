@@ -59,7 +59,8 @@ class Metrics:
             ("profile", "procedure", "origin", "verdict"),
             registry=self.registry,
         )
-        self._of_verifications = cache(self._verifications.labels)
+        self.of_verifications = cache(self._verifications.labels)
+        """The counter of answered verifications by profile, procedure (a slug of the catalogue), origin and verdict."""
         self._ended = Counter(
             "gateway_connections_ended",
             "Connections closed with an incomplete request, or with an answer unread.",
@@ -86,10 +87,6 @@ class Metrics:
         duration.observe(seconds)
         if problem is not None:
             self._problems.labels(problem).inc()
-
-    def count_verification(self, *, profile: str, procedure: str, origin: str, verdict: str) -> None:
-        """Count an answered verification; `procedure` is a slug of the catalogue."""
-        self._of_verifications(profile, procedure, origin, verdict).inc()
 
     def count_ended(self, reason: str) -> None:
         """Count a connection that the server closed, by a problem's code or another reason."""

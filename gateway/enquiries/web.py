@@ -132,12 +132,8 @@ async def _verify_citizen(
     async def make() -> KeptAnswer:
         outcome, prefill = await verify_and_prefill(deps, place, state.singleflight, caller, enquiry)
         found, origin = outcome.verification, outcome.origin
-        state.metrics.count_verification(
-            profile=place.profile.value,
-            procedure=found.procedure,
-            origin=origin.value,
-            verdict=found.verdict.value,
-        )
+        labels = (place.profile.value, found.procedure, origin.value, found.verdict.value)
+        state.metrics.of_verifications(*labels).inc()
         return to_kept_answer(
             shape_verification(place, found, origin, deps.clock.now(), prefill),
             status=201 if origin is Origin.REGISTRY else 200,
