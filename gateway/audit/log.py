@@ -55,10 +55,6 @@ class HotRecord(Generic[V]):
     failed: Exception | None = None
     settled: asyncio.Future[Any] = field(default_factory=asyncio.Future)
 
-    def begin_again(self) -> None:
-        """Forget what an application that was rolled back has set."""
-        self.entries, self.result, self.failed = (), None, None
-
 
 async def _no_locks(_: DriverTransaction, __: Sequence[object]) -> Iterable[int]:
     return ()
@@ -238,7 +234,7 @@ class AuditLog:
             return
         for part in parts:
             for record in part:
-                record.begin_again()
+                record.entries, record.result, record.failed = (), None, None  # set by what was rolled back
             try:
                 await self._commit_hot(part)
             except Exception as error:  # noqa: BLE001 - only these callers get it

@@ -262,7 +262,9 @@ class _Check:
             raise AuditBroken(f"row {number}: rows count from 1")
         name = f"row {number}"
         if stored is None:
-            self._take_erased(row)
+            self._questions.read_erased(self._erasures.take_row(row))
+            if self._state is not None:
+                self._state.read_erased()
             return
         is_chained = chained is not None or previous is not None or digest is not None
         if is_chained:
@@ -287,11 +289,6 @@ class _Check:
             self._promises.read(rows)
         if self._state is not None:
             self._state.read(rows)
-
-    def _take_erased(self, row: Sequence[Any]) -> None:
-        self._questions.read_erased(self._erasures.take_row(row))
-        if self._state is not None:
-            self._state.read_erased()
 
     def _check_mac(self, name: str, stored: Sequence[Any], now: datetime | None) -> None:
         if self._trust.macs is None:
