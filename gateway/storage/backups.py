@@ -76,7 +76,10 @@ def check_backup(url: str, file: Path) -> Path:
     """Return the store's file if it can be copied to a new file. Raises as `back_up`."""
     source = find_store_file(url)
     if source is None:
-        raise StateWrong(f"PostgreSQL is backed up by its own program: {_pg_dump(url, file)}")
+        raise StateWrong(
+            "PostgreSQL is backed up by its own program: "
+            f"pg_dump --format=custom --no-owner --file='{file}' '{_without_password(url)}'"
+        )
     if not source.is_file() or not source.stat().st_size:
         raise Unknown(
             f"no store at {source.absolute()}: nothing to back up; go to the gateway's folder, or set GATEWAY_DATABASE_URL"
@@ -95,7 +98,10 @@ def check_restore(url: str, file: Path) -> tuple[Path, str]:
     """
     target = find_store_file(url)
     if target is None:
-        raise StateWrong(f"PostgreSQL is restored by its own program: {_pg_restore(url, file)}")
+        raise StateWrong(
+            "PostgreSQL is restored by its own program: stop every worker, make an empty database, then "
+            f"pg_restore --no-owner --exit-on-error --single-transaction --dbname='{_without_password(url)}' '{file}'"
+        )
     if not file.is_file():
         raise Unknown(f"{file}: no such file")
     coming = target.with_name(_NEXT_KEY)
@@ -255,17 +261,6 @@ def _name(error: sqlite3.Error | OSError) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(getattr(error, "sqlite_errorname", type(error).__name__))
-
-
-def _pg_dump(url: str, file: Path) -> str:
-    return f"pg_dump --format=custom --no-owner --file='{file}' '{_without_password(url)}'"
-
-
-def _pg_restore(url: str, file: Path) -> str:
-    return (
-        "stop every worker, make an empty database, then "
-        f"pg_restore --no-owner --exit-on-error --single-transaction --dbname='{_without_password(url)}' '{file}'"
-    )
 
 
 def _without_password(url: str) -> str:

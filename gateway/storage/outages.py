@@ -127,12 +127,14 @@ def find_cause(error: BaseException) -> Cause | None:
         return _of_sqlite(driver)
     state = getattr(driver, "sqlstate", None)
     if isinstance(state, str):
-        return next((cause for start, cause in _SQLSTATE if state.startswith(start)), _of_class(state))
+        of_class = None if state[:2] in _OUR_FAULTS else Cause.FAILED
+        return next((cause for start, cause in _SQLSTATE if state.startswith(start)), of_class)
     if isinstance(driver, ValueError) or isinstance(driver.__cause__, ValueError):
         return None  # asyncpg can't encode a parameter
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     closed = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
-    return Cause.UNREACHABLE if lost or closed or _is_of_asyncpg(driver) else None
+    is_of_asyncpg = type(driver).__module__.startswith("asyncpg")
+    return Cause.UNREACHABLE if lost or closed or is_of_asyncpg else None
 
 
 def _of_connection(error: OSError) -> Cause:
@@ -244,14 +246,6 @@ def _of_sqlite(error: sqlite3.Error) -> Cause | None:
     name = str(getattr(error, "sqlite_errorname", ""))
     found = next((cause for start, cause in _SQLITE if name.startswith(start)), None)
     return Cause.FAILED if found is None and isinstance(error, sqlite3.OperationalError) else found
-
-
-def _of_class(state: str) -> Cause | None:
-    return None if state[:2] in _OUR_FAULTS else Cause.FAILED
-
-
-def _is_of_asyncpg(error: BaseException) -> bool:
-    return type(error).__module__.startswith("asyncpg")
 
 
 def _name(error: BaseException) -> str:
