@@ -16,12 +16,7 @@ from gateway.edge.openapi_parts import OPERATOR, security_of_api
 from gateway.edge.requests import MAX_ERRORS, find_wrong_parameters
 from gateway.edge.responses import refuses
 from gateway.errors.requests import (
-    AccountSuspended,
-    DpopProofInvalid,
-    ProfileMismatch,
-    RateLimited,
     RequestInvalid,
-    ScopeMissing,
     TokenExpired,
     TokenInvalid,
     TokenMissing,
@@ -83,17 +78,7 @@ def build_router() -> APIRouter:
         openapi_extra={
             "parameters": _PARAMETERS,
             "security": [*security_of_api(SCOPE), {OPERATOR: []}],
-            **refuses(
-                TokenMissing,
-                TokenInvalid,
-                TokenExpired,
-                DpopProofInvalid,
-                ProfileMismatch,
-                AccountSuspended,
-                ScopeMissing,
-                RequestInvalid,
-                RateLimited,
-            ),
+            **refuses(*_BEARER.refuses, RequestInvalid),
         },
     )
     router.add_api_route(_PATH.rstrip("/"), show, methods=["GET"], include_in_schema=False)
