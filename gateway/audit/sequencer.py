@@ -27,7 +27,7 @@ from gateway.audit.checkpoints import (
     sign_checkpoint,
 )
 from gateway.audit.log import AuditLog
-from gateway.audit.model import LOCAL, LOST, AuditEntry, EntryMacs, Kind
+from gateway.audit.model import LOCAL, LOST, EntryMacs, act_entry
 from gateway.audit.store import find_leaf
 from gateway.audit.tree import Frontier
 from gateway.audit.tree_store import StoredCheckpoint, WaitingEntry, Work
@@ -36,7 +36,6 @@ from gateway.clock import Clock
 from gateway.deployment import find_mark
 from gateway.errors.operators import AuditBroken
 from gateway.errors.requests import Overloaded
-from gateway.identifiers import new_identifier
 from gateway.keys.model import Purpose
 from gateway.keys.store import find_missing_key
 from gateway.keys.vault import Vault
@@ -183,15 +182,9 @@ class Sequencer:
         committed = dict(audit.unmerged)
         waiting, lost = await tree_store.find_unmerged(self._database, committed)
         if lost:
-            missed = AuditEntry(
-                at=self._clock.now(),
-                kind=Kind.LOCAL,
-                profile=None,
-                act=new_identifier("act"),
-                outcome=LOST,
-                actor=LOCAL,
-                count=len(lost),
-                reason="entries " + ", ".join(map(str, sorted(lost)[:_NAMED])),
+            named = "entries " + ", ".join(map(str, sorted(lost)[:_NAMED]))
+            missed = act_entry(LOST, at=self._clock.now(), actor=LOCAL).copy_with(
+                count=len(lost), reason=named
             )
             for entry in sorted(lost - self._lost_in_log)[:MOST]:
                 log.error("audit_entry_lost", entry=entry, leaf=committed[entry])

@@ -21,10 +21,9 @@ from sqlalchemy.types import NULLTYPE
 
 from gateway import deployment
 from gateway.audit import store, tree_store
-from gateway.audit.model import LOCAL, AuditEntry, AuditMark, EntryMacs, Kind
-from gateway.audit.state import ADOPTED, BASELINE, COVERED, State, row_digest, row_name
+from gateway.audit.model import LOCAL, AuditEntry, AuditMark, EntryMacs, act_entry
+from gateway.audit.state import ADOPTED, BASELINE, COVERED, row_digest, row_name
 from gateway.errors.operators import StateWrong
-from gateway.identifiers import new_identifier
 from gateway.keys.model import Key
 from gateway.keys.vault import ResealKeys
 from gateway.storage.database import Database, Instant, Transaction, metadata
@@ -282,22 +281,17 @@ async def take_baseline(transaction: Transaction, *, now: datetime) -> int:
     if await store.has_state(transaction):
         return 0
     hot = ConnectionTransaction(transaction)
-    taken, state, act = 0, dict[str, tuple[str | None, str | None]](), new_identifier("act")
+    taken, state = 0, dict[str, tuple[str | None, str | None]]()
+    entry = act_entry(BASELINE, at=now, actor=LOCAL)
     for table in COVERED:
         async for name, digest, _ in stream_state(transaction, table):
             state[name] = (None, digest)
             if len(state) == _BASELINE_ROWS:
-                await store.append(hot, [_baseline_entry(state, act, now)], None)
+                await store.append(hot, [entry.copy_with(state=state)], None)
                 taken, state = taken + len(state), {}
     if state:
-        await store.append(hot, [_baseline_entry(state, act, now)], None)
+        await store.append(hot, [entry.copy_with(state=state)], None)
     return taken + len(state)
-
-
-def _baseline_entry(state: State, act: str, now: datetime) -> AuditEntry:
-    return AuditEntry(
-        at=now, kind=Kind.LOCAL, profile=None, act=act, outcome=BASELINE, actor=LOCAL, state=state
-    )
 
 
 async def begin_evidence(
@@ -321,14 +315,7 @@ async def begin_evidence(
         marks = await begin_marks(transaction)
         await reseal()
         await tree_store.authenticate_waiting(transaction, macs)
-        adopted = AuditEntry(
-            at=key.created_at,
-            kind=Kind.LOCAL,
-            profile=None,
-            act=new_identifier("act"),
-            outcome=ADOPTED,
-            actor=LOCAL,
-        )
+        adopted = act_entry(ADOPTED, at=key.created_at, actor=LOCAL)
         entries = await marks.settle(transaction, [adopted])
         await store.append(ConnectionTransaction(transaction), entries, macs)
     mark = AuditMark(rows=0, leaf="") if last is None else AuditMark(rows=last[0], leaf=last[1])
