@@ -82,6 +82,11 @@ class AuthorisedEnquiry:
     fresh: bool = False
     has_own_login: bool = False
 
+    @property
+    def account(self) -> tuple[str, str]:
+        """Return whose budgets count the enquiry: the profile and the account."""
+        return self.place.profile.value, self.caller.account.client_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisedPrefill(AuthorisedEnquiry):

@@ -15,7 +15,7 @@ from gateway.audit.state import write_canonical
 from gateway.edge.requests import HEADER, PATTERN, StrictBody, body_of
 from gateway.edge.responses import WHOLE_BODY, Answer, Check, to_json
 from gateway.edge.strict_json import parse_object
-from gateway.enquiries.idempotency import answer_once
+from gateway.enquiries.idempotency import MakeAnswer, answer_once
 from gateway.enquiries.idempotency_store import KeptAnswer, KeyedRequest
 from gateway.errors import GatewayError
 from gateway.errors.requests import (
@@ -50,7 +50,6 @@ from gateway.oauth.web import Call, Checks, Parsed
 
 REPLAYED = "Idempotent-Replayed"
 
-MakeAnswer = Callable[[], Awaitable[KeptAnswer]]
 CheckReplay = Callable[[dict[str, Any]], Awaitable[None]]
 
 

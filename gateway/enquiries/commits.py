@@ -118,9 +118,8 @@ async def _find_enquiry_locks(
     for value, found in zip(values, alike, strict=True):
         value.alike = found
         keys.update(citizen_lock(value.enquiry.number, subject) for subject in found)
-    accounts = {
-        _account(value.enquiry): value.enquiry.place for value in values if value.make_question is not None
-    }
+    asking = [value.enquiry for value in values if value.make_question is not None]
+    accounts = {enquiry.account: enquiry.place for enquiry in asking}
     return keys | await budgets.find_account_locks(transaction, values[0].deps, accounts)
 
 
@@ -134,10 +133,6 @@ async def _find_citizen_locks(
 def citizen_lock(number: Number, subject: str) -> int:
     """Return the key of the lock of a citizen, under one pseudonym."""
     return lock_key("citizen", number.profile.value, number.organisation, subject)
-
-
-def _account(enquiry: AuthorisedEnquiry) -> budget_store.Account:
-    return enquiry.place.profile.value, enquiry.caller.account.client_id
 
 
 async def _reuse(
@@ -304,7 +299,7 @@ async def _apply_answers(transaction: DriverTransaction, records: Sequence[HotRe
                 # It was revoked, or its lease had ended, so that a revocation could no longer find it.
                 error = VerificationInvalidated()  # noqa: PLW2901 - as said
             if not value.is_wrong:
-                answered[_account(value.enquiry)] += 1
+                answered[value.enquiry.account] += 1
         is_kept = error is None or (value.is_wrong and value.key is not None)
         if is_kept and value.is_new:
             stored.append(record)

@@ -170,12 +170,8 @@ async def _find_intent_locks(
     transaction: DriverTransaction, records: Sequence[HotRecord[_Intent]]
 ) -> Iterable[int]:
     prefills = [record.value.prefill for record in records]
-    places = {_account(prefill): prefill.place for prefill in prefills}
+    places = {prefill.account: prefill.place for prefill in prefills}
     return await budgets.find_account_locks(transaction, records[0].value.deps, places)
-
-
-def _account(prefill: AuthorisedPrefill) -> budget_store.Account:
-    return prefill.place.profile.value, prefill.verification.client_id
 
 
 _INTENTS = HotChange(apply=_apply_intents, find_locks=_find_intent_locks)
@@ -226,7 +222,7 @@ async def _settle(
     Returns what each changed in covered tables.
     """
     await budget_store.release(transaction, [each.prefill.entry.act for each in settled])
-    answered = Counter(_account(each.prefill) for each in settled if each.is_answered)
+    answered = Counter(each.prefill.account for each in settled if each.is_answered)
     await budget_store.add_answered(transaction, settled[0].deps, answered, now=now)
     noted = iter(await note_joined(transaction, [one for each in settled for one in each.joined]))
     return [list(islice(noted, len(each.joined))) for each in settled]
