@@ -66,17 +66,15 @@ class Reservation:
 
 
 async def rekey_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
-    """Rekey an organisation's reservations of one claim from other look-up keys to the serving one."""
-    await connection.execute(
-        sa.update(reservations)
-        .where(
-            reservations.c.profile == claim.profile.value,
-            reservations.c.organisation == claim.organisation,
-            reservations.c.subject == claim.subject,
-            reservations.c.claim_key.in_(claim.others),
+    """Rekey an organisation's verifications and reservations of one claim from other look-up keys to the serving one."""
+    for table, values in ((verifications, {"claim_key_id": claim.key_id}), (reservations, {})):
+        found = (
+            table.c.profile == claim.profile.value,
+            table.c.organisation == claim.organisation,
+            table.c.subject == claim.subject,
+            table.c.claim_key.in_(claim.others),
         )
-        .values(claim_key=claim.current)
-    )
+        await connection.execute(sa.update(table).where(*found).values(claim_key=claim.current, **values))
 
 
 async def delete_ended(connection: AsyncConnection, *, now: datetime) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 import structlog
 
 from gateway.accounts.model import Caller
-from gateway.enquiries import person_store, store
+from gateway.enquiries import person_store
 from gateway.enquiries.budget_store import (
     DAY,
     HOUR,
@@ -364,5 +364,4 @@ async def _read_claims(
 async def rekey(transaction: Transaction, claim: ClaimKeys) -> None:
     """Rekey the rows of a claim from other look-up keys to the serving one, before it is counted or stored."""
     if claim.others:
-        await store.rekey_claim(transaction, claim)
         await rekey_claim(transaction, claim)

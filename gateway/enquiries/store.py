@@ -14,7 +14,6 @@ from gateway.audit.model import Promise
 from gateway.audit.state import State, row_digest, row_name
 from gateway.audit.store import audit_promises
 from gateway.clock import AHEAD
-from gateway.enquiries.claim import ClaimKeys
 from gateway.enquiries.model import Origin, Verdict, Verification, VerificationState
 from gateway.identifiers import Profile, VerificationId
 from gateway.oauth.store import revoked_tokens
@@ -275,20 +274,6 @@ async def list_marks(connection: AsyncConnection, names: Sequence[str]) -> dict[
         )
         for row in rows
     }
-
-
-async def rekey_claim(connection: AsyncConnection, claim: ClaimKeys) -> None:
-    """Rekey an organisation's rows of one claim from other look-up keys to the serving one."""
-    await connection.execute(
-        sa.update(verifications)
-        .where(
-            verifications.c.profile == claim.profile.value,
-            verifications.c.organisation == claim.organisation,
-            verifications.c.subject == claim.subject,
-            verifications.c.claim_key.in_(claim.others),
-        )
-        .values(claim_key=claim.current, claim_key_id=claim.key_id)
-    )
 
 
 async def _end(
