@@ -66,6 +66,11 @@ def in_z(written: str) -> str:
     return written.replace("+00:00", "Z")
 
 
+def in_minutes(written: str) -> str:
+    """Return an instant of `rfc3339` as a table for people shows it, `2022-05-14 01:00`, below a heading that says UTC."""
+    return written[:16].replace("T", " ")
+
+
 def month_of(at: datetime) -> str:
     """Return the month (UTC, `2026-11`) of an instant."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)

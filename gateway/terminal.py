@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from gateway.clock import Clock
+from gateway.clock import Clock, in_minutes
 from gateway.edge.problems import PROBLEMS, find_problem
 from gateway.errors import FieldError, GatewayError
 from gateway.errors.operators import (
@@ -326,17 +326,23 @@ def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
     if as_json:
         print_json(rows)
     else:
-        header = [column.upper() for column in columns]
-        print_table(header, [[str(row[column]) for column in columns] for row in rows])
+        header = [f"{each.upper()} (UTC)" if each.endswith("_at") else each.upper() for each in columns]
+        shown = {each: in_minutes if each.endswith("_at") else str for each in columns}
+        print_table(header, [[shown[each](row[each]) for each in columns] for row in rows])
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns within the terminal's width: 80 where there is none, or `COLUMNS`; no word is cut."""
+    """Print aligned columns within the terminal's width: 80 where there is none, or `COLUMNS`; no word is cut.
+
+    Where a word of the last column does not fit beside the others, each row has that column on a line below.
+    """
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
-    for *cells, last in [header, *rows]:
+    longest = max((len(word) for row in rows for word in row[-1].split()), default=0)
+    below = bool(widths) and sum(widths) + 2 * len(widths) + longest > columns
+    for number, (*cells, last) in enumerate([header, *rows]):
         lead = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True))
-        if lead and last.strip() and len(lead) + max(map(len, last.split())) > columns:
+        if below and last.strip() and (number or len(lead) + len(last) > columns):
             typer.echo(lead.rstrip())
             lead = "    "
         typer.echo("\n".join(_wrap(last, columns, lead, " " * len(lead))) or lead.rstrip())
@@ -350,14 +356,9 @@ def print_wrapped(text: str) -> None:
 
 
 def _wrap(text: str, columns: int, lead: str, below: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        columns,
-        initial_indent=lead,
-        subsequent_indent=below,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    wrapper = textwrap.TextWrapper(columns, initial_indent=lead, subsequent_indent=below)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text)
 
 
 def read_json_file(path: Path) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.audit import cli as audit_cli
-from gateway.clock import TOLERANCE, Period, parse_instant
+from gateway.clock import TOLERANCE, Period, in_minutes, parse_instant
 from gateway.errors.operators import Unknown
 from gateway.identifiers import Profile
 from gateway.inspection import ledger_cli
@@ -43,12 +43,10 @@ if TYPE_CHECKING:
 _MOST = 1_000
 """The most rows that a search returns at once."""
 
-From = Annotated[
-    str, typer.Option("--from", metavar="DAY", help="First day (+07:00), or an instant.", show_default="all")
-]
+_ZONES = "in Vietnam (+07:00), or an instant with its zone, as 2022-05-14T01:00:00Z"
+From = Annotated[str, typer.Option("--from", metavar="DAY", help=f"First day {_ZONES}.", show_default="all")]
 To = Annotated[
-    str,
-    typer.Option("--to", metavar="DAY", help="The day after the last, or an instant.", show_default="all"),
+    str, typer.Option("--to", metavar="DAY", help=f"Day after the last {_ZONES}.", show_default="all")
 ]
 
 
@@ -206,7 +204,7 @@ async def _require_known(gateway: Gateway, account: str, procedure: str) -> None
 
 def _summary(row: Mapping[str, Any]) -> list[str]:
     number = "waits" if row["row"] is None else str(row["row"])
-    at = "-" if row["at"] is None else f"{datetime.fromisoformat(row['at']).astimezone(UTC):%Y-%m-%d %H:%M}"
+    at = "-" if row["at"] is None else in_minutes(row["at"])
     return [number, at, *(str(row.get(name) or "-") for name in ("kind", "procedure", "outcome"))]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.clock import rfc3339
+from gateway.clock import in_minutes, rfc3339
 from gateway.errors.operators import SettingInvalid
 from gateway.identifiers import Profile
 from gateway.terminal import (
@@ -249,10 +249,10 @@ def _profile(key: Key) -> str:
 def _print_keys(found: list[tuple[Key, KeyState]], *, as_json: bool) -> None:
     if not as_json:
         rows = [
-            (key.kid, _profile(key), key.purpose.value, state.value, _minute(key.serves_from))
+            (key.kid, _profile(key), key.purpose.value, state.value, in_minutes(rfc3339(key.serves_from)))
             for key, state in found
         ]
-        print_table(("KID", "PROFILE", "PURPOSE", "STATE", "SERVES_FROM"), rows)
+        print_table(("KID", "PROFILE", "PURPOSE", "STATE", "FROM (UTC)"), rows)
         return
     members = [
         {
@@ -320,8 +320,3 @@ def _print_master(rotation: MasterRotation, *, as_json: bool) -> None:
 
 def _time(instant: datetime | None) -> str | None:
     return None if instant is None else rfc3339(instant)
-
-
-def _minute(instant: datetime) -> str:
-    """Return the time without seconds, so that a row fits into 80 columns."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")

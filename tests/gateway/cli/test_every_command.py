@@ -203,6 +203,30 @@ def test_a_row_that_is_wider_than_the_table_and_ends_with_an_empty_cell_is_one_l
     assert capsys.readouterr().out.split("\n")[2:] == ["a" * 90, "b" * 90, "    x y", ""]
 
 
+def test_a_table_has_one_layout_for_all_rows_and_shows_every_id_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long, short = "phòng-tư-pháp-quận-hoàn-kiếm-01", "an"
+    print_table(["ID", "NAME"], [["a" * 60, short], ["b" * 60, long]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["a" * 60, f"    {short}", "b" * 60, f"    {long}"]
+
+
+def test_times_in_tables_have_one_form_below_a_heading_that_says_utc(gateway: Commands) -> None:
+    gateway("operators", "create", "lan.nguyen", "--role", "admin", "--bootstrap")
+    for arguments in (("keys", "list"), ("audit", "search"), ("operators", "list")):
+        header, *rows = gateway(*arguments).out.splitlines()
+        assert "(UTC)" in header, arguments
+        assert rows
+        assert all(re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d(  |$)", row) for row in rows), arguments
+
+
+@pytest.mark.parametrize("command", ["search", "export", "affected", "reconcile"])
+def test_the_help_of_a_period_names_the_zones_that_are_read(gateway: Commands, command: str) -> None:
+    told = " ".join(gateway("audit", command, "--help").out.split())
+    assert told.count("in Vietnam (+07:00), or an instant with its zone") == 2
+
+
 @pytest.mark.parametrize("columns", [60, 100])
 def test_a_list_in_a_terminal_is_as_wide_as_the_terminal(gateway: Commands, columns: int) -> None:
     gateway("organisations", "add", "000.00.02.H26", LONG)

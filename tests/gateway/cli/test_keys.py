@@ -75,7 +75,7 @@ def test_a_rotation_in_words_fits_80_columns_and_shows_no_key(gateway: Commands)
         assert "accepted" in second
         assert max(map(len, done.out.splitlines())) <= 80
     table = gateway("keys", "list").out.splitlines()
-    assert table[0].split() == ["KID", "PROFILE", "PURPOSE", "STATE", "SERVES_FROM"]
+    assert table[0].split() == ["KID", "PROFILE", "PURPOSE", "STATE", "FROM", "(UTC)"]
     assert max(map(len, table)) <= 80
     assert {line.split()[3] for line in table[1:]} == {"coming", "serving"}
 
