@@ -7,6 +7,7 @@ signed-in operator (`sessions.py`).
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,7 @@ RoleOption = Annotated[Role, typer.Option(help="What the operator may do; one ro
 _CODE_REFUSED = (
     "for this name the one-time code is wrong, used or over 24 hours old: ask who invited you for another one"
 )
+_NOT_IN_USE = "; the secret that was printed is not in use: delete it from the authenticator"
 _ENROL_EXAMPLES = """\b
 Examples:
   gateway operators enrol lan.nguyen
@@ -130,14 +132,17 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        from gateway.errors.operators import LoginInvalid
+        from gateway.errors.operators import LoginInvalid, StateWrong
         from gateway.operators import credentials
         from gateway.operators.use_cases import enrol
 
-        refuse_without_store(open_gateway)
         wanted, new = _read_name(name), credentials.new_secret()
-        uri = credentials.to_uri(credentials.to_base32(new), name=name)
-        if print_secret:
+        uri, left = credentials.to_uri(credentials.to_base32(new), name=name), ""
+        if not print_secret:
+            refuse_without_store(open_gateway)
+        else:
+            _refuse_uninvited(open_gateway, wanted)
+            left = _NOT_IN_USE
             typer.echo(f"{uri}\n{credentials.draw_qr(uri)}", err=as_json)
         code, text, *totp = read_secrets(
             "one-time code", "new password", optional="TOTP code", ask=print_secret
@@ -145,7 +150,7 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
         try:
             password = credentials.parse_new_password(text, name=wanted)
         except ValueError as error:
-            fail(str(error))
+            fail(f"{error}{left}")
 
         async def activate(gateway: Gateway) -> str:
             with ThreadPoolExecutor(1) as executor:
@@ -160,13 +165,24 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
                         totp=totp[0].strip() if totp else None,
                     )
                 except LoginInvalid:
-                    raise LoginInvalid(_CODE_REFUSED) from None
+                    raise LoginInvalid(f"{_CODE_REFUSED}{left}") from None
+                except StateWrong as error:
+                    raise StateWrong(f"{error}{left}") from None
 
         secret = run_in_gateway(open_gateway, activate)
         shown = f"name: {name}\ntotp_secret: {secret}\n{uri}"
         if sys.stdout.isatty() and not print_secret:
             shown += f"\n{credentials.draw_qr(uri)}"
         print_result({"name": name, "totp_secret": secret}, shown, as_json=as_json)
+
+
+def _refuse_uninvited(open_gateway: OpenGateway, name: OperatorName) -> None:
+    """End the command if no one-time code could be right for this name: a secret that never counts is not printed."""
+    from gateway.operators.store import find_record
+
+    record = run_in_store(open_gateway, partial(find_record, name=name))
+    if record is None or not record.may_enrol(open_gateway.clock.now()):
+        fail(_CODE_REFUSED)
 
 
 def _add_propose(app: typer.Typer, open_gateway: OpenGateway) -> None:

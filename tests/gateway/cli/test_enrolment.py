@@ -61,6 +61,20 @@ def test_a_code_of_another_secret_changes_nothing_and_the_one_time_code_stays(ga
     assert gateway(*enrol, stdin=f"{code}\n{PASSWORD}\n").code == 0
 
 
+def test_a_secret_is_printed_only_for_who_is_invited_and_a_refusal_after_it_says_that_it_is_not_in_use(
+    gateway: Commands,
+) -> None:
+    enrol = ("operators", "enrol", "lan.nguyen", "--print-secret")
+    assert "ask who invited you" in gateway(*enrol, stdin=f"x\n{PASSWORD}\n").reason()
+    code = gateway(*FIRST).json()["one_time_code"]
+    for lines in (f"wrong\n{PASSWORD}\n", f"{code}\nshort\n", f"{code}\n{PASSWORD}\n000000\n"):
+        refused = gateway(*enrol, stdin=lines)
+        assert refused.code == 1
+        assert "the secret that was printed is not in use: delete it from the authenticator" in refused.err
+    assert gateway(*enrol, stdin=f"{code}\n{PASSWORD}\n").code == 0
+    assert "used" in gateway(*enrol, stdin=f"{code}\n{PASSWORD}\n").reason()
+
+
 def test_a_master_key_is_made_for_its_owner_once(gateway: Commands, tmp_path: Path) -> None:
     file = tmp_path / "master.key"
     assert gateway("keys", "make-master", str(file)).out.startswith(f"made: {file}\n")
