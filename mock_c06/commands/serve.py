@@ -100,6 +100,7 @@ def serve_command(
         login_port=login_port,
         certificate=certificate,
         banner=BANNER,
+        without_login="login: none; --login-port 0 starts one on a free port",
         closing=None if usual_seed else f"accounts: mock-c06 accounts --seed {shlex.quote(seed)}",
     )
 
@@ -125,8 +126,12 @@ def listen(
     login_port: int | None = None,
     control_host: str = LOOPBACK,
     certificate: Path | None = None,
+    without_login: str | None = None,
 ) -> None:
-    """Answer on every face until Ctrl-C; print the banner, the addresses and the closing line once they listen."""
+    """Answer on every face until Ctrl-C; print the banner, the addresses and the closing line once they listen.
+
+    Where no login is started, `without_login` is printed in its place.
+    """
     from mock_c06.app import build_login
     from mock_c06.server import Face, OfficialHostRefusal, bind, serve
 
@@ -155,8 +160,9 @@ def listen(
         for face in faces:
             token = f" token={mock.control_token}" if face.name == "control" else ""
             print(f"{face.name}: {face.address}{token}", flush=True)
-        if closing is not None:
-            print(closing, flush=True)
+        for line in (without_login if login is None else None, closing):
+            if line is not None:
+                print(line, flush=True)
 
     serve(faces, ready=announce)
 

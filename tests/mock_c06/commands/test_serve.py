@@ -69,11 +69,12 @@ def test_every_app_is_told_of_the_start_before_it_is_said_to_listen() -> None:
     assert told == ["lifespan", "ready"]
 
 
-def test_another_seed_says_how_its_secrets_are_listed() -> None:
+def test_other_ports_say_that_there_is_no_login_and_another_seed_how_its_secrets_are_listed() -> None:
     with serving_mock("--seed", "7") as running:
         assert running.process.stdout is not None
-        hint = running.process.stdout.readline()
+        without_login, hint = (running.process.stdout.readline() for _ in range(2))
         made = httpx.get(f"{running.control}/accounts", headers={"Authorization": f"Bearer {running.token}"})
+    assert without_login == "login: none; --login-port 0 starts one on a free port\n"
     assert hint == "accounts: mock-c06 accounts --seed 7\n"
     assert json.loads(run_mock("accounts", "--json", "--seed", "7").stdout) == made.json()
 
