@@ -23,7 +23,9 @@ def personas_command(as_json: AsJson = False) -> None:
     """
     from mock_c06.control.people_json import persona_json
     from mock_c06.people.personas import load_personas
+    from mock_c06.settings import require_known_settings
 
+    require_known_settings()
     people = [persona_json(persona) for persona in load_personas()]
     rows = [
         (
@@ -76,13 +78,16 @@ def faults_command(
       mock-c06 serve --plan examples/fault-plans/slow-morning.toml
     """
     from mock_c06.faults.kinds import KINDS
+    from mock_c06.settings import require_known_settings
 
+    require_known_settings()
     if schema:
         from mock_c06.control.faults_web import plan_schema
 
         print(json.dumps(plan_schema(), ensure_ascii=False, indent=2))
         return
-    _print([*KINDS], [(kind.name, kind.description) for kind in KINDS.values()], as_json=as_json)
+    rows = [(kind.name, kind.description) for kind in KINDS.values()]
+    _print([{"kind": name, "does": does} for name, does in rows], rows, as_json=as_json)
 
 
 def parity_command(as_json: AsJson = False) -> None:
@@ -95,7 +100,9 @@ def parity_command(as_json: AsJson = False) -> None:
       mock-c06 serve --switch hyphen_dates
     """
     from mock_c06.parity.ledger import behaviour_json, load_ledger
+    from mock_c06.settings import require_known_settings
 
+    require_known_settings()
     ledger = load_ledger()
     rows = [
         (f"{b.id}  {b.mark}" + (f"  switch {b.switch}" if b.switch else ""), f"{b.claim} ({b.source})")

@@ -51,7 +51,9 @@ def test_an_unknown_setting_stops_the_start_and_is_named(
         (empty_folder / ".env").write_text("MOCK_C06_TOKEN=x\n")
     else:
         monkeypatch.setenv("MOCK_C06_TOKEN", "x")
-    with pytest.raises(StartRefused, match="MOCK_C06_TOKEN: expected one of MOCK_C06_CONTROL_TOKEN"):
+    with pytest.raises(
+        StartRefused, match="MOCK_C06_TOKEN: no such setting; there are MOCK_C06_CONTROL_TOKEN"
+    ):
         read_settings()
 
 

@@ -82,8 +82,8 @@ def test_columns_makes_each_row_of_a_list_one_line() -> None:
 def test_each_kind_of_fault_is_listed_with_what_it_does() -> None:
     kinds = json.loads(run_mock_here("faults", "--json").stdout)
     lines = run_mock_here("faults").stdout.decode().splitlines()
-    assert lines[0::2] == kinds
-    assert all(line.startswith("    ") and line.strip() for line in lines[1::2])
+    assert lines[0::2] == [each["kind"] for each in kinds]
+    assert lines[1::2] == [f"    {each['does']}" for each in kinds]
 
 
 def test_accounts_follow_the_seed_and_the_setting_wins() -> None:
@@ -267,10 +267,13 @@ def test_threat_43_an_official_looking_host_is_refused_even_where_public_ones_ar
     )
 
 
-def test_an_unknown_setting_is_one_line_and_exit_one() -> None:
-    refused = run_mock("serve", MOCK_C06_PORT="1")
+@pytest.mark.parametrize("command", ["serve", "personas", "accounts", "faults", "parity"])
+def test_an_unknown_setting_is_one_line_and_exit_one(command: str) -> None:
+    refused = run_mock(command, MOCK_C06_PORT="1")
     assert refused.returncode == 1
-    assert refused.stderr.decode().startswith("mock-c06: unknown setting MOCK_C06_PORT")
+    assert refused.stderr.decode() == (
+        "mock-c06: MOCK_C06_PORT: no such setting; there are MOCK_C06_CONTROL_TOKEN and MOCK_C06_SECRET_SEED\n"
+    )
 
 
 def test_a_certificate_that_is_missing_is_refused_with_the_systems_reason(tmp_path: Path) -> None:
