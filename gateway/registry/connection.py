@@ -176,8 +176,11 @@ def _http_url(value: str) -> str:
         or parts.query
         or parts.fragment
         or parts.username is not None
+        or " " in value
     ):
-        raise ValueError("an http or https address without user, query and fragment is expected")
+        raise ValueError(
+            "an http or https address without user, query and fragment is expected, such as https://name.example.vn:8443"
+        )
     return value.rstrip("/")
 
 

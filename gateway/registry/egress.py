@@ -107,10 +107,12 @@ def _base_url(connection: Connection) -> httpx.URL:
     if url.scheme not in {"http", "https"} or not host or not 0 < port < 1 << 16:
         raise SettingInvalid("registry_url: an absolute http or https URL is expected")
     if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:
-        raise SettingInvalid("registry_url: without user, query and fragment")
+        raise SettingInvalid("registry_url: an address without user, query and fragment is expected")
     # The login is a hash over the URL: the URL must have only one spelling.
     if "/." in text or "//" in url.path or "%" in text:
-        raise SettingInvalid("registry_url: without dot segments, empty segments and percent signs")
+        raise SettingInvalid(
+            "registry_url: an address without dot segments, empty segments and percent signs is expected"
+        )
     path = url.path.rstrip("/")
     if connection.dialect is not Dialect.SOAP:
         path = path.removesuffix(PLATFORM_FOLDER)

@@ -113,6 +113,8 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(staff: Staff) -> None
         ("a.toml", 'agncy = "000.00.01.H26"', "a.toml: agncy: a revision has no such member"),
         ("a.toml", '001090000123 = "x"', "position 0 of revision"),
         ("a.toml", 'registry_url = "http://u:secret@127.0.0.1/"', "revision.registry_url: an http"),
+        ("a.toml", 'registry_url = "some text"', "is expected, such as https://name.example.vn"),
+        ("a.toml", 'registry_url = "http://the registry/"', "is expected, such as https://name.example.vn"),
         ("a.toml", "deadline_ms = 1", "revision.deadline_ms: "),
         ("a.toml", 'dialect = "telepathy"', "revision.dialect: "),
     ],
