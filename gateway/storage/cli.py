@@ -152,15 +152,20 @@ def _add_migrate(app: typer.Typer, open_gateway: OpenGateway) -> None:
 
 async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHead:
     from gateway.audit.model import act_entry
+    from gateway.errors.operators import StateWrong
     from gateway.operators.sessions import find_actor
     from gateway.operators.use_cases import actor_of, require_admin
-    from gateway.storage.heads import find_head_file, read_store_head
+    from gateway.storage.heads import find_head_file, find_lost_head, read_store_head
 
     file = find_head_file(gateway.settings)
     if file is None:
         fail("no head is kept here: GATEWAY_AUDIT_HEAD_FILE isn't set, and a start checks nothing")
     file.require_replaceable()
     deps = gateway.deps
+    if await find_lost_head(deps.database, file) is None:
+        raise StateWrong(
+            f"nothing is accepted: this store is not older than {file.path} knows; gateway serve starts with it"
+        )
     by = await find_actor(gateway)
     await require_admin(gateway, by)
 

@@ -103,16 +103,15 @@ def find_head_file(settings: Settings) -> HeadFile | None:
     return None if folder is None else HeadFile(path=folder / f"{name}.audit-head")
 
 
-async def require_not_older(database: Database, file: HeadFile | None) -> None:
-    """Refuse to serve a store that went back in time.
+async def find_lost_head(database: Database, file: HeadFile) -> StoreHead | None:
+    """Return the file's head if it is ahead of the store's, or the same row differs. Raises `StateWrong` as `read`."""
+    known = file.read()
+    return None if known is None or await read_store_head(database, known.rows) == known else known
 
-    Raises:
-        StateWrong: the file's head is ahead of the store's, or the same row differs.
-    """
-    known = None if file is None else file.read()
-    if file is None or known is None:
-        return
-    if await read_store_head(database, known.rows) == known:
+
+async def require_not_older(database: Database, file: HeadFile | None) -> None:
+    """Refuse to serve a store that went back in time. Raises `StateWrong`."""
+    if file is None or (known := await find_lost_head(database, file)) is None:
         return
     head = await read_store_head(database)
     raise StateWrong(

@@ -313,6 +313,7 @@ def test_after_an_older_store_is_accepted_the_copies_of_newer_checkpoints_are_na
     gateway("backup", "first.db")
     add(gateway, "Huế", "Đà Nẵng")
     assert gateway("audit", "checkpoint").code == 0
+    (tmp_path / "var" / "gateway.db.audit-head").write_text(json.dumps(head_of(gateway)), encoding="utf-8")
     gateway("restore", "first.db")
 
     accepted = gateway("accept-older-store", "--reason", "disk lost, letter 12")
@@ -322,6 +323,23 @@ def test_after_an_older_store_is_accepted_the_copies_of_newer_checkpoints_are_na
     assert f"move {copies.relative_to(tmp_path)} aside and keep it as evidence" in accepted.out
     copies.rename(tmp_path / "kept.log")
     assert gateway("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_store_that_is_not_older_is_not_accepted_and_nothing_is_written(
+    gateway: Commands, tmp_path: Path, *, served: bool
+) -> None:
+    add(gateway, "Hà Nội")
+    before, kept = head_of(gateway), tmp_path / "var" / "gateway.db.audit-head"
+    if served:
+        kept.write_text(json.dumps(before), encoding="utf-8")
+
+    refused = gateway("accept-older-store", "--reason", "a drill").reason()
+
+    assert refused == (
+        f"nothing is accepted: this store is not older than {kept} knows; gateway serve starts with it"
+    )
+    assert (head_of(gateway), kept.exists()) == (before, served)
 
 
 def test_a_head_file_that_holds_no_head_is_named_and_not_overwritten(

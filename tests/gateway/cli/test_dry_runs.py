@@ -65,6 +65,12 @@ def content_of(folder: Path) -> dict[str, object]:
     return found
 
 
+def write_later_head(gateway: Commands) -> None:
+    """Make the store an older one, which can be accepted."""
+    head = gateway.folder / "var" / "gateway.db.audit-head"
+    head.write_text('{"rows": 900, "leaf": "00"}', encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -84,6 +90,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_no_file_and_no_row(
     assert gateway("organisations", "add", "000.00.01.H26", "Hà Nội").code == 0
     assert gateway("backup", "first.db").code == 0
     assert gateway("audit", "checkpoint").code == 0
+    write_later_head(gateway)
     before = content_of(gateway.folder)
 
     done = gateway(*arguments.split(), "--dry-run", GATEWAY_AUDIT_RETENTION_MONTHS="12")
@@ -112,6 +119,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_no_file_and_no_row(
 def test_a_dry_run_with_json_prints_json_alone_and_says_that_it_is_a_dry_run(
     gateway: Commands, arguments: str
 ) -> None:
+    write_later_head(gateway)
     assert gateway("backup", "first.db").code == 0
     done = gateway(*arguments.split(), "--dry-run", "--json", GATEWAY_AUDIT_RETENTION_MONTHS="12")
     assert (done.code, done.json()["dry_run"]) == (0, True)
