@@ -137,12 +137,11 @@ def _add_enrol(app: typer.Typer, open_gateway: OpenGateway) -> None:
         from gateway.operators.use_cases import enrol
 
         wanted, new = _read_name(name), credentials.new_secret()
-        uri, left = credentials.to_uri(credentials.to_base32(new), name=name), ""
-        if not print_secret:
-            refuse_without_store(open_gateway)
-        else:
+        uri = credentials.to_uri(credentials.to_base32(new), name=name)
+        left = _NOT_IN_USE if print_secret else ""
+        refuse_without_store(open_gateway)
+        if print_secret:
             _refuse_uninvited(open_gateway, wanted)
-            left = _NOT_IN_USE
             typer.echo(f"{uri}\n{credentials.draw_qr(uri)}", err=as_json)
         code, text, *totp = read_secrets(
             "one-time code", "new password", optional="TOTP code", ask=print_secret
