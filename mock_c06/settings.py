@@ -43,26 +43,19 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read the environment and `.env`; raises `StartRefused` naming the setting and what is expected."""
-    _require_no_production(require_known_settings())
+    try:
+        environment = {**_read_dotenv(Path(".env")), **os.environ}  # noqa: TID251 - this is the one reader
+    except UnicodeDecodeError as error:
+        raise StartRefused(".env: UTF-8 text is expected") from error
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in _KNOWN)
+    if unknown:
+        raise StartRefused(f"{unknown[0]}: no such setting; there are {' and '.join(sorted(_KNOWN))}")
+    _require_no_production(environment)
     try:
         return Settings()
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         raise StartRefused(f"setting {PREFIX}{name.upper()}: expected at least one character") from error
-
-
-def require_known_settings() -> Mapping[str, str | None]:
-    """Return the variables of the environment and `.env`; raises `StartRefused` naming a setting that does not exist."""
-    try:
-        environment = {**_read_dotenv(Path(".env")), **os.environ}  # noqa: TID251 - this is the one reader
-    except UnicodeDecodeError as error:
-        raise StartRefused(".env: UTF-8 text is expected") from error
-    unknown = sorted(
-        name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in _KNOWN
-    )
-    if unknown:
-        raise StartRefused(f"{unknown[0]}: no such setting; there are {' and '.join(sorted(_KNOWN))}")
-    return environment
 
 
 def _read_dotenv(path: Path) -> dict[str, str | None]:

@@ -23,9 +23,7 @@ def personas_command(as_json: AsJson = False) -> None:
     """
     from mock_c06.control.people_json import persona_json
     from mock_c06.people.personas import load_personas
-    from mock_c06.settings import require_known_settings
 
-    require_known_settings()
     people = [persona_json(persona) for persona in load_personas()]
     rows = [
         (
@@ -78,9 +76,7 @@ def faults_command(
       mock-c06 serve --plan examples/fault-plans/slow-morning.toml
     """
     from mock_c06.faults.kinds import KINDS
-    from mock_c06.settings import require_known_settings
 
-    require_known_settings()
     if schema:
         from mock_c06.control.faults_web import plan_schema
 
@@ -100,9 +96,7 @@ def parity_command(as_json: AsJson = False) -> None:
       mock-c06 serve --switch hyphen_dates
     """
     from mock_c06.parity.ledger import behaviour_json, load_ledger
-    from mock_c06.settings import require_known_settings
 
-    require_known_settings()
     ledger = load_ledger()
     rows = [
         (f"{b.id}  {b.mark}" + (f"  switch {b.switch}" if b.switch else ""), f"{b.claim} ({b.source})")

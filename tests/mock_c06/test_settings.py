@@ -57,6 +57,13 @@ def test_an_unknown_setting_stops_the_start_and_is_named(
         read_settings()
 
 
+def test_a_setting_in_small_letters_is_none(empty_folder: Path) -> None:
+    """Beside the one in capitals, which of the two counts would be chance."""
+    (empty_folder / ".env").write_text("mock_c06_secret_seed=8\nMOCK_C06_SECRET_SEED=7\n")
+    with pytest.raises(StartRefused, match="mock_c06_secret_seed: no such setting; there are"):
+        read_settings()
+
+
 def test_an_empty_setting_stops_the_start_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOCK_C06_CONTROL_TOKEN", "")
     with pytest.raises(StartRefused, match="MOCK_C06_CONTROL_TOKEN"):

@@ -267,7 +267,7 @@ def test_threat_43_an_official_looking_host_is_refused_even_where_public_ones_ar
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "personas", "accounts", "faults", "parity"])
+@pytest.mark.parametrize("command", ["serve", "accounts"])
 def test_an_unknown_setting_is_one_line_and_exit_one(command: str) -> None:
     refused = run_mock(command, MOCK_C06_PORT="1")
     assert refused.returncode == 1
