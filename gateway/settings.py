@@ -283,11 +283,7 @@ class Settings(Strict):
 def read_settings(
     environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
 ) -> Settings:
-    """Read `GATEWAY_*` from `.env` and the environment, which overrides it.
-
-    Raises:
-        SettingInvalid: a variable is unknown or malformed, named in the reason.
-    """
+    """Read `GATEWAY_*` from `.env` and the environment, which overrides it. Raises `SettingInvalid` that names a variable."""
     outer = _keep_ours(os.environ if environ is None else environ)  # noqa: TID251 - this is settings.py
     inner = {} if dotenv is None else _read_dotenv(dotenv)
     overridden = {_stem(variable) for variable in outer}
@@ -299,7 +295,11 @@ def read_settings(
 
 
 def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name.upper(): value for name, value in variables.items() if name.startswith(PREFIX)}
+    ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
+    for name in ours:
+        if name != name.upper():  # beside the one in capitals, which of the two counts would be chance
+            raise SettingInvalid(f"{name}: a setting is written in capitals, {name.upper()}")
+    return ours
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -143,7 +143,11 @@ def read_settings(
 
 
 def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+    ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
+    for name in ours:
+        if name != name.upper():
+            raise StartRefused(f"{name}: a setting is written in capitals, {name.upper()}")
+    return ours
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
