@@ -144,3 +144,10 @@ def test_the_vietnamese_readme_uses_one_word_for_one_thing() -> None:
     text = (ROOT / "README.vi.md").read_text(encoding="utf-8")
     assert re.findall(r"[Cc]ổng(?! dịch vụ công| DVC)", text) == []  # neither the gateway nor a port
     assert "khoá" not in text
+
+
+def test_the_vietnamese_readme_says_once_which_pages_are_english() -> None:
+    _, _, table = (ROOT / "README.vi.md").read_text(encoding="utf-8").partition("## Đọc tiếp\n")
+    table, _, _ = table.partition("\n## ")
+    assert table.count("tiếng Anh") - table.count("`--lang en`: bản tiếng Anh") == 1
+    assert "mật khẩu giả" not in (ROOT / "README.vi.md").read_text(encoding="utf-8")
