@@ -9,6 +9,7 @@
 
 export PYTHONUTF8=1
 ISSUER=${ISSUER:-http://127.0.0.1:8000/sandbox}
+ISSUER=${ISSUER%/}
 
 fail() {
   printf 'failed: %s\n' "$*" >&2
@@ -44,6 +45,10 @@ fetch_token() {
     echo 'set CLIENT_ID and CLIENT_SECRET to what make serve prints: export CLIENT_ID=acc_… CLIENT_SECRET=…' >&2
     exit 2
   fi
+  case $ISSUER in
+    */sandbox | */official) ;;
+    *) fail "ISSUER is the address of a profile, such as http://127.0.0.1:8000/sandbox" ;;
+  esac
   answer=$(send 200 "$ISSUER/oauth2/token" --data grant_type=client_credentials ${1:+--data-urlencode "$1"} \
     --config <(printf 'user = "%s:%s"\n' "$CLIENT_ID" "$CLIENT_SECRET")) || exit 1
   member access_token <<<"$answer"

@@ -139,6 +139,14 @@ def _now() -> int:
     return int(time.time())  # noqa: TID251 - a portal uses the machine's clock
 
 
+def read_issuer(text: str) -> str:
+    """Return the address of a profile; its last part is the profile's name."""
+    issuer = text.rstrip("/")
+    if not issuer.startswith(("http://", "https://")) or not issuer.endswith(("/sandbox", "/official")):
+        raise argparse.ArgumentTypeError("such as http://127.0.0.1:8000/official is expected")
+    return issuer
+
+
 def main() -> int:
     """Read the arguments and do all steps."""
     parser = argparse.ArgumentParser(
@@ -147,7 +155,7 @@ def main() -> int:
         "make serve prints the account of official and the file of its key; ISSUER is its address, for example:\n"
         "  %(prog)s http://127.0.0.1:8000/official acc_… var/serve/official-key.jwk.json",
     )
-    parser.add_argument("issuer", help="such as http://127.0.0.1:8000/official")
+    parser.add_argument("issuer", type=read_issuer, help="such as http://127.0.0.1:8000/official")
     parser.add_argument("client_id", help="as `gateway accounts create` printed it")
     parser.add_argument("key", type=Path, help="the private JWK that make_key.py wrote")
     arguments = parser.parse_args()

@@ -39,7 +39,7 @@ _MAX_KID = 128
 _MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
 _MAX_EXPONENT_BITS = 64
 """OpenSSL's own limit, which it applies only to large moduli."""
-_EXPECTED = "a public JWK or JWK Set with EC P-256, Ed25519 or RSA keys of 2,048 bits or more"
+_EXPECTED = "a public JWK or JWK Set with EC P-256, Ed25519 or RSA keys of 2,048 bits or more is expected"
 
 AnyKey = ECKey | OKPKey | RSAKey
 

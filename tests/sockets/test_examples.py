@@ -118,6 +118,20 @@ def test_an_unreachable_gateway_ends_the_curl_walk_with_one_line(scene: Scene) -
     assert done.stderr.splitlines()[-1] == f"failed: {ENDED}/oauth2/token gave no answer"
 
 
+def test_an_issuer_that_is_no_profiles_address_is_named(scene: Scene, official_key: Path) -> None:
+    """The program in Python told of a codec, and the script of an unknown address."""
+    base = scene.sandbox.issuer.removesuffix("/sandbox")
+    curl = in_curl("walk.sh", scene, ISSUER=base)
+    assert (curl.returncode, curl.stdout) == (1, "")
+    assert curl.stderr == (
+        "failed: ISSUER is the address of a profile, such as http://127.0.0.1:8000/sandbox\n"
+    )
+    python = in_python("walk.py", base, scene.official.client_id, official_key)
+    assert python.returncode == 2
+    assert python.stderr.endswith("argument issuer: such as http://127.0.0.1:8000/official is expected\n")
+    assert in_curl("walk.sh", scene, ISSUER=f"{scene.sandbox.issuer}/").returncode == 0
+
+
 def test_the_python_walk_verifies_at_official_with_a_private_key(scene: Scene, official_key: Path) -> None:
     done = in_python("walk.py", scene.official.issuer, scene.official.client_id, official_key)
     assert (done.returncode, done.stderr) == (0, "")
