@@ -21,6 +21,7 @@ _COMMAND = re.compile(r"^([a-z]+)\$ (.*)$")
 _SHORT = re.compile(r"(?:[a-z]{3}_)?[A-Za-z0-9]{4}…")
 _ANY = (
     (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z"), "(time)"),
+    (re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(?=  )"), "(time)"),
     (re.compile(r"\d{4}-\d{2}-\d{2}"), "(day)"),
     (re.compile(r"\(\d+ ms\)"), "(ms)"),
     (re.compile(r"\d+ s (ahead|behind)"), "(skew)"),
