@@ -82,6 +82,8 @@ class Card:
 ADULT_ENOUGH = 14
 """From this age on a person has an identity card (Luật Căn cước 26/2023), and may be a parent or the requester."""
 IMPOSSIBLE = "000000000000"
+"""Nobody has it: a question about it tests the connection, as a gateway's preflight does."""
+
 _BIRTHS = {"khai-sinh", "lien-thong-khai-sinh"}
 _UNUSED = {Outcome.THROTTLED, Outcome.UNAUTHORISED, Outcome.REFUSED}
 
@@ -146,14 +148,14 @@ def _child_never_asked(entries: Sequence[Entry], now: datetime) -> Judged:
     for entry in entries:
         if PROCEDURES.get(_observed(entry).service_code or "") in _BIRTHS and entry.asked is not None:
             age = now.year - int(entry.asked.birth[:4])
-            yield entry.n, entry.asked.citizen_id != IMPOSSIBLE and age >= ADULT_ENOUGH
+            yield entry.n, age >= ADULT_ENOUGH
 
 
 def _verdict_before_record(entries: Sequence[Entry]) -> Judged:
     """Check that a record is asked for only after a yes/no question has confirmed the person to this account."""
     confirmed: set[tuple[str | None, str | None]] = set()
     for entry in entries:
-        if entry.asked is None or entry.operation == TOKEN:
+        if entry.asked is None or entry.operation == TOKEN or entry.asked.citizen_id == IMPOSSIBLE:
             continue
         subject = (entry.account, entry.asked.citizen_id or entry.asked.id_card_number)
         if entry.operation == Operation.AUTHENTICATE:

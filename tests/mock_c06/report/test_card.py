@@ -88,6 +88,16 @@ async def test_a_record_without_a_verdict_before_is_found(
     assert await wrong(control) == ["verdict_before_record"]
 
 
+async def test_a_test_of_the_connection_about_nobody_is_no_bad_habit(
+    portal: SoapPortal, control: httpx.AsyncClient
+) -> None:
+    """As the gateway's preflight asks: each operation, about the number that nobody has."""
+    nobody = {"SoDinhDanh": "000000000000", "NgayThangNam": "19000101"}
+    await portal.record(**nobody)
+    await portal.verdict(**nobody)
+    assert await wrong(control) == []
+
+
 async def test_retries_without_growing_pauses_are_found(
     portal: SoapPortal, control: httpx.AsyncClient, clock: StillClock
 ) -> None:
