@@ -334,12 +334,13 @@ def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns within the terminal's width: 80 where there is none, or `COLUMNS`; no word is cut.
 
-    Where a word of the last column does not fit beside the others, each row has that column on a line below.
+    Where the last column does not fit beside the others, or is narrow, each row has that column on a line below.
     """
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]
-    longest = max((len(word) for row in rows for word in row[-1].split()), default=0)
-    below = bool(widths) and sum(widths) + 2 * len(widths) + longest > columns
+    room = columns - sum(widths) - 2 * len(widths)
+    parts = [each for row in rows for each in (row[-1].split() if room >= 24 else [row[-1]])]
+    below = bool(widths) and max(map(len, parts), default=0) > room
     for number, (*cells, last) in enumerate([header, *rows]):
         lead = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True))
         if below and last.strip() and (number or len(lead) + len(last) > columns):

@@ -210,6 +210,8 @@ def test_a_table_has_one_layout_for_all_rows_and_shows_every_id_whole(
     print_table(["ID", "NAME"], [["a" * 60, short], ["b" * 60, long]])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:] == ["a" * 60, f"    {short}", "b" * 60, f"    {long}"]
+    print_table(["ID", "FIELDS"], [["a" * 62, "birth_date full_name"]])
+    assert capsys.readouterr().out.splitlines()[1:] == ["a" * 62, "    birth_date full_name"]
 
 
 def test_times_in_tables_have_one_form_below_a_heading_that_says_utc(gateway: Commands) -> None:
