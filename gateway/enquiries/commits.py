@@ -231,17 +231,21 @@ async def _take_leases(
         else:
             first[asking.key] = record
     wanted = [_wanted(record.value, now) for record in first.values()]
-    numbers = [record.value.enquiry.number for record in first.values()]
-    states = await note_numbers(transaction, numbers)
     refused = await budgets.reserve(transaction, deps, wanted, now=now)
+    asked: list[HotRecord[Asking]] = []
     taken: dict[str, QuestionLease] = {}
-    for (key, record), want, state, error in zip(first.items(), wanted, states, refused, strict=True):
+    for (key, record), want, error in zip(first.items(), wanted, refused, strict=True):
         record.failed = error
         if error is None and record.value.make_question is not None:
             reservation = want.reservation
             taken[key] = QuestionLease(key=key, act=reservation.act, lease_ends_at=reservation.ends_at)
             record.result = _, entry = record.value.make_question()
-            record.entries = [with_state(entry.copy_with(at=now, kind=Kind.INTENDED), state)]
+            record.entries = [entry.copy_with(at=now, kind=Kind.INTENDED)]
+            asked.append(record)
+    # Not those of a refusal, whose commit has no row that could be evidence of it.
+    states = await note_numbers(transaction, [record.value.enquiry.number for record in asked])
+    for record, state in zip(asked, states, strict=True):
+        record.entries = [with_state(each, state) for each in record.entries]
     await budget_store.upsert_leases(transaction, list(taken.values()))
     for record in others:
         record.result, record.failed = taken.get(record.value.key), first[record.value.key].failed

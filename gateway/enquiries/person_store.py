@@ -201,6 +201,8 @@ async def list_alike(reader: Reader, numbers: Sequence[Number]) -> list[frozense
     if all(len(number.pseudonyms) == 1 for number in numbers):
         return [frozenset(found) for found in alike]
     renamed = await _find_numbers(reader, _RENAMED, numbers, {name for found in alike for name in found})
+    for number in numbers:  # those that are not stored before this group's commit
+        renamed[_member_key(number, number.stable)].update(number.pseudonyms)
     return [
         frozenset(found.union(*(renamed[_member_key(number, name)] for name in found)))
         for number, found in zip(numbers, alike, strict=True)
@@ -209,7 +211,7 @@ async def list_alike(reader: Reader, numbers: Sequence[Number]) -> list[frozense
 
 async def _find_numbers(
     reader: Reader, statement: HotStatement, numbers: Sequence[Number], wanted: Collection[str]
-) -> Mapping[_MemberKey, set[str]]:
+) -> defaultdict[_MemberKey, set[str]]:
     """Return the pseudonyms that a statement finds for each of these, by profile, organisation and pseudonym."""
     found: defaultdict[_MemberKey, set[str]] = defaultdict(set)
     rows = await reader.fetch(statement, _in_organisations(numbers, wanted))

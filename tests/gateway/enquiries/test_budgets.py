@@ -11,8 +11,13 @@ import pytest
 from gateway.accounts.use_cases import add_organisation
 from gateway.identifiers import Profile
 from mock_c06.app import MockRegistry
+from tests.attacks.evidence import find_broken
+from tests.attacks.people import joined, rotate_pseudonyms
+from tests.kit.audit import Held
 from tests.kit.clocks import HandClock
 from tests.kit.scene import AN, Portal, Scene, open_scene, settings_for
+
+AN_BY_CARD = {"id_card_number": "012345678", "full_name": "Nguyễn Văn An", "birth_date": "1990-01-31"}
 
 
 def wrong(number: int) -> dict[str, str]:
@@ -20,9 +25,9 @@ def wrong(number: int) -> dict[str, str]:
     return AN | {"citizen_id": f"001090{number:06d}", "full_name": "Nguyễn Văn Sai"}
 
 
-def misnamed(number: int) -> dict[str, str]:
+def misnamed(number: int, claim: dict[str, str] = AN) -> dict[str, str]:
     """Return a claim with a wrong name for one citizen."""
-    return AN | {"full_name": f"Nguyễn Văn {'abcdefghijklmnopqrst'[number]}"}
+    return claim | {"full_name": f"Nguyễn Văn {'abcdefghijklmnopqrst'[number]}"}
 
 
 @pytest.fixture
@@ -96,6 +101,27 @@ async def test_threat_17_concurrent_claims_of_several_accounts_do_not_exceed_the
     )
 
     assert Counter(answer.status_code for answer in answers) == {201: 3, 429: 9}
+
+
+async def test_claims_by_both_numbers_at_once_after_a_rotation_of_pseudonyms_share_a_budget(
+    scene: Scene, portal: Portal
+) -> None:
+    await joined(portal)
+    await spend(portal, [misnamed(0), misnamed(1)])
+    await rotate_pseudonyms(scene)
+    log = scene.gateway.deps.audit
+    held = Held(log)
+    await held.reached()
+    claims = [misnamed(2), misnamed(3, AN_BY_CARD)]
+    asked = asyncio.gather(*(portal.verify(claim=claim) for claim in claims))
+    for _ in range(1000):
+        if log.waiting == len(claims):
+            break
+        await asyncio.sleep(0.01)
+    await held.release()
+
+    assert Counter(answer.status_code for answer in await asked) == {201: 1, 429: 1}
+    assert await find_broken(scene) == ""  # the refused one has changed nothing
 
 
 async def test_another_organisation_has_a_separate_budget_of_wrong_claims(
