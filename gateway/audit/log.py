@@ -157,7 +157,10 @@ class AuditLog:
     async def submit_alone(
         self, change: HotChange[V], value: V, *, before: Change[None], mandatory: bool = False
     ) -> Any:
-        """Commit a record as `submit` does, in a cold change after `before`, which may change any table."""
+        """Commit a record as `submit` does, in a cold change after `before`, which may change any table.
+
+        If the record has no entry, which is the evidence of a change, what `before` has changed is rolled back.
+        """
 
         async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Any]:
             await before(transaction)
@@ -165,10 +168,15 @@ class AuditLog:
             await change.apply(ConnectionTransaction(transaction), [record])
             if record.failed is not None:
                 raise record.failed
+            if not record.entries:
+                raise _WithoutEntry(record.result)
             # What the record changed is noted from its statements, as in every cold change.
             return [entry.copy_with(state=None) for entry in record.entries], record.result
 
-        return await self.commit(decide, mandatory=mandatory)
+        try:
+            return await self.commit(decide, mandatory=mandatory)
+        except _WithoutEntry as without:
+            return without.result
 
     async def commit(self, decide: Decision[T], *, mandatory: bool = False) -> T:
         """Run `decide` alone, under the audit's lock. Commit what `decide` changes together with the entries it returns; return its result.
@@ -312,6 +320,13 @@ class AuditLog:
             driver = ConnectionTransaction(transaction)
             appended = await store.append(driver, entries, self.macs, after=self._last_id)
         self._count(group, appended)
+
+
+class _WithoutEntry(Exception):
+    """A record changes nothing: what was changed before it is rolled back. `result` is the record's."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
 
 
 class _HalfDone(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,10 +13,11 @@ from gateway.identifiers import Profile
 from gateway.keys.model import Purpose
 from gateway.profiles.key_rotation import LEAD, LOOKUP_OVERLAP
 from mock_c06.app import MockRegistry
+from tests.attacks.evidence import find_broken
 from tests.gateway.enquiries.test_budgets import is_spent, misnamed, used
 from tests.kit.clocks import HandClock
 from tests.kit.keys import A_MOMENT, rotate, rotate_and_serve
-from tests.kit.scene import AN, Portal, Scene, open_scene, settings_for
+from tests.kit.scene import AN, Portal, Scene, another_worker, open_scene, settings_for
 
 WRONG = AN | {"full_name": "Nguyễn Văn Sai"}
 
@@ -162,6 +164,19 @@ async def test_a_wrong_claim_answered_after_a_rotation_counts_once_with_its_earl
     for number in (1, 2):
         assert (await portal.verify(claim=misnamed(number))).status_code == 201
     assert is_spent(await portal.verify(claim=misnamed(3)))
+
+
+async def test_an_identical_claim_at_another_worker_waits_for_the_answer_during_a_rotation(
+    scene: Scene, portal: Portal
+) -> None:
+    await portal.verify(claim=misnamed(0))
+    slow = await ask_during_a_rotation(scene, portal)
+    async with another_worker(scene) as http:
+        second = await replace(portal, http=http).verify(claim=misnamed(0))
+
+    assert second.json() == (await slow).json()
+    assert second.status_code == 201
+    assert await find_broken(scene) == ""  # what was rekeyed before the wait has been rolled back
 
 
 async def ask_during_a_rotation(
