@@ -92,6 +92,5 @@ async def _leave(visitor: AnyVisitor) -> Response:
 
 
 def _refused(visitor: Visitor, refusal: SignInRefused) -> Response:
-    response = visitor.page("sign_in_refused.html", status=400, reason=str(refusal))
-    visitor.portal.set_cookie(response, "signin", "")
-    return response
+    # The sign-in in the cookie may be another tab's. It ends by itself, and is answered once.
+    return visitor.page("sign_in_refused.html", status=400, reason=str(refusal))

@@ -113,6 +113,15 @@ async def test_threat_41_an_answer_of_another_browsers_sign_in_is_refused(visit:
     assert none.status_code == 400
 
 
+async def test_threat_41_an_answer_of_another_tabs_sign_in_leaves_the_latest_one(visit: Visit) -> None:
+    for _ in range(2):
+        await visit.open("/dang-nhap")
+    other = await visit.http.get(f"{PORTAL}/dang-nhap/xong", params={"code": "x", "state": "other"})
+    assert other.status_code == 400
+    await visit.send("/authorize", button="person=nguyen-van-an")
+    assert (visit.status, visit.url.path) == (200, "/")
+
+
 async def test_threat_41_cookies_are_host_bound_secure_and_http_only_over_tls(
     scene: Scene, tmp_path: Path
 ) -> None:
