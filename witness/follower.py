@@ -37,6 +37,9 @@ _TRIES = 2
 CHECK_S = 60.0
 """Limit of one check with all its answers: a log that trickles is not followed, and the state must say so."""
 
+_MOST_KEYS = 256
+"""Limit of a log's keys, former ones too: the record keeps them all, and is read up to a limit."""
+
 log = logging.getLogger("witness")
 
 
@@ -142,6 +145,8 @@ class Witness:
         keys = [each.key for each in signed if each.key.algorithm is Algorithm.ED25519]
         if not keys or (known and not set(keys) & set(known)):
             raise CheckpointRefused(f"the checkpoint of {checkpoint.origin} is not signed by its known key")
+        if len({*keys, *record.keys, *record.retired}) > _MOST_KEYS:
+            raise CheckpointRefused(f"{checkpoint.origin} has had over {_MOST_KEYS} keys")
         learned = self._order(keys)
         newest = max(map(learned.index, keys))
         retired = [key for key in learned[:newest] if key not in keys]

@@ -1,6 +1,7 @@
 """Which keys of a log a witness accepts: those of the first contact or given, and what a rotation adds and retires."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.audit.checkpoints import sign_checkpoint
 from gateway.keys.model import AuditKeys, Purpose
@@ -8,7 +9,7 @@ from gateway.profiles.key_rotation import CHECKPOINT_OVERLAP, rotate_audit_key
 from tests.gateway.audit.test_proofs import fill
 from tests.kit.scene import Scene
 from tests.witness.stand import Stand, change_nothing
-from tests.witness.test_notes import log_key, signed_note
+from tests.witness.test_notes import checkpoint_text, log_key, signed_note
 from witness.follower import State
 from witness.notes import parse_checkpoint, parse_keys
 
@@ -160,3 +161,26 @@ async def test_a_given_key_of_another_log_is_not_replaced_by_what_the_log_shows(
     origin = scene.gateway.deps.base.partition("://")[2] + "/audit"
     stand.start(keys=[log_key(origin)])
     assert await stand.check(3) is State.REFUSED
+
+
+async def test_a_log_that_changes_its_keys_without_end_is_refused_and_the_witness_can_start_again(
+    stand: Stand,
+) -> None:
+    text = checkpoint_text(root=b"r" * 32).replace("log.example", origin := "o" * 255)
+    last = Ed25519PrivateKey.generate()
+    for _ in range(20):
+        privates = [last, *(Ed25519PrivateKey.generate() for _ in range(160))]
+        keys = [log_key(origin, each) for each in privates]
+        lines = [
+            signed_note(text, key, each).rpartition("\n\n")[2]
+            for key, each in zip(keys, privates, strict=True)
+        ]
+        page = "".join(f"{key}\n" for key in keys)
+        stand.way.show(checkpoint=f"{text}\n{''.join(lines)}", key=page, **{"1": "r" * 32})
+        await stand.witness.check()
+        if stand.witness.state is not State.FOLLOWING:
+            break
+        last = privates[-1]
+    assert stand.witness.reason == f"{origin} has had over 256 keys"
+    note = stand.witness.record.note
+    assert stand.start().record.note == note
