@@ -109,6 +109,8 @@ class OpenIdLogin:
             signed_in_at = int(claims["auth_time"])
             for name in _TEXTS:
                 str.encode(claims.get(name) or "")  # nothing else can be stored
+            if "\n" in claims["sub"]:  # it would be a subject with an officer's id (`Visitor.owner`)
+                raise ValueError("sub")
         except (JoseError, *_MALFORMED) as error:
             raise SignInRefused(f"the ID token isn't valid ({type(error).__name__})") from None
         if not -_LEEWAY_S <= now - signed_in_at <= MAX_AGE_S + _LEEWAY_S:

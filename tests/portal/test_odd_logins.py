@@ -83,6 +83,7 @@ async def test_a_login_that_answers_in_another_shape_refuses_the_sign_in(
         ({"birth_date": None}, 303),  # of somebody who has only a year
         ({"auth_time": 10**10}, 400),
         ({"sub": "\ud800"}, 400),
+        ({"sub": "one\ncan.bo.01"}, 400),
         ({"name": "\ud800"}, 400),
         ({"name": {"given": "An"}}, 400),
         ({"citizen_id": ["001090000123"]}, 400),
