@@ -48,6 +48,7 @@ examples:
   make bench BENCH=--quick                      everything, fewer and shorter rounds (about 10 minutes)
   python -m benchmarks.bench --only SQLite            subjects whose name contains "SQLite"
   python -m benchmarks.bench --only "SQLite: asked" --only hello --rounds 7 --seconds 10
+  python -m benchmarks.bench --only "audit off" --only ": asked" --connections 64 --label at-64   another load
   python -m benchmarks.bench --quick --label before   keep the result as bench-before-DATE.json
   python -m benchmarks.report                   write docs/performance.md from the newest results
 """
@@ -55,7 +56,7 @@ examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a run measures: parts of names (all without any), seconds of warm-up and load, rounds."""
+    """What a run measures: parts of names (all without any), seconds of warm-up and load, rounds, connections."""
 
     only: tuple[str, ...]
     warm_s: float
@@ -63,6 +64,7 @@ class Options:
     rounds: int
     label: str
     add: bool
+    connections: int
 
     def wants(self, name: str) -> bool:
         """Return whether a subject's kind is measured."""
@@ -82,12 +84,18 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds of load in a round (default 5)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds; the median counts (default 5)")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=CONNECTIONS,
+        help=f"connections of the load (default {CONNECTIONS})",
+    )
     parser.add_argument("--quick", action="store_true", help="three rounds of two seconds")
     parser.add_argument("--add", action="store_true", help="add to the newest result of this label")
     parser.add_argument("--label", default="", help="keep the result under this name too, such as `before`")
     given = parser.parse_args(arguments)
-    if given.seconds < 1 or given.rounds < 1:
-        parser.error("--seconds and --rounds are at least 1")
+    if min(given.seconds, given.rounds, given.connections) < 1:
+        parser.error("--seconds, --rounds and --connections are at least 1")
     return Options(
         only=tuple(given.only),
         warm_s=1.0 if given.quick else 2.0,
@@ -95,6 +103,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         rounds=3 if given.quick else given.rounds,
         label=given.label,
         add=given.add,
+        connections=given.connections,
     )
 
 
@@ -253,10 +262,17 @@ class _Loads:
                 self._send(call.again, self._options.warm_s)
             first, count = self._lines[call.again]
         answers = send(
-            call, seconds=seconds, first=first, count=count, number=self._sent[key], any_number=is_warm_up
+            call,
+            seconds=seconds,
+            first=first,
+            count=count,
+            number=self._sent[key],
+            connections=self._options.connections,
+            any_number=is_warm_up,
         )
         # wrk cuts the last ones off, so that they may be without an answer.
-        self._lines[kind] = self._sent[key], max(answers.sent - 4 * CONNECTIONS, answers.sent // 2, 1)
+        late = 4 * self._options.connections
+        self._lines[kind] = self._sent[key], max(answers.sent - late, answers.sent // 2, 1)
         self._sent[key] += answers.sent
         return answers
 
@@ -300,7 +316,7 @@ def _summarise(
 ) -> dict[str, Any]:
     programs = {name: _medians(found) for name, found in progress.programs.items()}
     conditions = {
-        "connections": CONNECTIONS,
+        "connections": options.connections,
         "seconds": options.seconds,
         "rounds": options.rounds,
         "warm_s": options.warm_s,
