@@ -33,7 +33,7 @@ MAX_ANSWER = 64 * 1024
 """Bytes of one answer of the login."""
 
 _LEEWAY_S = 30
-_PLAIN = {"accept-encoding": "identity"}  # a compressed answer could grow without limit
+_PLAIN = {"accept-encoding": "identity"}  # its bytes are counted and read as sent
 _TEXTS = ("sub", "citizen_id", "officer_id", "name", "birth_date")
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _MALFORMED = (ValueError, TypeError, KeyError, OverflowError, RecursionError)

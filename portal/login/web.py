@@ -51,7 +51,8 @@ async def _finish(visitor: AnyVisitor) -> Response:
         return _refused(visitor, refusal)
     portal.sign_ins.count(str(claims["sub"]))
     known = ("sub", "auth_time", "citizen_id", "name", "birth_date", "officer_id")
-    session = {name: claims[name] for name in known if name in claims} | {"id_token": id_token}
+    # A claim that is null or empty is none: an `officer_id` of null makes nobody an officer.
+    session = {name: claims[name] for name in known if claims.get(name)} | {"id_token": id_token}
     await portal.store.end_session(visitor.secret)
     secret = await portal.store.open_session(session, portal.clock.now())
     response = RedirectResponse(

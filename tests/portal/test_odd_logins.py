@@ -80,7 +80,9 @@ async def test_a_login_that_answers_in_another_shape_refuses_the_sign_in(
     ("claims", "status"),
     [
         ({}, 303),
-        ({"birth_date": None}, 303),  # of somebody who has only a year
+        ({"birth_date": None, "officer_id": None}, 303),
+        ({"officer_id": ""}, 303),
+        ({"sub": []}, 400),
         ({"auth_time": 10**10}, 400),
         ({"sub": "\ud800"}, 400),
         ({"sub": "one\ncan.bo.01"}, 400),
@@ -118,6 +120,8 @@ async def test_a_signed_token_whose_claims_are_no_texts_or_of_the_future_refuses
         asked = httpx.URL(started.headers["location"]).params
         answer = {"code": "c", "state": asked["state"]}
         finished = await visit.http.get(PORTAL + CALLBACK, params=answer, follow_redirects=False)
+        await visit.open("/")
+        assert not visit.page.xpath("//nav//a[@href='/can-bo']")  # nobody here is an officer
     assert finished.status_code == status
 
 
