@@ -248,18 +248,27 @@ async def delete_entries(connection: AsyncConnection, entries: Sequence[tuple[in
         await connection.execute(sa.delete(audit_entries).where(key.in_(entries[start : start + _CHUNK])))
 
 
+_FILE = sa.text("SELECT pg_relation_filenode(to_regclass(:table))")
+
+
 async def vacuum_entries(
     connection: AsyncConnection, tables: Sequence[str], *, full: bool, lock_seconds: float
 ) -> None:
     """On PostgreSQL, free the place of deleted entries; `full` writes each table anew under an exclusive lock on it.
 
     Raises:
-        StateWrong: others kept a table locked for `lock_seconds`.
+        StateWrong: others kept a table locked for `lock_seconds`, or PostgreSQL skipped it, as for a user who does not own it.
     """
     await connection.execute(sa.text(f"SET lock_timeout = '{int(lock_seconds * 1000)}ms'"))
     try:
         for table in tables:
+            before = (await connection.execute(_FILE, {"table": table})).scalar_one()
             await connection.execute(sa.text(f'VACUUM {"(FULL) " if full else ""}"{table}"'))
+            if full and (await connection.execute(_FILE, {"table": table})).scalar_one() == before:
+                raise StateWrong(
+                    f"the entries are erased; the table {table} is not written anew, since only its owner may: run the "
+                    "command again with GATEWAY_DATABASE_URL of the user who runs gateway migrate"
+                )
     except DBAPIError as error:
         if find_cause(error) is not Cause.LOCKED:
             raise
