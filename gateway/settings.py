@@ -298,7 +298,7 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
     ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
     for name in ours:
         if name != name.upper():  # beside the one in capitals, which of the two counts would be chance
-            raise SettingInvalid(f"{name}: a setting is written in capitals, {name.upper()}")
+            raise SettingInvalid(f"{name}: no such setting; settings are written in capitals")
     return ours
 
 

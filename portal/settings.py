@@ -146,7 +146,7 @@ def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
     ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
     for name in ours:
         if name != name.upper():
-            raise StartRefused(f"{name}: a setting is written in capitals, {name.upper()}")
+            raise StartRefused(f"{name}: no such setting; settings are written in capitals")
     return ours
 
 

@@ -27,7 +27,7 @@ RIGHT = {"PORTAL_CLIENT_ID": "acc_x", "PORTAL_PRIVATE_KEY_FILE": "key.pem"}
             "PORTAL_TRUSTED_PROXY: no such setting; did you mean PORTAL_TRUSTED_PROXIES",
         ),
         ({"PORTAL_GATEWAYURL": "x"}, "PORTAL_GATEWAYURL: no such setting; did you mean PORTAL_GATEWAY_URL"),
-        ({"portal_profile": "sandbox"}, "portal_profile: a setting is written in capitals, PORTAL_PROFILE"),
+        ({"portal_profile": "sandbox"}, "portal_profile: no such setting; settings are written in capitals"),
         ({"PORTAL_COLOUR": "red"}, "PORTAL_COLOUR: no such setting$"),
         ({"PORTAL_TEST_PAGE_PUBLIC": "perhaps"}, "PORTAL_TEST_PAGE_PUBLIC: true or false is expected"),
         ({"PORTAL_LOGIN_RATE": "0"}, "PORTAL_LOGIN_RATE: 1 or more is expected"),
