@@ -80,18 +80,18 @@ class KeyState(StrEnum):
 
 
 def keyed_hash(material: bytes) -> Callable[[str], str]:
-    """Return what computes the HMAC-SHA-256 of a text in hexadecimal (RFC 2104), with the first block of both hashes computed.
+    """Return a function that gives the HMAC-SHA-256 of a text in hexadecimal (RFC 2104); both pads are hashed once, here.
 
     `hmac.digest` looks OpenSSL's digest up at each call, and takes twice as long for a short text.
     """
     size = hashlib.sha256().block_size
     short = material if len(material) <= size else hashlib.sha256(material).digest()
     padded = short.ljust(size, b"\x00")
-    opened = hashlib.sha256(bytes(each ^ 0x36 for each in padded))
-    closing = hashlib.sha256(bytes(each ^ 0x5C for each in padded))
+    ipad = hashlib.sha256(bytes(each ^ 0x36 for each in padded))
+    opad = hashlib.sha256(bytes(each ^ 0x5C for each in padded))
 
     def digest(text: str) -> str:
-        inner, outer = opened.copy(), closing.copy()
+        inner, outer = ipad.copy(), opad.copy()
         inner.update(text.encode())
         outer.update(inner.digest())
         return outer.hexdigest()
