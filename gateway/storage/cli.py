@@ -164,7 +164,7 @@ async def _accept(gateway: Gateway, reason: str, *, rehearsal: bool) -> StoreHea
     deps = gateway.deps
     if await find_lost_head(deps.database, file) is None:
         raise StateWrong(
-            f"nothing is accepted: this store is not older than {file.path} knows; gateway serve starts with it"
+            f"nothing to accept: this store is not older than the head in {file.path}; gateway serve starts with it"
         )
     by = await find_actor(gateway)
     await require_admin(gateway, by)

@@ -337,7 +337,7 @@ def test_a_store_that_is_not_older_is_not_accepted_and_nothing_is_written(
     refused = gateway("accept-older-store", "--reason", "a drill").reason()
 
     assert refused == (
-        f"nothing is accepted: this store is not older than {kept} knows; gateway serve starts with it"
+        f"nothing to accept: this store is not older than the head in {kept}; gateway serve starts with it"
     )
     assert (head_of(gateway), kept.exists()) == (before, served)
 
