@@ -334,7 +334,7 @@ def print_list(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns within the terminal's width: 80 where there is none, or `COLUMNS`; no word is cut.
 
-    Where the last column does not fit beside the others, or is narrow, each row has that column on a line below.
+    Each row has the last column on a line below if a word of it does not fit beside the others; where little room is left, if a cell does not.
     """
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header) - 1)]

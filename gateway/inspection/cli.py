@@ -44,9 +44,9 @@ _MOST = 1_000
 """The most rows that a search returns at once."""
 
 _ZONES = "in Vietnam (+07:00), or an instant with its zone, as 2022-05-14T01:00:00Z"
-From = Annotated[str, typer.Option("--from", metavar="DAY", help=f"First day {_ZONES}.", show_default="all")]
+From = Annotated[str, typer.Option("--from", metavar="DAY", help=f"First day, {_ZONES}.", show_default="all")]
 To = Annotated[
-    str, typer.Option("--to", metavar="DAY", help=f"Day after the last {_ZONES}.", show_default="all")
+    str, typer.Option("--to", metavar="DAY", help=f"Day after the last one, {_ZONES}.", show_default="all")
 ]
 
 
@@ -316,7 +316,7 @@ def _add_erase(app: typer.Typer, open_gateway: OpenGateway) -> None:
             bool,
             typer.Option(
                 "--rewrite",
-                help="On PostgreSQL, rewrite the tables of past months, so that their files have nothing erased; enquiries go on.",
+                help="On PostgreSQL, write the tables of past months anew, so that their files have nothing erased; enquiries go on.",
             ),
         ] = False,
         dry_run: DryRun = False,
