@@ -180,7 +180,7 @@ _END_MARK = sa.delete(deployment).where(_IS_MARK)
 async def _build_indexes(connection: AsyncConnection) -> None:
     """Build the indexes that PostgreSQL lacks, one after the other, while others write; an unfinished one is built anew.
 
-    That of a table with partitions is built on each of them first: the table's own then takes these over.
+    On a table with partitions it is built on each of them first; the table's own index then consists of these.
     """
     found = {str(row.relname): bool(row.indisvalid) for row in await connection.execute(_INDEXES)}
     for index in (index for table in all_tables() for index in table.indexes):

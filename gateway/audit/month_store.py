@@ -1,8 +1,8 @@
 """On PostgreSQL, the audit's entries in partitions by month (docs/decisions/0143).
 
-The ids of a month's entries go on at the month's `first_id`. So a partition is a range of ids, and a statement that looks for ids
-reads the partitions of these ids alone. Entries from before the arrangement are one partition, `audit_entries_before`. Every
-statement names the table `audit_entries`, as without partitions, so programs of the version before run beside.
+The ids of a month's entries begin at `first_id`. So a partition is a range of ids, and a statement that names ids reads only their
+partitions. Entries from before the partitions are themselves one partition, `audit_entries_before`. Every statement names the table
+`audit_entries`, as without partitions, so programs of the version before can run at the same time.
 """
 
 import re
@@ -19,7 +19,7 @@ from gateway.audit.store import audit_entries
 from gateway.storage.database import Database, Transaction
 
 LOCK_WAIT_MS = 500
-"""How long the change of a table waits for its lock, in which other statements on the table wait behind."""
+"""How long the change of a table waits for its lock; other statements on the table wait behind it."""
 
 _BEFORE = "audit_entries_before"
 _ADVISORY_LOCK = 0x6D6F6E746873  # "months"
@@ -38,7 +38,7 @@ log = structlog.get_logger("gateway.schema")
 
 
 def first_id(month: date) -> int:
-    """Return the id at which the entries of a month begin. A month has room for 6.8e10 entries, 25,000 a second."""
+    """Return the id at which the entries of a month begin. A month has room for 2^36 entries, 25,000 a second."""
     return ((month.year - 1970) * 12 + month.month - 1) << 36
 
 
@@ -52,7 +52,7 @@ class _State:
     names: Sequence[str]
 
     def missing(self) -> list[date]:
-        """Return the present month and the next one, unless they have their partition, or are before the first month that has one."""
+        """Return which of the present and the next month have no partition; none that is before the first month with one."""
         first = min((name for name in self.names if _MONTH.fullmatch(name)), default="")
         wanted = (self.month, _next(self.month))
         return [each for each in wanted if _name(each) not in self.names and _name(each) > first]
@@ -112,10 +112,10 @@ async def _run(transaction: AsyncConnection, *statements: str) -> None:
 
 
 async def partition_entries(database: Database) -> None:
-    """Let the table of entries of a PostgreSQL store have partitions, beside writers, and open the present month.
+    """Partition the table of entries of a PostgreSQL store while others write, and open the present month.
 
-    The present entries become the first partition where they are. That their ids are below those of the present month is checked
-    first, without a lock against writers. If one is not, which no gateway wrote, the table stays as it is, and the log says so.
+    The table becomes the first partition; no entry is copied. PostgreSQL checks first, while others write, that all its ids are
+    below those of the present month. If one is not, which no gateway wrote, the table stays as it is, and the log says so.
 
     Raises:
         StoreUnavailable: another program reads or writes the table; the call may be repeated.
@@ -191,7 +191,8 @@ _GRANT = sa.text(
 async def list_older(connection: AsyncConnection, *, before: str, erased: int | None) -> list[str]:
     """Return the tables that may have entries from before a month (`2026-12`): those of earlier months, and the first one.
 
-    And that of the entry `erased`, the last one erased just now, in whatever month the database took it.
+    `erased` is the highest id that was erased just now; its table and earlier ones are returned too. It can be in a later month:
+    the database's clock chooses the partition, and the gateway's clock the month of an entry.
     """
     state = await _read_state(connection, None)
     if not state.partitioned:

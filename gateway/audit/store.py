@@ -276,7 +276,7 @@ async def list_erasures(connection: AsyncConnection) -> list[Mapping[str, Any]]:
 
     What is no body is left out: that check finds it.
     """
-    # First the entries: PostgreSQL would look for the rows of all entries, once for each partition.
+    # The erasures first: without this PostgreSQL looks for the rows of all entries, once for each partition.
     erasures = sa.select(*audit_entries.c["id", "body"]).where(audit_entries.c.kind == Kind.ERASED.value)
     first = erasures.cte("erasures").prefix_with("MATERIALIZED", dialect="postgresql")
     query = sa.select(first.c.body).where(_is_in_audit(first))

@@ -46,7 +46,7 @@ _WAITING = (
     .order_by(audit_waiting.c.entry)
     .limit(_LIMIT)
 )
-# By the range too, of which PostgreSQL reads the partitions. A join with the entries of all partitions may read all of them.
+# Also by the range of ids, so that PostgreSQL reads only its partitions; a join may read all of them.
 _OF_WAITING = sa.select(*audit_entries.c["id", "month", "leaf", "mac"]).where(
     _BETWEEN, is_one_of(audit_entries.c.id, "some")
 )

@@ -201,7 +201,7 @@ async def list_alike(reader: Reader, numbers: Sequence[Number]) -> list[frozense
     if all(len(number.pseudonyms) == 1 for number in numbers):
         return [frozenset(found) for found in alike]
     renamed = await _find_numbers(reader, _RENAMED, numbers, {name for found in alike for name in found})
-    for number in numbers:  # those that are not stored before this group's commit
+    for number in numbers:  # also of those that this group's commit stores first
         renamed[_member_key(number, number.stable)].update(number.pseudonyms)
     return [
         frozenset(found.union(*(renamed[_member_key(number, name)] for name in found)))
