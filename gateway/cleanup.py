@@ -146,7 +146,7 @@ async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> 
         passed = list(takewhile(lambda found: not now - PATIENCE < found[1].at <= now, parsed))
         due = [entry.request_code or "" for _, entry in passed if entry.at <= now]
         # With a held mark only an answer is worth the audit's lock: all later questions are read again in each cleanup.
-        if due and not (is_held and await _are_answered(database, due)):
+        if due and not (is_held and await _are_answered(database, due, after=passed[0][0])):
             more, is_held = await _settle(log, passed, now=now, is_held=is_held)
             closed += more
         else:
@@ -156,9 +156,9 @@ async def close_orphans(database: Database, log: AuditLog, *, now: datetime) -> 
     return closed
 
 
-async def _are_answered(database: Database, request_codes: Sequence[str]) -> bool:
+async def _are_answered(database: Database, request_codes: Sequence[str], *, after: int) -> bool:
     async with database.read() as connection:
-        return await store.list_answered(connection, request_codes) >= set(request_codes)
+        return await store.list_answered(connection, request_codes, after=after) >= set(request_codes)
 
 
 async def _settle(
@@ -168,7 +168,8 @@ async def _settle(
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], tuple[int, bool]]:
         # Read under the audit's lock: another worker may have closed them just now.
-        answered = await store.list_answered(transaction, [entry.request_code or "" for _, entry in passed])
+        codes = [entry.request_code or "" for _, entry in passed]
+        answered = await store.list_answered(transaction, codes, after=passed[0][0])
         left = [(number, entry) for number, entry in passed if entry.request_code not in answered]
         closed = [
             entry.copy_with(at=now, kind=Kind.ANSWERED, outcome="outcome_unknown", state=None)

@@ -346,9 +346,15 @@ async def list_enquiries(
     return entries, len(bodies) > most
 
 
-async def list_answered(connection: AsyncConnection, request_codes: Sequence[str]) -> set[str]:
-    """Return the codes that have an answer's entry."""
+def _is_after(entry: int) -> sa.ColumnElement[bool]:
+    """Return the condition of a later id. It is in the statement's text, so that no plan has the partitions before it."""
+    return audit_entries.c.id > sa.bindparam(None, entry, audit_entries.c.id.type, literal_execute=True)
+
+
+async def list_answered(connection: AsyncConnection, request_codes: Sequence[str], *, after: int) -> set[str]:
+    """Return the codes that have an answer's entry after this one, as the answers of its question and later ones are."""
     query = sa.select(audit_entries.c.request_code).where(
+        _is_after(after),
         audit_entries.c.request_code.in_(request_codes),
         audit_entries.c.kind == Kind.ANSWERED.value,
         IN_AUDIT,
@@ -374,7 +380,7 @@ async def list_intended(
             audit_rows.c.row,
         )
         .outerjoin_from(audit_entries, audit_rows, audit_rows.c.entry == audit_entries.c.id)
-        .where(audit_entries.c.id > after, audit_entries.c.kind == Kind.INTENDED.value, IN_AUDIT)
+        .where(_is_after(after), audit_entries.c.kind == Kind.INTENDED.value, IN_AUDIT)
         .order_by(audit_entries.c.id)
         .limit(limit)
     )

@@ -12,12 +12,13 @@ from structlog.testing import capture_logs
 from gateway.audit.month_store import first_id, list_older, open_months, partition_entries
 from gateway.audit.store import audit_entries
 from gateway.audit.tree_store import list_waiting
-from gateway.cleanup import clean_up
+from gateway.cleanup import PATIENCE, clean_up
 from gateway.errors.operators import StateWrong
 from gateway.inspection.erasure import erase_entries
 from gateway.inspection.store import vacuum_entries
 from gateway.schema import migrate
 from gateway.storage.database import Database, Transaction
+from tests.gateway.enquiries.test_budgets import misnamed
 from tests.kit.audit import SignedLog, entry
 from tests.kit.scene import Scene
 from tests.kit.stores import Server, opened
@@ -297,6 +298,22 @@ async def test_a_rewrite_leaves_the_present_month_to_the_writers(scene: Scene) -
     assert (erased.before, erased.on_disk) == (f"{month:%Y-%m}", False)
     changed = {name for name, file in (await files_of(database)).items() if files[name] != file}
     assert changed == {"audit_entries_before"}
+
+
+async def test_the_cleanup_waits_for_no_rewrite_of_past_months(scene: Scene) -> None:
+    """It waited for the locked table, under the audit's lock, and enquiries were refused."""
+    deps, portal = scene.gateway.deps, await scene.portal()
+    for dossier in ("HN-1", "HN-2"):
+        await portal.verify(claim=misnamed(int(dossier[-1])), dossier=dossier)
+        scene.clock.advance(PATIENCE.total_seconds() + 1)
+        await portal.log_in()
+        await clean_up(deps)  # the first one opens the month
+    await portal.verify(claim=misnamed(3), dossier="HN-3")
+    scene.clock.advance(PATIENCE.total_seconds() + 1)
+    async with opened(scene.settings.database_url) as other, other.write() as rewrite:
+        await rewrite.execute(sa.text("LOCK TABLE audit_entries_before IN ACCESS EXCLUSIVE MODE"))
+        async with asyncio.timeout(3):
+            await clean_up(deps)
 
 
 async def files_of(database: Database) -> dict[str, int]:
