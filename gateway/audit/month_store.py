@@ -31,6 +31,9 @@ _STATE = sa.text(
     "WHERE inhparent = to_regclass('audit_entries')) AS names "
     "FROM pg_class WHERE oid = to_regclass('audit_entries')"
 )
+_OWNER = sa.text(
+    "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = to_regclass('audit_entries')"
+)
 _LAST_ID = sa.text("SELECT last_value FROM audit_entry_ids")
 _MOVE = sa.text("SELECT setval('audit_entry_ids', :first)")
 
@@ -102,8 +105,14 @@ async def _add(transaction: Transaction, month: date) -> None:
         transaction,
         f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'",
         f"CREATE TABLE {name} (LIKE audit_entries INCLUDING ALL)",
+        f"ALTER TABLE {name} OWNER TO {await _find_owner(transaction)}",
         f"ALTER TABLE audit_entries ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({end})",
     )
+
+
+async def _find_owner(transaction: Transaction) -> str:
+    """Return the owner of the table, for statements. Who runs them may be another user, such as `postgres`."""
+    return str((await transaction.execute(_OWNER)).scalar_one())
 
 
 async def _run(transaction: AsyncConnection, *statements: str) -> None:
@@ -162,12 +171,13 @@ async def _swap(transaction: Transaction, first: int) -> None:
             "WHERE indrelid = to_regclass('audit_entries')"
         )
     )
-    names = found.scalars().all()
+    names, owner = found.scalars().all(), await _find_owner(transaction)
     await _run(
         transaction,
         f"ALTER TABLE audit_entries RENAME TO {_BEFORE}",
         *(f'ALTER INDEX "{name}" RENAME TO "{name}_before"' for name in names),
         f"CREATE TABLE audit_entries (LIKE {_BEFORE} INCLUDING DEFAULTS) PARTITION BY RANGE (id)",
+        f"ALTER TABLE audit_entries OWNER TO {owner}",
         "ALTER TABLE audit_entries ADD CONSTRAINT pk_audit_entries PRIMARY KEY (id, month)",
     )
     for index in sorted(audit_entries.indexes, key=lambda each: str(each.name)):
@@ -182,9 +192,11 @@ async def _swap(transaction: Transaction, first: int) -> None:
 # A partition needs no rights of its own: whoever may use the table may use its partitions through it.
 _GRANT = sa.text(
     "DO $$ DECLARE each record; BEGIN FOR each IN "
-    "SELECT privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee "
-    "FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass('audit_entries_before') AND grantee <> relowner "
-    "LOOP EXECUTE format('GRANT %s ON audit_entries TO %s', each.privilege_type, each.grantee); END LOOP; END $$"
+    "SELECT privilege, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee "
+    "FROM pg_class, LATERAL (SELECT privilege_type AS privilege, grantee FROM aclexplode(relacl) UNION ALL "
+    "SELECT format('%s (%I)', privilege_type, attname), grantee FROM pg_attribute, aclexplode(attacl) WHERE attrelid = oid) "
+    "AS rights WHERE oid = to_regclass('audit_entries_before') AND grantee <> relowner "
+    "LOOP EXECUTE format('GRANT %s ON audit_entries TO %s', each.privilege, each.grantee); END LOOP; END $$"
 )
 
 

@@ -190,7 +190,9 @@ async def test_the_rights_of_other_users_stay(unpartitioned: SignedLog) -> None:
     database = unpartitioned.database
     user = f"reader_{id(database)}"
     await run(database, f"CREATE ROLE {user}", f"GRANT SELECT, INSERT ON audit_entries TO {user}")
-    await run(database, "GRANT SELECT ON audit_entries TO PUBLIC")
+    await run(
+        database, "GRANT SELECT ON audit_entries TO PUBLIC", f"GRANT UPDATE (body) ON audit_entries TO {user}"
+    )
     await partition_entries(database)
     rights = await read(
         database,
@@ -198,7 +200,37 @@ async def test_the_rights_of_other_users_stay(unpartitioned: SignedLog) -> None:
         "FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass('audit_entries') AND grantee <> relowner ORDER BY 1, 2",
     )
     assert [tuple(row) for row in rights] == [("PUBLIC", "SELECT"), (user, "INSERT"), (user, "SELECT")]
+    columns = await read(
+        database,
+        "SELECT attname, privilege_type FROM pg_attribute, aclexplode(attacl) WHERE attrelid = to_regclass('audit_entries')",
+    )
+    assert [tuple(row) for row in columns] == [("body", "UPDATE")]
     await run(database, f"DROP OWNED BY {user}", f"DROP ROLE {user}")
+
+
+async def test_the_owner_stays_if_another_user_migrates(unpartitioned: SignedLog, database_url: str) -> None:
+    user = f"owner_{id(unpartitioned)}"
+    await run(unpartitioned.database, f"CREATE ROLE {user} LOGIN")
+    tables = await read(
+        unpartitioned.database, "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+    )
+    await run(
+        unpartitioned.database,
+        f"GRANT CREATE ON SCHEMA public TO {user}",
+        *(f"ALTER TABLE {table} OWNER TO {user}" for (table,) in tables),
+        f"ALTER SEQUENCE audit_entry_ids OWNER TO {user}",
+    )
+    await migrate(unpartitioned.database)  # as `postgres`
+    owners = await read(
+        unpartitioned.database,
+        "SELECT DISTINCT CAST(tableowner AS text) FROM pg_tables WHERE tablename ~ '^audit_entries'",
+    )
+    assert [owner for (owner,) in owners] == [user]
+    async with opened(database_url.replace("postgres@", f"{user}@")) as database:
+        served = await SignedLog.open(database)
+        await served.log.record(entry(act="as the owner"))
+    await run(unpartitioned.database, f"REASSIGN OWNED BY {user} TO postgres", f"DROP OWNED BY {user}")
+    await run(unpartitioned.database, f"DROP ROLE {user}")
 
 
 async def test_an_entry_with_an_id_of_the_future_keeps_the_table_as_it_is(unpartitioned: SignedLog) -> None:
