@@ -142,10 +142,14 @@ async def find_work(connection: AsyncConnection) -> Work:
 
 
 async def try_lock(connection: AsyncConnection) -> bool:
-    """Take the sequencer's lock until the transaction ends; False if another has it. SQLite has one writer anyway."""
+    """Take the sequencer's lock until the transaction ends; False if another has it. SQLite has one writer anyway.
+
+    PostgreSQL plans each statement of the transaction for its values: a common plan waits for the lock of every partition.
+    """
     if connection.dialect.name != "postgresql":
         return True
-    query = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+    plan_anew = "set_config('plan_cache_mode', 'force_custom_plan', true)"
+    query = sa.text(f"SELECT pg_try_advisory_xact_lock(:key), {plan_anew}")
     return bool((await connection.execute(query, {"key": _ADVISORY_LOCK})).scalar_one())
 
 

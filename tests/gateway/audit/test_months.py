@@ -276,6 +276,26 @@ async def test_the_sequencer_reads_the_partitions_of_the_waiting_entries_alone(s
     assert changed == {name_of(month)}
 
 
+async def test_the_sequencer_goes_on_while_an_earlier_partition_is_written_anew(
+    signed: SignedLog, database_url: str
+) -> None:
+    await open_months(signed.database)
+    await signed.sign()
+    name = database_url.rpartition("/")[2]
+    # As PostgreSQL does by itself after a few times, of a store with more entries.
+    await run(signed.database, f"ALTER DATABASE {name} SET plan_cache_mode = force_generic_plan")
+    async with opened(database_url) as database, database.write() as connection:
+        served = await SignedLog.open(signed.database)
+        await connection.execute(sa.text("LOCK TABLE audit_entries_before IN ACCESS EXCLUSIVE MODE"))
+        await signed.database.engine.dispose()
+        served.clock.advance(600)
+        await served.log.record(entry(act="meanwhile"))
+        async with asyncio.timeout(5):
+            await served.sign()
+        await connection.rollback()
+    assert (await signed.verify()).rows == 5
+
+
 async def scans(connection: Transaction) -> dict[str, int]:
     """Return how often this connection has read each partition, by an index or whole."""
     query = (
