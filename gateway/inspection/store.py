@@ -95,13 +95,14 @@ async def _first_id(connection: AsyncConnection, ends: tuple[int, int] | None, a
     at_member = member(connection, "at")
     next_one = (
         sa.select(audit_entries.c.id, at_member)
-        .where(audit_entries.c.id >= sa.bindparam("number"), IN_AUDIT, at_member.is_not(None))
+        .where(audit_entries.c.id >= sa.bindparam("middle"), audit_entries.c.id < sa.bindparam("high"))
+        .where(IN_AUDIT, at_member.is_not(None))
         .order_by(audit_entries.c.id)
         .limit(1)
     )
     while low < high:
         middle = (low + high) // 2
-        found = await fetch_plain(connection, next_one, {"number": middle})
+        found = await fetch_plain(connection, next_one, {"middle": middle, "high": high})
         if found and str(found[0][1]) < at.isoformat():
             low = found[0][0] + 1
         else:
