@@ -6,6 +6,7 @@ unmarried, makes a child a parent or issues a used number. Law: Luật Hôn nhâ
 close kin).
 """
 
+from abc import abstractmethod
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
@@ -93,9 +94,9 @@ class _EventBody(ControlBody):
         run.events.append(applied)
         return applied, people
 
+    @abstractmethod
     def change(self, world: World, at: datetime) -> tuple[Person, ...]:
         """Return the people as the event leaves them, the one it is about first; raises `EventRefused`."""
-        raise NotImplementedError
 
     def replaced(self, _world: World) -> tuple[str, ...]:
         """Return the keys under which nobody is found any more: none, unless the event says otherwise."""
