@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -95,9 +95,12 @@ def locked(folder: Path) -> Iterator[Path]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             where = " ".join(file.read().split())
+            second = _write_options(
+                _choose_free(_SECOND_PORTS)
+            )  # the running start may have those of `SECOND`
             raise StartFailed(
                 f"make serve already runs in {folder}: {where or 'it is starting'}. End it with Ctrl-C there, or use "
-                f'another folder and other ports: make serve SERVE="{_second()}"'
+                f'another folder and other ports: make serve SERVE="{second}"'
             ) from None
         file.truncate(0)
         try:
@@ -132,17 +135,15 @@ def check_ports(folder: Path, ports: Ports) -> None:
                 f"{OPTIONS[owner[port]]} and {OPTIONS[what]} are both {port}: each needs its own port"
             )
         owner[port] = what
-    taken = {what: port for what, port in named.items() if not _is_free(port)}
+    free = _choose_free(named)
+    taken = {what: port for what, port in named.items() if free[what] != port}
     if not taken:
         return
     listeners = find_listeners(taken.values())
     _refuse_left_over(folder, listeners)
     used = ", ".join(f"{port} ({what})" for what, port in taken.items())
     by = "".join(f", by process {each.process} in {each.folder} ({each.command})" for each in listeners)
-    others: dict[str, int] = {}
-    for what, port in taken.items():
-        others[what] = _find_free(port, {*named.values(), *others.values()})
-    options = [f"{OPTIONS[what]} {port}" for what, port in others.items()]
+    options = [f"{OPTIONS[what]} {free[what]}" for what in taken]
     if _read(folder) and {ports.mock, ports.official} & set(taken.values()):
         options.insert(0, _SECOND_FOLDER)  # the store that is kept knows its registry's ports
     raise StartFailed(
@@ -162,18 +163,15 @@ def _refuse_left_over(folder: Path, listeners: Sequence[Listener]) -> None:
         )
 
 
-def _find_free(port: int, avoided: Collection[int]) -> int:
-    """Return the next free port above a taken one, else the next one below."""
-    near = chain(range(port + 1, 65536), range(port - 1, 0, -1))
-    return next(each for each in near if each not in avoided and _is_free(each))
-
-
-def _second() -> str:
-    """Return `SECOND` with free ports: the running start may have those that it names."""
-    free: dict[str, int] = {}
-    for option, port in _SECOND_PORTS.items():
-        free[option] = port if _is_free(port) else _find_free(port, {*_SECOND_PORTS.values(), *free.values()})
-    return _write_options(free)
+def _choose_free(ports: Mapping[str, int]) -> dict[str, int]:
+    """Return the ports by name, another one instead of each that is in use: the next free one above, else below."""
+    found: dict[str, int] = {}
+    for name, port in ports.items():
+        avoided = {*ports.values(), *found.values()}
+        near = chain(range(port + 1, 65536), range(port - 1, 0, -1))
+        others = (each for each in near if each not in avoided and _is_free(each))
+        found[name] = port if _is_free(port) else next(others)
+    return found
 
 
 def _is_free(port: int) -> bool:
