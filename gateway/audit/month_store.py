@@ -200,16 +200,16 @@ _GRANT = sa.text(
 )
 
 
-async def list_older(connection: AsyncConnection, *, before: str, erased: int | None) -> list[str]:
+async def list_older(connection: AsyncConnection, *, before: str, erased: int) -> list[str]:
     """Return the tables that may have entries from before a month (`2026-12`): those of earlier months, and the first one.
 
-    `erased` is the highest id that was erased just now; its table and earlier ones are returned too. It can be in a later month:
-    the database's clock chooses the partition, and the gateway's clock the month of an entry.
+    `erased` is the highest id that was erased just now, 0 if none was; its table and earlier ones are returned too. It can be in a
+    later month: the database's clock chooses the partition, and the gateway's clock the month of an entry.
     """
     state = await _read_state(connection, None)
     if not state.partitioned:
         return ["audit_entries"]
-    end = max(first_id(date.fromisoformat(f"{before}-01")), 0 if erased is None else erased + 1)
+    end = max(first_id(date.fromisoformat(f"{before}-01")), erased + 1)
     months = {name: _MONTH.fullmatch(name) for name in state.names}
     firsts = {name: first_id(date(int(each[1]), int(each[2]), 1)) for name, each in months.items() if each}
     return sorted(name for name in state.names if firsts.get(name, end - 1) < end)

@@ -93,8 +93,7 @@ async def erase_entries(
     if not await gateway.sequencer.run():
         raise StateWrong("another process gives rows their numbers just now: run the command again")
 
-    after, changed = 0, list[int]()
-    last: int | None = None
+    after, last, changed = 0, 0, list[int]()
 
     async def decide(transaction: Transaction) -> tuple[Sequence[AuditEntry], Sequence[_Candidate]]:
         found = await _list_candidates(transaction, Period(None, end), after)
@@ -109,7 +108,7 @@ async def erase_entries(
         return [entry, *_carry_on(entry, carried)], found
 
     while found := await gateway.deps.audit.commit(decide):
-        after, last = found[-1].row, max(each.key[0] for each in found)
+        after, last = found[-1].row, max(last, *(each.key[0] for each in found))
         left = [each.row for each in found if each.body is None]
         rows, changed = rows + len(found) - len(left), changed + left
     database = gateway.deps.database
@@ -145,9 +144,7 @@ def _find_unchanged(leaf: str, stored: Sequence[Any]) -> Mapping[str, Any] | Non
         return None
 
 
-async def _vacuum(
-    gateway: Gateway, *, full: bool, before: str, erased: int | None, lock_seconds: float
-) -> None:
+async def _vacuum(gateway: Gateway, *, full: bool, before: str, erased: int, lock_seconds: float) -> None:
     # Connections of its own: the gateway's end a statement after a few seconds, and a large table takes minutes.
     database = open_database(gateway.settings.database_url)
     try:

@@ -321,7 +321,7 @@ async def test_an_index_that_is_missing_is_built_on_each_partition(signed: Signe
 async def test_tables_that_may_have_older_entries_are_those_of_earlier_months(signed: SignedLog) -> None:
     month, first = await this_month(signed.database), "audit_entries_before"
 
-    async def older(before: date, erased: int | None = None) -> list[str]:
+    async def older(before: date, erased: int = 0) -> list[str]:
         async with signed.database.read() as connection:
             return await list_older(connection, before=f"{before:%Y-%m}", erased=erased)
 
