@@ -68,7 +68,7 @@ class Erasures:
                 found.append((first, last, str(body.get("reason", ""))))
         self._ranges = sorted(found)
         self._next = 0
-        self._why: dict[str, int] = {}
+        self._why = Counter[str]()
 
     def take(self, row: int) -> None:
         """Note a row without an entry; rows come in order. Raises `AuditBroken` if no erasure names it."""
@@ -76,8 +76,7 @@ class Erasures:
             self._next += 1
         if self._next == len(self._ranges) or row < self._ranges[self._next][0]:
             raise AuditBroken(f"row {row}: its content is missing")
-        reason = self._ranges[self._next][2]
-        self._why[reason] = self._why.get(reason, 0) + 1
+        self._why[self._ranges[self._next][2]] += 1
 
     def take_row(self, row: Sequence[Any]) -> int:
         """As `take`, of a row as it is stored; return the id of its entry, which nothing but the row has."""
@@ -94,7 +93,7 @@ class Erasures:
 
     def result(self) -> ErasedRows:
         """Return what was taken."""
-        return ErasedRows(rows=sum(self._why.values()), why=dict(self._why))
+        return ErasedRows(rows=self._why.total(), why=dict(self._why))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
