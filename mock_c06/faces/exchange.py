@@ -85,8 +85,7 @@ def answer_feed(operation: Operation, window: FeedWindow, account: Account, run:
     people = [person for key in keys if (person := run.world.find_by_key(key)) is not None]
     writer = RecordWriter(account=account, asked_by=None)
     records = tuple(
-        writer.write(person, run.world.household(person.household) if person.household else (), operation)
-        for person in people
+        writer.write(person, _household(person, run.world, operation), operation) for person in people
     )
     return Answer(operation=operation, count=len(records), records=records, as_of=now)
 
