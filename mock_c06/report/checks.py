@@ -258,11 +258,11 @@ def make_card(run: Run, *, account: str | None = None) -> Card:
         "verdict_before_record": _verdict_before_record(entries),
         "child_never_asked": _child_never_asked(entries, run.clock.now()),
     }
-    reasons: defaultdict[LoginFailure, tuple[int, ...]] = defaultdict(tuple)
+    refused: defaultdict[LoginFailure, list[int]] = defaultdict(list)
     for entry in entries:
         if entry.reason is not None:
-            reasons[LoginFailure(entry.reason)] += (entry.n,)
-    texts = _load_texts()
+            refused[LoginFailure(entry.reason)].append(entry.n)
+    reasons, texts = {reason: tuple(numbers) for reason, numbers in refused.items()}, _load_texts()
     checks = tuple(
         Check(id=name, **texts[name], found=_find(each, reasons if name == "login_accepted" else {}))
         for name, each in judged.items()
