@@ -152,7 +152,7 @@ def _new_discrepancy(
         subject_key=verification.subject_key,
         field=field,
         state=DiscrepancyState.OPEN,
-        filed_at=deps.clock.now(),
+        filed_at=now,
         sealed_note=sealed,
         wrapped_key=wrapped,
     )
