@@ -4,7 +4,7 @@ from gateway.accounts.use_cases import disable_officers, get_account
 from gateway.identifiers import Profile
 from tests.kit.portal import RunningPortal, Visit
 from tests.kit.scene import Scene
-from tests.portal.test_citizens_way import start
+from tests.portal.test_citizens_way import CHILD, WIFE, born_of, start
 
 
 async def test_an_officer_opens_a_dossier_and_the_enquiry_is_in_their_name(
@@ -23,6 +23,32 @@ async def test_an_officer_opens_a_dossier_and_the_enquiry_is_in_their_name(
     assert "lập tại quầy bởi can.bo.01" in visit.text
     rows = [row for row in await scene.audit() if row["kind"] == "answered"]
     assert {row["initiated_by"] for row in rows} == {"officer"}
+
+
+async def test_at_the_desk_the_citizen_agrees_and_not_the_officer(visit: Visit) -> None:
+    await visit.sign_in("officer:can.bo.01", back="/dich-vu/khai-tu")
+    await visit.press("Bắt đầu")
+    assert "Công dân tại quầy đã được cho biết và đồng ý" in visit.text
+    assert "Tôi " not in visit.text
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    assert "Công dân tại quầy có trách nhiệm đi khai tử cho người này" in visit.text
+    assert "Tôi " not in visit.text
+
+
+async def test_the_review_at_the_desk_says_that_the_citizen_is_responsible(
+    scene: Scene, visit: Visit
+) -> None:
+    await visit.sign_in("officer:can.bo.01", back="/dich-vu/khai-sinh")
+    await visit.press("Bắt đầu")
+    await visit.press("Đồng ý và tiếp tục", {"agreed": "1"})
+    await visit.send(
+        "/xac-thuc/requester", {"number": "001090000123", "full_name": "Nguyễn Văn An", "born": "31/01/1990"}
+    )
+    await visit.send("/xac-thuc/father", button="self=1")
+    await visit.send("/xac-thuc/mother", WIFE | {"born": await born_of(scene, WIFE["number"])})
+    await visit.send("/to-khai", CHILD, button="act=review")
+    assert "Công dân tại quầy chịu trách nhiệm về những gì tự khai." in visit.text
+    assert "Tôi " not in visit.text
 
 
 async def test_an_officer_whom_the_account_does_not_name_is_refused(scene: Scene, visit: Visit) -> None:
