@@ -247,6 +247,8 @@ def reconciliation_text(found: Reconciliation) -> str:
     lines = [
         f"questions: {counts['questions']}, calls in the log: {counts['calls']}, joined: {counts['joined']}"
     ]
+    if not found.questions and not found.calls:
+        lines.append("nothing was compared: the period has no question and no call")
     for kind in KINDS:
         lines.append(f"{_TITLES[kind][1]}: {counts[kind]}")
         lines += [_line(each) for each in found.differences[kind]]

@@ -48,6 +48,20 @@ def test_a_comparison_without_a_difference_prints_four_noughts_and_exits_0(
     }
 
 
+def test_a_comparison_of_a_period_without_questions_and_calls_says_that_nothing_was_compared(
+    gateway: Commands, log: Path
+) -> None:
+    """As with a wrong year: no difference, but no evidence either."""
+    period = ("--from", "2021-05-14", "--to", "2021-05-15")
+    text = gateway("audit", "reconcile", "--journal", str(log), *period)
+    assert text.code == 0
+    assert text.out.splitlines()[1] == "nothing was compared: the period has no question and no call"
+    assert "Không có gì để so" in gateway("audit", "reconcile", "--journal", str(log), *period, "--html").out
+    for form in ("text", "html"):
+        compared = gateway("audit", "reconcile", "--journal", str(log), "--format", form).out
+        assert "nothing was compared" not in compared
+
+
 def test_a_comparison_with_a_difference_names_it_and_exits_1(gateway: Commands, log: Path) -> None:
     text = gateway("audit", "reconcile", "--journal", str(log))
     assert (text.code, text.out.splitlines()[-1]) == (1, "differences: 0/1/0/0")
