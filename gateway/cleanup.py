@@ -26,6 +26,7 @@ from gateway.clock import AHEAD, Clock
 from gateway.enquiries import budget_store
 from gateway.enquiries import idempotency_store as answers
 from gateway.enquiries import store as verifications
+from gateway.errors.operators import StateWrong
 from gateway.errors.requests import Overloaded
 from gateway.oauth import store as used_ids
 from gateway.profiles.model import Dependencies
@@ -86,6 +87,8 @@ async def _clean_up_forever(deps: Dependencies, every: float) -> None:
             await clean_up(deps, steady)
         except Overloaded:
             log.warning("sweep_postponed")
+        except StateWrong as wrong:  # from the last step: the others are done
+            log.error("month_not_opened", reason=wrong.reason)  # noqa: TRY400 - it needs no trace
         except Exception:  # the outermost edge of a background task: without it the cleanup would stop
             log.exception("sweep_failed")
 
@@ -93,10 +96,11 @@ async def _clean_up_forever(deps: Dependencies, every: float) -> None:
 async def clean_up(deps: Dependencies, steady: SteadyTime | None = None) -> int:
     """Write counted refusals, delete what has expired (on SQLite also in the journal), close dead workers' questions.
 
-    On PostgreSQL, open the audit's partition of a new month too.
+    On PostgreSQL, open the audit's partition of a new month too, last.
 
     Returns how many data keys and kept answers were deleted. Each deletion has its own transaction: workers clean up at
-    the same time, and a transaction that locks one row and waits for another could deadlock.
+    the same time, and a transaction that locks one row and waits for another could deadlock. Raises `StateWrong` as
+    `open_months` does.
     """
     steady = steady or SteadyTime(deps.clock)
     now, ids_before = deps.clock.now(), steady.read()

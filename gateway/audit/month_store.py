@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit.store import audit_entries
+from gateway.errors.operators import StateWrong
 from gateway.storage.database import Database, Transaction
 
 LOCK_WAIT_MS = 500
@@ -34,6 +35,7 @@ _STATE = sa.text(
 _OWNER = sa.text(
     "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = to_regclass('audit_entries')"
 )
+_IS_TAKEN = sa.text("SELECT to_regclass(format('%I.%I', current_schema(), CAST(:name AS text))) IS NOT NULL")
 _LAST_ID = sa.text("SELECT last_value FROM audit_entry_ids")
 _MOVE = sa.text("SELECT setval('audit_entry_ids', :first)")
 
@@ -79,7 +81,12 @@ async def open_months(database: Database, *, today: date | None = None) -> None:
     """Make the partitions of the present and the next month, and let new entries go into the present one's.
 
     By the database's clock, unless `today` is given. Does nothing on SQLite, without partitions, and for a user who doesn't
-    own the table: entries then go where they went before. Raises `StoreUnavailable`.
+    own the table: entries then go where they went before.
+
+    Raises:
+        StateWrong: another table has a partition's name. The other month is opened; without the present one's, entries go where
+            they went before.
+        StoreUnavailable: as every statement.
     """
     if database.embedded:
         return
@@ -92,10 +99,27 @@ async def open_months(database: Database, *, today: date | None = None) -> None:
         return
     async with database.write() as transaction:
         await transaction.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        for month in (await _read_state(transaction, today)).missing():
+        missing = (await _read_state(transaction, today)).missing()
+        taken = await _find_taken(transaction, *map(_name, missing))
+        for month in (each for each in missing if _name(each) not in taken):
             await _add(transaction, month)
-        if (await transaction.execute(_LAST_ID)).scalar_one() < first_id(state.month):
+        last = (await transaction.execute(_LAST_ID)).scalar_one()
+        if last < first_id(state.month) and _name(state.month) not in taken:
             await transaction.execute(_MOVE, {"first": first_id(state.month)})
+    _refuse(taken)
+
+
+async def _find_taken(connection: AsyncConnection, *names: str) -> list[str]:
+    """Return which names of partitions something else has, such as a table that a user made, or a detached partition."""
+    return [name for name in names if (await connection.execute(_IS_TAKEN, {"name": name})).scalar_one()]
+
+
+def _refuse(taken: Sequence[str]) -> None:
+    if taken:
+        raise StateWrong(
+            f"{taken[0]} has the name of a partition of audit_entries and is none: rename it, or attach it again if it was "
+            "detached; then run gateway migrate"
+        )
 
 
 async def _add(transaction: Transaction, month: date) -> None:
@@ -127,6 +151,7 @@ async def partition_entries(database: Database) -> None:
     below those of the present month. If one is not, which no gateway wrote, the table stays as it is, and the log says so.
 
     Raises:
+        StateWrong: another table has a partition's name.
         StoreUnavailable: another program reads or writes the table; the call may be repeated.
     """
     async with database.read() as connection:
@@ -144,6 +169,7 @@ async def _partition(database: Database, month: date) -> bool:
     drop = f"ALTER TABLE audit_entries DROP CONSTRAINT IF EXISTS {check}"
     add = f"ALTER TABLE audit_entries ADD CONSTRAINT {check} CHECK (id < {first}) NOT VALID"
     async with database.write() as transaction:
+        _refuse(await _find_taken(transaction, _BEFORE, _name(month)))
         await _run(transaction, wait, drop, add)
     try:
         async with database.write() as transaction:
