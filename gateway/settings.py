@@ -202,8 +202,6 @@ def _witness_key(value: str) -> str:
 WitnessKey = Annotated[str, AfterValidator(_witness_key)]
 
 Authorities = Annotated[str | None, BeforeValidator(lambda path: read_authorities(Path(path)))]
-
-
 Limit = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -295,11 +293,12 @@ def read_settings(
 
 
 def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
-    ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
-    for name in ours:
-        if name != name.upper():  # beside the one in capitals, which of the two counts would be chance
+    for name in variables:
+        meant = name.upper()
+        # In small letters it is another program's, unless it means a setting: beside the one in capitals, chance would choose.
+        if name != meant and meant.startswith(PREFIX) and (name.startswith(PREFIX) or _suggest(_stem(meant))):
             raise SettingInvalid(f"{name}: no such setting; settings are written in capitals")
-    return ours
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

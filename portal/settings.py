@@ -143,11 +143,12 @@ def read_settings(
 
 
 def _keep_ours(variables: Mapping[str, str]) -> dict[str, str]:
-    ours = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
-    for name in ours:
-        if name != name.upper():
+    for name in variables:
+        meant = name.upper()
+        # In small letters it is another program's, unless it means a setting.
+        if name != meant and meant.startswith(PREFIX) and (name.startswith(PREFIX) or _suggest(meant)):
             raise StartRefused(f"{name}: no such setting; settings are written in capitals")
-    return ours
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

@@ -44,6 +44,12 @@ def test_a_wrong_setting_stops_the_start_and_is_named(given: dict[str, str], tol
         read_settings(RIGHT | given, dotenv=None)
 
 
+def test_a_name_in_small_letters_that_means_no_setting_is_another_programs() -> None:
+    assert read_settings(RIGHT | {"portal_host": "10.0.0.1"}, dotenv=None) == read_settings(
+        RIGHT, dotenv=None
+    )
+
+
 def test_a_line_of_the_dotenv_file_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text('\nPORTAL_CLIENT_ID="acc_x\n', encoding="utf-8")
     with pytest.raises(StartRefused, match=r"\.env line \d: NAME=value is expected"):
