@@ -44,6 +44,9 @@ LEDGER_MOST = 500
 BEFORE_ALL = -(2**63)
 """Below every id and row number, also those that somebody inserted, but this one itself (`refuse_lowest`)."""
 
+ID_END = 2**62
+"""Above every id of a gateway, and on SQLite below every text."""
+
 audit_entries = sa.Table(
     "audit_entries",
     metadata,
@@ -122,7 +125,7 @@ _INSERT_ENTRIES, _INSERT_WAITING, _INSERT_PROMISES = (
     HotStatement(sa.insert(audit_waiting)),
     HotStatement(sa.insert(audit_promises)),
 )
-# SQLite stores any type there: a text is above every number. Above half the numbers no gateway's id is.
+# SQLite stores any type there: a text is above every number. The number is `ID_END`.
 _LAST_ID = sa.text(
     "SELECT CAST(max(coalesce((SELECT max(id) FROM audit_entries WHERE id < 4611686018427387904), 0), "
     "coalesce((SELECT max(entry) FROM audit_rows WHERE entry < 4611686018427387904), 0)) AS INTEGER)"
@@ -347,8 +350,9 @@ async def list_enquiries(
 
 
 def _is_after(entry: int) -> sa.ColumnElement[bool]:
-    """Return the condition of a later id. It is in the statement's text, so that no plan has the partitions before it."""
-    return audit_entries.c.id > sa.bindparam(None, entry, audit_entries.c.id.type, literal_execute=True)
+    """Return the condition of a later id of a gateway. It is in the statement's text, so that no plan has the partitions before it."""
+    number = audit_entries.c.id
+    return (number > sa.bindparam(None, entry, number.type, literal_execute=True)) & (number < ID_END)
 
 
 async def list_answered(connection: AsyncConnection, request_codes: Sequence[str], *, after: int) -> set[str]:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accounts.store import find_account
 from gateway.audit.model import Kind, find_members, parse_range
-from gateway.audit.store import IN_AUDIT, audit_entries, audit_rows, stream_bodies
+from gateway.audit.store import ID_END, IN_AUDIT, audit_entries, audit_rows, stream_bodies
 from gateway.audit.tree_store import ENTRY
 from gateway.clock import Period, in_z
 from gateway.deployment import require_filled
@@ -76,11 +76,16 @@ async def in_period(connection: AsyncConnection, period: Period) -> sa.ColumnEle
 
 
 async def _read_ends(connection: AsyncConnection) -> tuple[int, int] | None:
-    """Return the lowest and the highest id, None without an entry."""
-    # Two subqueries, each answered by the index. An entry outside the audit must not lead the bisection astray.
+    """Return the lowest and the highest id that a gateway gave, None without one."""
+    # Two subqueries, each answered by the index. Neither an entry outside the audit nor an id that no gateway gives, such as a
+    # text on SQLite, must lead the bisection astray.
     number = audit_entries.c.id
     ends = (
-        sa.select(number).where(IN_AUDIT).order_by(order).limit(1).scalar_subquery()
+        sa.select(number)
+        .where(IN_AUDIT, number > 0, number < ID_END)
+        .order_by(order)
+        .limit(1)
+        .scalar_subquery()
         for order in (number.asc(), number.desc())
     )
     low, high = (await connection.execute(sa.select(*ends))).one()

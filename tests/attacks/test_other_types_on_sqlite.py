@@ -1,16 +1,20 @@
 """Threat 38: values of other types, which SQLite keeps in any column of text or numbers, hide in no check and stop none."""
 
 import json
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from gateway.audit.log import AuditLog
-from gateway.audit.model import leaf_hash
+from gateway.audit.model import Kind, leaf_hash
 from gateway.audit.store import audit_subtrees
 from gateway.audit.tree_store import list_subtrees
 from gateway.audit.verify import verify_state
+from gateway.cleanup import PATIENCE, close_orphans
+from gateway.clock import Period
 from gateway.errors.operators import AuditBroken
+from gateway.inspection.store import find_rows, search
 from tests.attacks.test_entries_beside_the_audit import erase_rows
 from tests.attacks.test_forged_evidence import broken
 from tests.kit.audit import SignedLog, entry
@@ -60,6 +64,35 @@ async def test_threat_38_an_id_that_is_none_stops_no_record(
     await AuditLog(signed.database, signed.log.macs).record(entry())
     assert (await signed.sign()).size == 8
     assert await broken(signed) == "row 6: its content is missing"
+
+
+@pytest.mark.parametrize(
+    "value", ["'x'", "x'ff'", "CAST(x'ff' AS TEXT)", "6.5", "-1e300", "9223372036854775807"]
+)
+async def test_threat_38_an_entry_whose_id_is_none_stops_no_search_of_a_period(
+    signed: SignedLog, value: str
+) -> None:
+    await write(signed, f"UPDATE audit_rows SET entry = {value} WHERE row = 6")
+    await write(signed, f"UPDATE audit_entries SET id = {value} WHERE id = 6")
+    now = signed.clock.now()
+    for period in (Period(now - timedelta(days=9), None), Period(None, now + timedelta(days=9))):
+        found = await search(signed.database, {}, period=period)
+        assert {1, 5} <= {each["row"] for each in found.rows}
+        async with signed.database.read() as connection:
+            assert await find_rows(connection, period) is not None
+
+
+@pytest.mark.parametrize("value", ["'x'", "x'ff'", "CAST(x'ff' AS TEXT)", "6.5", "9223372036854775807"])
+async def test_threat_38_a_question_whose_id_is_none_stops_no_cleanup(signed: SignedLog, value: str) -> None:
+    await signed.log.record(entry(kind=Kind.INTENDED, request_code="GW-1"))
+    await signed.log.record(entry(kind=Kind.INTENDED, request_code="GW-2"))
+    await signed.sign()
+    await write(signed, f"UPDATE audit_rows SET entry = {value} WHERE row = 7")
+    await write(signed, f"UPDATE audit_entries SET id = {value} WHERE id = 7")
+    now = signed.clock.now() + 2 * PATIENCE
+    assert await close_orphans(signed.database, signed.log, now=now) == 1 + (value == "6.5")
+    await signed.log.record(entry(kind=Kind.INTENDED, request_code="GW-3"))
+    assert await close_orphans(signed.database, signed.log, now=now) == 1
 
 
 @pytest.mark.parametrize(
