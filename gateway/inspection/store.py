@@ -133,7 +133,7 @@ async def search(
 ) -> FoundRows:
     """Return the latest rows of a period, and before an entry, whose members have these values.
 
-    Each has its row number (None until it is merged) and its entry's id; the digests of changed state are left out. What is
+    Each has its row number (None until it is merged) and its entry's id (None if it is no number, as SQLite keeps it); the digests of changed state are left out. What is
     no entry any more has the kind `unreadable` and no time.
 
     Raises:
@@ -152,7 +152,8 @@ async def search(
         if before is not None:
             query = query.where(audit_entries.c.id < before)
         found = await fetch_plain(connection, query)
-    rows = tuple({"row": row, "entry": number} | _shown(body) for number, row, body in found[:most])
+    shown = ((row, number if isinstance(number, int) else None, body) for number, row, body in found[:most])
+    rows = tuple({"row": row, "entry": number} | _shown(body) for row, number, body in shown)
     return FoundRows(rows=rows, before=rows[-1]["entry"] if len(found) > most else None)
 
 

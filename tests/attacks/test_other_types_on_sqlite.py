@@ -77,6 +77,7 @@ async def test_threat_38_an_entry_whose_id_is_none_stops_no_search_of_a_period(
     now = signed.clock.now()
     for period in (Period(now - timedelta(days=9), None), Period(None, now + timedelta(days=9))):
         found = await search(signed.database, {}, period=period)
+        assert json.loads(json.dumps(found.rows)) == list(found.rows)
         assert {1, 5} <= {each["row"] for each in found.rows}
         async with signed.database.read() as connection:
             assert await find_rows(connection, period) is not None
